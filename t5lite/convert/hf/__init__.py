@@ -1,0 +1,1 @@
+"""Hugging Face layouts, one module a family."""

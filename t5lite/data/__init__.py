@@ -1,0 +1,1 @@
+"""Task -> TokenStore -> mixture -> packed batches. numpy only: no jax, no model."""

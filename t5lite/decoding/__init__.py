@@ -1,0 +1,1 @@
+"""Turning a trained model into tokens: prefill, step, sample, score."""

@@ -1,0 +1,1 @@
+"""Objective, optimizers, schedules, state and the one jitted step."""

@@ -1,0 +1,1 @@
+"""What the machine learns: declarative seqio registrations. No jax here."""

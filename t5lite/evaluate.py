@@ -1,0 +1,367 @@
+"""Evaluation: generate, score, and let the Tasks' own metric functions judge.
+
+`Evaluator` serves both `t5lite train` (it is kept, and run on the parameters of the moment) and
+`t5lite eval` (`evaluate`, which loads a model folder). Every process of a multi-process run holds
+all examples and computes all metrics; process 0 alone shows progress and writes files.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from t5lite.checkpoints import LoadedModel, load_model_dir
+from t5lite.data.seqio_door import EvalTask, import_tasks, load_eval_tasks
+from t5lite.decoding.batching import Converter
+from t5lite.decoding.decoder import Decoder
+from t5lite.decoding.sampling import DecodingConfig
+from t5lite.model_dir import same_vocabulary
+from t5lite.models.config import TransformerConfig
+from t5lite.sharding import MeshConfig, make_mesh
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvalConfig:
+    """One evaluation: which examples, and how they are decoded.
+
+    Attributes:
+      name: Its metrics are called `<name>/<task>/<metric>`.
+      mixture_or_task_name: A registered Task, or a Mixture whose Tasks are evaluated one by one.
+      task_feature_lengths: Longest "inputs" and "targets" in tokens; longer ones are cut.
+      split: The Tasks' split.
+      batch_size: Examples decoded at once, over all devices.
+      max_examples_per_task: The first so many examples of each Task; all when None.
+      decoding: How answers are generated.
+      task_modules: Registry modules to import first.
+      data_dir: Root of the Tasks' files; None leaves `T5LITE_DATA_DIR` as it is.
+      vocabulary: Vocabulary for the Tasks; None leaves `T5LITE_VOCABULARY` as it is.
+    """
+
+    name: str
+    mixture_or_task_name: str
+    task_feature_lengths: Mapping[str, int]
+    split: str = "validation"
+    batch_size: int = 32
+    max_examples_per_task: int | None = None
+    decoding: DecodingConfig = dataclasses.field(default_factory=DecodingConfig)
+    task_modules: Sequence[str] = ()
+    data_dir: str | None = None
+    vocabulary: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name or "/" in self.name:
+            raise ValueError(
+                f"EvalConfig.name is {self.name!r}; it starts the names of metrics and names a "
+                "folder, so it must not be empty or hold a '/'."
+            )
+        for field in ("batch_size", "max_examples_per_task"):
+            value = getattr(self, field)
+            if value is not None and value < 1:
+                raise ValueError(f"EvalConfig.{field} is {value}; it must be 1 or more.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """One generated answer.
+
+    Attributes:
+      task: The Task's name.
+      index: The example's place among the Task's examples.
+      inputs: The prompt as text.
+      targets: The reference as text.
+      prediction: The answer as text, before the Task's postprocessor.
+    """
+
+    task: str
+    index: int
+    inputs: str
+    targets: str
+    prediction: str
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalResult:
+    """What one evaluation found.
+
+    Attributes:
+      metrics: By name. `<name>/<task>/<metric>` for each metric of the Task; for every Task
+        `loss`, the teacher-forced mean loss of a target token in nats, and `best_constant`, the
+        share of examples that its most frequent target answers exactly (the baseline to beat);
+        and `<name>/mean/<metric>`, the unweighted mean over the Tasks that have the metric.
+      predictions: Of the Tasks whose metrics judge generated text, in the Tasks' order.
+      num_examples: By Task.
+    """
+
+    metrics: dict[str, float]
+    predictions: list[Prediction]
+    num_examples: dict[str, int]
+
+
+class Evaluator:
+    """Loads an evaluation's examples once, and runs it for any parameters of one model."""
+
+    def __init__(
+        self,
+        config: EvalConfig,
+        model_config: TransformerConfig,
+        *,
+        converter: Converter | None = None,
+        mesh: jax.sharding.Mesh | None = None,
+    ) -> None:
+        """Imports the registry modules and loads the examples.
+
+        Args:
+          config: What to evaluate.
+          model_config: What `params` given to `run` are of.
+          converter: How examples became features in training; the architecture's when None.
+          mesh: Where `params` lie; None for wherever they are.
+
+        Raises:
+          ValueError: No such Task or split, it has no examples, or its Tasks' vocabularies differ.
+        """
+        self.config = config
+        import_tasks(config.task_modules, data_dir=config.data_dir, vocabulary=config.vocabulary)
+        self.tasks: list[EvalTask] = load_eval_tasks(
+            config.mixture_or_task_name,
+            split=config.split,
+            task_feature_lengths=config.task_feature_lengths,
+            max_examples=config.max_examples_per_task,
+        )
+        self._require_examples()
+        self.vocabulary = self._one_vocabulary()
+        self._decoder = Decoder(
+            model_config,
+            converter=converter or model_config.architecture,
+            eos_id=self.vocabulary.eos_id,
+            batch_size=config.batch_size,
+            longest_input=config.task_feature_lengths["inputs"],
+            mesh=mesh,
+        )
+
+    def run(self, params: Any, *, progress: bool = True) -> EvalResult:
+        """Evaluates `params`.
+
+        Args:
+          params: The model's parameters.
+          progress: Show a progress bar (on process 0).
+
+        Returns:
+          Metrics and predictions; the same on every process.
+        """
+        judged = [task for task in self.tasks if task.needs_predictions]
+        total = sum(len(task.examples) for task in [*judged, *self.tasks])
+        hidden = not progress or jax.process_index() != 0
+        with tqdm(
+            total=total, desc=f"eval {self.config.name}", unit="ex", leave=False, disable=hidden
+        ) as bar:
+            answers = self._generate(params, judged, bar)
+            log_likelihoods, num_tokens = self._score(params, bar)
+        metrics = {}
+        for task in self.tasks:
+            found = {
+                "loss": -sum(log_likelihoods[task.name]) / max(1.0, sum(num_tokens[task.name])),
+                "best_constant": _best_constant([e.targets_text for e in task.examples]),
+            }
+            if task.needs_predictions:
+                found |= task.predict_metrics(answers[task.name])
+            if task.needs_scores:
+                found |= task.score_metrics(log_likelihoods[task.name])
+            metrics[task.name] = {metric: float(value) for metric, value in found.items()}
+        return EvalResult(
+            metrics=_named(self.config.name, metrics),
+            predictions=[
+                Prediction(task.name, index, example.inputs_text, example.targets_text, answer)
+                for task in judged
+                for index, (example, answer) in enumerate(
+                    zip(task.examples, answers[task.name], strict=True)
+                )
+            ],
+            num_examples={task.name: len(task.examples) for task in self.tasks},
+        )
+
+    def _generate(self, params: Any, tasks: Sequence[EvalTask], bar: tqdm) -> dict[str, list[str]]:
+        """Answers of each Task; the examples of all Tasks are batched together."""
+        places = [(task, index) for task in tasks for index in range(len(task.examples))]
+        generations = self._decoder.generate(
+            params,
+            [task.examples[index].inputs for task, index in places],
+            config=self.config.decoding,
+            indices=[index for _, index in places],
+            on_batch=bar.update,
+        )
+        answers: dict[str, list[str]] = {task.name: [] for task in tasks}
+        for (task, _), generation in zip(places, generations, strict=True):
+            answers[task.name].append(self.vocabulary.decode(generation.tokens.tolist()))
+        return answers
+
+    def _score(
+        self, params: Any, bar: tqdm
+    ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+        """Log-likelihood and number of tokens of the targets of each Task's examples."""
+        examples = [example for task in self.tasks for example in task.examples]
+        log_likelihoods, num_tokens = self._decoder.score(
+            params,
+            [example.inputs for example in examples],
+            [example.targets for example in examples],
+            on_batch=bar.update,
+        )
+        ends = np.cumsum([len(task.examples) for task in self.tasks])[:-1]
+        names = [task.name for task in self.tasks]
+        return tuple(
+            {name: part.tolist() for name, part in zip(names, np.split(values, ends), strict=True)}
+            for values in (log_likelihoods, num_tokens)
+        )
+
+    def _require_examples(self) -> None:
+        empty = [task.name for task in self.tasks if not task.examples]
+        if empty or not self.tasks:
+            raise ValueError(
+                f"evaluation {self.config.name!r}: split {self.config.split!r} of "
+                f"{self.config.mixture_or_task_name!r} holds no examples"
+                + (f" of {', '.join(empty)}" if empty else "")
+                + "; choose another EvalConfig.split or mixture_or_task_name."
+            )
+
+    def _one_vocabulary(self) -> Any:
+        first = self.tasks[0]
+        for task in self.tasks:
+            if not same_vocabulary(task.vocabulary.spec(), first.vocabulary.spec()):
+                raise ValueError(
+                    f"evaluation {self.config.name!r}: Tasks of "
+                    f"{self.config.mixture_or_task_name!r} differ in vocabulary: "
+                    f"{first.name} has {first.vocabulary.spec()}, "
+                    f"{task.name} has {task.vocabulary.spec()}. Evaluate them apart."
+                )
+        return first.vocabulary
+
+
+def evaluate(
+    *,
+    model_dir: str,
+    evals: Sequence[EvalConfig],
+    step: int | None = None,
+    output_dir: str | None = None,
+    mesh: MeshConfig | None = None,
+) -> dict[str, EvalResult]:
+    """Evaluates a trained model; the function behind `t5lite eval`.
+
+    Prints a table, and writes `metrics.json` and `predictions.jsonl` of each evaluation to
+    `MODEL_DIR/eval/<name>/`, or to `<output_dir>/<name>/`.
+
+    Args:
+      model_dir: Folder that `t5lite train` wrote.
+      evals: What to evaluate.
+      step: Which checkpoint; the latest when None.
+      output_dir: Where to write instead.
+      mesh: How the devices share the work; the default `MeshConfig` when None.
+
+    Returns:
+      The results by evaluation name.
+
+    Raises:
+      ValueError: No evaluation, two of one name, or a Task whose vocabulary is not the model's.
+    """
+    names = [config.name for config in evals]
+    repeated = [name for name, count in collections.Counter(names).items() if count > 1]
+    if not evals or repeated:
+        raise ValueError(
+            f"evaluate.evals holds two evaluations called {repeated[0]!r}; rename one."
+            if repeated
+            else "evaluate.evals is empty: name at least one EvalConfig."
+        )
+    devices = make_mesh(mesh or MeshConfig())
+    model = load_model_dir(model_dir, step, mesh=devices)
+    root = pathlib.Path(output_dir) if output_dir else pathlib.Path(model_dir) / "eval"
+    results = {}
+    for config in evals:
+        evaluator = Evaluator(config, model.config, converter=model.converter, mesh=devices)
+        check_vocabulary(evaluator, model, model_dir=model_dir)
+        results[config.name] = evaluator.run(model.params)
+        if jax.process_index() == 0:
+            write_result(results[config.name], config, folder=root / config.name, step=model.step)
+            print(format_table(results[config.name], config))
+    return results
+
+
+def check_vocabulary(evaluator: Evaluator, model: LoadedModel, *, model_dir: str) -> None:
+    """Refuses Tasks whose token ids mean something else to the model.
+
+    Raises:
+      ValueError: The vocabularies differ; shows both.
+    """
+    tasks, trained = evaluator.vocabulary.spec(), model.vocabulary.spec()
+    if not same_vocabulary(tasks, trained):
+        raise ValueError(
+            f"the vocabulary of {evaluator.config.mixture_or_task_name!r} is not the one "
+            f"{model_dir} was trained with:\n  the Tasks: {tasks}\n  the model: {trained}\n"
+            "Give the model's vocabulary to the Tasks (EvalConfig.vocabulary)."
+        )
+
+
+def write_result(
+    result: EvalResult, config: EvalConfig, *, folder: pathlib.Path, step: int
+) -> None:
+    """Writes `metrics.json` and `predictions.jsonl` into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {
+        "step": step,
+        "mixture_or_task_name": config.mixture_or_task_name,
+        "split": config.split,
+        "decoding": dataclasses.asdict(config.decoding),
+        "num_examples": result.num_examples,
+        "metrics": result.metrics,
+    }
+    (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
+        for prediction in result.predictions:
+            file.write(json.dumps(dataclasses.asdict(prediction), ensure_ascii=False) + "\n")
+
+
+def format_table(result: EvalResult, config: EvalConfig) -> str:
+    """The metrics as lines of text: a row for each Task, the mean last."""
+    rows: dict[str, dict[str, float]] = collections.defaultdict(dict)
+    for name, value in result.metrics.items():
+        task, metric = name.removeprefix(f"{config.name}/").rsplit("/", 1)
+        rows[task][metric] = value
+    columns = list(dict.fromkeys(metric for row in rows.values() for metric in row))
+    table = [["task", "examples", *columns]]
+    for task, row in rows.items():
+        count = result.num_examples.get(task, sum(result.num_examples.values()))
+        cells = [f"{row[metric]:.4g}" if metric in row else "" for metric in columns]
+        table.append([task, str(count), *cells])
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    title = f"{config.name}: {config.mixture_or_task_name}, {config.split}"
+    lines = [
+        "  ".join(
+            [line[0].ljust(widths[0])]
+            + [c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)]
+        )
+        for line in table
+    ]
+    return "\n".join([title, *lines])
+
+
+def _best_constant(targets: Sequence[str]) -> float:
+    return collections.Counter(targets).most_common(1)[0][1] / len(targets)
+
+
+def _named(name: str, by_task: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Metrics by full name, with the means over the Tasks that have each metric."""
+    named = {}
+    values = collections.defaultdict(list)
+    for task, metrics in by_task.items():
+        for metric, value in metrics.items():
+            named[f"{name}/{task}/{metric}"] = value
+            values[metric].append(value)
+    for metric, of_tasks in values.items():
+        named[f"{name}/mean/{metric}"] = math.fsum(of_tasks) / len(of_tasks)
+    return named

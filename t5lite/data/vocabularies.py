@@ -1,0 +1,241 @@
+"""Vocabularies without TensorFlow, id for id those of seqio 0.0.20.
+
+Both keep 0 for padding, decode up to and including the first end of sequence, and put `extra_ids`
+sentinels after their own tokens.
+"""
+
+import abc
+import functools
+import hashlib
+import pathlib
+import struct
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sentencepiece
+
+PAD_ID = 0
+
+_HELP = (
+    'Write "bytes", "bytes:EXTRA_IDS", "/path/to/spiece.model" or '
+    '"/path/to/spiece.model:EXTRA_IDS" '
+    "(flag --vocabulary, gin macro VOCABULARY, variable T5LITE_VOCABULARY)."
+)
+
+
+class Vocabulary(abc.ABC):
+    """What both vocabularies offer. Equal when their specs are."""
+
+    extra_ids: int
+
+    @property
+    @abc.abstractmethod
+    def vocab_size(self) -> int:
+        """Number of ids, sentinels included."""
+
+    @property
+    def pad_id(self) -> int:
+        """Id of padding; always 0."""
+        return PAD_ID
+
+    @property
+    @abc.abstractmethod
+    def eos_id(self) -> int:
+        """Id of the end of a sequence."""
+
+    @property
+    @abc.abstractmethod
+    def unk_id(self) -> int:
+        """Id of what has no id."""
+
+    @abc.abstractmethod
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, without an end of sequence."""
+
+    @abc.abstractmethod
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of token ids, up to the first end of sequence."""
+
+    @abc.abstractmethod
+    def spec(self) -> dict[str, Any]:
+        """What `vocabulary_from_spec` rebuilds this vocabulary from; plain JSON."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.spec() == other.spec()
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self.spec().items())))
+
+    def _until_eos(self, ids: Iterable[int]) -> list[int]:
+        kept = []
+        for token in ids:
+            kept.append(int(token))
+            if kept[-1] == self.eos_id:
+                break
+        return kept
+
+
+class ByteVocabulary(Vocabulary):
+    """UTF-8 bytes: 0 padding, 1 end of sequence, 2 unknown, byte b is b + 3.
+
+    This is ByT5's vocabulary (https://arxiv.org/abs/2105.13626).
+    """
+
+    _NUM_SPECIAL = 3
+    _NUM_OWN = 256 + _NUM_SPECIAL
+
+    def __init__(self, extra_ids: int = 0):
+        self.extra_ids = extra_ids
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids: 3 special, 256 bytes, and the sentinels."""
+        return self._NUM_OWN + self.extra_ids
+
+    @property
+    def eos_id(self) -> int:
+        """Always 1."""
+        return 1
+
+    @property
+    def unk_id(self) -> int:
+        """Always 2."""
+        return 2
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, without an end of sequence."""
+        return [byte + self._NUM_SPECIAL for byte in text.encode("utf-8")]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of token ids; special ids, sentinels and broken UTF-8 leave no trace."""
+        own = range(self._NUM_SPECIAL, self._NUM_OWN)
+        data = bytes(i - self._NUM_SPECIAL for i in self._until_eos(ids) if i in own)
+        return data.decode("utf-8", errors="ignore")
+
+    def spec(self) -> dict[str, Any]:
+        """Kind and number of sentinels."""
+        return {"kind": "bytes", "extra_ids": self.extra_ids}
+
+
+class SentencePieceVocabulary(Vocabulary):
+    """A SentencePiece model file, with sentinels after its pieces counting down to `<extra_id_0>`.
+
+    Raises:
+      ValueError: if the file is absent or is not a SentencePiece model.
+    """
+
+    def __init__(self, path: str, extra_ids: int = 100):
+        self.path = str(path)
+        self.extra_ids = extra_ids
+        try:
+            model = pathlib.Path(path).expanduser().read_bytes()
+        except OSError as error:
+            raise ValueError(
+                f"Cannot read the vocabulary {path}: {error.strerror}. {_HELP}"
+            ) from error
+        self._sha256 = hashlib.sha256(model).hexdigest()
+        # A serialised protobuf followed by more entries of a repeated field is that message with
+        # the entries appended, so sentinels need no protobuf library.
+        sentinels = b"".join(_serialised_sentinel(i) for i in reversed(range(extra_ids)))
+        self._processor = sentencepiece.SentencePieceProcessor()
+        try:
+            self._processor.LoadFromSerializedProto(model + sentinels)
+        except RuntimeError as error:
+            raise ValueError(
+                f"The vocabulary {path} is not a SentencePiece model. {_HELP}"
+            ) from error
+        self._vocab_size = self._processor.GetPieceSize()
+        self._eos_id = self._processor.eos_id()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SentencePieceVocabulary, (self.path, self.extra_ids)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids: the model's pieces and the sentinels."""
+        return self._vocab_size
+
+    @property
+    def eos_id(self) -> int:
+        """The model's own end of sequence."""
+        return self._eos_id
+
+    @property
+    def unk_id(self) -> int:
+        """The model's own unknown."""
+        return self._processor.unk_id()
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, without an end of sequence.
+
+        One text a call on purpose: the library's call on a list starts a thread pool each time.
+        """
+        return self._processor.EncodeAsIds(text)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of token ids; an id beyond the vocabulary reads as the unknown piece."""
+        size, unk_id = self._vocab_size, self.unk_id
+        return self._processor.DecodeIds([unk_id if i >= size else i for i in self._until_eos(ids)])
+
+    def spec(self) -> dict[str, Any]:
+        """Path and content hash of the model file, and number of sentinels."""
+        return {
+            "kind": "sentencepiece",
+            "path": self.path,
+            "extra_ids": self.extra_ids,
+            "sha256": self._sha256,
+        }
+
+
+def _serialised_sentinel(index: int) -> bytes:
+    """One entry of sentencepiece's `ModelProto.pieces` (field 1): piece, score 0, USER_DEFINED."""
+    piece = f"▁<extra_id_{index}>".encode()
+    body = b"\x0a" + bytes([len(piece)]) + piece + b"\x15" + struct.pack("<f", 0.0) + b"\x18\x04"
+    return b"\x0a" + bytes([len(body)]) + body
+
+
+def vocabulary_from_spec(spec: Mapping[str, Any]) -> Vocabulary:
+    """The vocabulary that `spec()` described.
+
+    Raises:
+      ValueError: if the kind is unknown, or the model file is absent or another one.
+    """
+    kind = spec.get("kind")
+    if kind == "bytes":
+        return ByteVocabulary(extra_ids=spec["extra_ids"])
+    if kind == "sentencepiece":
+        vocabulary = load_sentencepiece(spec["path"], spec["extra_ids"])
+        found = vocabulary.spec()["sha256"]
+        if found != spec["sha256"]:
+            raise ValueError(
+                f"The vocabulary {spec['path']} is not the one this was made with: its sha256 is "
+                f"{found[:12]}..., expected {spec['sha256'][:12]}.... Put the right file there."
+            )
+        return vocabulary
+    raise ValueError(f"Unknown kind of vocabulary {kind!r}: known are 'bytes' and 'sentencepiece'.")
+
+
+def parse_vocabulary(text: str) -> Vocabulary:
+    """The vocabulary a flag, macro or variable names.
+
+    Args:
+      text: `bytes`, `bytes:EXTRA_IDS`, `PATH.model` (100 extra ids, as T5 has) or
+        `PATH.model:EXTRA_IDS`.
+
+    Raises:
+      ValueError: if it is none of these, or the file cannot be read.
+    """
+    name, separator, count = text.rpartition(":")
+    if not separator or not count.isdecimal():
+        name, count = text, ""
+    if name == "bytes":
+        return ByteVocabulary(extra_ids=int(count or 0))
+    if name.endswith(".model") or "/" in name:
+        return load_sentencepiece(name, int(count or 100))
+    raise ValueError(f"Unknown vocabulary {text!r}. {_HELP}")
+
+
+@functools.lru_cache(maxsize=8)
+def load_sentencepiece(path: str, extra_ids: int) -> SentencePieceVocabulary:
+    """A `SentencePieceVocabulary`, read once: every Task of a mixture asks for the same one."""
+    return SentencePieceVocabulary(path, extra_ids)

@@ -1,0 +1,286 @@
+"""Training, from a folder's name to a report. Read `train` from top to bottom."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+
+from t5lite import report, sharding
+from t5lite.checkpoints import CheckpointConfig, Checkpointer, abstract
+from t5lite.data.pipeline import Batch, DataConfig, TrainData, open_train_data
+from t5lite.evaluate import EvalConfig, Evaluator, write_result
+from t5lite.model_dir import ModelDescription, lock
+from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import count_params, param_axes, param_shapes
+from t5lite.restore import RestoreConfig, restore_into
+from t5lite.sharding import MeshConfig
+from t5lite.training.duration import Progress, parse_duration
+from t5lite.training.feed import feed
+from t5lite.training.metrics import MetricsWriter, ProgressBar, StepLog
+from t5lite.training.objective import Objective
+from t5lite.training.optimizers import Optimizer, make_transformation
+from t5lite.training.signals import StopRequest
+from t5lite.training.state import init_state_fn
+from t5lite.training.step import make_train_step
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """How a call of `train` ended.
+
+    Attributes:
+      progress: how far the model folder's training has come.
+      metrics: the last evaluation's metrics.
+      stopped: True when SIGTERM ended it early; the same command goes on from there.
+    """
+
+    progress: Progress
+    metrics: Mapping[str, float]
+    stopped: bool
+
+
+def train(
+    *,
+    model: TransformerConfig,
+    model_dir: str,
+    train_data: DataConfig,
+    optimizer: Optimizer,
+    train_steps: int | str,
+    objective: Objective = Objective(),  # noqa: B008 (frozen)
+    mesh: MeshConfig = MeshConfig(),  # noqa: B008 (frozen)
+    parameter_groups: Sequence[tuple[str, float]] = (),
+    max_grad_norm: float | None = None,
+    num_microbatches: int = 1,
+    initial_checkpoint: RestoreConfig | None = None,
+    checkpoint: CheckpointConfig = CheckpointConfig(),  # noqa: B008 (frozen)
+    evals: Sequence[EvalConfig] = (),
+    eval_period: int | str | None = None,
+    eval_first: bool = False,
+    log_period: int = 10,
+    seed: int = 0,
+    config_text: str = "",
+) -> TrainResult:
+    """Trains a model on a mixture of tasks, or goes on where this folder's training stopped.
+
+    Killed at any moment and started again with the same arguments, it ends with the same
+    parameters, to the bit, as a run that was never stopped.
+
+    Args:
+      model: the model's config.
+      model_dir: folder of this run; holds everything it writes (t5lite/model_dir.py).
+      train_data: the mixture, its lengths, the global batch size.
+      optimizer: e.g. `adafactor(learning_rate=schedule(...))`.
+      train_steps: how long: 1000, "3 epochs", "50_000 examples" or "2e6 tokens".
+      objective: the loss.
+      mesh: how the devices are arranged.
+      parameter_groups: `(regex, learning-rate multiplier)`; 0 freezes.
+      max_grad_norm: clip the gradient's global norm to this.
+      num_microbatches: parts a batch is split into, their gradients added up before one update.
+      initial_checkpoint: what a fresh run starts from; ignored, and said so, when resuming.
+      checkpoint: when to save and what to keep.
+      evals: evaluations during training and at its end.
+      eval_period: how often; None evaluates at the end only.
+      eval_first: also evaluate before the first step.
+      log_period: steps between lines of metrics.jsonl.
+      seed: of initialisation and dropout; the data has its own in `train_data`.
+      config_text: the operative gin configuration, saved with every checkpoint.
+
+    Returns:
+      Progress, the last metrics, and whether SIGTERM stopped it.
+
+    Raises:
+      ValueError: anything a user can set right: names, lengths, meshes, folders, checkpoints.
+      FloatingPointError: the loss is not finite; names the step and the tasks in its batch.
+    """
+    # ---- Durations, folder, mesh ----------------------------------------------------------------
+    total = parse_duration(train_steps, name="TRAIN_STEPS")
+    save_every = parse_duration(checkpoint.period, name="CHECKPOINT_PERIOD")
+    eval_every = parse_duration(eval_period, name="EVAL_PERIOD") if eval_period else None
+    is_main = jax.process_index() == 0
+    folder = pathlib.Path(model_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder_lock = lock(folder) if is_main else None
+    device_mesh = sharding.make_mesh(mesh)
+
+    # ---- Model and optimizer: shapes and shardings, nothing allocated ---------------------------
+    shapes, axes = param_shapes(model), param_axes(model)
+    transformation = make_transformation(
+        optimizer, shapes, axes, parameter_groups=parameter_groups, max_grad_norm=max_grad_norm
+    )
+    init_fn = init_state_fn(model, transformation, seed=seed)
+    state_shapes = jax.eval_shape(init_fn)
+    shardings = sharding.state_shardings(
+        state_shapes, sharding.param_shardings(shapes, axes, device_mesh)
+    )
+
+    # ---- Where this folder's training stopped, if it began --------------------------------------
+    checkpointer = Checkpointer(folder, checkpoint)
+    resume_step = checkpointer.latest_step()
+    state, data_state, progress = None, None, Progress()
+    if resume_step is not None:
+        state, saved = checkpointer.restore(resume_step, abstract(state_shapes, shardings))
+        data_state, progress = saved["data"], Progress(**saved["progress"])
+        ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
+        log.info("resuming %s from step %d%s", folder, resume_step, ignored)
+
+    # ---- Data, and what the model folder says of the model --------------------------------------
+    data = open_train_data(
+        train_data,
+        host_index=jax.process_index(),
+        host_count=jax.process_count(),
+        state=data_state,
+    )
+    description = ModelDescription(
+        model=model,
+        vocabulary=data.vocabulary.spec(),
+        task_feature_lengths=dict(train_data.task_feature_lengths),
+        converter=train_data.converter,
+    )
+    _check_ids(data, model)
+    if resume_step is not None:
+        ModelDescription.load(folder).check_same_model(description, model_dir=model_dir)
+    elif is_main:
+        description.save(folder)
+        (folder / "config.gin").write_text(config_text, encoding="utf-8")
+
+    # ---- A fresh state, unless resumed ----------------------------------------------------------
+    if state is None:
+        state = jax.jit(init_fn, out_shardings=shardings)()
+        if initial_checkpoint:
+            state = restore_into(
+                state, initial_checkpoint, description=description, shardings=shardings
+            )
+            log.info("starting from %s", initial_checkpoint.path)
+    log.info("%s parameters, mesh %s", f"{count_params(model):,}", dict(device_mesh.shape))
+
+    # ---- The step, evaluators, writers ----------------------------------------------------------
+    train_step = make_train_step(
+        model,
+        transformation,
+        objective,
+        num_microbatches=num_microbatches,
+        seed=seed,
+        shardings=shardings,
+        mesh=device_mesh,
+    )
+    evaluators = [
+        Evaluator(config, model, converter=train_data.converter, mesh=device_mesh)
+        for config in evals
+    ]
+    writer = MetricsWriter(
+        folder, start_step=-1 if resume_step is None else resume_step, enabled=is_main
+    )
+    bar = ProgressBar(total, progress, enabled=is_main)
+    step_log = StepLog(writer, bar, period=log_period, task_names=data.task_names)
+    metrics: dict[str, float] = {}
+
+    def evaluate_now() -> None:
+        for evaluator in evaluators:
+            result = evaluator.run(state.params)
+            metrics.update(result.metrics)
+            if is_main:
+                name = evaluator.config.name
+                write_result(
+                    result, evaluator.config, folder=folder / "eval" / name, step=progress.steps
+                )
+                bar.say(f"step {progress.steps}  {name}: {_means(result.metrics, name)}")
+        if evaluators:
+            writer.write(progress.steps, "eval", metrics)
+
+    def save_now() -> None:
+        checkpointer.save(
+            progress.steps,
+            state,
+            data_state={"data": data_state, "progress": dataclasses.asdict(progress)},
+            config=config_text,
+            metrics=metrics,
+        )
+
+    # ---- The loop -------------------------------------------------------------------------------
+    if eval_first and resume_step is None:
+        evaluate_now()
+    settled_at, stopped = progress.steps if resume_step is not None else -1, False
+    with StopRequest() as stop:
+        for device_batch, batch in feed(data, device_mesh):
+            if stopped or total.reached(progress):
+                break
+            state, step_metrics = train_step(state, device_batch)
+            learning_rate = float(optimizer.learning_rate_at(progress.steps))
+            before, progress = progress, _advance(progress, batch, data)
+            data_state = batch.state
+            step_log.push(step_metrics, batch=batch, progress=progress, learning_rate=learning_rate)
+            stopped = stop.at(progress.steps)
+            over = total.reached(progress) and not stopped
+            eval_due = over or (eval_every is not None and eval_every.crossed(before, progress))
+            save_due = over or stopped or save_every.crossed(before, progress)
+            if not (eval_due or save_due):
+                continue
+            step_log.flush()  # nothing that is not finite is evaluated or saved
+            if eval_due and not stopped:
+                evaluate_now()
+            if save_due:
+                save_now()
+                settled_at = progress.steps
+            bar.pause()
+        step_log.flush()
+        if settled_at != progress.steps:  # a finite mixture ended before TRAIN_STEPS
+            evaluate_now()
+            save_now()
+
+    # ---- The end --------------------------------------------------------------------------------
+    data.close()
+    checkpointer.close()
+    writer.close()
+    bar.close()
+    if is_main and not stopped:
+        _conclude(folder)
+    if folder_lock is not None:
+        folder_lock.release()
+    return TrainResult(progress=progress, metrics=metrics, stopped=stopped)
+
+
+def _advance(progress: Progress, batch: Batch, data: TrainData) -> Progress:
+    """Progress after one more batch; the counts are global and the same on every host."""
+    stats = batch.stats
+    examples = progress.examples + stats.num_examples
+    return Progress(
+        steps=progress.steps + 1,
+        examples=examples,
+        tokens=progress.tokens + stats.num_input_tokens + stats.num_target_tokens,
+        epochs=examples / data.epoch_size,
+    )
+
+
+def _check_ids(data: TrainData, model: TransformerConfig) -> None:
+    """Every id of the tasks' vocabulary must have an embedding."""
+    if data.vocabulary.vocab_size > model.vocab_size:
+        raise ValueError(
+            f"the tasks' vocabulary has {data.vocabulary.vocab_size} ids "
+            f"({data.vocabulary.spec()}), but TransformerConfig.vocab_size is {model.vocab_size}. "
+            "Set TransformerConfig.vocab_size to at least that, or VOCABULARY to the model's."
+        )
+
+
+def _means(metrics: Mapping[str, float], name: str) -> str:
+    prefix = f"{name}/mean/"
+    return ", ".join(
+        f"{key.removeprefix(prefix)} {value:.3f}"
+        for key, value in metrics.items()
+        if key.startswith(prefix)
+    )
+
+
+def _conclude(folder: pathlib.Path) -> None:
+    """Writes the report and prints its gist."""
+    page = report.write_report(folder)
+    for text in (report.format_means(folder), report.format_samples(folder)):
+        if text:
+            print(text + "\n")
+    print(f"report: {page}")

@@ -1,0 +1,197 @@
+"""Where figures go: `metrics.jsonl`, TensorBoard events and the progress bar.
+
+Figures are fetched one step late: by then the device has them, so nothing waits.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import tqdm
+
+from t5lite.data.pipeline import Batch
+from t5lite.training.duration import Duration, Progress
+
+METRICS_FILE = "metrics.jsonl"
+
+
+class MetricsWriter:
+    """Appends figures to `MODEL_DIR/metrics.jsonl` and to TensorBoard; process 0 only.
+
+    A line is `{"step": int, "kind": "train" | "eval", <name>: float, ...}`. On resume, lines beyond
+    the restored step are dropped: a run that was killed leaves the curve of one that was not.
+    """
+
+    def __init__(self, model_dir: str | pathlib.Path, *, start_step: int, enabled: bool) -> None:
+        """Opens the files and drops what lies beyond `start_step` (-1: nothing was restored)."""
+        self._enabled = enabled
+        if not enabled:
+            return
+        from tensorboardX import SummaryWriter
+
+        path = pathlib.Path(model_dir) / METRICS_FILE
+        kept = [line for line in read_lines(path) if line["step"] <= start_step]
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text("".join(_to_line(line) for line in kept), encoding="utf-8")
+        temporary.replace(path)
+        self._file = path.open("a", encoding="utf-8")
+        self._tensorboard = SummaryWriter(
+            str(pathlib.Path(model_dir) / "tensorboard"), purge_step=start_step + 1
+        )
+
+    def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
+        """Writes one line and the same figures as TensorBoard scalars."""
+        if not self._enabled:
+            return
+        self._file.write(_to_line({"step": step, "kind": kind, **values}))
+        self._file.flush()
+        for name, value in values.items():
+            self._tensorboard.add_scalar(f"{kind}/{name}", value, step)
+
+    def close(self) -> None:
+        """Flushes and closes both."""
+        if self._enabled:
+            self._file.close()
+            self._tensorboard.close()
+
+
+def read_lines(path: str | pathlib.Path) -> list[dict[str, Any]]:
+    """Reads a `metrics.jsonl`; a half-written last line (a killed process) is left out."""
+    path = pathlib.Path(path)
+    if not path.exists():
+        return []
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        if text.endswith("\n"):
+            lines.append(json.loads(text))
+    return lines
+
+
+def _to_line(values: Mapping[str, Any]) -> str:
+    return json.dumps(values) + "\n"
+
+
+class ProgressBar:
+    """Step, loss, tokens/s and time left on standard error; process 0 only.
+
+    The bar's length is the run's duration in its own unit, so "3 epochs" counts epochs.
+    """
+
+    def __init__(self, total: Duration, start: Progress, *, enabled: bool) -> None:
+        """Starts the clock at `start`, so a resumed run does not claim the past's speed."""
+        self._total = total
+        self._clock, self._tokens = time.monotonic(), start.tokens
+        self._bar = tqdm.tqdm(
+            total=total.amount,
+            initial=total.of(start),
+            unit=f" {total.unit}",
+            unit_scale=total.unit in ("tokens", "examples"),
+            desc="train",
+            disable=not enabled,
+            file=sys.stderr,
+            dynamic_ncols=True,
+            mininterval=0.5,
+        )
+
+    def update(self, progress: Progress, *, loss: float) -> float:
+        """Moves the bar; returns tokens per second since the last call."""
+        now = time.monotonic()
+        rate = (progress.tokens - self._tokens) / max(now - self._clock, 1e-9)
+        self._clock, self._tokens = now, progress.tokens
+        self._bar.n = min(self._total.of(progress), self._total.amount)
+        self._bar.set_postfix_str(
+            f"step {progress.steps}, loss {loss:.3f}, {rate:,.0f} tokens/s", refresh=False
+        )
+        self._bar.refresh()
+        return rate
+
+    def pause(self) -> None:
+        """Takes evaluation and checkpointing out of the next tokens-per-second figure."""
+        self._clock = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """Prints a line above the bar."""
+        if not self._bar.disable:
+            self._bar.write(text, file=sys.stderr)
+
+    def close(self) -> None:
+        """Leaves the finished bar on the screen."""
+        self._bar.close()
+
+
+class StepLog:
+    """Logs every step one step late, and stops at a loss that is not finite."""
+
+    def __init__(
+        self, writer: MetricsWriter, bar: ProgressBar, *, period: int, task_names: Sequence[str]
+    ) -> None:
+        """Writes every `period`-th step; `task_names` name the tasks of a bad batch."""
+        self._writer, self._bar = writer, bar
+        self._period, self._task_names = period, task_names
+        self._pending: tuple[Mapping[str, jax.Array], Batch, Progress, float] | None = None
+
+    def push(
+        self,
+        metrics: Mapping[str, jax.Array],
+        *,
+        batch: Batch,
+        progress: Progress,
+        learning_rate: float,
+    ) -> None:
+        """Takes a step's figures, still being computed, and logs the step before it."""
+        self.flush()
+        self._pending = (metrics, batch, progress, learning_rate)
+
+    def flush(self) -> None:
+        """Waits for the last step's figures and logs them; call it before saving or evaluating.
+
+        Raises:
+          FloatingPointError: the loss or the gradient is not finite. Names the step and the tasks
+            of its batch; nothing computed from it has been saved.
+        """
+        if self._pending is None:
+            return
+        metrics, batch, progress, learning_rate = self._pending
+        self._pending = None
+        values = {name: float(value) for name, value in jax.device_get(dict(metrics)).items()}
+        for name in ("loss", "grad_norm"):
+            if not math.isfinite(values[name]):
+                raise FloatingPointError(self._explain(name, values[name], batch, progress.steps))
+        if progress.steps % self._period:
+            return
+        rate = self._bar.update(progress, loss=values["cross_entropy"])
+        stats = batch.stats
+        self._writer.write(
+            progress.steps,
+            "train",
+            values
+            | {
+                "learning_rate": learning_rate,
+                "examples": progress.examples,
+                "tokens": progress.tokens,
+                "epochs": progress.epochs,
+                "batch_examples": stats.num_examples,
+                "tokens_per_second": rate,
+            },
+        )
+
+    def _explain(self, name: str, value: float, batch: Batch, step: int) -> str:
+        draws = np.asarray(batch.stats.draws_by_task)
+        tasks = ", ".join(
+            f"{self._task_names[task]} ({draws[task]})"
+            for task in np.argsort(-draws)
+            if draws[task]
+        )
+        return (
+            f"{name} is {value} at step {step}. Tasks in its batch (examples): {tasks}. Nothing "
+            "after the last checkpoint was saved. Resuming repeats this batch: lower the learning "
+            "rate, set train.max_grad_norm, or take the task out of the mixture."
+        )

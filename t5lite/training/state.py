@@ -1,0 +1,45 @@
+"""The train state: everything a step reads and writes that is not data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import init_params
+
+
+class TrainState(NamedTuple):
+    """A pytree. Nothing random is in it: keys derive from the run's seed and `step`.
+
+    Attributes:
+      step: int32 scalar, the number of updates done.
+      params: nested dict of float32 arrays.
+      opt_state: the optax transformation's state.
+    """
+
+    step: jax.Array
+    params: Any
+    opt_state: Any
+
+
+def init_state_fn(
+    config: TransformerConfig, transformation: optax.GradientTransformation, *, seed: int
+) -> Callable[[], TrainState]:
+    """A function of no arguments making the state of step 0.
+
+    Jit it with `out_shardings`, so that no parameter is ever whole on one device, or trace it with
+    `jax.eval_shape` for the shapes.
+    """
+
+    def init() -> TrainState:
+        params = init_params(config, jax.random.key(seed))
+        return TrainState(
+            step=jnp.zeros((), jnp.int32), params=params, opt_state=transformation.init(params)
+        )
+
+    return init

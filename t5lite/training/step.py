@@ -1,0 +1,134 @@
+"""The one jitted step: batch in, better parameters out.
+
+Shape legend: B rows of the global batch, M microbatches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from t5lite import sharding
+from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import bind
+from t5lite.training.objective import LossSums, Objective
+from t5lite.training.state import TrainState
+
+Batch = Mapping[str, jax.Array]
+StepMetrics = dict[str, jax.Array]
+
+
+def make_train_step(
+    config: TransformerConfig,
+    transformation: optax.GradientTransformation,
+    objective: Objective,
+    *,
+    num_microbatches: int,
+    seed: int,
+    shardings: TrainState,
+    mesh: jax.sharding.Mesh,
+) -> Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]:
+    """Builds the jitted training step.
+
+    Args:
+      config: the model's config.
+      transformation: the optimizer, made by `optimizers.make_transformation`.
+      objective: the loss.
+      num_microbatches: the batch is split into this many parts, run one after another; their sums
+        are added and normalised once, so any number gives the same update up to rounding.
+      seed: of the dropout masks; a step's key is derived from it and the step's number.
+      shardings: a TrainState of shardings; the new state keeps them and reuses the old one's memory.
+      mesh: where it runs.
+
+    Returns:
+      `(state, batch) -> (state, metrics)` with metrics as replicated float32 scalars: `loss` (what
+      is minimised), `cross_entropy` (nats per weighted target token, z-loss left out), `z_loss`,
+      `accuracy` (teacher-forced, of weighted target tokens), `grad_norm`, `target_tokens`.
+
+    Raises:
+      ValueError: `num_microbatches` is not positive.
+    """
+    if num_microbatches < 1:
+        raise ValueError(f"train.num_microbatches is {num_microbatches}; it must be 1 or more")
+
+    def loss_fn(params: Any, batch: Batch, dropout_key: jax.Array | None) -> Any:
+        sums = objective.sums(bind(config, params), batch, dropout_key=dropout_key)
+        return sums.loss, sums
+
+    grad_fn = jax.grad(loss_fn, has_aux=True)
+
+    def step_fn(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
+        key = None
+        if config.dropout_rate:
+            # Initialisation folds names into key(seed); this key is another.
+            _, dropout_key = jax.random.split(jax.random.key(seed))
+            key = jax.random.fold_in(dropout_key, state.step)
+        with sharding.logical_rules(mesh):
+            if num_microbatches == 1:
+                grads, sums = grad_fn(state.params, batch, key)
+            else:
+                grads, sums = _accumulate(grad_fn, state.params, batch, key, num_microbatches)
+        normalizer = objective.normalizer(sums)
+        grads = jax.tree.map(lambda grad: grad / normalizer, grads)
+        updates, opt_state = transformation.update(grads, state.opt_state, state.params)
+        new_state = TrainState(
+            step=state.step + 1,
+            params=optax.apply_updates(state.params, updates),
+            opt_state=opt_state,
+        )
+        return new_state, _metrics(sums, normalizer, optax.global_norm(grads))
+
+    return jax.jit(
+        step_fn,
+        donate_argnums=0,
+        in_shardings=(shardings, sharding.batch_sharding(mesh)),
+        out_shardings=(shardings, sharding.replicated(mesh)),
+    )
+
+
+def _accumulate(
+    grad_fn: Callable[..., Any],
+    params: Any,
+    batch: Batch,
+    key: jax.Array | None,
+    num_microbatches: int,
+) -> tuple[Any, LossSums]:
+    """Gradients and sums over the whole batch, one microbatch in memory at a time."""
+    num_rows = next(iter(batch.values())).shape[0]
+    if num_rows % num_microbatches:
+        raise ValueError(
+            f"BATCH_SIZE {num_rows} is not a multiple of train.num_microbatches {num_microbatches}"
+        )
+
+    def split(feature: jax.Array) -> jax.Array:
+        # Row r goes to microbatch r mod M: every device keeps the rows it already holds.
+        parts = feature.reshape(num_rows // num_microbatches, num_microbatches, *feature.shape[1:])
+        return jnp.swapaxes(parts, 0, 1)
+
+    def body(carry: tuple[Any, LossSums], part: tuple[jax.Array, Batch]) -> tuple[Any, None]:
+        index, microbatch = part
+        part_key = None if key is None else jax.random.fold_in(key, index)
+        grads, sums = grad_fn(params, microbatch, part_key)
+        return jax.tree.map(jnp.add, carry, (grads, sums)), None
+
+    zeros = jax.tree.map(jnp.zeros_like, params), LossSums.zeros()
+    total, _ = jax.lax.scan(
+        body, zeros, (jnp.arange(num_microbatches), jax.tree.map(split, dict(batch)))
+    )
+    return total
+
+
+def _metrics(sums: LossSums, normalizer: jax.Array, grad_norm: jax.Array) -> StepMetrics:
+    weight = jnp.where(sums.weight > 0, sums.weight, 1.0)
+    return {
+        "loss": sums.loss / normalizer,
+        "cross_entropy": (sums.loss - sums.z_loss) / weight,
+        "z_loss": sums.z_loss / normalizer,
+        "accuracy": sums.correct / weight,
+        "grad_norm": grad_norm,
+        "target_tokens": sums.weight,
+    }

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
 from t5lite.data.seqio_door import EvalTask, import_tasks, load_eval_tasks
-from t5lite.decoding.batching import Converter
+from t5lite.data.vocabularies import Vocabulary
 from t5lite.decoding.decoder import Decoder
 from t5lite.decoding.sampling import DecodingConfig
 from t5lite.model_dir import same_vocabulary
@@ -43,7 +43,8 @@ class EvalConfig:
       decoding: How answers are generated.
       task_modules: Registry modules to import first.
       data_dir: Root of the Tasks' files; None leaves `T5LITE_DATA_DIR` as it is.
-      vocabulary: Vocabulary for the Tasks; None leaves `T5LITE_VOCABULARY` as it is.
+      vocabulary: The Tasks' vocabulary, as `parse_vocabulary` reads it; None leaves
+        `T5LITE_VOCABULARY` as it is in training, and is the model's own in `evaluate`.
     """
 
     name: str
@@ -99,11 +100,55 @@ class EvalResult:
         and `<name>/mean/<metric>`, the unweighted mean over the Tasks that have the metric.
       predictions: Of the Tasks whose metrics judge generated text, in the Tasks' order.
       num_examples: By Task.
+      config: What was evaluated.
     """
 
     metrics: dict[str, float]
     predictions: list[Prediction]
     num_examples: dict[str, int]
+    config: EvalConfig
+
+    def save(self, folder: str | pathlib.Path, *, step: int | None = None) -> None:
+        """Writes `metrics.json` and `predictions.jsonl` into `folder`.
+
+        Args:
+          folder: Made where it does not exist; files of these names are replaced.
+          step: Of the parameters, noted in `metrics.json`.
+        """
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        record = {
+            "step": step,
+            "mixture_or_task_name": self.config.mixture_or_task_name,
+            "split": self.config.split,
+            "decoding": dataclasses.asdict(self.config.decoding),
+            "num_examples": self.num_examples,
+            "metrics": self.metrics,
+        }
+        (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
+            for prediction in self.predictions:
+                file.write(json.dumps(dataclasses.asdict(prediction), ensure_ascii=False) + "\n")
+
+    def summary(self, *, step: int | None = None) -> str:
+        """The metrics as a table for a terminal: a row for each Task, the mean last."""
+        rows: dict[str, dict[str, float]] = collections.defaultdict(dict)
+        for name, value in self.metrics.items():
+            task, metric = name.removeprefix(f"{self.config.name}/").rsplit("/", 1)
+            rows[task][metric] = value
+        columns = list(dict.fromkeys(metric for row in rows.values() for metric in row))
+        table = [["task", "examples", *columns]]
+        for task, row in rows.items():
+            count = self.num_examples.get(task, sum(self.num_examples.values()))
+            cells = [f"{row[metric]:.4g}" if metric in row else "" for metric in columns]
+            table.append([task, str(count), *cells])
+        widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+        title = f"{self.config.name}: {self.config.mixture_or_task_name}, {self.config.split}"
+        lines = [title if step is None else f"{title}, step {step}"]
+        for first, *others in table:
+            cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+            lines.append("  ".join([first.ljust(widths[0]), *cells]))
+        return "\n".join(lines)
 
 
 class Evaluator:
@@ -114,7 +159,7 @@ class Evaluator:
         config: EvalConfig,
         model_config: TransformerConfig,
         *,
-        converter: Converter | None = None,
+        converter: str | None = None,
         mesh: jax.sharding.Mesh | None = None,
     ) -> None:
         """Imports the registry modules and loads the examples.
@@ -186,6 +231,7 @@ class Evaluator:
                 )
             ],
             num_examples={task.name: len(task.examples) for task in self.tasks},
+            config=self.config,
         )
 
     def _generate(self, params: Any, tasks: Sequence[EvalTask], bar: tqdm) -> dict[str, list[str]]:
@@ -231,7 +277,7 @@ class Evaluator:
                 + "; choose another EvalConfig.split or mixture_or_task_name."
             )
 
-    def _one_vocabulary(self) -> Any:
+    def _one_vocabulary(self) -> Vocabulary:
         first = self.tasks[0]
         for task in self.tasks:
             if not same_vocabulary(task.vocabulary.spec(), first.vocabulary.spec()):
@@ -283,71 +329,46 @@ def evaluate(
     root = pathlib.Path(output_dir) if output_dir else pathlib.Path(model_dir) / "eval"
     results = {}
     for config in evals:
+        config = dataclasses.replace(
+            config, vocabulary=config.vocabulary or vocabulary_name(model.vocabulary)
+        )
         evaluator = Evaluator(config, model.config, converter=model.converter, mesh=devices)
-        check_vocabulary(evaluator, model, model_dir=model_dir)
-        results[config.name] = evaluator.run(model.params)
+        check_vocabulary(
+            evaluator.vocabulary, model, of=config.mixture_or_task_name, model_dir=model_dir
+        )
+        result = results[config.name] = evaluator.run(model.params)
         if jax.process_index() == 0:
-            write_result(results[config.name], config, folder=root / config.name, step=model.step)
-            print(format_table(results[config.name], config))
+            result.save(root / config.name, step=model.step)
+            print(result.summary(step=model.step))
     return results
 
 
-def check_vocabulary(evaluator: Evaluator, model: LoadedModel, *, model_dir: str) -> None:
+def vocabulary_name(vocabulary: Vocabulary) -> str:
+    """What names a vocabulary to `import_tasks`: how Tasks get the vocabulary of a model."""
+    spec = vocabulary.spec()
+    return f"{spec.get('path', spec['kind'])}:{spec['extra_ids']}"
+
+
+def check_vocabulary(
+    vocabulary: Vocabulary, model: LoadedModel, *, of: str, model_dir: str
+) -> None:
     """Refuses Tasks whose token ids mean something else to the model.
+
+    Args:
+      vocabulary: The Tasks'.
+      model: The model.
+      of: The Task's or Mixture's name, for the error.
+      model_dir: The model's folder, for the error.
 
     Raises:
       ValueError: The vocabularies differ; shows both.
     """
-    tasks, trained = evaluator.vocabulary.spec(), model.vocabulary.spec()
-    if not same_vocabulary(tasks, trained):
+    if not same_vocabulary(vocabulary.spec(), model.vocabulary.spec()):
         raise ValueError(
-            f"the vocabulary of {evaluator.config.mixture_or_task_name!r} is not the one "
-            f"{model_dir} was trained with:\n  the Tasks: {tasks}\n  the model: {trained}\n"
-            "Give the model's vocabulary to the Tasks (EvalConfig.vocabulary)."
+            f"the vocabulary of {of!r} is not the one {model_dir} was trained with:\n"
+            f"  the Tasks: {vocabulary.spec()}\n  the model: {model.vocabulary.spec()}\n"
+            "Register the Tasks with the model's vocabulary (flag --vocabulary)."
         )
-
-
-def write_result(
-    result: EvalResult, config: EvalConfig, *, folder: pathlib.Path, step: int
-) -> None:
-    """Writes `metrics.json` and `predictions.jsonl` into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    record = {
-        "step": step,
-        "mixture_or_task_name": config.mixture_or_task_name,
-        "split": config.split,
-        "decoding": dataclasses.asdict(config.decoding),
-        "num_examples": result.num_examples,
-        "metrics": result.metrics,
-    }
-    (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
-        for prediction in result.predictions:
-            file.write(json.dumps(dataclasses.asdict(prediction), ensure_ascii=False) + "\n")
-
-
-def format_table(result: EvalResult, config: EvalConfig) -> str:
-    """The metrics as lines of text: a row for each Task, the mean last."""
-    rows: dict[str, dict[str, float]] = collections.defaultdict(dict)
-    for name, value in result.metrics.items():
-        task, metric = name.removeprefix(f"{config.name}/").rsplit("/", 1)
-        rows[task][metric] = value
-    columns = list(dict.fromkeys(metric for row in rows.values() for metric in row))
-    table = [["task", "examples", *columns]]
-    for task, row in rows.items():
-        count = result.num_examples.get(task, sum(result.num_examples.values()))
-        cells = [f"{row[metric]:.4g}" if metric in row else "" for metric in columns]
-        table.append([task, str(count), *cells])
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    title = f"{config.name}: {config.mixture_or_task_name}, {config.split}"
-    lines = [
-        "  ".join(
-            [line[0].ljust(widths[0])]
-            + [c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)]
-        )
-        for line in table
-    ]
-    return "\n".join([title, *lines])
 
 
 def _best_constant(targets: Sequence[str]) -> float:

@@ -4,11 +4,9 @@ Shapes: B rows of the batch, L prompt length, T length of targets (or of prompt 
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
-Converter = Literal["encoder_decoder", "decoder_only", "prefix_lm"]
 Tokens = Sequence[int] | np.ndarray
 ModelBatch = dict[str, np.ndarray]
 
@@ -54,14 +52,14 @@ def plan_batches(sizes: Sequence[tuple[int, ...]], *, batch_size: int) -> list[l
 
 
 def prompt_batch(
-    inputs: Sequence[Tokens], *, converter: Converter, longest: int | None = None
+    inputs: Sequence[Tokens], *, converter: str, longest: int | None = None
 ) -> ModelBatch:
     """The batch that `model.prefill` reads.
 
     Args:
       inputs: Each row's prompt tokens.
-      converter: How examples became features in training. For decoder-only models the prompt
-        follows the start token 0, as it did in training.
+      converter: `encoder_decoder`, `decoder_only` or `prefix_lm`: how examples became features in
+        training. For the latter two the prompt follows the start token 0, as it did there.
       longest: See `bucket_length`.
 
     Returns:
@@ -84,7 +82,7 @@ def scoring_batch(
     inputs: Sequence[Tokens],
     targets: Sequence[Tokens],
     *,
-    converter: Converter,
+    converter: str,
     longest: int | None = None,
 ) -> ModelBatch:
     """The batch that `model.logits` reads: one unpacked example a row, in T5X's features.

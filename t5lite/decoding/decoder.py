@@ -45,7 +45,7 @@ class Decoder:
         self,
         model_config: TransformerConfig,
         *,
-        converter: batching.Converter,
+        converter: str,
         eos_id: int,
         batch_size: int,
         longest_input: int | None = None,

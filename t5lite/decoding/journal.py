@@ -1,0 +1,148 @@
+"""An ordered JSONL output that a killed run leaves whole up to a chunk, and a new run continues.
+
+OUTPUT.settings.json   what the output is made from; stays beside it as its provenance
+OUTPUT.partial         finished lines so far, renamed to OUTPUT at the end
+OUTPUT.lock            while a run is writing
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+import filelock
+
+
+class Journal:
+    """Lines in order, appended a chunk at a time; use as a context manager.
+
+    Attributes:
+      finished: The output is complete already; nothing may be appended.
+      num_done: Lines that need not be made again, a multiple of the chunk size.
+    """
+
+    def __init__(
+        self, output: str | pathlib.Path, *, settings: Mapping[str, Any], chunk_size: int
+    ) -> None:
+        """Opens or continues `output`.
+
+        Args:
+          output: The file that will hold all lines.
+          settings: JSON-able; all that the lines depend on.
+          chunk_size: Lines of every chunk but the last.
+
+        Raises:
+          ValueError: The output, or the part of it that is there, was made with other settings, or
+            another run is writing it.
+        """
+        self._output = pathlib.Path(output)
+        self._partial = self._beside(".partial")
+        self._settings_path = self._beside(".settings.json")
+        # Through JSON, so that tuples compare equal to the lists read back.
+        self._settings = json.loads(json.dumps({**settings, "chunk_size": chunk_size}))
+        self._chunk_size = chunk_size
+        self._file: BinaryIO | None = None
+        self._output.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = filelock.FileLock(self._beside(".lock"), timeout=0)
+        self._take_lock()
+        try:
+            self.finished = self._output.exists()
+            self.num_done = 0
+            if self.finished or self._partial.exists():
+                self._check_settings()
+            if not self.finished:
+                self._open()
+        except BaseException:
+            self._release()
+            raise
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._release()
+
+    def append(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Adds one chunk of lines, on disk when this returns.
+
+        Raises:
+          ValueError: The disk is full; the chunks before are whole.
+        """
+        assert self._file is not None
+        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        try:
+            # JSON may hold half a surrogate pair; it is written as the escape it was read from.
+            self._file.write(text.encode("utf-8", "backslashreplace"))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise ValueError(
+                f"no space left on the disk of {self._partial}. What it holds is kept: free some "
+                "space and start the same command again."
+            ) from error
+
+    def finish(self) -> None:
+        """Gives the complete file its name."""
+        assert self._file is not None
+        self._file.close()
+        self._partial.replace(self._output)
+
+    def _beside(self, suffix: str) -> pathlib.Path:
+        return self._output.with_name(self._output.name + suffix)
+
+    def _open(self) -> None:
+        """Opens the partial file after its last whole chunk."""
+        if not self._partial.exists():
+            temporary = self._beside(".settings.tmp")
+            temporary.write_text(json.dumps(self._settings, indent=2) + "\n", encoding="utf-8")
+            temporary.replace(self._settings_path)
+        self._file = self._partial.open("a+b")
+        self._file.seek(0)
+        kept_bytes = num_lines = position = 0
+        for line in self._file:
+            position += len(line)
+            num_lines += line.endswith(b"\n")
+            if num_lines % self._chunk_size == 0 and line.endswith(b"\n"):
+                self.num_done, kept_bytes = num_lines, position
+        self._file.truncate(kept_bytes)
+
+    def _check_settings(self) -> None:
+        found = self._output if self.finished else self._partial
+        if not self._settings_path.exists():
+            raise ValueError(
+                f"{found} exists, and {self._settings_path.name}, which would say how it was made, "
+                "does not: choose another output, or delete it."
+            )
+        before = json.loads(self._settings_path.read_text(encoding="utf-8"))
+        differing = [
+            f"  {name}: {before.get(name)!r} then, {self._settings.get(name)!r} now"
+            for name in sorted(before.keys() | self._settings.keys())
+            if before.get(name) != self._settings.get(name)
+        ]
+        if differing:
+            raise ValueError(
+                f"{found} was made with other settings:\n"
+                + "\n".join(differing)
+                + "\nChoose another output, or delete it to start over."
+            )
+
+    def _take_lock(self) -> None:
+        try:
+            self._lock.acquire()
+        except filelock.Timeout:
+            raise ValueError(
+                f"another run is writing {self._output} (it holds {self._lock.lock_file}); "
+                "wait for it, or choose another output."
+            ) from None
+
+    def _release(self) -> None:
+        self._lock.release()
+        pathlib.Path(self._lock.lock_file).unlink(missing_ok=True)

@@ -1,0 +1,43 @@
+"""Metrics that Tasks hand to seqio: plain functions of target and predicted texts."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+
+def exact_match(targets: Sequence[str], predictions: Sequence[str]) -> dict[str, float]:
+    """Share of predictions equal to their target once surrounding whitespace is stripped.
+
+    Args:
+        targets: N reference texts.
+        predictions: N predicted texts, in the same order.
+
+    Returns:
+        `{"accuracy": value}` with the value in [0, 1].
+
+    Raises:
+        ValueError: if the two differ in number, or there are none.
+    """
+    if len(targets) != len(predictions):
+        raise ValueError(
+            f"exact_match: {len(targets)} targets but {len(predictions)} predictions; "
+            "give one prediction for each target"
+        )
+    if not targets:
+        raise ValueError("exact_match: no targets; the split is empty")
+    pairs = zip(targets, predictions, strict=True)
+    hits = sum(target.strip() == prediction.strip() for target, prediction in pairs)
+    return {"accuracy": hits / len(targets)}
+
+
+def best_constant_accuracy(targets: Sequence[str]) -> float:
+    """Exact match, in [0, 1], of the one answer that would score best if always given.
+
+    The line a model must be above before its accuracy means anything.
+
+    Raises:
+        ValueError: if there are no targets.
+    """
+    if not targets:
+        raise ValueError("best_constant_accuracy: no targets; the split is empty")
+    ((_, count),) = Counter(target.strip() for target in targets).most_common(1)
+    return count / len(targets)

@@ -1,0 +1,52 @@
+"""What a miniature task is: an instance maker, prompt templates, and whether it is trained on."""
+
+import dataclasses
+import random
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+
+class Instance(NamedTuple):
+    """One question with its answer, before any wording.
+
+    Attributes:
+        fields: what the templates' slots are filled with; every template uses every field.
+        answer: the target text.
+        rationale: reasoning that leads to the answer, without the answer phrase; empty where the
+            task has no chain-of-thought form.
+    """
+
+    fields: Mapping[str, str]
+    answer: str
+    rationale: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class MiniTask:
+    """One instruction task.
+
+    Attributes:
+        name: unique; the seqio names are built from it.
+        category: the kind of skill; a category with no trained task is wholly held out.
+        make: draws one instance from a random stream. Labels are drawn first, so that they are
+            balanced.
+        templates: wordings seen in training.
+        new_templates: wordings kept for evaluation.
+        answer_in_prompt: the answer is an option or a span of the prompt, so it may appear there.
+        has_rationale: instances carry a rationale, so the task has a chain-of-thought form.
+        trained: False for a task that only ever appears in evaluation.
+    """
+
+    name: str
+    category: str
+    make: Callable[[random.Random], Instance]
+    templates: tuple[str, ...]
+    new_templates: tuple[str, ...]
+    answer_in_prompt: bool = False
+    has_rationale: bool = False
+    trained: bool = True
+
+
+def yes_no(value: bool) -> str:
+    """The answer to a yes/no question."""
+    return "yes" if value else "no"

@@ -6,7 +6,6 @@ import dataclasses
 import logging
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 

@@ -41,7 +41,7 @@ def make_train_step(
       num_microbatches: the batch is split into this many parts, run one after another; their sums
         are added and normalised once, so any number gives the same update up to rounding.
       seed: of the dropout masks; a step's key is derived from it and the step's number.
-      shardings: a TrainState of shardings; the new state keeps them and reuses the old one's memory.
+      shardings: a TrainState of shardings; the new state keeps them, in the old one's memory.
       mesh: where it runs.
 
     Returns:

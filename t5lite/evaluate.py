@@ -260,12 +260,13 @@ class Evaluator:
             [example.targets for example in examples],
             on_batch=bar.update,
         )
+        return self._by_task(log_likelihoods), self._by_task(num_tokens)
+
+    def _by_task(self, values: np.ndarray) -> dict[str, list[float]]:
+        """Values of all Tasks' examples, one Task after the other, taken apart."""
         ends = np.cumsum([len(task.examples) for task in self.tasks])[:-1]
-        names = [task.name for task in self.tasks]
-        return tuple(
-            {name: part.tolist() for name, part in zip(names, np.split(values, ends), strict=True)}
-            for values in (log_likelihoods, num_tokens)
-        )
+        parts = np.split(values, ends)
+        return {task.name: part.tolist() for task, part in zip(self.tasks, parts, strict=True)}
 
     def _require_examples(self) -> None:
         empty = [task.name for task in self.tasks if not task.examples]

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from t5lite.checkpoints import LoadedModel, load_model_dir
 from t5lite.data.local_files import read_jsonl, require
 from t5lite.data.seqio_door import import_tasks, load_eval_tasks
-from t5lite.decoding.decoder import Decoder
+from t5lite.decoding.decoder import Decoder, Generation
 from t5lite.decoding.journal import Journal
 from t5lite.decoding.sampling import DecodingConfig
 from t5lite.evaluate import check_vocabulary, vocabulary_name
@@ -112,7 +112,7 @@ def infer(
         "step": model.step,
         "decoding": dataclasses.asdict(decoding),
         "batch_size": batch_size,
-        "source": input or f"{mixture_or_task_name}, {split}",
+        "source": str(pathlib.Path(input).absolute()) if input else [mixture_or_task_name, split],
         "questions_sha256": _digest(questions),
     }
     return _answer_all(
@@ -260,20 +260,19 @@ def _answer_all(
     with contextlib.ExitStack() as stack:
         journal = None
         if is_main:
-            journal = stack.enter_context(Journal(output, settings=settings, chunk_size=chunk_size))
-        num_done = (
-            len(questions) if journal and journal.finished else journal.num_done if journal else 0
-        )
-        num_done = _same_on_all_processes(num_done)
-        bar = stack.enter_context(
-            tqdm(
-                total=len(questions),
-                initial=num_done,
-                desc="infer",
-                unit="ex",
-                disable=not (progress and is_main),
+            journal = Journal(
+                output, settings=settings, num_lines=len(questions), chunk_size=chunk_size
             )
+            stack.enter_context(journal)
+        num_done = _from_process_0(journal.num_done if journal else 0)
+        bar = tqdm(
+            total=len(questions),
+            initial=num_done,
+            desc="infer",
+            unit="ex",
+            disable=not (progress and is_main),
         )
+        stack.enter_context(bar)
         for start in range(num_done, len(questions), chunk_size):
             chunk = questions[start : start + chunk_size]
             generations = decoder.generate(
@@ -286,21 +285,22 @@ def _answer_all(
             if journal:
                 journal.append(
                     [
-                        {
-                            **question.record,
-                            "prediction": model.vocabulary.decode(generation.tokens.tolist()),
-                            "score": generation.log_likelihood,
-                        }
+                        _answered(question, generation, model)
                         for question, generation in zip(chunk, generations, strict=True)
                     ]
                 )
-        if journal and not journal.finished:
+        if journal:
             journal.finish()
     return pathlib.Path(output)
 
 
-def _same_on_all_processes(value: int) -> int:
-    """Process 0's value."""
+def _answered(question: Question, generation: Generation, model: LoadedModel) -> dict[str, Any]:
+    text = model.vocabulary.decode(generation.tokens.tolist())
+    return {**question.record, "prediction": text, "score": generation.log_likelihood}
+
+
+def _from_process_0(value: int) -> int:
+    """What process 0 has, on every process."""
     if jax.process_count() == 1:
         return value
     return int(multihost_utils.broadcast_one_to_all(np.int32(value)))

@@ -63,19 +63,20 @@ def prompt_batch(
       longest: See `bucket_length`.
 
     Returns:
-      int32 [B, L] `encoder_input_tokens`, or `decoder_input_tokens` for decoder-only.
+      int32 [B, L] `encoder_input_tokens`, or for decoder-only `decoder_input_tokens`, with
+      `decoder_causal_attention` for prefix language models.
     """
     if converter == "encoder_decoder":
         return {"encoder_input_tokens": _padded(inputs, _bucket(inputs, longest))}
     rows = [np.concatenate([[0], np.asarray(row, np.int32)]) for row in inputs]
-    batch = {
-        "decoder_input_tokens": (tokens_BL := _padded(rows, _bucket(rows, longest))),
-        "decoder_segment_ids": (segments_BL := _ones(rows, tokens_BL.shape[1])),
-        "decoder_positions": _positions(segments_BL),
-    }
+    tokens_BL = _padded(rows, _bucket(rows, longest))
     if converter == "prefix_lm":
-        batch["decoder_causal_attention"] = segments_BL
-    return batch
+        causal_attention_BL = _ones(rows, tokens_BL.shape[1])
+        return {
+            "decoder_input_tokens": tokens_BL,
+            "decoder_causal_attention": causal_attention_BL,
+        }
+    return {"decoder_input_tokens": tokens_BL}
 
 
 def scoring_batch(
@@ -108,12 +109,11 @@ def scoring_batch(
     rows = [np.concatenate([i, t]).astype(np.int32) for i, t in zip(inputs, targets, strict=True)]
     target_tokens_BT = _padded(rows, _bucket(rows, None))
     segments_BT = _ones(rows, target_tokens_BT.shape[1])
+    weights_BT = segments_BT - _ones(inputs, target_tokens_BT.shape[1])
     batch = {
         "decoder_target_tokens": target_tokens_BT,
         "decoder_input_tokens": _shift_right(target_tokens_BT),
-        "decoder_loss_weights": (segments_BT - _ones(inputs, segments_BT.shape[1])).astype(
-            np.float32
-        ),
+        "decoder_loss_weights": weights_BT.astype(np.float32),
         "decoder_segment_ids": segments_BT,
         "decoder_positions": _positions(segments_BT),
     }

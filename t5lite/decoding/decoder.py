@@ -7,6 +7,7 @@ Shapes: B rows of the batch, T generated tokens.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from t5lite.decoding.generate import choose_at, generate
 from t5lite.decoding.sampling import DecodingConfig, row_keys
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import bind
-from t5lite.sharding import put_replicable, replicated
+from t5lite.sharding import BATCH_AXES, logical_rules, put_replicable, replicated
 
 Params = Any
 OnBatch = Callable[[int], Any]
@@ -57,7 +58,8 @@ class Decoder:
           model_config: What `params` given later are of.
           converter: How examples became features in training.
           eos_id: The token that ends an answer.
-          batch_size: Rows of every batch; the last one is filled up.
+          batch_size: Rows of every batch, the last one filled up; rounded up to a multiple of the
+            devices that share the rows.
           longest_input: Inputs are not padded beyond it unless they are longer.
           mesh: Where `params` given later lie; None for wherever they are.
         """
@@ -66,7 +68,8 @@ class Decoder:
         self._model_config = model_config
         self._converter = converter
         self._eos_id = eos_id
-        self._batch_size = batch_size
+        parts = 1 if mesh is None else math.prod(mesh.shape[axis] for axis in BATCH_AXES)
+        self._batch_size = math.ceil(batch_size / parts) * parts
         self._longest_input = longest_input
         self._mesh = mesh
 
@@ -102,8 +105,9 @@ class Decoder:
                 converter=self._converter,
                 longest=self._longest_input,
             )
-            batch["example_index"] = np.array([indices[row] for row in filled], np.int32)
-            tokens_BT, log_likelihood_B = jax.device_get(run(params, self._put(batch)))
+            index_B = np.array([indices[row] for row in filled], np.int32)
+            placed = self._put({**batch, "example_index": index_B})
+            tokens_BT, log_likelihood_B = jax.device_get(run(params, placed))
             for row, tokens_T, log_likelihood in zip(
                 rows, tokens_BT, log_likelihood_B, strict=False
             ):
@@ -117,23 +121,22 @@ class Decoder:
     ) -> Iterator[int]:
         """Generates one answer, yielding its tokens as they come, without the end token.
 
-        The tokens are those of `generate` for the same `index`.
+        The tokens are those of `generate` for the same `index`. For a decoder without a mesh.
         """
-        start, step = _stream_fns(self._model_config, self._eos_id, config, self._mesh)
+        assert self._mesh is None, "one row cannot be shared out"
+        start, step = _stream_fns(self._model_config, self._eos_id, config)
         batch = batching.prompt_batch(
             [inputs], converter=self._converter, longest=self._longest_input
         )
-        batch["example_index"] = np.array([index], np.int32)
-        placed = self._put(batch)
-        token_B, cache = start(params, placed)
+        index_B = jnp.array([index], jnp.int32)
+        token_B, cache = start(params, batch, index_B)
         for count in range(1, config.max_decode_length + 1):
             token = int(token_B[0])
             if token == self._eos_id:
                 return
             yield token
             if count < config.max_decode_length:
-                arguments = (placed["example_index"], jnp.int32(count))
-                token_B, cache = step(params, token_B, cache, *arguments)
+                token_B, cache = step(params, token_B, cache, index_B, jnp.int32(count))
 
     def score(
         self,
@@ -197,9 +200,10 @@ def _generate_fn(
     """The jitted generation; equal arguments share it, and with it what was compiled."""
 
     def run(params: Params, batch: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        key_B = row_keys(config.seed, batch["example_index"])
+        features = dict(batch)
+        key_B = row_keys(config.seed, features.pop("example_index"))
         model = bind(model_config, params)
-        return generate(model, batch, eos_id=eos_id, config=config, key_B=key_B)
+        return generate(model, features, eos_id=eos_id, config=config, key_B=key_B)
 
     return _jit(run, mesh)
 
@@ -216,10 +220,7 @@ def _score_fn(
 
 @functools.cache
 def _stream_fns(
-    model_config: TransformerConfig,
-    eos_id: int,
-    config: DecodingConfig,
-    mesh: jax.sharding.Mesh | None,
+    model_config: TransformerConfig, eos_id: int, config: DecodingConfig
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """`(start, step)`: the first token and cache of a batch; the next token and cache."""
 
@@ -227,10 +228,12 @@ def _stream_fns(
         key_B = row_keys(config.seed, index_B)
         return choose_at(logits_BV, key_B, step, eos_id=eos_id, config=config)
 
-    def start(params: Params, batch: dict[str, jax.Array]) -> tuple[jax.Array, Any]:
+    def start(
+        params: Params, batch: dict[str, jax.Array], index_B: jax.Array
+    ) -> tuple[jax.Array, Any]:
         model = bind(model_config, params)
         logits_BV, cache = model.prefill(batch, max_decode_length=config.max_decode_length)
-        return choose(logits_BV, batch["example_index"], 0), cache
+        return choose(logits_BV, index_B, 0), cache
 
     def step(
         params: Params, tokens_B: jax.Array, cache: Any, index_B: jax.Array, count: jax.Array
@@ -243,4 +246,11 @@ def _stream_fns(
 
 def _jit(run: Callable[..., Any], mesh: jax.sharding.Mesh | None) -> Callable[..., Any]:
     """Results lie whole on every process, whatever the mesh."""
-    return jax.jit(run) if mesh is None else jax.jit(run, out_shardings=replicated(mesh))
+    if mesh is None:
+        return jax.jit(run)
+
+    def on_mesh(*arguments: Any) -> Any:
+        with logical_rules(mesh):
+            return run(*arguments)
+
+    return jax.jit(on_mesh, out_shardings=replicated(mesh))

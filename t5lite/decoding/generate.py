@@ -4,26 +4,13 @@ Shapes: B rows of the batch, T generated tokens, V vocabulary.
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from t5lite.decoding import sampling
-
-Cache = Any
-
-
-class CachedModel(Protocol):
-    """The part of a bound model (`t5lite.models.parameters.bind`) that generation uses."""
-
-    def prefill(
-        self, batch: Mapping[str, jax.Array], *, max_decode_length: int
-    ) -> tuple[jax.Array, Cache]:
-        """Logits [B, V] of the first generated token, and the cache."""
-
-    def step(self, tokens_B: jax.Array, cache: Cache) -> tuple[jax.Array, Cache]:
-        """Logits [B, V] after one more token per row, and the cache."""
+from t5lite.models.transformer import Model
 
 
 def choose_at(
@@ -54,7 +41,7 @@ def choose_at(
 
 
 def generate(
-    model: CachedModel,
+    model: Model,
     batch: Mapping[str, jax.Array],
     *,
     eos_id: int,

@@ -21,18 +21,23 @@ class Journal:
     """Lines in order, appended a chunk at a time; use as a context manager.
 
     Attributes:
-      finished: The output is complete already; nothing may be appended.
-      num_done: Lines that need not be made again, a multiple of the chunk size.
+      num_done: Lines that need not be made again: whole chunks, or all.
     """
 
     def __init__(
-        self, output: str | pathlib.Path, *, settings: Mapping[str, Any], chunk_size: int
+        self,
+        output: str | pathlib.Path,
+        *,
+        settings: Mapping[str, Any],
+        num_lines: int,
+        chunk_size: int,
     ) -> None:
         """Opens or continues `output`.
 
         Args:
           output: The file that will hold all lines.
           settings: JSON-able; all that the lines depend on.
+          num_lines: Lines of the complete output.
           chunk_size: Lines of every chunk but the last.
 
         Raises:
@@ -50,11 +55,11 @@ class Journal:
         self._lock = filelock.FileLock(self._beside(".lock"), timeout=0)
         self._take_lock()
         try:
-            self.finished = self._output.exists()
-            self.num_done = 0
-            if self.finished or self._partial.exists():
-                self._check_settings()
-            if not self.finished:
+            is_finished = self._output.exists()
+            self.num_done = num_lines if is_finished else 0
+            if is_finished or self._partial.exists():
+                self._check_settings(self._output if is_finished else self._partial)
+            if not is_finished:
                 self._open()
         except BaseException:
             self._release()
@@ -90,10 +95,10 @@ class Journal:
             ) from error
 
     def finish(self) -> None:
-        """Gives the complete file its name."""
-        assert self._file is not None
-        self._file.close()
-        self._partial.replace(self._output)
+        """Gives the complete file its name, where it does not have it yet."""
+        if self._file is not None:
+            self._file.close()
+            self._partial.replace(self._output)
 
     def _beside(self, suffix: str) -> pathlib.Path:
         return self._output.with_name(self._output.name + suffix)
@@ -114,8 +119,7 @@ class Journal:
                 self.num_done, kept_bytes = num_lines, position
         self._file.truncate(kept_bytes)
 
-    def _check_settings(self) -> None:
-        found = self._output if self.finished else self._partial
+    def _check_settings(self, found: pathlib.Path) -> None:
         if not self._settings_path.exists():
             raise ValueError(
                 f"{found} exists, and {self._settings_path.name}, which would say how it was made, "

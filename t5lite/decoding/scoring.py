@@ -4,20 +4,14 @@ Shapes: B rows of the batch, T target positions, V vocabulary.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 
-
-class LogitsModel(Protocol):
-    """The part of a bound model (`t5lite.models.parameters.bind`) that scoring uses."""
-
-    def logits(self, batch: Mapping[str, jax.Array]) -> jax.Array:
-        """Logits [B, T, V] of `decoder_target_tokens`."""
+from t5lite.models.transformer import Model
 
 
-def score(model: LogitsModel, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
+def score(model: Model, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
     """Teacher-forced log-likelihood of the targets.
 
     Args:

@@ -1,0 +1,149 @@
+"""A seqio Task whose examples a Python function gives: read and worded in Python, then ordinary seqio.
+
+What comes out is a plain `seqio.Task` over a `seqio.FunctionDataSource`, with seqio's own
+tokenize and append_eos_after_trim, so T5X and stock seqio can use it too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from t5lite.data import seqio_door
+
+if TYPE_CHECKING:
+    import seqio
+    import tensorflow as tf
+
+MetricFn = Callable[[Sequence[Any], Sequence[str]], Mapping[str, float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """One example as text.
+
+    Attributes:
+      id: names the example within its Task; unique where the data has ids.
+      inputs: what the model reads.
+      targets: what the model learns to write.
+      references: every text that evaluation counts as right.
+    """
+
+    id: str
+    inputs: str
+    targets: str
+    references: tuple[str, ...]
+
+
+def add_python_task(
+    name: str,
+    read: Callable[[str], Sequence[Example]],
+    *,
+    splits: Sequence[str],
+    metrics: Sequence[MetricFn],
+    source_files: Callable[[str], Sequence[str]],
+    postprocess: Callable[[str], str] = str.strip,
+) -> seqio.Task:
+    """Registers a seqio Task over examples that a Python function reads.
+
+    Nothing is read at registration: `read` runs when a dataset or a count is asked for, and its
+    ValueErrors reach the caller as they are, not wrapped by tf.data.
+
+    Args:
+      name: the Task's name.
+      read: `read(split)` gives the split's examples, always in the same order.
+      splits: the splits `read` accepts.
+      metrics: functions `(targets, predictions) -> {name: value}`; each target is the list of
+        the example's references.
+      source_files: `source_files(split)` names the files that `read(split)` reads.
+      postprocess: applied to each prediction before scoring.
+
+    Returns:
+      The registered Task.
+    """
+    import seqio
+
+    def postprocess_fn(
+        text: str, *, example: Mapping[str, Any] | None = None, is_target: bool = False
+    ) -> Any:
+        if not is_target or example is None:
+            return postprocess(text)
+        return [reference.decode("utf-8") for reference in example["references"]]
+
+    return seqio.TaskRegistry.add(
+        name,
+        source=_source_class()(read, splits=splits, source_files=source_files),
+        preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos_after_trim],
+        output_features=seqio_door.output_features(),
+        postprocess_fn=postprocess_fn,
+        metric_fns=list(metrics),
+    )
+
+
+def task_name(text: str) -> str:
+    """The text with `_` for every character that seqio allows in no Task name, such as `-`."""
+    return re.sub(r"[^\w.]", "_", text)
+
+
+def capped_examples(task: Any, *, maximum: int, scale: float = 1.0) -> float:
+    """A mixing rate: the Task's number of examples times `scale`, at most `maximum`.
+
+    What `seqio.mixing_rate_num_examples` computes, for Tasks that are never cached by seqio. A
+    Task without a train split counts the first split it has, so that a mixture of evaluation
+    Tasks has rates too.
+    """
+    split = "train" if "train" in task.splits else task.splits[0]
+    return float(min(task.num_input_examples(split) * scale, maximum))
+
+
+@functools.cache
+def _source_class() -> type[seqio.FunctionDataSource]:
+    """A FunctionDataSource that counts its examples when asked; stock seqio wants counts ahead."""
+    import seqio
+
+    class PythonDataSource(seqio.FunctionDataSource):
+        """Examples that a Python function reads.
+
+        Attributes:
+          read: `read(split)` gives the examples.
+          source_files: `source_files(split)` names the files they are read from.
+        """
+
+        def __init__(
+            self,
+            read: Callable[[str], Sequence[Example]],
+            *,
+            splits: Sequence[str],
+            source_files: Callable[[str], Sequence[str]],
+        ):
+            def dataset_fn(split: str, shuffle_files: bool, seed: int | None = None) -> Any:
+                del shuffle_files, seed  # One file in its own order; the machine shuffles by index.
+                return _to_dataset(read(split))
+
+            super().__init__(dataset_fn, splits=splits)
+            self.read = read
+            self.source_files = source_files
+
+        def num_input_examples(self, split: str) -> int:
+            return len(self.read(split))
+
+    return PythonDataSource
+
+
+def _to_dataset(examples: Sequence[Example]) -> tf.data.Dataset:
+    """The examples as a tf.data.Dataset of scalar strings, and `references` of shape [None]."""
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices(
+        {
+            "id": tf.constant([example.id for example in examples], dtype=tf.string),
+            "inputs": tf.constant([example.inputs for example in examples], dtype=tf.string),
+            "targets": tf.constant([example.targets for example in examples], dtype=tf.string),
+            "references": tf.ragged.constant(
+                [example.references for example in examples], ragged_rank=1, dtype=tf.string
+            ),
+        }
+    )

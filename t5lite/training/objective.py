@@ -1,7 +1,7 @@
 """The training objective: weighted cross entropy with z-loss and label smoothing.
 
-The quantities are those of T5X (`t5x/losses.py`). Sums and weights stay apart until the very end, so
-that adding the sums of microbatches, or of hosts, and dividing once is the whole batch's loss.
+The quantities are those of T5X (`t5x/losses.py`). Sums and weights stay apart until the very end,
+so that adding the sums of microbatches and dividing once gives the whole batch's loss.
 
 Shape legend: B rows, T target positions, V vocabulary.
 """

@@ -1,0 +1,304 @@
+"""Optimizers, and what is put around them: frozen and differently paced parameters, clipping.
+
+An `Optimizer` is a function from the parameters' logical axes to an optax transformation: the axes
+say which parameters are stacks of layers and which are too small to decay.
+"""
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from t5lite.suggest import did_you_mean
+from t5lite.training.adafactor import (
+    LAYERS,
+    AdafactorConfig,
+    adafactor_transformation,
+)
+from t5lite.training.schedules import Schedule, Step
+
+# Nested dicts whose leaves are arrays, shapes, bools or tuples of logical axis names.
+Tree = Any
+ParameterGroups = Sequence[tuple[str, float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+    """An optimizer, before it knows the parameters.
+
+    Attributes:
+      name: what it is called in messages.
+      learning_rate: a rate, or a function of the number of updates done.
+      build: gives the transformation for parameters with the given tree of logical axes.
+    """
+
+    name: str
+    learning_rate: float | Schedule
+    build: Callable[[Tree], optax.GradientTransformation]
+
+    def learning_rate_at(self, step: Step) -> jax.Array:
+        """Gives the learning rate of the update that follows `step` updates, a float32 scalar."""
+        rate = self.learning_rate(step) if callable(self.learning_rate) else self.learning_rate
+        return jnp.asarray(rate, jnp.float32)
+
+
+def adafactor(
+    learning_rate: float | Schedule,
+    *,
+    factored: bool = True,
+    multiply_by_parameter_scale: bool = True,
+    beta1: float | None = None,
+    decay_rate: float = 0.8,
+    step_offset: int = 0,
+    clipping_threshold: float | None = 1.0,
+    weight_decay_rate: float | None = None,
+    weight_decay_rate_lr_exponent: float | None = None,
+    min_dim_size_to_factor: int = 128,
+    epsilon1: float = 1e-30,
+    epsilon2: float = 1e-3,
+    decay_norms_and_biases: bool = False,
+) -> Optimizer:
+    """Adafactor with T5X's numerics; a stack of layers trains as its layers would apart.
+
+    Args:
+      learning_rate: relative to a parameter's RMS unless multiply_by_parameter_scale is off.
+      factored: see `AdafactorConfig`, as for all below.
+      multiply_by_parameter_scale: whether the learning rate is relative.
+      beta1: decay of the momentum, or None.
+      decay_rate: exponent of the second moment's decay.
+      step_offset: the update at which the second moment starts anew.
+      clipping_threshold: greatest RMS of an update, or None.
+      weight_decay_rate: decoupled weight decay, or None.
+      weight_decay_rate_lr_exponent: power of the learning rate that multiplies the decay, or None.
+      min_dim_size_to_factor: the least second largest dimension that is factored.
+      epsilon1: added to squared gradients.
+      epsilon2: floor of the parameter scale.
+      decay_norms_and_biases: decay every parameter, as T5X does, and not only matrices.
+
+    Returns:
+      The optimizer.
+    """
+    config = AdafactorConfig(
+        factored=factored,
+        multiply_by_parameter_scale=multiply_by_parameter_scale,
+        beta1=beta1,
+        decay_rate=decay_rate,
+        step_offset=step_offset,
+        clipping_threshold=clipping_threshold,
+        weight_decay_rate=weight_decay_rate,
+        weight_decay_rate_lr_exponent=weight_decay_rate_lr_exponent,
+        min_dim_size_to_factor=min_dim_size_to_factor,
+        epsilon1=epsilon1,
+        epsilon2=epsilon2,
+    )
+
+    def build(axes: Tree) -> optax.GradientTransformation:
+        decays = _decays(axes, decay_norms_and_biases)
+        return adafactor_transformation(axes, learning_rate, config=config, decays=decays)
+
+    return Optimizer("adafactor", learning_rate, build)
+
+
+def adamw(
+    learning_rate: float | Schedule,
+    *,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    decay_norms_and_biases: bool = False,
+) -> Optimizer:
+    """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101).
+
+    Args:
+      learning_rate: a rate, or a function of the number of updates done.
+      b1: decay of the first moment.
+      b2: decay of the second moment.
+      eps: added to the root of the second moment.
+      weight_decay: multiplied by the learning rate.
+      decay_norms_and_biases: decay every parameter, and not only matrices.
+
+    Returns:
+      The optimizer.
+    """
+
+    def build(axes: Tree) -> optax.GradientTransformation:
+        mask = _decays(axes, decay_norms_and_biases)
+        return optax.adamw(learning_rate, b1, b2, eps, weight_decay=weight_decay, mask=mask)
+
+    return Optimizer("adamw", learning_rate, build)
+
+
+def optax_optimizer(
+    name: str,
+    learning_rate: float | Schedule,
+    *,
+    decay_norms_and_biases: bool = False,
+    **settings: Any,
+) -> Optimizer:
+    """Any optimizer of optax by its name there, such as "sgd" or "lion".
+
+    An optimizer that takes norms of whole parameters, such as "lamb", sees a stack of layers as one
+    parameter; for Adafactor use `adafactor`, which does not.
+
+    Args:
+      name: a public function of optax whose first argument is the learning rate.
+      learning_rate: a rate, or a function of the number of updates done.
+      decay_norms_and_biases: decay every parameter, and not only matrices, if it has weight decay.
+      **settings: its other arguments.
+
+    Returns:
+      The optimizer.
+
+    Raises:
+      ValueError: if optax has no such optimizer, if it does not take these settings, or if its
+        update needs more than gradients and parameters.
+    """
+    known = {n: f for n in dir(optax) if (f := _optax_factory(n)) is not None}
+    if name not in known:
+        kind = "is not an optimizer" if hasattr(optax, name) else "does not exist"
+        raise ValueError(f"optax_optimizer: optax.{name} {kind}.{did_you_mean(name, known)}")
+    takes = inspect.signature(known[name]).parameters
+    wrong = [key for key in settings if key not in takes]
+    if wrong:
+        raise ValueError(
+            f"optax_optimizer: optax.{name} has no argument {wrong[0]!r}."
+            f"{did_you_mean(wrong[0], takes)}"
+        )
+    mask_name = next((key for key in ("mask", "weight_decay_mask") if key in takes), None)
+
+    def build(axes: Tree) -> optax.GradientTransformation:
+        mask = {} if mask_name is None else {mask_name: _decays(axes, decay_norms_and_biases)}
+        return known[name](learning_rate, **(mask | settings))
+
+    _check_updates(name, build)
+    return Optimizer(name, learning_rate, build)
+
+
+def make_transformation(
+    optimizer: Optimizer,
+    shapes: Tree,
+    axes: Tree,
+    *,
+    parameter_groups: ParameterGroups = (),
+    max_grad_norm: float | None = None,
+) -> optax.GradientTransformation:
+    """Puts clipping, learning-rate multipliers and freezing around an optimizer.
+
+    Args:
+      optimizer: the optimizer.
+      shapes: nested dict of the parameters, or of their shapes.
+      axes: nested dict of tuples of logical axis names.
+      parameter_groups: pairs of a regular expression and a multiplier. The first expression found
+        (`re.search`) in a parameter's name, such as "encoder/layers/mlp/wo/kernel", multiplies its
+        updates, weight decay included; 0 freezes it, and nothing is kept for it in the optimizer's
+        state. Parameters that no expression matches have multiplier 1.
+      max_grad_norm: clip the gradients of all trained parameters together to this global norm.
+
+    Returns:
+      The transformation; its updates are to be added to the parameters and are 0 for frozen ones.
+
+    Raises:
+      ValueError: on a bad expression or multiplier, an expression that matches no parameter, or if
+        everything is frozen.
+    """
+    names = list(flatten_dict(shapes, sep="/"))
+    multipliers = _multipliers(names, parameter_groups)
+    trained = [name for name in names if multipliers[name] > 0]
+    if not trained:
+        raise ValueError("parameter_groups freezes every parameter: nothing is left to train.")
+    inner = optimizer.build(_select(axes, trained))
+    if max_grad_norm is not None:
+        if not max_grad_norm > 0:
+            raise ValueError(f"max_grad_norm = {max_grad_norm}: it must be positive, or None.")
+        inner = optax.chain(optax.clip_by_global_norm(max_grad_norm), inner)
+
+    def init(params: Tree) -> Any:
+        return inner.init(_select(params, trained))
+
+    def update(gradients: Tree, state: Any, params: Tree | None = None) -> tuple[Tree, Any]:
+        kept = None if params is None else _select(params, trained)
+        updates, state = inner.update(_select(gradients, trained), state, kept)
+        scaled = {
+            name: update * multipliers[name] if multipliers[name] != 1 else update
+            for name, update in flatten_dict(updates, sep="/").items()
+        }
+        every = {
+            name: scaled[name] if name in scaled else jnp.zeros_like(gradient)
+            for name, gradient in flatten_dict(gradients, sep="/").items()
+        }
+        return unflatten_dict(every, sep="/"), state
+
+    return optax.GradientTransformation(init, update)
+
+
+def _multipliers(names: Sequence[str], groups: ParameterGroups) -> dict[str, float]:
+    """Gives every parameter the multiplier of the first group that it belongs to."""
+    compiled = []
+    for pattern, multiplier in groups:
+        try:
+            expression = re.compile(pattern)
+        except re.error as error:
+            raise ValueError(
+                f"parameter_groups: {pattern!r} is no regular expression: {error}."
+            ) from error
+        if not multiplier >= 0:
+            raise ValueError(
+                f"parameter_groups: {pattern!r} has multiplier {multiplier};"
+                " give a positive number, or 0 to freeze."
+            )
+        if not any(expression.search(name) for name in names):
+            raise ValueError(
+                f"parameter_groups: {pattern!r} matches no parameter.{did_you_mean(pattern, names)}"
+            )
+        compiled.append((expression, float(multiplier)))
+    return {
+        name: next((m for expression, m in compiled if expression.search(name)), 1.0)
+        for name in names
+    }
+
+
+def _select(tree: Tree, names: Sequence[str]) -> Tree:
+    """Keeps only the named leaves of a nested dict."""
+    flat = flatten_dict(tree, sep="/")
+    return unflatten_dict({name: flat[name] for name in names}, sep="/")
+
+
+def _decays(axes: Tree, norms_and_biases: bool) -> Tree:
+    """Says which parameters weight decay is for: matrices, a `layers` axis not counted."""
+    flat = flatten_dict(axes, sep="/")
+    is_bias = {name: name.rpartition("/")[2] in ("bias", "scale") for name in flat}
+    rank = {name: len([axis for axis in leaf if axis != LAYERS]) for name, leaf in flat.items()}
+    decays = {name: norms_and_biases or (rank[name] > 1 and not is_bias[name]) for name in flat}
+    return unflatten_dict(decays, sep="/")
+
+
+def _optax_factory(name: str) -> Callable[..., optax.GradientTransformation] | None:
+    """Gives optax's function of this name if it makes an optimizer: its first argument tells."""
+    function = getattr(optax, name)
+    if name.startswith(("_", "scale_by_")) or not inspect.isfunction(function):
+        return None
+    first = next(iter(inspect.signature(function).parameters), None)
+    return function if first == "learning_rate" else None
+
+
+def _check_updates(name: str, build: Callable[[Tree], optax.GradientTransformation]) -> None:
+    """Traces one update, so that an optimizer that cannot work here is refused before training."""
+    params = {"kernel": jnp.ones((2, 2))}
+
+    def one_update(params: Tree) -> Tree:
+        transformation = build({"kernel": ("embed", "mlp")})
+        return transformation.update(params, transformation.init(params), params)[0]
+
+    try:
+        jax.eval_shape(one_update, params)
+    except Exception as error:
+        raise ValueError(
+            f"optax_optimizer: optax.{name} cannot be used with these settings: {error}"
+        ) from error

@@ -134,7 +134,7 @@ class EvalResult:
         """The metrics as a table for a terminal: a row for each Task, the mean last."""
         rows: dict[str, dict[str, float]] = collections.defaultdict(dict)
         for name, value in self.metrics.items():
-            task, metric = name.removeprefix(f"{self.config.name}/").rsplit("/", 1)
+            task, metric = name.removeprefix(f"{self.config.name}/").split("/", 1)
             rows[task][metric] = value
         columns = list(dict.fromkeys(metric for row in rows.values() for metric in row))
         table = [["task", "examples", *columns]]
@@ -159,7 +159,7 @@ class Evaluator:
         config: EvalConfig,
         model_config: TransformerConfig,
         *,
-        converter: str | None = None,
+        converter: str,
         mesh: jax.sharding.Mesh | None = None,
     ) -> None:
         """Imports the registry modules and loads the examples.
@@ -167,7 +167,8 @@ class Evaluator:
         Args:
           config: What to evaluate.
           model_config: What `params` given to `run` are of.
-          converter: How examples became features in training; the architecture's when None.
+          converter: How examples became features in training: `encoder_decoder`, `decoder_only` or
+            `prefix_lm`.
           mesh: Where `params` lie; None for wherever they are.
 
         Raises:
@@ -185,10 +186,10 @@ class Evaluator:
         self.vocabulary = self._one_vocabulary()
         self._decoder = Decoder(
             model_config,
-            converter=converter or model_config.architecture,
+            converter=converter,
             eos_id=self.vocabulary.eos_id,
             batch_size=config.batch_size,
-            longest_input=config.task_feature_lengths["inputs"],
+            longest_input=config.task_feature_lengths.get("inputs"),
             mesh=mesh,
         )
 

@@ -170,7 +170,7 @@ def _decoder(model: LoadedModel, *, batch_size: int, mesh: jax.sharding.Mesh | N
         converter=model.converter,
         eos_id=model.vocabulary.eos_id,
         batch_size=batch_size,
-        longest_input=model.task_feature_lengths["inputs"],
+        longest_input=_longest_prompt(model),
         mesh=mesh,
     )
 
@@ -223,7 +223,7 @@ def _prompt_tokens(text: str, model: LoadedModel) -> tuple[np.ndarray, bool]:
     # An encoder's input ends with the end token; a decoder goes on writing after its prompt.
     end = [model.vocabulary.eos_id] if model.converter == "encoder_decoder" else []
     tokens = model.vocabulary.encode(text)
-    longest = model.task_feature_lengths["inputs"] - len(end)
+    longest = _longest_prompt(model) - len(end)
     return np.array(tokens[:longest] + end, np.int32), len(tokens) > longest
 
 
@@ -232,8 +232,14 @@ def _warn_cut(num_cut: int, total: int, model: LoadedModel) -> None:
         "%d of %d prompts are longer than the %d tokens the model was trained on, and were cut",
         num_cut,
         total,
-        model.task_feature_lengths["inputs"],
+        _longest_prompt(model),
     )
+
+
+def _longest_prompt(model: LoadedModel) -> int:
+    """In tokens. A language model trained on targets alone takes prompts as long as those."""
+    lengths = model.task_feature_lengths
+    return lengths.get("inputs", lengths["targets"])
 
 
 def _digest(questions: Iterable[Question]) -> str:

@@ -1,14 +1,17 @@
 """Token lists to padded model batches, in a small set of shapes so that little is compiled.
 
-Shapes: B rows of the batch, L prompt length, T length of targets (or of prompt and targets).
+Shapes: B rows of the batch, L input length, T target length (decoder-only: of both together).
 """
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 
+from t5lite.data.packing import Converter, ConverterName
+
 Tokens = Sequence[int] | np.ndarray
-ModelBatch = dict[str, np.ndarray]
+ModelBatch = dict[str, Any]
 
 _SMALLEST_BUCKET = 32
 
@@ -71,7 +74,7 @@ def prompt_batch(
     rows = [np.concatenate([[0], np.asarray(row, np.int32)]) for row in inputs]
     tokens_BL = _padded(rows, _bucket(rows, longest))
     if converter == "prefix_lm":
-        causal_attention_BL = _ones(rows, tokens_BL.shape[1])
+        causal_attention_BL = _padded([np.ones(len(row)) for row in rows], tokens_BL.shape[1])
         return {
             "decoder_input_tokens": tokens_BL,
             "decoder_causal_attention": causal_attention_BL,
@@ -86,41 +89,31 @@ def scoring_batch(
     converter: str,
     longest: int | None = None,
 ) -> ModelBatch:
-    """The batch that `model.logits` reads: one unpacked example a row, in T5X's features.
+    """The batch that `model.logits` reads: what training makes of one example a row, unpacked.
 
     Args:
       inputs: Each row's input tokens.
       targets: Each row's target tokens.
-      converter: How examples became features in training. Decoder-only rows hold inputs and
-        targets one after the other; only the targets have a loss weight.
+      converter: How examples became features in training. Only targets have a loss weight.
       longest: See `bucket_length`; for the inputs.
 
     Returns:
-      int32 features, and float32 `decoder_loss_weights`.
+      Features [B, T], and [B, L] for an encoder.
     """
-    if converter == "encoder_decoder":
-        target_tokens_BT = _padded(targets, _bucket(targets, None))
-        return {
-            "encoder_input_tokens": _padded(inputs, _bucket(inputs, longest)),
-            "decoder_target_tokens": target_tokens_BT,
-            "decoder_input_tokens": _shift_right(target_tokens_BT),
-            "decoder_loss_weights": _ones(targets, target_tokens_BT.shape[1]).astype(np.float32),
-        }
-    rows = [np.concatenate([i, t]).astype(np.int32) for i, t in zip(inputs, targets, strict=True)]
-    target_tokens_BT = _padded(rows, _bucket(rows, None))
-    segments_BT = _ones(rows, target_tokens_BT.shape[1])
-    weights_BT = segments_BT - _ones(inputs, target_tokens_BT.shape[1])
-    batch = {
-        "decoder_target_tokens": target_tokens_BT,
-        "decoder_input_tokens": _shift_right(target_tokens_BT),
-        "decoder_loss_weights": weights_BT.astype(np.float32),
-        "decoder_segment_ids": segments_BT,
-        "decoder_positions": _positions(segments_BT),
-    }
-    if converter == "prefix_lm":
-        prefixes = [np.zeros(len(row) + 1) for row in inputs]  # the start token is prefix too
-        batch["decoder_causal_attention"] = _ones(prefixes, segments_BT.shape[1])
-    return batch
+    features = Converter(
+        name=cast(ConverterName, converter),  # it refuses any other
+        task_feature_lengths={
+            "inputs": _bucket(inputs, longest),
+            "targets": _bucket(targets, None),
+        },
+        pack=False,
+    )
+    return features.convert(
+        [np.concatenate(rows).astype(np.int32) for rows in (inputs, targets)],
+        lengths_NF=np.array([list(map(len, rows)) for rows in (inputs, targets)]).T,
+        row_N=np.arange(len(inputs)),
+        num_rows=len(inputs),
+    )
 
 
 def _bucket(rows: Sequence[Tokens], longest: int | None) -> int:
@@ -132,16 +125,3 @@ def _padded(rows: Sequence[Tokens], length: int) -> np.ndarray:
     for row, tokens in zip(padded, rows, strict=True):
         row[: len(tokens)] = tokens
     return padded
-
-
-def _ones(rows: Sequence[Tokens], length: int) -> np.ndarray:
-    lengths = np.array([len(row) for row in rows])
-    return (np.arange(length)[None, :] < lengths[:, None]).astype(np.int32)
-
-
-def _positions(segments_BL: np.ndarray) -> np.ndarray:
-    return np.arange(segments_BL.shape[1], dtype=np.int32)[None, :] * segments_BL
-
-
-def _shift_right(tokens_BT: np.ndarray) -> np.ndarray:
-    return np.pad(tokens_BT, ((0, 0), (1, 0)))[:, :-1]

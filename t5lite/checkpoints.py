@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ from t5lite.models.parameters import param_axes, param_shapes
 
 FOLDER = "checkpoints"
 SHOWN_NAMES = 20
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -227,10 +229,10 @@ def _is_full_disk(error: BaseException | None) -> bool:
     seen = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if isinstance(error, OSError) and error.errno in _FULL_DISK:
             return True
-        text = str(error)
-        if "No space left on device" in text or "RESOURCE_EXHAUSTED" in text or "ENOSPC" in text:
+        found = re.search(r"os_error_code='(\d+)'", str(error))  # how tensorstore passes it on
+        if found and int(found[1]) in _FULL_DISK:
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -1,0 +1,228 @@
+"""The train loop: what it leaves in its folder, and every way a user can get it wrong."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from t5lite.checkpoints import CheckpointConfig, Checkpointer, load_model_dir
+from t5lite.evaluate import EvalConfig
+from t5lite.model_dir import lock
+from t5lite.models.parameters import flatten_names
+from t5lite.restore import RestoreConfig
+from t5lite.sharding import MeshConfig
+from t5lite.training.optimizers import adafactor, adamw
+from tests.toy_run import LENGTHS, MODEL, data_config, toy_train
+
+EVAL = EvalConfig(
+    name="toys",
+    mixture_or_task_name="toy",
+    task_feature_lengths=LENGTHS,
+    batch_size=8,
+    max_examples_per_task=4,
+    task_modules=("tests.toy_tasks",),
+)
+
+
+@pytest.fixture(scope="module")
+def cache_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def trained(cache_dir, tmp_path_factory):
+    """A finished run with evaluations, and its result."""
+    model_dir = tmp_path_factory.mktemp("trained")
+    result = toy_train(
+        model_dir,
+        cache_dir,
+        train_steps=12,
+        evals=[EVAL],
+        eval_first=True,
+        eval_period=6,
+        checkpoint=CheckpointConfig(
+            period=4, keep=1, best_metric="toys/mean/loss", best_mode="min"
+        ),
+        config_text="# the run's gin\n",
+    )
+    return model_dir, result
+
+
+def read(model_dir):
+    return [json.loads(x) for x in (model_dir / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_folder_holds_metrics_events_checkpoints_and_a_report(trained):
+    model_dir, result = trained
+    lines = read(model_dir)
+    assert [x["step"] for x in lines if x["kind"] == "train"] == list(range(1, 13))
+    assert [x["step"] for x in lines if x["kind"] == "eval"] == [0, 6, 12]
+    assert all(x["tokens_per_second"] > 0 for x in lines if x["kind"] == "train")
+    assert (model_dir / "config.gin").read_text() == "# the run's gin\n"
+    assert list((model_dir / "tensorboard").iterdir())
+    assert (model_dir / "report.png").read_bytes().startswith(b"\x89PNG")
+    page = (model_dir / "report.html").read_text()
+    assert "toy_copy" in page and "best constant" in page
+    assert (model_dir / "eval" / "toys" / "predictions.jsonl").read_text().count("\n") == 12
+    assert result.metrics["toys/mean/accuracy"] >= 0.0
+    assert not result.stopped
+
+
+def test_loss_falls_and_evaluation_sees_it(trained):
+    evals = [x for x in read(trained[0]) if x["kind"] == "eval"]
+    assert evals[-1]["toys/mean/loss"] < evals[0]["toys/mean/loss"] - 0.5
+
+
+def test_best_checkpoint_is_kept_beside_the_latest(trained):
+    assert 12 in Checkpointer(trained[0], read_only=True).all_steps()
+    assert len(Checkpointer(trained[0], read_only=True).all_steps()) <= 2
+
+
+def test_durations_in_examples_tokens_and_epochs(cache_dir, tmp_path):
+    for unit, amount in (("examples", 200), ("tokens", 3000), ("epochs", 2)):
+        progress = toy_train(tmp_path / unit, cache_dir, train_steps=f"{amount} {unit}").progress
+        one_step = getattr(progress, unit) / progress.steps
+        assert amount <= getattr(progress, unit) < amount + 2 * one_step
+
+
+def test_microbatches_give_the_same_curve(cache_dir, tmp_path):
+    model = dataclasses.replace(MODEL, dropout_rate=0.0)
+    curves = []
+    for parts in (1, 2, 4):
+        folder = tmp_path / str(parts)
+        toy_train(folder, cache_dir, model=model, num_microbatches=parts, train_steps=6)
+        curves.append([x["loss"] for x in read(folder)])
+    np.testing.assert_allclose(curves[1], curves[0], rtol=1e-4)  # float32 sums in another order
+    np.testing.assert_allclose(curves[2], curves[0], rtol=1e-4)
+
+
+def test_scanned_and_unrolled_train_alike(cache_dir, tmp_path):
+    curves = []
+    for scan in (True, False):
+        folder = tmp_path / str(scan)
+        model = dataclasses.replace(MODEL, scan_layers=scan)
+        toy_train(folder, cache_dir, model=model, train_steps=6)
+        curves.append([x["loss"] for x in read(folder)])
+    np.testing.assert_allclose(curves[1], curves[0], rtol=1e-4)
+
+
+def test_frozen_groups_do_not_move(cache_dir, tmp_path):
+    toy_train(
+        tmp_path,
+        cache_dir,
+        parameter_groups=[("encoder/.*", 0.0)],
+        train_steps=4,
+        checkpoint=CheckpointConfig(period=2, keep=2),
+    )
+    early, late = (flatten_names(load_model_dir(tmp_path, step).params) for step in (2, 4))
+    for name in early:
+        same = np.array_equal(early[name], late[name])
+        assert same == name.startswith("encoder/"), name
+
+
+@pytest.mark.parametrize("optimizer", [adamw(learning_rate=1e-3), adafactor(learning_rate=1e-2)])
+def test_a_finite_mixture_ends_before_train_steps(cache_dir, tmp_path, optimizer):
+    data = data_config(str(cache_dir), stop="drop_exhausted", num_epochs=1)
+    result = toy_train(tmp_path, cache_dir, train_data=data, train_steps=1000, optimizer=optimizer)
+    assert result.progress.examples == 180
+    assert Checkpointer(tmp_path, read_only=True).latest_step() == result.progress.steps
+    # Nothing is left to do: the same command again ends at once, in the same place.
+    again = toy_train(tmp_path, cache_dir, train_data=data, train_steps=1000, optimizer=optimizer)
+    assert again.progress == result.progress
+
+
+def test_non_finite_loss_names_step_and_tasks_and_saves_nothing(cache_dir, tmp_path):
+    with pytest.raises(FloatingPointError, match=r"at step \d+\. Tasks in its batch.*toy_"):
+        toy_train(tmp_path, cache_dir, optimizer=adamw(learning_rate=math.inf))
+    assert Checkpointer(tmp_path, read_only=True).all_steps() == []
+
+
+def test_two_runs_in_one_folder(cache_dir, tmp_path):
+    held = lock(tmp_path)
+    with pytest.raises(ValueError, match="another run is training in MODEL_DIR"):
+        toy_train(tmp_path, cache_dir)
+    held.release()
+
+
+def test_another_model_in_the_folder(cache_dir, trained, tmp_path):
+    model_dir, _ = trained
+    with pytest.raises(ValueError, match=r"(?s)does not fit.*\(2, 32, 64\) in the checkpoint"):
+        toy_train(model_dir, cache_dir, model=dataclasses.replace(MODEL, d_ff=128))
+    other = dataclasses.replace(MODEL, relative_attention_max_distance=64)
+    with pytest.raises(ValueError, match="relative_attention_max_distance: 128 in the folder"):
+        toy_train(model_dir, cache_dir, model=other)
+
+
+def test_vocabulary_larger_than_the_model(cache_dir, tmp_path):
+    with pytest.raises(ValueError, match="vocab_size is 100"):
+        toy_train(tmp_path, cache_dir, model=dataclasses.replace(MODEL, vocab_size=100))
+
+
+def test_mesh_larger_than_the_machine(cache_dir, tmp_path):
+    with pytest.raises(ValueError, match="device"):
+        toy_train(tmp_path, cache_dir, mesh=MeshConfig(data=3, fsdp=5, tensor=7))
+
+
+def test_initial_checkpoint_is_where_a_fresh_run_starts(cache_dir, trained, tmp_path):
+    source, _ = trained
+    toy_train(
+        tmp_path,
+        cache_dir,
+        train_steps=1,
+        optimizer=adafactor(learning_rate=1e-30),
+        initial_checkpoint=RestoreConfig(path=str(source)),
+    )
+    mine, theirs = (flatten_names(load_model_dir(p).params) for p in (tmp_path, source))
+    for name in mine:
+        np.testing.assert_array_equal(mine[name], theirs[name])
+
+
+def test_remap_keeps_fresh_and_renames(cache_dir, trained, tmp_path):
+    source, _ = trained
+    toy_train(
+        tmp_path,
+        cache_dir,
+        train_steps=1,
+        optimizer=adafactor(learning_rate=1e-30),
+        initial_checkpoint=RestoreConfig(
+            path=str(source),
+            remap=[
+                ("decoder/.*norm/scale", None),
+                (
+                    r"decoder/layers/self_attention/(\w+)/kernel",
+                    r"encoder/layers/attention/\1/kernel",
+                ),
+            ],
+        ),
+    )
+    mine, theirs = (flatten_names(load_model_dir(p).params) for p in (tmp_path, source))
+    np.testing.assert_array_equal(
+        mine["decoder/layers/self_attention/query/kernel"],
+        theirs["encoder/layers/attention/query/kernel"],
+    )
+    np.testing.assert_array_equal(mine["decoder/decoder_norm/scale"], np.ones(32, np.float32))
+    assert not np.array_equal(theirs["decoder/decoder_norm/scale"], np.ones(32, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"remap": [("no/such/.*", None)]}, "rule 1 .* matches no parameter"),
+        ({"step": 5}, "no checkpoint of step 5"),
+        ({"remap": [("encoder/encoder_norm/scale", "no_such")]}, "missing in the checkpoint"),
+    ],
+)
+def test_wrong_restores(cache_dir, trained, tmp_path, config, message):
+    with pytest.raises(ValueError, match=message):
+        toy_train(
+            tmp_path,
+            cache_dir,
+            initial_checkpoint=RestoreConfig(path=str(trained[0]), **config),
+        )
+
+
+def test_initial_checkpoint_that_does_not_exist(cache_dir, tmp_path):
+    with pytest.raises(ValueError, match=r"INITIAL_CHECKPOINT_PATH .* does not exist"):
+        toy_train(tmp_path, cache_dir, initial_checkpoint=RestoreConfig(path="/no/such/folder"))

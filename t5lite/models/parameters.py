@@ -1,0 +1,133 @@
+"""Parameters as a nested dict of float32 arrays, and the model that holds them.
+
+Layers of a stack are stacked: `encoder/layers/mlp/wo/kernel` is [layers, d_ff, d_model], whether
+they run scanned or unrolled.
+"""
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+from flax import nnx
+
+from t5lite.models.config import TransformerConfig
+from t5lite.models.transformer import Model, build
+
+Params = dict[str, Any]
+
+
+def init_params(config: TransformerConfig, key: jax.Array) -> Params:
+    """Fresh parameters by T5X's initialisers.
+
+    Every parameter's key comes from its name, and every layer's from its index, so neither the
+    order of construction nor the depth of the model changes what a layer starts from.
+
+    Args:
+      config: The model.
+      key: A key made by `jax.random.key`.
+
+    Returns:
+      Nested dict of float32 arrays. Under jit with output shardings nothing is made unsharded.
+    """
+    flat = {}
+    for name, param in _parameters(build(config)).items():
+        # crc32 is the same on every machine and in every run, which Python's hash is not.
+        name_key = jax.random.fold_in(key, zlib.crc32(name.encode()))
+        shape = param.get_value().shape
+        if param.logical_axes[0] == "layers":
+            layer_keys = jax.vmap(lambda i, k=name_key: jax.random.fold_in(k, i))(
+                jax.numpy.arange(shape[0])
+            )
+            flat[name] = jax.vmap(lambda k, p=param, s=shape[1:]: p.init_fn(k, s))(layer_keys)
+        else:
+            flat[name] = param.init_fn(name_key, shape)
+    return unflatten_names(flat)
+
+
+def param_shapes(config: TransformerConfig) -> Params:
+    """Nested dict of `jax.ShapeDtypeStruct`; nothing is allocated."""
+    flat = {name: param.get_value() for name, param in _parameters(build(config)).items()}
+    return unflatten_names(flat)
+
+
+def param_axes(config: TransformerConfig) -> Params:
+    """Nested dict of tuples of logical axis names, one name a dimension.
+
+    The names: layers, embed, vocab, joined_kv, mlp, relpos_heads, relpos_buckets.
+    """
+    flat = {name: param.logical_axes for name, param in _parameters(build(config)).items()}
+    return unflatten_names(flat)
+
+
+def count_params(config: TransformerConfig) -> int:
+    """Number of parameters, tied ones once."""
+    return sum(param.get_value().size for param in _parameters(build(config)).values())
+
+
+def bind(config: TransformerConfig, params: Params) -> Model:
+    """The model holding these values; cheap, call it inside jit.
+
+    Args:
+      config: The model.
+      params: Nested dict of arrays (or tracers) with the names and shapes of `param_shapes`.
+
+    Raises:
+      ValueError: names are missing or unknown, or shapes differ; all are listed.
+    """
+    model = build(config)
+    wanted = {name: param.get_value().shape for name, param in _parameters(model).items()}
+    given = {name: leaf.shape for name, leaf in flatten_names(params).items()}
+    _check_names(wanted, given)
+    nnx.update(model, params)
+    return model
+
+
+def flatten_names(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested dict to `{"encoder/layers/mlp/wo/kernel": leaf}`, sorted by name."""
+    flat: dict[str, Any] = {}
+
+    def visit(prefix: str, node: Any) -> None:
+        if isinstance(node, Mapping):
+            for name, child in node.items():
+                visit(f"{prefix}/{name}" if prefix else name, child)
+        else:
+            flat[prefix] = node
+
+    visit("", tree)
+    return dict(sorted(flat.items()))
+
+
+def unflatten_names(flat: Mapping[str, Any]) -> Params:
+    """The inverse of `flatten_names`."""
+    tree: Params = {}
+    for name, leaf in flat.items():
+        *parents, last = name.split("/")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = leaf
+    return tree
+
+
+def _parameters(model: Model) -> dict[str, nnx.Param]:
+    """Parameters by name, in the order of names."""
+    named = {
+        "/".join(map(str, path)): param
+        for path, param in nnx.to_flat_state(nnx.state(model, nnx.Param))
+    }
+    return dict(sorted(named.items()))
+
+
+def _check_names(
+    wanted: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]]
+) -> None:
+    problems = [f"missing {name} {shape}" for name, shape in wanted.items() if name not in given]
+    problems += [f"unknown {name} {shape}" for name, shape in given.items() if name not in wanted]
+    problems += [
+        f"{name} is {given[name]}, the config says {shape}"
+        for name, shape in wanted.items()
+        if name in given and tuple(given[name]) != tuple(shape)
+    ]
+    if problems:
+        raise ValueError("parameters do not fit the model's config:\n  " + "\n  ".join(problems))

@@ -1,0 +1,93 @@
+"""T5's relative position bias (Raffel et al., arXiv:1910.10683, section 2.1).
+
+Shapes: B batch, H heads, Q query length, S key length, R distances, U buckets.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from t5lite.models.config import TransformerConfig
+from t5lite.models.layers import parameter
+
+
+def relative_position_bucket(
+    relative_position: np.ndarray, *, bidirectional: bool, num_buckets: int, max_distance: int
+) -> np.ndarray:
+    """Buckets of key position minus query position: exact when near, logarithmic when far.
+
+    Computed by NumPy in float32, as T5X does: the logarithm decides which side of a bucket's edge
+    a distance falls, so it must not depend on the device.
+
+    Args:
+      relative_position: Integers, key position minus query position.
+      bidirectional: Whether keys after the query get buckets of their own (half of them).
+      num_buckets: Number of buckets.
+      max_distance: From this distance on all positions share the last bucket.
+
+    Returns:
+      int32 of the same shape, in [0, num_buckets).
+    """
+    distance = -np.asarray(relative_position, np.int32)
+    offset = np.zeros_like(distance)
+    if bidirectional:
+        num_buckets //= 2
+        offset = np.where(distance < 0, num_buckets, 0).astype(np.int32)
+        distance = np.abs(distance)
+    else:
+        distance = np.maximum(distance, 0)
+    num_exact = num_buckets // 2
+    ratio = distance.astype(np.float32) / num_exact + np.finfo(np.float32).eps
+    octaves = np.log(ratio) / np.log(max_distance / num_exact)
+    far = num_exact + (octaves * (num_buckets - num_exact)).astype(np.int32)
+    return offset + np.where(distance < num_exact, distance, np.minimum(far, num_buckets - 1))
+
+
+class RelativeBias(nnx.Module):
+    """One learned bias a head and bucket, shared by all layers of a stack."""
+
+    def __init__(self, config: TransformerConfig, *, bidirectional: bool):
+        shape = (config.num_heads, config.relative_attention_num_buckets)
+        # The heads have an axis name of their own: the table is tiny and is best replicated.
+        self.rel_embedding = parameter(
+            shape,
+            axes=("relpos_heads", "relpos_buckets"),
+            init_fn=jax.nn.initializers.variance_scaling(1.0, "fan_avg", "uniform"),
+        )
+        self.bidirectional = bidirectional
+        self.max_distance = config.relative_attention_max_distance
+
+    def __call__(self, query_length: int, key_length: int) -> jax.Array:
+        """Bias [1, H, Q, S] where query i stands at position i and key j at position j."""
+        by_distance_HR = self._by_distance(query_length, key_length)
+        # Entry (i, j) is column j - i + Q - 1. Repeating the row with one column of padding and
+        # cutting it one column shorter shifts each row by one: no gather, so no scatter backward.
+        num_heads, num_distances = by_distance_HR.shape
+        padded = jnp.pad(by_distance_HR, ((0, 0), (0, 1)))
+        tiled = jnp.tile(padded, (1, query_length))[:, : query_length * num_distances]
+        shifted = tiled.reshape(num_heads, query_length, num_distances)
+        return shifted[None, :, :, query_length - 1 : query_length - 1 + key_length]
+
+    def at_positions(self, query_B: jax.Array, key_BS: jax.Array) -> jax.Array:
+        """Bias [B, H, 1, S] of one query a row; positions are below S."""
+        key_length = key_BS.shape[1]
+        by_distance_HR = self._by_distance(key_length, key_length)
+        column_BS = jnp.clip(key_BS - query_B[:, None], 1 - key_length, 0) + key_length - 1
+        return jnp.moveaxis(by_distance_HR[:, column_BS], 0, 1)[:, :, None, :]
+
+    def _by_distance(self, query_length: int, key_length: int) -> jax.Array:
+        """Bias [H, R] of every distance from -(query_length - 1) to key_length - 1."""
+        num_buckets = self.rel_embedding.shape[1]
+        bucket_R = relative_position_bucket(
+            np.arange(1 - query_length, key_length),
+            bidirectional=self.bidirectional,
+            num_buckets=num_buckets,
+            max_distance=self.max_distance,
+        )
+        one_hot_UR = np.arange(num_buckets)[:, None] == bucket_R[None, :]
+        return jnp.matmul(
+            self.rel_embedding[...].astype(jnp.float32),
+            one_hot_UR.astype(np.float32),
+            precision=jax.lax.Precision.HIGHEST,
+        )

@@ -1,0 +1,261 @@
+"""The two assemblies, `EncoderDecoder` and `DecoderOnly`, over one set of layers.
+
+Shapes: B batch, T target length, S source length, P prompt length, D d_model, V vocabulary.
+
+A cache is a dict of arrays, batch on axis `CACHE_BATCH_AXIS` in each:
+  self_key, self_value    [layers, B, H, slots, K]
+  cross_key, cross_value  [layers, B, H, S, K]   encoder-decoder only
+  cross_mask              [1, B, S]              encoder-decoder only
+  key_position            [1, B, slots]          position held by each slot, -1 for none
+  next_position           [1, B]                 position of the next token
+  next_slot               [1, B]                 where it is written, the same for all rows
+All rows write the same slot, so prompts of unequal length need no scatter: a short prompt leaves
+unused slots behind it, and positions, not slots, decide the relative bias.
+"""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from t5lite.models.attention import causal_mask, padding_mask, segment_mask
+from t5lite.models.config import TransformerConfig
+from t5lite.models.layers import Embedding, constrain, split_key
+from t5lite.models.stacks import Decoder, Encoder
+
+Batch = Mapping[str, jax.Array]
+Cache = dict[str, jax.Array]
+
+CACHE_BATCH_AXIS = 1
+
+
+class _LanguageModel(nnx.Module):
+    """What both assemblies share: embedding, decoder, output projection, cached steps."""
+
+    def __init__(self, config: TransformerConfig):
+        self.token_embedder = Embedding(config)
+        self.decoder = Decoder(config)
+        self.config = config
+
+    def _project(self, x_BTD: jax.Array) -> jax.Array:
+        """Float32 logits [B, T, V]."""
+        x_BTD = x_BTD.astype(jnp.float32)
+        if self.config.scale_logits:
+            x_BTD *= self.config.d_model**-0.5
+        if self.config.tied_embeddings:
+            logits_BTV = self.token_embedder.attend(x_BTD)
+        else:
+            logits_BTV = self.decoder.logits_dense(x_BTD)
+        return constrain(logits_BTV, ("batch", "length", "activation_vocab"))
+
+    def _empty_cache(self, batch_size: int, num_slots: int) -> Cache:
+        config = self.config
+        shape = (config.num_decoder_layers, batch_size, config.num_heads, num_slots, config.d_kv)
+        return {
+            "self_key": jnp.zeros(shape, config.dtype),
+            "self_value": jnp.zeros(shape, config.dtype),
+            "key_position": jnp.full((1, batch_size, num_slots), -1, jnp.int32),
+            "next_position": jnp.zeros((1, batch_size), jnp.int32),
+            "next_slot": jnp.zeros((1, batch_size), jnp.int32),
+        }
+
+    def step(self, tokens_B: jax.Array, cache: Cache) -> tuple[jax.Array, Cache]:
+        """Reads one more token a row.
+
+        Args:
+          tokens_B: The tokens chosen from the previous logits.
+          cache: What `prefill` or the previous `step` gave.
+
+        Returns:
+          Float32 logits [B, V] of the token after it, and the cache for the next step. A cache
+          holds `max_decode_length - 1` steps; its last slot is overwritten by any more.
+        """
+        slot = cache["next_slot"][0, 0]
+        position_B = cache["next_position"][0]
+        key_position_BS = jax.lax.dynamic_update_slice(
+            cache["key_position"][0], position_B[:, None], (0, slot)
+        )
+        x_B1D, (self_key, self_value) = self.decoder.extend(
+            self.token_embedder(tokens_B[:, None]),
+            (cache["self_key"], cache["self_value"]),
+            slot=slot,
+            mask=(key_position_BS >= 0)[:, None, None, :],
+            bias=self.decoder.relpos_bias.at_positions(position_B, key_position_BS),
+            **_cross_arguments(cache),
+        )
+        cache = {
+            **cache,
+            "self_key": self_key,
+            "self_value": self_value,
+            "key_position": key_position_BS[None],
+            "next_position": cache["next_position"] + 1,
+            "next_slot": cache["next_slot"] + 1,
+        }
+        return self._project(x_B1D)[:, 0], cache
+
+
+class EncoderDecoder(_LanguageModel):
+    """An encoder that reads inputs and a causal decoder that looks at it: T5."""
+
+    def __init__(self, config: TransformerConfig):
+        super().__init__(config)
+        self.encoder = Encoder(config)
+
+    def logits(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
+        """Float32 logits [B, T, V] of every target position.
+
+        Args:
+          batch: `encoder_input_tokens` [B, S] and `decoder_input_tokens` [B, T]; when packed also
+            `encoder_segment_ids` and `decoder_segment_ids`. Other features are not looked at:
+            distances within a packed example are the same as alone.
+          dropout_key: Key for dropout; None for none.
+
+        Raises:
+          ValueError: one of the two segment ids is there without the other.
+        """
+        keys = split_key(dropout_key, 2)
+        tokens_BT = batch["decoder_input_tokens"]
+        mask = causal_mask(tokens_BT.shape[1])
+        cross_mask = padding_mask(batch["encoder_input_tokens"])
+        if _is_packed(batch):
+            source_BS = batch["encoder_segment_ids"]
+            target_BT = batch["decoder_segment_ids"]
+            mask &= segment_mask(target_BT, target_BT)
+            cross_mask = segment_mask(target_BT, source_BS)
+        x_BTD = self.decoder(
+            self.token_embedder(tokens_BT),
+            mask=mask,
+            encoded_BSD=self.encode(batch, dropout_key=keys[0]),
+            cross_mask=cross_mask,
+            dropout_key=keys[1],
+        )
+        return self._project(x_BTD)
+
+    def encode(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
+        """The encoder's output [B, S, D] for `logits`' batch, targets not needed."""
+        tokens_BS = batch["encoder_input_tokens"]
+        mask = padding_mask(tokens_BS)
+        if (segments_BS := batch.get("encoder_segment_ids")) is not None:
+            mask = segment_mask(segments_BS, segments_BS)
+        return self.encoder(self.token_embedder(tokens_BS), mask=mask, dropout_key=dropout_key)
+
+    def prefill(self, batch: Batch, *, max_decode_length: int) -> tuple[jax.Array, Cache]:
+        """Encodes the inputs and gives the first generated token's logits.
+
+        Args:
+          batch: `encoder_input_tokens` [B, S], not packed.
+          max_decode_length: Longest output in tokens, the first included.
+
+        Returns:
+          Float32 logits [B, V] after the start token (id 0), and the cache.
+
+        Raises:
+          ValueError: the batch is packed.
+        """
+        _refuse_packed(batch)
+        tokens_BS = batch["encoder_input_tokens"]
+        cross_key, cross_value = self.decoder.cross_keys_values(self.encode(batch))
+        cache = self._empty_cache(tokens_BS.shape[0], max_decode_length)
+        cache |= {
+            "cross_key": cross_key,
+            "cross_value": cross_value,
+            "cross_mask": (tokens_BS > 0)[None],
+        }
+        return self.step(jnp.zeros_like(tokens_BS[:, 0]), cache)
+
+
+class DecoderOnly(_LanguageModel):
+    """The decoder stack alone: a causal language model, or a prefix one."""
+
+    def logits(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
+        """Float32 logits [B, T, V] of every position.
+
+        Args:
+          batch: `decoder_input_tokens` [B, T]; when packed also `decoder_segment_ids`; for a
+            prefix language model `decoder_causal_attention`, 1 where positions of the same
+            example see one another both ways.
+          dropout_key: Key for dropout; None for none.
+        """
+        tokens_BT = batch["decoder_input_tokens"]
+        mask = causal_mask(tokens_BT.shape[1], batch.get("decoder_causal_attention"))
+        if (segments_BT := batch.get("decoder_segment_ids")) is not None:
+            mask &= segment_mask(segments_BT, segments_BT)
+        embedded_BTD = self.token_embedder(tokens_BT)
+        return self._project(self.decoder(embedded_BTD, mask=mask, dropout_key=dropout_key))
+
+    def prefill(self, batch: Batch, *, max_decode_length: int) -> tuple[jax.Array, Cache]:
+        """Reads the prompts and gives the first generated token's logits.
+
+        Args:
+          batch: `decoder_input_tokens` [B, P], left-aligned and padded with 0; a prompt ends at
+            its last id that is not 0, and a row of zeros is the start token alone.
+            `decoder_causal_attention` [B, P] as in `logits`.
+          max_decode_length: Longest output in tokens, prompt not counted.
+
+        Returns:
+          Float32 logits [B, V] after each row's last prompt token, and the cache.
+
+        Raises:
+          ValueError: the batch is packed.
+        """
+        _refuse_packed(batch)
+        tokens_BP = batch["decoder_input_tokens"]
+        batch_size, prompt_length = tokens_BP.shape
+        position_P = jnp.arange(prompt_length)
+        last_B = jnp.max(jnp.where(tokens_BP != 0, position_P, 0), axis=1)
+        cache = self._empty_cache(batch_size, prompt_length + max_decode_length - 1)
+        num_slots = cache["key_position"].shape[-1]
+        mask = causal_mask(prompt_length, batch.get("decoder_causal_attention"))
+        x_BPD, (self_key, self_value) = self.decoder.extend(
+            self.token_embedder(tokens_BP),
+            (cache["self_key"], cache["self_value"]),
+            slot=jnp.int32(0),
+            mask=jnp.pad(mask, ((0, 0), (0, 0), (0, 0), (0, num_slots - prompt_length))),
+            bias=self.decoder.relpos_bias(prompt_length, num_slots),
+        )
+        held_BP = jnp.where(position_P <= last_B[:, None], position_P, -1)
+        cache |= {
+            "self_key": self_key,
+            "self_value": self_value,
+            "key_position": cache["key_position"].at[0, :, :prompt_length].set(held_BP),
+            "next_position": last_B[None] + 1,
+            "next_slot": cache["next_slot"] + prompt_length,
+        }
+        last_B1D = jnp.take_along_axis(x_BPD, last_B[:, None, None], axis=1)
+        return self._project(last_B1D)[:, 0], cache
+
+
+Model = EncoderDecoder | DecoderOnly
+
+
+def build(config: TransformerConfig) -> Model:
+    """The module of a config, its parameters still abstract; `parameters.bind` gives values."""
+    return DecoderOnly(config) if config.architecture == "decoder_only" else EncoderDecoder(config)
+
+
+def _cross_arguments(cache: Cache) -> dict:
+    if "cross_key" not in cache:
+        return {}
+    return {
+        "cross": (cache["cross_key"], cache["cross_value"]),
+        "cross_mask": cache["cross_mask"][0][:, None, None, :],
+    }
+
+
+def _is_packed(batch: Batch) -> bool:
+    present = [n for n in ("encoder_segment_ids", "decoder_segment_ids") if n in batch]
+    if len(present) == 1:
+        raise ValueError(
+            f"a packed batch needs encoder_segment_ids and decoder_segment_ids, got {present[0]}"
+        )
+    return bool(present)
+
+
+def _refuse_packed(batch: Batch) -> None:
+    packed = [name for name in batch if name.endswith("_segment_ids")]
+    if packed:
+        raise ValueError(
+            f"generation takes one example a row, got a packed batch ({', '.join(packed)}); "
+            "leave the segment ids out"
+        )

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Makes a virtual environment with t5lite in it, or leaves one that is up to date alone.
+#
+#   bash launch/make_venv.sh DIR PIP_ARGUMENT...      e.g. .venv-demo ".[data]"
+#
+# It is up to date when it was made for the same setup.py, the same arguments and the same Python.
+# PYTHON names the interpreter; without it the newest of python3.13 to python3.11, then python3.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+venv=$1
+shift
+
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:-python3.13 python3.12 python3.11 python3 python}; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  echo "t5lite needs Python 3.11 or newer; none found${PYTHON:+ (PYTHON=$PYTHON)}." >&2
+  echo "Install one, or name it: PYTHON=/path/to/python3.11 bash $0" >&2
+  return 1
+}
+
+python=$(find_python)
+key=$({ "$python" -VV; cat setup.py pyproject.toml t5lite/__init__.py; find gin -name '*.gin' -exec dirname {} + | sort -u; echo "$@"; } | cksum)
+if [ -f "$venv/.t5lite-key" ] && [ "$(cat "$venv/.t5lite-key")" = "$key" ]; then
+  exit 0
+fi
+
+echo "Installing t5lite into $venv (minutes the first time) ..."
+if ! "$python" -m venv --clear "$venv" 2>/dev/null; then
+  # Some systems split venv off; virtualenv needs nothing but pip.
+  "$python" -m pip install --quiet --user virtualenv
+  "$python" -m virtualenv --quiet --clear "$venv"
+fi
+"$venv/bin/python" -m pip install --quiet --upgrade pip "setuptools>=77" wheel
+"$venv/bin/python" -m pip install --quiet "$@"
+echo "$key" > "$venv/.t5lite-key"

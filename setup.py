@@ -1,0 +1,92 @@
+"""Packaging: what a wheel of t5lite holds and what it needs.
+
+Ranges are those the tests ran with; the left ends are the versions of the test machine.
+"""
+
+import pathlib
+import re
+
+import setuptools
+
+ROOT = pathlib.Path(__file__).resolve().parent
+
+
+def version() -> str:
+    """`__version__` of t5lite/__init__.py, read without importing the package."""
+    text = (ROOT / "t5lite" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "([^"]+)"', text, re.MULTILINE).group(1)
+
+
+def gin_packages() -> dict[str, str]:
+    """Where the wheel puts each folder of gin/: `gin/runs` becomes `t5lite/gin_files/runs`.
+
+    They go inside t5lite because a top-level `gin` would overwrite the gin-config library.
+    """
+    folders = sorted({path.parent for path in (ROOT / "gin").rglob("*.gin")})
+    relative = [folder.relative_to(ROOT / "gin").parts for folder in folders]
+    return {".".join(("t5lite", "gin_files", *p)): "/".join(("gin", *p)) for p in relative}
+
+
+CORE = [
+    "jax>=0.10.2,<0.13",
+    "flax>=0.12.8,<0.13",
+    "optax>=0.2.8,<0.3",
+    "orbax-checkpoint>=0.12.8,<0.13",
+    "gin-config>=0.5.0,<0.6",
+    "sentencepiece>=0.2.0,<0.3",
+    "numpy>=2.0,<3",
+    "safetensors>=0.5,<1",
+    "msgpack>=1.1,<2",
+    "filelock>=3.16,<5",
+    "tqdm>=4.66,<5",
+    "tensorboardX>=2.6.4,<3",
+    "matplotlib>=3.10,<4",
+    "jinja2>=3.1,<4",
+]
+DATA = [
+    "seqio==0.0.20",
+    "tensorflow>=2.21,<2.22",
+    "tensorflow-text>=2.21,<2.22",
+    "tensorflow-datasets>=4.9.10,<5",
+    "clu>=0.0.12,<0.1",
+    "rouge-score>=0.1.2,<0.2",
+    "sacrebleu>=2.5,<3",
+]
+
+setuptools.setup(
+    name="t5lite",
+    version=version(),
+    description="Instruction-tune and study text-to-text transformers in JAX",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=[
+        *setuptools.find_packages(include=["t5lite", "t5lite.*", "tasks", "tasks.*"]),
+        *gin_packages(),
+    ],
+    package_dir=gin_packages(),
+    package_data={name: ["*.gin"] for name in gin_packages()},
+    entry_points={"console_scripts": ["t5lite = t5lite.cli:main"]},
+    install_requires=CORE,
+    extras_require={
+        "data": DATA,
+        "tpu": ["jax[tpu]>=0.10.2,<0.13"],
+        "cuda": ["jax[cuda12]>=0.10.2,<0.13"],
+        "test": [*DATA, "pytest>=9,<10", "hypothesis>=6.130,<7", "setuptools>=77", "wheel>=0.45"],
+        "dev": [
+            "ruff==0.17.6",
+            "mypy==2.4.1",
+            "import-linter==2.16",
+            "types-setuptools==84.2.0.20261104",
+        ],
+        "peers": ["torch==2.13.0", "transformers==5.23.*"],
+    },
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

@@ -1,0 +1,239 @@
+"""Configuration by gin: what can be configured, and where gin files are found.
+
+`parse` reads gin files and flags, checks every name against what is registered here and hands back
+a `ParsedConfig` (t5lite/gin_resolve.py), which builds a verb's arguments.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import gin
+
+from t5lite.gin_reader import Binding, Import, Reference, read_file, read_flag, uses
+from t5lite.gin_resolve import ParsedConfig
+from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription
+from t5lite.suggest import did_you_mean
+
+CONFIG_FILE = "config.gin"
+
+# Verbs: gin binds their arguments, and `ParsedConfig.arguments` hands these over instead of calling
+# them, so that an error inside training carries no frames of gin.
+VERBS = {
+    "train": "t5lite.train",
+    "evaluate": "t5lite.evaluate",
+    "infer": "t5lite.infer",
+}
+
+# Everything else a gin file may name: gin name -> module it comes from.
+CONFIGURABLES = {
+    "TransformerConfig": "t5lite.models.config",
+    "MeshConfig": "t5lite.sharding",
+    "DataConfig": "t5lite.data.pipeline",
+    "EvalConfig": "t5lite.evaluate",
+    "DecodingConfig": "t5lite.decoding.sampling",
+    "CheckpointConfig": "t5lite.checkpoints",
+    "RestoreConfig": "t5lite.restore",
+    "Objective": "t5lite.training.objective",
+    "adafactor": "t5lite.training.optimizers",
+    "adamw": "t5lite.training.optimizers",
+    "optax_optimizer": "t5lite.training.optimizers",
+    "schedule": "t5lite.training.schedules",
+}
+
+# Given by the command line, never by a gin file.
+_NOT_CONFIGURABLE = ("config_text",)
+
+
+@functools.cache
+def register_configurables() -> Mapping[str, Callable[..., Any]]:
+    """Imports and registers every configurable, once; returns them by gin name."""
+    registered = {}
+    for name, module in VERBS.items():
+        registered[name] = getattr(importlib.import_module(module), name)
+        denied = [
+            p for p in inspect.signature(registered[name]).parameters if p in _NOT_CONFIGURABLE
+        ]
+        gin.external_configurable(
+            _arguments_of(registered[name]), name=name, module="t5lite", denylist=denied
+        )
+    for name, module in CONFIGURABLES.items():
+        registered[name] = getattr(importlib.import_module(module), name)
+        gin.external_configurable(registered[name], name=name, module="t5lite")
+    return registered
+
+
+def _arguments_of(verb: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """A function with a verb's signature that returns the arguments it is given."""
+
+    @functools.wraps(verb)
+    def arguments(**kwargs: Any) -> dict[str, Any]:
+        return kwargs
+
+    arguments.__signature__ = inspect.signature(verb)  # type: ignore[attr-defined]
+    return arguments
+
+
+def packaged_gin_dir() -> pathlib.Path:
+    """Where our own gin files lie: inside an installed package, or in the repository."""
+    package = pathlib.Path(__file__).resolve().parent
+    installed = package / "gin_files"
+    return installed if installed.is_dir() else package.parent / "gin"
+
+
+def search_path(extra: Sequence[str] = ()) -> list[pathlib.Path]:
+    """Folders gin files are looked for in: the current one, `extra` in order, and our own.
+
+    Raises:
+      ValueError: a folder of `extra` does not exist.
+    """
+    for folder in extra:
+        if not pathlib.Path(folder).is_dir():
+            raise ValueError(f"--gin_search_paths: there is no folder {folder!r}")
+    return [pathlib.Path.cwd(), *map(pathlib.Path, extra), packaged_gin_dir()]
+
+
+def parse(
+    gin_files: Sequence[str] = (),
+    bindings: Sequence[str] = (),
+    *,
+    defaults: Sequence[Binding | Import] = (),
+    shorthands: Mapping[str, tuple[str, Any]] | None = None,
+    search_paths: Sequence[str] = (),
+) -> ParsedConfig:
+    """Reads defaults, gin files, shorthands and bindings in this order; the later wins.
+
+    It replaces whatever gin held before.
+
+    Args:
+      gin_files: names of files, looked for along `search_path(search_paths)`.
+      bindings: `"NAME=VALUE"` as in `--gin.NAME=VALUE`.
+      defaults: what was read elsewhere, see `read_defaults` and `model_folder_defaults`.
+      shorthands: macros with flags of their own: `{"--model_dir": ("MODEL_DIR", "/tmp/x")}`.
+      search_paths: further folders to look in.
+
+    Raises:
+      ValueError: a file is missing or malformed, or a name in it is not known. The message names
+        the file and line, or the flag, and the nearest names.
+    """
+    folders = search_path(search_paths)
+    statements = list(defaults)
+    for name in gin_files:
+        statements += read_file(name, folders, wanted_by=f"--gin_file={name}")
+    for flag, (macro, value) in (shorthands or {}).items():
+        statements.append(Binding("", "", macro, value, flag))
+    statements += [read_flag(text) for text in bindings]
+
+    registered = register_configurables()
+    gin.clear_config()
+    for statement in statements:
+        if isinstance(statement, Import):
+            _import(statement)
+    history: dict[str, list[Binding]] = {}
+    for statement in statements:
+        if isinstance(statement, Binding):
+            binding = _checked(statement, registered)
+            history.setdefault(binding.key, []).append(binding)
+    live = {key: written[-1] for key, written in history.items()}
+    overridden = {key: tuple(written[:-1]) for key, written in history.items()}
+    for binding in live.values():
+        target = (binding.name, "gin.macro", "value")
+        if not binding.is_macro:
+            target = (binding.scope, binding.configurable, binding.name)
+        gin.bind_parameter(target, gin.parse_value(repr(binding.value)))
+    return ParsedConfig(live, overridden, registered)
+
+
+def read_defaults(name: str) -> list[Binding | Import]:
+    """Statements of one of t5lite's own gin files, e.g. "runs/eval.gin"."""
+    return read_file(name, [packaged_gin_dir()], wanted_by="t5lite")
+
+
+def model_folder_defaults(model_dir: str) -> list[Binding | Import]:
+    """Macros that say of a trained model what eval and infer would otherwise have to be told.
+
+    The lengths and the vocabulary are the model's; TASK_MODULES and DATA_DIR are its training's.
+
+    Raises:
+      ValueError: the folder holds no model.
+    """
+    description = ModelDescription.load(model_dir)
+    place = str(pathlib.Path(model_dir) / DESCRIPTION_FILE)
+    lengths, vocabulary = dict(description.task_feature_lengths), description.vocabulary
+    name = f"{vocabulary.get('path', vocabulary['kind'])}:{vocabulary['extra_ids']}"
+    found: list[Binding | Import] = [
+        Binding("", "", "TASK_FEATURE_LENGTHS", lengths, place),
+        Binding("", "", "VOCABULARY", name, place),
+    ]
+    if (pathlib.Path(model_dir) / CONFIG_FILE).exists():
+        trained_with = read_file(
+            str(pathlib.Path(model_dir).absolute() / CONFIG_FILE), [], wanted_by="--model_dir"
+        )
+        found += [
+            statement
+            for statement in trained_with
+            if isinstance(statement, Binding)
+            and statement.is_macro
+            and statement.name in ("TASK_MODULES", "DATA_DIR")
+        ]
+    return found
+
+
+def _import(statement: Import) -> None:
+    if statement.module.startswith("__gin__"):
+        raise ValueError(
+            f"{statement.place}: dynamic registration is not needed here and not supported: every "
+            "configurable of t5lite is known by its short name. Remove the line and the imports, "
+            "and write e.g. TransformerConfig.num_layers."
+        )
+    try:
+        importlib.import_module(statement.module)
+    except ImportError as error:
+        raise ValueError(
+            f"{statement.place}: cannot import {statement.module}: {error}. Modules are looked for "
+            "in the current folder and where Python packages are installed."
+        ) from error
+
+
+def _checked(binding: Binding, registered: Mapping[str, Callable[..., Any]]) -> Binding:
+    """The binding under its configurable's short name, every name in it known.
+
+    Raises:
+      ValueError: an unknown configurable or parameter.
+    """
+    for use in uses(binding.value):
+        if isinstance(use, Reference):
+            _find(use.name, registered, binding.place, f"@{use.scoped_name}")
+    if binding.is_macro:
+        return binding
+    name, function = _find(binding.configurable, registered, binding.place, binding.key)
+    parameters = inspect.signature(function).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    if binding.name not in parameters and not takes_any:
+        raise ValueError(
+            f"{binding.place}: {name} has no parameter {binding.name!r}."
+            + did_you_mean(binding.name, parameters)
+        )
+    return dataclasses.replace(binding, configurable=name)
+
+
+def _find(
+    selector: str, registered: Mapping[str, Callable[..., Any]], place: str, written: str
+) -> tuple[str, Callable[..., Any]]:
+    """A configurable's short name and the function or class behind it."""
+    short = selector.removeprefix("t5lite.")
+    if short in registered:
+        return short, registered[short]
+    try:
+        return selector, gin.get_configurable(selector)  # registered by an imported module
+    except (ValueError, KeyError):
+        raise ValueError(
+            f"{place}: {written}: there is no configurable {selector!r}."
+            + did_you_mean(selector, registered)
+        ) from None

@@ -1,0 +1,336 @@
+"""From Task names to open token stores: find the finished ones, build the missing ones.
+
+Builds run in worker processes that import the registry modules themselves. What a build produces
+does not depend on how many there are.
+"""
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import math
+import multiprocessing
+import os
+import pathlib
+import time
+import traceback
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import tqdm
+
+from t5lite.data import environment, seqio_door
+from t5lite.data.store import (
+    FORMAT_VERSION,
+    TokenStore,
+    TokenStoreWriter,
+    is_finished,
+    reserve_file_descriptors,
+    store_lock,
+)
+
+# A worker spends seconds importing TensorFlow, so a few small Tasks are not worth one.
+_TASKS_PER_WORKER = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """One store to build; travels to a worker process."""
+
+    task: str
+    split: str
+    path: str
+    fingerprint: str
+    task_feature_lengths: Mapping[str, int] | None
+    task_modules: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Built:
+    """How one build ended: with examples, or with an error."""
+
+    job: _Job
+    num_examples: int = 0
+    error: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class CacheReport:
+    """What `cache` did: number of Tasks in its shard, of those built now, and their examples."""
+
+    num_tasks: int
+    num_built: int
+    num_examples_built: int
+
+
+def open_stores(
+    task_names: Sequence[str],
+    *,
+    split: str,
+    task_modules: Sequence[str] = (),
+    data_dir: str | None = None,
+    vocabulary: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    task_feature_lengths: Mapping[str, int] | None = None,
+    num_workers: int | None = None,
+    progress: bool = True,
+) -> list[TokenStore]:
+    """Opens the token stores of Tasks, building those that are missing or out of date.
+
+    Args:
+      task_names: registered Tasks.
+      split: a split that all of them have.
+      task_modules: registry modules to import, here and in workers.
+      data_dir: as for `import_tasks`.
+      vocabulary: as for `import_tasks`.
+      cache_dir: folder of the stores; None for `environment.cache_dir()`.
+      task_feature_lengths: told to preprocessors that take `sequence_length`; only Tasks with
+        such preprocessors are stored anew for other lengths. Nothing is truncated here.
+      num_workers: processes to build with; None for one per core, and no more than one for every
+        16 missing Tasks. A build of one Task, or with one worker, runs in this process.
+      progress: whether to show a progress bar on stderr while building.
+
+    Returns:
+      A store for each name, in order.
+
+    Raises:
+      ValueError: if a Task cannot be built (named, with its error), the Tasks do not share their
+        features and vocabulary, or a store is damaged.
+    """
+    seqio_door.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
+    jobs = _plan(task_names, split, task_modules, cache_dir, task_feature_lengths)
+    _build_missing(jobs, num_workers=num_workers, progress=progress)
+    reserve_file_descriptors(len(jobs))
+    stores = [TokenStore.open(job.path) for job in jobs]
+    _check_compatible(stores)
+    return stores
+
+
+def cache(
+    name: str,
+    *,
+    split: str,
+    task_modules: Sequence[str] = (),
+    data_dir: str | None = None,
+    vocabulary: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    task_feature_lengths: Mapping[str, int] | None = None,
+    num_workers: int | None = None,
+    shard: tuple[int, int] = (0, 1),
+    progress: bool = True,
+) -> CacheReport:
+    """Builds the missing stores of a Task or Mixture ahead of a run.
+
+    Args:
+      name: a Task or Mixture.
+      split: as for `open_stores`, and so are the arguments not listed here.
+      task_modules: registry modules to import.
+      data_dir: see `open_stores`.
+      vocabulary: see `open_stores`.
+      cache_dir: see `open_stores`.
+      task_feature_lengths: see `open_stores`.
+      num_workers: see `open_stores`.
+      shard: (k, n) builds the Tasks k, k + n, k + 2n, ... of the sorted names, so that n machines
+        with one cache folder build everything once.
+      progress: see `open_stores`.
+
+    Raises:
+      ValueError: as `open_stores`, or if the shard is not one of its number.
+    """
+    index, count = shard
+    if not 0 <= index < count:
+        raise ValueError(f"--shard {index}/{count}: shards of {count} are 0 to {count - 1}.")
+    seqio_door.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
+    task_names = sorted(seqio_door.resolve(name).task_names)[index::count]
+    jobs = _plan(task_names, split, task_modules, cache_dir, task_feature_lengths)
+    built = _build_missing(jobs, num_workers=num_workers, progress=progress)
+    return CacheReport(len(jobs), len(built), sum(built))
+
+
+def truncation_report(
+    stores: Sequence[TokenStore],
+    task_feature_lengths: Mapping[str, int],
+    threshold: float = 0.05,
+) -> str:
+    """Says which Tasks would lose the ends of more than a share of their examples.
+
+    Args:
+      stores: open stores.
+      task_feature_lengths: the length of each feature, in tokens.
+      threshold: share of examples with a feature over its length, in [0, 1].
+
+    Returns:
+      A warning with figures for each such Task, worst first; empty if there is none.
+
+    Raises:
+      ValueError: if a feature has no length.
+    """
+    found = []
+    for store in stores:
+        shares = {f: _share_cut(store, f, task_feature_lengths) for f in store.features}
+        feature, share = max(shares.items(), key=lambda item: item[1])
+        if share > threshold:
+            longest = store.meta["max_lengths"][feature]
+            found.append((share, store.task, feature, longest))
+    if not found:
+        return ""
+    lines = [
+        f"  {task}: {share:.0%} of examples, {feature} up to {longest} tokens, "
+        f"cut to {task_feature_lengths[feature]}"
+        for share, task, feature, longest in sorted(found, reverse=True)
+    ]
+    return "\n".join(
+        [
+            f"{len(found)} of {len(stores)} tasks have more than {threshold:.0%} of their examples "
+            "truncated by TASK_FEATURE_LENGTHS:",
+            *lines,
+        ]
+    )
+
+
+def _share_cut(store: TokenStore, feature: str, lengths: Mapping[str, int]) -> float:
+    """Share of examples that are cut.
+
+    Where preprocessors were told the lengths, examples at the limit count: those may be cut ones.
+    """
+    if feature not in lengths:
+        raise ValueError(
+            f"TASK_FEATURE_LENGTHS has no length for feature {feature!r} of task {store.task!r}; "
+            f"it has {', '.join(lengths) or 'none'}."
+        )
+    limit = lengths[feature]
+    already_cut = store.meta["task_feature_lengths"] is not None
+    if store.meta["max_lengths"][feature] <= limit - already_cut:
+        return 0.0
+    return float((store.lengths(feature) > limit - already_cut).mean())
+
+
+# ------------------------------------------------------------------------------------- planning
+
+
+def _plan(
+    task_names: Sequence[str],
+    split: str,
+    task_modules: Sequence[str],
+    cache_dir: str | os.PathLike[str] | None,
+    task_feature_lengths: Mapping[str, int] | None,
+) -> list[_Job]:
+    root = pathlib.Path(cache_dir).absolute() if cache_dir else environment.cache_dir()
+    jobs = []
+    for task_name in task_names:
+        source = seqio_door.task_source(task_name)
+        if split not in source.splits:
+            raise ValueError(
+                f"Task {task_name!r} has no split {split!r}; it has {', '.join(source.splits)}."
+            )
+        lengths = task_feature_lengths if source.uses_lengths else None
+        parts = (FORMAT_VERSION, source.fingerprint, split, sorted((lengths or {}).items()))
+        digest = hashlib.sha256(repr(parts).encode()).hexdigest()
+        folder = root / _as_folder(task_name) / f"{_as_folder(split)}-{digest[:16]}"
+        jobs.append(_Job(task_name, split, str(folder), digest, lengths, tuple(task_modules)))
+    return jobs
+
+
+def _as_folder(name: str) -> str:
+    return urllib.parse.quote(name, safe="")
+
+
+def _check_compatible(stores: Sequence[TokenStore]) -> None:
+    for store in stores[1:]:
+        for entry in ("features", "vocabularies"):
+            if _content(store.meta[entry]) != _content(stores[0].meta[entry]):
+                raise ValueError(
+                    f"Tasks {stores[0].task!r} and {store.task!r} cannot be mixed: their {entry} "
+                    f"are {stores[0].meta[entry]} and {store.meta[entry]}. Register both with "
+                    "the same output features."
+                )
+
+
+def _content(entry: Any) -> Any:
+    """Vocabulary specs without their paths: one model file may lie in two places."""
+    if not isinstance(entry, dict):
+        return entry
+    return {name: {**spec, "path": ""} for name, spec in entry.items()}
+
+
+# ------------------------------------------------------------------------------------- building
+
+
+def _build_missing(jobs: Sequence[_Job], *, num_workers: int | None, progress: bool) -> list[int]:
+    """Builds what is not there; returns the number of examples of each store built."""
+    missing = list({job.path: job for job in jobs if not is_finished(job.path)}.values())
+    if not missing:
+        return []
+    if num_workers is None:
+        num_workers = min(os.cpu_count() or 1, math.ceil(len(missing) / _TASKS_PER_WORKER))
+    workers = min(num_workers, len(missing))
+    built = _build_in_workers(missing, workers) if workers > 1 else map(_build, missing)
+    counts: list[int] = []
+    started = time.monotonic()
+    with tqdm.tqdm(total=len(missing), desc="tokenising", unit="task", disable=not progress) as bar:
+        for result in built:
+            if result.error:
+                raise ValueError(
+                    f"Cannot build the token store of task {result.job.task!r}, split "
+                    f"{result.job.split!r}: {result.error}"
+                )
+            counts.append(result.num_examples)
+            rate = sum(counts) / max(time.monotonic() - started, 1e-9)
+            bar.set_postfix_str(f"{rate:,.0f} examples/s", refresh=False)
+            bar.update()
+    return counts
+
+
+def _build_in_workers(jobs: Sequence[_Job], num_workers: int) -> Iterator[_Built]:
+    """Yields results as they come."""
+    executor = concurrent.futures.ProcessPoolExecutor(
+        num_workers, mp_context=multiprocessing.get_context("spawn")
+    )
+    try:
+        futures = [executor.submit(_build, job) for job in jobs]
+        for future in concurrent.futures.as_completed(futures):
+            yield future.result()
+    except concurrent.futures.process.BrokenProcessPool as error:
+        raise ValueError(
+            f"A worker process died while building {len(jobs)} token stores; was the machine out "
+            "of memory? What is finished is kept: run again, with a smaller --num_workers."
+        ) from error
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _build(job: _Job) -> _Built:
+    """Builds one store, in whatever process; an error comes back as text, to cross processes."""
+    try:
+        seqio_door.import_tasks(job.task_modules)
+        with store_lock(job.path):
+            if is_finished(job.path):  # Another run was faster.
+                return _Built(job, TokenStore.open(job.path).num_examples)
+            return _Built(job, _write(job))
+    except Exception as error:
+        if isinstance(error, ValueError):
+            return _Built(job, error=str(error))
+        return _Built(job, error="".join(traceback.format_exception(error)))
+
+
+def _write(job: _Job) -> int:
+    features = seqio_door.task_source(job.task).features
+    num_examples = 0
+    with TokenStoreWriter(
+        job.path,
+        task=job.task,
+        split=job.split,
+        fingerprint=job.fingerprint,
+        features=tuple(features),
+        vocab_size=max(vocabulary.vocab_size for vocabulary in features.values()),
+        extra_meta={
+            "vocabularies": {name: vocabulary.spec() for name, vocabulary in features.items()},
+            "task_feature_lengths": job.task_feature_lengths,
+        },
+    ) as writer:
+        for example in seqio_door.iterate_examples(
+            job.task, job.split, task_feature_lengths=job.task_feature_lengths
+        ):
+            writer.append(example)
+            num_examples += 1
+    return num_examples

@@ -1,0 +1,647 @@
+"""The one door to seqio and TensorFlow: registries, mixtures, examples and evaluation examples.
+
+Nothing outside this module and `tasks/` imports them, and this module does so inside functions.
+"""
+
+import contextlib
+import dataclasses
+import difflib
+import functools
+import importlib
+import importlib.util
+import inspect
+import os
+import pathlib
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from t5lite.data import environment
+from t5lite.data.eval_tasks import EvalExample, EvalTask
+from t5lite.data.fingerprint import NOT_MINE, fingerprint
+from t5lite.data.vocabularies import (
+    ByteVocabulary,
+    SentencePieceVocabulary,
+    Vocabulary,
+    load_sentencepiece,
+    parse_vocabulary,
+)
+
+# Preprocessors that draw random numbers draw these, so that a store is always the same.
+_PREPROCESSING_SEED = 0
+
+# Registries are one to a process, and so is what this module imported into them: module name to
+# the (vocabulary, data folder) it was imported with, and Task name to where it was registered.
+_imported: dict[str, tuple[str, str]] = {}
+_provenance: dict[str, str] = {}
+
+
+@functools.cache
+def _load_seqio() -> types.ModuleType:
+    """Imports seqio quietly, with accelerators left to jax."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from absl import logging
+
+    logging.set_verbosity(logging.ERROR)
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        tf.config.set_visible_devices([], "GPU")
+    import seqio
+
+    return seqio
+
+
+# ---------------------------------------------------------------------------------- registries
+
+
+def import_tasks(
+    modules: Sequence[str], *, data_dir: str | None = None, vocabulary: str | None = None
+) -> None:
+    """Imports registry modules, which add Tasks and Mixtures to seqio's registries.
+
+    Args:
+      modules: names of modules; the current folder is searched too, last.
+      data_dir: sets `T5LITE_DATA_DIR` for them and for worker processes, unless None.
+      vocabulary: sets `T5LITE_VOCABULARY` likewise.
+
+    Raises:
+      ValueError: if a module cannot be found, or was imported under other settings before.
+    """
+    if data_dir is not None:
+        os.environ[environment.DATA_DIR_VARIABLE] = str(data_dir)
+        environment.data_dir()
+    if vocabulary is not None:
+        parse_vocabulary(vocabulary)
+        os.environ[environment.VOCABULARY_VARIABLE] = vocabulary
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
+    settings = (
+        environment.vocabulary_name(),
+        os.environ.get(environment.DATA_DIR_VARIABLE, ""),
+    )
+    for module in modules:
+        if module in _imported:
+            _check_same_settings(module, settings)
+            continue
+        with _recording_provenance():
+            try:
+                importlib.import_module(module)
+            except ModuleNotFoundError as error:
+                raise ValueError(_explain_missing(module, error)) from error
+        _imported[module] = settings
+
+
+def imported_modules() -> tuple[str, ...]:
+    """Registry modules imported so far."""
+    return tuple(_imported)
+
+
+def registered_names() -> tuple[list[str], list[str]]:
+    """Names of all registered Tasks and of all registered Mixtures, sorted."""
+    seqio = _load_seqio()
+    return sorted(seqio.TaskRegistry.names()), sorted(seqio.MixtureRegistry.names())
+
+
+def _check_same_settings(module: str, settings: tuple[str, str]) -> None:
+    vocabulary, data_dir = _imported[module]
+    if settings[0] != vocabulary or (data_dir and settings[1] != data_dir):
+        raise ValueError(
+            f"The registry module {module} was imported with vocabulary {vocabulary!r} and data "
+            f"folder {data_dir!r}, and is asked for with {settings[0]!r} and {settings[1]!r}. "
+            "Its Tasks are registered once a process: start another for other settings."
+        )
+
+
+def _explain_missing(module: str, error: ModuleNotFoundError) -> str:
+    missing = error.name or ""
+    if missing != module and not module.startswith(missing + "."):
+        return f"The registry module {module} (--tasks) needs {missing!r}, which is not installed."
+    searched = ", ".join(repr(path) for path in sys.path)
+    top = module.partition(".")[0]
+    spec = importlib.util.find_spec(top) if missing != top else None
+    if spec is None:
+        return (
+            f"No registry module {module!r} (--tasks): {missing!r} is not on the search path "
+            f"{searched}. Run from the folder that holds it, or add that folder to PYTHONPATH."
+        )
+    found = spec.origin or next(iter(spec.submodule_search_locations or ()), "somewhere")
+    message = f"No registry module {module!r} (--tasks): package {top!r} was found at {found}"
+    ours = pathlib.Path(__file__).resolve().parents[2] / top
+    if ours.is_dir() and ours not in pathlib.Path(found).resolve().parents:
+        return (
+            f"{message}, which shadows t5lite's own at {ours}. Run from another folder, or put "
+            f"{ours.parent} first on PYTHONPATH."
+        )
+    return f"{message}, and it has no {missing!r}."
+
+
+@contextlib.contextmanager
+def _recording_provenance() -> Iterator[None]:
+    """Notes the file and line of every registration made inside.
+
+    seqio has a tracker of its own, called at each registration; it costs milliseconds a Task and
+    fails where a frame has no file, so ours stands in for it meanwhile.
+    """
+    _load_seqio()
+    from seqio import task_registry_provenance_tracking as tracking
+
+    theirs = tracking.maybe_record_provenance
+
+    def record(frame: types.FrameType, name: str, provider_type: str) -> None:
+        theirs(frame, name, provider_type)
+        inner: types.FrameType | None = frame
+        while inner and "/seqio/" in inner.f_code.co_filename:
+            inner = inner.f_back
+        outer = inner
+        while outer and outer.f_code.co_name != "<module>":
+            outer = outer.f_back
+        places = [f"{f.f_code.co_filename}:{f.f_lineno}" for f in (inner, outer) if f]
+        _provenance[name] = ", from ".join(dict.fromkeys(places))
+
+    tracking.maybe_record_provenance = record
+    try:
+        yield
+    finally:
+        tracking.maybe_record_provenance = theirs
+
+
+def _get(name: str) -> Any:
+    """The registered Mixture or Task.
+
+    Raises:
+      ValueError: if there is none, with the nearest names.
+    """
+    seqio = _load_seqio()
+    for registry in (seqio.MixtureRegistry, seqio.TaskRegistry):
+        if name in registry.names():
+            return registry.get(name)
+    known = [*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()]
+    near = difflib.get_close_matches(name, known, n=5)
+    hint = f"Did you mean {', '.join(near)}?" if near else "None has a name like it."
+    modules = ", ".join(imported_modules()) or "none: name one with --tasks or gin macro TASKS"
+    raise ValueError(
+        f"No Task or Mixture {name!r} (MIXTURE_OR_TASK_NAME) among the {len(known)} registered. "
+        f"{hint} Registry modules imported: {modules}."
+    )
+
+
+def _get_task(name: str) -> Any:
+    task = _get(name)
+    if not hasattr(task, "preprocessors"):
+        raise ValueError(f"{name!r} is a Mixture, and a Task is needed here.")
+    return task
+
+
+# ------------------------------------------------------------------------------------ mixtures
+
+
+@dataclasses.dataclass(frozen=True)
+class MixedTask:
+    """One leaf of a mixture.
+
+    Attributes:
+      name: the Task's name.
+      rate: its share of the draws, or None where rates depend on numbers of examples (`rates`).
+    """
+
+    name: str
+    rate: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ResolvedMixture:
+    """A Task, or a Mixture flattened to its leaf Tasks, sorted by name."""
+
+    name: str
+    tasks: tuple[MixedTask, ...]
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """Names of the leaf Tasks."""
+        return tuple(task.name for task in self.tasks)
+
+
+def resolve(name: str) -> ResolvedMixture:
+    """Flattens a Task or a (nested) Mixture to its leaf Tasks.
+
+    Raises:
+      ValueError: if the name is not registered, or a rate is unusable.
+    """
+    provider = _get(name)
+    if _needs_counts(provider):
+        return ResolvedMixture(name, tuple(MixedTask(t, None) for t in sorted(_leaves(provider))))
+    return ResolvedMixture(name, tuple(MixedTask(t, r) for t, r in rates(name, {}).items()))
+
+
+def rates(name: str, num_examples: Mapping[str, int]) -> dict[str, float]:
+    """Share of the draws of each leaf Task, as `seqio.Mixture.get_rate` weighs them.
+
+    Args:
+      name: a Task or Mixture.
+      num_examples: number of examples of each leaf Task, which rate functions (for instance
+        `seqio.mixing_rate_num_examples`) are told, whatever split they ask about.
+
+    Returns:
+      Rates that sum to 1, by Task name, sorted.
+
+    Raises:
+      ValueError: if a rate is negative or not a number, all are 0, or a rate function asks for
+        more than the number of examples.
+    """
+    weights = _weights(_get(name), num_examples)
+    total = sum(weights.values())
+    if not total > 0:
+        raise ValueError(f"Mixture {name!r}: all its rates are 0. Give some Task a positive rate.")
+    return {task: weights[task] / total for task in sorted(weights)}
+
+
+def _weights(provider: Any, num_examples: Mapping[str, int]) -> dict[str, float]:
+    """Unnormalised rates of leaf Tasks; a sub-mixture's own are scaled to sum to its rate."""
+    if hasattr(provider, "preprocessors"):
+        return {provider.name: 1.0}
+    weights: dict[str, float] = {}
+    for child, rate in _children(provider):
+        inner = _weights(child, num_examples)
+        if callable(rate):
+            if not hasattr(child, "preprocessors"):
+                raise ValueError(
+                    f"Mixture {provider.name!r}: the rate of sub-mixture {child.name!r} is a "
+                    "function; seqio takes a number there. Give the number."
+                )
+            rate = rate(_CountedTask(child, num_examples))
+        weight = float(rate)
+        if not 0 <= weight < float("inf"):
+            raise ValueError(
+                f"Mixture {provider.name!r}: the rate of {child.name!r} is {weight}. "
+                "Give a number that is 0 or more."
+            )
+        total = sum(inner.values())
+        for task, share in inner.items():
+            weights[task] = weights.get(task, 0.0) + (weight * share / total if weight else 0.0)
+    return weights
+
+
+def _children(mixture: Any) -> list[tuple[Any, Any]]:
+    return [(mixture._task_map[name], rate) for name, rate in mixture.rate_per_task_name.items()]
+
+
+def _leaves(provider: Any) -> set[str]:
+    if hasattr(provider, "preprocessors"):
+        return {provider.name}
+    return {leaf for child, _ in _children(provider) for leaf in _leaves(child)}
+
+
+def _needs_counts(provider: Any) -> bool:
+    if hasattr(provider, "preprocessors"):
+        return False
+    return any(callable(rate) or _needs_counts(child) for child, rate in _children(provider))
+
+
+class _CountedTask:
+    """What a rate function sees of a Task: it looks cached, and its counts are those given."""
+
+    cache_dir = "token store"
+
+    def __init__(self, task: Any, num_examples: Mapping[str, int]):
+        self._task = task
+        self._num_examples = num_examples[task.name]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._task, name)
+
+    def num_input_examples(self, split: str) -> int:
+        """Number of examples in the token store."""
+        del split
+        return self._num_examples
+
+    def get_cached_stats(self, split: str = "train") -> "_Counts":
+        """The same, under the name seqio's caches give it."""
+        del split
+        return _Counts(examples=self._num_examples)
+
+
+class _Counts(dict):
+    def __missing__(self, key: str) -> None:
+        raise ValueError(
+            f"A rate function asks for {key!r}, and token stores know 'examples' only. "
+            "Write the rates as numbers instead."
+        )
+
+
+# ------------------------------------------------------------------------- vocabularies, features
+
+
+def output_features(add_eos: bool = True) -> dict[str, Any]:
+    """`{"inputs": seqio.Feature, "targets": seqio.Feature}` with the vocabulary of the settings.
+
+    Args:
+      add_eos: whether `seqio.preprocessors.append_eos` ends both with an end of sequence.
+    """
+    seqio = _load_seqio()
+    vocabulary = _current_seqio_vocabulary(environment.vocabulary_name())
+    return {
+        name: seqio.Feature(vocabulary=vocabulary, add_eos=add_eos)
+        for name in ("inputs", "targets")
+    }
+
+
+def from_seqio(vocabulary: Any) -> Vocabulary:
+    """Our vocabulary with the same ids as a seqio vocabulary.
+
+    Raises:
+      ValueError: if it is of a kind without a counterpart here.
+    """
+    seqio = _load_seqio()
+    if isinstance(vocabulary, seqio.ByteVocabulary):
+        return ByteVocabulary(extra_ids=vocabulary.extra_ids)
+    plain = isinstance(vocabulary, seqio.SentencePieceVocabulary)
+    if plain and not vocabulary._normalizer_spec_overrides and vocabulary._reverse_extra_ids:
+        return load_sentencepiece(vocabulary.sentencepiece_model_file, vocabulary.extra_ids)
+    raise ValueError(
+        f"The vocabulary {type(vocabulary).__name__} of a Task has no counterpart in t5lite. Use "
+        "seqio.ByteVocabulary, or seqio.SentencePieceVocabulary without normalizer overrides and "
+        "with extra ids in descending order."
+    )
+
+
+def to_seqio(vocabulary: Vocabulary) -> Any:
+    """The seqio vocabulary with the same ids; its TensorFlow tokenizer is built once."""
+    if isinstance(vocabulary, SentencePieceVocabulary):
+        return _caching_sentencepiece_class()(vocabulary.path, extra_ids=vocabulary.extra_ids)
+    return _load_seqio().ByteVocabulary(extra_ids=vocabulary.extra_ids)
+
+
+@functools.lru_cache(maxsize=8)
+def _current_seqio_vocabulary(name: str) -> Any:
+    """One object for all Tasks, which therefore share one tokenizer."""
+    return to_seqio(parse_vocabulary(name))
+
+
+@functools.cache
+def _caching_sentencepiece_class() -> type:
+    theirs: Any = _load_seqio().SentencePieceVocabulary
+
+    class CachingSentencePieceVocabulary(theirs):
+        """seqio builds the whole model anew at each access of `tf_tokenizer`: this one once."""
+
+        _cached_tokenizer = None
+
+        @property
+        def tf_tokenizer(self) -> Any:
+            if self._cached_tokenizer is None:
+                self._cached_tokenizer = super().tf_tokenizer
+            return self._cached_tokenizer
+
+        def __getstate__(self) -> dict[str, Any]:
+            # Copies and comparisons go by this.
+            return {k: v for k, v in super().__getstate__().items() if k != "_cached_tokenizer"}
+
+    return CachingSentencePieceVocabulary
+
+
+def _token_features(task: Any) -> dict[str, Vocabulary]:
+    """Vocabulary of each output feature, in the Task's (sorted) order.
+
+    Raises:
+      ValueError: if a feature is not a sequence of token ids.
+    """
+    features = {}
+    for name, feature in task.output_features.items():
+        if feature.rank != 1 or not feature.dtype.is_integer:
+            raise ValueError(
+                f"Task {task.name!r}: output feature {name!r} has rank {feature.rank} and type "
+                f"{feature.dtype.name}; t5lite trains on integer features of rank 1."
+            )
+        features[name] = from_seqio(feature.vocabulary)
+    return features
+
+
+# ------------------------------------------------------------------------------ what a Task is
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskSource:
+    """What a Task is made of.
+
+    Attributes:
+      name: its name.
+      provenance: `file:line` that registered it.
+      splits: names of its splits.
+      features: vocabulary of each output feature.
+      required_features: output features that every example must have.
+      preprocessors: names of its preprocessors.
+      metrics: names of its metric functions.
+      uses_lengths: whether a preprocessor takes `sequence_length`; its examples depend on it then.
+      fingerprint: hash of source, preprocessors with what is bound to them, and features.
+    """
+
+    name: str
+    provenance: str
+    splits: tuple[str, ...]
+    features: Mapping[str, Vocabulary]
+    required_features: tuple[str, ...]
+    preprocessors: tuple[str, ...]
+    metrics: tuple[str, ...]
+    uses_lengths: bool
+    fingerprint: str
+
+
+def task_source(task_name: str) -> TaskSource:
+    """Describes a registered Task.
+
+    Raises:
+      ValueError: if there is none of this name, or t5lite cannot train on its features.
+    """
+    task = _get_task(task_name)
+    features = _token_features(task)
+    settings = [
+        (name, features[name], feature.add_eos, feature.required, feature.dtype.name)
+        for name, feature in task.output_features.items()
+    ]
+    return TaskSource(
+        name=task_name,
+        provenance=_provenance.get(task_name) or _where_written(task),
+        splits=tuple(task.splits),
+        features=features,
+        required_features=tuple(n for n, f in task.output_features.items() if f.required),
+        preprocessors=tuple(_function_name(f) for f in task.preprocessors),
+        metrics=tuple(_function_name(f) for f in task.metric_fns),
+        uses_lengths=any(
+            "sequence_length" in inspect.signature(f).parameters for f in task.preprocessors
+        ),
+        fingerprint=fingerprint(
+            task.source, task.preprocessors, settings, describe=_describe_for_fingerprint
+        ),
+    )
+
+
+def _describe_for_fingerprint(value: Any) -> Any:
+    """What matters of seqio's and TensorFlow's objects, and of the settings."""
+    if value is environment.data_dir:
+        return ("data_dir", os.environ.get(environment.DATA_DIR_VARIABLE, ""))
+    if value is environment.vocabulary_name:
+        return ("vocabulary_name", environment.vocabulary_name())
+    module = type(value).__module__
+    if module.startswith(("seqio", "t5lite")) and hasattr(value, "encode_tf"):
+        value = from_seqio(value)
+    if isinstance(value, Vocabulary):
+        # Not the path: the same model file elsewhere is the same vocabulary.
+        return {k: v for k, v in value.spec().items() if k != "path"}
+    if module.startswith("tensorflow"):
+        if hasattr(value, "numpy"):
+            return value.numpy()
+        if hasattr(value, "as_numpy_dtype"):
+            return value.name
+    return NOT_MINE
+
+
+def _where_written(task: Any) -> str:
+    """Place of the first function of a Task whose code is not seqio's own."""
+    functions = [*task.preprocessors, getattr(task.source, "_dataset_fn", None)]
+    for function in functions:
+        while isinstance(function, functools.partial):
+            function = function.func
+        code = getattr(inspect.unwrap(function) if function else None, "__code__", None)
+        if code is not None and "/seqio/" not in code.co_filename:
+            return f"{code.co_filename}:{code.co_firstlineno}"
+    return "unknown: registered outside the modules of --tasks"
+
+
+def _function_name(function: Callable[..., Any]) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__name__", type(function).__name__)
+
+
+# ------------------------------------------------------------------------------------- examples
+
+
+def iterate_examples(
+    task_name: str, split: str, *, task_feature_lengths: Mapping[str, int] | None
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yields a Task's examples in a fixed order, tokenised, not truncated.
+
+    Args:
+      task_name: a registered Task.
+      split: one of its splits.
+      task_feature_lengths: told to preprocessors that take `sequence_length`, nothing else.
+
+    Yields:
+      Token ids, int32 `[length]`, by output feature; an optional feature that is missing is empty.
+
+    Raises:
+      ValueError: if the split is missing, or the preprocessors give other features than the Task
+        declares.
+    """
+    import tensorflow_datasets as tfds
+
+    task = _get_task(task_name)
+    dataset = _preprocessed(task, split, task_feature_lengths)
+    names = tuple(_token_features(task))
+    for example in tfds.as_numpy(dataset):
+        yield {
+            name: np.asarray(example[name], np.int32) if name in example else np.zeros(0, np.int32)
+            for name in names
+        }
+
+
+def _preprocessed(task: Any, split: str, lengths: Mapping[str, int] | None) -> Any:
+    """The Task's `tf.data.Dataset`, as `seqio.Task.get_dataset` builds it, in a fixed order.
+
+    That method hands one seed to the source and to the preprocessors, and refuses any seed for a
+    source function that takes none. Here only the preprocessors get it, since nothing is shuffled.
+    """
+    _check_split(task, split)
+    dataset = task.source.get_dataset(split=split, shuffle=False, seed=None)
+    dataset = task.preprocess_precache(dataset, seed=_PREPROCESSING_SEED)
+    dataset = task.preprocess_postcache(dataset, sequence_length=lengths, seed=_PREPROCESSING_SEED)
+    spec = dataset.element_spec
+    for name, feature in task.output_features.items():
+        if name not in spec:
+            if feature.required:
+                raise ValueError(
+                    f"Task {task.name!r}: its preprocessors give no feature {name!r}, only "
+                    f"{', '.join(sorted(spec))}."
+                )
+        elif spec[name].dtype != feature.dtype or spec[name].shape.rank != feature.rank:
+            raise ValueError(
+                f"Task {task.name!r}: its preprocessors give {name!r} as {spec[name].dtype.name} "
+                f"of rank {spec[name].shape.rank}, its output feature says {feature.dtype.name} "
+                f"of rank {feature.rank}. Does it lack seqio.preprocessors.tokenize?"
+            )
+    return dataset
+
+
+def _check_split(task: Any, split: str) -> None:
+    if split not in task.splits:
+        raise ValueError(
+            f"Task {task.name!r} has no split {split!r}; it has {', '.join(sorted(task.splits))}."
+        )
+
+
+def load_eval_tasks(
+    name: str,
+    *,
+    split: str,
+    task_feature_lengths: Mapping[str, int],
+    max_examples: int | None = None,
+) -> list[EvalTask]:
+    """Examples of a Task, or of each leaf Task of a Mixture, with the Tasks' own metrics.
+
+    Args:
+      name: a Task or Mixture.
+      split: a split that all of them have.
+      task_feature_lengths: features are cut to these lengths, as `seqio.Evaluator` does.
+      max_examples: at most so many of each Task, the first ones; None for all.
+
+    Raises:
+      ValueError: if a Task lacks the split, or has a kind of metric that t5lite cannot compute.
+    """
+    import tensorflow_datasets as tfds
+
+    tasks = [_get_task(leaf) for leaf in resolve(name).task_names]
+    for task in tasks:
+        _check_split(task, split)
+        _check_metrics(task)
+    eval_tasks = []
+    for task in tasks:
+        vocabularies = _token_features(task)
+        dataset = _preprocessed(task, split, task_feature_lengths)
+        if max_examples is not None:
+            dataset = dataset.take(max_examples)
+        eval_tasks.append(
+            EvalTask(
+                name=task.name,
+                examples=[
+                    EvalExample.cut(raw, vocabularies, task_feature_lengths)
+                    for raw in tfds.as_numpy(dataset)
+                ],
+                vocabulary=vocabularies["targets"],
+                postprocess_fn=task.postprocessor,
+                predict_metric_fns=tuple(task.predict_metric_fns),
+                score_metric_fns=tuple(task.score_metric_fns),
+            )
+        )
+    return eval_tasks
+
+
+def _check_metrics(task: Any) -> None:
+    if "targets" not in task.output_features:
+        raise ValueError(
+            f"Task {task.name!r} has no output feature 'targets' to evaluate against; it has "
+            f"{', '.join(task.output_features)}."
+        )
+    unusable = [
+        *map(_function_name, task.predict_with_aux_metric_fns),
+        *(type(metric).__name__ for metric in task._metric_objs_constructor_args),
+    ]
+    if unusable:
+        raise ValueError(
+            f"Task {task.name!r} has metrics that t5lite cannot compute: {', '.join(unusable)}. "
+            "It computes metric_fns of (targets, predictions) and of (targets, scores)."
+        )

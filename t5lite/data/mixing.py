@@ -1,10 +1,11 @@
 """Mixing tasks by arithmetic: which example of which task is the n-th of the mixture.
 
-**Every task is a jittered clock.** Time is cut into windows of `WINDOW_DRAWS` expected draws. Task t of
-rate p_t has made floor(w * WINDOW_DRAWS * p_t + u_t) draws before window w, where the phase u_t
-in [0, 1) comes from Philox(seed, t). The c draws of a task in one window cut it into c equal parts,
-the k-th lying at (k + v) / c with v in [0, 1) from Philox(seed, t, j). So a window, in time order,
-is a pure function of (seed, w), and the whole state of a reader is a window and an offset in it.
+**Every task is a jittered clock.** Time is cut into windows of `WINDOW_DRAWS` expected draws.
+Task t of rate p_t has made floor(w * WINDOW_DRAWS * p_t + u_t) draws before window w, where the
+phase u_t in [0, 1) comes from Philox(seed, t). The c draws of a task in one window cut it into c
+equal parts, the k-th lying at (k + v) / c with v in [0, 1) from Philox(seed, t, j). So a window, in
+time order, is a pure function of (seed, w), and the whole state of a reader is a window and an
+offset in it.
 
 What this promises, exactly and not on average, while all tasks run:
 - every window holds within one of WINDOW_DRAWS * p_t draws of task t;

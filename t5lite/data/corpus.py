@@ -1,0 +1,137 @@
+"""All examples of a mixture's token stores under one numbering.
+
+Example i of task t has the index `first_T[t] + i`. Lengths are held in memory, two bytes an example
+and feature; tokens stay in the stores' memory maps until a row needs them.
+
+Names: T tasks, N examples asked for, F task features, K their tokens.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Store(Protocol):
+    """What is needed of a `TokenStore`."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features, in their order in `offsets`."""
+
+    @property
+    def num_examples(self) -> int:
+        """How many examples there are."""
+
+    @property
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """Where each feature of each example begins in `tokens`, and the end."""
+
+    @property
+    def tokens(self) -> npt.NDArray[np.integer]:
+        """All tokens."""
+
+    def lengths(self, feature: str) -> npt.NDArray[np.int32]:
+        """Tokens of a feature in each example."""
+
+
+class Corpus:
+    """Random access to the examples of several stores, each feature cut to a length.
+
+    Attributes:
+      task_names: names of the tasks, in the order of the stores.
+      num_examples: int64 `[T]`.
+    """
+
+    def __init__(
+        self,
+        stores: Sequence[Store],
+        *,
+        task_names: Sequence[str],
+        feature_lengths: Mapping[str, int],
+    ):
+        """Reads the lengths of all examples.
+
+        Args:
+          stores: one a task.
+          task_names: their names.
+          feature_lengths: the features to give, in this order, and the length each is cut to.
+
+        Raises:
+          ValueError: a store lacks a feature.
+        """
+        self.task_names = tuple(task_names)
+        self.num_examples = np.array([store.num_examples for store in stores], np.int64)
+        self._ends_T = np.cumsum(self.num_examples)
+        self._first_T = self._ends_T - self.num_examples
+        for name, store in zip(self.task_names, stores, strict=True):
+            missing = [feature for feature in feature_lengths if feature not in store.features]
+            if missing:
+                raise ValueError(
+                    f"task {name!r} has the features {', '.join(store.features)}, but "
+                    f"task_feature_lengths asks for {', '.join(missing)}"
+                )
+        # Plain arrays over the maps: slicing a numpy.memmap costs ten times as much.
+        self._tokens_T = [np.asarray(store.tokens) for store in stores]
+        self._offsets_T = [np.asarray(store.offsets) for store in stores]
+        self._columns_TF = [
+            tuple(store.features.index(feature) for feature in feature_lengths) for store in stores
+        ]
+        self._num_columns_T = [len(store.features) for store in stores]
+        longest = max(feature_lengths.values())
+        dtype = np.uint16 if longest <= np.iinfo(np.uint16).max else np.int32
+        self._lengths = np.empty((int(self._ends_T[-1]), len(feature_lengths)), dtype)
+        for store, first, end in zip(stores, self._first_T, self._ends_T, strict=True):
+            for column, (feature, length) in enumerate(feature_lengths.items()):
+                np.minimum(
+                    store.lengths(feature),
+                    length,
+                    out=self._lengths[first:end, column],
+                    casting="unsafe",
+                )
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of all examples, after cutting."""
+        return int(self._lengths.sum(dtype=np.int64))
+
+    def sizes(self) -> list[list[int]]:
+        """For each task the numbers of its examples and of its stored tokens, to know it by."""
+        return [
+            [size, offsets.item(-1)]
+            for size, offsets in zip(self.num_examples.tolist(), self._offsets_T, strict=True)
+        ]
+
+    def index(
+        self, task_N: npt.NDArray[np.int64], example_N: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """Indices of examples given as (task, example)."""
+        return self._first_T[task_N] + example_N
+
+    def locate(
+        self, index_N: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """(task, example) of indices."""
+        task_N = np.searchsorted(self._ends_T, index_N, side="right")
+        return task_N, index_N - self._first_T[task_N]
+
+    def lengths(self, index_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Lengths after cutting, `[N, F]`."""
+        return self._lengths[index_N].astype(np.int64)
+
+    def tokens(self, index_N: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int32]]:
+        """The tokens of these examples, cut, one after another: for each feature an int32 `[K]`."""
+        parts: list[list[npt.NDArray[np.integer]]] = [[] for _ in range(self._lengths.shape[1])]
+        task_N, example_N = self.locate(index_N)
+        rows = zip(
+            task_N.tolist(), example_N.tolist(), self._lengths[index_N].tolist(), strict=True
+        )
+        for task, example, lengths in rows:
+            tokens, offsets = self._tokens_T[task], self._offsets_T[task]
+            base = example * self._num_columns_T[task]
+            for part, column, length in zip(parts, self._columns_TF[task], lengths, strict=True):
+                start = offsets.item(base + column)
+                part.append(tokens[start : start + length])
+        empty = np.zeros(0, np.int32)
+        return [np.concatenate([empty, *part], dtype=np.int32) for part in parts]

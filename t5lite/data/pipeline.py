@@ -1,0 +1,445 @@
+"""From a mixture's name to batches: the way of the data, assembled.
+
+    data = open_train_data(DataConfig(mixture_or_task_name="mini", ...))
+    for batch in data:
+        train_step(batch.features)
+        save(batch.state)        # open_train_data(config, state=...) goes on after this batch
+
+A global batch is the same whatever the number of hosts; each host materialises its own rows.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from t5lite.data import build, mixing, seqio_door
+from t5lite.data.converters import Converter, ConverterName, Features
+from t5lite.data.corpus import Corpus, Store
+from t5lite.data.mixing import MixtureReader, Stop
+from t5lite.data.packing import Plan, RowPlanner
+from t5lite.data.prefetch import Prefetcher
+from t5lite.data.vocabularies import Vocabulary
+
+log = logging.getLogger(__name__)
+
+_DESCRIBED_TASKS = 10
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """What to train on, and in what form.
+
+    Attributes:
+      mixture_or_task_name: a name in seqio's registries.
+      task_feature_lengths: longest "inputs" and "targets" in tokens; also a packed row's lengths
+        (a decoder-only row holds their sum).
+      batch_size: rows of a global batch.
+      split: of every task.
+      task_modules: modules that register the tasks.
+      data_dir: root of the tasks' files; None leaves `T5LITE_DATA_DIR` as it is.
+      cache_dir: folder of token stores; None is the default one.
+      vocabulary: for tasks that leave the choice open; None leaves `T5LITE_VOCABULARY` as it is.
+      converter: "encoder_decoder", "decoder_only" or "prefix_lm".
+      pack: several examples a row; otherwise one.
+      loss_on_targets_only: for the decoder-only converters, whether inputs bear no loss.
+      seed: of the mixing and the shuffles.
+      shuffle: whether each task has a new random order every epoch.
+      stop: when the data end; see `MixtureReader`.
+      num_epochs: when a task counts as exhausted; not with stop="restart".
+      mixture_rates: rates by task that replace the mixture's own; 0 leaves a task out.
+      rate_maximum: cap of examples-proportional rates, which replace the mixture's own if this or
+        `rate_temperature` is given.
+      rate_temperature: temperature of examples-proportional rates.
+      truncation_warning_share: share of cut examples from which on a warning names the tasks.
+      num_build_workers: processes that build missing stores; None is one a core.
+      prefetch_batches: batches made ahead by a thread; 0 makes each when it is asked for.
+    """
+
+    mixture_or_task_name: str
+    task_feature_lengths: Mapping[str, int]
+    batch_size: int
+    split: str = "train"
+    task_modules: Sequence[str] = ()
+    data_dir: str | None = None
+    cache_dir: str | None = None
+    vocabulary: str | None = None
+    converter: ConverterName = "encoder_decoder"
+    pack: bool = True
+    loss_on_targets_only: bool = True
+    seed: int = 0
+    shuffle: bool = True
+    stop: Stop = "restart"
+    num_epochs: int | None = None
+    mixture_rates: Mapping[str, float] | None = None
+    rate_maximum: float | None = None
+    rate_temperature: float | None = None
+    truncation_warning_share: float = 0.05
+    num_build_workers: int | None = None
+    prefetch_batches: int = 2
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"DataConfig.batch_size must be at least 1, found {self.batch_size}")
+        if self.prefetch_batches < 0:
+            raise ValueError(
+                f"DataConfig.prefetch_batches must not be negative, found {self.prefetch_batches}"
+            )
+
+    def make_converter(self) -> Converter:
+        """The converter this config describes; raises ValueError where it contradicts itself."""
+        return Converter(
+            name=self.converter,
+            task_feature_lengths=self.task_feature_lengths,
+            pack=self.pack,
+            loss_on_targets_only=self.loss_on_targets_only,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BatchStats:
+    """What a global batch holds, counted over all hosts.
+
+    Attributes:
+      num_examples: examples.
+      num_input_tokens: tokens of their inputs.
+      num_target_tokens: tokens of their targets.
+      num_padding_tokens: positions left empty.
+      draws_by_task: int64 `[T]`, examples by task.
+    """
+
+    num_examples: int
+    num_input_tokens: int
+    num_target_tokens: int
+    num_padding_tokens: int
+    draws_by_task: npt.NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A batch.
+
+    Attributes:
+      features: this host's rows, arrays `[batch_size / host_count, L]`.
+      stats: of the global batch.
+      state: the state after this batch, in JSON's types; the same on every host.
+    """
+
+    features: Features
+    stats: BatchStats
+    state: dict[str, Any]
+
+
+class TrainData:
+    """Batches of a mixture, to be iterated once.
+
+    Attributes:
+      task_names: all leaf tasks, in the order of `draws_by_task`.
+      rates: float64 `[T]`, summing to one.
+      epoch_size: number of examples in all tasks of a positive rate.
+      vocabulary: the one that all tasks share.
+    """
+
+    def __init__(
+        self,
+        config: DataConfig,
+        stores: Sequence[Store],
+        *,
+        task_names: Sequence[str],
+        rates: npt.ArrayLike,
+        vocabulary: Vocabulary,
+        host_index: int = 0,
+        host_count: int = 1,
+        state: Mapping[str, Any] | None = None,
+    ):
+        """Assembles data from stores; `open_train_data` finds or builds them first.
+
+        Args:
+          config: form, order and number of rows.
+          stores: one a task.
+          task_names: their names.
+          rates: `[T]`, of any sum.
+          vocabulary: handed on to whoever asks.
+          host_index: which rows are this host's.
+          host_count: how many hosts share a batch.
+          state: of a batch after which to go on.
+
+        Raises:
+          ValueError: the config contradicts itself, the stores or the state.
+        """
+        if config.batch_size % host_count:
+            raise ValueError(
+                f"BATCH_SIZE={config.batch_size} does not divide by the number of hosts, "
+                f"{host_count}"
+            )
+        self._config = config
+        self.vocabulary = vocabulary
+        converter = config.make_converter()
+        self._corpus = Corpus(
+            stores,
+            task_names=task_names,
+            feature_lengths={n: config.task_feature_lengths[n] for n in converter.features},
+        )
+        self.task_names = self._corpus.task_names
+        _check_not_empty(self._corpus, np.asarray(rates, np.float64))
+        reader = MixtureReader(
+            self._corpus.num_examples,
+            rates,
+            seed=config.seed,
+            stop=config.stop,
+            num_epochs=config.num_epochs,
+            shuffle=config.shuffle,
+        )
+        self.rates = reader.rates
+        self.epoch_size = int(self._corpus.num_examples[self.rates > 0].sum())
+        fingerprint = _fingerprint(config, self._corpus, self.rates)
+        if state is not None:
+            _check_fingerprint(state["fingerprint"], fingerprint)
+        planner = RowPlanner(
+            reader,
+            self._corpus,
+            converter=converter,
+            position=None if state is None else state["position"],
+        )
+        rows_here = config.batch_size // host_count
+        maker = _BatchMaker(
+            planner,
+            self._corpus,
+            converter,
+            batch_size=config.batch_size,
+            rows=range(host_index * rows_here, (host_index + 1) * rows_here),
+            fingerprint=fingerprint,
+        )
+        self._prefetcher: Prefetcher[Batch] | None = None
+        self._batches: Iterator[Batch] = maker.batches()
+        if config.prefetch_batches:
+            self._prefetcher = Prefetcher(self._batches, size=config.prefetch_batches)
+            self._batches = self._prefetcher
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        return next(self._batches)
+
+    def close(self) -> None:
+        """Ends the thread that makes batches ahead; what it had ready is lost."""
+        if self._prefetcher is not None:
+            self._prefetcher.close()
+
+    def __enter__(self) -> "TrainData":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def describe(self) -> str:
+        """A line on the whole and one on each of the tasks drawn most often."""
+        config, sizes = self._config, self._corpus.num_examples
+        lines = [
+            f"{config.mixture_or_task_name}, split {config.split}: {len(sizes):,} tasks, "
+            f"{sizes.sum():,} examples; {config.batch_size} "
+            f"{'packed ' if config.pack else ''}rows of {dict(config.task_feature_lengths)}"
+        ]
+        for task in np.argsort(-self.rates, kind="stable")[:_DESCRIBED_TASKS]:
+            lines.append(
+                f"  {self.rates[task]:7.2%}  {self.task_names[task]}: {sizes[task]:,} examples"
+            )
+        if len(sizes) > _DESCRIBED_TASKS:
+            lines.append(f"  and {len(sizes) - _DESCRIBED_TASKS:,} more")
+        return "\n".join(lines)
+
+
+def open_train_data(
+    config: DataConfig,
+    *,
+    host_index: int = 0,
+    host_count: int = 1,
+    state: Mapping[str, Any] | None = None,
+) -> TrainData:
+    """Opens a mixture for training, and builds what token stores are missing.
+
+    Args:
+      config: what to read, and how.
+      host_index: this host, in [0, host_count).
+      host_count: how many hosts share each global batch; they see the same order.
+      state: `Batch.state` of the batch after which to go on; None begins.
+
+    Returns:
+      An iterator of batches.
+
+    Raises:
+      ValueError: a name, a length, a rate, a file or the state is wrong; says which and what to do.
+    """
+    config.make_converter()  # complains before anything is built
+    seqio_door.import_tasks(
+        config.task_modules, data_dir=config.data_dir, vocabulary=config.vocabulary
+    )
+    task_names = seqio_door.resolve(config.mixture_or_task_name).task_names
+    stores = build.open_stores(
+        task_names,
+        split=config.split,
+        task_modules=config.task_modules,
+        data_dir=config.data_dir,
+        vocabulary=config.vocabulary,
+        cache_dir=config.cache_dir,
+        task_feature_lengths=config.task_feature_lengths,
+        num_workers=config.num_build_workers,
+    )
+    warning = build.truncation_report(
+        stores, config.task_feature_lengths, config.truncation_warning_share
+    )
+    if warning and host_index == 0:
+        log.warning("%s", warning)
+    sizes = {name: store.num_examples for name, store in zip(task_names, stores, strict=True)}
+    data = TrainData(
+        config,
+        stores,
+        task_names=task_names,
+        rates=_choose_rates(config, sizes),
+        vocabulary=seqio_door.task_source(task_names[0]).features["targets"],
+        host_index=host_index,
+        host_count=host_count,
+        state=state,
+    )
+    if host_index == 0:
+        log.info("%s", data.describe())
+    return data
+
+
+class _BatchMaker:
+    """Makes batches; apart from `TrainData`, so that the thread does not keep that alive."""
+
+    def __init__(
+        self,
+        planner: RowPlanner,
+        corpus: Corpus,
+        converter: Converter,
+        *,
+        batch_size: int,
+        rows: range,
+        fingerprint: Mapping[str, Any],
+    ):
+        self._planner = planner
+        self._corpus = corpus
+        self._converter = converter
+        self._batch_size = batch_size
+        self._rows = rows
+        self._fingerprint = fingerprint
+
+    def batches(self) -> Iterator[Batch]:
+        while (plan := self._planner.plan(self._batch_size)) is not None:
+            yield Batch(
+                features=self._materialise(plan),
+                stats=self._count(plan),
+                state={"position": self._planner.position(), "fingerprint": self._fingerprint},
+            )
+
+    def _materialise(self, plan: Plan) -> Features:
+        """This host's rows."""
+        first, last = np.searchsorted(plan.row_N, [self._rows.start, self._rows.stop])
+        index_N = plan.index_N[first:last]
+        return self._converter.convert(
+            self._corpus.tokens(index_N),
+            lengths_NF=self._corpus.lengths(index_N),
+            row_N=plan.row_N[first:last] - self._rows.start,
+            num_rows=len(self._rows),
+        )
+
+    def _count(self, plan: Plan) -> BatchStats:
+        tokens_F = self._corpus.lengths(plan.index_N).sum(axis=0)
+        by_feature = dict(zip(self._converter.features, tokens_F.tolist(), strict=True))
+        task_N, _ = self._corpus.locate(plan.index_N)
+        return BatchStats(
+            num_examples=len(plan.index_N),
+            num_input_tokens=by_feature.get("inputs", 0),
+            num_target_tokens=by_feature["targets"],
+            num_padding_tokens=self._batch_size * sum(self._converter.capacities)
+            - sum(by_feature.values()),
+            draws_by_task=np.bincount(task_N, minlength=len(self._corpus.task_names)),
+        )
+
+
+def _choose_rates(config: DataConfig, num_examples: Mapping[str, int]) -> list[float]:
+    """The rate of each task, as `DataConfig` describes; not normalised."""
+    if config.rate_maximum is None and config.rate_temperature is None:
+        rates = seqio_door.rates(config.mixture_or_task_name, num_examples)
+    else:
+        proportional = mixing.mixing_rates(
+            list(num_examples.values()),
+            maximum=config.rate_maximum,
+            temperature=1.0 if config.rate_temperature is None else config.rate_temperature,
+        )
+        rates = dict(zip(num_examples, proportional.tolist(), strict=True))
+    for name, rate in (config.mixture_rates or {}).items():
+        if name not in rates:
+            near = ", ".join(difflib.get_close_matches(name, rates, n=3)) or "none with a like name"
+            raise ValueError(
+                f"DataConfig.mixture_rates names {name!r}, which is no task of "
+                f"{config.mixture_or_task_name!r} (nearest: {near})"
+            )
+        rates[name] = rate
+    return [rates[name] for name in num_examples]
+
+
+def _check_not_empty(corpus: Corpus, rates_T: npt.NDArray[np.float64]) -> None:
+    empty = [
+        name
+        for name, size, rate in zip(corpus.task_names, corpus.num_examples, rates_T, strict=True)
+        if rate > 0 and size == 0
+    ]
+    if empty:
+        raise ValueError(
+            f"{len(empty)} tasks have no examples but a positive rate: {', '.join(empty[:5])}. "
+            "Give them the rate 0 in DataConfig.mixture_rates, or check their files"
+        )
+    if not corpus.num_tokens:
+        raise ValueError(f"no example of {', '.join(corpus.task_names[:5])} has any token")
+
+
+def _fingerprint(
+    config: DataConfig, corpus: Corpus, rates_T: npt.NDArray[np.float64]
+) -> dict[str, Any]:
+    """All that decides which examples come in which rows, in JSON's types.
+
+    What has an entry for every task is digested, for a state is saved with each checkpoint.
+    """
+    return {
+        "tasks": _digest(corpus.task_names),
+        "sizes": _digest(corpus.sizes()),
+        "rates": _digest(rates_T.tolist()),
+        "split": config.split,
+        "task_feature_lengths": dict(sorted(config.task_feature_lengths.items())),
+        "batch_size": config.batch_size,
+        "converter": config.converter,
+        "pack": config.pack,
+        "seed": config.seed,
+        "shuffle": config.shuffle,
+        "stop": config.stop,
+        "num_epochs": config.num_epochs,
+    }
+
+
+def _digest(values: Sequence[Any]) -> str:
+    digest = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    return f"{len(values)} tasks, sha256 {digest[:16]}"
+
+
+def _check_fingerprint(saved: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+    different = [
+        f"  {name}: saved {saved.get(name)!r}, now {current.get(name)!r}"
+        for name in sorted(saved.keys() | current.keys())
+        if saved.get(name) != current.get(name)
+    ]
+    if different:
+        raise ValueError(
+            "the data state was saved with another configuration, so its order of examples cannot "
+            "go on. Restore the settings, or start in another model folder:\n"
+            + "\n".join(different)
+        )

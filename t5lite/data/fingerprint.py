@@ -8,9 +8,11 @@ names, changes it. Bytecode differs between versions of Python, and so does the 
 import enum
 import functools
 import hashlib
+import itertools
 import os
 import pathlib
 import stat
+import sys
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +21,8 @@ from typing import Any
 NOT_MINE = object()
 
 _PLAIN = (str, int, float, tuple, list, dict, set, frozenset)
+# Known by name only: their code changes with their version, not with an edit.
+_LIBRARIES = ("seqio", "tensorflow", "tensorflow_datasets", "numpy")
 _OWN_PACKAGE = __name__.partition(".")[0]
 
 
@@ -43,6 +47,7 @@ class _Walk:
         self.hash = hashlib.sha256()
         self._describe = describe
         self._seen: dict[int, tuple[int, Any]] = {}
+        self._open: set[int] = set()
 
     def add(self, value: Any) -> None:
         described = self._describe(value)
@@ -54,25 +59,30 @@ class _Walk:
             self._put("text", str(value), *_file_state(str(value)))
         elif isinstance(value, enum.Enum | types.ModuleType | types.BuiltinFunctionType):
             self._put("name", str(getattr(value, "__qualname__", value)).partition(" at 0x")[0])
+        elif isinstance(value, set | frozenset):
+            self._put("set", *sorted(map(repr, value)))
+        elif isinstance(value, Mapping | list | tuple):
+            self._add_container(value)
         elif id(value) in self._seen:
             self._put("again", str(self._seen[id(value)][0]))
         else:
             self._seen[id(value)] = (len(self._seen), value)
             self._add_compound(value)
 
+    def _add_container(self, value: Any) -> None:
+        # No back references: whether two equal tuples are one object is Python's own affair.
+        if id(value) in self._open:
+            self._put("cycle")
+            return
+        self._open.add(id(value))
+        self._put(type(value).__name__, str(len(value)))
+        items = itertools.chain(*value.items()) if isinstance(value, Mapping) else value
+        for item in items:
+            self.add(item)
+        self._open.remove(id(value))
+
     def _add_compound(self, value: Any) -> None:
-        if isinstance(value, Mapping):
-            self._put("mapping", str(len(value)))
-            for key, item in value.items():
-                self.add(key)
-                self.add(item)
-        elif isinstance(value, set | frozenset):
-            self._put("set", *sorted(map(repr, value)))
-        elif isinstance(value, list | tuple):
-            self._put("sequence", str(len(value)))
-            for item in value:
-                self.add(item)
-        elif isinstance(value, functools.partial):
+        if isinstance(value, functools.partial):
             self._put("partial")
             for item in (value.func, value.args, value.keywords):
                 self.add(item)
@@ -124,8 +134,7 @@ class _Walk:
             )
         elif hasattr(value, "pattern"):
             self._put(repr(value))
-        elif callable(value) and _belongs(kind.__module__, kind.__module__):
-            self.add(kind)
+        self.add(kind)
         state = getattr(value, "__dict__", None)
         for name, item in sorted((state or {}).items()):
             self._put(name)
@@ -161,7 +170,7 @@ def _used_globals(function: types.FunctionType, names: tuple[str, ...]) -> list[
 def _belongs(module: str, user: str | None) -> bool:
     """Whether code of `module` may change with the code of `user`: same package, or this one."""
     package = module.partition(".")[0]
-    if package in ("seqio", "tensorflow", "builtins", "tensorflow_datasets"):
+    if package in sys.stdlib_module_names or package in _LIBRARIES:
         return False
     return package in ((user or "").partition(".")[0], _OWN_PACKAGE)
 

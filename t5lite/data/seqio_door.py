@@ -5,13 +5,9 @@ Nothing outside this module and `tasks/` imports them, and this module does so i
 
 import contextlib
 import dataclasses
-import difflib
 import functools
-import importlib
-import importlib.util
 import inspect
 import os
-import pathlib
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from t5lite.data import environment
+from t5lite.data import environment, mixture_rates, registry_modules
 from t5lite.data.eval_tasks import EvalExample, EvalTask
 from t5lite.data.fingerprint import NOT_MINE, fingerprint
 from t5lite.data.vocabularies import (
@@ -29,30 +25,53 @@ from t5lite.data.vocabularies import (
     load_sentencepiece,
     parse_vocabulary,
 )
+from t5lite.suggest import did_you_mean
 
 # Preprocessors that draw random numbers draw these, so that a store is always the same.
 _PREPROCESSING_SEED = 0
 
-# Registries are one to a process, and so is what this module imported into them: module name to
-# the (vocabulary, data folder) it was imported with, and Task name to where it was registered.
-_imported: dict[str, tuple[str, str]] = {}
+# seqio's registries are one to a process, and so is this record of where each name was registered.
 _provenance: dict[str, str] = {}
 
 
 @functools.cache
 def _load_seqio() -> types.ModuleType:
-    """Imports seqio quietly, with accelerators left to jax."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    """Imports seqio quietly, with accelerators left to jax.
+
+    Raises:
+      ValueError: if it is not installed.
+    """
     from absl import logging
 
     logging.set_verbosity(logging.ERROR)
-    import tensorflow as tf
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with _without_stderr():
+            import seqio
+            import tensorflow as tf
 
-    if tf.config.list_physical_devices("GPU"):
-        tf.config.set_visible_devices([], "GPU")
-    import seqio
-
+            if tf.config.list_physical_devices("GPU"):
+                tf.config.set_visible_devices([], "GPU")
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"Tasks need seqio and TensorFlow, and {error.name!r} is not installed: "
+            "pip install 't5lite[data]'."
+        ) from error
     return seqio
+
+
+@contextlib.contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Drops what native code writes to stderr: TensorFlow greets there whatever its log level."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 # ---------------------------------------------------------------------------------- registries
@@ -77,67 +96,14 @@ def import_tasks(
     if vocabulary is not None:
         parse_vocabulary(vocabulary)
         os.environ[environment.VOCABULARY_VARIABLE] = vocabulary
-    here = os.getcwd()
-    if here not in sys.path and "" not in sys.path:
-        sys.path.append(here)
-    settings = (
-        environment.vocabulary_name(),
-        os.environ.get(environment.DATA_DIR_VARIABLE, ""),
-    )
-    for module in modules:
-        if module in _imported:
-            _check_same_settings(module, settings)
-            continue
-        with _recording_provenance():
-            try:
-                importlib.import_module(module)
-            except ModuleNotFoundError as error:
-                raise ValueError(_explain_missing(module, error)) from error
-        _imported[module] = settings
-
-
-def imported_modules() -> tuple[str, ...]:
-    """Registry modules imported so far."""
-    return tuple(_imported)
+    with _recording_provenance():
+        registry_modules.import_modules(modules)
 
 
 def registered_names() -> tuple[list[str], list[str]]:
     """Names of all registered Tasks and of all registered Mixtures, sorted."""
     seqio = _load_seqio()
     return sorted(seqio.TaskRegistry.names()), sorted(seqio.MixtureRegistry.names())
-
-
-def _check_same_settings(module: str, settings: tuple[str, str]) -> None:
-    vocabulary, data_dir = _imported[module]
-    if settings[0] != vocabulary or (data_dir and settings[1] != data_dir):
-        raise ValueError(
-            f"The registry module {module} was imported with vocabulary {vocabulary!r} and data "
-            f"folder {data_dir!r}, and is asked for with {settings[0]!r} and {settings[1]!r}. "
-            "Its Tasks are registered once a process: start another for other settings."
-        )
-
-
-def _explain_missing(module: str, error: ModuleNotFoundError) -> str:
-    missing = error.name or ""
-    if missing != module and not module.startswith(missing + "."):
-        return f"The registry module {module} (--tasks) needs {missing!r}, which is not installed."
-    searched = ", ".join(repr(path) for path in sys.path)
-    top = module.partition(".")[0]
-    spec = importlib.util.find_spec(top) if missing != top else None
-    if spec is None:
-        return (
-            f"No registry module {module!r} (--tasks): {missing!r} is not on the search path "
-            f"{searched}. Run from the folder that holds it, or add that folder to PYTHONPATH."
-        )
-    found = spec.origin or next(iter(spec.submodule_search_locations or ()), "somewhere")
-    message = f"No registry module {module!r} (--tasks): package {top!r} was found at {found}"
-    ours = pathlib.Path(__file__).resolve().parents[2] / top
-    if ours.is_dir() and ours not in pathlib.Path(found).resolve().parents:
-        return (
-            f"{message}, which shadows t5lite's own at {ours}. Run from another folder, or put "
-            f"{ours.parent} first on PYTHONPATH."
-        )
-    return f"{message}, and it has no {missing!r}."
 
 
 @contextlib.contextmanager
@@ -160,8 +126,8 @@ def _recording_provenance() -> Iterator[None]:
         outer = inner
         while outer and outer.f_code.co_name != "<module>":
             outer = outer.f_back
-        places = [f"{f.f_code.co_filename}:{f.f_lineno}" for f in (inner, outer) if f]
-        _provenance[name] = ", from ".join(dict.fromkeys(places))
+        places = [f"{f.f_code.co_filename}:{f.f_lineno}" for f in (outer, inner) if f]
+        _provenance[name] = ", through ".join(dict.fromkeys(places))
 
     tracking.maybe_record_provenance = record
     try:
@@ -181,18 +147,17 @@ def _get(name: str) -> Any:
         if name in registry.names():
             return registry.get(name)
     known = [*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()]
-    near = difflib.get_close_matches(name, known, n=5)
-    hint = f"Did you mean {', '.join(near)}?" if near else "None has a name like it."
-    modules = ", ".join(imported_modules()) or "none: name one with --tasks or gin macro TASKS"
+    imported = registry_modules.imported_modules()
+    modules = ", ".join(imported) or "none (name them with --tasks or gin macro TASKS)"
     raise ValueError(
-        f"No Task or Mixture {name!r} (MIXTURE_OR_TASK_NAME) among the {len(known)} registered. "
-        f"{hint} Registry modules imported: {modules}."
+        f"No Task or Mixture {name!r} (MIXTURE_OR_TASK_NAME) among the {len(known)} registered."
+        f"{did_you_mean(name, known)} Registry modules imported: {modules}."
     )
 
 
 def _get_task(name: str) -> Any:
     task = _get(name)
-    if not hasattr(task, "preprocessors"):
+    if not isinstance(task, _load_seqio().Task):
         raise ValueError(f"{name!r} is a Mixture, and a Task is needed here.")
     return task
 
@@ -215,10 +180,17 @@ class MixedTask:
 
 @dataclasses.dataclass(frozen=True)
 class ResolvedMixture:
-    """A Task, or a Mixture flattened to its leaf Tasks, sorted by name."""
+    """A Task, or a Mixture flattened to its leaf Tasks.
+
+    Attributes:
+      name: its name.
+      tasks: the leaf Tasks, sorted by name.
+      notes: what its registry module says about it, in an attribute `notes` of the Mixture.
+    """
 
     name: str
     tasks: tuple[MixedTask, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -233,9 +205,13 @@ def resolve(name: str) -> ResolvedMixture:
       ValueError: if the name is not registered, or a rate is unusable.
     """
     provider = _get(name)
-    if _needs_counts(provider):
-        return ResolvedMixture(name, tuple(MixedTask(t, None) for t in sorted(_leaves(provider))))
-    return ResolvedMixture(name, tuple(MixedTask(t, r) for t, r in rates(name, {}).items()))
+    shares: Mapping[str, float | None]
+    if mixture_rates.needs_counts(provider):
+        shares = dict.fromkeys(sorted(mixture_rates.leaves(provider)))
+    else:
+        shares = rates(name, {})
+    tasks = tuple(MixedTask(task, share) for task, share in shares.items())
+    return ResolvedMixture(name, tasks, notes=tuple(getattr(provider, "notes", ())))
 
 
 def rates(name: str, num_examples: Mapping[str, int]) -> dict[str, float]:
@@ -253,84 +229,11 @@ def rates(name: str, num_examples: Mapping[str, int]) -> dict[str, float]:
       ValueError: if a rate is negative or not a number, all are 0, or a rate function asks for
         more than the number of examples.
     """
-    weights = _weights(_get(name), num_examples)
+    weights = mixture_rates.weights(_get(name), num_examples)
     total = sum(weights.values())
     if not total > 0:
         raise ValueError(f"Mixture {name!r}: all its rates are 0. Give some Task a positive rate.")
     return {task: weights[task] / total for task in sorted(weights)}
-
-
-def _weights(provider: Any, num_examples: Mapping[str, int]) -> dict[str, float]:
-    """Unnormalised rates of leaf Tasks; a sub-mixture's own are scaled to sum to its rate."""
-    if hasattr(provider, "preprocessors"):
-        return {provider.name: 1.0}
-    weights: dict[str, float] = {}
-    for child, rate in _children(provider):
-        inner = _weights(child, num_examples)
-        if callable(rate):
-            if not hasattr(child, "preprocessors"):
-                raise ValueError(
-                    f"Mixture {provider.name!r}: the rate of sub-mixture {child.name!r} is a "
-                    "function; seqio takes a number there. Give the number."
-                )
-            rate = rate(_CountedTask(child, num_examples))
-        weight = float(rate)
-        if not 0 <= weight < float("inf"):
-            raise ValueError(
-                f"Mixture {provider.name!r}: the rate of {child.name!r} is {weight}. "
-                "Give a number that is 0 or more."
-            )
-        total = sum(inner.values())
-        for task, share in inner.items():
-            weights[task] = weights.get(task, 0.0) + (weight * share / total if weight else 0.0)
-    return weights
-
-
-def _children(mixture: Any) -> list[tuple[Any, Any]]:
-    return [(mixture._task_map[name], rate) for name, rate in mixture.rate_per_task_name.items()]
-
-
-def _leaves(provider: Any) -> set[str]:
-    if hasattr(provider, "preprocessors"):
-        return {provider.name}
-    return {leaf for child, _ in _children(provider) for leaf in _leaves(child)}
-
-
-def _needs_counts(provider: Any) -> bool:
-    if hasattr(provider, "preprocessors"):
-        return False
-    return any(callable(rate) or _needs_counts(child) for child, rate in _children(provider))
-
-
-class _CountedTask:
-    """What a rate function sees of a Task: it looks cached, and its counts are those given."""
-
-    cache_dir = "token store"
-
-    def __init__(self, task: Any, num_examples: Mapping[str, int]):
-        self._task = task
-        self._num_examples = num_examples[task.name]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._task, name)
-
-    def num_input_examples(self, split: str) -> int:
-        """Number of examples in the token store."""
-        del split
-        return self._num_examples
-
-    def get_cached_stats(self, split: str = "train") -> "_Counts":
-        """The same, under the name seqio's caches give it."""
-        del split
-        return _Counts(examples=self._num_examples)
-
-
-class _Counts(dict):
-    def __missing__(self, key: str) -> None:
-        raise ValueError(
-            f"A rate function asks for {key!r}, and token stores know 'examples' only. "
-            "Write the rates as numbers instead."
-        )
 
 
 # ------------------------------------------------------------------------- vocabularies, features
@@ -430,7 +333,8 @@ class TaskSource:
 
     Attributes:
       name: its name.
-      provenance: `file:line` that registered it.
+      provenance: `file:line` in the registry module, and in the function that it registered
+        the Task through, if any.
       splits: names of its splits.
       features: vocabulary of each output feature.
       required_features: output features that every example must have.

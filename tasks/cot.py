@@ -55,7 +55,6 @@ def _add_task(name: str, path: pathlib.Path, form: cot_files.Form) -> None:
             else (cot_files.final_answer_accuracy,)
         ),
         postprocess=str.strip if form.inverted else cot_files.final_answer,
-        source_files=lambda split: [str(path)],
     )
 
 

@@ -1,7 +1,7 @@
-"""FLAN's chain-of-thought sets: reading, splitting, wording and scoring. No TensorFlow here.
+r"""FLAN's chain-of-thought sets: reading, splitting, wording and scoring. No TensorFlow here.
 
 A set is one headerless TSV: question, answer, rationale, with newlines written as the two
-characters `\\n` (the layout of `flan/v2/cot_data` in github.com/google-research/FLAN). The
+characters `\n` (the layout of `flan/v2/cot_data` in github.com/google-research/FLAN). The
 wordings are this project's own.
 """
 
@@ -111,9 +111,7 @@ class Row:
 
     def fill(self, template: str) -> str:
         """The template with the row's fields put in."""
-        return template.format(
-            question=self.question, answer=self.answer, rationale=self.rationale
-        )
+        return template.format(question=self.question, answer=self.answer, rationale=self.rationale)
 
 
 def find_sets(root: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -196,37 +194,37 @@ def choose_exemplars(rows: Sequence[Row], row: Row, num_shots: int) -> list[Row]
     return list(chosen.values())
 
 
-_CONCLUSION = re.compile(r"\banswer is:?\s*(.+)", re.IGNORECASE)
+_CONCLUSION = re.compile(r"\banswer is:?", re.IGNORECASE)
 
 
 def final_answer(text: str) -> str:
-    """What a text concludes: after its last "answer is", else its last line."""
-    conclusions = _CONCLUSION.findall(text)
-    lines = text.strip().splitlines()
-    found = conclusions[-1] if conclusions else lines[-1] if lines else ""
-    return found.strip().removesuffix(".")
+    """What a text concludes: what its line says after the last "answer is", else its last line."""
+    *_, conclusion = ["", *_CONCLUSION.split(text)[1:]]
+    lines = conclusion.strip().splitlines()[:1] or text.strip().splitlines()[-1:]
+    return lines[0].strip().removesuffix(".") if lines else ""
 
 
-def final_answer_accuracy(
-    targets: Sequence[Sequence[str]], predictions: Sequence[str]
-) -> dict[str, float]:
-    """Percentage of final answers that are right.
+def final_answer_accuracy(targets: Sequence[str], predictions: Sequence[str]) -> dict[str, float]:
+    """Share of final answers that are right.
 
     Case, surrounding brackets and punctuation do not count, and numbers are compared as numbers
     (`$1,200.0` is `1200`).
 
     Args:
-      targets: the right answers of each example.
+      targets: the right answers.
       predictions: final answers (see `final_answer`).
 
     Returns:
-      `{"final_answer_accuracy": percentage, 0 to 100}`.
+      `{"accuracy": share, 0 to 1}`.
+
+    Raises:
+      ValueError: if there are none, or the numbers of the two differ.
     """
-    right = [
-        _normalize(prediction) in {_normalize(answer) for answer in answers}
-        for answers, prediction in zip(targets, predictions, strict=True)
-    ]
-    return {"final_answer_accuracy": 100.0 * sum(right) / len(right)}
+    if len(targets) != len(predictions) or not targets:
+        raise ValueError(f"{len(targets)} targets for {len(predictions)} predictions")
+    pairs = zip(targets, predictions, strict=True)
+    num_right = sum(_normalize(target) == _normalize(prediction) for target, prediction in pairs)
+    return {"accuracy": num_right / len(targets)}
 
 
 def _normalize(answer: str) -> str:

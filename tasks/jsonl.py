@@ -32,14 +32,16 @@ def add_jsonl_task(
         from the line's fields (write `{{` for a brace), or the name of one field.
       targets: what it learns to write, likewise. If it names a field that holds a list of
         strings, all of them count as right, and training writes the one that the line picks.
-      metrics: functions `(targets, predictions) -> {name: value}`, each target a list of right
-        answers; `exact_match` and `rouge_l` of `tasks.natural_instructions_metrics` fit.
+      metrics: functions `(targets, predictions) -> {name: value}`, each target the right
+        answer, or a list where there are several. `tasks.metrics` and
+        `tasks.natural_instructions_metrics` have some that take both.
 
     Returns:
       The registered Task.
 
     Raises:
-      ValueError: if `files` is empty or a template is malformed. When the Task is used: for a
+      ValueError: if `files` is empty, a template is malformed, or a relative path is given and no
+        data root is set. When the Task is used: for a
         missing file, malformed JSON or a missing field, with file, line and field.
     """
     if not files:
@@ -47,12 +49,14 @@ def add_jsonl_task(
     for argument, template in (("inputs", inputs), ("targets", targets)):
         _template_fields(template, where=f"Task {name!r}, {argument}")
 
+    # Whole paths, here: a token store notices a change of the files that its Task names so.
+    paths = {split: _resolve(file) for split, file in files.items()}
+
     def read(split: str) -> list[Example]:
-        path = _resolve(files[split])
         wanted_by = f"Task {name!r}, split {split!r}"
         return [
             _word_example(record, inputs, targets, where=where)
-            for where, record in local_files.read_jsonl(path, wanted_by=wanted_by)
+            for where, record in local_files.read_jsonl(paths[split], wanted_by=wanted_by)
         ]
 
     return add_python_task(
@@ -60,7 +64,6 @@ def add_jsonl_task(
         read,
         splits=tuple(files),
         metrics=metrics,
-        source_files=lambda split: [str(_resolve(files[split]))],
     )
 
 

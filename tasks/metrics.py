@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 
-def exact_match(targets: Sequence[str], predictions: Sequence[str]) -> dict[str, float]:
+def exact_match(
+    targets: Sequence[str | Sequence[str]], predictions: Sequence[str]
+) -> dict[str, float]:
     """Share of predictions equal to their target once surrounding whitespace is stripped.
 
     Args:
-        targets: N reference texts.
+        targets: N reference texts; a list of texts where several are right.
         predictions: N predicted texts, in the same order.
 
     Returns:
@@ -25,8 +27,15 @@ def exact_match(targets: Sequence[str], predictions: Sequence[str]) -> dict[str,
     if not targets:
         raise ValueError("exact_match: no targets; the split is empty")
     pairs = zip(targets, predictions, strict=True)
-    hits = sum(target.strip() == prediction.strip() for target, prediction in pairs)
+    hits = sum(
+        prediction.strip() in {text.strip() for text in _references(target)}
+        for target, prediction in pairs
+    )
     return {"accuracy": hits / len(targets)}
+
+
+def _references(target: str | Sequence[str]) -> Sequence[str]:
+    return (target,) if isinstance(target, str) else target
 
 
 def best_constant_accuracy(targets: Sequence[str]) -> float:

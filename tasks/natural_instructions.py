@@ -29,8 +29,9 @@ FORMS = (
 def register(root: pathlib.Path, *, prefix: str = "natural_instructions") -> None:
     """Registers the Tasks and mixtures of one folder.
 
-    Tasks are `PREFIX_<file stem><form>` (with `_` for `-` in the stem), mixtures `PREFIX_{train,test,xlingual_test,all}<form>`;
-    a mixture whose list names no task that is there is not registered.
+    Tasks are `PREFIX_<file stem><form>` (with `_` for `-` in the stem), mixtures
+    `PREFIX_{train,test,xlingual_test,all}<form>`: the official lists, and every task that is in
+    neither test list. A mixture of which no task is there is not registered.
 
     Args:
       root: a folder that `natural_instructions_files.find_folder` accepts.
@@ -66,7 +67,6 @@ class TaskSource:
             functools.partial(self.read, form=form),
             splits=self.splits,
             metrics=(metrics.exact_match, self.rouge_l),
-            source_files=self.source_files,
         )
 
     def read(self, split: str, *, form: files.Form) -> list[Example]:
@@ -76,11 +76,6 @@ class TaskSource:
             files.word_example(task, instance, form)
             for instance in files.select_split(task.instances, split)
         ]
-
-    def source_files(self, split: str) -> list[str]:
-        """The file, whatever the split."""
-        del split
-        return [str(self.path)]
 
     def rouge_l(
         self, targets: Sequence[metrics.Target], predictions: Sequence[str]
@@ -101,7 +96,9 @@ def _add_mixtures(folder: files.Folder, form: files.Form, *, prefix: str) -> Non
     import seqio
 
     present = set(folder.task_names)
-    for list_name, official in {**folder.splits, "all": folder.task_names}.items():
+    held_out = {*folder.splits["test"], *folder.splits["xlingual_test"]}
+    trainable = tuple(name for name in folder.task_names if name not in held_out)
+    for list_name, official in {**folder.splits, "all": trainable}.items():
         names = [name for name in official if name in present]
         if not names:
             continue
@@ -115,11 +112,13 @@ def _add_mixtures(folder: files.Folder, form: files.Form, *, prefix: str) -> Non
 
 def _notes(folder: files.Folder, list_name: str, *, num_present: int) -> tuple[str, ...]:
     """What `t5lite tasks describe` says beside the table."""
-    notes = [f"{num_present} tasks present under {folder.tasks_dir}"]
+    notes = [f"{num_present} tasks of {folder.tasks_dir} ({len(folder.task_names)} files)"]
     if list_name != "all":
         total = len(folder.splits[list_name])
         path = folder.splits_dir
-        notes.append(f"official list ({path}): {total} tasks, {total - num_present} missing here")
+        notes.append(
+            f"the official list under {path} names {total}; {total - num_present} are not here"
+        )
     elif folder.splits_dir is None:
         notes.append("no split lists (splits/) beside them: every task has train and validation")
     return tuple(notes)

@@ -2,6 +2,7 @@
 
 Source of the definitions: `eval/automatic` of github.com/allenai/natural-instructions (Wang et al.
 2022, arXiv 2204.07705). A target is one reference, or a list of equally good ones.
+Values are shares from 0 to 1, as everywhere in this project; papers print them times 100.
 """
 
 import functools
@@ -18,7 +19,7 @@ _UNSPACED_SCRIPTS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYA
 
 
 def exact_match(targets: Sequence[Target], predictions: Sequence[str]) -> dict[str, float]:
-    """Percentage of predictions equal to one of their references after normalisation.
+    """Share of predictions equal to one of their references after normalisation.
 
     Both sides are lower-cased, lose ASCII punctuation and have runs of blanks made one; articles
     stay (SQuAD's normalisation without that step, as in the official evaluation).
@@ -28,7 +29,7 @@ def exact_match(targets: Sequence[Target], predictions: Sequence[str]) -> dict[s
       predictions: the model's texts.
 
     Returns:
-      `{"exact_match": percentage, 0 to 100}`.
+      `{"exact_match": share, 0 to 1}`.
     """
     return {"exact_match": _mean_of_best(_equal, targets, predictions)}
 
@@ -44,7 +45,7 @@ def rouge_l(targets: Sequence[Target], predictions: Sequence[str]) -> dict[str, 
       predictions: the model's texts.
 
     Returns:
-      `{"rouge_l": percentage, 0 to 100}`.
+      `{"rouge_l": F-measure, 0 to 1}`.
     """
     return {"rouge_l": _mean_of_best(_rouge_l_of(english=True), targets, predictions)}
 
@@ -105,7 +106,7 @@ def _rouge_l_of(*, english: bool) -> Callable[[str, str], float]:
 def _mean_of_best(
     score: Callable[[str, str], float], targets: Sequence[Target], predictions: Sequence[str]
 ) -> float:
-    """100 times the mean, over the predictions, of the best score against any reference."""
+    """The mean, over the predictions, of the best score against any reference."""
     if len(targets) != len(predictions):
         raise ValueError(f"{len(targets)} targets for {len(predictions)} predictions")
     if not targets:
@@ -114,4 +115,4 @@ def _mean_of_best(
     for target, prediction in zip(targets, predictions, strict=True):
         references = [target] if isinstance(target, str) else target
         total += max(score(reference, prediction) for reference in references)
-    return 100.0 * total / len(targets)
+    return total / len(targets)

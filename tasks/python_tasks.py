@@ -1,7 +1,7 @@
-"""A seqio Task whose examples a Python function gives: read and worded in Python, then ordinary seqio.
+"""A seqio Task whose examples a Python function gives, as text; from there on it is ordinary seqio.
 
 What comes out is a plain `seqio.Task` over a `seqio.FunctionDataSource`, with seqio's own
-tokenize and append_eos_after_trim, so T5X and stock seqio can use it too.
+tokenize and append_eos, so T5X and stock seqio can use it too.
 """
 
 from __future__ import annotations
@@ -44,7 +44,6 @@ def add_python_task(
     *,
     splits: Sequence[str],
     metrics: Sequence[MetricFn],
-    source_files: Callable[[str], Sequence[str]],
     postprocess: Callable[[str], str] = str.strip,
 ) -> seqio.Task:
     """Registers a seqio Task over examples that a Python function reads.
@@ -56,9 +55,8 @@ def add_python_task(
       name: the Task's name.
       read: `read(split)` gives the split's examples, always in the same order.
       splits: the splits `read` accepts.
-      metrics: functions `(targets, predictions) -> {name: value}`; each target is the list of
-        the example's references.
-      source_files: `source_files(split)` names the files that `read(split)` reads.
+      metrics: functions `(targets, predictions) -> {name: value}`; each target is the example's
+        reference, or the list of its references where there are several.
       postprocess: applied to each prediction before scoring.
 
     Returns:
@@ -71,12 +69,13 @@ def add_python_task(
     ) -> Any:
         if not is_target or example is None:
             return postprocess(text)
-        return [reference.decode("utf-8") for reference in example["references"]]
+        references = [reference.decode("utf-8") for reference in example["references"]]
+        return references[0] if len(references) == 1 else references
 
     return seqio.TaskRegistry.add(
         name,
-        source=_source_class()(read, splits=splits, source_files=source_files),
-        preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos_after_trim],
+        source=_source_class()(read, splits),
+        preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
         output_features=seqio_door.output_features(),
         postprocess_fn=postprocess_fn,
         metric_fns=list(metrics),
@@ -105,30 +104,18 @@ def _source_class() -> type[seqio.FunctionDataSource]:
     import seqio
 
     class PythonDataSource(seqio.FunctionDataSource):
-        """Examples that a Python function reads.
+        """Examples that a Python function reads."""
 
-        Attributes:
-          read: `read(split)` gives the examples.
-          source_files: `source_files(split)` names the files they are read from.
-        """
-
-        def __init__(
-            self,
-            read: Callable[[str], Sequence[Example]],
-            *,
-            splits: Sequence[str],
-            source_files: Callable[[str], Sequence[str]],
-        ):
+        def __init__(self, read: Callable[[str], Sequence[Example]], splits: Sequence[str]):
             def dataset_fn(split: str, shuffle_files: bool, seed: int | None = None) -> Any:
                 del shuffle_files, seed  # One file in its own order; the machine shuffles by index.
                 return _to_dataset(read(split))
 
             super().__init__(dataset_fn, splits=splits)
-            self.read = read
-            self.source_files = source_files
+            self._read = read
 
         def num_input_examples(self, split: str) -> int:
-            return len(self.read(split))
+            return len(self._read(split))
 
     return PythonDataSource
 

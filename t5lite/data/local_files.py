@@ -94,9 +94,9 @@ def read_jsonl(
 def read_tsv(
     path: pathlib.Path, fields: Sequence[str], *, wanted_by: str = ""
 ) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Yields `(where, {field: text})` for each row of a headerless tab-separated file.
+    r"""Yields `(where, {field: text})` for each row of a headerless tab-separated file.
 
-    Fields are not quoted. The two characters `\\n` inside a field stand for a newline. Fields are
+    Fields are not quoted. The two characters `\n` inside a field stand for a newline. Fields are
     stripped of surrounding blanks; blank lines are skipped.
 
     Args:

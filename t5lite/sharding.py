@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from flax import linen
 from flax.traverse_util import flatten_dict, unflatten_dict
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 
 from t5lite.suggest import did_you_mean
 
@@ -94,11 +94,11 @@ def _as_tuple(mesh_axes: MeshAxes) -> tuple[str, ...]:
     return (mesh_axes,) if isinstance(mesh_axes, str) else mesh_axes or ()
 
 
-def _num_devices(mesh: Mesh, mesh_axes: MeshAxes) -> int:
+def _num_devices(mesh: Mesh | AbstractMesh, mesh_axes: MeshAxes) -> int:
     return math.prod(mesh.shape[name] for name in _as_tuple(mesh_axes))
 
 
-def _mesh_axes(name: str, axes: Axes, mesh: Mesh, rules: Rules) -> list[MeshAxes]:
+def _mesh_axes(name: str, axes: Axes, mesh: Mesh | AbstractMesh, rules: Rules) -> list[MeshAxes]:
     """Gives the mesh axes of each dimension of one parameter; those of one device are left out."""
     chosen: list[MeshAxes] = []
     used: set[str] = set()
@@ -117,13 +117,15 @@ def _mesh_axes(name: str, axes: Axes, mesh: Mesh, rules: Rules) -> list[MeshAxes
     return chosen
 
 
-def param_shardings(shapes: Tree, axes: Tree, mesh: Mesh, rules: Rules = DEFAULT_RULES) -> Tree:
+def param_shardings(
+    shapes: Tree, axes: Tree, mesh: Mesh | AbstractMesh, rules: Rules = DEFAULT_RULES
+) -> Tree:
     """Gives the sharding of every parameter, after checking that the mesh divides them all.
 
     Args:
       shapes: nested dict of the parameters, or of their shapes.
       axes: nested dict of tuples of logical axis names, one a dimension.
-      mesh: the mesh.
+      mesh: the mesh; an abstract one plans for devices that are not here.
       rules: logical axis -> mesh axis, or axes, or None for none.
 
     Returns:
@@ -154,8 +156,8 @@ def param_shardings(shapes: Tree, axes: Tree, mesh: Mesh, rules: Rules = DEFAULT
             f"The mesh ({shape}) does not divide {len(problems)} of {len(flat_shapes)}"
             " parameters:\n"
             + "\n".join(f"  {problem}" for problem in problems)
-            + "\nMake that axis of MeshConfig smaller (data takes what is left), or the dimension in"
-            " TransformerConfig a multiple (vocab_size may be larger than the vocabulary)."
+            + "\nMake that axis of MeshConfig smaller (data takes what is left), or the dimension"
+            " in TransformerConfig a multiple (vocab_size may be larger than the vocabulary)."
         )
     return unflatten_dict(shardings, sep="/")
 
@@ -189,7 +191,7 @@ def state_shardings(state_shapes: State, shardings: Tree) -> State:
     return jax.tree_util.tree_map_with_path(one, state_shapes)
 
 
-def replicated(mesh: Mesh) -> NamedSharding:
+def replicated(mesh: Mesh | AbstractMesh) -> NamedSharding:
     """Gives the sharding of what every device holds whole."""
     return NamedSharding(mesh, PartitionSpec())
 
@@ -199,7 +201,9 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(BATCH_AXES))
 
 
-def check_batch_size(batch_size: int, mesh: Mesh, *, num_microbatches: int = 1) -> None:
+def check_batch_size(
+    batch_size: int, mesh: Mesh | AbstractMesh, *, num_microbatches: int = 1
+) -> None:
     """Checks that a global batch of so many rows can be cut into microbatches and over the mesh.
 
     Raises:
@@ -286,7 +290,9 @@ def put_replicable(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax
     }
 
 
-def describe(shapes: Tree, axes: Tree, mesh: Mesh, rules: Rules = DEFAULT_RULES) -> str:
+def describe(
+    shapes: Tree, axes: Tree, mesh: Mesh | AbstractMesh, rules: Rules = DEFAULT_RULES
+) -> str:
     """Writes a table of how the parameters lie on the mesh.
 
     Args:

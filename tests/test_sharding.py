@@ -1,0 +1,221 @@
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import types
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax.traverse_util import flatten_dict
+from jax.sharding import AbstractMesh, AxisType, PartitionSpec
+
+from t5lite import sharding
+from t5lite.training.optimizers import adafactor, adamw, make_transformation
+
+SHAPES = {
+    "token_embedder": {"embedding": jax.ShapeDtypeStruct((384, 64), jnp.float32)},
+    "layers": {
+        "query": {"kernel": jax.ShapeDtypeStruct((3, 64, 48), jnp.float32)},
+        "norm": {"scale": jax.ShapeDtypeStruct((3, 64), jnp.float32)},
+        "square": {"kernel": jax.ShapeDtypeStruct((64, 64), jnp.float32)},
+    },
+}
+AXES = {
+    "token_embedder": {"embedding": ("vocab", "embed")},
+    "layers": {
+        "query": {"kernel": ("layers", "embed", "joined_kv")},
+        "norm": {"scale": ("layers", "embed")},
+        "square": {"kernel": ("embed", "embed")},
+    },
+}
+
+
+class State(NamedTuple):
+    step: Any
+    params: Any
+    opt_state: Any
+
+
+def planned_mesh(data=1, fsdp=1, tensor=1):
+    return AbstractMesh((data, fsdp, tensor), sharding.MESH_AXES, axis_types=(AxisType.Auto,) * 3)
+
+
+def specs(mesh):
+    flat = flatten_dict(sharding.param_shardings(SHAPES, AXES, mesh), sep="/")
+    return {name: leaf.spec for name, leaf in flat.items()}
+
+
+def test_parameters_follow_the_rules():
+    assert specs(planned_mesh(data=2, fsdp=4, tensor=2)) == {
+        "token_embedder/embedding": PartitionSpec("tensor", "fsdp"),
+        "layers/query/kernel": PartitionSpec(None, "fsdp", "tensor"),
+        "layers/norm/scale": PartitionSpec(None, "fsdp"),
+        "layers/square/kernel": PartitionSpec("fsdp", None),
+    }
+
+
+def test_mesh_axes_of_one_device_cut_nothing():
+    cut = {axis for spec in specs(planned_mesh(data=8)).values() for axis in spec}
+    assert cut == {None}
+
+
+def test_every_parameter_that_does_not_divide_is_named():
+    with pytest.raises(ValueError) as caught:
+        sharding.param_shardings(SHAPES, AXES, planned_mesh(fsdp=3, tensor=32))
+    message = str(caught.value)
+    assert "does not divide 4 of 4 parameters" in message
+    assert (
+        "layers/query/kernel (3, 64, 48): dimension 2 (joined_kv) is 48, but mesh axis 'tensor' has"
+        " 32 devices; the largest size of that axis that fits is 16" in message
+    )
+    assert "layers/norm/scale (3, 64): dimension 1 (embed) is 64" in message
+
+
+def test_an_axis_without_a_rule_is_named():
+    axes = {**AXES, "token_embedder": {"embedding": ("vocabs", "embed")}}
+    with pytest.raises(ValueError, match=r"token_embedder/embedding .*'vocabs'.* Did you mean 'vo"):
+        sharding.param_shardings(SHAPES, axes, planned_mesh())
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "cut_as_parameters"),
+    [(adamw(1e-3), {"mu", "nu"}), (adafactor(1e-3, beta1=0.9, min_dim_size_to_factor=48), {"m"})],
+)
+def test_optimizer_state_is_cut_as_its_parameters(optimizer, cut_as_parameters):
+    mesh = planned_mesh(data=2, fsdp=2, tensor=2)
+    shardings = sharding.param_shardings(SHAPES, AXES, mesh)
+    transformation = make_transformation(optimizer, SHAPES, AXES)
+    state = State(
+        step=jax.ShapeDtypeStruct((), jnp.int32),
+        params=SHAPES,
+        opt_state=jax.eval_shape(transformation.init, SHAPES),
+    )
+    placed = sharding.state_shardings(state, shardings)
+    assert placed.params == shardings
+    assert placed.step.spec == PartitionSpec()
+    by_field = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(placed.opt_state):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        if name.endswith("query/kernel"):
+            by_field[name.split("/layers/")[0].rpartition("/")[2]] = leaf.spec
+    cut = {field for field, spec in by_field.items() if spec == specs(mesh)["layers/query/kernel"]}
+    assert cut == cut_as_parameters
+    assert all(by_field[field] == PartitionSpec() for field in by_field.keys() - cut)
+
+
+def test_the_table_says_what_a_device_holds():
+    lines = sharding.describe(SHAPES, AXES, planned_mesh(fsdp=2, tensor=4)).splitlines()
+    cells = {line.split()[0]: line.split() for line in lines}
+    assert cells["layers/query/kernel"] == [
+        "layers/query/kernel",
+        "3x64x48",
+        "-,",
+        "fsdp,",
+        "tensor",
+        f"{3 * 32 * 12 * 4:,}",
+    ]
+    assert cells["total"][-1] == f"{4 * (96 * 32 + 3 * 32 * 12 + 3 * 32 + 32 * 64):,}"
+
+
+@pytest.mark.parametrize(
+    ("config", "shape"),
+    [
+        ((-1, 1, 1), (8, 1, 1)),
+        ((2, -1, 2), (2, 2, 2)),
+        ((1, 4, 2), (1, 4, 2)),
+    ],
+)
+def test_one_size_may_be_left_open(config, shape, monkeypatch):
+    made = []
+    monkeypatch.setattr(jax, "make_mesh", lambda sizes, names, **_: made.append((sizes, names)))
+    sharding.make_mesh(sharding.MeshConfig(*config), devices=[object()] * 8)
+    assert made == [(shape, ("data", "fsdp", "tensor"))]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ((-1, 3, 1), r"fsdp=3.* does not fit 8 devices: the sizes multiply to 3"),
+        ((2, 2, 1), "multiply to 4"),
+        ((-1, -1, 1), "at most one -1"),
+        ((8, 0, 1), "must be positive"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(config, message):
+    with pytest.raises(ValueError, match=message):
+        sharding.make_mesh(sharding.MeshConfig(*config), devices=[object()] * 8)
+
+
+def test_batches_must_divide():
+    mesh = planned_mesh(data=2, fsdp=2, tensor=2)
+    sharding.check_batch_size(24, mesh, num_microbatches=3)
+    with pytest.raises(ValueError, match="multiple of 12, such as 12 or 24"):
+        sharding.check_batch_size(20, mesh, num_microbatches=3)
+    with pytest.raises(ValueError, match="multiple of 4, such as 4"):
+        sharding.check_batch_size(2, mesh)
+
+
+def processes(layout):
+    """A mesh of which only the processes of its devices are known; `layout` is [data, tensor]."""
+    ids = np.array(layout)
+    devices = np.vectorize(lambda i: types.SimpleNamespace(process_index=int(i)), otypes=[object])
+    shape = {"data": ids.shape[0], "fsdp": 1, "tensor": ids.shape[1]}
+    return types.SimpleNamespace(devices=devices(ids)[:, None, :], shape=shape)
+
+
+@pytest.mark.parametrize(
+    ("layout", "parts"),
+    [
+        ([[0], [0], [1], [1]], [(0, 2), (1, 2)]),
+        ([[1], [0], [1], [0]], [(1, 2), (0, 2)]),  # scattered, as on a torus
+        ([[0, 1], [0, 1]], [(0, 1), (0, 1)]),  # both compute on all rows
+        ([[0, 1], [2, 3]], [(0, 2), (0, 2), (1, 2), (1, 2)]),
+    ],
+)
+def test_processes_bring_the_rows_their_devices_compute_on(layout, parts):
+    mesh = processes(layout)
+    assert [sharding.host_rows(mesh, process) for process in range(len(parts))] == parts
+
+
+def test_overlapping_rows_are_refused():
+    with pytest.raises(ValueError, match="uneven or overlapping"):
+        sharding.host_rows(processes([[0, 0], [0, 1], [1, 1]]), 0)
+
+
+def run_on_devices(num_devices, *args):
+    root = pathlib.Path(__file__).parent.parent
+    environment = os.environ | {
+        "PYTHONPATH": str(root),
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={num_devices}",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.sharding_on_devices", *map(str, args)],
+        env=environment,
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("num_processes", [1, 2])
+def test_arrays_land_where_they_should_on_eight_devices(num_processes):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    children = [
+        run_on_devices(8 // num_processes, index, num_processes, port)
+        for index in range(num_processes)
+    ]
+    try:
+        for child in children:
+            output, _ = child.communicate(timeout=300)
+            assert child.returncode == 0, output
+    finally:
+        for child in children:
+            child.kill()

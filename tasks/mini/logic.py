@@ -6,7 +6,7 @@ from tasks.mini.declare import Instance, MiniTask, yes_no
 from tasks.mini.lexicon import ANIMALS, COLOURS, NAMES, STATES, words
 
 _WEATHER = ("rains", "snows", "hails")
-_DOINGS = words("reads swims cooks sings paints naps runs bakes digs knits")
+_DOINGS = words("reads swims cooks sings draws naps runs bakes digs knits")
 
 
 def _is(name: str, state: str, value: bool) -> str:
@@ -112,11 +112,11 @@ TASKS = (
             "{rule}. {fact}. What happens?",
             "{rule}. {fact}. So what is done?",
             "{fact}. {rule}. What happens?",
-            "{rule}. {fact}. Name what is done.",
+            "{rule}. {fact}. Then what?",
         ),
         new_templates=(
             "Read: {rule}. {fact}. What happens?",
-            "{fact}. {rule}. Name what is done.",
+            "{fact}. {rule}. Then what?",
         ),
         answer_in_prompt=True,
         trained=False,

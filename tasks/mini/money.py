@@ -40,8 +40,8 @@ TASKS = (
         templates=(
             "Which costs more? {first}, {second}.",
             "{first}, {second}. Which costs more?",
-            "Pick the one with the larger cost: {first}, {second}.",
-            "{first} and {second}. Name the one that costs more.",
+            "Pick the larger cost: {first}, {second}.",
+            "{first}, {second}. Name the one that costs more.",
         ),
         new_templates=(
             "Read: {first}, {second}. Which costs more?",

@@ -73,6 +73,7 @@ def _add(
 ) -> str:
     """Registers one Task over lazily rendered examples and returns its name."""
     import seqio
+
     from t5lite.data.seqio_door import output_features
 
     name = f"mini_{task.name}{_SUFFIXES[form] if suffix is None else suffix}"

@@ -139,27 +139,35 @@ def param_shardings(
     assert flat_shapes.keys() == flat_axes.keys(), "shapes and axes are of different parameters"
     shardings, problems = {}, []
     for name, leaf in flat_shapes.items():
-        assert len(leaf.shape) == len(flat_axes[name]), f"{name}: {leaf.shape}, {flat_axes[name]}"
         spec = _mesh_axes(name, flat_axes[name], mesh, rules)
         shardings[name] = NamedSharding(mesh, PartitionSpec(*spec))
-        for dim, (size, mesh_axes) in enumerate(zip(leaf.shape, spec, strict=True)):
-            devices = _num_devices(mesh, mesh_axes)
-            if size % devices:
-                problems.append(
-                    f"{name} {tuple(leaf.shape)}: dimension {dim} ({flat_axes[name][dim]}) is"
-                    f" {size}, but mesh axis {mesh_axes!r} has {devices} devices; the largest size"
-                    f" of that axis that fits is {math.gcd(size, devices)}"
-                )
+        problems += _indivisible(name, leaf.shape, flat_axes[name], spec, mesh)
     if problems:
         shape = ", ".join(f"{axis}={size}" for axis, size in mesh.shape.items())
         raise ValueError(
-            f"The mesh ({shape}) does not divide {len(problems)} of {len(flat_shapes)}"
-            " parameters:\n"
+            f"The mesh ({shape}) does not divide these parameters:\n"
             + "\n".join(f"  {problem}" for problem in problems)
             + "\nMake that axis of MeshConfig smaller (data takes what is left), or the dimension"
             " in TransformerConfig a multiple (vocab_size may be larger than the vocabulary)."
         )
     return unflatten_dict(shardings, sep="/")
+
+
+def _indivisible(
+    name: str,
+    shape: tuple[int, ...],
+    axes: Axes,
+    spec: Sequence[MeshAxes],
+    mesh: Mesh | AbstractMesh,
+) -> list[str]:
+    """Describes the dimensions of one parameter that their mesh axes do not divide."""
+    return [
+        f"{name} {tuple(shape)}: dimension {dim} ({axis}) is {size}, but mesh axis {mesh_axes!r}"
+        f" has {devices} devices; the largest size of that axis that fits is"
+        f" {math.gcd(size, devices)}"
+        for dim, (size, axis, mesh_axes) in enumerate(zip(shape, axes, spec, strict=True))
+        if size % (devices := _num_devices(mesh, mesh_axes))
+    ]
 
 
 def state_shardings(state_shapes: State, shardings: Tree) -> State:

@@ -16,7 +16,8 @@ MESHES = ((8, 1, 1), (2, 2, 2), (1, 4, 2), (1, 1, 8), (2, 1, 4))
 
 
 def check_batches(mesh):
-    batch = {"tokens": np.arange(16 * 3).reshape(16, 3), "weights": np.linspace(0, 1, 16)}
+    tokens = np.arange(16 * 3, dtype=np.int32).reshape(16, 3)
+    batch = {"tokens": tokens, "weights": np.linspace(0, 1, 16, dtype=np.float32)}
     index, count = sharding.host_rows(mesh)
     size = 16 // count
     rows = {name: x[index * size : (index + 1) * size] for name, x in batch.items()}

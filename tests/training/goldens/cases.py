@@ -52,7 +52,7 @@ SCHEDULE_DEFAULTS = {"base_learning_rate": 0.5}
 
 
 def adafactor_inputs(shapes, seed=11):
-    """Parameters of unlike scales, and gradients of which the third is so large as to be clipped."""
+    """Parameters of unlike scales, and gradients of which the third is large enough to clip."""
     rng = np.random.default_rng(seed)
     params, gradients = {}, [{} for _ in range(STEPS)]
     for index, (name, shape) in enumerate(shapes.items()):

@@ -1,6 +1,7 @@
-"""The `t5lite` command: one verb a subcommand. It parses, imports lazily and calls one function.
+"""The `t5lite` command: each verb imports what it needs, and calls one function.
 
-Nothing heavy is imported before a verb runs, so `t5lite --help` answers at once.
+Nothing heavy is imported before a verb runs, so `t5lite --help` answers at once; flags.py holds the
+flags.
 """
 
 from __future__ import annotations
@@ -11,54 +12,16 @@ import os
 import pathlib
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import t5lite
+from t5lite.flags import make_parser, split_gin_flags
 
 if TYPE_CHECKING:
     from t5lite.config import ParsedConfig
     from t5lite.decoding.sampling import DecodingConfig
 
-# Flags that set a gin macro: (flag, macro, type, help).
-_Shorthand = tuple[str, str, Callable[[str], Any], str]
-
-
-def _comma_separated(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-_MODEL_DIR: _Shorthand = ("--model_dir", "MODEL_DIR", str, "folder of the run")
-_TASK_FLAGS: tuple[_Shorthand, ...] = (
-    ("--tasks", "TASK_MODULES", _comma_separated, "registry modules to import, comma separated"),
-    ("--data_dir", "DATA_DIR", str, "root of the tasks' files"),
-    ("--vocabulary", "VOCABULARY", str, "bytes, bytes:EXTRA_IDS, PATH.model or PATH.model:IDS"),
-)
-_CACHE_DIR: _Shorthand = ("--cache_dir", "CACHE_DIR", str, "where token stores are kept")
-_SOURCE_FLAGS: tuple[_Shorthand, ...] = (
-    ("--mixture", "MIXTURE_OR_TASK_NAME", str, "registered mixture or task"),
-    ("--split", "SPLIT", str, "split of its tasks"),
-)
-_MODEL_FLAGS: tuple[_Shorthand, ...] = (
-    ("--step", "STEP", int, "which checkpoint (default: the latest)"),
-    ("--batch_size", "BATCH_SIZE", int, "examples decoded at once"),
-)
-_EVAL_FLAGS: tuple[_Shorthand, ...] = (
-    ("--max_examples", "MAX_EXAMPLES_PER_TASK", int, "only the first so many of each task"),
-    ("--output_dir", "OUTPUT_DIR", str, "where results go (default: MODEL_DIR/eval)"),
-)
-_INFER_FLAGS: tuple[_Shorthand, ...] = (
-    ("--input", "INPUT", str, "JSONL file to answer"),
-    ("--output", "OUTPUT", str, "JSONL file to write"),
-    ("--inputs_field", "INPUTS_FIELD", str, "field of --input that holds the prompt"),
-)
-_DECODING_FLAGS: tuple[_Shorthand, ...] = (
-    ("--temperature", "TEMPERATURE", float, "sample, with logits divided by this"),
-    ("--top_k", "TOP_K", int, "sample among the k most likely tokens"),
-    ("--top_p", "TOP_P", float, "sample among the most likely tokens of this probability"),
-    ("--max_decode_length", "MAX_DECODE_LENGTH", int, "most tokens of an answer"),
-    ("--decode_seed", "DECODE_SEED", int, "seed of sampling"),
-)
 _SAMPLING = ("temperature", "top_k", "top_p")
 _RUN_FILES = {"eval": "runs/eval.gin", "infer": "runs/infer.gin"}
 _GIN_VERBS = {"train": "train", "eval": "evaluate", "infer": "infer"}
@@ -81,29 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if gin_bindings and not hasattr(arguments, "gin_file"):
             raise ValueError(f"this verb takes no --gin.{gin_bindings[0]}")
-        return arguments.run(arguments) or 0
+        _RUN[arguments.verb](arguments)
+        return 0
     except (ValueError, FloatingPointError) as error:
         if arguments.traceback or not _is_told_by_us(error):
             raise
         print(f"t5lite {arguments.verb}: error: {error}", file=sys.stderr)
         return 2
-
-
-def split_gin_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Takes every `--gin.NAME=VALUE` (or `--gin.NAME VALUE`) out of a command's words.
-
-    Returns:
-      The other words, and the `NAME=VALUE`s, both in order.
-    """
-    others, bindings = [], []
-    waiting = iter(words)
-    for word in waiting:
-        if not word.startswith("--gin."):
-            others.append(word)
-            continue
-        binding = word.removeprefix("--gin.")
-        bindings.append(binding if "=" in binding else f"{binding}={next(waiting, '')}")
-    return others, bindings
 
 
 def _set_up_process() -> None:
@@ -126,103 +73,6 @@ def _is_told_by_us(error: BaseException) -> bool:
     return pathlib.Path(frame.filename).resolve().parent.is_relative_to(root / "t5lite") or (
         pathlib.Path(frame.filename).resolve().parent.is_relative_to(root / "tasks")
     )
-
-
-# ---- Flags ---------------------------------------------------------------------------------------
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of every verb."""
-    parser = argparse.ArgumentParser(
-        prog="t5lite",
-        description="Instruction-tune, evaluate and study text-to-text transformers.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"t5lite {t5lite.__version__}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-
-    train = _verb(verbs, "train", _train, "train on a mixture of tasks, or go on where it stopped")
-    _add_gin_flags(train)
-    _add_shorthands(train, _MODEL_DIR, *_TASK_FLAGS, _CACHE_DIR)
-    _add_process_flags(train)
-
-    evaluate = _verb(verbs, "eval", _eval, "evaluate a model folder on a mixture or task")
-    _add_gin_flags(evaluate)
-    _add_shorthands(evaluate, _MODEL_DIR, *_SOURCE_FLAGS, *_MODEL_FLAGS, *_EVAL_FLAGS)
-    _add_shorthands(evaluate, *_DECODING_FLAGS, *_TASK_FLAGS)
-    _add_process_flags(evaluate)
-
-    infer = _verb(verbs, "infer", _infer, "answer a JSONL file, or the examples of a task")
-    _add_gin_flags(infer)
-    _add_shorthands(infer, _MODEL_DIR, *_INFER_FLAGS, *_SOURCE_FLAGS, *_MODEL_FLAGS)
-    # No --vocabulary: the prompts are read with the model's own.
-    _add_shorthands(infer, *_DECODING_FLAGS, *_TASK_FLAGS[:2])
-    _add_process_flags(infer)
-
-    generate = _verb(verbs, "generate", _generate, "answer prompts given here, or typed in")
-    generate.add_argument("prompts", nargs="*", metavar="PROMPT", help="none: read lines of stdin")
-    _add_shorthands(generate, _MODEL_DIR, _MODEL_FLAGS[0], *_DECODING_FLAGS)
-
-    _add_tasks_verb(verbs)
-    _add_cache_verb(verbs)
-
-    config = _verb(verbs, "config", _config, "print every gin value a verb gets, and its place")
-    config.add_argument("of", nargs="?", choices=sorted(_GIN_VERBS), default="train")
-    _add_gin_flags(config)
-    _add_shorthands(config, _MODEL_DIR, *_TASK_FLAGS, _CACHE_DIR, *_SOURCE_FLAGS, *_MODEL_FLAGS)
-    _add_shorthands(config, *_EVAL_FLAGS, *_INFER_FLAGS, *_DECODING_FLAGS)
-    return parser
-
-
-def _verb(
-    verbs: Any, name: str, run: Callable[[argparse.Namespace], int | None], summary: str
-) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(
-        name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
-    )
-    parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
-    parser.set_defaults(run=run, verb=name)
-    return parser
-
-
-def _add_shorthands(parser: argparse.ArgumentParser, *shorthands: _Shorthand) -> None:
-    """Adds flags that set macros; the parsed value keeps flag and macro beside it."""
-    for flag, macro, kind, text in shorthands:
-        parser.add_argument(
-            flag, type=kind, metavar=flag.removeprefix("--").upper(), help=f"{text} [%%{macro}]"
-        )
-    known = dict(parser.get_default("shorthands") or {})
-    parser.set_defaults(shorthands=known | {flag: macro for flag, macro, _, _ in shorthands})
-
-
-def _add_gin_flags(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("gin")
-    group.add_argument(
-        "--gin_file", action="append", default=[], metavar="FILE", help="repeatable; later wins"
-    )
-    group.add_argument(
-        "--gin_search_paths",
-        type=_comma_separated,
-        default=(),
-        metavar="DIRS",
-        help="folders to look in besides the current one and t5lite's own, comma separated",
-    )
-    group.add_argument(
-        "--gin.NAME",
-        dest="gin_help",
-        metavar="VALUE",
-        help="set a macro or CONFIGURABLE.PARAMETER; repeatable, wins over files",
-    )
-
-
-def _add_process_flags(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("many processes (jax.distributed)")
-    group.add_argument(
-        "--multi_host", action="store_true", help="join the others of this TPU pod or Slurm job"
-    )
-    group.add_argument("--coordinator", metavar="HOST:PORT", help="where there is neither")
-    group.add_argument("--num_processes", type=int, metavar="N")
-    group.add_argument("--process_id", type=int, metavar="K")
 
 
 def _join_processes(arguments: argparse.Namespace) -> None:
@@ -346,6 +196,54 @@ def _generate(arguments: argparse.Namespace) -> None:
     )
 
 
+def _tasks(arguments: argparse.Namespace) -> None:
+    from t5lite import catalog
+
+    registry = {
+        "task_modules": arguments.tasks or (),
+        "data_dir": arguments.data_dir,
+        "vocabulary": arguments.vocabulary,
+    }
+    if arguments.action == "list":
+        catalog.list_tasks(arguments.pattern, **registry)
+    elif arguments.action == "describe":
+        catalog.describe(
+            arguments.name,
+            **registry,
+            split=arguments.split,
+            cache_dir=arguments.cache_dir,
+            task_feature_lengths=arguments.task_feature_lengths,
+        )
+    else:
+        catalog.show(
+            arguments.name,
+            **registry,
+            split=arguments.split,
+            num_examples=arguments.num_examples,
+            show_tokens=arguments.tokens,
+        )
+
+
+def _cache(arguments: argparse.Namespace) -> None:
+    from t5lite.data.build import cache
+
+    report = cache(
+        arguments.mixture,
+        split=arguments.split,
+        task_modules=arguments.tasks or (),
+        data_dir=arguments.data_dir,
+        vocabulary=arguments.vocabulary,
+        cache_dir=arguments.cache_dir,
+        task_feature_lengths=arguments.task_feature_lengths,
+        num_workers=arguments.num_workers,
+        shard=arguments.shard,
+    )
+    print(
+        f"{report.num_tasks} tasks, of which {report.num_built} were built now "
+        f"({report.num_examples_built:,} examples)."
+    )
+
+
 def _decoding(arguments: argparse.Namespace) -> DecodingConfig:
     from t5lite.decoding.sampling import DecodingConfig
 
@@ -367,6 +265,16 @@ def _config(arguments: argparse.Namespace) -> None:
     print(parsed.table(verb))
     parsed.arguments(verb)
 
+
+_RUN = {
+    "train": _train,
+    "eval": _eval,
+    "infer": _infer,
+    "generate": _generate,
+    "tasks": _tasks,
+    "cache": _cache,
+    "config": _config,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

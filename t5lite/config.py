@@ -12,7 +12,7 @@ import importlib
 import inspect
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gin
 
@@ -20,6 +20,9 @@ from t5lite.gin_reader import Binding, Import, Reference, read_file, read_flag, 
 from t5lite.gin_resolve import ParsedConfig
 from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription
 from t5lite.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from t5lite.restore import RestoreConfig
 
 CONFIG_FILE = "config.gin"
 
@@ -40,6 +43,7 @@ CONFIGURABLES = {
     "DecodingConfig": "t5lite.decoding.sampling",
     "CheckpointConfig": "t5lite.checkpoints",
     "RestoreConfig": "t5lite.restore",
+    "initial_checkpoint": "t5lite.config",
     "Objective": "t5lite.training.objective",
     "adafactor": "t5lite.training.optimizers",
     "adamw": "t5lite.training.optimizers",
@@ -78,6 +82,21 @@ def _arguments_of(verb: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
 
     arguments.__signature__ = inspect.signature(verb)  # type: ignore[attr-defined]
     return arguments
+
+
+def initial_checkpoint(
+    path: str | None = None,
+    *,
+    step: int | None = None,
+    remap: Sequence[tuple[str, str | None]] = (),
+    restore_optimizer: bool = False,
+) -> RestoreConfig | None:
+    """A `RestoreConfig`, or None where no path is given; gin files have no `if`."""
+    if path is None:
+        return None
+    from t5lite.restore import RestoreConfig
+
+    return RestoreConfig(path=path, step=step, remap=remap, restore_optimizer=restore_optimizer)
 
 
 def packaged_gin_dir() -> pathlib.Path:
@@ -146,7 +165,7 @@ def parse(
         target = (binding.name, "gin.macro", "value")
         if not binding.is_macro:
             target = (binding.scope, binding.configurable, binding.name)
-        gin.bind_parameter(target, gin.parse_value(repr(binding.value)))
+        gin.bind_parameter(target, gin.config.parse_value(repr(binding.value)))
     return ParsedConfig(live, overridden, registered)
 
 
@@ -213,8 +232,9 @@ def _checked(binding: Binding, registered: Mapping[str, Callable[..., Any]]) -> 
     if binding.is_macro:
         return binding
     name, function = _find(binding.configurable, registered, binding.place, binding.key)
-    parameters = inspect.signature(function).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    known = inspect.signature(function).parameters.values()
+    parameters = [p.name for p in known if p.name not in _NOT_CONFIGURABLE]
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in known)
     if binding.name not in parameters and not takes_any:
         raise ValueError(
             f"{binding.place}: {name} has no parameter {binding.name!r}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,8 @@ import gin
 
 from t5lite.gin_reader import Binding, Macro, Reference, uses
 from t5lite.suggest import did_you_mean
+
+log = logging.getLogger(__name__)
 
 _REQUIRED = Macro("gin.REQUIRED")
 
@@ -68,6 +71,9 @@ class ParsedConfig:
             the message names files and lines.
         """
         self.check(verb)
+        for binding in self.unused(verb):
+            if binding.is_macro:
+                log.warning("%s: macro %s has no effect on %s", binding.place, binding.name, verb)
         try:
             return gin.get_configurable(verb)()
         except (ValueError, TypeError) as error:
@@ -178,12 +184,22 @@ class ParsedConfig:
         )
 
     def _without_gin_noise(self, error: Exception, verb: str) -> str:
+        """The error's own words, and where the values it speaks of were written."""
         text = str(error)
         names = [name for name in _GIN_NOISE.findall(text) if name != verb]
-        places = [b.place for b in self.bindings.values() if b.configurable in names[:1]]
-        text = _GIN_NOISE.sub("", text)
-        text = text.split("\n  No values supplied by Gin")[0]
-        return text + (f"\n  {names[0]} is configured at {', '.join(places)}" if places else "")
+        text = _GIN_NOISE.sub("", text).split("\n  No values supplied by Gin")[0]
+        own = [b for b in self.bindings.values() if names and b.configurable == names[0]]
+        # The values it names, or all of them where it names none.
+        named = [b for b in own if re.search(rf"\b{re.escape(b.name)}\b", text)] or own
+        return "".join([text, *(f"\n  {self._origin(b)}" for b in named)])
+
+    def _origin(self, binding: Binding) -> str:
+        """`DataConfig.batch_size = %BATCH_SIZE at file:56; BATCH_SIZE = 0 at --gin.BATCH_SIZE`."""
+        written = [f"{binding.key} = {binding.value!r} at {binding.place}"]
+        for use in uses(binding.value):
+            if isinstance(use, Macro) and use.name in self.bindings:
+                written.append(self._origin(self.bindings[use.name]))
+        return "; ".join(written)
 
     def table(self, verb: str) -> str:
         """Every value a verb uses, with its place; then what has no effect on it."""

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# From a bare machine to an instruction-tuned model: installs t5lite, trains a small model on the
+# built-in mixture `mini`, and asks it a few things worded as it never saw them.
+#
+#   bash launch/demo.sh [MODEL_DIR]          default runs/demo; a stopped demo goes on where it was
+#
+# T5LITE_VENV names the environment (default .venv-demo), PYTHON the interpreter to make it with.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+model_dir=${1:-runs/demo}
+venv=${T5LITE_VENV:-.venv-demo}
+bash launch/make_venv.sh "$venv" ".[data]"
+# From here on the installed package is used, not the folder.
+t5lite="$venv/bin/t5lite"
+
+"$t5lite" train --gin_file=recipes/mini_demo.gin --model_dir="$model_dir"
+
+echo
+echo "Asking it what it was never asked:"
+for prompt in \
+  "Of 36 and 58, which number is larger?" \
+  "Give the first letter of garden." \
+  "The game was so terrible. Does this sound good or bad?" \
+  "The party is on Monday. Name the day after."; do
+  echo "> $prompt"
+  "$t5lite" generate --model_dir="$model_dir" "$prompt"
+done
+echo
+echo "Report: $model_dir/report.html"
+echo "More:   $t5lite generate --model_dir=$model_dir    (type prompts, one a line)"

@@ -1,0 +1,219 @@
+"""The flags of the `t5lite` command, and which gin macros they stand for. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import t5lite
+
+# A flag that sets a gin macro: (flag, macro, type, help).
+_Shorthand = tuple[str, str, Callable[[str], Any], str]
+
+
+def _comma_separated(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+_MODEL_DIR: _Shorthand = ("--model_dir", "MODEL_DIR", str, "folder of the run")
+_TASK_FLAGS: tuple[_Shorthand, ...] = (
+    ("--tasks", "TASK_MODULES", _comma_separated, "registry modules to import, comma separated"),
+    ("--data_dir", "DATA_DIR", str, "root of the tasks' files"),
+    ("--vocabulary", "VOCABULARY", str, "bytes, bytes:EXTRA_IDS, PATH.model or PATH.model:IDS"),
+)
+_CACHE_DIR: _Shorthand = ("--cache_dir", "CACHE_DIR", str, "where token stores are kept")
+_SOURCE_FLAGS: tuple[_Shorthand, ...] = (
+    ("--mixture", "MIXTURE_OR_TASK_NAME", str, "registered mixture or task"),
+    ("--split", "SPLIT", str, "split of its tasks"),
+)
+_MODEL_FLAGS: tuple[_Shorthand, ...] = (
+    ("--step", "STEP", int, "which checkpoint (default: the latest)"),
+    ("--batch_size", "BATCH_SIZE", int, "examples decoded at once"),
+)
+_EVAL_FLAGS: tuple[_Shorthand, ...] = (
+    ("--max_examples", "MAX_EXAMPLES_PER_TASK", int, "only the first so many of each task"),
+    ("--output_dir", "OUTPUT_DIR", str, "where results go (default: MODEL_DIR/eval)"),
+)
+_INFER_FLAGS: tuple[_Shorthand, ...] = (
+    ("--input", "INPUT", str, "JSONL file to answer"),
+    ("--output", "OUTPUT", str, "JSONL file to write"),
+    ("--inputs_field", "INPUTS_FIELD", str, "field of --input that holds the prompt"),
+)
+_DECODING_FLAGS: tuple[_Shorthand, ...] = (
+    ("--temperature", "TEMPERATURE", float, "sample, with logits divided by this"),
+    ("--top_k", "TOP_K", int, "sample among the k most likely tokens"),
+    ("--top_p", "TOP_P", float, "sample among the most likely tokens of this probability"),
+    ("--max_decode_length", "MAX_DECODE_LENGTH", int, "most tokens of an answer"),
+    ("--decode_seed", "DECODE_SEED", int, "seed of sampling"),
+)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of every verb."""
+    parser = argparse.ArgumentParser(
+        prog="t5lite",
+        description="Instruction-tune, evaluate and study text-to-text transformers.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"t5lite {t5lite.__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    train = _verb(verbs, "train", "train on a mixture of tasks, or go on where it stopped")
+    _add_gin_flags(train)
+    _add_shorthands(train, _MODEL_DIR, *_TASK_FLAGS, _CACHE_DIR)
+    _add_process_flags(train)
+
+    evaluate = _verb(verbs, "eval", "evaluate a model folder on a mixture or task")
+    _add_gin_flags(evaluate)
+    _add_shorthands(evaluate, _MODEL_DIR, *_SOURCE_FLAGS, *_MODEL_FLAGS, *_EVAL_FLAGS)
+    _add_shorthands(evaluate, *_DECODING_FLAGS, *_TASK_FLAGS)
+    _add_process_flags(evaluate)
+
+    infer = _verb(verbs, "infer", "answer a JSONL file, or the examples of a task")
+    _add_gin_flags(infer)
+    _add_shorthands(infer, _MODEL_DIR, *_INFER_FLAGS, *_SOURCE_FLAGS, *_MODEL_FLAGS)
+    # No --vocabulary: the prompts are read with the model's own.
+    _add_shorthands(infer, *_DECODING_FLAGS, *_TASK_FLAGS[:2])
+    _add_process_flags(infer)
+
+    generate = _verb(verbs, "generate", "answer prompts given here, or typed in")
+    generate.add_argument("prompts", nargs="*", metavar="PROMPT", help="none: read lines of stdin")
+    _add_shorthands(generate, _MODEL_DIR, _MODEL_FLAGS[0], *_DECODING_FLAGS)
+
+    _add_tasks_verb(verbs)
+    _add_cache_verb(verbs)
+
+    config = _verb(verbs, "config", "print every gin value a verb gets, and its place")
+    config.add_argument("of", nargs="?", choices=("train", "eval", "infer"), default="train")
+    _add_gin_flags(config)
+    _add_shorthands(config, _MODEL_DIR, *_TASK_FLAGS, _CACHE_DIR, *_SOURCE_FLAGS, *_MODEL_FLAGS)
+    _add_shorthands(config, *_EVAL_FLAGS, *_INFER_FLAGS, *_DECODING_FLAGS)
+    return parser
+
+
+def _verb(verbs: Any, name: str, summary: str) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
+    )
+    parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
+    parser.set_defaults(verb=name)
+    return parser
+
+
+def _add_shorthands(parser: argparse.ArgumentParser, *shorthands: _Shorthand) -> None:
+    """Adds flags that set macros; the parsed value keeps flag and macro beside it."""
+    for flag, macro, kind, text in shorthands:
+        parser.add_argument(
+            flag, type=kind, metavar=flag.removeprefix("--").upper(), help=f"{text} [%%{macro}]"
+        )
+    known = dict(parser.get_default("shorthands") or {})
+    parser.set_defaults(shorthands=known | {flag: macro for flag, macro, _, _ in shorthands})
+
+
+def _add_gin_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("gin")
+    group.add_argument(
+        "--gin_file", action="append", default=[], metavar="FILE", help="repeatable; later wins"
+    )
+    group.add_argument(
+        "--gin_search_paths",
+        type=_comma_separated,
+        default=(),
+        metavar="DIRS",
+        help="folders to look in besides the current one and t5lite's own, comma separated",
+    )
+    group.add_argument(
+        "--gin.NAME",
+        dest="gin_help",
+        metavar="VALUE",
+        help="set a macro or CONFIGURABLE.PARAMETER; repeatable, wins over files",
+    )
+
+
+def _add_process_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("many processes (jax.distributed)")
+    group.add_argument(
+        "--multi_host", action="store_true", help="join the others of this TPU pod or Slurm job"
+    )
+    group.add_argument("--coordinator", metavar="HOST:PORT", help="where there is neither")
+    group.add_argument("--num_processes", type=int, metavar="N")
+    group.add_argument("--process_id", type=int, metavar="K")
+
+
+def _add_tasks_verb(verbs: Any) -> None:
+    parser = _verb(verbs, "tasks", "see what is registered, what a mixture holds, real examples")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    names = _verb(actions, "list", "list mixtures and tasks")
+    names.add_argument("pattern", nargs="?", metavar="PATTERN", help="part of a name, or *_2shot")
+
+    describe = _verb(actions, "describe", "show rates, caps, counts and places of a mixture")
+    describe.add_argument("name", metavar="NAME", help="registered mixture or task")
+    describe.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
+    _add_lengths_flag(describe, "also show how much these would cut of token stores already built")
+    _add_plain_flags(describe, _CACHE_DIR)
+
+    show = _verb(actions, "show", "print examples of a task as the model will see them")
+    show.add_argument("name", metavar="TASK", help="registered task")
+    show.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
+    show.add_argument("--num_examples", type=int, default=3, metavar="N", help="default: 3")
+    show.add_argument("--tokens", action="store_true", help="print every token id with its text")
+    for action in (names, describe, show):
+        _add_plain_flags(action, *_TASK_FLAGS)
+        action.set_defaults(verb="tasks")
+
+
+def _add_cache_verb(verbs: Any) -> None:
+    parser = _verb(verbs, "cache", "build the token stores of a mixture ahead of a run")
+    parser.add_argument("mixture", metavar="MIXTURE", help="registered mixture or task")
+    parser.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
+    parser.add_argument(
+        "--shard", type=_shard, default=(0, 1), metavar="K/N", help="this part of N, K from 0"
+    )
+    parser.add_argument("--num_workers", type=int, metavar="N", help="processes (default: cores)")
+    _add_lengths_flag(parser, "told to preprocessors that ask for lengths")
+    _add_plain_flags(parser, *_TASK_FLAGS, _CACHE_DIR)
+
+
+def _add_plain_flags(parser: argparse.ArgumentParser, *flags: _Shorthand) -> None:
+    """The same flags for a verb without gin."""
+    for flag, _, kind, text in flags:
+        parser.add_argument(flag, type=kind, metavar=flag.removeprefix("--").upper(), help=text)
+
+
+def _add_lengths_flag(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument(
+        "--task_feature_lengths", type=_lengths, metavar="inputs=512,targets=128", help=text
+    )
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not K/N, such as 0/4")
+    return int(index), int(count)
+
+
+def _lengths(text: str) -> dict[str, int]:
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(name and number.isdecimal() for name, _, number in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like inputs=512,targets=128")
+    return {name: int(number) for name, _, number in pairs}
+
+
+def split_gin_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Takes every `--gin.NAME=VALUE` (or `--gin.NAME VALUE`) out of a command's words.
+
+    Returns:
+      The other words, and the `NAME=VALUE`s, both in order.
+    """
+    others, bindings = [], []
+    waiting = iter(words)
+    for word in waiting:
+        if not word.startswith("--gin."):
+            others.append(word)
+            continue
+        binding = word.removeprefix("--gin.")
+        bindings.append(binding if "=" in binding else f"{binding}={next(waiting, '')}")
+    return others, bindings

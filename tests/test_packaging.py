@@ -1,0 +1,148 @@
+"""What a wheel holds, and that it works: from the root, from elsewhere, from the wheel alone."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.slow
+
+# Prints where t5lite was imported from and what the library called gin is, and parses a recipe.
+PROBE = """
+import gin, t5lite
+from t5lite import config
+print(t5lite.__file__)
+print(gin.__file__)
+parsed = config.parse(["recipes/mini_demo.gin"], ["MODEL_DIR=/tmp/x"])
+print(parsed.bindings["TASK_MODULES"].place)
+print(parsed.macro("TASK_MODULES"))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A wheel built from a copy of the files git knows, so that no stray file gets in."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode != 0:
+        pytest.skip("the repository is no git checkout")
+    for name in filter(None, listed.stdout.split("\0")):
+        if (REPOSITORY / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((REPOSITORY / name).read_bytes())
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    done = subprocess.run(
+        [*command, "--quiet", "--wheel-dir", str(folder), str(source)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def probe(cwd: pathlib.Path, path: pathlib.Path) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", PROBE],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_a_wheel_holds_the_packages_and_every_gin_file(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"t5lite", "tasks"}
+    shipped = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "gin").rglob("*.gin")}
+    installed = {name.replace("t5lite/gin_files/", "gin/", 1) for name in names}
+    assert shipped <= installed
+    assert {"t5lite/cli.py", "t5lite/models/config.py", "tasks/mini/__init__.py"} <= names
+    assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
+
+
+def test_a_wheel_says_what_it_is_and_needs(wheel):
+    archive = zipfile.ZipFile(wheel)
+    (metadata,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+    text = archive.read(metadata).decode()
+    assert "Requires-Python: >=3.11" in text
+    assert "License-Expression: Apache-2.0" in text
+    assert "Requires-Dist: tensorflow" in text
+    core = [
+        line for line in text.splitlines() if line.startswith("Requires-Dist") and ";" not in line
+    ]
+    assert not [line for line in core if "tensorflow" in line or "seqio" in line or "torch" in line]
+    for extra in ("data", "tpu", "cuda", "test", "dev", "peers"):
+        assert f"Provides-Extra: {extra}" in text
+    (scripts,) = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
+    assert "t5lite = t5lite.cli:main" in archive.read(scripts).decode()
+
+
+def test_an_unpacked_wheel_finds_its_gin_files_from_anywhere(wheel, tmp_path):
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    t5lite_file, gin_file, place, modules = probe(tmp_path, site)
+    assert t5lite_file == str(site / "t5lite" / "__init__.py")
+    assert not gin_file.startswith(str(site))
+    assert place.startswith("site/t5lite/gin_files/recipes/mini_demo.gin:")
+    assert modules == "('tasks.mini',)"
+
+
+@pytest.mark.parametrize("from_root", [True, False])
+def test_the_repository_finds_its_gin_files(from_root, tmp_path):
+    cwd = REPOSITORY if from_root else tmp_path
+    _, gin_file, place, _ = probe(cwd, REPOSITORY)
+    assert not gin_file.startswith(str(REPOSITORY / "gin"))
+    assert "gin/recipes/mini_demo.gin:" in place
+
+
+def test_an_editable_install_finds_its_gin_files(wheel, tmp_path):
+    """What `pip install -e .` puts on the path is asked of setuptools, without installing."""
+    source = wheel.parent / "source"
+    code = (
+        "import sys; from setuptools import build_meta;"
+        "print(build_meta.build_editable(sys.argv[1]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=source,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    site = tmp_path / "site"
+    (built,) = tmp_path.glob("*.whl")
+    zipfile.ZipFile(built).extractall(site)
+    # A .pth file counts only in a site folder, so the probe adds the folder as one.
+    code = f"import site; site.addsitedir({str(site)!r})\n{PROBE}"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=tmp_path,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    t5lite_file, gin_file, place, _ = done.stdout.splitlines()
+    assert t5lite_file == str(source / "t5lite" / "__init__.py")
+    assert "source" not in gin_file
+    assert "recipes/mini_demo.gin:" in place

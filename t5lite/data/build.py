@@ -106,6 +106,26 @@ def open_stores(
     return stores
 
 
+def find_stores(
+    task_names: Sequence[str],
+    *,
+    split: str,
+    cache_dir: str | os.PathLike[str] | None = None,
+    task_feature_lengths: Mapping[str, int] | None = None,
+) -> dict[str, TokenStore]:
+    """Opens those token stores of registered Tasks that are there and up to date; builds nothing.
+
+    Arguments and errors are those of `open_stores`.
+
+    Returns:
+      Stores by Task name.
+    """
+    jobs = _plan(task_names, split, (), cache_dir, task_feature_lengths)
+    finished = [job for job in jobs if is_finished(job.path)]
+    reserve_file_descriptors(len(finished))
+    return {job.task: TokenStore.open(job.path) for job in finished}
+
+
 def cache(
     name: str,
     *,
@@ -167,7 +187,7 @@ def truncation_report(
     """
     found = []
     for store in stores:
-        shares = {f: _share_cut(store, f, task_feature_lengths) for f in store.features}
+        shares = {f: share_truncated(store, f, task_feature_lengths) for f in store.features}
         feature, share = max(shares.items(), key=lambda item: item[1])
         if share > threshold:
             longest = store.meta["max_lengths"][feature]
@@ -188,10 +208,13 @@ def truncation_report(
     )
 
 
-def _share_cut(store: TokenStore, feature: str, lengths: Mapping[str, int]) -> float:
-    """Share of examples that are cut.
+def share_truncated(store: TokenStore, feature: str, lengths: Mapping[str, int]) -> float:
+    """Share of a store's examples, in [0, 1], whose feature `TASK_FEATURE_LENGTHS` cuts.
 
     Where preprocessors were told the lengths, examples at the limit count: those may be cut ones.
+
+    Raises:
+      ValueError: if the feature has no length.
     """
     if feature not in lengths:
         raise ValueError(
@@ -217,17 +240,16 @@ def _plan(
 ) -> list[_Job]:
     root = pathlib.Path(cache_dir).absolute() if cache_dir else environment.cache_dir()
     jobs = []
-    for task_name in task_names:
-        source = seqio_door.task_source(task_name)
+    for source in seqio_door.task_sources(task_names):
         if split not in source.splits:
             raise ValueError(
-                f"Task {task_name!r} has no split {split!r}; it has {', '.join(source.splits)}."
+                f"Task {source.name!r} has no split {split!r}; it has {', '.join(source.splits)}."
             )
         lengths = task_feature_lengths if source.uses_lengths else None
         parts = (FORMAT_VERSION, source.fingerprint, split, sorted((lengths or {}).items()))
         digest = hashlib.sha256(repr(parts).encode()).hexdigest()
-        folder = root / _as_folder(task_name) / f"{_as_folder(split)}-{digest[:16]}"
-        jobs.append(_Job(task_name, split, str(folder), digest, lengths, tuple(task_modules)))
+        folder = root / _as_folder(source.name) / f"{_as_folder(split)}-{digest[:16]}"
+        jobs.append(_Job(source.name, split, str(folder), digest, lengths, tuple(task_modules)))
     return jobs
 
 

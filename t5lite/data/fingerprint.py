@@ -3,6 +3,9 @@
 Two processes that import the same code get the same hash; an edit of a function, of a helper or
 constant of the same package that it uses, of an argument bound to it, or of a file an argument
 names, changes it. Bytecode differs between versions of Python, and so does the hash.
+
+Functions that close over nothing, and classes, are nodes of a graph: each contributes its own code
+and constants once, however it is reached. Everything else is hashed where it is met, in order.
 """
 
 import enum
@@ -14,97 +17,132 @@ import pathlib
 import stat
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 # What `describe` of `fingerprint` returns for a value it leaves to the general rules.
 NOT_MINE = object()
 
-_PLAIN = (str, int, float, tuple, list, dict, set, frozenset)
+# By a node's id: the node (kept, so that its id is not used again), its digest, and the nodes it
+# uses. Valid while code and constants stay as they are.
+Memo = dict[int, tuple[Any, str, list[Any]]]
+
+_NUMBERS = (bool, int, float, complex, bytes, range)
+_PLAIN = (str, *_NUMBERS, tuple, list, dict, set, frozenset)
 # Known by name only: their code changes with their version, not with an edit.
 _LIBRARIES = ("seqio", "tensorflow", "tensorflow_datasets", "numpy")
 _OWN_PACKAGE = __name__.partition(".")[0]
 
 
-def fingerprint(*values: Any, describe: Callable[[Any], Any] = lambda value: NOT_MINE) -> str:
+def fingerprint(
+    *values: Any,
+    describe: Callable[[Any], Any] = lambda value: NOT_MINE,
+    memo: Memo | None = None,
+) -> str:
     """Sha256, in hex, of everything the values depend on.
 
     Args:
       *values: functions, `functools.partial`s, objects, plain data.
       describe: replaces a value by plainer data that says what matters of it, or answers
         `NOT_MINE`.
+      memo: a dict to share between calls that have code in common, which it makes fast.
     """
+    memo = {} if memo is None else memo
     walk = _Walk(describe)
     for value in values:
         walk.add(value)
+    reached: dict[int, str] = {}
+    waiting = list(walk.nodes)
+    while waiting:
+        node = waiting.pop()
+        if id(node) in reached:
+            continue
+        if id(node) not in memo:
+            inner = _Walk(describe)
+            inner.add_node_content(node)
+            memo[id(node)] = (node, inner.hash.hexdigest(), inner.nodes)
+        _, reached[id(node)], used = memo[id(node)]
+        waiting += used
+    for digest in sorted(set(reached.values())):
+        walk.hash.update(digest.encode())
     return walk.hash.hexdigest()
 
 
 class _Walk:
-    """One pass over a graph of values, feeding a hash; a value met again is a back reference."""
+    """Feeds values to a hash, and collects the nodes they use."""
 
     def __init__(self, describe: Callable[[Any], Any]):
         self.hash = hashlib.sha256()
+        self.nodes: list[Any] = []
         self._describe = describe
-        self._seen: dict[int, tuple[int, Any]] = {}
-        self._open: set[int] = set()
+        self._open: list[Any] = []
 
     def add(self, value: Any) -> None:
-        described = self._describe(value)
-        if described is not NOT_MINE:
-            value = described
-        if value is None or isinstance(value, bool | int | float | complex | bytes | range):
+        if value is None or isinstance(value, _NUMBERS):
             self._put(type(value).__name__, repr(value))
         elif isinstance(value, str | pathlib.PurePath):
             self._put("text", str(value), *_file_state(str(value)))
+        elif (described := self._describe(value)) is not NOT_MINE:
+            self._put("described")
+            self.add(described)
         elif isinstance(value, enum.Enum | types.ModuleType | types.BuiltinFunctionType):
             self._put("name", str(getattr(value, "__qualname__", value)).partition(" at 0x")[0])
         elif isinstance(value, set | frozenset):
             self._put("set", *sorted(map(repr, value)))
-        elif isinstance(value, Mapping | list | tuple):
-            self._add_container(value)
-        elif id(value) in self._seen:
-            self._put("again", str(self._seen[id(value)][0]))
-        else:
-            self._seen[id(value)] = (len(self._seen), value)
-            self._add_compound(value)
-
-    def _add_container(self, value: Any) -> None:
-        # No back references: whether two equal tuples are one object is Python's own affair.
-        if id(value) in self._open:
+        elif _is_node(value):
+            self._put("node", value.__module__ or "", value.__qualname__)
+            if isinstance(value, types.FunctionType):
+                self._put(_describe_code(value.__code__, value.__doc__)[0])
+            self.nodes.append(value)
+        elif any(value is other for other in self._open):
             self._put("cycle")
+        else:
+            self._open.append(value)
+            self._add_compound(value)
+            self._open.pop()
+
+    def add_node_content(self, node: Any) -> None:
+        """Adds what a node is by itself: its code, defaults, constants, and nodes it names."""
+        if isinstance(node, types.FunctionType):
+            self._add_function(node)
             return
-        self._open.add(id(value))
-        self._put(type(value).__name__, str(len(value)))
-        items = itertools.chain(*value.items()) if isinstance(value, Mapping) else value
-        for item in items:
-            self.add(item)
-        self._open.remove(id(value))
+        self._put("class", node.__module__, node.__qualname__)
+        for name, member in sorted(vars(node).items()):
+            if isinstance(member, classmethod | staticmethod):
+                member = member.__func__
+            if isinstance(member, property):
+                member = member.fget
+            if isinstance(member, types.FunctionType) and _is_written(member):
+                self._put(name)
+                self.add(member)
 
     def _add_compound(self, value: Any) -> None:
-        if isinstance(value, functools.partial):
-            self._put("partial")
-            for item in (value.func, value.args, value.keywords):
-                self.add(item)
+        if isinstance(value, Mapping):
+            self._add_all("mapping", *itertools.chain.from_iterable(value.items()))
+        elif isinstance(value, list | tuple):
+            self._add_all("sequence", *value)
+        elif isinstance(value, functools.partial):
+            self._add_all("partial", value.func, value.args, value.keywords)
         elif isinstance(value, types.MethodType):
-            self._put("method")
-            self.add(value.__func__)
-            self.add(value.__self__)
+            self._add_all("method", value.__func__, value.__self__)
         elif isinstance(value, types.FunctionType):
             self._add_function(value)
         elif isinstance(value, type):
-            self._add_class(value)
+            self._put("class", value.__module__, value.__qualname__)
         elif hasattr(value, "__wrapped__"):
             self.add(value.__wrapped__)
         else:
             self._add_object(value)
 
+    def _add_all(self, kind: str, *items: Any) -> None:
+        self._put(kind, str(len(items)))
+        for item in items:
+            self.add(item)
+
     def _add_function(self, function: types.FunctionType) -> None:
-        self._put("function", function.__module__ or "", function.__qualname__)
         digest, names = _describe_code(function.__code__, function.__doc__)
-        self._put(digest)
-        self.add(function.__defaults__)
-        self.add(function.__kwdefaults__)
+        self._put("function", function.__module__ or "", function.__qualname__, digest)
+        self._add_all("defaults", function.__defaults__, function.__kwdefaults__)
         for cell in function.__closure__ or ():
             try:
                 self.add(cell.cell_contents)
@@ -114,29 +152,16 @@ class _Walk:
             self._put(name)
             self.add(value)
 
-    def _add_class(self, value: type) -> None:
-        self._put("class", value.__module__, value.__qualname__)
-        if not _belongs(value.__module__, value.__module__):
-            return
-        for name, member in sorted(vars(value).items()):
-            if isinstance(member, classmethod | staticmethod):
-                member = member.__func__
-            if isinstance(member, types.FunctionType) and _is_written(member):
-                self._put(name)
-                self.add(member)
-
     def _add_object(self, value: Any) -> None:
         kind = type(value)
         self._put("object", kind.__module__, kind.__qualname__)
         if hasattr(value, "tobytes") and hasattr(value, "dtype"):
-            self._put(
-                str(value.dtype), str(value.shape), hashlib.sha256(value.tobytes()).hexdigest()
-            )
+            data = hashlib.sha256(value.tobytes()).hexdigest()
+            self._put(str(value.dtype), str(value.shape), data)
         elif hasattr(value, "pattern"):
             self._put(repr(value))
         self.add(kind)
-        state = getattr(value, "__dict__", None)
-        for name, item in sorted((state or {}).items()):
+        for name, item in sorted(getattr(value, "__dict__", {}).items()):
             self._put(name)
             self.add(item)
 
@@ -147,29 +172,37 @@ class _Walk:
             self.hash.update(data)
 
 
-def _used_globals(function: types.FunctionType, names: tuple[str, ...]) -> list[tuple[str, Any]]:
+def _is_node(value: Any) -> bool:
+    if isinstance(value, types.FunctionType):
+        return not value.__closure__
+    return isinstance(value, type) and _belongs(value.__module__, value.__module__)
+
+
+def _used_globals(
+    function: types.FunctionType, names: tuple[str, ...]
+) -> Iterator[tuple[str, Any]]:
     """Functions, classes and constants of the function's own package that its code names."""
-    used = []
+    own_constants = _belongs(function.__module__, function.__module__)
     for name in names:
         value = function.__globals__.get(name, NOT_MINE)
-        if isinstance(value, types.ModuleType) and _belongs(value.__name__, function.__module__):
-            # `module.helper`: the code names both.
-            used += [
-                (f"{name}.{attribute}", vars(value)[attribute])
-                for attribute in names
-                if attribute in vars(value)
-            ]
+        if value is NOT_MINE:
+            continue
+        if isinstance(value, types.ModuleType):
+            if _belongs(value.__name__, function.__module__):
+                # `module.helper`: the code names both.
+                for attribute in names:
+                    if attribute in vars(value):
+                        yield f"{name}.{attribute}", vars(value)[attribute]
         elif isinstance(value, types.FunctionType | type) or hasattr(value, "__wrapped__"):
-            if _belongs(getattr(value, "__module__", "") or "", function.__module__):
-                used.append((name, value))
-        elif isinstance(value, _PLAIN) and _belongs(function.__module__, function.__module__):
-            used.append((name, value))
-    return used
+            if _belongs(getattr(value, "__module__", ""), function.__module__):
+                yield name, value
+        elif own_constants and isinstance(value, _PLAIN):
+            yield name, value
 
 
-def _belongs(module: str, user: str | None) -> bool:
+def _belongs(module: str | None, user: str | None) -> bool:
     """Whether code of `module` may change with the code of `user`: same package, or this one."""
-    package = module.partition(".")[0]
+    package = (module or "").partition(".")[0]
     if package in sys.stdlib_module_names or package in _LIBRARIES:
         return False
     return package in ((user or "").partition(".")[0], _OWN_PACKAGE)

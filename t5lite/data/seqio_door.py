@@ -17,7 +17,7 @@ import numpy as np
 
 from t5lite.data import environment, mixture_rates, registry_modules
 from t5lite.data.eval_tasks import EvalExample, EvalTask
-from t5lite.data.fingerprint import NOT_MINE, fingerprint
+from t5lite.data.fingerprint import NOT_MINE, Memo, fingerprint
 from t5lite.data.vocabularies import (
     ByteVocabulary,
     SentencePieceVocabulary,
@@ -29,6 +29,8 @@ from t5lite.suggest import did_you_mean
 
 # Preprocessors that draw random numbers draw these, so that a store is always the same.
 _PREPROCESSING_SEED = 0
+_EXAMPLES_PER_FETCH = 512
+_NO_TOKENS = np.zeros(0, np.int32)
 
 # seqio's registries are one to a process, and so is this record of where each name was registered.
 _provenance: dict[str, str] = {}
@@ -104,6 +106,20 @@ def registered_names() -> tuple[list[str], list[str]]:
     """Names of all registered Tasks and of all registered Mixtures, sorted."""
     seqio = _load_seqio()
     return sorted(seqio.TaskRegistry.names()), sorted(seqio.MixtureRegistry.names())
+
+
+def registered(name: str) -> Any:
+    """The registered Mixture or Task itself, a seqio object.
+
+    Raises:
+      ValueError: if there is none, with the nearest names.
+    """
+    return _get(name)
+
+
+def provenance(name: str) -> str:
+    """`file:line` that registered a Task or Mixture, where a module of `import_tasks` did."""
+    return _provenance.get(name, "unknown: registered outside the modules of --tasks")
 
 
 @contextlib.contextmanager
@@ -288,6 +304,7 @@ def _current_seqio_vocabulary(name: str) -> Any:
 @functools.cache
 def _caching_sentencepiece_class() -> type:
     theirs: Any = _load_seqio().SentencePieceVocabulary
+    import tensorflow as tf
 
     class CachingSentencePieceVocabulary(theirs):
         """seqio builds the whole model anew at each access of `tf_tokenizer`: this one once."""
@@ -297,7 +314,9 @@ def _caching_sentencepiece_class() -> type:
         @property
         def tf_tokenizer(self) -> Any:
             if self._cached_tokenizer is None:
-                self._cached_tokenizer = super().tf_tokenizer
+                # Lifted out of the graph being traced, or no other graph could use it.
+                with tf.init_scope():
+                    self._cached_tokenizer = super().tf_tokenizer
             return self._cached_tokenizer
 
         def __getstate__(self) -> dict[str, Any]:
@@ -361,15 +380,28 @@ def task_source(task_name: str) -> TaskSource:
     Raises:
       ValueError: if there is none of this name, or t5lite cannot train on its features.
     """
-    task = _get_task(task_name)
+    return task_sources([task_name])[0]
+
+
+def task_sources(task_names: Sequence[str]) -> list[TaskSource]:
+    """Describes registered Tasks; code they share is hashed once.
+
+    Raises:
+      ValueError: as `task_source`.
+    """
+    memo: Memo = {}
+    return [_describe_task(_get_task(name), memo) for name in task_names]
+
+
+def _describe_task(task: Any, memo: Memo) -> TaskSource:
     features = _token_features(task)
     settings = [
         (name, features[name], feature.add_eos, feature.required, feature.dtype.name)
         for name, feature in task.output_features.items()
     ]
     return TaskSource(
-        name=task_name,
-        provenance=_provenance.get(task_name) or _where_written(task),
+        name=task.name,
+        provenance=_provenance.get(task.name) or _where_written(task),
         splits=tuple(task.splits),
         features=features,
         required_features=tuple(n for n, f in task.output_features.items() if f.required),
@@ -379,7 +411,11 @@ def task_source(task_name: str) -> TaskSource:
             "sequence_length" in inspect.signature(f).parameters for f in task.preprocessors
         ),
         fingerprint=fingerprint(
-            task.source, task.preprocessors, settings, describe=_describe_for_fingerprint
+            task.source,
+            task.preprocessors,
+            settings,
+            describe=_describe_for_fingerprint,
+            memo=memo,
         ),
     )
 
@@ -442,16 +478,25 @@ def iterate_examples(
       ValueError: if the split is missing, or the preprocessors give other features than the Task
         declares.
     """
-    import tensorflow_datasets as tfds
-
     task = _get_task(task_name)
     dataset = _preprocessed(task, split, task_feature_lengths)
     names = tuple(_token_features(task))
-    for example in tfds.as_numpy(dataset):
-        yield {
-            name: np.asarray(example[name], np.int32) if name in example else np.zeros(0, np.int32)
-            for name in names
-        }
+    present = [name for name in names if name in dataset.element_spec]
+    # Crossing into Python once a batch costs a quarter of crossing once an example.
+    batches = dataset.map(lambda example: {name: example[name] for name in present}).ragged_batch(
+        _EXAMPLES_PER_FETCH
+    )
+    for batch in batches:
+        columns = [_rows(batch[name]) for name in present]
+        for row in zip(*columns, strict=True):
+            yield {**dict.fromkeys(names, _NO_TOKENS), **dict(zip(present, row, strict=True))}
+
+
+def _rows(batch: Any) -> Sequence[np.ndarray]:
+    """Token ids of each example of a batch; rows of one known length come as a plain tensor."""
+    if not hasattr(batch, "row_splits"):
+        return batch.numpy().astype(np.int32)
+    return np.split(batch.values.numpy().astype(np.int32), batch.row_splits.numpy()[1:-1])
 
 
 def _preprocessed(task: Any, split: str, lengths: Mapping[str, int] | None) -> Any:

@@ -1,0 +1,336 @@
+"""What is registered, what a mixture holds, and what a Task's examples look like to the model.
+
+Behind `t5lite tasks list | describe | show`. Everything is printed as plain text.
+"""
+
+import collections
+import fnmatch
+import functools
+import os
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tqdm
+
+from t5lite.data import build, mixture_rates, seqio_door
+from t5lite.data.eval_tasks import EvalExample, EvalTask
+from t5lite.data.store import TokenStore
+from t5lite.data.vocabularies import Vocabulary
+from t5lite.suggest import did_you_mean
+
+# ----------------------------------------------------------------------------------------- list
+
+
+def list_tasks(
+    pattern: str | None = None,
+    *,
+    task_modules: Sequence[str],
+    data_dir: str | None = None,
+    vocabulary: str | None = None,
+) -> None:
+    """Prints the registered Mixtures, then the Tasks: name, kind, what it holds, where it is made.
+
+    Args:
+      pattern: only names that match: a shell pattern such as `*_2shot`, or a part of the name.
+      task_modules: registry modules to import first.
+      data_dir: data root of the registry modules.
+      vocabulary: vocabulary of the registry modules.
+
+    Raises:
+      ValueError: if no name matches.
+    """
+    seqio_door.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
+    tasks, mixtures = seqio_door.registered_names()
+    wildcard = pattern if pattern and any(c in pattern for c in "*?[") else f"*{pattern or ''}*"
+    rows = []
+    for kind, names in (("mixture", mixtures), ("task", tasks)):
+        for name in fnmatch.filter(names, wildcard):
+            rows.append((name, kind, _holds(name), _place(seqio_door.provenance(name))))
+    if not rows:
+        hint = did_you_mean(pattern or "", [*mixtures, *tasks])
+        raise ValueError(f"no registered Task or Mixture matches {pattern!r}.{hint}")
+    _print_table(("name", "kind", "holds", "registered at"), rows)
+
+
+def _holds(name: str) -> str:
+    """The number of Tasks of a Mixture, or the splits of a Task."""
+    provider = seqio_door.registered(name)
+    if hasattr(provider, "rate_per_task_name"):
+        return f"{len(mixture_rates.leaves(provider))} tasks"
+    return ", ".join(provider.splits)
+
+
+# ------------------------------------------------------------------------------------- describe
+
+
+def describe(
+    name: str,
+    *,
+    task_modules: Sequence[str],
+    data_dir: str | None = None,
+    vocabulary: str | None = None,
+    split: str = "train",
+    cache_dir: str | None = None,
+    task_feature_lengths: Mapping[str, int] | None = None,
+) -> None:
+    """Prints what a Mixture or Task holds, a line a Task: rate, share, cap, examples, truncation.
+
+    Numbers of examples are those of the token stores where they are built, else the sources'.
+
+    Args:
+      name: a Task or Mixture.
+      task_modules: registry modules to import first.
+      data_dir: data root of the registry modules.
+      vocabulary: vocabulary of the registry modules.
+      split: the split to count.
+      cache_dir: folder of the token stores; None for the default one.
+      task_feature_lengths: if given, the share of examples longer than this is printed for each
+        feature and Task whose token store is built.
+
+    Raises:
+      ValueError: if the name is not registered or a Task lacks the split.
+    """
+    seqio_door.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
+    provider = seqio_door.registered(name)
+    task_names = seqio_door.resolve(name).task_names
+    _check_split(task_names, split)
+    stores = build.find_stores(
+        task_names, split=split, cache_dir=cache_dir, task_feature_lengths=task_feature_lengths
+    )
+    counts = _count_examples(task_names, split, stores)
+    weights = mixture_rates.weights(provider, counts)
+    shares = seqio_door.rates(name, counts)
+    caps = _caps(provider)
+    lengths = task_feature_lengths or {}
+    rows = [
+        (
+            task,
+            f"{weights[task]:,.6g}",
+            f"{shares[task]:.2%}",
+            f"{caps[task]:,}" if task in caps else "-",
+            f"{counts[task]:,}",
+            "token store" if task in stores else "source",
+            *(_truncated(stores.get(task), feature, lengths) for feature in lengths),
+        )
+        for task in task_names
+    ]
+    total = ("total", f"{sum(weights.values()):,.6g}", "100%", "", f"{sum(counts.values()):,}", "")
+    _print_header(name, provider, split, task_names)
+    titles = ("task", "rate", "share", "cap", "examples", "counted from")
+    _print_table(
+        (*titles, *(f"{feature} > {length}" for feature, length in lengths.items())),
+        [*rows, (*total, *("" for _ in lengths))],
+        right=range(1, 5),
+    )
+    _print_provenance(task_names)
+    if len(stores) < len(task_names):
+        print(
+            f"\n{len(task_names) - len(stores)} of {len(task_names)} tasks have no token store for "
+            f"this split yet; `t5lite cache {name}` builds them, and so does the first run."
+        )
+
+
+def _check_split(task_names: Sequence[str], split: str) -> None:
+    """Raises a ValueError if Tasks lack the split, with their number and the splits they have."""
+    splits = {name: seqio_door.registered(name).splits for name in task_names}
+    lacking = [name for name in task_names if split not in splits[name]]
+    if lacking:
+        others = sorted({other for name in lacking for other in splits[name]})
+        raise ValueError(
+            f"{len(lacking)} of {len(task_names)} tasks have no split {split!r}, such as "
+            f"{lacking[0]!r}; they have {', '.join(others)}. Name a split with --split"
+        )
+
+
+def _count_examples(
+    task_names: Sequence[str], split: str, stores: Mapping[str, TokenStore]
+) -> dict[str, int]:
+    """Examples of each Task: of its store; else what its source says; else by reading it all."""
+    counts = {}
+    for name in tqdm.tqdm(task_names, desc="counting", unit="task", delay=2, leave=False):
+        if name in stores:
+            counts[name] = stores[name].num_examples
+            continue
+        known = seqio_door.registered(name).num_input_examples(split)
+        if known is None:
+            examples = seqio_door.iterate_examples(name, split, task_feature_lengths=None)
+            known = sum(1 for _ in examples)
+        counts[name] = known
+    return counts
+
+
+def _caps(provider: Any) -> dict[str, int]:
+    """`maximum` of each Task's rate function, where the function has one bound."""
+    caps: dict[str, int] = {}
+    if not hasattr(provider, "rate_per_task_name"):
+        return caps
+    for name, rate in provider.rate_per_task_name.items():
+        if isinstance(rate, functools.partial) and rate.keywords.get("maximum"):
+            caps[name] = rate.keywords["maximum"]
+        if not callable(rate):
+            caps.update(_caps(seqio_door.registered(name)))
+    return caps
+
+
+def _truncated(store: TokenStore | None, feature: str, lengths: Mapping[str, int]) -> str:
+    """Share of a store's examples that are longer than allowed."""
+    if store is None or feature not in store.features:
+        return "-"
+    return f"{build.share_truncated(store, feature, lengths):.1%}"
+
+
+def _print_header(name: str, provider: Any, split: str, task_names: Sequence[str]) -> None:
+    """Prints the name, where it is registered, its vocabulary, and its module's notes on it."""
+    kind = "mixture" if hasattr(provider, "rate_per_task_name") else "task"
+    print(f"{kind} {name}: {len(task_names)} task(s), split {split}")
+    print(f"registered at {_place(seqio_door.provenance(name))}")
+    for feature, vocabulary in seqio_door.task_source(task_names[0]).features.items():
+        print(f"{feature}: {_describe_vocabulary(vocabulary)}")
+    # A registry module may leave remarks on a Mixture, such as what it found missing.
+    for note in getattr(provider, "notes", ()):
+        print(f"note: {note}")
+    print()
+
+
+def _print_provenance(task_names: Sequence[str]) -> None:
+    """Prints the places that register the Tasks, and how many each."""
+    places = collections.Counter(_place(seqio_door.provenance(name)) for name in task_names)
+    print()
+    for place, count in places.items():
+        print(f"{count} task(s) registered at {place}")
+
+
+def _describe_vocabulary(vocabulary: Vocabulary) -> str:
+    spec = vocabulary.spec()
+    return f"{spec.get('path', spec['kind'])}, {vocabulary.vocab_size:,} ids"
+
+
+# ----------------------------------------------------------------------------------------- show
+
+
+def show(
+    name: str,
+    *,
+    task_modules: Sequence[str],
+    data_dir: str | None = None,
+    vocabulary: str | None = None,
+    split: str = "train",
+    num_examples: int = 3,
+    show_tokens: bool = False,
+) -> None:
+    """Prints a Task's first examples as the model sees them: decoded from the token ids it gets.
+
+    Warns where the vocabulary has no id for something, or loses it on the way.
+
+    Args:
+      name: a Task.
+      task_modules: registry modules to import first.
+      data_dir: data root of the registry modules.
+      vocabulary: vocabulary of the registry modules.
+      split: the split to read.
+      num_examples: how many examples.
+      show_tokens: whether to print every token id with its text.
+
+    Raises:
+      ValueError: if the name is no Task, or the split is missing or empty.
+    """
+    seqio_door.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
+    task_names = seqio_door.resolve(name).task_names
+    if task_names != (name,):
+        raise ValueError(
+            f"{name!r} is a Mixture of {len(task_names)} tasks, and `show` takes a Task, such as "
+            f"{', '.join(map(repr, task_names[:3]))}; `t5lite tasks describe {name}` lists them"
+        )
+    source = seqio_door.task_source(name)
+    (task,) = seqio_door.load_eval_tasks(
+        name, split=split, task_feature_lengths={}, max_examples=num_examples
+    )
+    if not task.examples:
+        raise ValueError(f"Task {name!r} gave no example in split {split!r}")
+    print(f"task {name}, split {split} (of {', '.join(source.splits)})")
+    print(f"registered at {_place(source.provenance)}")
+    print(f"preprocessors: {', '.join(source.preprocessors)}")
+    print(f"metrics: {', '.join(source.metrics) or 'none'}")
+    for number, example in enumerate(task.examples, start=1):
+        print(f"\nexample {number}")
+        _print_feature("inputs", example.inputs, source.features.get("inputs"), show_tokens)
+        _print_feature("targets", example.targets, source.features["targets"], show_tokens)
+        _print_scored_against(task, example)
+    for warning in _losses(task.examples, source.features):
+        print(f"\nwarning: {warning}")
+
+
+def _print_feature(
+    name: str, ids: np.ndarray, vocabulary: Vocabulary | None, show_tokens: bool
+) -> None:
+    """Prints one feature of one example, decoded; ids are `[length]`."""
+    if vocabulary is None:
+        return
+    print(f"  {name}, {len(ids)} tokens:")
+    # Every line, blank ones too: nothing is left to guess about what the model gets.
+    print(textwrap.indent(vocabulary.decode(ids), "    | ", lambda line: True))
+    if show_tokens:
+        tokens = " ".join(f"{token}:{vocabulary.decode([token])!r}" for token in map(int, ids))
+        print(textwrap.fill(tokens, 100, initial_indent="    ", subsequent_indent="    "))
+
+
+def _print_scored_against(task: EvalTask, example: EvalExample) -> None:
+    """Prints what the metrics compare with, where it is not the target's text."""
+    if task.postprocess_fn is None:
+        return
+    target = task.postprocess_fn(example.targets_text, example=example.raw, is_target=True)
+    if target != example.targets_text:
+        print(f"  scored against: {target!r}")
+
+
+def _losses(examples: Sequence[EvalExample], features: Mapping[str, Vocabulary]) -> Iterable[str]:
+    """What the shown examples lose in each vocabulary."""
+    for name, vocabulary in features.items():
+        if name not in ("inputs", "targets"):
+            continue
+        texts = [getattr(example, f"{name}_text") for example in examples]
+        ids = [int(token) for example in examples for token in getattr(example, name)]
+        num_unknown = ids.count(vocabulary.unk_id)
+        if num_unknown:
+            yield (
+                f"{name}: {num_unknown} of {len(ids)} tokens ({num_unknown / len(ids):.1%}) are "
+                f"unknown to {_describe_vocabulary(vocabulary)}"
+            )
+        lost = _lost_characters("".join(texts), vocabulary)
+        if lost:
+            what = ", ".join(f"{char!r} ({count} times)" for char, count in lost)
+            yield f"{name}: the vocabulary cannot give back {what}; the model never sees them"
+
+
+def _lost_characters(text: str, vocabulary: Vocabulary) -> list[tuple[str, int]]:
+    """Characters that encoding and decoding do not give back, most frequent first."""
+    return [
+        (char, count)
+        for char, count in collections.Counter(text).most_common()
+        # Between letters: a SentencePiece vocabulary drops blanks at the ends of a text anyway.
+        if char not in vocabulary.decode(vocabulary.encode(f"a{char}a"))
+    ]
+
+
+# --------------------------------------------------------------------------------------- tables
+
+
+def _place(provenance: str) -> str:
+    """A place in the code, seen from the current folder."""
+    return provenance.replace(f"{os.getcwd()}{os.sep}", "")
+
+
+def _print_table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()
+) -> None:
+    """Prints columns two blanks apart, those of the given numbers flush right."""
+    flush_right = set(right)
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    for row in (titles, ["-" * width for width in widths], *rows):
+        cells = [
+            cell.rjust(width) if index in flush_right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())

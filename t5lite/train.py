@@ -12,7 +12,7 @@ import jax
 from t5lite import report, sharding
 from t5lite.checkpoints import CheckpointConfig, Checkpointer, abstract
 from t5lite.data.pipeline import Batch, DataConfig, TrainData, open_train_data
-from t5lite.evaluate import EvalConfig, Evaluator, write_result
+from t5lite.evaluate import EvalConfig, Evaluator
 from t5lite.model_dir import ModelDescription, lock
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params, param_axes, param_shapes
@@ -130,11 +130,10 @@ def train(
         log.info("resuming %s from step %d%s", folder, resume_step, ignored)
 
     # ---- Data, and what the model folder says of the model --------------------------------------
+    sharding.check_batch_size(train_data.batch_size, device_mesh, num_microbatches=num_microbatches)
+    host_index, host_count = sharding.host_rows(device_mesh)
     data = open_train_data(
-        train_data,
-        host_index=jax.process_index(),
-        host_count=jax.process_count(),
-        state=data_state,
+        train_data, host_index=host_index, host_count=host_count, state=data_state
     )
     description = ModelDescription(
         model=model,
@@ -186,9 +185,7 @@ def train(
             metrics.update(result.metrics)
             if is_main:
                 name = evaluator.config.name
-                write_result(
-                    result, evaluator.config, folder=folder / "eval" / name, step=progress.steps
-                )
+                result.save(folder / "eval" / name, step=progress.steps)
                 bar.say(f"step {progress.steps}  {name}: {_means(result.metrics, name)}")
         if evaluators:
             writer.write(progress.steps, "eval", metrics)

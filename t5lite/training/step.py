@@ -49,11 +49,7 @@ def make_train_step(
       is minimised), `cross_entropy` (nats per weighted target token, z-loss left out), `z_loss`,
       `accuracy` (teacher-forced, of weighted target tokens), `grad_norm`, `target_tokens`.
 
-    Raises:
-      ValueError: `num_microbatches` is not positive.
     """
-    if num_microbatches < 1:
-        raise ValueError(f"train.num_microbatches is {num_microbatches}; it must be 1 or more")
 
     def loss_fn(params: Any, batch: Batch, dropout_key: jax.Array | None) -> Any:
         sums = objective.sums(bind(config, params), batch, dropout_key=dropout_key)
@@ -99,10 +95,7 @@ def _accumulate(
 ) -> tuple[Any, LossSums]:
     """Gradients and sums over the whole batch, one microbatch in memory at a time."""
     num_rows = next(iter(batch.values())).shape[0]
-    if num_rows % num_microbatches:
-        raise ValueError(
-            f"BATCH_SIZE {num_rows} is not a multiple of train.num_microbatches {num_microbatches}"
-        )
+    assert num_rows % num_microbatches == 0, "sharding.check_batch_size comes first"
 
     def split(feature: jax.Array) -> jax.Array:
         # Row r goes to microbatch r mod M: every device keeps the rows it already holds.

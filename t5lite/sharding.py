@@ -217,6 +217,8 @@ def check_batch_size(
     Raises:
       ValueError: with the nearest sizes that can.
     """
+    if num_microbatches < 1:
+        raise ValueError(f"NUM_MICROBATCHES is {num_microbatches}; it must be 1 or more.")
     parts = _num_devices(mesh, BATCH_AXES)
     unit = parts * num_microbatches
     if batch_size < 1 or batch_size % unit:

@@ -20,8 +20,9 @@ from tasks.mini.declare import MiniTask
 from tasks.mini.render import examples, final_answer
 from tasks.mini.suite import HELD_OUT_TASKS, TRAINED_TASKS
 
-TRAIN_EXAMPLES = {"zero_shot": 3000, "few_shot": 1000, "cot": 2000}
+TRAIN_EXAMPLES = {"zero_shot": 2500, "few_shot": 1000, "cot": 1500}
 VALIDATION_EXAMPLES = 64
+_VALIDATION = {"validation": VALIDATION_EXAMPLES}
 _SUFFIXES = {"zero_shot": "", "few_shot": "_fewshot", "cot": "_cot"}
 _RATES = {"zero_shot": 1.0, "few_shot": 0.3, "cot": 0.5}
 
@@ -39,7 +40,7 @@ def register() -> None:
         for form in _forms(task):
             name = _add(task, form, sizes={"train": TRAIN_EXAMPLES[form], **_VALIDATION})
             trained.append((name, _RATES[form]))
-        _add(task, "zero_shot", sizes=_VALIDATION, suffix="_new_templates", new_wording=True)
+        _add(task, "zero_shot", sizes=_VALIDATION, new_wording=True)
     for task in HELD_OUT_TASKS:
         for form in ("zero_shot", "few_shot"):
             _add(task, form, sizes=_VALIDATION)
@@ -56,9 +57,6 @@ def register() -> None:
         seqio.MixtureRegistry.add(name, members, default_rate=1.0)
 
 
-_VALIDATION = {"validation": VALIDATION_EXAMPLES}
-
-
 def _forms(task: MiniTask) -> tuple[str, ...]:
     return ("zero_shot", "few_shot", *(("cot",) if task.has_rationale else ()))
 
@@ -68,7 +66,6 @@ def _add(
     form: str,
     *,
     sizes: dict[str, int],
-    suffix: str | None = None,
     new_wording: bool = False,
 ) -> str:
     """Registers one Task over lazily rendered examples and returns its name."""
@@ -76,7 +73,7 @@ def _add(
 
     from t5lite.data.seqio_door import output_features
 
-    name = f"mini_{task.name}{_SUFFIXES[form] if suffix is None else suffix}"
+    name = f"mini_{task.name}" + ("_new_templates" if new_wording else _SUFFIXES[form])
     templates = task.new_templates if new_wording else task.templates
     seqio.TaskRegistry.add(
         name,

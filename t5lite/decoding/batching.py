@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from t5lite.data.packing import Converter, ConverterName
+from t5lite.data.converters import Converter, ConverterName
 
 Tokens = Sequence[int] | np.ndarray
 ModelBatch = dict[str, Any]

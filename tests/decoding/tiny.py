@@ -1,0 +1,49 @@
+"""Tiny random models and examples for the tests of decoding."""
+
+import functools
+
+import jax
+import numpy as np
+
+from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import bind, init_params
+
+EOS = 1
+CONVERTERS = ("encoder_decoder", "decoder_only", "prefix_lm")
+
+
+def config(converter="encoder_decoder", **changes):
+    is_pair = converter == "encoder_decoder"
+    fields = {
+        "architecture": "encoder_decoder" if is_pair else "decoder_only",
+        "vocab_size": 40,
+        "d_model": 16,
+        "d_ff": 32,
+        "d_kv": 8,
+        "num_heads": 2,
+        "num_encoder_layers": 2 if is_pair else 0,
+        "num_decoder_layers": 2,
+    }
+    return TransformerConfig(**fields | changes)
+
+
+def params(model_config, seed=0):
+    """Random parameters of a model that is sure of what it says."""
+    tree = jax.tree.map(lambda x: x, _init(model_config, seed))
+    tree["decoder"]["logits_dense"]["kernel"] *= 3.0
+    return tree
+
+
+@functools.cache
+def _init(model_config, seed):
+    return jax.jit(init_params, static_argnums=0)(model_config, jax.random.key(seed))
+
+
+def prompts(lengths, seed=0, vocab_size=40):
+    rng = np.random.default_rng(seed)
+    return [rng.integers(3, vocab_size, length).astype(np.int32) for length in lengths]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def logits(model_config, params, batch):
+    return bind(model_config, params).logits(batch)

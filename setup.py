@@ -59,7 +59,7 @@ setuptools.setup(
     description="Instruction-tune and study text-to-text transformers in JAX",
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    license_expression="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=[

@@ -174,7 +174,8 @@ def _read_file(
     if str(path.resolve()) in parents:
         raise ValueError(f"{wanted_by}: {path} includes itself.")
     parents = (*parents, str(path.resolve()))
-    root = path.parents[len(pathlib.PurePath(name).parts) - 1]
+    below_root = 1 if pathlib.PurePath(name).is_absolute() else len(pathlib.PurePath(name).parts)
+    root = path.parents[below_root - 1]
     shown = display(path)
     try:
         text = path.read_text(encoding="utf-8")

@@ -90,12 +90,12 @@ class ParsedConfig:
           ValueError: naming the macro or parameter, and the files and lines that use it.
         """
         used = list(self._used_by(verb))
-        self._check_macros(verb, used)
-        self._check_parameters(verb, used)
         reached = {binding.key for binding in used}
         for binding in self.bindings.values():
             if binding.place.startswith("--") and binding.key not in reached:
                 self._refuse_unused_flag(binding, verb, used)
+        self._check_macros(verb, used)
+        self._check_parameters(verb, used)
 
     def unused(self, verb: str) -> list[Binding]:
         """Bindings that have no effect on a verb."""

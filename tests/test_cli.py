@@ -1,0 +1,195 @@
+"""The command: its flags, its exit status, and what it says to a user's mistake."""
+
+import json
+import pathlib
+
+import pytest
+
+from t5lite import cli, config
+from t5lite.flags import make_parser, split_gin_flags
+from t5lite.model_dir import ModelDescription
+from t5lite.models.config import TransformerConfig
+
+MODEL = TransformerConfig(
+    vocab_size=384,
+    d_model=8,
+    d_ff=16,
+    d_kv=4,
+    num_heads=2,
+    num_encoder_layers=1,
+    num_decoder_layers=1,
+)
+
+
+@pytest.fixture
+def model_dir(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A model folder that says what it is, without checkpoints."""
+    ModelDescription(
+        model=MODEL,
+        vocabulary={"kind": "bytes", "extra_ids": 0},
+        task_feature_lengths={"inputs": 24, "targets": 12},
+        converter="encoder_decoder",
+    ).save(tmp_path)
+    (tmp_path / "config.gin").write_text(
+        "TASK_MODULES = ('tasks.mini',)\nDATA_DIR = None\nBATCH_SIZE = 7\n"
+    )
+    return tmp_path
+
+
+def parse(line: str):
+    words, bindings = split_gin_flags(line.split())
+    arguments = make_parser().parse_args(words)
+    arguments.gin_bindings = bindings
+    return arguments
+
+
+def built(line: str):
+    arguments = parse(line)
+    verb = {"train": "train", "eval": "evaluate", "infer": "infer"}[arguments.verb]
+    return cli._parse_gin(arguments, arguments.verb).arguments(verb)
+
+
+def test_gin_flags_are_taken_out_in_order():
+    words = ["train", "--gin.A=1", "--gin_file=x", "--gin.f.b", "(1, 2)", "--gin.C='a=b'"]
+    assert split_gin_flags(words) == (
+        ["train", "--gin_file=x"],
+        ["A=1", "f.b=(1, 2)", "C='a=b'"],
+    )
+
+
+def test_gin_files_keep_their_order():
+    arguments = parse("train --gin_file=a --gin_file b --gin_search_paths=x,y")
+    assert arguments.gin_file == ["a", "b"]
+    assert arguments.gin_search_paths == ("x", "y")
+
+
+def test_shorthands_set_macros():
+    arguments = built(
+        "train --gin_file=recipes/mini_demo.gin --model_dir=/m --tasks=tasks.mini,mine "
+        "--data_dir=/d --cache_dir=/c --vocabulary=bytes:3"
+    )
+    data = arguments["train_data"]
+    assert arguments["model_dir"] == "/m"
+    assert tuple(data.task_modules) == ("tasks.mini", "mine")
+    assert (data.data_dir, data.cache_dir, data.vocabulary) == ("/d", "/c", "bytes:3")
+    assert {evaluation.vocabulary for evaluation in arguments["evals"]} == {"bytes:3"}
+
+
+def test_eval_needs_the_model_folder_and_a_name_only(model_dir):
+    arguments = built(f"eval --model_dir={model_dir} --mixture=mini_new_tasks")
+    (evaluation,) = arguments["evals"]
+    assert evaluation.mixture_or_task_name == evaluation.name == "mini_new_tasks"
+    assert evaluation.task_feature_lengths == {"inputs": 24, "targets": 12}
+    assert evaluation.vocabulary == "bytes:0"
+    assert tuple(evaluation.task_modules) == ("tasks.mini",)
+    assert evaluation.batch_size == 32, "the training batch is not the evaluation's"
+    assert evaluation.decoding.strategy == "greedy"
+
+
+def test_flags_win_over_the_model_folder_and_it_over_the_defaults(model_dir, tmp_path):
+    (tmp_path / "mine.gin").write_text("SPLIT = 'test'\nTASK_MODULES = ('b',)\n")
+    arguments = built(
+        f"eval --model_dir={model_dir} --mixture=x --gin_file={tmp_path}/mine.gin "
+        "--gin.TASK_FEATURE_LENGTHS={'inputs':9,'targets':3} --step=4"
+    )
+    (evaluation,) = arguments["evals"]
+    assert evaluation.split == "test"
+    assert tuple(evaluation.task_modules) == ("b",)
+    assert evaluation.task_feature_lengths == {"inputs": 9, "targets": 3}
+    assert arguments["step"] == 4
+
+
+def test_a_sampling_flag_means_sampling(model_dir):
+    arguments = built(
+        f"infer --model_dir={model_dir} --input=a --output=b --temperature=0.5 --top_k=3"
+    )
+    decoding = arguments["decoding"]
+    assert (decoding.strategy, decoding.temperature, decoding.top_k) == ("sample", 0.5, 3)
+    assert arguments["mixture_or_task_name"] is None
+    generation = cli._decoding(parse("generate --model_dir=m --top_p=0.9 --decode_seed=3"))
+    assert (generation.strategy, generation.top_p, generation.seed) == ("sample", 0.9, 3)
+    assert cli._decoding(parse("generate --model_dir=m hello")).strategy == "greedy"
+
+
+def test_shards_and_lengths_are_parsed():
+    arguments = parse("cache mini --shard=1/4 --task_feature_lengths=inputs=5,targets=3")
+    assert arguments.shard == (1, 4)
+    assert arguments.task_feature_lengths == {"inputs": 5, "targets": 3}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "trian",
+        "cache mini --shard=4",
+        "cache mini --task_feature_lengths=inputs",
+        "train --lr=3",
+    ],
+)
+def test_unusable_flags_are_refused(line, capsys):
+    with pytest.raises(SystemExit) as ended:
+        parse(line)
+    assert ended.value.code == 2
+    assert "usage: t5lite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("train", "recipes/mini_demo.gin"),
+        ("train --gin_file=recipes/mini_dem.gin", "'recipes/mini_demo.gin'"),
+        ("train --gin_file=recipes/mini_demo.gin", "MODEL_DIR"),
+        ("train --gin_file=recipes/mini_demo.gin --gin.TRAIN_STEP=3", "'TRAIN_STEPS'"),
+        ("eval --mixture=mini", "MODEL_DIR"),
+        ("eval --model_dir=/no/such --mixture=mini", "/no/such"),
+        ("generate hello", "--model_dir"),
+        ("generate --gin.A=3 hello", "--gin.A"),
+        ("tasks list --tasks=tasks.minni", "'tasks.mini'"),
+        ("tasks show mini_ad --tasks=tasks.mini", "mini_add"),
+        ("cache mini --tasks=tasks.mini --shard=4/4", "shard"),
+    ],
+)
+def test_a_mistake_is_told_in_one_message_and_exit_status_2(line, expected, capsys):
+    assert cli.main(line.split()) == 2
+    error = capsys.readouterr().err
+    assert f"t5lite {line.split()[0]}: error: " in error
+    assert expected in error
+    assert "Traceback" not in error
+
+
+def test_traceback_shows_where():
+    with pytest.raises(ValueError, match="gin_file"):
+        cli.main(["train", "--traceback"])
+
+
+def test_an_error_of_a_library_is_not_dressed_up(monkeypatch):
+    monkeypatch.setitem(cli._RUN, "cache", lambda arguments: json.loads("{"))
+    with pytest.raises(ValueError, match="Expecting"):
+        cli.main(["cache", "mini"])
+
+
+def test_config_prints_every_value_with_its_place(capsys):
+    assert cli.main(["config", "--gin_file=recipes/mini_demo.gin", "--model_dir=/m"]) == 0
+    printed = capsys.readouterr().out
+    assert "MODEL_DIR = '/m'" in printed and "--model_dir (over " in printed
+    assert "recipes/mini_demo.gin:" in printed
+
+
+def test_config_shows_what_is_there_before_it_says_what_is_missing(capsys):
+    assert cli.main(["config", "--gin_file=runs/train.gin", "--model_dir=/m"]) == 2
+    captured = capsys.readouterr()
+    assert "BATCH_SIZE = 128" in captured.out
+    assert "error: train needs" in captured.err
+
+
+def test_every_verb_has_its_function():
+    assert set(cli._GIN_VERBS) <= set(cli._RUN)
+    assert set(cli._GIN_VERBS.values()) == set(config.VERBS)
+    for verb in cli._RUN:
+        assert parse({"tasks": "tasks list", "cache": "cache x"}.get(verb, verb)).verb == verb
+
+
+def test_three_flags_of_the_processes_belong_together():
+    with pytest.raises(ValueError, match="together"):
+        cli._join_processes(parse("train --num_processes=2"))

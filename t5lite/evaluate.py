@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
 from t5lite.data.seqio_door import EvalTask, import_tasks, load_eval_tasks
-from t5lite.data.vocabularies import Vocabulary
+from t5lite.data.vocabularies import Vocabulary, parse_vocabulary
 from t5lite.decoding.decoder import Decoder
 from t5lite.decoding.sampling import DecodingConfig
 from t5lite.model_dir import same_vocabulary
@@ -346,9 +346,10 @@ def evaluate(
 
 
 def vocabulary_name(vocabulary: Vocabulary) -> str:
-    """What names a vocabulary to `import_tasks`: how Tasks get the vocabulary of a model."""
+    """The shortest text of which `parse_vocabulary` makes it: how Tasks get a model's vocabulary."""
     spec = vocabulary.spec()
-    return f"{spec.get('path', spec['kind'])}:{spec['extra_ids']}"
+    name = spec.get("path", spec["kind"])
+    return name if parse_vocabulary(name) == vocabulary else f"{name}:{spec['extra_ids']}"
 
 
 def check_vocabulary(

@@ -27,7 +27,8 @@ def test_every_example_is_in_one_batch_and_like_sizes_are_together():
     assert sorted(index for batch in batches for index in batch) == list(range(101))
     assert max(map(len, batches)) == 8
     buckets = [[bucket_length(sizes[index][0]) for index in batch] for batch in batches]
-    assert buckets == sorted(buckets, key=lambda found: [-bucket for bucket in found])
+    in_order = [bucket for found in buckets for bucket in found]
+    assert in_order == sorted(in_order, reverse=True)
     assert sum(len(set(found)) > 1 for found in buckets) <= 4  # at the borders only
 
 

@@ -1,0 +1,30 @@
+"""A model folder as `train` leaves it, with random parameters."""
+
+import jax.numpy as jnp
+
+from t5lite.checkpoints import Checkpointer
+from t5lite.data.vocabularies import ByteVocabulary
+from t5lite.model_dir import ModelDescription
+from t5lite.training.state import TrainState
+from tests.decoding import tiny
+
+LENGTHS = {"inputs": 48, "targets": 16}
+STEP = 3
+
+
+def save(folder, converter="encoder_decoder", *, vocabulary=None):
+    """Writes it; returns its config and parameters."""
+    config = tiny.config(converter, vocab_size=264)
+    params = tiny.params(config)
+    folder.mkdir(exist_ok=True)
+    ModelDescription(
+        model=config,
+        vocabulary=(vocabulary or ByteVocabulary()).spec(),
+        task_feature_lengths=LENGTHS,
+        converter=converter,
+    ).save(folder)
+    checkpointer = Checkpointer(folder)
+    state = TrainState(step=jnp.int32(STEP), params=params, opt_state={})
+    checkpointer.save(STEP, state, data_state={}, config="", metrics={})
+    checkpointer.close()
+    return config, params

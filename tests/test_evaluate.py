@@ -1,0 +1,159 @@
+"""Evaluation against its definitions, one example at a time."""
+
+import collections
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from t5lite.data.vocabularies import ByteVocabulary, parse_vocabulary
+from t5lite.decoding.batching import scoring_batch
+from t5lite.decoding.sampling import DecodingConfig
+from t5lite.evaluate import EvalConfig, Evaluator, evaluate, vocabulary_name
+from tests.decoding import model_dirs, tiny
+
+CONFIG = EvalConfig(
+    name="toys",
+    mixture_or_task_name="toy",
+    task_feature_lengths=model_dirs.LENGTHS,
+    batch_size=5,
+    max_examples_per_task=7,
+    decoding=DecodingConfig(max_decode_length=3),
+    task_modules=("tests.toy_tasks",),
+)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A model folder, its config and its parameters."""
+    folder = tmp_path_factory.mktemp("model")
+    return folder, *model_dirs.save(folder)
+
+
+@pytest.fixture(scope="module")
+def evaluated(model):
+    _, config, params = model
+    evaluator = Evaluator(CONFIG, config, converter="encoder_decoder")
+    return evaluator, evaluator.run(params, progress=False)
+
+
+def _metric(result, task, metric):
+    return result.metrics[f"toys/{task}/{metric}"]
+
+
+def test_predictions_are_in_the_order_of_the_examples(evaluated):
+    evaluator, result = evaluated
+    expected = [
+        (task.name, index, example.inputs_text, example.targets_text)
+        for task in evaluator.tasks
+        for index, example in enumerate(task.examples)
+    ]
+    found = [(p.task, p.index, p.inputs, p.targets) for p in result.predictions]
+    assert found == expected
+    assert result.num_examples == {"toy_copy": 7, "toy_first": 7, "toy_longer": 7}
+
+
+def test_predictions_are_those_of_single_examples(evaluated, model):
+    _, result = evaluated
+    _, config, params = model
+    alone = Evaluator(
+        dataclasses.replace(CONFIG, batch_size=1, max_examples_per_task=2),
+        config,
+        converter="encoder_decoder",
+    ).run(params, progress=False)
+    by_place = {(p.task, p.index): p for p in result.predictions}
+    assert alone.predictions == [by_place[p.task, p.index] for p in alone.predictions]
+
+
+def test_metrics_are_what_their_names_say(evaluated, model):
+    evaluator, result = evaluated
+    _, config, params = model
+    losses = []
+    for task in evaluator.tasks:
+        own = [p for p in result.predictions if p.task == task.name]
+        accuracy = np.mean([p.prediction == p.targets for p in own])
+        assert _metric(result, task.name, "accuracy") == accuracy
+        most = max(collections.Counter(p.targets for p in own).values())
+        assert _metric(result, task.name, "best_constant") == most / 7
+
+        log_probs = []
+        for example in task.examples:
+            batch = scoring_batch([example.inputs], [example.targets], converter="encoder_decoder")
+            logits_TV = np.asarray(tiny.logits(config, params, batch)[0], np.float64)
+            logits_TV -= np.log(np.exp(logits_TV).sum(-1, keepdims=True))
+            log_probs += [logits_TV[t, token] for t, token in enumerate(example.targets)]
+        losses.append(-np.mean(log_probs))
+        np.testing.assert_allclose(_metric(result, task.name, "loss"), losses[-1], rtol=1e-4)
+    np.testing.assert_allclose(_metric(result, "mean", "loss"), np.mean(losses), rtol=1e-4)
+
+
+def test_a_right_model_is_right(evaluated, monkeypatch):
+    evaluator, _ = evaluated
+    answers = {task.name: [e.targets_text for e in task.examples] for task in evaluator.tasks}
+    monkeypatch.setattr(evaluator, "_generate", lambda params, tasks, bar: answers)
+    ones = {task.name: [0.0] * len(task.examples) for task in evaluator.tasks}
+    monkeypatch.setattr(evaluator, "_score", lambda params, bar: (ones, ones))
+    result = evaluator.run(None, progress=False)
+    assert _metric(result, "mean", "accuracy") == 1.0
+    assert 0 < _metric(result, "toy_first", "best_constant") < 1
+
+
+def test_evaluate_writes_what_it_prints(model, tmp_path, capsys):
+    folder, _, _ = model
+    results = evaluate(model_dir=str(folder), evals=[CONFIG], output_dir=str(tmp_path))
+    record = json.loads((tmp_path / "toys" / "metrics.json").read_text())
+    assert record["step"] == model_dirs.STEP
+    assert record["metrics"] == results["toys"].metrics
+    lines = (tmp_path / "toys" / "predictions.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        dataclasses.asdict(p) for p in results["toys"].predictions
+    ]
+    printed = capsys.readouterr().out
+    first, header, *rows = printed.splitlines()
+    assert first == "toys: toy, validation, step 3"
+    assert header.split() == ["task", "examples", "loss", "best_constant", "accuracy"]
+    assert [row.split()[:2] for row in rows] == [
+        ["toy_copy", "7"],
+        ["toy_first", "7"],
+        ["toy_longer", "7"],
+        ["mean", "21"],
+    ]
+
+
+def test_another_vocabulary_is_refused_with_both(tmp_path, evaluated):
+    model_dirs.save(tmp_path, vocabulary=ByteVocabulary(extra_ids=4))
+    config = dataclasses.replace(CONFIG, vocabulary="bytes")
+    with pytest.raises(ValueError) as refused:
+        evaluate(model_dir=str(tmp_path), evals=[config])
+    assert "'extra_ids': 0" in str(refused.value)
+    assert "'extra_ids': 4" in str(refused.value)
+    assert not (tmp_path / "eval").exists()
+
+
+def test_a_vocabulary_is_named_by_the_shortest_text():
+    for text in ("bytes", "bytes:5"):
+        assert vocabulary_name(parse_vocabulary(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("evals", "message"),
+    [([], "is empty"), ([CONFIG, CONFIG], "two evaluations called 'toys'")],
+)
+def test_evaluations_need_names_of_their_own(model, evals, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate(model_dir=str(model[0]), evals=evals)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "a/b"}, "EvalConfig.name"),
+        ({"name": ""}, "EvalConfig.name"),
+        ({"batch_size": 0}, "EvalConfig.batch_size is 0"),
+        ({"max_examples_per_task": 0}, "EvalConfig.max_examples_per_task is 0"),
+    ],
+)
+def test_bad_settings_are_named(changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(CONFIG, **changes)

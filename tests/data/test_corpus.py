@@ -1,0 +1,49 @@
+"""Random access to the examples of several stores."""
+
+import numpy as np
+import pytest
+
+from tests.data.fakes import MemoryStore, make_corpus, random_examples
+
+LENGTHS = {"inputs": 12, "targets": 5}
+
+
+def test_tokens_and_lengths_are_those_of_the_examples_cut():
+    examples = [random_examples(size, seed=size) for size in (3, 1, 40)]
+    stores = [MemoryStore(e, dtype=d) for e, d in zip(examples, ("<u2", "<i4", "<u2"), strict=True)]
+    corpus = make_corpus(stores, LENGTHS)
+    everything = np.arange(44)
+    task, example = corpus.locate(everything)
+    assert task.tolist() == [0] * 3 + [1] + [2] * 40
+    np.testing.assert_array_equal(corpus.index(task, example), everything)
+
+    asked = np.random.default_rng(0).permutation(everything)
+    wanted = [[examples[t][i] for t, i in zip(task, example, strict=True)][k] for k in asked]
+    for column, (name, length) in enumerate(LENGTHS.items()):
+        cut = [e[name][:length] for e in wanted]
+        np.testing.assert_array_equal(corpus.lengths(asked)[:, column], [len(c) for c in cut])
+        tokens = corpus.tokens(asked)[column]
+        assert tokens.dtype == np.int32
+        np.testing.assert_array_equal(tokens, np.concatenate(cut))
+    assert corpus.num_tokens == corpus.lengths(everything).sum()
+    assert [part.shape for part in corpus.tokens(asked[:0])] == [(0,), (0,)]
+
+
+def test_stores_may_hold_more_features_in_another_order():
+    store = MemoryStore(
+        [{"a": [7], "targets": [3, 4], "inputs": [5]}] * 2, features=("a", "targets", "inputs")
+    )
+    corpus = make_corpus([store], LENGTHS)
+    assert [part.tolist() for part in corpus.tokens(np.array([1]))] == [[5], [3, 4]]
+
+
+def test_lengths_beyond_two_bytes():
+    store = MemoryStore([{"inputs": np.ones(70_000), "targets": [1]}])
+    corpus = make_corpus([store], {"inputs": 100_000, "targets": 5})
+    assert corpus.lengths(np.array([0])).tolist() == [[70_000, 1]]
+
+
+def test_a_missing_feature_is_named():
+    store = MemoryStore([{"targets": [1]}], features=("targets",))
+    with pytest.raises(ValueError, match=r"task0.*targets.*inputs"):
+        make_corpus([store], LENGTHS)

@@ -1,0 +1,119 @@
+"""Plans of rows: nothing lost, nothing too long, first-fit, and the state that continues them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from t5lite.data.converters import Converter
+from t5lite.data.mixing import MixtureReader
+from t5lite.data.packing import MAX_WAITING, RowPlanner
+from tests.data.fakes import make_corpus, random_stores
+
+SIZES = [60, 7, 200]
+LENGTHS = {"inputs": 64, "targets": 24}
+
+
+def make_planner(position=None, *, stop="drop_exhausted", name="encoder_decoder", pack=True):
+    corpus = make_corpus(random_stores(SIZES), LENGTHS)
+    reader = MixtureReader(SIZES, [1.0, 2.0, 3.0], seed=1, stop=stop)
+    converter = Converter(name=name, task_feature_lengths=LENGTHS, pack=pack)
+    return RowPlanner(reader, corpus, converter=converter, position=position), corpus, reader
+
+
+def all_plans(planner, num_rows):
+    plans = []
+    while (plan := planner.plan(num_rows)) is not None:
+        plans.append(plan)
+    return plans
+
+
+@pytest.mark.parametrize("name", ["encoder_decoder", "decoder_only", "prefix_lm"])
+@pytest.mark.parametrize("pack", [True, False])
+def test_every_example_is_placed_once_and_fits(name, pack):
+    planner, corpus, _ = make_planner(name=name, pack=pack)
+    plans = all_plans(planner, 8)
+    placed = np.concatenate([plan.index_N for plan in plans])
+    np.testing.assert_array_equal(np.sort(placed), np.arange(sum(SIZES)))
+    capacities = planner._converter.capacities
+    for plan in plans:
+        assert (np.diff(plan.row_N) >= 0).all() and plan.row_N.max() < 8
+        needs = planner._converter.needs(corpus.lengths(plan.index_N))
+        for column, capacity in enumerate(capacities):
+            assert np.bincount(plan.row_N, weights=needs[:, column]).max() <= capacity
+        if not pack:
+            assert (np.bincount(plan.row_N) <= 1).all()
+    assert planner.plan(8) is None
+
+
+def test_the_plan_is_first_fit_over_the_rows():
+    """Against the textbook's form: each example, as drawn, into the first row that has room."""
+    planner, corpus, reader = make_planner(stop="restart")
+    plan = planner.plan(12)
+    draws = reader.window(0)
+    drawn = corpus.index(draws.task_D, draws.example_D)[: planner.position()["offset"]]
+    lengths = corpus.lengths(drawn)
+    free = np.tile([LENGTHS["inputs"], LENGTHS["targets"]], (12, 1))
+    rows = [[] for _ in range(12)]
+    for index, need in zip(drawn, lengths, strict=True):
+        fits = np.flatnonzero((free >= need).all(axis=1))
+        if fits.size:
+            free[fits[0]] -= need
+            rows[fits[0]].append(index)
+    # A row of the plan ends once MAX_WAITING are passed over; the textbook may still add to it.
+    for row in range(12):
+        mine = plan.index_N[plan.row_N == row].tolist()
+        assert mine and rows[row][: len(mine)] == mine
+
+
+def test_waiting_is_bounded_and_the_oldest_opens_the_next_row():
+    planner, corpus, _ = make_planner(stop="restart")
+    for _ in range(40):
+        waiting = planner.position()["waiting"]
+        assert len(waiting) <= MAX_WAITING
+        plan = planner.plan(1)
+        if waiting:
+            task, example = np.array(waiting[0])
+            assert plan.index_N[0] == corpus.index(task, example)
+
+
+def test_rows_are_well_filled():
+    planner, corpus, _ = make_planner(stop="restart")
+    tokens = [corpus.lengths(planner.plan(16).index_N).sum(axis=0) for _ in range(30)]
+    share = np.mean(tokens, axis=0) / (16 * np.array([LENGTHS["inputs"], LENGTHS["targets"]]))
+    assert share.max() > 0.95  # the capacity that binds is nearly used up
+
+
+@pytest.mark.parametrize("pack", [True, False])
+def test_a_position_continues_to_the_very_same_rows(pack):
+    planner, *_ = make_planner(pack=pack)
+    positions, plans = [planner.position()], []
+    while (plan := planner.plan(3)) is not None:
+        plans.append(plan)
+        positions.append(planner.position())
+    for number, position in enumerate(positions):
+        again, *_ = make_planner(json.loads(json.dumps(position)), pack=pack)
+        assert again.position() == position
+        rest = all_plans(again, 3)
+        assert len(rest) == len(plans) - number
+        for mine, theirs in zip(rest, plans[number:], strict=True):
+            np.testing.assert_array_equal(mine.index_N, theirs.index_N)
+            np.testing.assert_array_equal(mine.row_N, theirs.row_N)
+
+
+def test_rows_do_not_depend_on_the_batch_size():
+    def rows(num_rows):
+        planner, *_ = make_planner()
+        return [
+            plan.index_N[plan.row_N == row].tolist()
+            for plan in all_plans(planner, num_rows)
+            for row in range(num_rows)
+        ]
+
+    small, large = rows(2), rows(32)
+    assert small == large[: len(small)] and not any(large[len(small) :])
+
+
+def test_a_position_of_another_mixture_is_refused():
+    with pytest.raises(ValueError, match="data state"):
+        make_planner({"window": 0, "offset": 9999, "waiting": []})

@@ -1,0 +1,312 @@
+"""Batches: the same on any number of hosts, resumed to the bit, counted right."""
+
+import gc
+import json
+import sys
+import textwrap
+import threading
+
+import numpy as np
+import pytest
+
+from t5lite.data import pipeline, seqio_door
+from t5lite.data.pipeline import DataConfig, TrainData, open_train_data
+from tests.data.fakes import MemoryStore, random_examples
+
+SIZES = [40, 3, 150, 11]
+NAMES = ["ant", "bee", "cat", "dog"]
+RATES = [1.0, 0.1, 2.0, 0.5]
+EXAMPLES = [random_examples(size, seed=seed) for seed, size in enumerate(SIZES)]
+
+
+def make_config(**options):
+    defaults = {
+        "mixture_or_task_name": "animals",
+        "task_feature_lengths": {"inputs": 48, "targets": 20},
+        "batch_size": 8,
+    }
+    return DataConfig(**{**defaults, **options})
+
+
+def make_data(*, rates=RATES, names=NAMES, examples=EXAMPLES, host=(0, 1), state=None, **options):
+    return TrainData(
+        make_config(**options),
+        [MemoryStore(e) for e in examples],
+        task_names=names,
+        rates=rates,
+        vocabulary=None,
+        host_index=host[0],
+        host_count=host[1],
+        state=state,
+    )
+
+
+def take(data, count=None):
+    """The first batches; all of them by default."""
+    with data:
+        return [batch for batch, _ in zip(data, range(count or 10**6), strict=False)]
+
+
+def assert_same(batches, others):
+    assert len(batches) == len(others)
+    for mine, theirs in zip(batches, others, strict=True):
+        assert mine.features.keys() == theirs.features.keys()
+        for name, values in mine.features.items():
+            np.testing.assert_array_equal(values, theirs.features[name], err_msg=name)
+        assert mine.state == theirs.state
+        assert mine.stats.num_examples == theirs.stats.num_examples
+        np.testing.assert_array_equal(mine.stats.draws_by_task, theirs.stats.draws_by_task)
+
+
+MODES = [
+    {"converter": "encoder_decoder"},
+    {"converter": "decoder_only", "pack": False, "shuffle": False},
+    {"converter": "prefix_lm"},
+]
+FINITE = {"stop": "drop_exhausted", "num_epochs": 2}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("finite", [{}, FINITE])
+def test_resuming_after_any_batch_gives_the_very_same_rest(mode, finite):
+    straight = take(make_data(**mode, **finite), None if finite else 12)
+    for number, batch in enumerate(straight):
+        state = json.loads(json.dumps(batch.state))
+        rest = straight[number + 1 :]
+        resumed = make_data(state=state, **mode, **finite)
+        assert_same(take(resumed, None if finite else len(rest) or 1)[: len(rest)], rest)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("host_count", [2, 4])
+def test_hosts_together_hold_the_batches_of_one_host(mode, host_count):
+    whole = take(make_data(**mode, **FINITE))
+    parts = [
+        take(make_data(host=(host, host_count), **mode, **FINITE)) for host in range(host_count)
+    ]
+    assert len(whole) > 3
+    for batch, *rows in zip(whole, *parts, strict=True):
+        for name, values in batch.features.items():
+            together = np.concatenate([part.features[name] for part in rows])
+            np.testing.assert_array_equal(together, values, err_msg=name)
+        assert all(part.state == batch.state for part in rows)
+        assert all(part.stats.num_examples == batch.stats.num_examples for part in rows)
+
+
+def test_prefetching_changes_nothing():
+    plain = take(make_data(prefetch_batches=0, **FINITE))
+    assert_same(take(make_data(prefetch_batches=5, **FINITE)), plain)
+
+
+def unpack(features):
+    """(inputs, targets) of every example in packed encoder-decoder rows."""
+    for row in range(len(features["encoder_segment_ids"])):
+        segments = features["decoder_segment_ids"][row]
+        for segment in range(1, segments.max() + 1):
+            inputs = features["encoder_segment_ids"][row] == segment
+            targets = segments == segment
+            yield (
+                tuple(features["encoder_input_tokens"][row][inputs].tolist()),
+                tuple(features["decoder_target_tokens"][row][targets].tolist()),
+            )
+
+
+def test_an_epoch_of_rows_holds_exactly_the_examples():
+    batches = take(make_data(stop="drop_exhausted"))
+    found = sorted(pair for batch in batches for pair in unpack(batch.features))
+    wanted = sorted((tuple(e["inputs"]), tuple(e["targets"])) for es in EXAMPLES for e in es)
+    assert found == [tuple(tuple(int(t) for t in part) for part in pair) for pair in wanted]
+    last = batches[-1].features
+    assert not last["decoder_loss_weights"][-1].any()  # the short last batch ends in empty rows
+
+
+@pytest.mark.parametrize("pack", [True, False])
+@pytest.mark.parametrize("converter", ["encoder_decoder", "prefix_lm"])
+def test_stats_count_what_the_features_hold(converter, pack):
+    for batch in take(make_data(converter=converter, pack=pack, **FINITE)):
+        features, stats = batch.features, batch.stats
+        assert stats.draws_by_task.sum() == stats.num_examples
+        assert stats.num_target_tokens == features["decoder_loss_weights"].sum()
+        if converter == "encoder_decoder":
+            assert stats.num_input_tokens == (features["encoder_input_tokens"] > 0).sum()
+            positions = 8 * (48 + 20)
+        else:
+            tokens = stats.num_input_tokens + stats.num_target_tokens
+            assert tokens == (features["decoder_segment_ids"] > 0).sum()
+            positions = 8 * 68
+        used = stats.num_input_tokens + stats.num_target_tokens
+        assert stats.num_padding_tokens == positions - used
+
+
+def test_draws_follow_the_rates():
+    data = make_data(batch_size=64)
+    draws = sum(batch.stats.draws_by_task for batch in take(data, 60))
+    # Only what waits, and less than one draw a task and window, is missing.
+    assert np.abs(draws - draws.sum() * data.rates).max() < 64
+    assert data.epoch_size == sum(SIZES) and data.task_names == tuple(NAMES)
+    np.testing.assert_allclose(data.rates, np.array(RATES) / sum(RATES))
+
+
+def test_states_stay_small():
+    many = [f"task{i}" for i in range(500)]
+    data = make_data(
+        names=many, rates=[1.0] * 500, examples=[random_examples(3, seed=i) for i in range(500)]
+    )
+    assert all(len(json.dumps(batch.state)) < 3000 for batch in take(data, 20))
+
+
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ({"seed": 1}, "seed: saved 0, now 1"),
+        ({"batch_size": 16}, "batch_size: saved 8, now 16"),
+        ({"task_feature_lengths": {"inputs": 50, "targets": 20}}, "task_feature_lengths"),
+        ({"converter": "prefix_lm"}, "converter"),
+        ({"rates": [1.0, 0.2, 2.0, 0.5]}, "rates"),
+        ({"names": ["ant", "bee", "cat", "emu"]}, "tasks"),
+        ({"examples": [EXAMPLES[0][:-1], *EXAMPLES[1:]]}, "sizes"),
+        ({"pack": False}, "pack"),
+        (FINITE, "num_epochs: saved None, now 2"),
+    ],
+)
+def test_a_state_of_another_configuration_is_refused_by_name(change, named):
+    [batch] = take(make_data(), 1)
+    with pytest.raises(ValueError, match=named):
+        make_data(state=batch.state, **change)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"host": (0, 3)}, "BATCH_SIZE=8 does not divide"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"prefetch_batches": -1}, "prefetch_batches"),
+        ({"examples": [[], *EXAMPLES[1:]]}, "1 tasks have no examples but a positive rate: ant"),
+        ({"examples": [[{"inputs": [], "targets": []}]] * 4}, "any token"),
+        ({"converter": "t5"}, "converter must be one of"),
+        ({"num_epochs": 3}, "stop='restart'"),
+    ],
+)
+def test_bad_settings(change, message):
+    with pytest.raises(ValueError, match=message):
+        make_data(**change)
+
+
+def test_errors_in_the_thread_reach_the_consumer(monkeypatch):
+    def fail(self, index_N):
+        raise OSError("disk gone")
+
+    data = make_data()
+    data.close()
+    monkeypatch.setattr(pipeline.Corpus, "tokens", fail)
+    data = make_data()
+    with pytest.raises(OSError, match="disk gone"):
+        next(data)
+    data.close()
+
+
+def test_closed_or_forgotten_data_leave_no_thread():
+    def alive():
+        return [t for t in threading.enumerate() if t.name == "prefetch"]
+
+    data = make_data()
+    next(data)
+    data.close()
+    assert not alive()
+    data = make_data()
+    next(data)
+    [thread] = alive()
+    del data
+    gc.collect()
+    thread.join(timeout=30)
+    assert not alive()
+
+
+MODULE = """
+    import functools
+    import seqio
+    import tensorflow as tf
+    from t5lite.data import seqio_door
+
+    def examples(split, shuffle_files, word="", count=0):
+        del split, shuffle_files
+        numbers = tf.data.Dataset.range(count)
+        return numbers.map(lambda i: {"inputs": word + tf.strings.as_string(i), "targets": word})
+
+    for word, count in (("ant", 30), ("bee", 10), ("cat", 60)):
+        seqio.TaskRegistry.add(
+            "pipeline_" + word,
+            source=seqio.FunctionDataSource(
+                functools.partial(examples, word=word, count=count),
+                splits=["train"],
+                num_input_examples={"train": count},
+            ),
+            preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
+            output_features=seqio_door.output_features(),
+        )
+    seqio.MixtureRegistry.add(
+        "pipeline_animals",
+        [("pipeline_ant", 1.0), ("pipeline_bee", 3.0), ("pipeline_cat", 4.0)],
+    )
+"""
+
+
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory):
+    pytest.importorskip("seqio")
+    folder = tmp_path_factory.mktemp("registry")
+    (folder / "pipeline_animals_registry.py").write_text(textwrap.dedent(MODULE))
+    sys.path.insert(0, str(folder))
+    yield {
+        "mixture_or_task_name": "pipeline_animals",
+        "task_modules": ("pipeline_animals_registry",),
+        "cache_dir": str(folder / "cache"),
+        "num_build_workers": 1,
+    }
+    sys.path.remove(str(folder))
+
+
+def test_open_train_data_reads_a_seqio_mixture(registered):
+    data = open_train_data(make_config(**registered))
+    assert data.task_names == ("pipeline_ant", "pipeline_bee", "pipeline_cat")
+    np.testing.assert_allclose(data.rates, [0.125, 0.375, 0.5])
+    assert data.epoch_size == 100 and "3 tasks, 100 examples" in data.describe()
+    [batch] = take(data, 1)
+    texts = {
+        data.vocabulary.decode([t for t in inputs if t != 1])
+        for inputs, _ in unpack(batch.features)
+    }
+    assert all(text[:3] in ("ant", "bee", "cat") and text[3:].isdigit() for text in texts)
+
+
+@pytest.mark.parametrize(
+    "options, rates",
+    [
+        ({"rate_maximum": 20}, [20, 10, 20]),
+        ({"rate_temperature": 2.0}, np.sqrt([30, 10, 60])),
+        ({"mixture_rates": {"pipeline_bee": 0.0}}, [0.125, 0, 0.5]),
+        ({"rate_maximum": 20, "mixture_rates": {"pipeline_cat": 40}}, [20, 10, 40]),
+    ],
+)
+def test_rates_can_be_chosen(registered, options, rates):
+    with open_train_data(make_config(**registered, **options)) as data:
+        np.testing.assert_allclose(data.rates, np.array(rates) / np.sum(rates))
+
+
+def test_a_wrong_rate_name_gets_a_suggestion(registered):
+    config = make_config(**registered, mixture_rates={"pipeline_ants": 1.0})
+    with pytest.raises(ValueError, match=r"'pipeline_ants'.*nearest: pipeline_ant"):
+        open_train_data(config)
+
+
+def test_truncation_is_said_with_figures(registered, caplog):
+    config = make_config(**registered, task_feature_lengths={"inputs": 4, "targets": 20})
+    with open_train_data(config):
+        pass
+    assert "truncated" in caplog.text and "pipeline_cat" in caplog.text
+
+
+def test_rates_of_the_door_cover_every_task(registered):
+    seqio_door.import_tasks(registered["task_modules"])
+    names = seqio_door.resolve("pipeline_animals").task_names
+    assert list(seqio_door.rates("pipeline_animals", dict.fromkeys(names, 1))) == list(names)

@@ -1,1 +1,5 @@
 """In and out of other checkpoint formats: a table of names a family, one engine."""
+
+from t5lite.convert.load import export_hf, load_foreign
+
+__all__ = ["export_hf", "load_foreign"]

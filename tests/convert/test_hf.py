@@ -1,0 +1,230 @@
+"""Hugging Face folders, without Hugging Face; tests/peers/test_t5.py compares with it."""
+
+import json
+import shutil
+
+import jax
+import ml_dtypes
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from t5lite.convert import export_hf, load_foreign
+from t5lite.convert.hf import t5
+from t5lite.models.parameters import flatten_names
+from tests.conftest import shared_path
+from tests.models.tiny import decoder_only, encoder_decoder, logits, sharp_params
+
+CHRONOS = ("weights", "chronos-dummy", "dummy-chronos-model")
+
+
+def assert_same_params(params, expected):
+    params, expected = flatten_names(params), flatten_names(expected)
+    assert params.keys() == expected.keys()
+    for name in expected:
+        np.testing.assert_array_equal(params[name], expected[name], err_msg=name)
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """A model of ours in Hugging Face's layout."""
+    config = encoder_decoder()
+    params = sharp_params(config)
+    export_hf(config, params, tmp_path / "model")
+    return config, params, tmp_path / "model"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        encoder_decoder(dropout_rate=0.1),
+        encoder_decoder(mlp_activations=("relu",), tied_embeddings=True, scale_logits=True),
+        encoder_decoder(mlp_activations=("gelu_exact", "linear"), scale_logits=True),
+        encoder_decoder(mlp_activations=("silu",), tied_embeddings=True, norm_epsilon=1e-5),
+        encoder_decoder(mlp_activations=("gelu",)),
+    ],
+)
+def test_our_models_come_back_to_the_bit(config, tmp_path):
+    params = sharp_params(config, 1)
+    export_hf(config, params, tmp_path / "model")
+    again, params_again, source = load_foreign(tmp_path / "model")
+    assert again == config
+    assert source == "hugging_face"
+    assert_same_params(params_again, params)
+    names = {path.name for path in (tmp_path / "model").iterdir()}
+    assert names == {"model.safetensors", "config.json", "generation_config.json"}
+
+
+def test_chronos_agrees_with_torch():
+    golden = np.load(shared_path("weights", "golden", "chronos_dummy_t5.npz"))
+    config, params, _ = load_foreign(shared_path(*CHRONOS))
+    assert config.tied_embeddings and config.scale_logits
+    batch = {
+        "encoder_input_tokens": golden["enc"].astype(np.int32),
+        "decoder_input_tokens": golden["dec"].astype(np.int32),
+    }
+    np.testing.assert_allclose(logits(config, params, batch), golden["logits"], atol=1e-6)
+
+
+def test_chronos_comes_back_to_the_bit(tmp_path):
+    config, params, _ = load_foreign(shared_path(*CHRONOS))
+    export_hf(config, params, tmp_path / "out")
+    theirs = load_file(shared_path(*CHRONOS) / "model.safetensors")
+    ours = load_file(tmp_path / "out" / "model.safetensors")
+    # A tied model's copies of its embedding are written once.
+    assert theirs.keys() - ours.keys() == set(t5._EMBEDDING_COPIES)
+    for name, tensor in ours.items():
+        np.testing.assert_array_equal(tensor, theirs[name], err_msg=name)
+
+
+def test_a_t5_with_more_in_it_is_refused():
+    folder = shared_path("weights", "chronos-dummy", "dummy-chronos-bolt-model")
+    with pytest.raises(ValueError, match=r"unused input_patch_embedding\.hidden_layer\.bias"):
+        load_foreign(folder)
+
+
+def test_tied_is_decided_by_the_tensors(exported):
+    _, params, folder = exported
+    tensors = load_file(folder / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["shared.weight"].copy()
+    tensors["encoder.embed_tokens.weight"] = tensors["shared.weight"].copy()
+    save_file(tensors, folder / "model.safetensors")
+    config, again, _ = load_foreign(folder)
+    assert config.tied_embeddings
+    del params["decoder"]["logits_dense"]
+    assert_same_params(again, params)
+
+
+def test_two_different_embeddings_are_refused(exported):
+    folder = exported[2]
+    tensors = load_file(folder / "model.safetensors")
+    tensors["decoder.embed_tokens.weight"] = tensors["shared.weight"] + 1
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(ValueError, match=r"decoder\.embed_tokens\.weight differs"):
+        load_foreign(folder)
+
+
+def test_bfloat16_and_shards(exported):
+    config, params, folder = exported
+    tensors = load_file(folder / "model.safetensors")
+    narrow = {name: tensor.astype(ml_dtypes.bfloat16) for name, tensor in tensors.items()}
+    names = sorted(narrow)
+    shards = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
+    for shard, held in shards.items():
+        save_file({name: narrow[name] for name in held}, folder / shard)
+    index = {"weight_map": {name: shard for shard, held in shards.items() for name in held}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "model.safetensors").unlink()
+    again, params_again, _ = load_foreign(folder)
+    assert again == config
+    rounded = jax.tree.map(lambda leaf: leaf.astype(ml_dtypes.bfloat16).astype(np.float32), params)
+    assert_same_params(params_again, rounded)
+    (folder / "b.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"shards that are not there: b\.safetensors"):
+        load_foreign(folder)
+
+
+def test_a_file_cut_short_is_named(exported):
+    path = exported[2] / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"model\.safetensors is damaged or cut short"):
+        load_foreign(exported[2])
+
+
+def edit_config(folder, **changes):
+    record = json.loads((folder / "config.json").read_text())
+    record |= changes
+    kept = {name: value for name, value in record.items() if value is not None}
+    (folder / "config.json").write_text(json.dumps(kept))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model_type": "umt5"}, "model_type is 'umt5'; t5lite reads t5, mt5"),
+        ({"d_model": None}, "has no 'd_model'"),
+        ({"dense_act_fn": "gelu_nwe"}, "did you mean 'gelu_new'"),
+        ({"decoder_start_token_id": 5}, "decoder_start_token_id is 5"),
+        ({"num_layers": 3}, r"missing encoder\.block\.2\.layer\.0\.SelfAttention\.q\.weight"),
+        ({"num_decoder_layers": 2}, r"unused decoder\.block\.2\.layer\.0\.SelfAttention\.q"),
+        ({"vocab_size": 44}, r"shared\.weight is \(43, 22\), expected \(44, 22\)"),
+    ],
+)
+def test_bad_configs_are_explained(exported, changes, message):
+    edit_config(exported[2], **changes)
+    with pytest.raises(ValueError, match=message):
+        load_foreign(exported[2])
+
+
+def test_scaling_of_configs_older_than_its_field(exported):
+    folder = exported[2]
+    edit_config(folder, scale_decoder_outputs=None)
+    assert not load_foreign(folder)[0].scale_logits
+    edit_config(folder, tie_word_embeddings=None)
+    assert load_foreign(folder)[0].scale_logits
+    edit_config(folder, model_type="mt5")
+    assert not load_foreign(folder)[0].scale_logits
+
+
+def test_old_activation_spellings(exported):
+    folder = exported[2]
+    edit_config(folder, dense_act_fn=None, is_gated_act=None)
+    assert load_foreign(folder)[0].mlp_activations == ("gelu", "linear")
+
+
+def test_config_that_is_not_json(exported):
+    (exported[2] / "config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"config\.json is not JSON"):
+        load_foreign(exported[2])
+
+
+def test_weights_in_another_format_are_explained(exported):
+    folder = exported[2]
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(ValueError, match=r"it has pytorch_model\.bin: load it in transformers"):
+        load_foreign(folder)
+
+
+def test_other_places_are_refused_with_what_was_looked_for(tmp_path):
+    with pytest.raises(ValueError, match="does not exist"):
+        load_foreign(tmp_path / "nowhere")
+    (tmp_path / "notes.txt").write_text("optimizer")
+    with pytest.raises(ValueError, match=r"Looked for: config\.json .* Found: notes\.txt\."):
+        load_foreign(tmp_path)
+
+
+def test_export_leaves_nothing_half(exported, tmp_path, monkeypatch):
+    config, params, folder = exported
+    with pytest.raises(ValueError, match="is not empty; export to a new folder"):
+        export_hf(config, params, folder)
+
+    def full_disk(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("t5lite.convert.hf.folder.save_file", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        export_hf(config, params, tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_export_of_what_t5_cannot_be(tmp_path):
+    config = decoder_only()
+    with pytest.raises(ValueError, match="this model is decoder_only"):
+        export_hf(config, sharp_params(config), tmp_path / "out")
+    config = encoder_decoder(mlp_activations=("gelu", "silu"))
+    with pytest.raises(ValueError, match="no MLP with activations"):
+        export_hf(config, sharp_params(config), tmp_path / "out")
+
+
+def test_tokenizer_files(tmp_path):
+    config = encoder_decoder()
+    params = sharp_params(config)
+    export_hf(config, params, tmp_path / "a", vocabulary_spec={"kind": "bytes", "extra_ids": 7})
+    record = json.loads((tmp_path / "a" / "tokenizer_config.json").read_text())
+    assert (record["tokenizer_class"], record["extra_ids"]) == ("ByT5Tokenizer", 7)
+    piece_model = tmp_path / "some.model"
+    piece_model.write_bytes(b"pieces")
+    spec = {"kind": "sentencepiece", "extra_ids": 100, "path": str(piece_model)}
+    export_hf(config, params, tmp_path / "b", vocabulary_spec=spec)
+    assert (tmp_path / "b" / "spiece.model").read_bytes() == b"pieces"
+    shutil.rmtree(tmp_path / "b")

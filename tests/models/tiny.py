@@ -1,0 +1,59 @@
+"""Tiny odd-sized models and batches: nothing divides anything else, so mix-ups of axes show."""
+
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+
+from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import Params, bind, flatten_names, param_shapes, unflatten_names
+
+VOCAB_SIZE = 43
+
+
+def encoder_decoder(**changes: Any) -> TransformerConfig:
+    fields: dict[str, Any] = {
+        "vocab_size": VOCAB_SIZE,
+        "d_model": 22,
+        "d_ff": 34,
+        "d_kv": 5,
+        "num_heads": 3,
+        "num_encoder_layers": 2,
+        "num_decoder_layers": 3,
+        # Small, so that short sequences reach the far buckets.
+        "relative_attention_num_buckets": 8,
+        "relative_attention_max_distance": 10,
+    }
+    return TransformerConfig(**(fields | changes))
+
+
+def decoder_only(**changes: Any) -> TransformerConfig:
+    return encoder_decoder(architecture="decoder_only", num_encoder_layers=0, **changes)
+
+
+def sharp_params(config: TransformerConfig, seed: int = 0) -> Params:
+    """Random parameters, no two alike, that make attention far from uniform; made by NumPy."""
+    rng = np.random.default_rng(seed)
+    flat = {}
+    for name, struct in flatten_names(param_shapes(config)).items():
+        value = rng.normal(size=struct.shape)
+        if name.endswith("scale"):
+            value = 1 + 0.2 * value
+        if name.endswith("kernel"):
+            value *= 1.2 * struct.shape[-2] ** -0.5
+        flat[name] = value.astype(np.float32)
+    return unflatten_names(flat)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def logits(config: TransformerConfig, params: Params, batch: dict, dropout_key: Any = None) -> Any:
+    return bind(config, params).logits(batch, dropout_key=dropout_key)
+
+
+def random_tokens(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.integers(1, VOCAB_SIZE, shape, dtype=np.int32)
+
+
+def shift_right(targets: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.zeros_like(targets[..., :1]), targets[..., :-1]], axis=-1)

@@ -72,13 +72,17 @@ class Corpus:
                     f"task {name!r} has the features {', '.join(store.features)}, but "
                     f"task_feature_lengths asks for {', '.join(missing)}"
                 )
-        # Plain arrays over the maps: slicing a numpy.memmap costs ten times as much.
-        self._tokens_T = [np.asarray(store.tokens) for store in stores]
-        self._offsets_T = [np.asarray(store.offsets) for store in stores]
-        self._columns_TF = [
-            tuple(store.features.index(feature) for feature in feature_lengths) for store in stores
+        # A tuple a task, for one look-up an example. Plain arrays over the maps: slicing a
+        # numpy.memmap costs ten times as much.
+        self._readers_T = [
+            (
+                np.asarray(store.tokens),
+                np.asarray(store.offsets),
+                len(store.features),
+                tuple(store.features.index(feature) for feature in feature_lengths),
+            )
+            for store in stores
         ]
-        self._num_columns_T = [len(store.features) for store in stores]
         longest = max(feature_lengths.values())
         dtype = np.uint16 if longest <= np.iinfo(np.uint16).max else np.int32
         self._lengths = np.empty((int(self._ends_T[-1]), len(feature_lengths)), dtype)
@@ -100,7 +104,9 @@ class Corpus:
         """For each task the numbers of its examples and of its stored tokens, to know it by."""
         return [
             [size, offsets.item(-1)]
-            for size, offsets in zip(self.num_examples.tolist(), self._offsets_T, strict=True)
+            for size, (_, offsets, *_) in zip(
+                self.num_examples.tolist(), self._readers_T, strict=True
+            )
         ]
 
     def index(
@@ -122,16 +128,17 @@ class Corpus:
 
     def tokens(self, index_N: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int32]]:
         """The tokens of these examples, cut, one after another: for each feature an int32 `[K]`."""
-        parts: list[list[npt.NDArray[np.integer]]] = [[] for _ in range(self._lengths.shape[1])]
+        if not len(index_N):
+            return [np.zeros(0, np.int32) for _ in range(self._lengths.shape[1])]
         task_N, example_N = self.locate(index_N)
-        rows = zip(
-            task_N.tolist(), example_N.tolist(), self._lengths[index_N].tolist(), strict=True
-        )
-        for task, example, lengths in rows:
-            tokens, offsets = self._tokens_T[task], self._offsets_T[task]
-            base = example * self._num_columns_T[task]
-            for part, column, length in zip(parts, self._columns_TF[task], lengths, strict=True):
-                start = offsets.item(base + column)
-                part.append(tokens[start : start + length])
-        empty = np.zeros(0, np.int32)
-        return [np.concatenate([empty, *part], dtype=np.int32) for part in parts]
+        examples = list(zip(task_N.tolist(), example_N.tolist(), strict=True))
+        tokens_F = []
+        for feature, lengths in enumerate(self._lengths[index_N].T.tolist()):
+            parts = []
+            for (task, example), length in zip(examples, lengths, strict=True):
+                tokens, offsets, num_columns, columns = self._readers_T[task]
+                start = offsets.item(example * num_columns + columns[feature])
+                parts.append(tokens[start : start + length])
+            # Widening each part by itself would take longer than all the rest.
+            tokens_F.append(np.concatenate(parts).astype(np.int32))
+        return tokens_F

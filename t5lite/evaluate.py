@@ -346,7 +346,7 @@ def evaluate(
 
 
 def vocabulary_name(vocabulary: Vocabulary) -> str:
-    """The shortest text of which `parse_vocabulary` makes it: how Tasks get a model's vocabulary."""
+    """The shortest text that `parse_vocabulary` reads as this vocabulary."""
     spec = vocabulary.spec()
     name = spec.get("path", spec["kind"])
     return name if parse_vocabulary(name) == vocabulary else f"{name}:{spec['extra_ids']}"

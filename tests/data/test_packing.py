@@ -88,13 +88,13 @@ def test_rows_are_well_filled():
 def test_a_position_continues_to_the_very_same_rows(pack):
     planner, *_ = make_planner(pack=pack)
     positions, plans = [planner.position()], []
-    while (plan := planner.plan(3)) is not None:
+    while (plan := planner.plan(9)) is not None:
         plans.append(plan)
         positions.append(planner.position())
     for number, position in enumerate(positions):
         again, *_ = make_planner(json.loads(json.dumps(position)), pack=pack)
         assert again.position() == position
-        rest = all_plans(again, 3)
+        rest = all_plans(again, 9)
         assert len(rest) == len(plans) - number
         for mine, theirs in zip(rest, plans[number:], strict=True):
             np.testing.assert_array_equal(mine.index_N, theirs.index_N)

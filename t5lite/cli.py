@@ -57,7 +57,10 @@ def _set_up_process() -> None:
     """Quiet libraries, our own log on stderr, and modules of the current folder importable."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    handler = logging.StreamHandler()
+    # absl is orbax's voice: it warns of what we asked for.
+    handler.addFilter(lambda record: record.name != "absl" or record.levelno >= logging.ERROR)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("t5lite").setLevel(logging.INFO)
     # Last, so that nothing in the current folder can shadow a library.
     if str(pathlib.Path.cwd()) not in sys.path:

@@ -142,7 +142,10 @@ def parse(
         the file and line, or the flag, and the nearest names.
     """
     folders = search_path(search_paths)
-    statements = list(defaults)
+    statements: list[Binding | Import] = [
+        dataclasses.replace(default, is_default=True) if isinstance(default, Binding) else default
+        for default in defaults
+    ]
     for name in gin_files:
         statements += read_file(name, folders, wanted_by=f"--gin_file={name}")
     for flag, (macro, value) in (shorthands or {}).items():

@@ -65,6 +65,7 @@ class Binding:
       name: the parameter, or the macro.
       value: literals, with `Macro` and `Reference` in the places of `%` and `@`.
       place: where it was written: "path/file.gin:12", or a flag.
+      is_default: whether t5lite put it there unasked.
     """
 
     scope: str
@@ -72,6 +73,7 @@ class Binding:
     name: str
     value: Any
     place: str
+    is_default: bool = False
 
     @property
     def is_macro(self) -> bool:

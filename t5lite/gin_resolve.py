@@ -72,7 +72,7 @@ class ParsedConfig:
         """
         self.check(verb)
         for binding in self.unused(verb):
-            if binding.is_macro:
+            if binding.is_macro and not binding.is_default:
                 log.warning("%s: macro %s has no effect on %s", binding.place, binding.name, verb)
         try:
             return gin.get_configurable(verb)()

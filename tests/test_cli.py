@@ -193,3 +193,14 @@ def test_every_verb_has_its_function():
 def test_three_flags_of_the_processes_belong_together():
     with pytest.raises(ValueError, match="together"):
         cli._join_processes(parse("train --num_processes=2"))
+
+
+def test_what_the_model_folder_says_in_vain_is_not_warned_of(model_dir, caplog):
+    built(f"infer --model_dir={model_dir} --input=a --output=b")
+    assert not caplog.messages
+
+
+def test_a_macro_without_effect_in_a_users_file_is_warned_of(tmp_path, caplog):
+    (tmp_path / "mine.gin").write_text("include 'recipes/mini_demo.gin'\nTRAIN_STEP = 5\n")
+    built(f"train --gin_file={tmp_path}/mine.gin --model_dir=/m")
+    assert any("mine.gin:2: macro TRAIN_STEP has no effect" in text for text in caplog.messages)

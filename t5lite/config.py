@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import gin
 
+from t5lite.data.vocabularies import vocabulary_from_spec
 from t5lite.gin_reader import Binding, Import, Reference, read_file, read_flag, uses
 from t5lite.gin_resolve import ParsedConfig
 from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription
@@ -183,15 +184,16 @@ def model_folder_defaults(model_dir: str) -> list[Binding | Import]:
     The lengths and the vocabulary are the model's; TASK_MODULES and DATA_DIR are its training's.
 
     Raises:
-      ValueError: the folder holds no model.
+      ValueError: the folder holds no model, or its vocabulary's file is gone.
     """
+    from t5lite.evaluate import vocabulary_name
+
     description = ModelDescription.load(model_dir)
     place = str(pathlib.Path(model_dir) / DESCRIPTION_FILE)
-    lengths, vocabulary = dict(description.task_feature_lengths), description.vocabulary
-    name = f"{vocabulary.get('path', vocabulary['kind'])}:{vocabulary['extra_ids']}"
+    vocabulary = vocabulary_name(vocabulary_from_spec(description.vocabulary))
     found: list[Binding | Import] = [
-        Binding("", "", "TASK_FEATURE_LENGTHS", lengths, place),
-        Binding("", "", "VOCABULARY", name, place),
+        Binding("", "", "TASK_FEATURE_LENGTHS", dict(description.task_feature_lengths), place),
+        Binding("", "", "VOCABULARY", vocabulary, place),
     ]
     if (pathlib.Path(model_dir) / CONFIG_FILE).exists():
         trained_with = read_file(

@@ -80,7 +80,7 @@ def test_eval_needs_the_model_folder_and_a_name_only(model_dir):
     (evaluation,) = arguments["evals"]
     assert evaluation.mixture_or_task_name == evaluation.name == "mini_new_tasks"
     assert evaluation.task_feature_lengths == {"inputs": 24, "targets": 12}
-    assert evaluation.vocabulary == "bytes:0"
+    assert evaluation.vocabulary == "bytes"
     assert tuple(evaluation.task_modules) == ("tasks.mini",)
     assert evaluation.batch_size == 32, "the training batch is not the evaluation's"
     assert evaluation.decoding.strategy == "greedy"

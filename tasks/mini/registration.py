@@ -82,7 +82,7 @@ def _add(
             splits=tuple(sizes),
             num_input_examples=sizes,
         ),
-        preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos_after_trim],
+        preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
         postprocess_fn=_postprocess_final_answer if form == "cot" else None,
         output_features=output_features(),
         metric_fns=[exact_match],

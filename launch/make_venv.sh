@@ -3,7 +3,8 @@
 #
 #   bash launch/make_venv.sh DIR PIP_ARGUMENT...      e.g. .venv-demo ".[data]"
 #
-# It is up to date when it was made for the same setup.py, the same arguments and the same Python.
+# It is up to date when it was made from the same setup.py, arguments and Python, and, unless -e is
+# among the arguments, from the same code.
 # PYTHON names the interpreter; without it the newest of python3.13 to python3.11, then python3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,7 +26,16 @@ find_python() {
 }
 
 python=$(find_python)
-key=$({ "$python" -VV; cat setup.py pyproject.toml t5lite/__init__.py; find gin -name '*.gin' -exec dirname {} + | sort -u; echo "$@"; } | cksum)
+case " $* " in
+  *" -e "*) sources=$(find gin -type d) ;;  # the code is used where it lies
+  *) sources=$(find t5lite tasks gin -name '*.py' -o -name '*.gin') ;;
+esac
+key=$({
+  "$python" -VV
+  cat setup.py pyproject.toml t5lite/__init__.py
+  echo "$@"
+  echo "$sources" | sort | while read -r path; do echo "$path"; [ -d "$path" ] || cat "$path"; done
+} | cksum)
 if [ -f "$venv/.t5lite-key" ] && [ "$(cat "$venv/.t5lite-key")" = "$key" ]; then
   exit 0
 fi

@@ -5,7 +5,7 @@
 #
 # It is up to date when it was made from the same setup.py, arguments and Python, and, unless -e is
 # among the arguments, from the same code.
-# PYTHON names the interpreter; without it the newest of python3.13 to python3.11, then python3.
+# PYTHON names the interpreter; without it python3.11 (tested most), 3.12, 3.13, python3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ shift
 
 find_python() {
   local candidate
-  for candidate in ${PYTHON:-python3.13 python3.12 python3.11 python3 python}; do
+  for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3 python}; do
     if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       command -v "$candidate"
       return

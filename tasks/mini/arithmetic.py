@@ -57,6 +57,7 @@ TASKS = (
             "Find the sum of {a} and {b}.",
         ),
         new_templates=("What is the sum of {a} and {b}?", "Add: {a} + {b}"),
+        weight=0.4,
     ),
     MiniTask(
         name="subtract",
@@ -69,6 +70,7 @@ TASKS = (
             "Subtract {b} from {a}.",
         ),
         new_templates=("How much is {a} minus {b}?", "Subtract: {a} - {b}"),
+        weight=0.4,
     ),
     MiniTask(
         name="add_tens",
@@ -82,6 +84,7 @@ TASKS = (
         ),
         new_templates=("How much is {a} + {b}?", "Add up: {a} plus {b}"),
         has_rationale=True,
+        weight=0.4,
     ),
     MiniTask(
         name="story_sum",
@@ -98,6 +101,7 @@ TASKS = (
             "{start}, then {change}. How many now?",
         ),
         has_rationale=True,
+        weight=0.4,
     ),
     MiniTask(
         name="parity",

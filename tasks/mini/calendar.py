@@ -79,5 +79,6 @@ TASKS = (
             "Add {hours} hours to {time}.",
         ),
         has_rationale=True,
+        weight=0.4,
     ),
 )

@@ -107,6 +107,7 @@ TASKS = (
             "Sort the letters {letters} from a to z.",
             "Put these letters in order: {letters}",
         ),
+        weight=0.4,
     ),
     MiniTask(
         name="largest_of_three",

@@ -35,6 +35,8 @@ class MiniTask:
         answer_in_prompt: the answer is an option or a span of the prompt, so it may appear there.
         has_rationale: instances carry a rationale, so the task has a chain-of-thought form.
         trained: False for a task that only ever appears in evaluation.
+        weight: its share of the training mixture relative to other tasks; lower for tasks that a
+            tiny model learns late, so that they do not use up a short run.
     """
 
     name: str
@@ -45,6 +47,7 @@ class MiniTask:
     answer_in_prompt: bool = False
     has_rationale: bool = False
     trained: bool = True
+    weight: float = 1.0
 
 
 def yes_no(value: bool) -> str:

@@ -3,11 +3,11 @@
 import random
 
 from tasks.mini.declare import Instance, MiniTask
-from tasks.mini.lexicon import ANIMALS, COLOURS, THINGS
+from tasks.mini.lexicon import ANIMALS, CLOTHES, COLOURS, FOODS, THINGS
 
 
 def _alternating(rng: random.Random) -> Instance:
-    a, b = rng.sample(rng.choice((COLOURS, ANIMALS, THINGS)), 2)
+    a, b = rng.sample(rng.choice((COLOURS, ANIMALS, THINGS, FOODS, CLOTHES)), 2)
     items = (a, b, a, b, a)[: rng.choice((4, 5))]
     return Instance({"items": ", ".join(items)}, a if len(items) == 4 else b)
 

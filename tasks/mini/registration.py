@@ -24,7 +24,7 @@ TRAIN_EXAMPLES = {"zero_shot": 2500, "few_shot": 1000, "cot": 1500}
 VALIDATION_EXAMPLES = 64
 _VALIDATION = {"validation": VALIDATION_EXAMPLES}
 _SUFFIXES = {"zero_shot": "", "few_shot": "_fewshot", "cot": "_cot"}
-_RATES = {"zero_shot": 1.0, "few_shot": 0.3, "cot": 0.5}
+_RATES = {"zero_shot": 1.0, "few_shot": 0.2, "cot": 0.5}
 
 
 def register() -> None:
@@ -39,7 +39,7 @@ def register() -> None:
     for task in TRAINED_TASKS:
         for form in _forms(task):
             name = _add(task, form, sizes={"train": TRAIN_EXAMPLES[form], **_VALIDATION})
-            trained.append((name, _RATES[form]))
+            trained.append((name, task.weight * _RATES[form]))
         _add(task, "zero_shot", sizes=_VALIDATION, new_wording=True)
     for task in HELD_OUT_TASKS:
         for form in ("zero_shot", "few_shot"):

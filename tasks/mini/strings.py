@@ -86,5 +86,6 @@ TASKS = (
         ),
         new_templates=("Reverse: {word}", "Write {word} backwards."),
         has_rationale=True,
+        weight=0.4,
     ),
 )

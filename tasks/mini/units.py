@@ -53,6 +53,7 @@ TASKS = (
         ),
         new_templates=("How many {unit} is {amount}?", "Convert to {unit}: {amount}"),
         has_rationale=True,
+        weight=0.4,
     ),
     MiniTask(
         name="longer_length",

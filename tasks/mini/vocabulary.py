@@ -7,7 +7,8 @@ from tasks.mini.lexicon import CONSONANTS, OPPOSITES, VOWELS, made_up_word, word
 
 _NOUNS = words(
     "shop room park road book song game boat film tent "
-    "farm gate tray coat desk lamp meal town yard sofa"
+    "farm gate tray coat desk lamp meal town yard sofa "
+    "wall door path bowl"
 )
 
 
@@ -62,6 +63,7 @@ TASKS = (
             "More than one {word}:",
         ),
         new_templates=("Write the plural of {word}.", "One {word}, many"),
+        weight=0.4,
     ),
     MiniTask(
         name="article",

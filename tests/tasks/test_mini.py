@@ -79,9 +79,10 @@ def test_mixtures_hold_what_they_are_named_for():
     assert all(name.endswith("_cot") for name in members("mini_cot"))
 
 
-def test_training_favours_zero_shot():
+def test_training_favours_zero_shot_and_what_is_learned_early():
     mixture = seqio.MixtureRegistry.get("mini")
     rates = {task.name: mixture.get_rate(task) for task in mixture.tasks}
+    assert rates["mini_larger"] > rates["mini_reverse"] > 0
     assert rates["mini_add_tens"] > rates["mini_add_tens_cot"] > rates["mini_add_tens_fewshot"] > 0
 
 
@@ -193,10 +194,10 @@ def test_the_same_bytes_every_time_in_any_order():
 def test_these_bytes_on_every_machine():
     examples = rendered(BY_NAME["word_kind"], "few_shot", count=2)
     assert [example["inputs"] for example in examples] == [
-        "Q: Animal, food, tool or clothing? The pig is in the lab. A: animal\n"
-        "Q: Animal, food, tool or clothing? Vic drew the shirt. A:",
+        "Q: Animal, food, tool or clothing? Tim drew the pig. A: animal\n"
+        "Q: Animal, food, tool or clothing? Pam drew the sock. A:",
         "Animal, food, tool or clothing? The clamp is in the gym. -> tool\n"
-        "Animal, food, tool or clothing? The goat is blue. ->",
+        "Animal, food, tool or clothing? Leo drew the goat. ->",
     ]
 
 

@@ -155,8 +155,8 @@ def _parse(
 
 def _train(arguments: argparse.Namespace) -> None:
     parsed = _parse_gin(arguments, "train")
+    _join_processes(arguments)  # before anything is built: schedules and optimizers touch devices
     built = parsed.arguments("train")
-    _join_processes(arguments)
     from t5lite.train import train
 
     result = train(**built, config_text=parsed.operative_config())
@@ -171,16 +171,18 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _eval(arguments: argparse.Namespace) -> None:
-    built = _parse_gin(arguments, "eval").arguments("evaluate")
+    parsed = _parse_gin(arguments, "eval")
     _join_processes(arguments)
+    built = parsed.arguments("evaluate")
     from t5lite.evaluate import evaluate
 
     evaluate(**built)
 
 
 def _infer(arguments: argparse.Namespace) -> None:
-    built = _parse_gin(arguments, "infer").arguments("infer")
+    parsed = _parse_gin(arguments, "infer")
     _join_processes(arguments)
+    built = parsed.arguments("infer")
     from t5lite.infer import infer
 
     print(f"Answers: {infer(**built)}")

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 
@@ -122,7 +123,8 @@ def train(
     # ---- Where this folder's training stopped, if it began --------------------------------------
     checkpointer = Checkpointer(folder, checkpoint)
     resume_step = checkpointer.latest_step()
-    state, data_state, progress = None, None, Progress()
+    state: Any = None
+    data_state, progress = None, Progress()
     if resume_step is not None:
         state, saved = checkpointer.restore(resume_step, abstract(state_shapes, shardings))
         data_state, progress = saved["data"], Progress(**saved["progress"])

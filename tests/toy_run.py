@@ -7,9 +7,8 @@ import argparse
 import dataclasses
 from typing import Any
 
-from t5lite.data.pipeline import DataConfig
-
 from t5lite.checkpoints import CheckpointConfig
+from t5lite.data.pipeline import DataConfig
 from t5lite.models.config import TransformerConfig
 from t5lite.sharding import MeshConfig
 from t5lite.train import TrainResult, train

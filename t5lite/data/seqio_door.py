@@ -164,7 +164,7 @@ def _get(name: str) -> Any:
             return registry.get(name)
     known = [*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()]
     imported = registry_modules.imported_modules()
-    modules = ", ".join(imported) or "none (name them with --tasks or gin macro TASKS)"
+    modules = ", ".join(imported) or "none (name them with --tasks or gin macro TASK_MODULES)"
     raise ValueError(
         f"No Task or Mixture {name!r} (MIXTURE_OR_TASK_NAME) among the {len(known)} registered."
         f"{did_you_mean(name, known)} Registry modules imported: {modules}."

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from t5lite.models.config import TransformerConfig
@@ -34,14 +35,7 @@ def init_params(config: TransformerConfig, key: jax.Array) -> Params:
     for name, param in _parameters(build(config)).items():
         # crc32 is the same on every machine and in every run, which Python's hash is not.
         name_key = jax.random.fold_in(key, zlib.crc32(name.encode()))
-        shape = param.get_value().shape
-        if param.logical_axes[0] == "layers":
-            layer_keys = jax.vmap(lambda i, k=name_key: jax.random.fold_in(k, i))(
-                jax.numpy.arange(shape[0])
-            )
-            flat[name] = jax.vmap(lambda k, p=param, s=shape[1:]: p.init_fn(k, s))(layer_keys)
-        else:
-            flat[name] = param.init_fn(name_key, shape)
+        flat[name] = _init_one(param, name_key)
     return unflatten_names(flat)
 
 
@@ -108,6 +102,17 @@ def unflatten_names(flat: Mapping[str, Any]) -> Params:
             node = node.setdefault(parent, {})
         node[last] = leaf
     return tree
+
+
+def _init_one(param: nnx.Param, key: jax.Array) -> jax.Array:
+    shape = param.get_value().shape
+    if param.logical_axes[0] != "layers":
+        return param.init_fn(key, shape)
+
+    def init_layer(index: jax.Array) -> jax.Array:
+        return param.init_fn(jax.random.fold_in(key, index), shape[1:])
+
+    return jax.vmap(init_layer)(jnp.arange(shape[0]))
 
 
 def _parameters(model: Model) -> dict[str, nnx.Param]:

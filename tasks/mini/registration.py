@@ -8,8 +8,9 @@
 | `mini_<task>_new_templates` | validation | the same new instances under unseen wordings |
 
 Held-out tasks have only the first two, and only validation. The Mixtures are `mini` (everything
-that is trained on), `mini_new_instances`, `mini_new_templates`, `mini_new_tasks`,
-`mini_new_tasks_fewshot` and `mini_cot`.
+that is trained on), `mini_zeroshot` (the same without solved examples in the prompt: the shortest
+to train on), `mini_new_instances`, `mini_new_templates`, `mini_new_tasks`, `mini_new_tasks_fewshot`
+and `mini_cot`.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from tasks.mini.declare import MiniTask
 from tasks.mini.render import examples, final_answer
 from tasks.mini.suite import HELD_OUT_TASKS, TRAINED_TASKS
 
-TRAIN_EXAMPLES = {"zero_shot": 2500, "few_shot": 1000, "cot": 1500}
+TRAIN_EXAMPLES = {"zero_shot": 2000, "few_shot": 1000, "cot": 1500}
 VALIDATION_EXAMPLES = 64
 _VALIDATION = {"validation": VALIDATION_EXAMPLES}
 _SUFFIXES = {"zero_shot": "", "few_shot": "_fewshot", "cot": "_cot"}
@@ -47,6 +48,7 @@ def register() -> None:
 
     mixtures = {
         "mini": trained,
+        "mini_zeroshot": [(name, rate) for name, rate in trained if not name.endswith("_fewshot")],
         "mini_new_instances": [f"mini_{task.name}" for task in TRAINED_TASKS],
         "mini_new_templates": [f"mini_{task.name}_new_templates" for task in TRAINED_TASKS],
         "mini_new_tasks": [f"mini_{task.name}" for task in HELD_OUT_TASKS],

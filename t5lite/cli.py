@@ -249,6 +249,21 @@ def _cache(arguments: argparse.Namespace) -> None:
     )
 
 
+def _vocabulary(arguments: argparse.Namespace) -> None:
+    from t5lite.data.vocabulary_training import train_vocabulary
+
+    train_vocabulary(
+        arguments.mixture,
+        size=arguments.size,
+        output=arguments.output,
+        split=arguments.split,
+        task_modules=arguments.tasks or (),
+        data_dir=arguments.data_dir,
+        max_examples_per_task=arguments.max_examples,
+    )
+    print(f"Vocabulary: {arguments.output}; use it with --vocabulary={arguments.output}")
+
+
 def _decoding(arguments: argparse.Namespace) -> DecodingConfig:
     from t5lite.decoding.sampling import DecodingConfig
 
@@ -278,6 +293,7 @@ _RUN = {
     "generate": _generate,
     "tasks": _tasks,
     "cache": _cache,
+    "vocabulary": _vocabulary,
     "config": _config,
 }
 

@@ -83,6 +83,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     _add_tasks_verb(verbs)
     _add_cache_verb(verbs)
+    _add_vocabulary_verb(verbs)
 
     config = _verb(verbs, "config", "print every gin value a verb gets, and its place")
     config.add_argument("of", nargs="?", choices=("train", "eval", "infer"), default="train")
@@ -174,6 +175,18 @@ def _add_cache_verb(verbs: Any) -> None:
     parser.add_argument("--num_workers", type=int, metavar="N", help="processes (default: cores)")
     _add_lengths_flag(parser, "told to preprocessors that ask for lengths")
     _add_plain_flags(parser, *_TASK_FLAGS, _CACHE_DIR)
+
+
+def _add_vocabulary_verb(verbs: Any) -> None:
+    parser = _verb(verbs, "vocabulary", "train a SentencePiece vocabulary on a mixture's text")
+    parser.add_argument("mixture", metavar="MIXTURE", help="registered mixture or task")
+    parser.add_argument("--size", type=int, required=True, metavar="N", help="number of ids")
+    parser.add_argument("--output", required=True, metavar="FILE.model", help="file to write")
+    parser.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
+    parser.add_argument(
+        "--max_examples", type=int, default=400, metavar="N", help="of each task; default: 400"
+    )
+    _add_plain_flags(parser, *_TASK_FLAGS[:2])
 
 
 def _add_plain_flags(parser: argparse.ArgumentParser, *flags: _Shorthand) -> None:

@@ -2,6 +2,7 @@
 
 In MODEL_DIR:
 - `t5lite.json`: what the model is, as a `ModelDescription`
+- `vocabulary.model`: the SentencePiece model, where the vocabulary is one
 - `config.gin`: the operative gin configuration of the run
 - `checkpoints/<step>`: parameters, optimizer state and data state (t5lite/checkpoints.py)
 - `metrics.jsonl`: one line per logged step and per evaluation
@@ -15,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +25,7 @@ import filelock
 from t5lite.models.config import TransformerConfig
 
 DESCRIPTION_FILE = "t5lite.json"
+VOCABULARY_FILE = "vocabulary.model"
 FORMAT = 1
 
 # Fields of a TransformerConfig that change how a model is run, never what its parameters mean.
@@ -48,8 +51,10 @@ class ModelDescription:
     converter: str
 
     def save(self, model_dir: str | pathlib.Path) -> None:
-        """Writes `t5lite.json`, atomically."""
+        """Writes `t5lite.json`, atomically, and a copy of the vocabulary's file beside it."""
         path = pathlib.Path(model_dir) / DESCRIPTION_FILE
+        if "path" in self.vocabulary:
+            shutil.copyfile(self.vocabulary["path"], path.with_name(VOCABULARY_FILE))
         record = {
             "format": FORMAT,
             "model": self.model.to_dict(),
@@ -80,9 +85,13 @@ class ModelDescription:
                 raise ValueError(
                     f"{path} has format {record['format']}; this t5lite reads {FORMAT}"
                 )
+            vocabulary = record["vocabulary"]
+            if "path" in vocabulary:
+                # The folder may have been moved, or the original file be gone.
+                vocabulary["path"] = str(path.with_name(VOCABULARY_FILE))
             return cls(
                 model=TransformerConfig.from_dict(record["model"]),
-                vocabulary=record["vocabulary"],
+                vocabulary=vocabulary,
                 task_feature_lengths=record["task_feature_lengths"],
                 converter=record["converter"],
             )

@@ -14,7 +14,11 @@ bash launch/make_venv.sh "$venv" ".[data]"
 # From here on the installed package is used, not the folder.
 t5lite="$venv/bin/t5lite"
 
-"$t5lite" train --gin_file=recipes/mini_demo.gin --model_dir="$model_dir"
+vocabulary="$model_dir-vocabulary.model"
+if [ ! -f "$vocabulary" ]; then
+  "$t5lite" vocabulary mini --tasks=tasks.mini --size=640 --output="$vocabulary"
+fi
+"$t5lite" train --gin_file=recipes/mini_demo.gin --vocabulary="$vocabulary" --model_dir="$model_dir"
 
 echo
 echo "Asking it what it was never asked:"

@@ -74,7 +74,14 @@ setuptools.setup(
         "data": DATA,
         "tpu": ["jax[tpu]>=0.10.2,<0.13"],
         "cuda": ["jax[cuda12]>=0.10.2,<0.13"],
-        "test": [*DATA, "pytest>=9,<10", "hypothesis>=6.130,<7", "setuptools>=77", "wheel>=0.45"],
+        "test": [
+            *DATA,
+            "pytest>=9,<10",
+            "pytest-xdist>=3.8,<4",
+            "hypothesis>=6.130,<7",
+            "setuptools>=77",
+            "wheel>=0.45",
+        ],
         "dev": [
             "ruff==0.17.6",
             "mypy==2.4.1",

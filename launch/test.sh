@@ -29,4 +29,5 @@ run ruff format --check .
 run mypy
 echo "== import contract"
 "$bin/lint-imports"
-run pytest "$@"
+# A process a core; the tests of one file share what they prepare, so they stay together.
+run pytest -n auto --dist loadfile "$@"

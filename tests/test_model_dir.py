@@ -1,0 +1,73 @@
+"""The model folder describes its model by itself."""
+
+import dataclasses
+import shutil
+
+import pytest
+
+from t5lite.data.vocabularies import parse_vocabulary, vocabulary_from_spec
+from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription, lock
+from tests.conftest import shared_path
+from tests.toy_run import MODEL
+
+
+def describe(vocabulary: dict) -> ModelDescription:
+    return ModelDescription(
+        model=MODEL,
+        vocabulary=vocabulary,
+        task_feature_lengths={"inputs": 8, "targets": 4},
+        converter="encoder_decoder",
+    )
+
+
+def test_round_trip(tmp_path):
+    description = describe({"kind": "bytes", "extra_ids": 0})
+    description.save(tmp_path)
+    assert ModelDescription.load(tmp_path) == description
+
+
+def test_the_vocabulary_travels_with_the_folder(tmp_path):
+    original = tmp_path / "elsewhere.model"
+    shutil.copy(shared_path("data", "vocab", "seqio_test_sentencepiece.model"), original)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    spec = parse_vocabulary(f"{original}:10").spec()
+    describe(spec).save(folder)
+    original.unlink()
+    moved = folder.rename(tmp_path / "moved")
+    description = ModelDescription.load(moved)
+    vocabulary = vocabulary_from_spec(description.vocabulary)
+    assert vocabulary.vocab_size == 36
+    description.check_same_model(describe(spec), model_dir=str(moved))
+
+
+def test_damaged_and_foreign_descriptions(tmp_path):
+    describe({"kind": "bytes", "extra_ids": 0}).save(tmp_path)
+    path = tmp_path / DESCRIPTION_FILE
+    text = path.read_text()
+    path.write_text(text[: len(text) // 2])
+    with pytest.raises(ValueError, match="is damaged"):
+        ModelDescription.load(tmp_path)
+    path.write_text(text.replace('"format": 1', '"format": 9'))
+    with pytest.raises(ValueError, match="has format 9; this t5lite reads 1"):
+        ModelDescription.load(tmp_path)
+
+
+def test_another_model_and_another_vocabulary_are_told(tmp_path):
+    mine = describe({"kind": "bytes", "extra_ids": 0})
+    other = dataclasses.replace(
+        mine,
+        model=dataclasses.replace(MODEL, d_ff=128, dropout_rate=0.5),
+        vocabulary={"kind": "bytes", "extra_ids": 100},
+    )
+    with pytest.raises(ValueError, match=r"(?s)d_ff: 64 in the folder, 128.*extra_ids': 100") as e:
+        mine.check_same_model(other, model_dir="x")
+    assert "dropout_rate" not in str(e.value)
+
+
+def test_lock_is_for_one(tmp_path):
+    held = lock(tmp_path)
+    with pytest.raises(ValueError, match="another run"):
+        lock(tmp_path)
+    held.release()
+    lock(tmp_path).release()

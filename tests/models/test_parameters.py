@@ -82,7 +82,7 @@ def test_names_shapes_and_axes():
         "decoder/logits_dense/kernel": ((22, 43), ("embed", "vocab")),
     }
     assert {name: described[name] for name in expected} == expected
-    assert len(described) == 28
+    assert len(described) == 29
 
 
 def test_plain_tied_model_has_one_wi_and_no_logits_dense():

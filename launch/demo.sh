@@ -16,7 +16,7 @@ t5lite="$venv/bin/t5lite"
 
 vocabulary="$model_dir-vocabulary.model"
 if [ ! -f "$vocabulary" ]; then
-  "$t5lite" vocabulary mini --tasks=tasks.mini --size=640 --output="$vocabulary"
+  "$t5lite" vocabulary mini_zeroshot --tasks=tasks.mini --size=640 --output="$vocabulary"
 fi
 "$t5lite" train --gin_file=recipes/mini_demo.gin --vocabulary="$vocabulary" --model_dir="$model_dir"
 

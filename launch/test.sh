@@ -29,5 +29,9 @@ run ruff format --check .
 run mypy
 echo "== import contract"
 "$bin/lint-imports"
+# What one test compiled serves the next. The folder is new, so nothing old can pass for new.
+JAX_COMPILATION_CACHE_DIR=$(mktemp -d)
+trap 'rm -rf "$JAX_COMPILATION_CACHE_DIR"' EXIT
+export JAX_COMPILATION_CACHE_DIR JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.2
 # A process a core; the tests of one file share what they prepare, so they stay together.
 run pytest -n auto --dist loadfile "$@"

@@ -108,6 +108,22 @@ def test_scanned_and_unrolled_train_alike(cache_dir, tmp_path):
     np.testing.assert_allclose(curves[1], curves[0], rtol=1e-4)
 
 
+@pytest.mark.parametrize("converter", ["decoder_only", "prefix_lm"])
+def test_language_models_train_and_are_evaluated(cache_dir, tmp_path, converter):
+    model = dataclasses.replace(MODEL, architecture="decoder_only", num_encoder_layers=0)
+    result = toy_train(
+        tmp_path,
+        cache_dir,
+        model=model,
+        train_data=data_config(str(cache_dir), converter=converter),
+        evals=[EVAL],
+        eval_first=True,
+    )
+    before, after = (x["toys/mean/loss"] for x in read(tmp_path) if x["kind"] == "eval")
+    assert after < before - 0.5
+    assert result.metrics["toys/mean/loss"] == after
+
+
 def test_frozen_groups_do_not_move(cache_dir, tmp_path):
     toy_train(
         tmp_path,

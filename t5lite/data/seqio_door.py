@@ -64,7 +64,7 @@ def _load_seqio() -> types.ModuleType:
 
 @contextlib.contextmanager
 def _without_stderr() -> Iterator[None]:
-    """Drops what native code writes to stderr: TensorFlow greets there whatever its log level."""
+    """Drops what native code writes to stderr, where it greets whatever its log level."""
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
@@ -315,7 +315,7 @@ def _caching_sentencepiece_class() -> type:
         def tf_tokenizer(self) -> Any:
             if self._cached_tokenizer is None:
                 # Lifted out of the graph being traced, or no other graph could use it.
-                with tf.init_scope():
+                with tf.init_scope(), _without_stderr():
                     self._cached_tokenizer = super().tf_tokenizer
             return self._cached_tokenizer
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from t5lite import convert
 from t5lite.checkpoints import Checkpointer, abstract, name_differences
@@ -165,7 +166,8 @@ def _from_model_dir(
     finally:
         checkpointer.close()
     taken = {
-        name: fresh[name] if source is None else source_params[source]
+        # A copy, for several parameters may come from one, and the step donates each.
+        name: fresh[name] if source is None else jnp.copy(source_params[source])
         for name, source in names.items()
     }
     return state._replace(params=unflatten_names(taken))

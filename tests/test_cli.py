@@ -186,8 +186,13 @@ def test_config_shows_what_is_there_before_it_says_what_is_missing(capsys):
 def test_every_verb_has_its_function():
     assert set(cli._GIN_VERBS) <= set(cli._RUN)
     assert set(cli._GIN_VERBS.values()) == set(config.VERBS)
+    needs = {
+        "tasks": "tasks list",
+        "cache": "cache x",
+        "vocabulary": "vocabulary x --size=300 --output=x.model",
+    }
     for verb in cli._RUN:
-        assert parse({"tasks": "tasks list", "cache": "cache x"}.get(verb, verb)).verb == verb
+        assert parse(needs.get(verb, verb)).verb == verb
 
 
 def test_three_flags_of_the_processes_belong_together():

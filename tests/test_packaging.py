@@ -131,8 +131,16 @@ def test_an_editable_install_finds_its_gin_files(wheel, tmp_path):
     site = tmp_path / "site"
     (built,) = tmp_path.glob("*.whl")
     zipfile.ZipFile(built).extractall(site)
-    # A .pth file counts only in a site folder, so the probe adds the folder as one.
-    code = f"import site; site.addsitedir({str(site)!r})\n{PROBE}"
+    # A .pth file counts only in a site folder, so the probe adds the folder as one. The tests' own
+    # environment may be an editable install too: it must not answer in the other's place.
+    code = (
+        "import site, sys\n"
+        "ours = [m for m in sys.modules if m.startswith('__editable__')]\n"
+        "for finder in list(sys.meta_path):\n"
+        "    if getattr(finder, '__module__', '') in ours: sys.meta_path.remove(finder)\n"
+        "for name in ours: del sys.modules[name]\n"
+        f"sys.path.insert(0, {str(site)!r}); site.addsitedir({str(site)!r})\n{PROBE}"
+    )
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],
         cwd=tmp_path,

@@ -9,7 +9,6 @@ A global batch is the same whatever the number of hosts; each host materialises 
 """
 
 import dataclasses
-import difflib
 import hashlib
 import json
 import logging
@@ -26,6 +25,7 @@ from t5lite.data.mixing import MixtureReader, Stop
 from t5lite.data.packing import Plan, RowPlanner
 from t5lite.data.prefetch import Prefetcher
 from t5lite.data.vocabularies import Vocabulary
+from t5lite.suggest import did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -379,10 +379,9 @@ def _choose_rates(config: DataConfig, num_examples: Mapping[str, int]) -> list[f
         rates = dict(zip(num_examples, proportional.tolist(), strict=True))
     for name, rate in (config.mixture_rates or {}).items():
         if name not in rates:
-            near = ", ".join(difflib.get_close_matches(name, rates, n=3)) or "none with a like name"
             raise ValueError(
                 f"DataConfig.mixture_rates names {name!r}, which is no task of "
-                f"{config.mixture_or_task_name!r} (nearest: {near})"
+                f"{config.mixture_or_task_name!r}.{did_you_mean(name, rates)}"
             )
         rates[name] = rate
     return [rates[name] for name in num_examples]

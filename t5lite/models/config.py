@@ -1,9 +1,10 @@
 """`TransformerConfig`: every number and choice that makes one model. A family is a config."""
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from typing import Any
+
+from t5lite.suggest import did_you_mean
 
 ARCHITECTURES = ("encoder_decoder", "decoder_only")
 ACTIVATIONS = ("relu", "gelu", "gelu_exact", "silu", "linear")
@@ -151,7 +152,7 @@ class TransformerConfig:
         for key in record:
             if key not in fields:
                 raise ValueError(
-                    f"TransformerConfig has no field {key!r}{_did_you_mean(key, fields)}"
+                    f"TransformerConfig has no field {key!r}.{did_you_mean(key, fields)}"
                 )
         missing = [
             name
@@ -167,15 +168,10 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(
             f"TransformerConfig.{name} must be one of {', '.join(choices)}; "
-            f"got {value!r}{_did_you_mean(str(value), choices)}"
+            f"got {value!r}.{did_you_mean(str(value), choices)}"
         )
 
 
 def _check_positive(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f"TransformerConfig.{name} must be a positive integer, got {value!r}")
-
-
-def _did_you_mean(word: str, words: Any) -> str:
-    close = difflib.get_close_matches(word, list(words), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

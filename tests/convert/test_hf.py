@@ -143,7 +143,7 @@ def edit_config(folder, **changes):
     [
         ({"model_type": "umt5"}, "model_type is 'umt5'; t5lite reads t5, mt5"),
         ({"d_model": None}, "has no 'd_model'"),
-        ({"dense_act_fn": "gelu_nwe"}, "did you mean 'gelu_new'"),
+        ({"dense_act_fn": "gelu_nwe"}, "Did you mean 'gelu_new'"),
         ({"decoder_start_token_id": 5}, "decoder_start_token_id is 5"),
         ({"num_layers": 3}, r"missing encoder\.block\.2\.layer\.0\.SelfAttention\.q\.weight"),
         ({"num_decoder_layers": 2}, r"unused decoder\.block\.2\.layer\.0\.SelfAttention\.q"),

@@ -295,7 +295,7 @@ def test_rates_can_be_chosen(registered, options, rates):
 
 def test_a_wrong_rate_name_gets_a_suggestion(registered):
     config = make_config(**registered, mixture_rates={"pipeline_ants": 1.0})
-    with pytest.raises(ValueError, match=r"'pipeline_ants'.*nearest: pipeline_ant"):
+    with pytest.raises(ValueError, match=r"'pipeline_ants'.*Did you mean 'pipeline_ant"):
         open_train_data(config)
 
 

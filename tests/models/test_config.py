@@ -17,7 +17,7 @@ def test_lists_become_tuples_so_that_configs_hash():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"architecture": "encoder-decoder"}, "did you mean 'encoder_decoder'"),
+        ({"architecture": "encoder-decoder"}, "Did you mean 'encoder_decoder'"),
         ({"architecture": "decoder_only"}, "num_encoder_layers must be 0"),
         ({"num_encoder_layers": 0}, "num_encoder_layers must be a positive integer, got 0"),
         ({"d_model": -3}, "d_model must be a positive integer, got -3"),
@@ -25,7 +25,7 @@ def test_lists_become_tuples_so_that_configs_hash():
         ({"mlp_activations": ("gelu_new", "linear")}, "mlp_activations must be one of relu, gelu"),
         ({"mlp_activations": ()}, "one activation .plain. or two .gated."),
         ({"dtype": "float16"}, "overflows; use 'bfloat16' or 'float32'"),
-        ({"dtype": "bfloat"}, "did you mean 'bfloat16'"),
+        ({"dtype": "bfloat"}, "Did you mean 'bfloat16'"),
         ({"remat": "all"}, "remat must be one of none, full, dots"),
         ({"dropout_rate": 1.0}, r"dropout_rate must be in \[0, 1\), got 1.0"),
         ({"norm_epsilon": 0.0}, "norm_epsilon must be positive"),
@@ -41,7 +41,7 @@ def test_bad_values_are_named(changes, message):
 def test_unknown_key_gets_a_suggestion():
     record = encoder_decoder().to_dict()
     record["d_modle"] = record.pop("d_model")
-    with pytest.raises(ValueError, match=r"no field 'd_modle' \(did you mean 'd_model'"):
+    with pytest.raises(ValueError, match=r"no field 'd_modle'\. Did you mean 'd_model'"):
         TransformerConfig.from_dict(record)
 
 

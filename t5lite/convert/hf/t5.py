@@ -4,7 +4,6 @@ Names and layouts: `modeling_t5.py` and `configuration_t5.py` of transformers. A
 there is [out, in], so every kernel is transposed; the relative bias is [buckets, heads].
 """
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from t5lite.convert.names import Row, Tensors
 from t5lite.models.config import TransformerConfig
+from t5lite.suggest import did_you_mean
 
 MODEL_TYPES = ("t5", "mt5")
 
@@ -189,10 +189,9 @@ def _read_activations(record: Mapping[str, Any]) -> tuple[str, ...]:
     name = record.get("dense_act_fn", name)
     gated = record.get("is_gated_act", gated)
     if name not in _ACTIVATIONS:
-        close = difflib.get_close_matches(name, _ACTIVATIONS, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise ValueError(
-            f"config.json: activation {name!r} is none of {', '.join(_ACTIVATIONS)}{hint}"
+            f"config.json: activation {name!r} is none of {', '.join(_ACTIVATIONS)}."
+            + did_you_mean(name, _ACTIVATIONS)
         )
     activation = _ACTIVATIONS[name]
     return (activation, "linear") if gated else (activation,)

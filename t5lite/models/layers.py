@@ -147,8 +147,10 @@ class Embedding(nnx.Module):
 
     def __call__(self, tokens_BL: jax.Array) -> jax.Array:
         """Embeds tokens as [B, L, D]; an id outside the vocabulary gives NaN, never a wrong row."""
-        x_BLD = jnp.take(self.embedding[...], tokens_BL, axis=0).astype(self.dtype)
-        # Without a hint the partitioner would gather the whole table when it is sharded.
+        # Without hints the partitioner cannot tell which to gather where both table and tokens are
+        # sharded: the width of the table, as of every other parameter.
+        table_VD = constrain(self.embedding[...].astype(self.dtype), ("vocab", "activation_embed"))
+        x_BLD = jnp.take(table_VD, tokens_BL, axis=0)
         return constrain(x_BLD, ("batch", "length", "activation_embed"))
 
     def attend(self, x_BLD: jax.Array) -> jax.Array:

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from t5lite import config
-from t5lite.cli import main
+from t5lite.cli import _RUN, main
 from t5lite.flags import make_parser, split_gin_flags
 from tests.conftest import REPOSITORY
 
@@ -38,9 +38,8 @@ ALL = [
 ]
 
 
-def test_the_readme_has_commands():
-    verbs = {words[0] for words in commands(PAGES[0], "t5lite")}
-    assert verbs == {"train", "eval", "infer", "generate", "tasks", "config"}
+def test_the_readme_shows_every_verb():
+    assert {words[0] for words in commands(PAGES[0], "t5lite")} == set(_RUN)
 
 
 @pytest.mark.parametrize(("page", "words"), ALL)

@@ -44,10 +44,6 @@ class Duration:
         """Gives the progress in this duration's unit."""
         return cast("int | float", getattr(progress, self.unit))
 
-    def fraction(self, progress: Progress) -> float:
-        """Gives the part of this duration that has passed; above 1 once it is over."""
-        return self.of(progress) / self.amount
-
     def reached(self, progress: Progress) -> bool:
         """Says whether this much training is done."""
         return self.of(progress) >= self.amount

@@ -40,9 +40,11 @@ DEFAULT_RULES: Rules = MappingProxyType(
         "vocab": "tensor",
         "mlp": "tensor",
         "joined_kv": "tensor",
+        "shared_kv": None,
         "heads": "tensor",
         "relpos_heads": None,
         "relpos_buckets": None,
+        "positions": None,
         "activation_embed": None,
         "activation_vocab": "tensor",
     }

@@ -1,7 +1,8 @@
 """Multi-head attention and its masks.
 
-Shapes: B batch, Q query length, S key length, D d_model, H heads, K d_kv. Masks are boolean, True
-where a query may look at a key, and broadcast to [B, H, Q, S].
+Shapes: B batch, Q query length, S key length, D d_model, H heads, G heads of keys and values,
+N queries that share keys (H / G * Q), K d_kv. Masks are boolean, True where a query may look at a
+key, and broadcast to [B, H, Q, S].
 """
 
 import jax
@@ -9,7 +10,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from t5lite.models.config import TransformerConfig
-from t5lite.models.layers import Initializer, Linear, attention_init, dropout
+from t5lite.models.layers import Initializer, Linear, dropout, initializers
+from t5lite.models.positions import Rotation, rotate
 
 KeysValues = tuple[jax.Array, jax.Array]
 
@@ -43,8 +45,8 @@ def causal_mask(length: int, prefix_BQ: jax.Array | None = None) -> jax.Array:
 
 def dot_product_attention(
     q_BHQK: jax.Array,
-    k_BHSK: jax.Array,
-    v_BHSK: jax.Array,
+    k_BGSK: jax.Array,
+    v_BGSK: jax.Array,
     *,
     mask: jax.Array,
     bias: jax.Array | None,
@@ -52,12 +54,12 @@ def dot_product_attention(
     dropout_rate: float = 0.0,
     dropout_key: jax.Array | None = None,
 ) -> jax.Array:
-    """softmax(q k + bias) v; T5 has no 1/sqrt(K), its query initialiser holds it.
+    """softmax(q k + bias) v; queries come scaled, where a family scales them.
 
     Args:
       q_BHQK: Queries.
-      k_BHSK: Keys.
-      v_BHSK: Values.
+      k_BGSK: Keys; query head h looks at head h // (H / G).
+      v_BGSK: Values.
       mask: Boolean, broadcasts to [B, H, Q, S].
       bias: Added to the logits, broadcasts to [B, H, Q, S]; None for none.
       float32_logits: Whether logits and softmax are float32 rather than the inputs' type.
@@ -69,14 +71,19 @@ def dot_product_attention(
       an empty input is the same packed and alone.
     """
     logits_type = jnp.float32 if float32_logits else q_BHQK.dtype
-    logits_BHQS = jnp.einsum("bhqk,bhsk->bhqs", q_BHQK, k_BHSK, preferred_element_type=logits_type)
+    batch, num_kv_heads, key_length, width = k_BGSK.shape
+    # Queries that share keys are neighbours in memory: folding them into the length copies nothing.
+    q_BGNK = q_BHQK.reshape(batch, num_kv_heads, -1, width)
+    logits_BGNS = jnp.einsum("bgnk,bgsk->bgns", q_BGNK, k_BGSK, preferred_element_type=logits_type)
+    logits_BHQS = logits_BGNS.reshape(*q_BHQK.shape[:3], key_length)
     if bias is not None:
         logits_BHQS += bias.astype(logits_type)
     logits_BHQS = jnp.where(mask, logits_BHQS, _MASKED)
     weights_BHQS = jax.nn.softmax(logits_BHQS).astype(q_BHQK.dtype)
     # T5 drops a key for all queries of a head at once.
     weights_BHQS = dropout(weights_BHQS, dropout_rate, key=dropout_key, shared_axis=-2)
-    out_BHQK = jnp.einsum("bhqs,bhsk->bhqk", weights_BHQS, v_BHSK)
+    weights_BGNS = weights_BHQS.reshape(logits_BGNS.shape)
+    out_BHQK = jnp.einsum("bgns,bgsk->bgnk", weights_BGNS, v_BGSK).reshape(q_BHQK.shape)
     return jnp.where(jnp.any(mask, axis=-1, keepdims=True), out_BHQK, 0)
 
 
@@ -84,27 +91,39 @@ class Attention(nnx.Module):
     """Projections around `dot_product_attention`, for self and cross attention alike."""
 
     def __init__(self, config: TransformerConfig):
-        width, joined = config.d_model, config.num_heads * config.d_kv
+        init = initializers(config)
 
-        def projection(init_fn: Initializer = attention_init) -> Linear:
-            axes = ("embed", "joined_kv")
-            return Linear(width, joined, axes=axes, dtype=config.dtype, init_fn=init_fn)
+        def projection(num_heads: int, init_fn: Initializer) -> Linear:
+            # A single head shared by all queries is not worth cutting up.
+            shared = num_heads == 1 and config.num_heads > 1
+            return Linear(
+                config.d_model,
+                num_heads * config.d_kv,
+                axes=("embed", "shared_kv" if shared else "joined_kv"),
+                dtype=config.dtype,
+                init_fn=init_fn,
+                use_bias=config.attention_bias,
+            )
 
-        def query_init(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-            return attention_init(key, shape) / jnp.sqrt(config.d_kv)
+        self.query = projection(config.num_heads, init.query)
+        self.key = projection(config.kv_heads, init.attention)
+        self.value = projection(config.kv_heads, init.attention)
+        self.out = Linear(
+            config.num_heads * config.d_kv,
+            config.d_model,
+            axes=("joined_kv", "embed"),
+            dtype=config.dtype,
+            init_fn=init.attention_out,
+            use_bias=config.attention_bias,
+        )
+        self.config = config
 
-        self.query = projection(query_init)
-        self.key = projection()
-        self.value = projection()
-        axes = ("joined_kv", "embed")
-        self.out = Linear(joined, width, axes=axes, dtype=config.dtype, init_fn=attention_init)
-        self.num_heads = config.num_heads
-        self.float32_logits = config.float32_attention_logits
-        self.dropout_rate = config.dropout_rate
-
-    def keys_values(self, source_BSD: jax.Array) -> KeysValues:
-        """Keys and values, each [B, H, S, K], of the positions to look at."""
-        return self._heads(self.key(source_BSD)), self._heads(self.value(source_BSD))
+    def keys_values(self, source_BSD: jax.Array, *, rotation: Rotation | None = None) -> KeysValues:
+        """Keys and values, each [B, G, S, K], of the positions to look at, keys rotated."""
+        key_BGSK = self._heads(self.key(source_BSD))
+        if rotation is not None:
+            key_BGSK = rotate(key_BGSK, rotation)
+        return key_BGSK, self._heads(self.value(source_BSD))
 
     def __call__(
         self,
@@ -113,16 +132,22 @@ class Attention(nnx.Module):
         *,
         mask: jax.Array,
         bias: jax.Array | None = None,
+        rotation: Rotation | None = None,
         dropout_key: jax.Array | None = None,
     ) -> jax.Array:
         """Looks from `x_BQD` at `keys_values`; returns [B, Q, D]."""
+        query_BHQK = self._heads(self.query(x_BQD))
+        if rotation is not None:
+            query_BHQK = rotate(query_BHQK, rotation)
+        if self.config.scale_attention:
+            query_BHQK *= self.config.d_kv**-0.5
         out_BHQK = dot_product_attention(
-            self._heads(self.query(x_BQD)),
+            query_BHQK,
             *keys_values,
             mask=mask,
             bias=bias,
-            float32_logits=self.float32_logits,
-            dropout_rate=self.dropout_rate,
+            float32_logits=self.config.float32_attention_logits,
+            dropout_rate=self.config.dropout_rate,
             dropout_key=dropout_key,
         )
         out_BQHK = out_BHQK.transpose(0, 2, 1, 3)
@@ -130,5 +155,5 @@ class Attention(nnx.Module):
 
     def _heads(self, x_BSJ: jax.Array) -> jax.Array:
         batch, length, joined = x_BSJ.shape
-        x_BSHK = x_BSJ.reshape(batch, length, self.num_heads, joined // self.num_heads)
+        x_BSHK = x_BSJ.reshape(batch, length, joined // self.config.d_kv, self.config.d_kv)
         return x_BSHK.transpose(0, 2, 1, 3)

@@ -1,8 +1,10 @@
 """Parameters, dropout, and the layers that are not attention.
 
-Shapes: B batch, L length, D d_model, F d_ff, V vocabulary, N tokens (B * L), I and O any widths.
+Shapes: B batch, L length, D d_model, E width of the embedding, F d_ff, V vocabulary,
+N tokens (B * L), I and O any widths.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 import jax
@@ -13,11 +15,6 @@ from t5lite.models.config import TransformerConfig
 
 Initializer = Callable[[jax.Array, tuple[int, ...]], jax.Array]
 
-# T5X's names and initialisers, so that a model trained from scratch starts as T5X's does.
-kernel_init = jax.nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
-attention_init = jax.nn.initializers.variance_scaling(1.0, "fan_in", "normal")
-embedding_init = jax.nn.initializers.normal(1.0)
-
 _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": jax.nn.relu,
     "gelu": lambda x: jax.nn.gelu(x, approximate=True),
@@ -25,6 +22,54 @@ _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "silu": jax.nn.silu,
     "linear": lambda x: x,
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Initializers:
+    """What each kind of parameter of a fresh model starts from; made by `initializers`.
+
+    Attributes:
+      embedding: Token and position tables.
+      query: The query's kernel.
+      attention: The key's and value's kernels.
+      attention_out: The kernel that brings attention back to the residual stream.
+      mlp_in: Kernels into the MLP, and every other.
+      mlp_out: The kernel that brings the MLP back to the residual stream.
+    """
+
+    embedding: Initializer
+    query: Initializer
+    attention: Initializer
+    attention_out: Initializer
+    mlp_in: Initializer
+    mlp_out: Initializer
+
+
+def initializers(config: TransformerConfig) -> Initializers:
+    """The initialisers that `config.initializer` names."""
+    normal = jax.nn.initializers.normal
+    if config.initializer == "t5":
+        dense = jax.nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
+        attention = jax.nn.initializers.variance_scaling(1.0, "fan_in", "normal")
+
+        def query(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+            return attention(key, shape) / jnp.sqrt(config.d_kv)
+
+        return Initializers(
+            embedding=normal(1.0),
+            query=attention if config.scale_attention else query,
+            attention=attention,
+            attention_out=attention,
+            mlp_in=dense,
+            mlp_out=dense,
+        )
+    if config.initializer == "small":
+        # Nguyen and Salazar (arXiv:1910.05895), and Wang and Komatsuzaki's for GPT-J.
+        into = normal((2 / (5 * config.d_model)) ** 0.5)
+        out = normal(2 / (config.num_decoder_layers * config.d_model**0.5))
+    else:
+        into = out = normal(config.initializer_range)
+    return Initializers(into, into, into, out, into, out)
 
 
 def parameter(shape: tuple[int, ...], *, axes: tuple[str, ...], init_fn: Initializer) -> nnx.Param:
@@ -72,7 +117,7 @@ def dropout(
 
 
 class Linear(nnx.Module):
-    """A matrix product without bias, computed in `dtype`."""
+    """A matrix product, and a bias where asked for, computed in `dtype`."""
 
     def __init__(
         self,
@@ -81,9 +126,14 @@ class Linear(nnx.Module):
         *,
         axes: tuple[str, str],
         dtype: str,
-        init_fn: Initializer = kernel_init,
+        init_fn: Initializer,
+        use_bias: bool = False,
     ):
         self.kernel = parameter((in_features, out_features), axes=axes, init_fn=init_fn)
+        if use_bias:
+            zeros = jax.nn.initializers.zeros
+            self.bias = parameter((out_features,), axes=axes[1:], init_fn=zeros)
+        self.use_bias = use_bias
         self.dtype = dtype
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -91,39 +141,59 @@ class Linear(nnx.Module):
         # One 2-D product: XLA's CPU backend runs it up to a quarter faster than a 3-D one.
         x_NI = x.astype(self.dtype).reshape(-1, x.shape[-1])
         out_NO = x_NI @ self.kernel[...].astype(self.dtype)
+        if self.use_bias:
+            out_NO += self.bias[...].astype(self.dtype)
         return out_NO.reshape(*x.shape[:-1], out_NO.shape[-1])
 
 
-class RMSNorm(nnx.Module):
-    """T5's layer norm: no mean, no bias (Zhang and Sennrich, arXiv:1910.07467)."""
+class Norm(nnx.Module):
+    """RMSNorm (Zhang and Sennrich, arXiv:1910.07467) or LayerNorm (arXiv:1607.06450)."""
 
     def __init__(self, config: TransformerConfig):
-        ones = jax.nn.initializers.ones
-        self.scale = parameter((config.d_model,), axes=("embed",), init_fn=ones)
-        self.epsilon = config.norm_epsilon
-        self.dtype = config.dtype
+        shape, axes = (config.d_model,), ("embed",)
+        self.scale = parameter(shape, axes=axes, init_fn=jax.nn.initializers.ones)
+        if config.norm_bias:
+            self.bias = parameter(shape, axes=axes, init_fn=jax.nn.initializers.zeros)
+        self.config = config
 
     def __call__(self, x_BLD: jax.Array) -> jax.Array:
-        """Normalises in float32, then casts, then scales, in T5X's order."""
+        """Normalises [B, L, D] in float32."""
+        dtype = self.config.dtype
         x_BLD = x_BLD.astype(jnp.float32)
+        if self.config.norm == "layer":
+            x_BLD -= jnp.mean(x_BLD, axis=-1, keepdims=True)
         mean_square_BL1 = jnp.mean(jnp.square(x_BLD), axis=-1, keepdims=True)
-        y_BLD = (x_BLD * jax.lax.rsqrt(mean_square_BL1 + self.epsilon)).astype(self.dtype)
-        return y_BLD * self.scale[...].astype(self.dtype)
+        y_BLD = x_BLD * jax.lax.rsqrt(mean_square_BL1 + self.config.norm_epsilon)
+        # Cast, then scaled, in T5X's order.
+        y_BLD = y_BLD.astype(dtype) * self.scale[...].astype(dtype)
+        return y_BLD + self.bias[...].astype(dtype) if self.config.norm_bias else y_BLD
 
 
 class Mlp(nnx.Module):
     """The feed-forward block, plain or gated (Shazeer, arXiv:2002.05202)."""
 
     def __init__(self, config: TransformerConfig):
-        self.input_names = (
-            ("wi",)
-            if len(config.mlp_activations) == 1
-            else tuple(f"wi_{i}" for i in range(len(config.mlp_activations)))
-        )
+        num_inputs = len(config.mlp_activations)
+        self.input_names = ("wi",) if num_inputs == 1 else ("wi_0", "wi_1")
+        init = initializers(config)
         for name in self.input_names:
-            layer = Linear(config.d_model, config.d_ff, axes=("embed", "mlp"), dtype=config.dtype)
+            layer = Linear(
+                config.d_model,
+                config.d_ff,
+                axes=("embed", "mlp"),
+                dtype=config.dtype,
+                init_fn=init.mlp_in,
+                use_bias=config.mlp_bias,
+            )
             setattr(self, name, layer)
-        self.wo = Linear(config.d_ff, config.d_model, axes=("mlp", "embed"), dtype=config.dtype)
+        self.wo = Linear(
+            config.d_ff,
+            config.d_model,
+            axes=("mlp", "embed"),
+            dtype=config.dtype,
+            init_fn=init.mlp_out,
+            use_bias=config.mlp_bias,
+        )
         self.activations = config.mlp_activations
         self.dropout_rate = config.dropout_rate
 
@@ -141,20 +211,21 @@ class Embedding(nnx.Module):
     """The token embedding, and its transpose as an output projection."""
 
     def __init__(self, config: TransformerConfig):
-        shape = (config.vocab_size, config.d_model)
-        self.embedding = parameter(shape, axes=("vocab", "embed"), init_fn=embedding_init)
+        shape = (config.vocab_size, config.embedding_width)
+        init_fn = initializers(config).embedding
+        self.embedding = parameter(shape, axes=("vocab", "embed"), init_fn=init_fn)
         self.dtype = config.dtype
 
     def __call__(self, tokens_BL: jax.Array) -> jax.Array:
-        """Embeds tokens as [B, L, D]; an id outside the vocabulary gives NaN, never a wrong row."""
+        """Embeds tokens as [B, L, E]; an id outside the vocabulary gives NaN, never a wrong row."""
         # Without hints the partitioner cannot tell which to gather where both table and tokens are
         # sharded: the width of the table, as of every other parameter.
-        table_VD = constrain(self.embedding[...].astype(self.dtype), ("vocab", "activation_embed"))
-        x_BLD = jnp.take(table_VD, tokens_BL, axis=0)
-        return constrain(x_BLD, ("batch", "length", "activation_embed"))
+        table_VE = constrain(self.embedding[...].astype(self.dtype), ("vocab", "activation_embed"))
+        x_BLE = jnp.take(table_VE, tokens_BL, axis=0)
+        return constrain(x_BLE, ("batch", "length", "activation_embed"))
 
-    def attend(self, x_BLD: jax.Array) -> jax.Array:
+    def attend(self, x_BLE: jax.Array) -> jax.Array:
         """Float32 logits [B, L, V] of every embedding row."""
-        x_ND = x_BLD.astype(jnp.float32).reshape(-1, x_BLD.shape[-1])
-        logits_NV = x_ND @ self.embedding[...].astype(jnp.float32).T
-        return logits_NV.reshape(*x_BLD.shape[:-1], -1)
+        x_NE = x_BLE.astype(jnp.float32).reshape(-1, x_BLE.shape[-1])
+        logits_NV = x_NE @ self.embedding[...].astype(jnp.float32).T
+        return logits_NV.reshape(*x_BLE.shape[:-1], -1)

@@ -19,7 +19,7 @@ Params = dict[str, Any]
 
 
 def init_params(config: TransformerConfig, key: jax.Array) -> Params:
-    """Fresh parameters by T5X's initialisers.
+    """Fresh parameters by the config's initialisers.
 
     Every parameter's key comes from its name, and every layer's from its index, so neither the
     order of construction nor the depth of the model changes what a layer starts from.
@@ -48,7 +48,8 @@ def param_shapes(config: TransformerConfig) -> Params:
 def param_axes(config: TransformerConfig) -> Params:
     """Nested dict of tuples of logical axis names, one name a dimension.
 
-    The names: layers, embed, vocab, joined_kv, mlp, relpos_heads, relpos_buckets.
+    The names: layers, embed, vocab, joined_kv, shared_kv, mlp, relpos_heads, relpos_buckets,
+    positions.
     """
     flat = {name: param.logical_axes for name, param in _parameters(build(config)).items()}
     return unflatten_names(flat)

@@ -1,6 +1,8 @@
-"""T5's relative position bias (Raffel et al., arXiv:1910.10683, section 2.1).
+"""How models know order: T5's relative bias, rotations, and learned tables.
 
-Shapes: B batch, H heads, Q query length, S key length, R distances, U buckets.
+Relative bias: Raffel et al., arXiv:1910.10683, section 2.1. Rotary: Su et al., arXiv:2104.09864.
+Shapes: B batch, L length, D d_model, H heads, Q query length, S key length, R distances, U buckets,
+K d_kv, I pairs of entries that are rotated.
 """
 
 import jax
@@ -9,7 +11,9 @@ import numpy as np
 from flax import nnx
 
 from t5lite.models.config import TransformerConfig
-from t5lite.models.layers import parameter
+from t5lite.models.layers import initializers, parameter
+
+Rotation = tuple[jax.Array, jax.Array]
 
 
 def relative_position_bucket(
@@ -45,7 +49,7 @@ def relative_position_bucket(
 
 
 class RelativeBias(nnx.Module):
-    """One learned bias a head and bucket, shared by all layers of a stack."""
+    """One learned bias a head and bucket, shared by all layers of a stack, or one layer's own."""
 
     def __init__(self, config: TransformerConfig, *, bidirectional: bool):
         shape = (config.num_heads, config.relative_attention_num_buckets)
@@ -91,3 +95,44 @@ class RelativeBias(nnx.Module):
             one_hot_UR.astype(np.float32),
             precision=jax.lax.Precision.HIGHEST,
         )
+
+
+class PositionEmbedding(nnx.Module):
+    """A learned vector for each position, added to the embedded tokens."""
+
+    def __init__(self, config: TransformerConfig):
+        assert config.max_positions is not None
+        shape = (config.position_offset + config.max_positions, config.d_model)
+        init_fn = initializers(config).embedding
+        self.embedding = parameter(shape, axes=("positions", "embed"), init_fn=init_fn)
+        self.offset = config.position_offset
+        self.dtype = config.dtype
+
+    def __call__(self, position_BL: jax.Array) -> jax.Array:
+        """Vectors [B, L, D]; a position beyond the table gives NaN, never another's row."""
+        # A negative index would count from the end.
+        row_BL = jnp.where(position_BL < 0, self.embedding.shape[0], position_BL + self.offset)
+        return jnp.take(self.embedding[...].astype(self.dtype), row_BL, axis=0)
+
+
+def rotation(config: TransformerConfig, position_BL: jax.Array) -> Rotation:
+    """Cosines and sines, float32 [B, 1, L, I], that `rotate` turns heads at these positions by."""
+    num_pairs = config.rotary_dim // 2
+    # NumPy's powers are the same on every device.
+    exponent_I = np.arange(num_pairs, dtype=np.float32) / np.float32(num_pairs)
+    frequency_I = 1.0 / (np.float32(config.rope_theta) ** exponent_I)
+    angle_BLI = position_BL.astype(jnp.float32)[..., None] * (
+        frequency_I / np.float32(config.rope_scaling_factor)
+    )
+    return jnp.cos(angle_BLI)[:, None], jnp.sin(angle_BLI)[:, None]
+
+
+def rotate(x_BHLK: jax.Array, by: Rotation) -> jax.Array:
+    """Turns the first 2 I entries of each head, entry i together with entry i + I."""
+    cos_B1LI, sin_B1LI = by
+    num_pairs = cos_B1LI.shape[-1]
+    turned = x_BHLK[..., : 2 * num_pairs].astype(jnp.float32)
+    a_BHLI, b_BHLI = turned[..., :num_pairs], turned[..., num_pairs:]
+    rotated = [a_BHLI * cos_B1LI - b_BHLI * sin_B1LI, b_BHLI * cos_B1LI + a_BHLI * sin_B1LI]
+    rest = x_BHLK[..., 2 * num_pairs :]
+    return jnp.concatenate([*(part.astype(x_BHLK.dtype) for part in rotated), rest], axis=-1)

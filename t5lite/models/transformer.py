@@ -1,16 +1,17 @@
 """The two assemblies, `EncoderDecoder` and `DecoderOnly`, over one set of layers.
 
-Shapes: B batch, T target length, S source length, P prompt length, D d_model, V vocabulary.
+Shapes: B batch, T target length, S source length, P prompt length, D d_model, E width of the token
+embedding, G heads of keys and values, K d_kv, V vocabulary.
 
 A cache is a dict of arrays, batch on axis `CACHE_BATCH_AXIS` in each:
-  self_key, self_value    [layers, B, H, slots, K]
-  cross_key, cross_value  [layers, B, H, S, K]   encoder-decoder only
+  self_key, self_value    [layers, B, G, slots, K]
+  cross_key, cross_value  [layers, B, G, S, K]   encoder-decoder only
   cross_mask              [1, B, S]              encoder-decoder only
   key_position            [1, B, slots]          position held by each slot, -1 for none
   next_position           [1, B]                 position of the next token
   next_slot               [1, B]                 where it is written, the same for all rows
 All rows write the same slot, so prompts of unequal length need no scatter: a short prompt leaves
-unused slots behind it, and positions, not slots, decide the relative bias.
+unused slots behind it, and positions, not slots, decide the bias or rotation.
 """
 
 from collections.abc import Mapping
@@ -38,20 +39,20 @@ class _LanguageModel(nnx.Module):
         self.decoder = Decoder(config)
         self.config = config
 
-    def _project(self, x_BTD: jax.Array) -> jax.Array:
+    def _project(self, x_BTE: jax.Array) -> jax.Array:
         """Float32 logits [B, T, V]."""
-        x_BTD = x_BTD.astype(jnp.float32)
+        x_BTE = x_BTE.astype(jnp.float32)
         if self.config.scale_logits:
-            x_BTD *= self.config.d_model**-0.5
+            x_BTE *= self.config.d_model**-0.5
         if self.config.tied_embeddings:
-            logits_BTV = self.token_embedder.attend(x_BTD)
+            logits_BTV = self.token_embedder.attend(x_BTE)
         else:
-            logits_BTV = self.decoder.logits_dense(x_BTD)
+            logits_BTV = self.decoder.logits_dense(x_BTE)
         return constrain(logits_BTV, ("batch", "length", "activation_vocab"))
 
     def _empty_cache(self, batch_size: int, num_slots: int) -> Cache:
         config = self.config
-        shape = (config.num_decoder_layers, batch_size, config.num_heads, num_slots, config.d_kv)
+        shape = (config.num_decoder_layers, batch_size, config.kv_heads, num_slots, config.d_kv)
         return {
             "self_key": jnp.zeros(shape, config.dtype),
             "self_value": jnp.zeros(shape, config.dtype),
@@ -59,6 +60,18 @@ class _LanguageModel(nnx.Module):
             "next_position": jnp.zeros((1, batch_size), jnp.int32),
             "next_slot": jnp.zeros((1, batch_size), jnp.int32),
         }
+
+    def _positions(self, batch: Batch, stack: str) -> jax.Array:
+        """Where in its text each token of `{stack}_input_tokens` stands, [1 or B, L]."""
+        if (position_BL := batch.get(f"{stack}_positions")) is not None:
+            return position_BL
+        # Distances within a packed example are the same as alone; places are not.
+        if self.config.positions == "learned" and f"{stack}_segment_ids" in batch:
+            raise ValueError(
+                f"a batch with {stack}_segment_ids needs {stack}_positions too: this model's "
+                "positions are 'learned'"
+            )
+        return jnp.arange(batch[f"{stack}_input_tokens"].shape[1])[None]
 
     def step(self, tokens_B: jax.Array, cache: Cache) -> tuple[jax.Array, Cache]:
         """Reads one more token a row.
@@ -76,12 +89,13 @@ class _LanguageModel(nnx.Module):
         key_position_BS = jax.lax.dynamic_update_slice(
             cache["key_position"][0], position_B[:, None], (0, slot)
         )
-        x_B1D, (self_key, self_value) = self.decoder.extend(
+        x_B1E, (self_key, self_value) = self.decoder.extend(
             self.token_embedder(tokens_B[:, None]),
             (cache["self_key"], cache["self_value"]),
+            position_BL=position_B[:, None],
             slot=slot,
             mask=(key_position_BS >= 0)[:, None, None, :],
-            bias=self.decoder.relpos_bias.at_positions(position_B, key_position_BS),
+            bias_fn=lambda table: table.at_positions(position_B, key_position_BS),
             **_cross_arguments(cache),
         )
         cache = {
@@ -92,7 +106,7 @@ class _LanguageModel(nnx.Module):
             "next_position": cache["next_position"] + 1,
             "next_slot": cache["next_slot"] + 1,
         }
-        return self._project(x_B1D)[:, 0], cache
+        return self._project(x_B1E)[:, 0], cache
 
 
 class EncoderDecoder(_LanguageModel):
@@ -107,12 +121,13 @@ class EncoderDecoder(_LanguageModel):
 
         Args:
           batch: `encoder_input_tokens` [B, S] and `decoder_input_tokens` [B, T]; when packed also
-            `encoder_segment_ids` and `decoder_segment_ids`. Other features are not looked at:
-            distances within a packed example are the same as alone.
+            `encoder_segment_ids`, `encoder_positions`, `decoder_segment_ids` and
+            `decoder_positions`.
           dropout_key: Key for dropout; None for none.
 
         Raises:
-          ValueError: one of the two segment ids is there without the other.
+          ValueError: one of the two segment ids is there without the other, or without positions
+            that the model needs.
         """
         keys = split_key(dropout_key, 2)
         tokens_BT = batch["decoder_input_tokens"]
@@ -123,14 +138,15 @@ class EncoderDecoder(_LanguageModel):
             target_BT = batch["decoder_segment_ids"]
             mask &= segment_mask(target_BT, target_BT)
             cross_mask = segment_mask(target_BT, source_BS)
-        x_BTD = self.decoder(
+        x_BTE = self.decoder(
             self.token_embedder(tokens_BT),
+            position_BL=self._positions(batch, "decoder"),
             mask=mask,
             encoded_BSD=self.encode(batch, dropout_key=keys[0]),
             cross_mask=cross_mask,
             dropout_key=keys[1],
         )
-        return self._project(x_BTD)
+        return self._project(x_BTE)
 
     def encode(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
         """The encoder's output [B, S, D] for `logits`' batch, targets not needed."""
@@ -138,7 +154,12 @@ class EncoderDecoder(_LanguageModel):
         mask = padding_mask(tokens_BS)
         if (segments_BS := batch.get("encoder_segment_ids")) is not None:
             mask = segment_mask(segments_BS, segments_BS)
-        return self.encoder(self.token_embedder(tokens_BS), mask=mask, dropout_key=dropout_key)
+        return self.encoder(
+            self.token_embedder(tokens_BS),
+            position_BL=self._positions(batch, "encoder"),
+            mask=mask,
+            dropout_key=dropout_key,
+        )
 
     def prefill(self, batch: Batch, *, max_decode_length: int) -> tuple[jax.Array, Cache]:
         """Encodes the inputs and gives the first generated token's logits.
@@ -172,25 +193,34 @@ class DecoderOnly(_LanguageModel):
         """Float32 logits [B, T, V] of every position.
 
         Args:
-          batch: `decoder_input_tokens` [B, T]; when packed also `decoder_segment_ids`; for a
-            prefix language model `decoder_causal_attention`, 1 where positions of the same
-            example see one another both ways.
+          batch: `decoder_input_tokens` [B, T]; when packed, or padded on the left, also
+            `decoder_segment_ids` and `decoder_positions`; for a prefix language model
+            `decoder_causal_attention`, 1 where positions of the same example see one another
+            both ways.
           dropout_key: Key for dropout; None for none.
+
+        Raises:
+          ValueError: segment ids are there without positions that the model needs.
         """
         tokens_BT = batch["decoder_input_tokens"]
         mask = causal_mask(tokens_BT.shape[1], batch.get("decoder_causal_attention"))
         if (segments_BT := batch.get("decoder_segment_ids")) is not None:
             mask &= segment_mask(segments_BT, segments_BT)
-        embedded_BTD = self.token_embedder(tokens_BT)
-        return self._project(self.decoder(embedded_BTD, mask=mask, dropout_key=dropout_key))
+        x_BTE = self.decoder(
+            self.token_embedder(tokens_BT),
+            position_BL=self._positions(batch, "decoder"),
+            mask=mask,
+            dropout_key=dropout_key,
+        )
+        return self._project(x_BTE)
 
     def prefill(self, batch: Batch, *, max_decode_length: int) -> tuple[jax.Array, Cache]:
         """Reads the prompts and gives the first generated token's logits.
 
         Args:
-          batch: `decoder_input_tokens` [B, P], left-aligned and padded with 0; a prompt ends at
-            its last id that is not 0, and a row of zeros is the start token alone.
-            `decoder_causal_attention` [B, P] as in `logits`.
+          batch: `decoder_input_tokens` [B, P], left-aligned, and `prompt_lengths` [B], at least 1;
+            what stands behind a prompt is not looked at. `decoder_causal_attention` [B, P] as in
+            `logits`.
           max_decode_length: Longest output in tokens, prompt not counted.
 
         Returns:
@@ -203,16 +233,17 @@ class DecoderOnly(_LanguageModel):
         tokens_BP = batch["decoder_input_tokens"]
         batch_size, prompt_length = tokens_BP.shape
         position_P = jnp.arange(prompt_length)
-        last_B = jnp.max(jnp.where(tokens_BP != 0, position_P, 0), axis=1)
+        last_B = batch["prompt_lengths"] - 1
         cache = self._empty_cache(batch_size, prompt_length + max_decode_length - 1)
         num_slots = cache["key_position"].shape[-1]
         mask = causal_mask(prompt_length, batch.get("decoder_causal_attention"))
-        x_BPD, (self_key, self_value) = self.decoder.extend(
+        x_BPE, (self_key, self_value) = self.decoder.extend(
             self.token_embedder(tokens_BP),
             (cache["self_key"], cache["self_value"]),
+            position_BL=position_P[None],
             slot=jnp.int32(0),
             mask=jnp.pad(mask, ((0, 0), (0, 0), (0, 0), (0, num_slots - prompt_length))),
-            bias=self.decoder.relpos_bias(prompt_length, num_slots),
+            bias_fn=lambda table: table(prompt_length, num_slots),
         )
         held_BP = jnp.where(position_P <= last_B[:, None], position_P, -1)
         cache |= {
@@ -222,8 +253,8 @@ class DecoderOnly(_LanguageModel):
             "next_position": last_B[None] + 1,
             "next_slot": cache["next_slot"] + prompt_length,
         }
-        last_B1D = jnp.take_along_axis(x_BPD, last_B[:, None, None], axis=1)
-        return self._project(last_B1D)[:, 0], cache
+        last_B1E = jnp.take_along_axis(x_BPE, last_B[:, None, None], axis=1)
+        return self._project(last_B1E)[:, 0], cache
 
 
 Model = EncoderDecoder | DecoderOnly

@@ -9,7 +9,15 @@ import pytest
 
 from t5lite.models.parameters import bind
 from t5lite.models.transformer import CACHE_BATCH_AXIS
-from tests.models.tiny import decoder_only, encoder_decoder, logits, random_tokens, sharp_params
+from tests.models.tiny import (
+    FAMILIES,
+    decoder_only,
+    encoder_decoder,
+    family,
+    logits,
+    random_tokens,
+    sharp_params,
+)
 
 
 def assert_same(result, expected):
@@ -28,10 +36,19 @@ def step(config, params, tokens, cache):
     return bind(config, params).step(tokens, cache)
 
 
-@pytest.mark.parametrize(("scan_layers", "tied"), [(True, False), (False, True)])
-def test_encoder_decoder(scan_layers, tied):
+@pytest.mark.parametrize(
+    "config",
+    [
+        encoder_decoder(),
+        encoder_decoder(scan_layers=False, tied_embeddings=True, scale_logits=True),
+        encoder_decoder(relative_bias_per_layer=True, num_kv_heads=1),
+        encoder_decoder(positions="rotary", d_kv=8, norm_position="post"),
+        encoder_decoder(positions="learned", max_positions=14, attention_bias=True),
+    ],
+    ids=["t5_1_1", "t5_1_0_unrolled", "umt5", "rotary", "learned"],
+)
+def test_encoder_decoder(config):
     rng = np.random.default_rng(0)
-    config = encoder_decoder(scan_layers=scan_layers, tied_embeddings=tied, scale_logits=tied)
     params = sharp_params(config)
     inputs = random_tokens(rng, 3, 11)
     inputs[1, 4:] = 0
@@ -47,19 +64,26 @@ def test_encoder_decoder(scan_layers, tied):
 
 
 @pytest.mark.parametrize(
-    ("scan_layers", "with_prefix"), [(True, True), (True, False), (False, True)]
+    ("config", "with_prefix"),
+    [
+        (family("t5_lm"), True),
+        (family("t5_lm", scan_layers=False), True),
+        *((family(name), False) for name in FAMILIES),
+    ],
+    ids=["prefix_lm", "unrolled", *FAMILIES],
 )
-def test_decoder_only_with_prompts_of_unequal_length(scan_layers, with_prefix):
+def test_decoder_only_with_prompts_of_unequal_length(config, with_prefix):
     rng = np.random.default_rng(1)
-    config = decoder_only(scan_layers=scan_layers)
     params = sharp_params(config)
+    # Id 0 is a token like any other, and what stands behind a prompt is not looked at.
     tokens = random_tokens(rng, 4, 20)
-    # Two conventions: a prompt may begin with the start token 0, or with its first real token.
-    tokens[:3, 0] = 0
-    prompt_lengths = np.array([1, 5, 9, 9])
-    prompts = np.where(np.arange(9) < prompt_lengths[:, None], tokens[:, :9], 0)
+    tokens[:3, [0, 4, 8]] = 0
+    prompt_lengths = np.array([1, 5, 9, 9], np.int32)
+    prompts = np.where(
+        np.arange(9) < prompt_lengths[:, None], tokens[:, :9], random_tokens(rng, 4, 9)
+    )
     full_batch = {"decoder_input_tokens": tokens}
-    batch = {"decoder_input_tokens": prompts}
+    batch = {"decoder_input_tokens": prompts, "prompt_lengths": prompt_lengths}
     if with_prefix:
         prefix = (np.arange(20) < prompt_lengths[:, None]).astype(np.int32)
         full_batch["decoder_causal_attention"] = prefix
@@ -82,7 +106,7 @@ def test_rows_of_a_cache_can_be_reordered_and_repeated(make_config):
         "encoder_input_tokens": random_tokens(rng, 3, 7),
         "decoder_input_tokens": random_tokens(rng, 3, 6),
     }
-    batch["decoder_input_tokens"][1, 3:] = 0
+    batch["prompt_lengths"] = np.array([6, 3, 6], np.int32)
     rows = jnp.array([2, 0, 0, 1])
     tokens = random_tokens(rng, 3)
     _, cache = prefill(config, params, batch, 5)

@@ -32,6 +32,71 @@ def decoder_only(**changes: Any) -> TransformerConfig:
     return encoder_decoder(architecture="decoder_only", num_encoder_layers=0, **changes)
 
 
+_BIASED = {"attention_bias": True, "mlp_bias": True, "norm": "layer", "norm_bias": True}
+_LEARNED = {"positions": "learned", "max_positions": 40}
+
+# What each decoder-only family is made of; widths stay those of `decoder_only`.
+FAMILIES: dict[str, dict[str, Any]] = {
+    "t5_lm": {},
+    "t5_lm_per_layer_bias": {"relative_bias_per_layer": True},
+    "palm": {
+        "num_kv_heads": 1,
+        "scale_attention": True,
+        "norm": "layer",
+        "block": "parallel_shared_norm",
+        "positions": "rotary",
+        "d_kv": 6,
+        "mlp_activations": ("silu", "linear"),
+        "tied_embeddings": True,
+        "scale_logits": True,
+    },
+    "gpt2": _BIASED
+    | _LEARNED
+    | {"mlp_activations": ("gelu",), "scale_attention": True, "tied_embeddings": True},
+    "opt": _BIASED
+    | _LEARNED
+    | {
+        "mlp_activations": ("relu",),
+        "scale_attention": True,
+        "tied_embeddings": True,
+        "position_offset": 2,
+    },
+    "opt_350m": _BIASED
+    | _LEARNED
+    | {
+        "mlp_activations": ("relu",),
+        "scale_attention": True,
+        "tied_embeddings": True,
+        "position_offset": 2,
+        "norm_position": "post",
+        "embedding_dim": 14,
+    },
+    "gpt_neox": _BIASED
+    | {
+        "mlp_activations": ("gelu_exact",),
+        "scale_attention": True,
+        "block": "parallel",
+        "positions": "rotary",
+        "d_kv": 11,
+        "rotary_fraction": 0.4,
+    },
+    "llama": {
+        "num_heads": 6,
+        "num_kv_heads": 2,
+        "d_kv": 8,
+        "scale_attention": True,
+        "positions": "rotary",
+        "rope_theta": 500.0,
+        "rope_scaling_factor": 2.0,
+        "mlp_activations": ("silu", "linear"),
+    },
+}
+
+
+def family(name: str, **changes: Any) -> TransformerConfig:
+    return decoder_only(**(FAMILIES[name] | changes))
+
+
 def sharp_params(config: TransformerConfig, seed: int = 0) -> Params:
     """Random parameters, no two alike, that make attention far from uniform; made by NumPy."""
     rng = np.random.default_rng(seed)

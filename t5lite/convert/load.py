@@ -4,9 +4,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from t5lite.convert import t5x
 from t5lite.convert.hf import folder, t5, tokenizer
-from t5lite.convert.names import to_ours, to_theirs
+from t5lite.convert.names import stack, to_ours, to_theirs, unstack
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import Params
 
@@ -32,7 +34,7 @@ def load_foreign(path: str | pathlib.Path) -> tuple[TransformerConfig, Params, s
     if tree_file is not None:
         tensors = t5x.read_tensors(tree_file)
         config = t5x.infer_config(tensors)
-        return config, to_ours(t5x.TABLE, tensors, config=config), "t5x"
+        return config, stack(to_ours(t5x.TABLE, tensors, config=config)), "t5x"
     held = sorted(entry.name for entry in path.iterdir())[:8] if path.is_dir() else []
     raise ValueError(
         f"{path} is no checkpoint that t5lite can read. Looked for: {folder.CONFIG_FILE} (a "
@@ -74,7 +76,10 @@ def export_hf(
     folder.write_folder(
         pathlib.Path(dst),
         json_files=json_files,
-        tensors=to_theirs(t5.TABLE, params),
+        tensors={
+            name: np.ascontiguousarray(tensor.read())
+            for name, tensor in to_theirs(t5.TABLE, unstack(params), config=config).items()
+        },
         copies=copies,
     )
 
@@ -89,4 +94,4 @@ def _load_hf(path: pathlib.Path) -> tuple[TransformerConfig, Params]:
         )
     tensors, tied = t5.prepare(folder.read_tensors(path))
     config = t5.read_config(record, tied=tied)
-    return config, to_ours(t5.TABLE, tensors, config=config)
+    return config, stack(to_ours(t5.TABLE, tensors, config=config))

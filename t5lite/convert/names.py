@@ -1,74 +1,110 @@
 """The engine of conversion: walks a family's table of names, either way, losing no tensor.
 
-A row pairs one of our parameters with one of theirs. Our layers are stacked along a leading axis;
-theirs are separate, and `{layer}` stands for the number in their names.
+A row pairs parameters of ours with one tensor of theirs. Our layers are stacked along a leading
+axis; theirs are separate, and `{layer}` stands for the number in their names. Between the two lie
+`Arrays`, our parameters a layer at a time, each read when it is asked for: a model larger than
+memory goes from one format to another one tensor after the other.
 """
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
-import jax
 import numpy as np
 
+from t5lite.convert.layouts import SAME, Layout
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import Params, flatten_names, param_shapes, unflatten_names
 
 _LAYER = "{layer}"
+_STACKED = "/layers/"
+
+
+@dataclasses.dataclass(frozen=True)
+class LazyArray:
+    """An array whose shape and type are known and whose numbers are read when asked for."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    read: Callable[[], np.ndarray]
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> "LazyArray":
+        """One that is in memory already."""
+        return cls(tuple(array.shape), array.dtype, lambda: array)
+
+    @property
+    def num_bytes(self) -> int:
+        """Size in memory."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+
+# A parameter of ours, a layer at a time: its name, and the layer (None where it is not stacked).
+Key = tuple[str, int | None]
+Arrays = Mapping[Key, LazyArray]
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One pair of names.
+    """Which of our parameters make which tensor of theirs.
 
     Attributes:
-      ours: Our name, e.g. `encoder/layers/mlp/wo/kernel`.
+      ours: Our name, e.g. `encoder/layers/mlp/wo/kernel`; several where theirs is fused.
       theirs: Their name, with `{layer}` where ours is stacked.
-      transpose: Whether their matrix is ours transposed.
+      layout: How the numbers lie in the one and in the other.
     """
 
-    ours: str
+    ours: str | tuple[str, ...]
     theirs: str
-    transpose: bool = False
+    layout: Layout = SAME
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Our names."""
+        return (self.ours,) if isinstance(self.ours, str) else self.ours
 
     @property
     def stacked(self) -> bool:
         """Whether the row stands for one tensor a layer."""
         return _LAYER in self.theirs
 
-    def names(self, num_layers: int) -> list[str]:
-        """Their names, in the order of layers; one name if not stacked."""
-        if not self.stacked:
-            return [self.theirs]
-        return [self.theirs.replace(_LAYER, str(i)) for i in range(num_layers)]
+    def name_of(self, layer: int | None) -> str:
+        """Their name of one layer's tensor."""
+        return self.theirs.replace(_LAYER, str(layer))
 
 
-class Tensors(Mapping[str, np.ndarray]):
-    """Tensors by name, each read when it is asked for, so that a large model is never held twice.
+class Tensors(Mapping[str, LazyArray]):
+    """Somebody's tensors by name.
 
     Args:
-      loaders: A function a name, which reads that tensor.
+      tensors: The tensors.
       source: What an error message calls the place they come from.
     """
 
-    def __init__(self, loaders: Mapping[str, Callable[[], np.ndarray]], *, source: str):
-        self._loaders = dict(loaders)
+    def __init__(self, tensors: Mapping[str, LazyArray], *, source: str):
+        self._tensors = dict(tensors)
         self.source = source
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self._loaders[name]()
+    def __getitem__(self, name: str) -> LazyArray:
+        return self._tensors[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._loaders)
+        return iter(self._tensors)
 
     def __len__(self) -> int:
-        return len(self._loaders)
+        return len(self._tensors)
 
     def without(self, names: Iterable[str]) -> "Tensors":
         """The same tensors, some left out."""
         left_out = set(names)
-        kept = {name: fn for name, fn in self._loaders.items() if name not in left_out}
+        kept = {name: tensor for name, tensor in self.items() if name not in left_out}
         return Tensors(kept, source=self.source)
+
+    def renamed(self, rename: Callable[[str], str]) -> "Tensors":
+        """The same tensors by other names."""
+        return Tensors({rename(name): tensor for name, tensor in self.items()}, source=self.source)
 
     def count_layers(self, pattern: str) -> int:
         """How many numbers stand for `{layer}` in names that match a row's pattern."""
@@ -77,78 +113,156 @@ class Tensors(Mapping[str, np.ndarray]):
         return len({match.group(1) for match in found if match})
 
 
-def to_ours(table: Iterable[Row], tensors: Tensors, *, config: TransformerConfig) -> Params:
-    """Reads every parameter of a model out of foreign tensors.
+def to_ours(table: Iterable[Row], tensors: Tensors, *, config: TransformerConfig) -> Arrays:
+    """Finds every parameter of a model among foreign tensors; reads none of them yet.
 
     Args:
-      table: Rows; those whose parameter this config does not have are not looked at.
+      table: Rows; those whose parameters this config does not have are not looked at.
       tensors: Theirs.
       config: The model.
-
-    Returns:
-      Nested dict of float32 NumPy arrays.
 
     Raises:
       ValueError: tensors are missing, left over, or of another shape; all are listed.
     """
-    rows = {row.ours: row for row in table}
-    shapes = flatten_names(param_shapes(config))
-    flat: dict[str, np.ndarray] = {}
+    shapes = layer_shapes(config)
+    arrays: dict[Key, LazyArray] = {}
     problems: list[str] = []
     wanted: set[str] = set()
-    for ours, struct in shapes.items():
-        names = rows[ours].names(struct.shape[0])
-        wanted.update(names)
-        absent = [name for name in names if name not in tensors]
-        problems += [f"missing {name} (our {ours})" for name in absent]
-        if not absent:
-            flat[ours] = _read(rows[ours], names, tensors, struct, problems)
+    for row, layer in _walk(table, shapes):
+        name, keys = row.name_of(layer), [(ours, layer) for ours in row.names]
+        wanted.add(name)
+        tensor = tensors.get(name)
+        expected = _joined_shape(row.layout, tuple(shapes[key] for key in keys), config)
+        if tensor is None:
+            problems.append(f"missing {name} (our {', '.join(row.names)})")
+        elif tensor.shape != expected:
+            problems.append(
+                f"{name} is {tensor.shape}, expected {expected} (our {', '.join(row.names)})"
+            )
+        else:
+            for index, key in enumerate(keys):
+                read = functools.partial(_read_part, row.layout, tensor, index, config)
+                arrays[key] = LazyArray(shapes[key], tensor.dtype, read)
     problems += [f"unused {name}" for name in sorted(set(tensors) - wanted)]
     if problems:
         raise ValueError(
             f"{tensors.source} does not hold this model's parameters:\n  " + "\n  ".join(problems)
         )
-    return unflatten_names(flat)
+    return arrays
 
 
-def to_theirs(table: Iterable[Row], params: Params) -> dict[str, np.ndarray]:
-    """Writes every parameter under its foreign name; the inverse of `to_ours`, to the bit.
+def to_theirs(table: Iterable[Row], arrays: Arrays, *, config: TransformerConfig) -> Tensors:
+    """Every parameter under its foreign name; the inverse of `to_ours`, to the bit.
+
+    Tensors come in the table's order, all layers of a row one after the other.
 
     Raises:
       ValueError: a parameter has no row in the table.
     """
-    rows = {row.ours: row for row in table}
-    theirs: dict[str, np.ndarray] = {}
-    for ours, leaf in flatten_names(params).items():
-        if ours not in rows:
-            raise ValueError(f"the format has no place for the parameter {ours}")
-        row = rows[ours]
-        value = np.asarray(leaf)
-        names = row.names(value.shape[0])
-        layers = list(value) if row.stacked else [value]
-        for name, layer in zip(names, layers, strict=True):
-            theirs[name] = np.ascontiguousarray(layer.T if row.transpose else layer)
-    return theirs
+    shapes = layer_shapes(config)
+    assert shapes.keys() == arrays.keys(), shapes.keys() ^ arrays.keys()
+    theirs: dict[str, LazyArray] = {}
+    for row, layer in _walk(table, shapes):
+        parts = tuple(arrays[ours, layer] for ours in row.names)
+        shape = _joined_shape(row.layout, tuple(part.shape for part in parts), config)
+        dtype = np.result_type(*(part.dtype for part in parts))
+        read = functools.partial(_read_joined, row.layout, parts, config)
+        theirs[row.name_of(layer)] = LazyArray(shape, dtype, read)
+    return Tensors(theirs, source="the model")
 
 
-def _read(
-    row: Row,
-    names: list[str],
-    tensors: Tensors,
-    struct: jax.ShapeDtypeStruct,
-    problems: list[str],
-) -> np.ndarray:
-    """One of our parameters, its layers read one by one into place."""
-    value = np.empty(struct.shape, np.float32)
-    places = value if row.stacked else value[None]
-    for place, name in zip(places, names, strict=True):
-        tensor = tensors[name]
-        if row.transpose:
-            tensor = tensor.T
-        if tensor.shape != place.shape:
-            theirs = tensor.shape[::-1] if row.transpose else tensor.shape
-            expected = place.shape[::-1] if row.transpose else place.shape
-            problems.append(f"{name} is {theirs}, expected {expected} (our {row.ours})")
+def layer_shapes(config: TransformerConfig) -> dict[Key, tuple[int, ...]]:
+    """Shape of every parameter of a model, a layer at a time."""
+    shapes: dict[Key, tuple[int, ...]] = {}
+    for name, struct in flatten_names(param_shapes(config)).items():
+        if _STACKED in name:
+            shapes |= {(name, layer): struct.shape[1:] for layer in range(struct.shape[0])}
         else:
-            place[...] = tensor
-    return value
+            shapes[name, None] = struct.shape
+    return shapes
+
+
+def stack(arrays: Arrays) -> Params:
+    """Reads a whole model: a nested dict of float32 arrays, layers stacked."""
+    layers: dict[str, int] = {}
+    for name, layer in arrays:
+        layers[name] = max(layers.get(name, 0), -1 if layer is None else layer + 1)
+    flat = {}
+    for name, num_layers in layers.items():
+        if not num_layers:
+            flat[name] = np.asarray(arrays[name, None].read(), np.float32)
+            continue
+        flat[name] = np.empty((num_layers, *arrays[name, 0].shape), np.float32)
+        for layer in range(num_layers):
+            flat[name][layer] = arrays[name, layer].read()
+    return unflatten_names(flat)
+
+
+def unstack(params: Params) -> Arrays:
+    """The inverse of `stack`; nothing is copied but what an array is asked for."""
+    arrays: dict[Key, LazyArray] = {}
+    for name, leaf in flatten_names(params).items():
+        if _STACKED in name:
+            for layer in range(leaf.shape[0]):
+                arrays[name, layer] = LazyArray(
+                    tuple(leaf.shape[1:]),
+                    np.dtype(leaf.dtype),
+                    functools.partial(_index, leaf, layer),
+                )
+        else:
+            arrays[name, None] = LazyArray(
+                tuple(leaf.shape), np.dtype(leaf.dtype), functools.partial(np.asarray, leaf)
+            )
+    return arrays
+
+
+def _walk(
+    table: Iterable[Row], shapes: Mapping[Key, tuple[int, ...]]
+) -> Iterator[tuple[Row, int | None]]:
+    """Every (row, layer) that a model of these parameters has, in the table's order.
+
+    Raises:
+      ValueError: parameters that no row names.
+    """
+    num_layers: dict[str, int] = {}
+    for name, layer in shapes:
+        num_layers[name] = num_layers.get(name, 0) + (layer is not None)
+    placed: set[str] = set()
+    found = []
+    for row in table:
+        held = [name for name in row.names if name in num_layers]
+        if held:
+            assert len(held) == len(row.names), f"{row} is only half in the model: {held}"
+            placed.update(held)
+            count = num_layers[held[0]]
+            assert row.stacked == bool(count), row
+            found += [(row, layer) for layer in (range(count) if count else (None,))]
+    homeless = sorted(num_layers.keys() - placed)
+    if homeless:
+        raise ValueError(f"the format has no place for the parameters {', '.join(homeless)}")
+    return iter(found)
+
+
+@functools.lru_cache(maxsize=256)
+def _joined_shape(
+    layout: Layout, shapes: tuple[tuple[int, ...], ...], config: TransformerConfig
+) -> tuple[int, ...]:
+    """What joining arrays of these shapes gives, found by joining stand-ins of one byte each."""
+    stand_ins = tuple(np.broadcast_to(np.False_, shape) for shape in shapes)
+    return tuple(layout.join(stand_ins, config).shape)
+
+
+def _read_part(
+    layout: Layout, tensor: LazyArray, index: int, config: TransformerConfig
+) -> np.ndarray:
+    return layout.split(tensor.read(), config)[index]
+
+
+def _read_joined(
+    layout: Layout, parts: tuple[LazyArray, ...], config: TransformerConfig
+) -> np.ndarray:
+    return layout.join(tuple(part.read() for part in parts), config)
+
+
+def _index(leaf: Any, layer: int) -> np.ndarray:
+    return np.asarray(leaf[layer])

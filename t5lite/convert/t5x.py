@@ -14,7 +14,7 @@ import msgpack
 import numpy as np
 from flax import serialization
 
-from t5lite.convert.names import Row, Tensors
+from t5lite.convert.names import LazyArray, Row, Tensors
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names
 
@@ -90,11 +90,11 @@ def read_tensors(tree_file: pathlib.Path) -> Tensors:
     target = tree.get("optimizer", tree).get("target")
     if not isinstance(target, Mapping):
         raise ValueError(f"{tree_file} has no optimizer/target: it is not a T5X checkpoint")
-    loaders = {
-        name: functools.partial(_load, leaf, tree_file, name)
+    tensors = {
+        name: _lazy(leaf, tree_file, name)
         for name, leaf in flatten_names(_close_specs(target)).items()
     }
-    return Tensors(loaders, source=str(tree_file))
+    return Tensors(tensors, source=str(tree_file))
 
 
 def infer_config(tensors: Tensors) -> TransformerConfig:
@@ -143,7 +143,7 @@ def _close_specs(node: Any) -> Any:
     return {name: _close_specs(child) for name, child in node.items()}
 
 
-def _need(tensors: Tensors, name: str) -> np.ndarray:
+def _need(tensors: Tensors, name: str) -> LazyArray:
     if name not in tensors:
         raise ValueError(
             f"{tensors.source} has no {name}; t5lite reads T5X's encoder-decoder T5 with "
@@ -152,11 +152,14 @@ def _need(tensors: Tensors, name: str) -> np.ndarray:
     return tensors[name]
 
 
-def _load(leaf: Any, tree_file: pathlib.Path, name: str) -> np.ndarray:
+def _lazy(leaf: Any, tree_file: pathlib.Path, name: str) -> LazyArray:
     if isinstance(leaf, np.ndarray):
-        return leaf
+        return LazyArray.of(leaf)
     if isinstance(leaf, _Spec):
-        return _load_zarr(leaf.fields, tree_file, name)
+        read = functools.partial(_load_zarr, leaf.fields, tree_file, name)
+        return LazyArray(
+            tuple(leaf.fields["metadata"]["shape"]), np.dtype(leaf.fields["dtype"]), read
+        )
     raise ValueError(
         f"{tree_file}: {name} is {leaf!r:.80}, neither an array nor a TensorStore spec"
     )

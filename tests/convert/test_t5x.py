@@ -3,7 +3,7 @@ import pytest
 from flax import serialization
 
 from t5lite.convert import load_foreign
-from t5lite.convert.names import to_theirs
+from t5lite.convert.names import to_theirs, unstack
 from t5lite.convert.t5x import TABLE
 from t5lite.models.parameters import flatten_names, unflatten_names
 from tests.conftest import shared_path
@@ -38,7 +38,8 @@ CONFIG = encoder_decoder(
 
 def theirs():
     params = sharp_params(CONFIG)
-    return params, to_theirs(TABLE, params)
+    tensors = to_theirs(TABLE, unstack(params), config=CONFIG)
+    return params, {name: tensor.read() for name, tensor in tensors.items()}
 
 
 def tree_of(target):

@@ -1,5 +1,6 @@
 """A Hugging Face model folder: config.json and safetensors, in one file or in shards."""
 
+import functools
 import json
 import os
 import pathlib
@@ -13,11 +14,14 @@ import numpy as np
 import safetensors
 from safetensors.numpy import save_file
 
-from t5lite.convert.names import Tensors
+from t5lite.convert.names import LazyArray, Tensors
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+
+# Their name of a type, NumPy's.
+_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
@@ -41,18 +45,20 @@ def read_tensors(folder: pathlib.Path) -> Tensors:
     Raises:
       ValueError: there are no safetensors, a shard is missing, or a file is cut short.
     """
-    loaders = {}
+    tensors = {}
     for path in _weight_files(folder):
         try:
             with safetensors.safe_open(path, framework="numpy") as file:
-                names = list(file.keys())
+                held = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+                stored = {name: (part.get_shape(), part.get_dtype()) for name, part in held.items()}
         except safetensors.SafetensorError as error:
             raise ValueError(
                 f"{path} is damaged or cut short ({error}); copy or download it again"
             ) from error
-        for name in names:
-            loaders[name] = lambda path=path, name=name: _load(path, name)
-    return Tensors(loaders, source=str(folder))
+        for name, (shape, dtype) in stored.items():
+            read = functools.partial(_load, path, name)
+            tensors[name] = LazyArray(tuple(shape), _dtype(path, name, dtype), read)
+    return Tensors(tensors, source=str(folder))
 
 
 def write_folder(
@@ -113,3 +119,7 @@ def _weight_files(folder: pathlib.Path) -> list[pathlib.Path]:
 def _load(path: pathlib.Path, name: str) -> np.ndarray:
     with safetensors.safe_open(path, framework="numpy") as file:
         return file.get_tensor(name)
+
+
+def _dtype(path: pathlib.Path, name: str, stored: str) -> np.dtype:
+    return np.dtype(_DTYPES[stored])

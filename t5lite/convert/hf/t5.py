@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from t5lite.convert.layouts import TRANSPOSED
 from t5lite.convert.names import Row, Tensors
 from t5lite.models.config import TransformerConfig
 from t5lite.suggest import did_you_mean
@@ -32,14 +33,14 @@ _EMBEDDING_COPIES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight
 def _attention_rows(ours: str, theirs: str) -> list[Row]:
     letters = {"query": "q", "key": "k", "value": "v", "out": "o"}
     return [
-        Row(f"{ours}/{name}/kernel", f"{theirs}.{letter}.weight", transpose=True)
+        Row(f"{ours}/{name}/kernel", f"{theirs}.{letter}.weight", TRANSPOSED)
         for name, letter in letters.items()
     ]
 
 
 def _mlp_rows(ours: str, theirs: str) -> list[Row]:
     return [
-        Row(f"{ours}/{name}/kernel", f"{theirs}.{name}.weight", transpose=True)
+        Row(f"{ours}/{name}/kernel", f"{theirs}.{name}.weight", TRANSPOSED)
         for name in ("wi", "wi_0", "wi_1", "wo")
     ]
 
@@ -52,7 +53,7 @@ def _stack_rows(stack: str, mlp_index: int) -> list[Row]:
         Row(
             f"{stack}/relpos_bias/rel_embedding",
             f"{first}.relative_attention_bias.weight",
-            transpose=True,
+            TRANSPOSED,
         ),
         Row(
             f"{stack}/layers/pre_mlp_layer_norm/scale",
@@ -74,7 +75,7 @@ TABLE = (
     *_attention_rows("decoder/layers/self_attention", f"{_DECODER}.0.SelfAttention"),
     Row("decoder/layers/pre_cross_attention_layer_norm/scale", f"{_DECODER}.1.layer_norm.weight"),
     *_attention_rows("decoder/layers/encoder_decoder_attention", f"{_DECODER}.1.EncDecAttention"),
-    Row("decoder/logits_dense/kernel", _OUTPUT, transpose=True),
+    Row("decoder/logits_dense/kernel", _OUTPUT, TRANSPOSED),
 )
 
 
@@ -92,14 +93,14 @@ def prepare(tensors: Tensors) -> tuple[Tensors, bool]:
     """
     if _EMBEDDING not in tensors:
         raise ValueError(f"{tensors.source} has no tensor {_EMBEDDING}: is it a T5?")
-    embedding = tensors[_EMBEDDING]
+    embedding = tensors[_EMBEDDING].read()
     copies = [name for name in _EMBEDDING_COPIES if name in tensors]
     for name in copies:
-        if not np.array_equal(tensors[name], embedding):
+        if not np.array_equal(tensors[name].read(), embedding):
             raise ValueError(
                 f"{tensors.source}: {name} differs from {_EMBEDDING}; T5 has one embedding"
             )
-    tied = _OUTPUT not in tensors or np.array_equal(tensors[_OUTPUT], embedding)
+    tied = _OUTPUT not in tensors or np.array_equal(tensors[_OUTPUT].read(), embedding)
     if tied:
         copies.append(_OUTPUT)
     return tensors.without(copies), tied

@@ -1,0 +1,67 @@
+"""What every reader gives: a checkpoint that was opened, its parameters not read yet."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from t5lite.convert.names import Arrays
+from t5lite.models.config import TransformerConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SpecialIds:
+    """Token ids that mean something to decoding; None where a model has none, or none is known."""
+
+    pad: int | None = None
+    bos: int | None = None
+    eos: int | tuple[int, ...] | None = None
+    decoder_start: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source:
+    """One checkpoint of any format.
+
+    Attributes:
+      format: Its format's name, of `load.FORMATS`.
+      path: Where it lies.
+      config: The model.
+      arrays: Its parameters, ours, a layer at a time.
+      special_ids: What the files say of special tokens.
+      model_type: What Hugging Face calls the family, where the files say so ("mt5").
+      tokenizer_folder: A Hugging Face folder with the tokenizer's files.
+      vocabulary: `spec()` of the vocabulary, where the files hold one.
+      step: How many updates it was trained for, where the files say so.
+      read_optimizer_state: Reads the optimizer's state as `training.state.TrainState` holds it; None
+        where the files have none that t5lite reads.
+    """
+
+    format: str
+    path: pathlib.Path
+    config: TransformerConfig
+    arrays: Arrays
+    special_ids: SpecialIds = SpecialIds()
+    model_type: str | None = None
+    tokenizer_folder: pathlib.Path | None = None
+    vocabulary: Mapping[str, Any] | None = None
+    step: int = 0
+    read_optimizer_state: Callable[[], Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Format:
+    """A way checkpoints lie on disk.
+
+    Attributes:
+      name: What messages and `--to` call it.
+      looked_for: What marks it, for the message when nothing was recognised.
+      recognise: Whether a path holds one; looks at names and first bytes only.
+      open: Opens it without reading what is large. Raises ValueError where something in it is
+        missing, left over or damaged.
+    """
+
+    name: str
+    looked_for: str
+    recognise: Callable[[pathlib.Path], bool]
+    open: Callable[[pathlib.Path], Source]

@@ -27,12 +27,14 @@ class Converter:
       task_feature_lengths: longest "inputs" and "targets"; what is longer is cut at its end.
       pack: several examples a row; otherwise one.
       loss_on_targets_only: for the decoder-only ones, whether inputs bear no loss.
+      bos_id: the token that opens every example of `decoder_input_tokens`.
     """
 
     name: ConverterName
     task_feature_lengths: Mapping[str, int]
     pack: bool = True
     loss_on_targets_only: bool = True
+    bos_id: int = 0
 
     def __post_init__(self) -> None:
         if self.name not in get_args(ConverterName):
@@ -47,6 +49,10 @@ class Converter:
             raise ValueError(
                 f"task_feature_lengths must name {wanted} for converter={self.name!r}; "
                 f"found {sorted(found)}"
+            )
+        if self.name == "encoder_decoder" and self.bos_id != 0:
+            raise ValueError(
+                f"bos_id must be 0 for converter='encoder_decoder', as in T5; found {self.bos_id}"
             )
         for feature, length in self.task_feature_lengths.items():
             if length < 1:
@@ -109,7 +115,7 @@ class Converter:
             "encoder_input_tokens": encoder.rows(inputs_K),
             **self._autoregressive(decoder, targets_K),
         }
-        features["decoder_loss_weights"] = decoder.rows(targets_K != 0, dtype=np.float32)
+        features["decoder_loss_weights"] = decoder.rows(np.ones(len(targets_K)), dtype=np.float32)
         if self.pack:
             features["encoder_segment_ids"] = encoder.rows(encoder.segment_K)
             features["encoder_positions"] = encoder.rows(encoder.position_K)
@@ -136,9 +142,8 @@ class Converter:
         if has_inputs:
             tokens_K = np.empty(len(is_input_K), np.int32)
             tokens_K[is_input_K], tokens_K[~is_input_K] = tokens
-        bears_loss_K = tokens_K != 0
-        if self.loss_on_targets_only:
-            bears_loss_K &= ~is_input_K
+        # By place, not by id: in some vocabularies 0 is a token like any other.
+        bears_loss_K = ~is_input_K if self.loss_on_targets_only else np.ones(len(tokens_K), bool)
         features: Features = {
             **self._autoregressive(layout, tokens_K),
             "decoder_loss_weights": layout.rows(bears_loss_K, dtype=np.float32),
@@ -152,17 +157,18 @@ class Converter:
         return features
 
     def _autoregressive(self, layout: "_Layout", targets_K: npt.NDArray[np.int32]) -> Features:
-        """Targets, and the same shifted right by one, 0 opening every segment."""
+        """Targets, and the same shifted right by one, `bos_id` opening every segment."""
         targets_RL = layout.rows(targets_K)
         if self.pack:
             shifted_K = np.zeros_like(targets_K)
             shifted_K[1:] = targets_K[:-1]
-            shifted_K[layout.position_K == 0] = 0
+            shifted_K[layout.position_K == 0] = self.bos_id
             inputs_RL = layout.rows(shifted_K)
         else:
             # As seqio does, the shift goes on into the padding by one position.
             inputs_RL = np.zeros_like(targets_RL)
             inputs_RL[:, 1:] = targets_RL[:, :-1]
+            inputs_RL[:, 0] = self.bos_id
         return {"decoder_target_tokens": targets_RL, "decoder_input_tokens": inputs_RL}
 
 

@@ -49,6 +49,7 @@ class DataConfig:
       converter: "encoder_decoder", "decoder_only" or "prefix_lm".
       pack: several examples a row; otherwise one.
       loss_on_targets_only: for the decoder-only converters, whether inputs bear no loss.
+      bos_id: the token that opens every example on the decoder's side; T5's is 0.
       seed: of the mixing and the shuffles.
       shuffle: whether each task has a new random order every epoch.
       stop: when the data end; see `MixtureReader`.
@@ -73,6 +74,7 @@ class DataConfig:
     converter: ConverterName = "encoder_decoder"
     pack: bool = True
     loss_on_targets_only: bool = True
+    bos_id: int = 0
     seed: int = 0
     shuffle: bool = True
     stop: Stop = "restart"
@@ -99,6 +101,7 @@ class DataConfig:
             task_feature_lengths=self.task_feature_lengths,
             pack=self.pack,
             loss_on_targets_only=self.loss_on_targets_only,
+            bos_id=self.bos_id,
         )
 
 

@@ -6,6 +6,7 @@ import pytest
 from tests.models.tiny import (
     decoder_only,
     encoder_decoder,
+    family,
     logits,
     random_tokens,
     sharp_params,
@@ -28,6 +29,11 @@ def pack(rows, length):
             starts[-1].append((start, stop))
             start = stop
     return packed, segments, starts
+
+
+def positions(segments):
+    """T5X's positions: counted from 0 within each segment."""
+    return np.array([[np.sum(row[:i] == row[i]) for i in range(len(row))] for row in segments])
 
 
 def alone(rows, length):
@@ -75,17 +81,23 @@ def test_encoder_decoder():
         )
 
 
-@pytest.mark.parametrize("with_prefix", [False, True])
-def test_decoder_only(with_prefix):
+@pytest.mark.parametrize(
+    ("name", "with_prefix"), [("t5_lm", False), ("t5_lm", True), ("opt", False), ("llama", False)]
+)
+def test_decoder_only(name, with_prefix):
     rng = np.random.default_rng(1)
-    config = decoder_only()
+    config = family(name)
     params = sharp_params(config)
     for _ in range(4):
         lengths = rng.integers(2, 12, (3, 4))
         tokens = [[shift_right(random_tokens(rng, n)) for n in row] for row in lengths]
         prefixes = [[np.arange(n) < rng.integers(1, n) for n in row] for row in lengths]
         decoder_tokens, segments, starts = pack(tokens, 50)
-        packed_batch = {"decoder_input_tokens": decoder_tokens, "decoder_segment_ids": segments}
+        packed_batch = {
+            "decoder_input_tokens": decoder_tokens,
+            "decoder_segment_ids": segments,
+            "decoder_positions": positions(segments),
+        }
         alone_batch = {"decoder_input_tokens": alone(tokens, 12)}
         if with_prefix:
             packed_batch["decoder_causal_attention"] = pack(prefixes, 50)[0]
@@ -93,6 +105,35 @@ def test_decoder_only(with_prefix):
         assert_same(
             logits(config, params, packed_batch), logits(config, params, alone_batch), starts
         )
+
+
+def test_learned_positions_are_asked_for():
+    config = family("gpt2")
+    ones = np.ones((2, 3), np.int32)
+    with pytest.raises(ValueError, match="needs decoder_positions too"):
+        logits(
+            config,
+            sharp_params(config),
+            {"decoder_input_tokens": ones, "decoder_segment_ids": ones},
+        )
+
+
+def test_padding_on_the_left_changes_nothing():
+    rng = np.random.default_rng(2)
+    config = family("gpt2")
+    params = sharp_params(config)
+    tokens = random_tokens(rng, 2, 7)
+    padded = np.concatenate([random_tokens(rng, 2, 5), tokens], axis=1)
+    batch = {
+        "decoder_input_tokens": padded,
+        "decoder_segment_ids": np.tile(np.arange(12) >= 5, (2, 1)).astype(np.int32),
+        "decoder_positions": np.tile(np.maximum(np.arange(12) - 5, 0), (2, 1)),
+    }
+    np.testing.assert_allclose(
+        logits(config, params, batch)[:, 5:],
+        logits(config, params, {"decoder_input_tokens": tokens}),
+        atol=3e-5,
+    )
 
 
 def test_a_prefix_is_seen_both_ways_and_the_rest_is_not():

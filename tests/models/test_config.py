@@ -1,7 +1,7 @@
 import pytest
 
 from t5lite.models.config import TransformerConfig
-from tests.models.tiny import encoder_decoder
+from tests.models.tiny import decoder_only, encoder_decoder
 
 
 def test_dict_round_trip():
@@ -31,11 +31,30 @@ def test_lists_become_tuples_so_that_configs_hash():
         ({"norm_epsilon": 0.0}, "norm_epsilon must be positive"),
         ({"relative_attention_num_buckets": 6}, "multiple of 4, got 6"),
         ({"relative_attention_max_distance": 4}, "must exceed half"),
+        ({"num_kv_heads": 2}, r"num_kv_heads must divide num_heads \(3\), got 2"),
+        ({"norm": "batch"}, "norm must be one of rms, layer"),
+        ({"norm_bias": True}, "norm_bias must be False when norm is 'rms'"),
+        (
+            {"block": "parallel"},
+            "block must be 'sequential' when architecture is 'encoder_decoder'",
+        ),
+        ({"positions": "learned"}, "max_positions is given when positions is 'learned', and only"),
+        ({"max_positions": 9}, "max_positions is given when positions is 'learned', and only then"),
+        ({"position_offset": 2}, "position_offset must be 0 or more, and 0 unless"),
+        ({"positions": "rotary"}, "rotary_fraction must turn an even number of each head's 5"),
+        ({"positions": "none", "relative_bias_per_layer": True}, "relative_bias_per_layer must be"),
+        ({"rope_theta": 0.0}, "rope_theta must be positive, got 0.0"),
+        ({"embedding_dim": 0}, "embedding_dim must be a positive integer, got 0"),
     ],
 )
 def test_bad_values_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         encoder_decoder(**changes)
+
+
+def test_a_parallel_block_norms_first():
+    with pytest.raises(ValueError, match="norm_position must be 'pre' when block is 'parallel'"):
+        decoder_only(block="parallel", norm_position="post")
 
 
 def test_unknown_key_gets_a_suggestion():

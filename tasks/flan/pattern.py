@@ -1,0 +1,92 @@
+"""A pattern: the wordings of one kind of dataset, as plain data.
+
+A wording is text with slots in braces: a field of the schema, `{answer}`, `{rationale}`, or
+`{options}`, which stands on a line of its own and vanishes with that line where options are not
+shown. So a wording must read well both with the list of options and without it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+from tasks.flan.records import Schema
+from tasks.flan.schemas import SCHEMAS
+
+OPTIONS_SLOT = "{options}"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Template:
+    """One wording.
+
+    Attributes:
+      inputs: what the model reads; in a few-shot form, of the exemplars and of the question alike.
+      targets: what it writes.
+      intro: what stands before the exemplars of a few-shot form, once; may be empty.
+    """
+
+    inputs: str
+    targets: str = "{answer}"
+    intro: str = ""
+
+    @functools.cached_property
+    def inputs_without_options(self) -> str:
+        """The inputs without the line of the options."""
+        head, slot, tail = self.inputs.partition(OPTIONS_SLOT)
+        return head.rstrip("\n") + tail if slot else head
+
+    @functools.cached_property
+    def glue(self) -> str:
+        """What stands between the inputs of an exemplar and its target."""
+        return " " if self.inputs.endswith(":") else "\n"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pattern:
+    """The wordings of one kind of dataset.
+
+    Attributes:
+      name: its name, which is also its schema's.
+      schema: what its records hold.
+      zero_shot: the wordings without exemplars.
+      few_shot: the matching ones with exemplars: the same number, each with the same targets.
+      inversions: wordings that give the answer and ask for the input; may be empty.
+    """
+
+    name: str
+    schema: Schema
+    zero_shot: tuple[Template, ...]
+    few_shot: tuple[Template, ...]
+    inversions: tuple[Template, ...]
+
+
+def make_pattern(
+    name: str,
+    *,
+    zero_shot: Sequence[str | tuple[str, str]],
+    few_shot: Sequence[str | tuple[str, str]],
+    inversions: Sequence[tuple[str, str]] = (),
+) -> Pattern:
+    """Makes the pattern of the schema of the same name.
+
+    Args:
+      name: a name in `SCHEMAS`.
+      zero_shot: inputs, or inputs and targets where the targets are not just the answer.
+      few_shot: as many; inputs, or an intro and inputs. Targets are those of the zero-shot form
+        at the same place.
+      inversions: inputs and targets.
+    """
+    direct = tuple(Template(*((form,) if isinstance(form, str) else form)) for form in zero_shot)
+    shown = [("", form) if isinstance(form, str) else form for form in few_shot]
+    return Pattern(
+        name=name,
+        schema=SCHEMAS[name],
+        zero_shot=direct,
+        few_shot=tuple(
+            Template(inputs, form.targets, intro)
+            for (intro, inputs), form in zip(shown, direct, strict=True)
+        ),
+        inversions=tuple(Template(*form) for form in inversions),
+    )

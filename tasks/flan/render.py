@@ -1,0 +1,191 @@
+"""Words a record with one of its pattern's templates.
+
+Everything random (which template, how options are listed and in which order, what separates
+exemplars) is drawn from the key and the record's id, so a prompt depends on neither order nor
+machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Literal
+
+from tasks.flan.draws import Draws
+from tasks.flan.options import OptionStyle, draw_style
+from tasks.flan.pattern import Pattern, Template
+from tasks.flan.records import Record
+from tasks.python_tasks import Example
+
+SEPARATORS = ("\n\n", "\n\n\n", "\n\n---\n\n", "\n\n###\n\n", "\n\n***\n\n")
+
+
+@dataclasses.dataclass(frozen=True)
+class RenderedExample(Example):
+    """An example, and how it came about.
+
+    Attributes:
+      template: the pattern, the kind of form and its place, such as `nli/few_shot/3`.
+      num_shots: how many exemplars its prompt shows.
+    """
+
+    template: str = ""
+    num_shots: int = 0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prompt:
+    """A worded record in its parts.
+
+    Attributes:
+      id: the record's.
+      intro: what stands before the exemplars; may be empty.
+      shots: the exemplars, each with its target.
+      question: what is asked, which ends the prompt.
+      separator: what stands between these.
+      target: what the model is to write.
+      references: every text that evaluation counts as right.
+      template: the pattern, the kind of form and its place.
+    """
+
+    id: str
+    intro: str
+    shots: tuple[str, ...]
+    question: str
+    separator: str
+    target: str
+    references: tuple[str, ...]
+    template: str
+
+    def text(self, num_shots: int) -> str:
+        """The whole prompt with the last so many exemplars, those nearest to the question."""
+        shots = self.shots[len(self.shots) - num_shots :]
+        parts = (self.intro, *shots, self.question) if self.intro else (*shots, self.question)
+        return self.separator.join(parts)
+
+    def example(self, num_shots: int) -> RenderedExample:
+        """The example with the last so many exemplars."""
+        return RenderedExample(
+            self.id, self.text(num_shots), self.target, self.references, self.template, num_shots
+        )
+
+
+def render(
+    pattern: Pattern,
+    record: Record,
+    *,
+    key: str | int,
+    with_options: bool = True,
+    inverted: bool = False,
+    shots: Sequence[Record] = (),
+) -> RenderedExample:
+    """Words a record.
+
+    Args:
+      pattern: the wordings.
+      record: what is asked about, of the pattern's schema.
+      key: what the choices are drawn from, together with the record's id.
+      with_options: whether options are listed, where the record has any.
+      inverted: whether the answer is given and the input asked for.
+      shots: solved records of the same schema to show first, in this order, all of them
+        (`tasks.flan.few_shot` draws them and keeps to a token budget).
+
+    Returns:
+      The example. Its target is the right option's label or text, as its list of options asks.
+      Where a target holds more than the answer (a rationale before it), the references are still
+      answers: compare them with `tasks.flan.answers.final_answer` of what the model writes.
+
+    Raises:
+      ValueError: if `inverted` is asked of a pattern without inversions.
+    """
+    prompt = compose(
+        pattern, record, key=key, with_options=with_options, inverted=inverted, shots=shots
+    )
+    return prompt.example(len(shots))
+
+
+def compose(
+    pattern: Pattern,
+    record: Record,
+    *,
+    key: str | int,
+    with_options: bool = True,
+    inverted: bool = False,
+    shots: Sequence[Record] = (),
+) -> Prompt:
+    """As `render`, in parts, so that exemplars can still be left out.
+
+    The zero-shot and the few-shot prompt of one key use templates at the same place.
+    """
+    draws = Draws(key, record.id)
+    kind, templates = _templates(pattern, inverted=inverted, few_shot=bool(shots))
+    place = draws.below(len(templates))
+    separator = draws.pick(SEPARATORS)
+    template = templates[place]
+    style = None
+    if with_options and record.options and not inverted:
+        style = draw_style(
+            draws,
+            num_options=max(len(shown.options) for shown in (record, *shots)),
+            lettered=pattern.schema.options == "lettered",
+        )
+    writer = _Writer(template, style, draws, shuffled=pattern.schema.options == "shuffled")
+    question, target, answer = writer.write(record)
+    by_label = style is not None and style.by_label
+    solved = [writer.write(shot) for shot in shots]
+    if inverted:
+        references: tuple[str, ...] = (target,)
+    else:
+        references = (answer,) if by_label else record.references
+    return Prompt(
+        id=record.id,
+        intro=template.intro.format_map(record.fields) if shots and template.intro else "",
+        shots=tuple(inputs + template.glue + text for inputs, text, _ in solved),
+        question=question,
+        separator=separator,
+        target=target,
+        references=references,
+        template=f"{pattern.name}/{kind}/{place}",
+    )
+
+
+def _templates(
+    pattern: Pattern, *, inverted: bool, few_shot: bool
+) -> tuple[Literal["zero_shot", "few_shot", "inversion"], tuple[Template, ...]]:
+    if inverted:
+        if not pattern.inversions:
+            raise ValueError(
+                f"pattern {pattern.name!r} has no inversions; render it with inverted=False"
+            )
+        return "inversion", pattern.inversions
+    return ("few_shot", pattern.few_shot) if few_shot else ("zero_shot", pattern.zero_shot)
+
+
+class _Writer:
+    """Writes records, exemplars and question alike, with one template and one list style."""
+
+    def __init__(
+        self, template: Template, style: OptionStyle | None, draws: Draws, *, shuffled: bool
+    ):
+        self._inputs = template.inputs if style else template.inputs_without_options
+        self._targets = template.targets
+        self._style = style
+        self._draws = draws
+        self._shuffled = shuffled
+
+    def write(self, record: Record) -> tuple[str, str, str]:
+        """The inputs, the target, and the answer in the target."""
+        values = {**record.fields, "answer": record.answer, "rationale": record.rationale}
+        if self._style and record.options:
+            options, place = record.options, record.answer_index
+            if self._shuffled:
+                order = self._draws.permutation(len(options))
+                options = tuple(options[index] for index in order)
+                place = order.index(record.answer_index)
+            values["options"] = self._style.show(options)
+            values["answer"] = self._style.answer(options, place)
+        return (
+            self._inputs.format_map(values),
+            self._targets.format_map(values),
+            values["answer"],
+        )

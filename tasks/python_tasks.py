@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from t5lite.data import seqio_door
@@ -116,6 +116,11 @@ def _source_class() -> type[seqio.FunctionDataSource]:
 
         def num_input_examples(self, split: str) -> int:
             return len(self._read(split))
+
+        def texts(self, split: str) -> Iterator[dict[str, str]]:
+            """The same examples as texts, for a reader that can do without TensorFlow."""
+            for example in self._read(split):
+                yield {"inputs": example.inputs, "targets": example.targets}
 
     return PythonDataSource
 

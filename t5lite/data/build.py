@@ -336,7 +336,7 @@ def _build(job: _Job) -> _Built:
 
 
 def _write(job: _Job) -> int:
-    features = seqio_door.task_source(job.task).features
+    features = seqio_door.token_features(job.task)
     num_examples = 0
     with TokenStoreWriter(
         job.path,

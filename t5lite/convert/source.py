@@ -29,12 +29,16 @@ class Source:
       config: The model.
       arrays: Its parameters, ours, a layer at a time.
       special_ids: What the files say of special tokens.
+      prompt_prefix: Ids that go before every prompt; None where the files do not say.
+      context_length: Longest text it was made for, in tokens; None where the files do not say.
+      task_feature_lengths: The same by feature, where the files say so.
+      converter: How examples become its features, where the files say so; see `ModelDescription`.
       model_type: What Hugging Face calls the family, where the files say so ("mt5").
-      tokenizer_folder: A Hugging Face folder with the tokenizer's files.
+      hf_folder: A Hugging Face folder whose tokenizer and settings of generation go along.
       vocabulary: `spec()` of the vocabulary, where the files hold one.
       step: How many updates it was trained for, where the files say so.
-      read_optimizer_state: Reads the optimizer's state as `training.state.TrainState` holds it; None
-        where the files have none that t5lite reads.
+      read_optimizer_state: Reads the optimizer's state as `training.state.TrainState` holds it;
+        None where the files have none that t5lite reads.
     """
 
     format: str
@@ -42,8 +46,12 @@ class Source:
     config: TransformerConfig
     arrays: Arrays
     special_ids: SpecialIds = SpecialIds()
+    prompt_prefix: tuple[int, ...] | None = None
+    context_length: int | None = None
+    task_feature_lengths: Mapping[str, int] | None = None
+    converter: str | None = None
     model_type: str | None = None
-    tokenizer_folder: pathlib.Path | None = None
+    hf_folder: pathlib.Path | None = None
     vocabulary: Mapping[str, Any] | None = None
     step: int = 0
     read_optimizer_state: Callable[[], Any] | None = None

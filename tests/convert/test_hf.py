@@ -49,7 +49,7 @@ def test_our_models_come_back_to_the_bit(config, tmp_path):
     export_hf(config, params, tmp_path / "model")
     again, params_again, source = load_foreign(tmp_path / "model")
     assert again == config
-    assert source == "hugging_face"
+    assert source == "hf"
     assert_same_params(params_again, params)
     names = {path.name for path in (tmp_path / "model").iterdir()}
     assert names == {"model.safetensors", "config.json", "generation_config.json"}
@@ -141,7 +141,8 @@ def edit_config(folder, **changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_type": "umt5"}, "model_type is 'umt5'; t5lite reads t5, mt5"),
+        ({"model_type": "bert"}, "model_type is 'bert'; t5lite reads t5, mt5, umt5, gpt2"),
+        ({"model_type": "umt5"}, r"missing encoder\.block\.1\.layer\.0\.SelfAttention\.relative"),
         ({"d_model": None}, "has no 'd_model'"),
         ({"dense_act_fn": "gelu_nwe"}, "Did you mean 'gelu_new'"),
         ({"decoder_start_token_id": 5}, "decoder_start_token_id is 5"),
@@ -181,7 +182,10 @@ def test_config_that_is_not_json(exported):
 def test_weights_in_another_format_are_explained(exported):
     folder = exported[2]
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(ValueError, match=r"it has pytorch_model\.bin: load it in transformers"):
+    with pytest.raises(ValueError, match=r"pytorch_model\.bin"):
+        load_foreign(folder)
+    (folder / "pytorch_model.bin").unlink()
+    with pytest.raises(ValueError, match=r"no weights beside it: none of model\.safetensors"):
         load_foreign(folder)
 
 
@@ -195,13 +199,13 @@ def test_other_places_are_refused_with_what_was_looked_for(tmp_path):
 
 def test_export_leaves_nothing_half(exported, tmp_path, monkeypatch):
     config, params, folder = exported
-    with pytest.raises(ValueError, match="is not empty; export to a new folder"):
+    with pytest.raises(ValueError, match="is there already and not empty"):
         export_hf(config, params, folder)
 
     def full_disk(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("t5lite.convert.hf.folder.save_file", full_disk)
+    monkeypatch.setattr("t5lite.convert.hf.weights._write_safetensors", full_disk)
     with pytest.raises(OSError, match="No space left"):
         export_hf(config, params, tmp_path / "other")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
@@ -209,10 +213,10 @@ def test_export_leaves_nothing_half(exported, tmp_path, monkeypatch):
 
 def test_export_of_what_t5_cannot_be(tmp_path):
     config = decoder_only()
-    with pytest.raises(ValueError, match="this model is decoder_only"):
+    with pytest.raises(ValueError, match="architecture is 'decoder_only', not 'encoder_decoder'"):
         export_hf(config, sharp_params(config), tmp_path / "out")
     config = encoder_decoder(mlp_activations=("gelu", "silu"))
-    with pytest.raises(ValueError, match="no MLP with activations"):
+    with pytest.raises(ValueError, match=r"mlp_activations is \('gelu', 'silu'\)"):
         export_hf(config, sharp_params(config), tmp_path / "out")
 
 

@@ -1,125 +1,187 @@
-"""A Hugging Face model folder: config.json and safetensors, in one file or in shards."""
+"""A Hugging Face model folder: config.json, weights, tokenizer and settings of generation."""
 
-import functools
-import json
-import os
+import dataclasses
 import pathlib
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import ml_dtypes  # noqa: F401 - NumPy learns "bfloat16" from it, and safetensors asks by name
-import numpy as np
-import safetensors
-from safetensors.numpy import save_file
-
-from t5lite.convert.names import LazyArray, Tensors
+from t5lite.convert.hf import tokenizer, weights
+from t5lite.convert.hf.family import Family, Fields, normalise
+from t5lite.convert.hf.gpt2 import GPT2
+from t5lite.convert.hf.gpt_neox import GPT_NEOX
+from t5lite.convert.hf.llama import LLAMA
+from t5lite.convert.hf.opt import OPT
+from t5lite.convert.hf.t5 import MT5, T5, UMT5
+from t5lite.convert.json_files import read_json, write_json
+from t5lite.convert.names import LazyArray, to_ours, to_theirs
+from t5lite.convert.source import Format, Source, SpecialIds
+from t5lite.models.config import TransformerConfig
 
 CONFIG_FILE = "config.json"
-WEIGHTS_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
+_GENERATION_FILE = "generation_config.json"
 
-# Their name of a type, NumPy's.
-_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+# Where several could be a model, the first is written, unless it came as another.
+FAMILIES = (T5, MT5, UMT5, GPT2, OPT, GPT_NEOX, LLAMA)
 
-
-def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """Reads a JSON object.
-
-    Raises:
-      ValueError: the file is not a JSON object.
-    """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
-    if not isinstance(record, dict):
-        raise ValueError(f"{path} holds a {type(record).__name__}, expected a JSON object")
-    return record
+DEFAULT_MAX_SHARD_BYTES = 5 * 10**9
 
 
-def read_tensors(folder: pathlib.Path) -> Tensors:
-    """The tensors of a folder, read lazily.
+def open_folder(path: pathlib.Path) -> Source:
+    """Opens a folder that `save_pretrained` wrote; no weights are read but to compare embeddings.
 
     Raises:
-      ValueError: there are no safetensors, a shard is missing, or a file is cut short.
+      ValueError: config.json or the weights are of a kind that t5lite does not do, or something in
+        them is missing, left over or damaged.
     """
-    tensors = {}
-    for path in _weight_files(folder):
-        try:
-            with safetensors.safe_open(path, framework="numpy") as file:
-                held = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-                stored = {name: (part.get_shape(), part.get_dtype()) for name, part in held.items()}
-        except safetensors.SafetensorError as error:
-            raise ValueError(
-                f"{path} is damaged or cut short ({error}); copy or download it again"
-            ) from error
-        for name, (shape, dtype) in stored.items():
-            read = functools.partial(_load, path, name)
-            tensors[name] = LazyArray(tuple(shape), _dtype(path, name, dtype), read)
-    return Tensors(tensors, source=str(folder))
+    record = read_json(path / CONFIG_FILE)
+    family = _family_of(record, path)
+    fields = Fields(record)
+    fields.expect_nothing_not_done()
+    tensors, tied = normalise(family, weights.read_tensors(path), fields)
+    weights.check_floats(tensors)
+    config = family.read_config(fields, tied)
+    special_ids = _read_special_ids(path, record)
+    prompt_prefix = None
+    if family.starts_with_bos and special_ids.bos is not None:
+        prompt_prefix = (special_ids.bos,)
+    return Source(
+        format=FORMAT.name,
+        path=path,
+        config=config,
+        arrays=to_ours(family.table, tensors, config=config),
+        special_ids=special_ids,
+        prompt_prefix=prompt_prefix,
+        context_length=fields.get(family.context_field),
+        model_type=family.model_type,
+        hf_folder=path,
+    )
 
 
 def write_folder(
-    dst: pathlib.Path,
+    folder: pathlib.Path,
+    source: Source,
     *,
-    json_files: Mapping[str, Mapping[str, Any]],
-    tensors: Mapping[str, np.ndarray],
-    copies: Mapping[str, pathlib.Path],
-) -> None:
-    """Writes a model folder as a whole or not at all.
+    max_shard_bytes: int = DEFAULT_MAX_SHARD_BYTES,
+    on_bytes: Callable[[int], Any] = lambda _: None,
+) -> Family:
+    """Writes a folder that transformers' `from_pretrained` loads, with the same logits.
 
     Args:
-      dst: The folder; it must not exist, or be empty.
-      json_files: JSON objects by file name.
-      tensors: What goes to model.safetensors.
-      copies: Files to copy, by their name in the folder.
+      folder: An empty folder.
+      source: The model; its arrays are read one after the other.
+      max_shard_bytes: Weights that do not fit into one file of this size get several.
+      on_bytes: Told of every tensor's size when it is written.
+
+    Returns:
+      The family it was written as.
 
     Raises:
-      ValueError: `dst` has files in it already.
+      ValueError: no class of transformers can be this model.
     """
-    if dst.exists() and any(dst.iterdir()):
-        raise ValueError(f"{dst} is not empty; export to a new folder")
-    dst.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=dst.parent, prefix=f".{dst.name}.") as work:
-        folder = pathlib.Path(work) / "export"
-        folder.mkdir()
-        for name, record in json_files.items():
-            text = json.dumps(record, indent=2, sort_keys=True) + "\n"
-            (folder / name).write_text(text, encoding="utf-8")
-        for name, source in copies.items():
-            shutil.copyfile(source, folder / name)
-        save_file(dict(tensors), folder / WEIGHTS_FILE, metadata={"format": "pt"})
-        # Replaces an empty folder too.
-        os.replace(folder, dst)
-
-
-def _weight_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    if (folder / INDEX_FILE).exists():
-        shards = sorted(set(read_json(folder / INDEX_FILE)["weight_map"].values()))
-        missing = [shard for shard in shards if not (folder / shard).exists()]
-        if missing:
-            raise ValueError(
-                f"{folder / INDEX_FILE} names shards that are not there: {', '.join(missing)}"
-            )
-        return [folder / shard for shard in shards]
-    if (folder / WEIGHTS_FILE).exists():
-        return [folder / WEIGHTS_FILE]
-    others = sorted(path.name for path in folder.glob("*.bin"))
-    remedy = (
-        f"it has {', '.join(others)}: load it in transformers and save it again with "
-        "save_pretrained, which writes safetensors"
-        if others
-        else "copy them beside config.json"
+    family = choose_family(source.config, source.model_type)
+    theirs: dict[str, LazyArray] = dict(
+        to_theirs(family.table, source.arrays, config=source.config)
     )
-    raise ValueError(f"{folder} has neither {WEIGHTS_FILE} nor {INDEX_FILE}; {remedy}")
+    record = _config_record(family, source)
+    if source.config.tied_embeddings and not record["tie_word_embeddings"]:
+        theirs[family.output] = theirs[family.embedding]
+    write_json(folder / CONFIG_FILE, record)
+    write_json(folder / _GENERATION_FILE, _generation_record(source))
+    if source.vocabulary is not None:
+        for name, content in tokenizer.json_files(source.vocabulary).items():
+            write_json(folder / name, content)
+        for name, file in tokenizer.copies(source.vocabulary).items():
+            (folder / name).write_bytes(file.read_bytes())
+    weights.write_tensors(folder, theirs, max_shard_bytes=max_shard_bytes, on_bytes=on_bytes)
+    return family
 
 
-def _load(path: pathlib.Path, name: str) -> np.ndarray:
-    with safetensors.safe_open(path, framework="numpy") as file:
-        return file.get_tensor(name)
+def choose_family(config: TransformerConfig, model_type: str | None = None) -> Family:
+    """The family to write a model as: the one it came from if it still can be, or the first.
+
+    Raises:
+      ValueError: it can be none; says what keeps it from the nearest.
+    """
+    misfits = {family.name: family.misfits(config) for family in FAMILIES}
+    able = [family for family in FAMILIES if not misfits[family.name]]
+    for family in able:
+        if family.model_type == model_type:
+            return family
+    if able:
+        return able[0]
+    nearest, reasons = min(misfits.items(), key=lambda item: len(item[1]))
+    raise ValueError(
+        f"transformers has no class that can be this model. Nearest is {nearest}, but "
+        f"{'; '.join(reasons)}."
+    )
 
 
-def _dtype(path: pathlib.Path, name: str, stored: str) -> np.dtype:
-    return np.dtype(_DTYPES[stored])
+def _family_of(record: Mapping[str, Any], path: pathlib.Path) -> Family:
+    model_type = record.get("model_type")
+    for family in FAMILIES:
+        if family.model_type == model_type:
+            return family
+    known = ", ".join(family.model_type for family in FAMILIES)
+    raise ValueError(f"{path / CONFIG_FILE}: model_type is {model_type!r}; t5lite reads {known}")
+
+
+def _read_special_ids(path: pathlib.Path, record: Mapping[str, Any]) -> SpecialIds:
+    """What generation_config.json says, or else config.json."""
+    said = dict(record)
+    if (path / _GENERATION_FILE).is_file():
+        generation = read_json(path / _GENERATION_FILE)
+        said |= {name: value for name, value in generation.items() if value is not None}
+    eos = said.get("eos_token_id")
+    return SpecialIds(
+        pad=said.get("pad_token_id"),
+        bos=said.get("bos_token_id"),
+        eos=tuple(eos) if isinstance(eos, list) else eos,
+        decoder_start=said.get("decoder_start_token_id"),
+    )
+
+
+def _config_record(family: Family, source: Source) -> dict[str, Any]:
+    dtype = max((array.dtype for array in source.arrays.values()), key=lambda d: d.itemsize)
+    record = {
+        "architectures": [family.architecture],
+        "model_type": family.model_type,
+        **family.write_config(source.config),
+        # The name in transformers 5, and in 4.
+        "dtype": dtype.name,
+        "torch_dtype": dtype.name,
+        **_special_ids(source),
+    }
+    if source.context_length is not None:
+        record.setdefault(family.context_field, source.context_length)
+    return record
+
+
+def _generation_record(source: Source) -> dict[str, Any]:
+    carried: dict[str, Any] = {}
+    if source.hf_folder is not None and (source.hf_folder / _GENERATION_FILE).is_file():
+        carried = read_json(source.hf_folder / _GENERATION_FILE)
+    ours = {name: value for name, value in _special_ids(source).items() if value is not None}
+    return carried | ours
+
+
+def _special_ids(source: Source) -> dict[str, Any]:
+    """By the names of config.json; null where there is none, or transformers would invent one."""
+    ids = source.special_ids
+    if source.config.architecture == "encoder_decoder":
+        # Our T5 pads with 0 and starts with it.
+        ids = dataclasses.replace(
+            ids, pad=0, decoder_start=0, eos=1 if ids.eos is None else ids.eos
+        )
+    eos = list(ids.eos) if isinstance(ids.eos, tuple) else ids.eos
+    record = {"bos_token_id": ids.bos, "eos_token_id": eos, "pad_token_id": ids.pad}
+    if source.config.architecture == "encoder_decoder":
+        record["decoder_start_token_id"] = ids.decoder_start
+    return record
+
+
+FORMAT = Format(
+    name="hf",
+    looked_for=f"{CONFIG_FILE} (a Hugging Face folder)",
+    recognise=lambda path: (path / CONFIG_FILE).is_file(),
+    open=open_folder,
+)

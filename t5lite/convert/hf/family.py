@@ -1,0 +1,242 @@
+"""What one family of Hugging Face is to us: a table of names, and config.json both ways."""
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from t5lite.convert.layouts import TRANSPOSED, Layout
+from t5lite.convert.names import LazyArray, Row, Tensors
+from t5lite.models.config import TransformerConfig
+from t5lite.suggest import did_you_mean
+
+# Their name of an activation, ours; where several are one function, the first is written.
+ACTIVATIONS = {
+    "relu": "relu",
+    "gelu_new": "gelu",
+    "gelu_pytorch_tanh": "gelu",
+    "gelu_fast": "gelu",
+    "gelu": "gelu_exact",
+    "silu": "silu",
+    "swish": "silu",
+}
+
+# MLPs of one activation that they can spell.
+PLAIN_MLPS = [(activation,) for activation in dict.fromkeys(ACTIVATIONS.values())]
+
+# What some class or other in transformers is told to do and no family here does, with the value
+# that means "not that".
+_NOT_DONE: Mapping[str, tuple[object, ...]] = {
+    "add_cross_attention": (False, None),
+    "alibi": (False, None),
+    "attention_multiplier": (None,),
+    "attn_logit_softcapping": (None,),
+    "auto_map": (None,),
+    "clip_qkv": (None,),
+    "embedding_multiplier": (1, None),
+    "final_logit_softcapping": (None,),
+    "logit_scale": (1, None),
+    "logits_scaling": (1, None),
+    "num_experts": (None,),
+    "num_local_experts": (None,),
+    "pruned_heads": ({}, None),
+    "qk_layernorm": (False, None),
+    "quantization_config": (None,),
+    "residual_multiplier": (1, None),
+    "scale_embedding": (False, None),
+    "sliding_window": (None,),
+    "use_qk_norm": (False, None),
+    "use_sliding_window": (False, None),
+}
+
+
+class Fields:
+    """config.json's fields, read with complaints that name them."""
+
+    def __init__(self, record: Mapping[str, Any]):
+        self._record = record
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A field's value; the default where it is absent or null."""
+        value = self._record.get(name)
+        return default if value is None else value
+
+    def need(self, name: str) -> Any:
+        """A field's value.
+
+        Raises:
+          ValueError: it is absent or null.
+        """
+        value = self.get(name)
+        if value is None:
+            raise ValueError(
+                f"config.json has no {name!r}, which every {self._record.get('model_type')} has"
+            )
+        return value
+
+    def expect(self, name: str, *allowed: object) -> None:
+        """Checks a field that t5lite can only have one way, absent or not.
+
+        Raises:
+          ValueError: it holds something else.
+        """
+        if name in self._record and self._record[name] not in allowed:
+            raise ValueError(
+                f"config.json: {name} is {self._record[name]!r}; of {self._record['model_type']} "
+                f"t5lite does only {' or '.join(map(repr, allowed))}"
+            )
+
+    def expect_nothing_not_done(self) -> None:
+        """Checks what no family here does.
+
+        Raises:
+          ValueError: config.json asks for it.
+        """
+        for name, allowed in _NOT_DONE.items():
+            self.expect(name, *allowed)
+
+    def activation(self, name: str, default: str) -> str:
+        """Our name of the activation in a field.
+
+        Raises:
+          ValueError: t5lite has none such.
+        """
+        theirs = self.get(name, default)
+        if theirs not in ACTIVATIONS:
+            raise ValueError(
+                f"config.json: {name} is {theirs!r}, none of {', '.join(ACTIVATIONS)}."
+                + did_you_mean(str(theirs), ACTIVATIONS)
+            )
+        return ACTIVATIONS[theirs]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Family:
+    """One model class of transformers, and what of a TransformerConfig it can be.
+
+    Attributes:
+      name: What messages call it.
+      model_type: What config.json calls it.
+      architecture: Its class with a language-model head.
+      table: Its names.
+      base_prefix: What their names begin with, all but the output projection's; files saved from
+        the class without head leave it out.
+      embedding: Name of the token embedding.
+      output: Name of the output projection, absent where it is the embedding.
+      tied_by_default: What transformers takes `tie_word_embeddings` for where it is absent.
+      buffers: Patterns of names that hold no parameters, for they are computed from the config.
+      context_field: The field that says how long a text the model was made for.
+      starts_with_bos: Whether its own tokenizer puts BOS before a prompt.
+      prepare: Brings oddities of older files' tensors into order.
+      read_config: Our config from config.json's fields and whether the embeddings are tied.
+        Raises ValueError for what t5lite does not do.
+      misfits: Why a config cannot be of this family, one phrase each; empty where it can.
+      write_config: config.json's fields of its own, for a config without misfits.
+    """
+
+    name: str
+    model_type: str
+    architecture: str
+    table: tuple[Row, ...]
+    base_prefix: str = ""
+    embedding: str
+    output: str
+    tied_by_default: bool
+    buffers: tuple[str, ...] = ()
+    context_field: str
+    starts_with_bos: bool = False
+    prepare: Callable[[Tensors], Tensors] = lambda tensors: tensors
+    read_config: Callable[[Fields, bool], TransformerConfig]
+    misfits: Callable[[TransformerConfig], list[str]]
+    write_config: Callable[[TransformerConfig], dict[str, Any]]
+
+
+def norm_rows(ours: str, theirs: str) -> list[Row]:
+    """A norm with a bias."""
+    return [Row(f"{ours}/scale", f"{theirs}.weight"), Row(f"{ours}/bias", f"{theirs}.bias")]
+
+
+def linear_rows(ours: str, theirs: str, layout: Layout = TRANSPOSED) -> list[Row]:
+    """A linear map, and its bias where it has one."""
+    return [
+        Row(f"{ours}/kernel", f"{theirs}.weight", layout),
+        Row(f"{ours}/bias", f"{theirs}.bias"),
+    ]
+
+
+def normalise(family: Family, tensors: Tensors, fields: Fields) -> tuple[Tensors, bool]:
+    """Brings a file's names to the table's, and finds whether the output is the embedding.
+
+    config.json is no guide to the latter: transformers' own reading of it changed between
+    releases, and fine-tuning programs write it carelessly.
+
+    Returns:
+      The tensors without buffers and copies, and whether the model is tied.
+
+    Raises:
+      ValueError: there is no embedding, or no output projection where the config wants one.
+    """
+    tensors = tensors.without(
+        name for name in tensors if any(re.fullmatch(p, name) for p in family.buffers)
+    )
+    prefix = family.base_prefix
+    if not any(name.startswith(prefix) for name in tensors):
+        tensors = tensors.renamed(lambda name: name if name == family.output else prefix + name)
+    tensors = family.prepare(tensors)
+    if family.embedding not in tensors:
+        held = ", ".join(list(tensors)[:4])
+        raise ValueError(
+            f"{tensors.source} has no tensor {family.embedding}; is it a {family.name} with a "
+            f"language-model head? It has {held or 'no tensors'}"
+        )
+    declared = fields.get("tie_word_embeddings", family.tied_by_default)
+    if family.output not in tensors:
+        if not declared:
+            raise ValueError(
+                f"{tensors.source} has no {family.output}, and config.json's tie_word_embeddings "
+                "does not say that the embedding takes its place: it was saved without its "
+                "language-model head. Save it from the class that has one"
+            )
+        return tensors, True
+    tied = same_numbers(tensors[family.output], tensors[family.embedding])
+    return tensors.without([family.output] if tied else []), tied
+
+
+def same_numbers(a: LazyArray, b: LazyArray) -> bool:
+    """Whether two tensors are equal to the bit; holds only one of them at a time."""
+    return a.shape == b.shape and a.dtype == b.dtype and _digest(a.read()) == _digest(b.read())
+
+
+def demands(config: TransformerConfig, wanted: Mapping[str, object]) -> list[str]:
+    """What of a config is not as a family wants it.
+
+    Args:
+      config: The model.
+      wanted: A value, or a list of several, by field or property of the config.
+    """
+    found = []
+    for name, value in wanted.items():
+        allowed: Sequence[object] = value if isinstance(value, list) else [value]
+        if getattr(config, name) not in allowed:
+            wants = " or ".join(map(repr, allowed))
+            found.append(f"{name} is {getattr(config, name)!r}, not {wants}")
+    return found
+
+
+def full_width(config: TransformerConfig) -> list[str]:
+    """The demand of families whose heads split the model's width between them."""
+    if config.num_heads * config.d_kv == config.d_model:
+        return []
+    return [f"num_heads * d_kv is {config.num_heads * config.d_kv}, not d_model ({config.d_model})"]
+
+
+def write_activation(ours: str) -> str:
+    """Their name of an activation."""
+    return next(theirs for theirs, name in ACTIVATIONS.items() if name == ours)
+
+
+def _digest(array: np.ndarray) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data).digest()

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from t5lite.convert import t5x
+from t5lite.convert import gguf, llama2_c, meta_llama, t5x
 from t5lite.convert.hf import folder
 from t5lite.convert.names import stack, unstack
 from t5lite.convert.new_folder import new_folder
@@ -13,7 +13,13 @@ from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import Params
 
 # In the order in which they are asked whether a path is theirs.
-FOREIGN_FORMATS: tuple[Format, ...] = (folder.FORMAT, t5x.FORMAT)
+FOREIGN_FORMATS: tuple[Format, ...] = (
+    folder.FORMAT,
+    t5x.FORMAT,
+    meta_llama.FORMAT,
+    gguf.FORMAT,
+    llama2_c.FORMAT,
+)
 
 
 def open_foreign(path: str | pathlib.Path) -> Source:

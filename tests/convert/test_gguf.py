@@ -1,0 +1,227 @@
+"""Tiny GGUF files written by llama.cpp's own package, in every type of tensor it can write."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from t5lite.convert import load_foreign
+from t5lite.convert.gguf import TABLE
+from t5lite.convert.load import open_foreign
+from t5lite.convert.names import to_theirs, unstack
+from tests.convert.test_llama2_c import assert_same, make_config
+from tests.models.tiny import sharp_params
+
+gguf = pytest.importorskip("gguf")
+
+KINDS = gguf.GGMLQuantizationType
+# Rows of blocks: 32 numbers each, 256 in the types called K.
+SMALL = {"d_model": 32, "d_ff": 64, "num_heads": 4, "num_kv_heads": 2, "d_kv": 8}
+LARGE = {"d_model": 256, "d_ff": 256, "num_heads": 4, "num_kv_heads": 2, "d_kv": 64}
+
+
+def make_metadata(config, **changes):
+    """What llama.cpp's converter writes of a model; a None in `changes` leaves one out."""
+    values = {
+        "block_count": config.num_decoder_layers,
+        "context_length": 77,
+        "embedding_length": config.d_model,
+        "feed_forward_length": config.d_ff,
+        "attention.head_count": config.num_heads,
+        "attention.head_count_kv": config.kv_heads,
+        "attention.layer_norm_rms_epsilon": config.norm_epsilon,
+        "rope.freq_base": config.rope_theta,
+        "rope.dimension_count": config.d_kv,
+        "vocab_size": config.vocab_size,
+    }
+    values = {f"llama.{name}": value for name, value in values.items()} | changes
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def write_gguf(path, config, params, *, kind=KINDS.F32, architecture="llama", changes=None, **more):
+    """Writes a file; matrices of `kind` and the rest float32, or as `more` has them."""
+    writer = gguf.GGUFWriter(path, architecture)
+    for name, value in make_metadata(config, **(changes or {})).items():
+        add = {bool: writer.add_bool, int: writer.add_uint32, float: writer.add_float32}
+        add |= {str: writer.add_string, list: writer.add_array}
+        add[type(value)](name, value)
+    theirs = to_theirs(TABLE, unstack(params), config=config)
+    tensors = {name: np.ascontiguousarray(tensor.read()) for name, tensor in theirs.items()}
+    stored = {
+        name: (gguf.quantize(tensor, kind), kind) if tensor.ndim == 2 else (tensor, KINDS.F32)
+        for name, tensor in tensors.items()
+    }
+    for name, (data, raw) in (stored | more).items():
+        writer.add_tensor(name, data, raw_dtype=raw)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return tensors
+
+
+def float16_at(blocks, start):
+    return blocks[:, start : start + 2].copy().view(np.float16).astype(np.float32)
+
+
+def nibbles(blocks, start):
+    """32 numbers of four bits in 16 bytes: first all low halves, then all high ones."""
+    packed = blocks[:, start : start + 16]
+    return np.concatenate([packed & 15, packed >> 4], axis=1).astype(np.float32)
+
+
+# The reference of each type, from the comments of ggml's `ggml-common.h`: bytes a block of 32
+# numbers, and what they stand for.
+REFERENCES = {
+    "Q8_0": (34, lambda b: b[:, 2:].copy().view(np.int8) * float16_at(b, 0)),
+    "Q4_0": (18, lambda b: (nibbles(b, 2) - 8) * float16_at(b, 0)),
+    "Q4_1": (20, lambda b: nibbles(b, 4) * float16_at(b, 0) + float16_at(b, 2)),
+}
+
+
+def test_float32_comes_back_to_the_bit(tmp_path):
+    for tied in (True, False):
+        config = make_config(**SMALL, tied_embeddings=tied, rope_theta=500.0)
+        params = sharp_params(config)
+        write_gguf(tmp_path / f"{tied}.gguf", config, params)
+        found_config, found, source = load_foreign(tmp_path / f"{tied}.gguf")
+        assert source == "gguf"
+        assert found_config == config
+        assert_same(found, params)
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [("F16", np.float16), ("BF16", ml_dtypes.bfloat16)])
+def test_sixteen_bits_keep_their_type(kind, dtype, tmp_path):
+    config = make_config(**SMALL)
+    tensors = write_gguf(tmp_path / "m.gguf", config, sharp_params(config), kind=KINDS[kind])
+    source = open_foreign(tmp_path / "m.gguf")
+    value = source.arrays["decoder/layers/mlp/wo/kernel", 1]
+    assert value.dtype == dtype
+    np.testing.assert_array_equal(value.read().T, tensors["blk.1.ffn_down.weight"].astype(dtype))
+    assert source.arrays["decoder/decoder_norm/scale", None].dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", REFERENCES)
+def test_blocks_stand_for_what_ggml_says(kind, tmp_path):
+    config = make_config(**SMALL)
+    tensors = write_gguf(tmp_path / "m.gguf", config, sharp_params(config), kind=KINDS[kind])
+    _, params, _ = load_foreign(tmp_path / "m.gguf")
+    num_bytes, reference = REFERENCES[kind]
+    for name, tensor in to_theirs(TABLE, unstack(params), config=config).items():
+        expected = tensors[name]
+        if expected.ndim == 2:
+            blocks = gguf.quantize(expected, KINDS[kind]).reshape(-1, num_bytes)
+            expected = reference(blocks).reshape(expected.shape)
+        np.testing.assert_array_equal(tensor.read(), expected, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["Q5_0", "Q5_1"])
+def test_other_blocks_are_near_what_was_quantised(kind, tmp_path):
+    config = make_config(**SMALL)
+    params = sharp_params(config)
+    tensors = write_gguf(tmp_path / "m.gguf", config, params, kind=KINDS[kind])
+    _, found, _ = load_foreign(tmp_path / "m.gguf")
+    for name, tensor in to_theirs(TABLE, unstack(found), config=config).items():
+        # Five bits: 31 steps between the extremes of a block, and half a step of error.
+        step = 2 * np.abs(tensors[name]).max() / 31
+        assert np.abs(tensor.read() - tensors[name]).max() < step, name
+
+
+def test_blocks_the_package_reads_and_does_not_write(tmp_path):
+    config = make_config(**LARGE, num_decoder_layers=1)
+    _, block_bytes = gguf.GGML_QUANT_SIZES[KINDS.Q6_K]
+    blocks = np.random.default_rng(0).integers(0, 256, (256, block_bytes), dtype=np.uint8)
+    blocks[:, -2:] = np.array([2**-9], np.float16).view(np.uint8)
+    override = {"blk.0.ffn_down.weight": (blocks, KINDS.Q6_K)}
+    write_gguf(tmp_path / "m.gguf", config, sharp_params(config), **override)
+    _, found, _ = load_foreign(tmp_path / "m.gguf")
+    kernel = found["decoder"]["layers"]["mlp"]["wo"]["kernel"][0]
+    np.testing.assert_array_equal(kernel.T, gguf.dequantize(blocks, KINDS.Q6_K))
+    assert kernel.std() > 0.1
+
+
+def test_biases_are_permuted_as_their_kernels(tmp_path):
+    config = make_config(**SMALL, attention_bias=True, mlp_bias=True)
+    params = sharp_params(config)
+    tensors = write_gguf(tmp_path / "m.gguf", config, params)
+    found_config, found, _ = load_foreign(tmp_path / "m.gguf")
+    assert found_config == config
+    assert_same(found, params)
+    # Rows of the two halves of a head alternate in the file.
+    ours = params["decoder"]["layers"]["self_attention"]["query"]["bias"][0, :8]
+    np.testing.assert_array_equal(tensors["blk.0.attn_q.bias"][:8], ours.reshape(2, 4).T.ravel())
+
+
+def test_metadata_of_rotary_positions(tmp_path):
+    config = make_config(**SMALL)
+    params = sharp_params(config)
+    for changes, factor in [
+        ({"rope.scaling.type": "linear", "rope.scaling.factor": 4.0}, 4.0),
+        ({"rope.scaling.type": "none", "rope.scaling.factor": 4.0}, 1.0),
+        ({"rope.scale_linear": 2.0}, 2.0),
+        ({"rope.scaling.factor": 0.0}, 1.0),
+    ]:
+        changes = {f"llama.{name}": value for name, value in changes.items()}
+        write_gguf(tmp_path / "m.gguf", config, params, changes=changes)
+        assert open_foreign(tmp_path / "m.gguf").config.rope_scaling_factor == factor
+    ones = np.ones(4, np.float32)
+    write_gguf(tmp_path / "m.gguf", config, params, **{"rope_freqs.weight": (ones, KINDS.F32)})
+    assert open_foreign(tmp_path / "m.gguf").config == config
+    write_gguf(tmp_path / "m.gguf", config, params, **{"rope_freqs.weight": (2 * ones, KINDS.F32)})
+    with pytest.raises(ValueError, match=r"rope_freqs\.weight scales each rotary frequency"):
+        open_foreign(tmp_path / "m.gguf")
+
+
+def test_heads_wider_than_their_share_of_the_model(tmp_path):
+    config = make_config(**SMALL | {"d_kv": 12})
+    params = sharp_params(config)
+    changes = {"llama.attention.key_length": 12, "llama.attention.value_length": 12}
+    write_gguf(tmp_path / "m.gguf", config, params, changes=changes)
+    found_config, found, _ = load_foreign(tmp_path / "m.gguf")
+    assert found_config == config
+    assert_same(found, params)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"llama.expert_count": 8}, "llama.expert_count is 8; t5lite does only 0"),
+        ({"llama.attention.head_count": [4, 2]}, "one for each layer"),
+        ({"llama.rope.scaling.type": "yarn"}, "llama.rope.scaling.type is 'yarn'"),
+        ({"llama.rope.dimension_count": 4}, "dimension_count is 4; t5lite does only 8"),
+        ({"llama.block_count": 4}, "missing blk.3.attn_q.weight"),
+        ({"llama.block_count": 2}, "unused blk.2.attn_q.weight"),
+        ({"llama.feed_forward_length": 32}, r"is \(32, 64\), expected \(32, 32\)"),
+        ({"llama.embedding_length": None}, "no llama.embedding_length"),
+        ({"split.count": 3}, "split.count is 3"),
+    ],
+)
+def test_models_of_another_kind_are_refused(changes, complaint, tmp_path):
+    config = make_config(**SMALL)
+    write_gguf(tmp_path / "m.gguf", config, sharp_params(config), changes=changes)
+    with pytest.raises(ValueError, match=complaint) as caught:
+        load_foreign(tmp_path / "m.gguf")
+    assert "m.gguf" in str(caught.value)
+
+
+def test_architectures_and_types_are_refused_by_name(tmp_path):
+    config = make_config(**SMALL)
+    params = sharp_params(config)
+    write_gguf(tmp_path / "m.gguf", config, params, architecture="qwen2")
+    with pytest.raises(ValueError, match="architecture is 'qwen2'; t5lite does only 'llama'"):
+        load_foreign(tmp_path / "m.gguf")
+    _, block_bytes = gguf.GGML_QUANT_SIZES[KINDS.Q8_1]
+    blocks = np.zeros((32, 2 * block_bytes), np.uint8)
+    override = {"blk.1.ffn_down.weight": (blocks, KINDS.Q8_1)}
+    write_gguf(tmp_path / "m.gguf", config, params, **override)
+    with pytest.raises(ValueError, match=r"blk\.1\.ffn_down\.weight is of type Q8_1"):
+        load_foreign(tmp_path / "m.gguf")
+
+
+def test_damaged_files_are_refused(tmp_path):
+    config = make_config(**SMALL)
+    write_gguf(tmp_path / "m.gguf", config, sharp_params(config))
+    whole = (tmp_path / "m.gguf").read_bytes()
+    for length in (4, 20, 300, 1500, len(whole) // 2, len(whole) - 32):
+        (tmp_path / "m.gguf").write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"m\.gguf is damaged or cut short .* copy it again"):
+            load_foreign(tmp_path / "m.gguf")

@@ -52,6 +52,7 @@ DATA = [
     "rouge-score>=0.1.2,<0.2",
     "sacrebleu>=2.5,<3",
 ]
+GGUF = ["gguf>=0.19,<0.20"]
 
 setuptools.setup(
     name="t5lite",
@@ -74,8 +75,10 @@ setuptools.setup(
         "data": DATA,
         "tpu": ["jax[tpu]>=0.10.2,<0.13"],
         "cuda": ["jax[cuda12]>=0.10.2,<0.13"],
+        "gguf": GGUF,
         "test": [
             *DATA,
+            *GGUF,
             "pytest>=9,<10",
             "pytest-xdist>=3.8,<4",
             "hypothesis>=6.130,<7",

@@ -18,7 +18,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from t5lite import sharding
-from t5lite.data.vocabularies import vocabulary_from_spec
+from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
 from t5lite.model_dir import ModelDescription
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import param_axes, param_shapes
@@ -268,14 +268,16 @@ class LoadedModel:
       vocabulary: the vocabulary it was trained with.
       task_feature_lengths: tokens by feature.
       converter: encoder_decoder, decoder_only or prefix_lm.
+      prompt_prefix: ids that go before every prompt.
       step: the checkpoint's step.
     """
 
     config: TransformerConfig
     params: Any
-    vocabulary: Any
+    vocabulary: Vocabulary
     task_feature_lengths: Mapping[str, int]
     converter: str
+    prompt_prefix: tuple[int, ...]
     step: int
 
 
@@ -315,6 +317,7 @@ def load_model_dir(
         vocabulary=vocabulary_from_spec(description.vocabulary),
         task_feature_lengths=description.task_feature_lengths,
         converter=description.converter,
+        prompt_prefix=description.prompt_prefix,
         step=step,
     )
 

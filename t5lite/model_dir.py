@@ -2,7 +2,8 @@
 
 In MODEL_DIR:
 - `t5lite.json`: what the model is, as a `ModelDescription`
-- `vocabulary.model`: the SentencePiece model, where the vocabulary is one
+- `vocabulary.model`: the SentencePiece model, where the vocabulary is one; or `tokenizer.json` and
+  the files beside it, where it is that
 - `config.gin`: the operative gin configuration of the run
 - `checkpoints/<step>`: parameters, optimizer state and data state (t5lite/checkpoints.py)
 - `metrics.jsonl`: one line per logged step and per evaluation
@@ -16,16 +17,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
 import filelock
 
+from t5lite.data.vocabularies import moved_to, vocabulary_files
 from t5lite.models.config import TransformerConfig
 
 DESCRIPTION_FILE = "t5lite.json"
-VOCABULARY_FILE = "vocabulary.model"
 FORMAT = 1
 
 # Fields of a TransformerConfig that change how a model is run, never what its parameters mean.
@@ -43,24 +43,30 @@ class ModelDescription:
       vocabulary: `spec()` of the vocabulary the model was trained with.
       task_feature_lengths: longest sequence of each feature in tokens, e.g. {"inputs": 512}.
       converter: how examples became model features: encoder_decoder, decoder_only or prefix_lm.
+      prompt_prefix: ids that go before every prompt, as `trained_prompt_prefix` says of models
+        that t5lite trained; of converted ones, those of their tokenizer.
     """
 
     model: TransformerConfig
     vocabulary: Mapping[str, Any]
     task_feature_lengths: Mapping[str, int]
     converter: str
+    prompt_prefix: tuple[int, ...] = ()
 
     def save(self, model_dir: str | pathlib.Path) -> None:
-        """Writes `t5lite.json`, atomically, and a copy of the vocabulary's file beside it."""
+        """Writes `t5lite.json`, atomically, and copies of the vocabulary's files beside it."""
         path = pathlib.Path(model_dir) / DESCRIPTION_FILE
-        if "path" in self.vocabulary:
-            shutil.copyfile(self.vocabulary["path"], path.with_name(VOCABULARY_FILE))
+        for name, content in vocabulary_files(self.vocabulary).items():
+            (path.parent / name).parent.mkdir(exist_ok=True)
+            (path.parent / name).write_bytes(content)
         record = {
             "format": FORMAT,
             "model": self.model.to_dict(),
-            "vocabulary": dict(self.vocabulary),
+            # As seen from the folder, which may be moved.
+            "vocabulary": moved_to(self.vocabulary, pathlib.Path()),
             "task_feature_lengths": dict(self.task_feature_lengths),
             "converter": self.converter,
+            "prompt_prefix": list(self.prompt_prefix),
         }
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
@@ -85,15 +91,13 @@ class ModelDescription:
                 raise ValueError(
                     f"{path} has format {record['format']}; this t5lite reads {FORMAT}"
                 )
-            vocabulary = record["vocabulary"]
-            if "path" in vocabulary:
-                # The folder may have been moved, or the original file be gone.
-                vocabulary["path"] = str(path.with_name(VOCABULARY_FILE))
+            converter = record["converter"]
             return cls(
                 model=TransformerConfig.from_dict(record["model"]),
-                vocabulary=vocabulary,
+                vocabulary=moved_to(record["vocabulary"], path.parent),
                 task_feature_lengths=record["task_feature_lengths"],
-                converter=record["converter"],
+                converter=converter,
+                prompt_prefix=tuple(record.get("prompt_prefix", trained_prompt_prefix(converter))),
             )
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is damaged ({error!r}); restore it or retrain") from error
@@ -120,6 +124,11 @@ class ModelDescription:
                 + "\n".join(differences)
                 + "\nGive this run a MODEL_DIR of its own, or the config it was started with."
             )
+
+
+def trained_prompt_prefix(converter: str) -> tuple[int, ...]:
+    """What t5lite's training puts before a prompt: the start token of language models."""
+    return () if converter == "encoder_decoder" else (0,)
 
 
 def same_vocabulary(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from t5lite import report, sharding
 from t5lite.checkpoints import CheckpointConfig, Checkpointer, abstract
 from t5lite.data.pipeline import Batch, DataConfig, TrainData, open_train_data
 from t5lite.evaluate import EvalConfig, Evaluator
-from t5lite.model_dir import ModelDescription, lock
+from t5lite.model_dir import ModelDescription, lock, trained_prompt_prefix
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params, param_axes, param_shapes
 from t5lite.restore import RestoreConfig, restore_into
@@ -142,6 +142,7 @@ def train(
         vocabulary=data.vocabulary.spec(),
         task_feature_lengths=dict(train_data.task_feature_lengths),
         converter=train_data.converter,
+        prompt_prefix=trained_prompt_prefix(train_data.converter),
     )
     _check_ids(data, model)
     if resume_step is not None:

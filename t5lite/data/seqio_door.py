@@ -276,6 +276,8 @@ def from_seqio(vocabulary: Any) -> Vocabulary:
       ValueError: if it is of a kind without a counterpart here.
     """
     seqio = _load_seqio()
+    if isinstance(vocabulary, _tokenizer_class()):
+        return vocabulary.ours
     if isinstance(vocabulary, seqio.ByteVocabulary):
         return ByteVocabulary(extra_ids=vocabulary.extra_ids)
     plain = isinstance(vocabulary, seqio.SentencePieceVocabulary)
@@ -284,7 +286,7 @@ def from_seqio(vocabulary: Any) -> Vocabulary:
     raise ValueError(
         f"The vocabulary {type(vocabulary).__name__} of a Task has no counterpart in t5lite. Use "
         "seqio.ByteVocabulary, or seqio.SentencePieceVocabulary without normalizer overrides and "
-        "with extra ids in descending order."
+        "with extra ids in descending order, or what seqio_door.to_seqio makes of one of t5lite's."
     )
 
 
@@ -292,7 +294,9 @@ def to_seqio(vocabulary: Vocabulary) -> Any:
     """The seqio vocabulary with the same ids; its TensorFlow tokenizer is built once."""
     if isinstance(vocabulary, SentencePieceVocabulary):
         return _caching_sentencepiece_class()(vocabulary.path, extra_ids=vocabulary.extra_ids)
-    return _load_seqio().ByteVocabulary(extra_ids=vocabulary.extra_ids)
+    if isinstance(vocabulary, ByteVocabulary):
+        return _load_seqio().ByteVocabulary(extra_ids=vocabulary.extra_ids)
+    return _tokenizer_class()(vocabulary)
 
 
 @functools.lru_cache(maxsize=8)
@@ -333,6 +337,62 @@ def token_features(task_name: str) -> dict[str, Vocabulary]:
       ValueError: if there is no such Task, or a feature is not a sequence of token ids.
     """
     return _token_features(_get_task(task_name))
+
+
+@functools.cache
+def _tokenizer_class() -> type:
+    theirs: Any = _load_seqio().Vocabulary
+    import tensorflow as tf
+
+    class TokenizerVocabulary(theirs):
+        """One of t5lite's vocabularies that TensorFlow has no operation for: it calls Python."""
+
+        def __init__(self, ours: Vocabulary):
+            super().__init__(extra_ids=0)
+            self.ours = ours
+
+        @property
+        def _base_vocab_size(self) -> int:
+            return self.ours.vocab_size
+
+        @property
+        def bos_id(self) -> int | None:
+            return self.ours.bos_id
+
+        @property
+        def eos_id(self) -> int:
+            return self.ours.eos_id
+
+        @property
+        def unk_id(self) -> int | None:
+            return self.ours.unk_id
+
+        def _encode(self, s: str | bytes) -> list[int]:
+            return self.ours.encode(s.decode("utf-8") if isinstance(s, bytes) else s)
+
+        def _decode(self, ids: Sequence[int]) -> str:
+            return self.ours.decode(ids)
+
+        def _encode_tf(self, s: Any) -> Any:
+            def encode(text: bytes) -> np.ndarray:
+                return np.array(self._encode(text), np.int32)
+
+            ids = tf.numpy_function(encode, [s], tf.int32, stateful=False)
+            return tf.ensure_shape(ids, [None])
+
+        def _decode_tf(self, ids: Any) -> Any:
+            def decode(row: np.ndarray) -> bytes:
+                return self._decode(row.tolist()).encode("utf-8")
+
+            return tf.ensure_shape(tf.numpy_function(decode, [ids], tf.string, stateful=False), [])
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, TokenizerVocabulary) and self.ours == other.ours
+
+        def __hash__(self) -> int:
+            return hash(self.ours)
+
+    return TokenizerVocabulary
 
 
 def _token_features(task: Any) -> dict[str, Vocabulary]:

@@ -1,30 +1,39 @@
-"""Vocabularies without TensorFlow, id for id those of seqio 0.0.20.
+"""Vocabularies without TensorFlow; bytes and SentencePiece are id for id those of seqio 0.0.20.
 
-Both keep 0 for padding, decode up to and including the first end of sequence, and put `extra_ids`
-sentinels after their own tokens.
+They follow seqio's interface: `encode` adds nothing to the text's own tokens, `decode` goes up to
+and including the first end of sequence. hf_vocabulary.py holds a third kind, `tokenizer.json`.
 """
+
+from __future__ import annotations
 
 import abc
 import functools
 import hashlib
+import json
 import pathlib
 import struct
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sentencepiece
 
+if TYPE_CHECKING:
+    from t5lite.data.chat_template import ChatTemplate
+
 PAD_ID = 0
 
-_HELP = (
-    'Write "bytes", "bytes:EXTRA_IDS", "/path/to/spiece.model" or '
-    '"/path/to/spiece.model:EXTRA_IDS" '
+HELP = (
+    'Write "bytes", "bytes:EXTRA_IDS", "/path/to/spiece.model", "/path/to/spiece.model:EXTRA_IDS", '
+    '"/path/to/tokenizer.json" or the folder that holds one '
     "(flag --vocabulary, gin macro VOCABULARY, variable T5LITE_VOCABULARY)."
 )
 
+# What a model folder calls its SentencePiece model.
+SENTENCEPIECE_FILE = "vocabulary.model"
+
 
 class Vocabulary(abc.ABC):
-    """What both vocabularies offer. Equal when their specs are."""
+    """What every vocabulary offers. Equal when their specs are."""
 
     extra_ids: int
 
@@ -35,7 +44,7 @@ class Vocabulary(abc.ABC):
 
     @property
     def pad_id(self) -> int:
-        """Id of padding; always 0."""
+        """Id of padding; 0 where the vocabulary has none. Rows are always filled up with 0."""
         return PAD_ID
 
     @property
@@ -44,9 +53,29 @@ class Vocabulary(abc.ABC):
         """Id of the end of a sequence."""
 
     @property
+    def eos_ids(self) -> tuple[int, ...]:
+        """Every id that ends an answer, `eos_id` first."""
+        return (self.eos_id,)
+
+    @property
+    def bos_id(self) -> int | None:
+        """Id of the beginning of a sequence, if there is one."""
+        return None
+
+    @property
     @abc.abstractmethod
-    def unk_id(self) -> int:
-        """Id of what has no id."""
+    def unk_id(self) -> int | None:
+        """Id of what has no id, if there is one."""
+
+    @property
+    def prefix_ids(self) -> tuple[int, ...]:
+        """Ids that the tokenizer's makers put before a text; `encode` leaves them out."""
+        return ()
+
+    @property
+    def chat_template(self) -> ChatTemplate | None:
+        """How a conversation is written as one text, where that is known."""
+        return None
 
     @abc.abstractmethod
     def encode(self, text: str) -> list[int]:
@@ -64,7 +93,7 @@ class Vocabulary(abc.ABC):
         return isinstance(other, Vocabulary) and self.spec() == other.spec()
 
     def __hash__(self) -> int:
-        return hash(tuple(sorted(self.spec().items())))
+        return hash(json.dumps(self.spec(), sort_keys=True))
 
     def _until_eos(self, ids: Iterable[int]) -> list[int]:
         kept = []
@@ -127,12 +156,7 @@ class SentencePieceVocabulary(Vocabulary):
     def __init__(self, path: str, extra_ids: int = 100):
         self.path = str(path)
         self.extra_ids = extra_ids
-        try:
-            model = pathlib.Path(path).expanduser().read_bytes()
-        except OSError as error:
-            raise ValueError(
-                f"Cannot read the vocabulary {path}: {error.strerror}. {_HELP}"
-            ) from error
+        model = _read(self.path)
         self._sha256 = hashlib.sha256(model).hexdigest()
         # A serialised protobuf followed by more entries of a repeated field is that message with
         # the entries appended, so sentinels need no protobuf library.
@@ -142,7 +166,7 @@ class SentencePieceVocabulary(Vocabulary):
             self._processor.LoadFromSerializedProto(model + sentinels)
         except RuntimeError as error:
             raise ValueError(
-                f"The vocabulary {path} is not a SentencePiece model. {_HELP}"
+                f"The vocabulary {path} is not a SentencePiece model. {HELP}"
             ) from error
         self._vocab_size = self._processor.GetPieceSize()
         self._eos_id = self._processor.eos_id()
@@ -161,9 +185,20 @@ class SentencePieceVocabulary(Vocabulary):
         return self._eos_id
 
     @property
+    def bos_id(self) -> int | None:
+        """The model's own beginning of sequence; LLaMA's models have one, T5's have none."""
+        bos_id = self._processor.bos_id()
+        return bos_id if bos_id >= 0 else None
+
+    @property
     def unk_id(self) -> int:
         """The model's own unknown."""
         return self._processor.unk_id()
+
+    @property
+    def prefix_ids(self) -> tuple[int, ...]:
+        """The beginning of sequence, where the model has one."""
+        return () if self.bos_id is None else (self.bos_id,)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, without an end of sequence.
@@ -198,29 +233,36 @@ def vocabulary_from_spec(spec: Mapping[str, Any]) -> Vocabulary:
     """The vocabulary that `spec()` described.
 
     Raises:
-      ValueError: if the kind is unknown, or the model file is absent or another one.
+      ValueError: if the kind is unknown, or the file is absent or another one.
     """
     kind = spec.get("kind")
     if kind == "bytes":
         return ByteVocabulary(extra_ids=spec["extra_ids"])
+    vocabulary: Vocabulary
     if kind == "sentencepiece":
         vocabulary = load_sentencepiece(spec["path"], spec["extra_ids"])
-        found = vocabulary.spec()["sha256"]
-        if found != spec["sha256"]:
-            raise ValueError(
-                f"The vocabulary {spec['path']} is not the one this was made with: its sha256 is "
-                f"{found[:12]}..., expected {spec['sha256'][:12]}.... Put the right file there."
-            )
-        return vocabulary
-    raise ValueError(f"Unknown kind of vocabulary {kind!r}: known are 'bytes' and 'sentencepiece'.")
+    elif kind == "tokenizer":
+        vocabulary = load_tokenizer(spec["path"])
+    else:
+        raise ValueError(
+            f"Unknown kind of vocabulary {kind!r}: known are 'bytes', 'sentencepiece' and "
+            "'tokenizer'."
+        )
+    found = vocabulary.spec()["sha256"]
+    if found != spec["sha256"]:
+        raise ValueError(
+            f"The vocabulary {spec['path']} is not the one this was made with: its sha256 is "
+            f"{found[:12]}..., expected {spec['sha256'][:12]}.... Put the right file there."
+        )
+    return vocabulary
 
 
 def parse_vocabulary(text: str) -> Vocabulary:
     """The vocabulary a flag, macro or variable names.
 
     Args:
-      text: `bytes`, `bytes:EXTRA_IDS`, `PATH.model` (100 extra ids, as T5 has) or
-        `PATH.model:EXTRA_IDS`.
+      text: `bytes`, `bytes:EXTRA_IDS`, `PATH.model` (100 extra ids, as T5 has),
+        `PATH.model:EXTRA_IDS`, `PATH/tokenizer.json`, or the folder that holds a tokenizer.json.
 
     Raises:
       ValueError: if it is none of these, or the file cannot be read.
@@ -230,12 +272,56 @@ def parse_vocabulary(text: str) -> Vocabulary:
         name, count = text, ""
     if name == "bytes":
         return ByteVocabulary(extra_ids=int(count or 0))
-    if name.endswith(".model") or "/" in name:
+    if not count and name.endswith(".json"):
+        return load_tokenizer(name)
+    if not count and name and pathlib.Path(name).expanduser().is_dir():
+        return load_tokenizer(str(pathlib.Path(name) / "tokenizer.json"))
+    if name.endswith(".model") or ("/" in name and not name.endswith(".json")):
         return load_sentencepiece(name, int(count or 100))
-    raise ValueError(f"Unknown vocabulary {text!r}. {_HELP}")
+    raise ValueError(f"Unknown vocabulary {text!r}. {HELP}")
 
 
 @functools.lru_cache(maxsize=8)
 def load_sentencepiece(path: str, extra_ids: int) -> SentencePieceVocabulary:
     """A `SentencePieceVocabulary`, read once: every Task of a mixture asks for the same one."""
     return SentencePieceVocabulary(path, extra_ids)
+
+
+@functools.lru_cache(maxsize=8)
+def load_tokenizer(path: str) -> Vocabulary:
+    """The `HFVocabulary` of a tokenizer.json, read once."""
+    # Here, for hf_vocabulary builds on this module, and most runs need no `tokenizers`.
+    from t5lite.data.hf_vocabulary import HFVocabulary
+
+    return HFVocabulary(path)
+
+
+def vocabulary_files(spec: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files that a model folder keeps of a vocabulary, by their names there.
+
+    Raises:
+      ValueError: if one cannot be read.
+    """
+    if spec["kind"] == "bytes":
+        return {}
+    if spec["kind"] == "sentencepiece":
+        return {SENTENCEPIECE_FILE: _read(spec["path"])}
+    from t5lite.data.hf_vocabulary import tokenizer_files
+
+    return tokenizer_files(spec["path"])
+
+
+def moved_to(spec: Mapping[str, Any], folder: pathlib.Path) -> dict[str, Any]:
+    """The spec of a vocabulary whose files lie in `folder`, as `vocabulary_files` names them."""
+    names = {"sentencepiece": SENTENCEPIECE_FILE, "tokenizer": "tokenizer.json"}
+    moved = dict(spec)
+    if spec["kind"] in names:
+        moved["path"] = str(folder / names[spec["kind"]])
+    return moved
+
+
+def _read(path: str) -> bytes:
+    try:
+        return pathlib.Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise ValueError(f"Cannot read the vocabulary {path}: {error.strerror}. {HELP}") from error

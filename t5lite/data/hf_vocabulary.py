@@ -1,0 +1,331 @@
+"""Vocabularies of Hugging Face's `tokenizer.json`, read by the `tokenizers` library alone.
+
+Which ids are special stands in other files beside it, and is read from them as transformers does:
+`tokenizer_config.json` (or, of older models, `special_tokens_map.json` and `added_tokens.json`),
+`generation_config.json`, `config.json`, `chat_template.jinja`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import tokenizers
+
+from t5lite.data.chat_template import ChatTemplate
+from t5lite.data.vocabularies import HELP, PAD_ID, Vocabulary
+
+TOKENIZER_FILE = "tokenizer.json"
+CONFIG_FILE = "tokenizer_config.json"
+GENERATION_FILE = "generation_config.json"
+_MAP_FILE = "special_tokens_map.json"
+_ADDED_FILE = "added_tokens.json"
+_TEMPLATE_FILE = "chat_template.jinja"
+_TEMPLATE_FOLDER = "additional_chat_templates"
+
+_ROLES = (
+    "bos_token",
+    "eos_token",
+    "unk_token",
+    "sep_token",
+    "pad_token",
+    "cls_token",
+    "mask_token",
+)
+
+# The end of a sequence where no file names it; the first that is one of the special tokens.
+_USUAL_ENDS = ("</s>", "<|endoftext|>", "<|end_of_text|>", "<eos>", "<|im_end|>")
+
+# What `clean_up_tokenization_spaces` takes out, in this order.
+_SPACES_BEFORE = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
+
+
+class HFVocabulary(Vocabulary):
+    """A `tokenizer.json`, with the special ids that the files beside it name.
+
+    Ids are those of transformers' tokenizer. `eos_id` is that of the tokenizer's `eos_token`;
+    `eos_ids` holds those of `generation_config.json` (or `config.json`) too.
+
+    Raises:
+      ValueError: a file is absent or damaged, or nothing says what ends a sequence.
+    """
+
+    extra_ids = 0
+
+    def __init__(self, path: str):
+        self.path = str(path)
+        file = pathlib.Path(path).expanduser()
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise ValueError(
+                f"Cannot read the vocabulary {path}: {error.strerror}. {HELP}"
+            ) from error
+        self._sha256 = hashlib.sha256(content).hexdigest()
+        # Worker processes share out the cores already, and a fork after threads have started
+        # would only bring a warning.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        try:
+            self._tokenizer = tokenizers.Tokenizer.from_buffer(content)
+        except ValueError as error:
+            raise ValueError(
+                f"The vocabulary {path} is not a tokenizer.json of the `tokenizers` library "
+                f"({error}). {HELP}"
+            ) from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        settings = _Settings.read(file.parent)
+        _add_missing_tokens(self._tokenizer, settings)
+        self._vocab_size = max(self._tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+        self._special_ids = _special_ids(self._tokenizer, settings, path=self.path)
+        named = {r: self._tokenizer.id_to_token(i[0]) for r, i in self._special_ids.items() if i}
+        self._special_tokens = {r: token for r, token in named.items() if token} | settings.roles
+        self._templates = settings.templates
+        is_bpe = isinstance(self._tokenizer.model, tokenizers.models.BPE)
+        self._cleans_up = settings.cleans_up and not is_bpe
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return HFVocabulary, (self.path,)
+
+    @property
+    def vocab_size(self) -> int:
+        """One more than the highest id, added tokens included."""
+        return self._vocab_size
+
+    @property
+    def pad_id(self) -> int:
+        """The tokenizer's own padding, or 0; rows are always filled up with 0."""
+        return next(iter(self._special_ids["pad_token"]), PAD_ID)
+
+    @property
+    def eos_id(self) -> int:
+        """The tokenizer's own end of sequence."""
+        return self._special_ids["eos_token"][0]
+
+    @property
+    def eos_ids(self) -> tuple[int, ...]:
+        """Every id that ends an answer, `eos_id` first."""
+        return self._special_ids["eos_token"]
+
+    @property
+    def bos_id(self) -> int | None:
+        """The tokenizer's own beginning of sequence."""
+        return next(iter(self._special_ids["bos_token"]), None)
+
+    @property
+    def unk_id(self) -> int | None:
+        """The tokenizer's own unknown; tokenizers of bytes need none."""
+        return next(iter(self._special_ids["unk_token"]), None)
+
+    @functools.cached_property
+    def prefix_ids(self) -> tuple[int, ...]:
+        """What the post-processor puts before a text."""
+        encoding = self._tokenizer.encode("a")
+        is_special = encoding.special_tokens_mask
+        return tuple(encoding.ids[: is_special.index(0)]) if 0 in is_special else ()
+
+    @functools.cached_property
+    def chat_template(self) -> ChatTemplate | None:
+        """The model's chat templates, if it has any."""
+        if not self._templates:
+            return None
+        return ChatTemplate(self._templates, self._special_tokens)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text; special tokens written in it become themselves."""
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
+        """Text of token ids, up to the first end of sequence; an id without a token has no text.
+
+        Args:
+          ids: token ids.
+          skip_special_tokens: whether special tokens leave no trace.
+        """
+        known = [i for i in self._until_eos(ids) if 0 <= i < self._vocab_size]
+        text = self._tokenizer.decode(known, skip_special_tokens=skip_special_tokens)
+        if self._cleans_up:
+            for spaced in _SPACES_BEFORE:
+                text = text.replace(spaced, spaced.strip())
+        return text
+
+    def spec(self) -> dict[str, Any]:
+        """Path and content hash of tokenizer.json, and what the files beside it say of ids."""
+        return {
+            "kind": "tokenizer",
+            "path": self.path,
+            "sha256": self._sha256,
+            "vocab_size": self._vocab_size,
+            "bos_id": self.bos_id,
+            "eos_ids": list(self.eos_ids),
+            "pad_id": self.pad_id,
+            "unk_id": self.unk_id,
+        }
+
+
+def tokenizer_files(path: str | pathlib.Path) -> dict[str, bytes]:
+    """The files that together are a tokenizer, by their names in its folder, byte for byte.
+
+    Where only a `config.json` names ids, which is the model's, a `generation_config.json` that
+    names them stands for it.
+
+    Args:
+      path: of the tokenizer.json.
+    """
+    folder = pathlib.Path(path).expanduser().parent
+    names = [TOKENIZER_FILE, CONFIG_FILE, _MAP_FILE, _ADDED_FILE, _TEMPLATE_FILE, GENERATION_FILE]
+    names += [f"{_TEMPLATE_FOLDER}/{file.name}" for file in _extra_templates(folder)]
+    files = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+    files[TOKENIZER_FILE] = pathlib.Path(path).expanduser().read_bytes()
+    generation_ids = _Settings.read(folder).generation_ids
+    if GENERATION_FILE not in files and generation_ids:
+        record = {f"{role}_id": list(ids) for role, ids in generation_ids.items()}
+        files[GENERATION_FILE] = (json.dumps(record, indent=2) + "\n").encode()
+    return files
+
+
+@dataclasses.dataclass(frozen=True)
+class _Settings:
+    """What the files beside a tokenizer.json say.
+
+    Attributes:
+      roles: the token of each role, `eos_token` and so on.
+      added: tokens that the tokenizer must have, in the order of their ids.
+      generation_ids: ids of each role by the model's own configuration.
+      templates: chat templates by name.
+      cleans_up: `clean_up_tokenization_spaces`.
+    """
+
+    roles: dict[str, str]
+    added: tuple[tokenizers.AddedToken, ...]
+    generation_ids: dict[str, tuple[int, ...]]
+    templates: dict[str, str]
+    cleans_up: bool
+
+    @classmethod
+    def read(cls, folder: pathlib.Path) -> _Settings:
+        config = _read_json(folder / CONFIG_FILE)
+        added = {int(i): token for i, token in config.get("added_tokens_decoder", {}).items()}
+        if not added:
+            config |= _read_json(folder / _MAP_FILE)
+        roles = {role: _content(config[role]) for role in _ROLES if config.get(role)}
+        special = {*roles.values(), *map(_content, _extra_special_tokens(config))}
+        for token, index in _read_json(folder / _ADDED_FILE).items():
+            is_special = token in special
+            added.setdefault(
+                index, {"content": token, "special": is_special, "normalized": not is_special}
+            )
+        others = [_special(token) for token in (*roles.values(), *_extra_special_tokens(config))]
+        return cls(
+            roles=roles,
+            added=(*(_added_token(token) for _, token in sorted(added.items())), *others),
+            generation_ids=_generation_ids(folder),
+            templates=_templates(folder, config),
+            cleans_up=bool(config.get("clean_up_tokenization_spaces")),
+        )
+
+
+def _extra_special_tokens(config: Mapping[str, Any]) -> list[Any]:
+    extra = config.get("extra_special_tokens") or config.get("additional_special_tokens") or []
+    return list(extra.values()) if isinstance(extra, Mapping) else list(extra)
+
+
+def _content(token: Any) -> str:
+    return token["content"] if isinstance(token, Mapping) else token
+
+
+def _special(token: Any) -> tokenizers.AddedToken:
+    if isinstance(token, Mapping):
+        return _added_token({**token, "special": True})
+    return tokenizers.AddedToken(token, special=True, normalized=False)
+
+
+def _added_token(token: Mapping[str, Any]) -> tokenizers.AddedToken:
+    known = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
+    return tokenizers.AddedToken(**{name: token[name] for name in known if name in token})
+
+
+def _generation_ids(folder: pathlib.Path) -> dict[str, tuple[int, ...]]:
+    """Ids by role, of generation_config.json where there is one, else of config.json."""
+    record = _read_json(folder / GENERATION_FILE) or _read_json(folder / "config.json")
+    found = {}
+    for role in ("bos_token", "eos_token", "pad_token"):
+        value = record.get(f"{role}_id")
+        if value is not None:
+            found[role] = tuple(value) if isinstance(value, list) else (value,)
+    return found
+
+
+def _templates(folder: pathlib.Path, config: Mapping[str, Any]) -> dict[str, str]:
+    """Chat templates by name; files win over tokenizer_config.json."""
+    found = {file.stem: file.read_text(encoding="utf-8") for file in _extra_templates(folder)}
+    if (folder / _TEMPLATE_FILE).is_file():
+        found["default"] = (folder / _TEMPLATE_FILE).read_text(encoding="utf-8")
+    if found:
+        return found
+    templates = config.get("chat_template") or {}
+    if isinstance(templates, str):
+        return {"default": templates}
+    if isinstance(templates, list):
+        return {template["name"]: template["template"] for template in templates}
+    return dict(templates)
+
+
+def _extra_templates(folder: pathlib.Path) -> list[pathlib.Path]:
+    return sorted((folder / _TEMPLATE_FOLDER).glob("*.jinja"))
+
+
+def _read_json(path: pathlib.Path) -> dict[str, Any]:
+    """A JSON object; empty where there is no such file."""
+    if not path.is_file():
+        return {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}); copy it again.") from error
+    if not isinstance(record, dict):
+        raise ValueError(f"{path} holds a {type(record).__name__}, expected a JSON object.")
+    return record
+
+
+def _add_missing_tokens(tokenizer: tokenizers.Tokenizer, settings: _Settings) -> None:
+    """Adds the tokens that the settings name and tokenizer.json lacks, as transformers does."""
+    present = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    missing: dict[str, tokenizers.AddedToken] = {}
+    for token in settings.added:
+        if token.content not in present:
+            missing.setdefault(token.content, token)
+    tokenizer.add_tokens(list(missing.values()))
+
+
+def _special_ids(
+    tokenizer: tokenizers.Tokenizer, settings: _Settings, *, path: str
+) -> dict[str, tuple[int, ...]]:
+    """Ids of each role, the tokenizer's own before the model's.
+
+    Raises:
+      ValueError: there is no end of sequence.
+    """
+    own = {role: tokenizer.token_to_id(token) for role, token in settings.roles.items()}
+    if own.get("unk_token") is None and getattr(tokenizer.model, "unk_token", None) is not None:
+        own["unk_token"] = tokenizer.token_to_id(tokenizer.model.unk_token)
+    ids = {}
+    for role in ("bos_token", "eos_token", "pad_token", "unk_token"):
+        found = [own.get(role), *settings.generation_ids.get(role, ())]
+        ids[role] = tuple(dict.fromkeys(i for i in found if i is not None))
+    if not ids["eos_token"]:
+        special = {t.content: i for i, t in tokenizer.get_added_tokens_decoder().items()}
+        ids["eos_token"] = tuple(special[end] for end in _USUAL_ENDS if end in special)[:1]
+    if not ids["eos_token"]:
+        raise ValueError(
+            f"nothing says which token of {path} ends a sequence: it has no special token "
+            f"{', '.join(_USUAL_ENDS)}. Put a {CONFIG_FILE} beside it that holds "
+            '{"eos_token": "..."}.'
+        )
+    return ids

@@ -1,0 +1,53 @@
+"""All patterns by name. Each module holds the wordings of one family of tasks, as plain data."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+
+from t5lite.suggest import did_you_mean
+from tasks.flan.pattern import Pattern
+from tasks.flan.patterns import (
+    classification,
+    collected,
+    continuation,
+    dialogue,
+    inference,
+    programs,
+    questions,
+    reading,
+    reasoning,
+    rewriting,
+    summaries,
+    words,
+)
+
+_MODULES = (
+    inference,
+    reading,
+    questions,
+    classification,
+    words,
+    continuation,
+    summaries,
+    rewriting,
+    dialogue,
+    programs,
+    collected,
+    reasoning,
+)
+
+PATTERNS: Mapping[str, Pattern] = types.MappingProxyType(
+    {pattern.name: pattern for module in _MODULES for pattern in module.PATTERNS}
+)
+
+
+def get_pattern(name: str) -> Pattern:
+    """The pattern of this name.
+
+    Raises:
+      ValueError: if there is none, with the nearest names.
+    """
+    if name not in PATTERNS:
+        raise ValueError(f"no pattern {name!r}.{did_you_mean(name, PATTERNS)}")
+    return PATTERNS[name]

@@ -1,0 +1,152 @@
+"""Wordings for collections that bring their own: T0's prompts, Natural Instructions.
+
+Little is added, since the record's own text already says what to do.
+"""
+
+from tasks.flan.pattern import make_pattern
+
+_T0_ZERO_SHOT: list[str | tuple[str, str]] = [
+    "{prompt}",
+    "Task: {prompt}\nAnswer:",
+    "{prompt}\n\nYour response:",
+    "Do what the text asks for.\n\n{prompt}",
+    "Input: {prompt}\nOutput:",
+    "Please respond to this.\n{prompt}",
+    "Q: {prompt}\nA:",
+    "Here is something to work on.\n\n{prompt}\n\nReply:",
+]
+_T0_FEW_SHOT: list[str | tuple[str, str]] = [
+    "{prompt}",
+    "Task: {prompt}\nAnswer:",
+    "{prompt}\nResponse:",
+    ("Each text asks for something.", "{prompt}"),
+    "Input: {prompt}\nOutput:",
+    ("Responses", "Respond to: {prompt}\nResponse:"),
+    "Q: {prompt}\nA:",
+    ("Some work, done", "{prompt}\nReply:"),
+]
+
+T0_QUESTION_ANSWER = make_pattern(
+    "t0_question_answer", zero_shot=_T0_ZERO_SHOT, few_shot=_T0_FEW_SHOT
+)
+
+T0_MULTIPLE_CHOICE = make_pattern(
+    "t0_multiple_choice", zero_shot=_T0_ZERO_SHOT, few_shot=_T0_FEW_SHOT
+)
+
+T0_SEPARATED_OPTIONS = make_pattern(
+    "t0_separated_options",
+    zero_shot=[
+        "{prompt}\n{options}",
+        "Task: {prompt}\n{options}\nAnswer:",
+        "{prompt}\n\n{options}\n\nYour response:",
+        "Do what the text asks for.\n\n{prompt}\n{options}",
+        "Input: {prompt}\n{options}\nOutput:",
+        "Please respond to this.\n{prompt}\n{options}",
+        "Q: {prompt}\n{options}\nA:",
+        "Here is something to work on.\n\n{prompt}\n{options}\n\nReply:",
+    ],
+    few_shot=[
+        "{prompt}\n{options}",
+        "Task: {prompt}\n{options}\nAnswer:",
+        "{prompt}\n{options}\nResponse:",
+        ("Each text asks for something.", "{prompt}\n{options}"),
+        "Input: {prompt}\n{options}\nOutput:",
+        ("Responses", "Respond to: {prompt}\n{options}\nResponse:"),
+        "Q: {prompt}\n{options}\nA:",
+        ("Some work, done", "{prompt}\n{options}\nReply:"),
+    ],
+)
+
+NIV2 = make_pattern(
+    "niv2",
+    zero_shot=[
+        "{definition}\n\n{input}",
+        "{definition}\n\nInput: {input}\nOutput:",
+        "Instruction: {definition}\nCase: {input}\nResult:",
+        "You are given a job.\n{definition}\n\nHere is what to do it with: {input}",
+        "Q: {definition}\n{input}\nA:",
+        "{input}\n\n{definition}",
+        "Given is this text: {input}\n\nNow do the following. {definition}\nAnswer:",
+        "How would you carry this out?\n{definition}\n\nWith this: {input}\nYour result:",
+    ],
+    few_shot=[
+        ("{definition}", "{input}"),
+        ("{definition}", "Input: {input}\nOutput:"),
+        ("Instruction: {definition}", "Case: {input}\nResult:"),
+        ("You are given a job.\n{definition}", "To do it with: {input}\nDone:"),
+        ("{definition}", "Q: {input}\nA:"),
+        ("{definition}", "Given: {input}\nYou write:"),
+        ("Do the following with each text. {definition}", "Text: {input}\nAnswer:"),
+        (
+            "This is how to carry something out.\n{definition}",
+            "With this: {input}\nThe result:",
+        ),
+    ],
+)
+
+NIV2_CONTRAST = make_pattern(
+    "niv2_contrast",
+    zero_shot=[
+        "{definition}\n\nFor {good_input}\nwrite {good_output}\n\nFor {bad_input}\n"
+        "do not write {bad_output}\n\nNow for {input}",
+        "{definition}\n\nRight\nInput: {good_input}\nOutput: {good_output}\n\n"
+        "Wrong\nInput: {bad_input}\nOutput: {bad_output}\n\nYours\nInput: {input}\nOutput:",
+        "Instruction: {definition}\nSolved well: {good_input} -> {good_output}\n"
+        "Solved badly: {bad_input} -> {bad_output}\nTo solve: {input} ->",
+        "{definition}\n\nA good answer to\n{good_input}\nis\n{good_output}\n\n"
+        "A bad answer to\n{bad_input}\nis\n{bad_output}\n\nAnswer this well:\n{input}",
+        "Learn from a mistake. {definition}\nThe mistake: {bad_input} / {bad_output}\n"
+        "Without mistake: {good_input} / {good_output}\nNext: {input} /",
+        "{definition}\nDo: {good_output} (given {good_input})\n"
+        "Do not: {bad_output} (given {bad_input})\nGiven now: {input}\nYour output:",
+        "Q: {definition}\nTake {good_input}\nA: {good_output}\nQ: Take {bad_input}\n"
+        "A (which is wrong): {bad_output}\nQ: Take {input}\nA:",
+        "Job: {definition}\nPraised\n{good_input}\n{good_output}\nRejected\n{bad_input}\n"
+        "{bad_output}\nYour turn\n{input}",
+    ],
+    few_shot=[
+        (
+            "{definition}\n\nFor {bad_input}\ndo not write {bad_output}\n\n"
+            "For {good_input}\nwrite {good_output}",
+            "For {input}\nwrite:",
+        ),
+        (
+            "{definition}\n\nWrong\nInput: {bad_input}\nOutput: {bad_output}\n\n"
+            "Right\nInput: {good_input}\nOutput: {good_output}",
+            "Input: {input}\nOutput:",
+        ),
+        (
+            "Instruction: {definition}\nSolved badly: {bad_input} -> {bad_output}\n"
+            "Solved well: {good_input} -> {good_output}",
+            "{input} ->",
+        ),
+        (
+            "{definition}\n\nA bad answer to\n{bad_input}\nis\n{bad_output}\n\n"
+            "A good answer to\n{good_input}\nis\n{good_output}",
+            "A good answer to\n{input}\nis",
+        ),
+        (
+            "Learn from a mistake. {definition}\nThe mistake: {bad_input} / {bad_output}\n"
+            "Without mistake: {good_input} / {good_output}",
+            "Next: {input} /",
+        ),
+        (
+            "{definition}\nDo: {good_output} (given {good_input})\n"
+            "Do not: {bad_output} (given {bad_input})",
+            "Given: {input}\nDo:",
+        ),
+        (
+            "{definition}\nQ: {bad_input}\nA (which is wrong): {bad_output}\n"
+            "Q: {good_input}\nA: {good_output}",
+            "Q: {input}\nA:",
+        ),
+        (
+            "Job: {definition}\nRejected\n{bad_input}\n{bad_output}\n"
+            "Praised\n{good_input}\n{good_output}",
+            "Praised\n{input}",
+        ),
+    ],
+)
+
+PATTERNS = (T0_QUESTION_ANSWER, T0_MULTIPLE_CHOICE, T0_SEPARATED_OPTIONS, NIV2, NIV2_CONTRAST)

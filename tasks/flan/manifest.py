@@ -34,8 +34,9 @@ HELD_OUT_SUITES: Mapping[str, tuple[str, ...]] = {
     "mgsm": ("mgsm",),
 }
 
-# Dialogue is read as the public code does it: never without options, and mixed apart.
+# Dialogue has no form without options, and the public repository mixes it apart, with this cap.
 DIALOGUE = ("qrecc", "task_master", "wiki_dialog")
+PUBLIC_DIALOGUE_CAP = 200_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +50,7 @@ class FlanTask:
       category: Flan's name for what is asked.
       languages: of its texts.
       num_examples: as Flan counted them, or None where it does not say.
-      cap: most examples that count for its rate, and that are read.
+      cap: most examples that count for its rate.
       licence: of the examples where its authors state one, else None; no legal advice.
       held_out: evaluation suites it is made from; such a task is in `HELD_OUT_TASKS` only.
       source: kinds of place it is read from, the first that is there: `niv2`, `cot`, `p3`,
@@ -71,8 +72,13 @@ class FlanTask:
 
     @property
     def is_dialogue(self) -> bool:
-        """Whether the public repository mixes it apart, as dialogue."""
-        return self.collection == "muffin" and self.name in DIALOGUE
+        """Whether it is one of `DIALOGUE`."""
+        return self.name in DIALOGUE
+
+    @property
+    def max_read(self) -> int:
+        """Most examples that are read: its greatest cap in any mixture."""
+        return PUBLIC_DIALOGUE_CAP if self.is_dialogue else self.cap
 
 
 def _make(

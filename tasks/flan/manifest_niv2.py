@@ -2,7 +2,7 @@
 
 Facts from google-research/FLAN (`flan/v2/flan_collection_info.csv`, `constants_niv2.py`) and the
 tasks' own files: data set, category and languages once for the tasks that share them, then each
-task's name, number of instances, and the licence of its instances where its file names one.
+task's file name, number of instances, and their licence where the file names one.
 """
 
 # ruff: noqa: E501
@@ -25,7 +25,7 @@ ade_corpus_v2 | Text Categorization | English
 adversarial_qa | Question Answering | English
   task1295_adversarial_qa_question_answering 6494
 adverserial_qa | Answerability Classification | English
-  task1640_aqa1 2648
+  task1640_aqa1.0_answerable_unanswerable_question_classification 2648
 afs | Text Matching | English
   task145_afs_argument_similarity_death_penalty 2000
   task146_afs_argument_similarity_gun_control 2000
@@ -571,9 +571,9 @@ doqa | Question Answering | English
 doqa | Question Generation | English
   task1437_doqa_cooking_question_generation 753 CC BY-SA 4.0
   task1440_doqa_movies_question_generation 273
-  task1637_doqa2 400
-  task1638_doqa2 388
-  task1639_doqa2 385
+  task1637_doqa2.1_cooking_text_summarization 400 CC BY-SA 4.0
+  task1638_doqa2.1_movies_text_summarization 388 CC BY-SA 4.0
+  task1639_doqa2.1_travel_text_summarization 385
 dream | Question Answering | English
   task247_dream_answer_generation 6113
 dream | Question Generation | English
@@ -2017,9 +2017,9 @@ scitail | Sentence Composition | English
 scitail | Textual Entailment | English
   task1554_scitail_classification 6495
 scitailv1.1 | Sentence Composition | English
-  task1530_scitail1 456
+  task1530_scitail1.1_sentence_generation 456 Apache 2.0
 scitailv1.1 | Textual Entailment | English
-  task1529_scitail1 5060
+  task1529_scitail1.1_classification 5060
 scitldr | Summarization | English
   task668_extreme_abstract_summarization 3221
 scruples | Ethics Classification | English
@@ -2147,13 +2147,13 @@ sqac | Question Answering | English, Spanish
 sqac | Question Generation | English, Spanish
   task1335_sqac_question_generation 6500
 squad2.0 | Answerability Classification | English
-  task349_squad2 6498
+  task349_squad2.0_answerable_unanswerable_question_classification 6498
 squad2.0 | Question Generation | English
-  task348_squad2 6500
+  task348_squad2.0_unanswerable_question_generation 6500
 squad_1.1 | Question Answering | English
-  task075_squad1 6498
+  task075_squad1.1_answer_generation 6498
 squad_1.1 | Question Generation | English
-  task074_squad1 6500
+  task074_squad1.1_question_generation 6500
 sst2 | Sentiment Analysis | English
   task363_sst2_polarity_classification 6495
 starcon | Stance Detection | English

@@ -6,6 +6,8 @@ the licence where known; then each subtask's name and number of examples, rounde
 Subtasks that score one choice at a time (`_score_eval`) are left out, as they are there.
 """
 
+# ruff: noqa: E501
+
 TABLE = """
 adversarial_qa/dbert | t0_question_answer | Adversarial QA | CC BY-SA 4.0
   adversarial_qa_dbert_answer_the_following_q 10000

@@ -1,0 +1,63 @@
+"""Natural Instructions: a checkout of the official repository, its release archive, or a copy."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+from tasks import natural_instructions_files as files
+from tasks.flan.manifest import FlanTask
+from tasks.flan.records import Record
+from tasks.flan.schemas import SCHEMAS
+from tasks.flan.sources.base import Absent, Found, cap
+from tasks.flan.sources.folders import Folders, file_problem
+
+
+def find(task: FlanTask, folders: Folders) -> Found | Absent:
+    """Looks for `<task>.json` under the data root.
+
+    In `tasks/` and `niv2/tasks/`, then in the `tasks/` of any other folder there whose name starts
+    with `niv2` or `natural-instructions`.
+    """
+    if folders.root is None:
+        return Absent("no data root is set")
+    name = f"{task.name}.json"
+    candidates = [folder / name for folder in _task_folders(folders.root, folders)]
+    path = folders.first(*candidates)
+    if path is None:
+        return Absent(f"{name} in tasks/, niv2*/tasks/ or natural-instructions*/tasks/")
+    return Found(
+        where=str(path),
+        files=(path,),
+        problem=file_problem(path),
+        read=lambda split: _read(task, path, split),
+    )
+
+
+def _task_folders(root: pathlib.Path, folders: Folders) -> list[pathlib.Path]:
+    others = sorted(
+        name
+        for name in folders.names(root)
+        if name.startswith(("niv2", "natural-instructions")) and name != "niv2"
+    )
+    return [root / "tasks", root / "niv2" / "tasks", *(root / name / "tasks" for name in others)]
+
+
+def _read(task: FlanTask, path: pathlib.Path, split: str) -> Sequence[Record]:
+    """The file's instances; training writes the one output that an instance's id picks."""
+    content = files.read_task_file(path)
+    schema = SCHEMAS[task.pattern]
+    records = []
+    for instance in files.select_split(content.instances, split):
+        example = files.word_example(content, instance, files.Form())
+        if instance.input and example.targets:
+            records.append(
+                schema.record(
+                    instance.id,
+                    {"definition": content.definition, "input": instance.input},
+                    answer=example.targets,
+                    references=[output for output in instance.outputs if output],
+                    where=f"{path}, instance {instance.id!r}",
+                )
+            )
+    return cap(records, maximum=task.cap)

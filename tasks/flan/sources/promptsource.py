@@ -1,0 +1,97 @@
+"""T0's subtasks made here: PromptSource's templates over the raw data sets."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import pathlib
+from collections.abc import Sequence
+
+from tasks.flan.manifest import FlanTask
+from tasks.flan.records import Record
+from tasks.flan.sources import datasets
+from tasks.flan.sources.base import Absent, Found, choose
+from tasks.flan.sources.datasets import Place
+from tasks.flan.sources.folders import Folders, file_problem
+from tasks.flan.sources.p3 import prompt_record
+from tasks.flan.sources.templates import (
+    PromptTemplate,
+    read_templates,
+    render_template,
+    template_key,
+)
+
+
+def find(task: FlanTask, name: str, folders: Folders) -> Found | Absent:
+    """Looks for the data set's templates and its rows.
+
+    Templates lie in `promptsource/templates/` under the data root, in a checkout there, or in the
+    installed package; rows in `flan/<data set>/train.*`, in the cache of Hugging Face's `datasets`
+    or in TFDS.
+    """
+    path = folders.first(
+        *(folder / name / "templates.yaml" for folder in _template_folders(folders))
+    )
+    place = (
+        datasets.find_local((name.replace("/", "_"), name), folders)
+        or datasets.find_huggingface(name, folders)
+        or datasets.find_tfds(name, folders)
+    )
+    if path is None or place is None:
+        missing = f"promptsource/templates/{name}/templates.yaml" if path is None else ""
+        if place is None:
+            missing += " and " if missing else ""
+            missing += f"the data set {name} as flan/{name.replace('/', '_')}/train.* or cached"
+        return Absent(missing)
+    return Found(
+        where=f"{place.where} with {path}",
+        files=(path, *place.files),
+        problem=file_problem(path) or place.problem,
+        read=lambda split: _read(task, path, place, split),
+    )
+
+
+def _template_folders(folders: Folders) -> list[pathlib.Path]:
+    found = [] if folders.root is None else [folders.root / "promptsource" / "templates"]
+    if folders.root is not None:
+        found.append(folders.root / "promptsource" / "promptsource" / "templates")
+    package = _package_folder()
+    return [*found, package] if package else found
+
+
+@functools.cache
+def _package_folder() -> pathlib.Path | None:
+    """The templates of the installed package, which is not imported."""
+    spec = importlib.util.find_spec("promptsource")
+    return pathlib.Path(spec.origin).parent / "templates" if spec and spec.origin else None
+
+
+def _read(task: FlanTask, path: pathlib.Path, place: Place, split: str) -> Sequence[Record]:
+    """Rows for which the template says nothing are left out."""
+    template = _template(task, path)
+    rows = place.open()
+    wanted = choose(rows.count(), split, maximum=task.cap, key=task.name, in_order=rows.in_order)
+    records = []
+    for index, where, row in rows.read(wanted):
+        rendered = render_template(template, row, key=f"{task.name} {index}")
+        if rendered.prompt and rendered.target:
+            records.append(
+                prompt_record(
+                    task,
+                    str(index),
+                    rendered.prompt,
+                    rendered.target,
+                    rendered.choices,
+                    where=where,
+                )
+            )
+    return records
+
+
+def _template(task: FlanTask, path: pathlib.Path) -> PromptTemplate:
+    """The template whose name, after the data set's, is the task's."""
+    templates = read_templates(path)
+    name = task.name.removeprefix(template_key(task.dataset) + "_")
+    if name not in templates:
+        raise ValueError(f"{path}: no template for {task.name}; it has {', '.join(templates)}")
+    return templates[name]

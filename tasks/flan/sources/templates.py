@@ -1,0 +1,189 @@
+"""PromptSource's templates: found, read, and rendered in a sandbox.
+
+A template is Jinja text `inputs ||| target` over the fields of a data set's row. Jinja's immutable
+sandbox keeps it from Python's internals and from changing the row; on top of that, here it can
+neither build huge values nor count for long.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jinja2
+import jinja2.sandbox
+
+from t5lite.data import local_files
+
+_PARTS = "|||"
+# Longest text or list an operation may make, and most steps of all `range`s of one rendering.
+_MAX_SIZE = 1_000_000
+_MAX_STEPS = 100_000
+
+
+@dataclasses.dataclass(frozen=True)
+class PromptTemplate:
+    """One template.
+
+    Attributes:
+      name: its name in the file.
+      jinja: inputs and target, apart by `|||`.
+      choices: Jinja text of the answers to choose from, apart by `|||`; may be empty.
+      where: file and name, for errors.
+    """
+
+    name: str
+    jinja: str
+    choices: str
+    where: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Rendered:
+    """What a template makes of a row: texts stripped of surrounding blanks."""
+
+    prompt: str
+    target: str
+    choices: tuple[str, ...]
+
+
+def template_key(text: str) -> str:
+    """The part of a subtask's name that a template's name makes: `_` for all but letters."""
+    return re.sub(r"[^\w.]+", "_", text)
+
+
+def read_templates(path: pathlib.Path) -> Mapping[str, PromptTemplate]:
+    """Reads a `templates.yaml` of PromptSource; nothing in it is executed.
+
+    Returns:
+      Templates by `template_key` of their names.
+
+    Raises:
+      ValueError: if PyYAML is not installed, or the file is not such a file.
+    """
+    stat = path.stat()
+    return _read_templates(path, stat.st_mtime_ns, stat.st_size)
+
+
+@functools.lru_cache(maxsize=4)
+def _read_templates(path: pathlib.Path, mtime_ns: int, size: int) -> Mapping[str, PromptTemplate]:
+    del mtime_ns, size  # Only part of the cache's key.
+    try:
+        import yaml
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"{path}: reading it needs PyYAML, which is not installed: pip install 't5lite[flan]'"
+        ) from error
+    try:
+        content = yaml.load(local_files.read_text(path), Loader=_loader_class(yaml))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: malformed YAML: {error}") from error
+    entries = local_files.require(content, "templates", dict, where=str(path))
+    found = {}
+    for entry in entries.values():
+        name = local_files.require(entry, "name", str, where=str(path))
+        where = f"{path}, template {name!r}"
+        jinja = local_files.require(entry, "jinja", str, where=where)
+        choices = entry.get("answer_choices") or ""
+        found[template_key(name)] = PromptTemplate(name, jinja, choices, where)
+    return found
+
+
+def _loader_class(yaml: Any) -> Any:
+    """PyYAML's safe loader; PromptSource's two tags become plain mappings, any other fails."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    for tag in ("!Template", "!TemplateMetadata"):
+        Loader.add_constructor(tag, lambda loader, node: loader.construct_mapping(node, deep=True))
+    return Loader
+
+
+def render_template(template: PromptTemplate, row: Mapping[str, Any], *, key: str) -> Rendered:
+    """Renders a template over a row.
+
+    Args:
+      template: the template.
+      row: the row's fields.
+      key: what the filter `choice` draws from.
+
+    Returns:
+      Prompt, target and choices; prompt and target are empty where the template says nothing
+      for this row.
+
+    Raises:
+      ValueError: if the template is malformed, fails, or does what the sandbox forbids.
+    """
+    environment = _Sandbox(key)
+    try:
+        choices: tuple[str, ...] = ()
+        if template.choices:
+            text = environment.render(template.choices, row)
+            choices = tuple(choice.strip() for choice in text.split(_PARTS))
+        text = environment.render(template.jinja, {**row, "answer_choices": choices})
+    except jinja2.sandbox.SecurityError as error:
+        raise ValueError(f"{template.where}: refused by the sandbox: {error}") from error
+    except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{template.where}: {type(error).__name__}: {error}") from error
+    prompt, _, target = text.partition(_PARTS)
+    return Rendered(prompt.strip(), target.strip(), choices)
+
+
+class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
+    """Jinja's sandbox with PromptSource's filters, for one rendering."""
+
+    intercepted_binops = frozenset(["*", "**", "%"])
+
+    def __init__(self, key: str):
+        super().__init__()
+        self._key = key
+        self._steps = 0
+        self._draws = 0
+        self.globals = {"range": self._range, "zip": zip}
+        self.filters["choice"] = self._choice
+        self.filters["most_frequent"] = _most_frequent
+
+    def render(self, text: str, fields: Mapping[str, Any]) -> str:
+        """The text with the fields put in, at most `_MAX_SIZE` characters."""
+        pieces, size = [], 0
+        for piece in self.from_string(text).generate(fields):
+            size += len(piece)
+            if size > _MAX_SIZE:
+                raise jinja2.sandbox.SecurityError(f"its text is longer than {_MAX_SIZE:,}")
+            pieces.append(piece)
+        return "".join(pieces)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Multiplication and the like of moderate numbers only, and of no text or list by much."""
+        sizes = [abs(v) if isinstance(v, int | float) else len(v) for v in (left, right)]
+        too_large = sizes[0] * sizes[1] > _MAX_SIZE if operator == "*" else max(sizes) > _MAX_SIZE
+        if too_large or (operator == "**" and max(sizes) > 100):
+            raise jinja2.sandbox.SecurityError(f"the operation {operator} makes too much")
+        if operator == "%" and isinstance(left, str):
+            raise jinja2.sandbox.SecurityError("text is not formatted by %")
+        return super().call_binop(context, operator, left, right)
+
+    def _range(self, *bounds: int) -> Iterator[int]:
+        """`range`, all of which together take `_MAX_STEPS` steps."""
+        for number in range(*bounds):
+            self._steps += 1
+            if self._steps > _MAX_STEPS:
+                raise jinja2.sandbox.SecurityError(f"more than {_MAX_STEPS:,} steps of range")
+            yield number
+
+    def _choice(self, items: Sequence[Any]) -> Any:
+        """One of the items, drawn from the key."""
+        self._draws += 1
+        return items[local_files.keyed_hash(self._key, str(self._draws)) % len(items)]
+
+
+def _most_frequent(items: Sequence[Any]) -> list[Any]:
+    """All items that occur most often, in order of their first occurrence."""
+    distinct = list(dict.fromkeys(items))
+    most = max(map(items.count, distinct), default=0)
+    return [item for item in distinct if items.count(item) == most]

@@ -58,9 +58,18 @@ INLINE = "; "
 SEPARATORS = ("\n", "\n", INLINE)
 
 # Empty means that nothing follows the list, which is the common case.
-UNLABELLED_ENDS = ("", "", "", "Copy the right one.", "Answer in the words given.")
-LABEL_ENDS = ("", "", "Give its {noun}.", "Reply with the {noun} of the right one.")
-TEXT_ENDS = ("Write the answer itself, not its {noun}.", "Answer in words, without the {noun}.")
+UNLABELLED_ENDS: tuple[str, ...] = ("", "", "", "Copy the right one.", "Answer in the words given.")
+LABEL_ENDS: tuple[str, ...] = (
+    "",
+    "",
+    "Give its {noun}.",
+    "Reply with the {noun} of the right one.",
+)
+TEXT_ENDS: tuple[str, ...] = (
+    "Write the answer itself, not its {noun}.",
+    "Answer in words, without the {noun}.",
+)
+LABEL_OR_TEXT_ENDS = LABEL_ENDS + TEXT_ENDS
 
 _UPPER = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
@@ -116,14 +125,21 @@ def draw_style(draws: Draws, *, num_options: int, lettered: bool = False) -> Opt
     """
     item = draws.pick(_usable_items(num_options, lettered))
     start = draws.pick(STARTS)
-    # Bullets belong in lines of their own.
-    separator = "\n" if item in UNLABELLED and item else draws.pick(SEPARATORS)
+    separator = draws.pick(SEPARATORS)
+    ends = UNLABELLED_ENDS if item in UNLABELLED else LABEL_ENDS
+    if item in LABELLED and not lettered:
+        ends = LABEL_OR_TEXT_ENDS
+    return _make_style(item, start, separator, draws.pick(ends))
+
+
+@functools.cache
+def _make_style(item: str, start: str, separator: str, end: str) -> OptionStyle:
     if item in UNLABELLED:
-        return OptionStyle(start, item, separator, draws.pick(UNLABELLED_ENDS), False)
+        # Bullets belong in lines of their own.
+        return OptionStyle(start, item, "\n" if item else separator, end, by_label=False)
     noun = "letter" if _counter(item) in "Aa" else "number"
-    end = draws.pick(LABEL_ENDS if lettered else LABEL_ENDS + TEXT_ENDS)
-    by_label = end not in TEXT_ENDS
-    return OptionStyle(start, item, separator, end.replace("{noun}", noun), by_label)
+    shown_end = end.replace("{noun}", noun)
+    return OptionStyle(start, item, separator, shown_end, by_label=end not in TEXT_ENDS)
 
 
 @functools.cache

@@ -15,6 +15,8 @@ from tasks.flan.records import Schema
 from tasks.flan.schemas import SCHEMAS
 
 OPTIONS_SLOT = "{options}"
+# A wording that ends so leads over to the answer.
+CUE_ENDS = (":", "->", "=", "/")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,10 +39,10 @@ class Template:
         head, slot, tail = self.inputs.partition(OPTIONS_SLOT)
         return head.rstrip("\n") + tail if slot else head
 
-    @functools.cached_property
-    def glue(self) -> str:
-        """What stands between the inputs of an exemplar and its target."""
-        return " " if self.inputs.endswith(":") else "\n"
+    @property
+    def has_cue(self) -> bool:
+        """Whether the inputs end with a sign that the answer comes next."""
+        return self.inputs.endswith(CUE_ENDS)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

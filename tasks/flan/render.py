@@ -18,6 +18,9 @@ from tasks.flan.records import Record
 from tasks.python_tasks import Example
 
 SEPARATORS = ("\n\n", "\n\n\n", "\n\n---\n\n", "\n\n###\n\n", "\n\n***\n\n")
+# What leads from the inputs of an exemplar, and of the question after it, to the answer, where the
+# template itself does not: without it an answer would run on from the text before it.
+CUES = ("\nAnswer:", "\nA:", "\nOutput:", "\nResponse:", "\nReply:", "\n=>", "\n->")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +125,7 @@ def compose(
     place = draws.below(len(templates))
     separator = draws.pick(SEPARATORS)
     template = templates[place]
+    cue = draws.pick(CUES) if shots and not template.has_cue else ""
     style = None
     if with_options and record.options and not inverted:
         style = draw_style(
@@ -129,7 +133,9 @@ def compose(
             num_options=max(len(shown.options) for shown in (record, *shots)),
             lettered=pattern.schema.options == "lettered",
         )
-    writer = _Writer(template, style, draws, shuffled=pattern.schema.options == "shuffled")
+    writer = _Writer(
+        template, cue, style=style, draws=draws, shuffled=pattern.schema.options == "shuffled"
+    )
     question, target, answer = writer.write(record)
     by_label = style is not None and style.by_label
     solved = [writer.write(shot) for shot in shots]
@@ -140,7 +146,7 @@ def compose(
     return Prompt(
         id=record.id,
         intro=template.intro.format_map(record.fields) if shots and template.intro else "",
-        shots=tuple(inputs + template.glue + text for inputs, text, _ in solved),
+        shots=tuple(inputs + ("\n" if "\n" in text else " ") + text for inputs, text, _ in solved),
         question=question,
         separator=separator,
         target=target,
@@ -165,18 +171,27 @@ class _Writer:
     """Writes records, exemplars and question alike, with one template and one list style."""
 
     def __init__(
-        self, template: Template, style: OptionStyle | None, draws: Draws, *, shuffled: bool
+        self,
+        template: Template,
+        cue: str,
+        *,
+        style: OptionStyle | None,
+        draws: Draws,
+        shuffled: bool,
     ):
-        self._inputs = template.inputs if style else template.inputs_without_options
-        self._targets = template.targets
+        self._template = template
+        self._cue = cue
         self._style = style
         self._draws = draws
         self._shuffled = shuffled
 
     def write(self, record: Record) -> tuple[str, str, str]:
         """The inputs, the target, and the answer in the target."""
+        template = self._template
         values = {**record.fields, "answer": record.answer, "rationale": record.rationale}
+        inputs = template.inputs_without_options
         if self._style and record.options:
+            inputs = template.inputs
             options, place = record.options, record.answer_index
             if self._shuffled:
                 order = self._draws.permutation(len(options))
@@ -185,7 +200,7 @@ class _Writer:
             values["options"] = self._style.show(options)
             values["answer"] = self._style.answer(options, place)
         return (
-            self._inputs.format_map(values),
-            self._targets.format_map(values),
+            inputs.format_map(values) + self._cue,
+            template.targets.format_map(values),
             values["answer"],
         )

@@ -16,6 +16,7 @@ from tasks.flan.patterns import (
     programs,
     questions,
     reading,
+    reading_choices,
     reasoning,
     rewriting,
     summaries,
@@ -25,6 +26,7 @@ from tasks.flan.patterns import (
 _MODULES = (
     inference,
     reading,
+    reading_choices,
     questions,
     classification,
     words,

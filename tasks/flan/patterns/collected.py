@@ -124,7 +124,7 @@ NIV2_CONTRAST = make_pattern(
         (
             "{definition}\n\nA bad answer to\n{bad_input}\nis\n{bad_output}\n\n"
             "A good answer to\n{good_input}\nis\n{good_output}",
-            "A good answer to\n{input}\nis",
+            "To {input}\na good answer is:",
         ),
         (
             "Learn from a mistake. {definition}\nThe mistake: {bad_input} / {bad_output}\n"

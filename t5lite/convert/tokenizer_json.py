@@ -54,13 +54,14 @@ def from_pieces(
 
 def byte_level_bpe(
     vocab: Mapping[str, int],
-    merges: Sequence[tuple[str, str]],
+    merges: Sequence[Sequence[str]],
     *,
     special: Sequence[str],
     plain_added: Sequence[str] = (),
     splits: Sequence[Mapping[str, Any]] = (),
     uses_own_split: bool = True,
     adds_space: bool = False,
+    ignores_merges: bool = False,
     prefix: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The tokenizer.json of byte-level BPE, GPT-2's kind.
@@ -73,6 +74,7 @@ def byte_level_bpe(
       splits: pre-tokenizers that run before.
       uses_own_split: split by GPT-2's regular expression (after `splits`).
       adds_space: put a space before the text.
+      ignores_merges: take a word that is a token as that, whatever its merges would make of it.
       prefix: special tokens that the tokenizer puts before a text.
     """
     byte_level = {
@@ -96,7 +98,7 @@ def byte_level_bpe(
         "post_processor": template(vocab, prefix=prefix)
         or {**byte_level, "trim_offsets": False, "use_regex": True},
         "decoder": {**byte_level, "use_regex": True},
-        "model": _bpe_record(vocab, merges),
+        "model": _bpe_record(vocab, merges, ignores_merges=ignores_merges),
     }
 
 
@@ -235,10 +237,11 @@ def _merges_by_score(pieces: Sequence[Piece]) -> list[tuple[str, str]]:
 
 def _bpe_record(
     vocab: Mapping[str, int],
-    merges: Sequence[tuple[str, str]],
+    merges: Sequence[Sequence[str]],
     *,
     unk_token: str | None = None,
     byte_fallback: bool = False,
+    ignores_merges: bool = False,
 ) -> dict[str, Any]:
     return {
         "type": "BPE",
@@ -248,7 +251,7 @@ def _bpe_record(
         "end_of_word_suffix": None,
         "fuse_unk": unk_token is not None,
         "byte_fallback": byte_fallback,
-        "ignore_merges": False,
+        "ignore_merges": ignores_merges,
         "vocab": dict(vocab),
         "merges": [list(pair) for pair in merges],
     }

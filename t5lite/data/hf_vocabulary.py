@@ -52,6 +52,10 @@ class HFVocabulary(Vocabulary):
     Ids are those of transformers' tokenizer. `eos_id` is that of the tokenizer's `eos_token`;
     `eos_ids` holds those of `generation_config.json` (or `config.json`) too.
 
+    Attributes:
+      path: of the file.
+      special_tokens: texts by role, such as `bos_token`.
+
     Raises:
       ValueError: a file is absent or damaged, or nothing says what ends a sequence.
     """
@@ -85,7 +89,7 @@ class HFVocabulary(Vocabulary):
         self._vocab_size = max(self._tokenizer.get_vocab(with_added_tokens=True).values()) + 1
         self._special_ids = _special_ids(self._tokenizer, settings, path=self.path)
         named = {r: self._tokenizer.id_to_token(i[0]) for r, i in self._special_ids.items() if i}
-        self._special_tokens = {r: token for r, token in named.items() if token} | settings.roles
+        self.special_tokens = {r: token for r, token in named.items() if token} | settings.roles
         self._templates = settings.templates
         is_bpe = isinstance(self._tokenizer.model, tokenizers.models.BPE)
         self._cleans_up = settings.cleans_up and not is_bpe
@@ -135,7 +139,7 @@ class HFVocabulary(Vocabulary):
         """The model's chat templates, if it has any."""
         if not self._templates:
             return None
-        return ChatTemplate(self._templates, self._special_tokens)
+        return ChatTemplate(self._templates, self.special_tokens)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text; special tokens written in it become themselves."""

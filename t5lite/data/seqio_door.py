@@ -277,7 +277,8 @@ def from_seqio(vocabulary: Any) -> Vocabulary:
     """
     seqio = _load_seqio()
     if isinstance(vocabulary, _tokenizer_class()):
-        return vocabulary.ours
+        ours: Vocabulary = vocabulary.ours
+        return ours
     if isinstance(vocabulary, seqio.ByteVocabulary):
         return ByteVocabulary(extra_ids=vocabulary.extra_ids)
     plain = isinstance(vocabulary, seqio.SentencePieceVocabulary)
@@ -340,7 +341,7 @@ def token_features(task_name: str) -> dict[str, Vocabulary]:
 
 
 @functools.cache
-def _tokenizer_class() -> type:
+def _tokenizer_class() -> Any:
     theirs: Any = _load_seqio().Vocabulary
     import tensorflow as tf
 

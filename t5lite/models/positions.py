@@ -73,12 +73,13 @@ class RelativeBias(nnx.Module):
         shifted = tiled.reshape(num_heads, query_length, num_distances)
         return shifted[None, :, :, query_length - 1 : query_length - 1 + key_length]
 
-    def at_positions(self, query_B: jax.Array, key_BS: jax.Array) -> jax.Array:
-        """Bias [B, H, 1, S] of one query a row; positions are below S."""
+    def at_positions(self, query_BQ: jax.Array, key_BS: jax.Array) -> jax.Array:
+        """Bias [B, H, Q, S] of queries that see nothing behind them; positions are below S."""
         key_length = key_BS.shape[1]
         by_distance_HR = self._by_distance(key_length, key_length)
-        column_BS = jnp.clip(key_BS - query_B[:, None], 1 - key_length, 0) + key_length - 1
-        return jnp.moveaxis(by_distance_HR[:, column_BS], 0, 1)[:, :, None, :]
+        distance_BQS = key_BS[:, None, :] - query_BQ[:, :, None]
+        column_BQS = jnp.clip(distance_BQS, 1 - key_length, 0) + key_length - 1
+        return jnp.moveaxis(by_distance_HR[:, column_BQS], 0, 1)
 
     def _by_distance(self, query_length: int, key_length: int) -> jax.Array:
         """Bias [H, R] of every distance from -(query_length - 1) to key_length - 1."""

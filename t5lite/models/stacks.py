@@ -10,11 +10,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from t5lite.models.attention import Attention, KeysValues
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import Linear, Mlp, Norm, constrain, dropout, initializers, split_key
+from t5lite.models.per_layer import Layers, PerLayer, is_per_layer
 from t5lite.models.positions import PositionEmbedding, RelativeBias, Rotation, rotation
 
 # From a table of relative biases to the bias of the positions at hand.
@@ -192,12 +194,14 @@ def run_layers(
     """Runs `body` over the layers of a stack, by `lax.scan` or by a Python loop.
 
     Args:
-      stacked: A module made by `stack_parameters`, its values bound.
+      stacked: A module made by `stack_parameters`, its values bound, stacked or `PerLayer`.
       body: `(layer, carry, index, x) -> (carry, y)`, with `layer` a single bound layer.
       carry: What the first layer gets.
-      config: Chooses scan or loop, and what the backward pass recomputes.
+      config: Chooses scan or loop (what is `PerLayer` is looped over), and what the backward pass
+        recomputes.
       num_layers: Layers in the stack.
-      xs: A tree of arrays with a leading `layers` axis, one slice of which is each layer's `x`.
+      xs: A tree of arrays with a leading `layers` axis, or of `PerLayer`s, one slice of which is
+        each layer's `x`.
 
     Returns:
       The last carry, and the `y`s stacked along a leading `layers` axis.
@@ -210,13 +214,16 @@ def run_layers(
 
     # A scan's body cannot be merged with its own recomputation, so the guard against it would
     # only stand in the compiler's way.
-    run_one = _rematerialise(run_one, config.remat, prevent_cse=not config.scan_layers)
-    all_inputs = (params, jnp.arange(num_layers), xs)
-    if config.scan_layers:
+    apart = any(map(is_per_layer, jax.tree.leaves(params, is_leaf=is_per_layer)))
+    if not apart:
+        run_one = _rematerialise(run_one, config.remat, prevent_cse=not config.scan_layers)
+    all_inputs = (params, np.arange(num_layers, dtype=np.int32), xs)
+    if config.scan_layers and not apart:
         return jax.lax.scan(run_one, carry, all_inputs)
     ys = []
     for i in range(num_layers):
-        carry, y = run_one(carry, jax.tree.map(lambda leaf, i=i: leaf[i], all_inputs))
+        layer_inputs = jax.tree.map(lambda leaf, i=i: leaf[i], all_inputs, is_leaf=is_per_layer)
+        carry, y = run_one(carry, layer_inputs)
         ys.append(y)
     return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *ys)
 
@@ -389,7 +396,7 @@ class Decoder(_Stack):
     def extend(
         self,
         x_BLE: jax.Array,
-        past: KeysValues,
+        past: tuple[Layers, Layers],
         *,
         position_BL: jax.Array,
         slot: jax.Array,
@@ -397,12 +404,13 @@ class Decoder(_Stack):
         bias_fn: BiasFn,
         cross: KeysValues | None = None,
         cross_mask: jax.Array | None = None,
-    ) -> tuple[jax.Array, KeysValues]:
+    ) -> tuple[jax.Array, tuple[Layers, Layers]]:
         """Runs new positions that also see those in a cache, and adds them to it.
 
         Args:
           x_BLE: Embeddings of the new positions.
-          past: Keys and values [layers, B, G, S, K]; slots not yet written are masked out.
+          past: Keys and values [layers, B, G, S, K], stacked or `PerLayer`; slots not yet written
+            are masked out.
           position_BL: Where in its text each new token stands.
           slot: Where the first new position is written, a scalar.
           mask: Which slots each new position sees, [B, 1, L, S].
@@ -418,18 +426,18 @@ class Decoder(_Stack):
 
         def body(
             layer: DecoderLayer,
-            carry: tuple[jax.Array, KeysValues],
+            carry: tuple[jax.Array, tuple[Layers, Layers]],
             index: jax.Array,
             cross: KeysValues | None,
-        ) -> tuple[tuple[jax.Array, KeysValues], None]:
+        ) -> tuple[tuple[jax.Array, tuple[Layers, Layers]], None]:
             x_BLD, past = carry
 
             def remember(fresh: KeysValues) -> KeysValues:
                 # The whole stack's cache is carried and written in place, a few slots at a time.
                 nonlocal past
                 past = (
-                    _write(past[0], fresh[0], index, slot),
-                    _write(past[1], fresh[1], index, slot),
+                    _write(past[0], fresh[0], index=index, slot=slot),
+                    _write(past[1], fresh[1], index=index, slot=slot),
                 )
                 return past[0][index], past[1][index]
 
@@ -472,7 +480,11 @@ def layer_key(key: jax.Array | None, index: jax.Array) -> jax.Array | None:
 
 
 def _write(
-    cache_LBGSK: jax.Array, fresh_BGQK: jax.Array, index: jax.Array, slot: jax.Array
-) -> jax.Array:
-    fresh_1BGQK = fresh_BGQK[None].astype(cache_LBGSK.dtype)
-    return jax.lax.dynamic_update_slice(cache_LBGSK, fresh_1BGQK, (index, 0, 0, slot, 0))
+    cache_LBGSK: Layers, fresh_BGQK: jax.Array, *, index: jax.Array, slot: jax.Array
+) -> Layers:
+    fresh_BGQK = fresh_BGQK.astype(jax.tree.leaves(cache_LBGSK)[0].dtype)
+    if isinstance(cache_LBGSK, PerLayer):
+        layer = int(index)
+        layer_BGSK = jax.lax.dynamic_update_slice(cache_LBGSK[layer], fresh_BGQK, (0, 0, slot, 0))
+        return cache_LBGSK.replace(layer, layer_BGSK)
+    return jax.lax.dynamic_update_slice(cache_LBGSK, fresh_BGQK[None], (index, 0, 0, slot, 0))

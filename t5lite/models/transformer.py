@@ -1,11 +1,11 @@
 """The two assemblies, `EncoderDecoder` and `DecoderOnly`, over one set of layers.
 
-Shapes: B batch, T target length, S source length, P prompt length, D d_model, E width of the token
-embedding, G heads of keys and values, K d_kv, V vocabulary.
+Shapes: B batch, T target length, S source length, P prompt length, N new tokens of a row, D
+d_model, E width of the token embedding, G heads of keys and values, K d_kv, V vocabulary.
 
 A cache is a dict of arrays, batch on axis `CACHE_BATCH_AXIS` in each:
-  self_key, self_value    [layers, B, G, slots, K]
-  cross_key, cross_value  [layers, B, G, S, K]   encoder-decoder only
+  self_key, self_value    [layers, B, G, slots, K], or `PerLayer` (`unstack_cache`)
+  cross_key, cross_value  [layers, B, G, S, K], likewise; encoder-decoder only
   cross_mask              [1, B, S]              encoder-decoder only
   key_position            [1, B, slots]          position held by each slot, -1 for none
   next_position           [1, B]                 position of the next token
@@ -15,6 +15,7 @@ unused slots behind it, and positions, not slots, decide the bias or rotation.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,10 +24,11 @@ from flax import nnx
 from t5lite.models.attention import causal_mask, padding_mask, segment_mask
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import Embedding, constrain, split_key
+from t5lite.models.per_layer import unstack
 from t5lite.models.stacks import Decoder, Encoder
 
 Batch = Mapping[str, jax.Array]
-Cache = dict[str, jax.Array]
+Cache = dict[str, Any]
 
 CACHE_BATCH_AXIS = 1
 
@@ -84,18 +86,45 @@ class _LanguageModel(nnx.Module):
           Float32 logits [B, V] of the token after it, and the cache for the next step. A cache
           holds `max_decode_length - 1` steps; its last slot is overwritten by any more.
         """
-        slot = cache["next_slot"][0, 0]
-        position_B = cache["next_position"][0]
-        key_position_BS = jax.lax.dynamic_update_slice(
-            cache["key_position"][0], position_B[:, None], (0, slot)
+        position_B1 = cache["next_position"][0][:, None]
+        behind_BS = cache["key_position"][0] >= 0
+        slot = jnp.arange(behind_BS.shape[1])
+        seen_B1S = (behind_BS | (slot == cache["next_slot"][0, 0]))[:, None, :]
+        logits_B1V, cache = self.extend(
+            tokens_B[:, None], cache, position_BN=position_B1, seen_BNS=seen_B1S
         )
-        x_B1E, (self_key, self_value) = self.decoder.extend(
-            self.token_embedder(tokens_B[:, None]),
+        return logits_B1V[:, 0], {**cache, "next_position": cache["next_position"] + 1}
+
+    def extend(
+        self, tokens_BN: jax.Array, cache: Cache, *, position_BN: jax.Array, seen_BNS: jax.Array
+    ) -> tuple[jax.Array, Cache]:
+        """Reads more tokens a row at once, which need not follow one another.
+
+        They may be branches that share what is behind them: the beams of a search, several draws,
+        the answers to choose from. What each sees makes it a branch, so branches share one cache,
+        of which nothing is repeated, and nothing moves when one branch takes another's place.
+
+        Args:
+          tokens_BN: The tokens; they take the next N slots.
+          cache: What `prefill`, `step` or `extend` gave. Its `next_position` is left as it is.
+          position_BN: Where in its text each token stands; [B, 1] where that is the same for all.
+          seen_BNS: Boolean, which slots each token sees: its own, and those behind it.
+
+        Returns:
+          Float32 logits [B, N, V] of the tokens after these, and the cache with these in it.
+        """
+        slot = cache["next_slot"][0, 0]
+        written_BN = jnp.broadcast_to(position_BN, tokens_BN.shape)
+        key_position_BS = jax.lax.dynamic_update_slice(
+            cache["key_position"][0], written_BN, (0, slot)
+        )
+        x_BNE, (self_key, self_value) = self.decoder.extend(
+            self.token_embedder(tokens_BN),
             (cache["self_key"], cache["self_value"]),
-            position_BL=position_B[:, None],
+            position_BL=position_BN,
             slot=slot,
-            mask=(key_position_BS >= 0)[:, None, None, :],
-            bias_fn=lambda table: table.at_positions(position_B, key_position_BS),
+            mask=seen_BNS[:, None],
+            bias_fn=lambda table: table.at_positions(position_BN, key_position_BS),
             **_cross_arguments(cache),
         )
         cache = {
@@ -103,10 +132,9 @@ class _LanguageModel(nnx.Module):
             "self_key": self_key,
             "self_value": self_value,
             "key_position": key_position_BS[None],
-            "next_position": cache["next_position"] + 1,
-            "next_slot": cache["next_slot"] + 1,
+            "next_slot": cache["next_slot"] + tokens_BN.shape[1],
         }
-        return self._project(x_B1E)[:, 0], cache
+        return self._project(x_BNE), cache
 
 
 class EncoderDecoder(_LanguageModel):
@@ -263,6 +291,12 @@ Model = EncoderDecoder | DecoderOnly
 def build(config: TransformerConfig) -> Model:
     """The module of a config, its parameters still abstract; `parameters.bind` gives values."""
     return DecoderOnly(config) if config.architecture == "decoder_only" else EncoderDecoder(config)
+
+
+def unstack_cache(cache: Cache) -> Cache:
+    """The cache with its layers apart, for a model whose decoder's parameters are `PerLayer`."""
+    of_layers = ("self_key", "self_value", "cross_key", "cross_value")
+    return {name: unstack(leaf) if name in of_layers else leaf for name, leaf in cache.items()}
 
 
 def _cross_arguments(cache: Cache) -> dict:

@@ -1,5 +1,6 @@
 """Decoding from a cache, token by token, gives the logits of the whole sequence at once."""
 
+import dataclasses
 import functools
 
 import jax
@@ -7,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5lite.models.parameters import bind
-from t5lite.models.transformer import CACHE_BATCH_AXIS
+from t5lite.models.parameters import bind, step_params
+from t5lite.models.transformer import CACHE_BATCH_AXIS, unstack_cache
 from tests.models.tiny import (
     FAMILIES,
     decoder_only,
@@ -20,9 +21,9 @@ from tests.models.tiny import (
 )
 
 
-def assert_same(result, expected):
-    """Equal to 1e-5 of the largest logit; sharp parameters make logits of about 7."""
-    tolerance = 1e-5 * np.max(np.abs(expected))
+def assert_same(result, expected, *, share=1e-5):
+    """Equal to a share of the largest logit; sharp parameters make logits of about 7."""
+    tolerance = share * np.max(np.abs(expected))
     np.testing.assert_allclose(result, expected, atol=tolerance, rtol=0)
 
 
@@ -114,6 +115,93 @@ def test_rows_of_a_cache_can_be_reordered_and_repeated(make_config):
     taken = jax.tree.map(lambda leaf: jnp.take(leaf, rows, axis=CACHE_BATCH_AXIS), cache)
     reordered, _ = step(config, params, tokens[rows], taken)
     np.testing.assert_allclose(reordered, straight[rows], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        encoder_decoder(remat="full"),
+        encoder_decoder(relative_bias_per_layer=True),
+        family("llama"),
+        family("opt_350m"),
+    ],
+    ids=["t5", "umt5", "llama", "opt_350m"],
+)
+def test_layers_apart_step_like_layers_stacked(config, dtype):
+    config = dataclasses.replace(config, dtype=dtype)
+    rng = np.random.default_rng(3)
+    params = sharp_params(config)
+    batch = {
+        "encoder_input_tokens": random_tokens(rng, 3, 7),
+        "decoder_input_tokens": random_tokens(rng, 3, 6),
+        "prompt_lengths": np.array([6, 3, 6], np.int32),
+    }
+    _, stacked = prefill(config, params, batch, 4)
+    _, apart = prefill(config, params, batch, 4)
+    apart = unstack_cache(apart)
+    params_apart = step_params(config, params, apart=True)
+    for _ in range(3):
+        tokens = random_tokens(rng, 3)
+        expected, stacked = step(config, params, tokens, stacked)
+        result, apart = step(config, params_apart, tokens, apart)
+        # Compilers may round bfloat16 at other places.
+        assert_same(result, expected, share=1e-5 if dtype == "float32" else 1e-2)
+    assert jax.tree.structure(unstack_cache(stacked)) == jax.tree.structure(apart)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def extend(config, params, tokens, cache, position, seen):
+    return bind(config, params).extend(tokens, cache, position_BN=position, seen_BNS=seen)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [encoder_decoder(), encoder_decoder(relative_bias_per_layer=True)]
+    + [family(name) for name in FAMILIES],
+    ids=["t5", "umt5", *FAMILIES],
+)
+def test_branches_of_a_cache_are_as_if_alone(config):
+    """Three branches a row, grown together two tokens at a time, against three rows."""
+    rng = np.random.default_rng(4)
+    params = sharp_params(config)
+    batch = {
+        "encoder_input_tokens": random_tokens(rng, 2, 7),
+        "decoder_input_tokens": random_tokens(rng, 2, 6),
+        "prompt_lengths": np.array([6, 3], np.int32),
+    }
+    branches = random_tokens(rng, 2, 3, 4)
+    _, cache = prefill(config, params, batch, 1 + 3 * 4)
+    num_slots = cache["key_position"].shape[-1]
+    first_slot = int(cache["next_slot"][0, 0])
+    start = np.asarray(cache["next_position"])[0]
+    shared = np.asarray(cache["key_position"])[0] >= 0
+    seen = np.repeat(shared[:, None], 3, axis=1)
+    found = np.zeros((2, 3, 4, config.vocab_size), np.float32)
+    for chunk in range(2):
+        # Tokens of a chunk: branch 0's two, branch 1's two, ...
+        new = np.arange(3 * 2)
+        seen_by_token = np.repeat(seen, 2, axis=1)
+        for token in new:
+            own = first_slot + chunk * 6 + token
+            seen_by_token[:, token - token % 2 : token - token % 2 + 2, own] = True
+            seen_by_token[:, token - token % 2 : token, own] = False
+        result, cache = extend(
+            config,
+            params,
+            branches[:, :, 2 * chunk : 2 * chunk + 2].reshape(2, 6),
+            cache,
+            (start[:, None] + 2 * chunk + new % 2).astype(np.int32),
+            seen_by_token,
+        )
+        found[:, :, 2 * chunk : 2 * chunk + 2] = np.reshape(result, (2, 3, 2, -1))
+        seen = seen_by_token[:, 1::2]
+    assert num_slots == first_slot + 3 * 4
+    for branch in range(3):
+        _, alone = prefill(config, params, batch, 5)
+        for position in range(4):
+            expected, alone = step(config, params, branches[:, branch, position], alone)
+            assert_same(found[:, branch, position], expected)
 
 
 def test_packed_prompts_are_refused():

@@ -66,7 +66,7 @@ def test_bias_of_single_positions_is_a_row_of_the_whole():
     whole = decoder.relpos_bias(12, 12)
     positions = jnp.array([0, 5, 11])
     keys = jnp.broadcast_to(jnp.arange(12), (3, 12))
-    rows = decoder.relpos_bias.at_positions(positions, keys)
+    rows = decoder.relpos_bias.at_positions(positions[:, None], keys)
     assert rows.shape == (3, 3, 1, 12)
     for row, position in enumerate(positions):
         seen = int(position) + 1

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import ml_dtypes
 import numpy as np
 
+from t5lite.convert.gguf_tokenizer import write_gguf_tokenizer
 from t5lite.convert.layouts import META_ROTARY_KEY, META_ROTARY_QUERY, SAME, TRANSPOSED, Layout
 from t5lite.convert.llama import llama_config
 from t5lite.convert.names import LazyArray, Row, Tensors, to_ours
@@ -73,6 +74,13 @@ class Metadata:
     def __init__(self, fields: Mapping[str, ReaderField], *, path: pathlib.Path):
         self._fields = fields
         self.path = path
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._fields
+
+    def beginning_with(self, prefix: str) -> dict[str, Any]:
+        """All values whose keys begin so."""
+        return {key: self.get(key) for key in self._fields if key.startswith(prefix)}
 
     def get(self, key: str, default: Any = None) -> Any:
         """A number, a text, or a list of them; the default where there is none.
@@ -143,6 +151,9 @@ def open_checkpoint(path: pathlib.Path) -> Source:
         prompt_prefix=(bos,) if bos is not None and _adds_bos(metadata) else (),
         context_length=metadata.get("llama.context_length"),
         model_type="llama",
+        write_tokenizer=functools.partial(_write_tokenizer, metadata)
+        if "tokenizer.ggml.model" in metadata
+        else None,
     )
 
 
@@ -177,6 +188,13 @@ def _adds_bos(metadata: Metadata) -> bool:
     # llama.cpp's defaults: SentencePiece's models do, byte-level ones do not.
     is_sentencepiece = metadata.get("tokenizer.ggml.model") == "llama"
     return metadata.get("tokenizer.ggml.add_bos_token", is_sentencepiece)
+
+
+def _write_tokenizer(metadata: Metadata, folder: pathlib.Path) -> None:
+    try:
+        write_gguf_tokenizer(metadata.beginning_with("tokenizer."), folder)
+    except ValueError as error:
+        raise ValueError(f"{metadata.path}: {error}") from error
 
 
 def _tensors(stored: list[ReaderTensor], path: pathlib.Path) -> Tensors:

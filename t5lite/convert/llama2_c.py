@@ -15,12 +15,19 @@ from collections.abc import Iterator
 import numpy as np
 
 from t5lite.convert.llama import EMBEDDING, OUTPUT, TABLE, llama_config
+from t5lite.convert.llama2_c_tokenizer import (
+    BOS_ID,
+    EOS_ID,
+    find_tokenizer,
+    read_pieces,
+    sentencepiece_model,
+)
 from t5lite.convert.names import LazyArray, Tensors, to_ours
 from t5lite.convert.source import Format, Source, SpecialIds
 
 MAGIC = 0x616B3432
 VERSIONS = (0, 1, 2)
-BOS_ID, EOS_ID = 1, 2
+
 
 _HEADER_BYTES = 256
 _SIZES = struct.Struct("<7i")
@@ -80,6 +87,7 @@ def open_checkpoint(path: pathlib.Path) -> Source:
         the header calls for.
     """
     header = _read_header(path)
+    tokenizer = find_tokenizer(path, header.vocab_size)
     config = llama_config(
         vocab_size=header.vocab_size,
         d_model=header.dim,
@@ -101,6 +109,9 @@ def open_checkpoint(path: pathlib.Path) -> Source:
         prompt_prefix=(BOS_ID,),
         context_length=header.max_length,
         model_type="llama",
+        write_tokenizer=functools.partial(_write_tokenizer, tokenizer, header.vocab_size)
+        if tokenizer
+        else None,
     )
 
 
@@ -110,6 +121,11 @@ FORMAT = Format(
     recognise=recognise,
     open=open_checkpoint,
 )
+
+
+def _write_tokenizer(file: pathlib.Path, vocab_size: int, folder: pathlib.Path) -> None:
+    model = sentencepiece_model(read_pieces(file, vocab_size))
+    (folder / "tokenizer.model").write_bytes(model)
 
 
 def _head(path: pathlib.Path) -> bytes:

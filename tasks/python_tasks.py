@@ -53,7 +53,10 @@ def add_python_task(
 
     Args:
       name: the Task's name.
-      read: `read(split)` gives the split's examples, always in the same order.
+      read: `read(split)` gives the split's examples, always in the same order. It may also be an
+        object that is called so and has further methods: `num_examples(split)`, if it knows the
+        number without reading; `data_status()`, whether its data are there
+        (t5lite/data/data_status.py); `fingerprint_parts()` (t5lite/data/fingerprint.py).
       splits: the splits `read` accepts.
       metrics: functions `(targets, predictions) -> {name: value}`; each target is the example's
         reference, or the list of its references where there are several.
@@ -111,11 +114,16 @@ def _source_class() -> type[seqio.FunctionDataSource]:
                 del shuffle_files, seed  # One file in its own order; the machine shuffles by index.
                 return _to_dataset(read(split))
 
-            super().__init__(dataset_fn, splits=splits)
+            # Past FunctionDataSource, which would inspect the signature of each of thousands.
+            seqio.DataSource.__init__(self, splits=splits)
+            self._dataset_fn = dataset_fn
             self._read = read
+            if hasattr(read, "data_status"):
+                self.data_status = read.data_status
 
         def num_input_examples(self, split: str) -> int:
-            return len(self._read(split))
+            counter = getattr(self._read, "num_examples", None)
+            return counter(split) if counter else len(self._read(split))
 
         def texts(self, split: str) -> Iterator[dict[str, str]]:
             """The same examples as texts, for a reader that can do without TensorFlow."""

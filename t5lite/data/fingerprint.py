@@ -131,6 +131,9 @@ class _Walk:
             self._put("class", value.__module__, value.__qualname__)
         elif hasattr(value, "__wrapped__"):
             self.add(value.__wrapped__)
+        elif hasattr(value, "fingerprint_parts"):
+            # It knows best what it depends on, such as files that it finds when it is used.
+            self._add_all("parts", type(value), *value.fingerprint_parts())
         else:
             self._add_object(value)
 

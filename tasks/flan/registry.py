@@ -1,0 +1,223 @@
+"""Registers the Flan Collection: a seqio Task for each task and form. Opens no file.
+
+Task names are `flan_<task>_<form>`. A task's data are looked for when it is used (see
+`tasks.flan.sources`); docs/flan.md lists forms, places and mixtures.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from t5lite.data import environment
+from t5lite.data.data_status import DataStatus
+from t5lite.data.vocabularies import parse_vocabulary
+from tasks import cot_files, natural_instructions_metrics
+from tasks.flan import sources
+from tasks.flan.answers import final_answer
+from tasks.flan.draws import Draws
+from tasks.flan.few_shot import ExemplarPool, FewShotConfig, FewShotTally, render_few_shot
+from tasks.flan.manifest import FLAN_TASKS, FlanTask
+from tasks.flan.pattern import Pattern
+from tasks.flan.patterns import PATTERNS
+from tasks.flan.render import render
+from tasks.flan.schemas import SCHEMAS
+from tasks.python_tasks import Example, MetricFn, add_python_task, task_name
+
+# Longest few-shot prompt in tokens; 1920 leaves room in the 2048 of FLAN's code.
+PROMPT_TOKENS_VARIABLE = "T5LITE_FLAN_PROMPT_TOKENS"
+_DEFAULT_PROMPT_TOKENS = 1920
+
+# In Flan 2021's sets, how many of ten training examples are asked the other way round: the public
+# templates have about three such wordings among ten.
+INVERTED_SHARE = 0.3
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How a task is put.
+
+    Attributes:
+      suffix: what the form adds to the Task's name.
+      few_shot: whether exemplars come first.
+      with_options: whether answer options are listed, where there are any.
+      inverted: whether the answer is given and the question asked for, always.
+    """
+
+    suffix: str
+    few_shot: bool
+    with_options: bool = True
+    inverted: bool = False
+
+
+FOUR_FORMS = (
+    Form("zs_opt", few_shot=False),
+    Form("zs_noopt", few_shot=False, with_options=False),
+    Form("fs_opt", few_shot=True),
+    Form("fs_noopt", few_shot=True, with_options=False),
+)
+TWO_FORMS = (Form("zs", few_shot=False), Form("fs", few_shot=True))
+INVERTED_FORMS = (
+    Form("inv_zs", few_shot=False, inverted=True),
+    Form("inv_fs", few_shot=True, inverted=True),
+)
+
+
+def forms(task: FlanTask) -> tuple[Form, ...]:
+    """The forms a task has, as in Flan 2022."""
+    if task.collection == "niv2":
+        return TWO_FORMS
+    if task.collection == "cot" or task.is_dialogue:
+        return (*TWO_FORMS, *INVERTED_FORMS)
+    return FOUR_FORMS
+
+
+def full_name(task: FlanTask, form: Form) -> str:
+    """The Task's name in seqio's registry."""
+    return task_name(f"flan_{task.name}_{form.suffix}")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FormReader:
+    """Reads one task in one form; what `add_python_task` calls a reader.
+
+    Attributes:
+      task: the task.
+      form: the form.
+      pattern: its wordings.
+      wording: their digest, so that token stores notice an edit of them.
+      prompt_tokens: budget of few-shot prompts.
+    """
+
+    task: FlanTask
+    form: Form
+    pattern: Pattern
+    wording: str
+    prompt_tokens: int
+
+    def __call__(self, split: str) -> list[Example]:
+        """The split's examples, worded."""
+        records = sources.read(self.task, split)
+        key = f"{self.task.name}/{self.form.suffix}"
+        word: Callable[..., Example]
+        if self.form.few_shot:
+            word = functools.partial(
+                render_few_shot,
+                pool=ExemplarPool(records),
+                config=FewShotConfig(max_tokens=self.prompt_tokens),
+                count_tokens=_token_counter(environment.vocabulary_name()),
+                tally=FewShotTally(),
+            )
+        else:
+            word = render
+        return [
+            word(
+                self.pattern,
+                record,
+                key=key,
+                with_options=self.form.with_options,
+                inverted=self._is_inverted(record.id, split),
+            )
+            for record in records
+        ]
+
+    def _is_inverted(self, record_id: str, split: str) -> bool:
+        if self.form.inverted or self.form.suffix in ("zs", "fs"):
+            return self.form.inverted
+        if self.task.collection != "muffin" or split != "train":
+            return False
+        draws = Draws(self.task.name, self.form.suffix, record_id, "inverted")
+        return draws.below(1000) < 1000 * INVERTED_SHARE
+
+    def num_examples(self, split: str) -> int:
+        """The manifest's number where it has one, without opening a file; else counted.
+
+        A task without data and without a number counts as empty.
+        """
+        if split == "train" and self.task.num_examples is not None:
+            return min(self.task.num_examples, self.task.max_read)
+        if self.data_status().state != "present":
+            return 0
+        return len(sources.read(self.task, split))
+
+    def data_status(self) -> DataStatus:
+        """Whether the task's data are there."""
+        return dataclasses.replace(sources.status(self.task), task=full_name(self.task, self.form))
+
+    def fingerprint_parts(self) -> tuple[Any, ...]:
+        """What its examples depend on besides its code: settings, and the state of its files."""
+        task = self.task
+        return (
+            (task.name, task.source, task.max_read, task.pattern, self.wording),
+            (self.form, self.prompt_tokens),
+            sources.files(task),
+        )
+
+
+@functools.lru_cache(maxsize=2)
+def _token_counter(vocabulary_name: str) -> Callable[[str], int]:
+    vocabulary = parse_vocabulary(vocabulary_name)
+    return lambda text: len(vocabulary.encode(text))
+
+
+def register() -> None:
+    """Registers every task in every form.
+
+    Raises:
+      ValueError: if `T5LITE_FLAN_PROMPT_TOKENS` is set to no number.
+    """
+    wordings = {name: _digest(pattern) for name, pattern in PATTERNS.items()}
+    prompt_tokens = _prompt_tokens()
+    for task in FLAN_TASKS.values():
+        assert not task.held_out, task.name
+        for form in forms(task):
+            reasons = task.collection == "cot" and not form.inverted
+            pattern = PATTERNS[task.pattern]
+            add_python_task(
+                full_name(task, form),
+                FormReader(task, form, pattern, wordings[task.pattern], prompt_tokens),
+                splits=sources.SPLITS,
+                metrics=_metrics(task, form),
+                postprocess=final_answer if reasons else str.strip,
+            )
+
+
+def _prompt_tokens() -> int:
+    value = os.environ.get(PROMPT_TOKENS_VARIABLE, "") or str(_DEFAULT_PROMPT_TOKENS)
+    if not value.isdecimal() or int(value) < 1:
+        raise ValueError(
+            f"{PROMPT_TOKENS_VARIABLE}={value!r} is not a number of tokens, such as 960"
+        )
+    return int(value)
+
+
+def _digest(pattern: Pattern) -> str:
+    return hashlib.sha256(repr(pattern).encode()).hexdigest()
+
+
+def _metrics(task: FlanTask, form: Form) -> Sequence[MetricFn]:
+    """Exact match where there is something to choose, else ROUGE-L beside it."""
+    if task.collection == "cot" and not form.inverted:
+        return (cot_files.final_answer_accuracy,)
+    if SCHEMAS[task.pattern].options != "none" and not form.inverted:
+        return (natural_instructions_metrics.exact_match,)
+    english = set(task.languages) <= {"English"}
+    rouge_l = (
+        natural_instructions_metrics.rouge_l
+        if english
+        else natural_instructions_metrics.rouge_l_any_language
+    )
+    return (natural_instructions_metrics.exact_match, rouge_l)
+
+
+def data_status(*, verify: bool = False) -> list[DataStatus]:
+    """The state of every task's data, a line a task, in the manifest's order.
+
+    Args:
+      verify: whether to read them; otherwise folders are listed and no file is opened.
+    """
+    return [sources.status(task, verify=verify) for task in FLAN_TASKS.values()]

@@ -264,6 +264,22 @@ def _vocabulary(arguments: argparse.Namespace) -> None:
     print(f"Vocabulary: {arguments.output}; use it with --vocabulary={arguments.output}")
 
 
+def _convert(arguments: argparse.Namespace) -> None:
+    from t5lite.convert.convert import convert
+
+    convert(
+        arguments.src,
+        arguments.dst,
+        to=arguments.to,
+        dtype=arguments.dtype,
+        max_shard_bytes=arguments.max_shard_size,
+        vocabulary=arguments.vocabulary,
+        step=arguments.step,
+        optimizer_state=arguments.optimizer_state,
+        verified=arguments.verified,
+    )
+
+
 def _decoding(arguments: argparse.Namespace) -> DecodingConfig:
     from t5lite.decoding.sampling import DecodingConfig
 
@@ -294,6 +310,7 @@ _RUN = {
     "tasks": _tasks,
     "cache": _cache,
     "vocabulary": _vocabulary,
+    "convert": _convert,
     "config": _config,
 }
 

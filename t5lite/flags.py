@@ -85,6 +85,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_cache_verb(verbs)
     _add_vocabulary_verb(verbs)
 
+    _add_convert_verb(verbs)
+
     config = _verb(verbs, "config", "print every gin value a verb gets, and its place")
     config.add_argument("of", nargs="?", choices=("train", "eval", "infer"), default="train")
     _add_gin_flags(config)
@@ -189,6 +191,42 @@ def _add_vocabulary_verb(verbs: Any) -> None:
     _add_plain_flags(parser, *_TASK_FLAGS[:2])
 
 
+def _add_convert_verb(verbs: Any) -> None:
+    parser = _verb(verbs, "convert", "write a checkpoint in another format, and prove it the same")
+    parser.add_argument("src", metavar="SRC", help="folder or file; what it is, is found out")
+    parser.add_argument("dst", metavar="DST", help="folder to write; it must be new or empty")
+    parser.add_argument(
+        "--to",
+        choices=("hf", "t5lite", "t5x"),
+        help="format to write (default: hf out of a t5lite model folder, t5lite out of all others)",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16", "float16"),
+        help="type to store parameters in (default: the source's)",
+    )
+    parser.add_argument(
+        "--max_shard_size",
+        type=_size,
+        default=_size("5GB"),
+        metavar="SIZE",
+        help="of a file of weights for Hugging Face, such as 500MB or 2GiB; default: 5GB",
+    )
+    parser.add_argument("--step", type=int, metavar="STEP", help=_MODEL_FLAGS[0][3])
+    parser.add_argument(
+        "--optimizer_state", action="store_true", help="take it along, between T5X and t5lite"
+    )
+    parser.add_argument(
+        "--verify",
+        dest="verified",
+        action="store_true",
+        default=None,
+        help="compare logits with transformers (default: where torch and transformers are there)",
+    )
+    parser.add_argument("--noverify", dest="verified", action="store_false", help="do not")
+    _add_plain_flags(parser, _TASK_FLAGS[2])
+
+
 def _add_plain_flags(parser: argparse.ArgumentParser, *flags: _Shorthand) -> None:
     """The same flags for a verb without gin."""
     for flag, _, kind, text in flags:
@@ -206,6 +244,17 @@ def _shard(text: str) -> tuple[int, int]:
     if not (index.isdecimal() and count.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text!r} is not K/N, such as 0/4")
     return int(index), int(count)
+
+
+def _size(text: str) -> int:
+    """Bytes, of a number with a decimal or binary unit."""
+    units = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+    units |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+    number = text.rstrip("KMGTiBkmgtb")
+    unit = text[len(number) :].upper()
+    if not number.isdecimal() or int(number) == 0 or (unit and unit not in units):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500MB, 5GB or 2GiB")
+    return int(number) * units.get(unit, 1)
 
 
 def _lengths(text: str) -> dict[str, int]:

@@ -8,6 +8,7 @@ memory goes from one format to another one tensor after the other.
 
 import dataclasses
 import functools
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -36,9 +37,14 @@ class LazyArray:
         return cls(tuple(array.shape), array.dtype, lambda: array)
 
     @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return math.prod(self.shape)
+
+    @property
     def num_bytes(self) -> int:
         """Size in memory."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return self.size * self.dtype.itemsize
 
 
 # A parameter of ours, a layer at a time: its name, and the layer (None where it is not stacked).

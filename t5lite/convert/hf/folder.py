@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from t5lite.convert.hf import tokenizer, weights
@@ -62,7 +62,6 @@ def write_folder(
     source: Source,
     *,
     max_shard_bytes: int = DEFAULT_MAX_SHARD_BYTES,
-    on_bytes: Callable[[int], Any] = lambda _: None,
 ) -> Family:
     """Writes a folder that transformers' `from_pretrained` loads, with the same logits.
 
@@ -70,7 +69,6 @@ def write_folder(
       folder: An empty folder.
       source: The model; its arrays are read one after the other.
       max_shard_bytes: Weights that do not fit into one file of this size get several.
-      on_bytes: Told of every tensor's size when it is written.
 
     Returns:
       The family it was written as.
@@ -92,7 +90,7 @@ def write_folder(
             write_json(folder / name, content)
         for name, file in tokenizer.copies(source.vocabulary).items():
             (folder / name).write_bytes(file.read_bytes())
-    weights.write_tensors(folder, theirs, max_shard_bytes=max_shard_bytes, on_bytes=on_bytes)
+    weights.write_tensors(folder, theirs, max_shard_bytes=max_shard_bytes)
     return family
 
 

@@ -4,7 +4,7 @@ import functools
 import json
 import math
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import ml_dtypes
@@ -74,7 +74,6 @@ def write_tensors(
     tensors: Mapping[str, LazyArray],
     *,
     max_shard_bytes: int,
-    on_bytes: Callable[[int], Any],
 ) -> None:
     """Writes safetensors, one tensor in memory at a time.
 
@@ -83,7 +82,6 @@ def write_tensors(
       tensors: What to write.
       max_shard_bytes: Where all do not fit into a file of this size there are several, each filled
         in order, and an index; a single larger tensor has a file for itself.
-      on_bytes: Told of every tensor's size when it is written.
     """
     shards: list[dict[str, LazyArray]] = [{}]
     room = max_shard_bytes
@@ -94,12 +92,12 @@ def write_tensors(
         shards[-1][name] = tensor
         room -= tensor.num_bytes
     if len(shards) == 1:
-        _write_safetensors(folder / WEIGHTS_FILE, shards[0], on_bytes=on_bytes)
+        _write_safetensors(folder / WEIGHTS_FILE, shards[0])
         return
     weight_map: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
         file_name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        _write_safetensors(folder / file_name, shard, on_bytes=on_bytes)
+        _write_safetensors(folder / file_name, shard)
         weight_map |= dict.fromkeys(shard, file_name)
     total = sum(tensor.num_bytes for tensor in tensors.values())
     index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
@@ -150,9 +148,7 @@ def _load_safetensor(path: pathlib.Path, name: str) -> np.ndarray:
         return file.get_tensor(name)
 
 
-def _write_safetensors(
-    path: pathlib.Path, tensors: Mapping[str, LazyArray], *, on_bytes: Callable[[int], Any]
-) -> None:
+def _write_safetensors(path: pathlib.Path, tensors: Mapping[str, LazyArray]) -> None:
     """One file; the library's own writer wants all of its tensors in memory.
 
     Format: eight bytes with the length of a JSON header, the header, and the tensors' bytes in the
@@ -178,4 +174,3 @@ def _write_safetensors(
             array = np.ascontiguousarray(tensor.read())
             assert (array.shape, array.dtype) == (tensor.shape, tensor.dtype), name
             file.write(array.reshape(-1).view(np.uint8).data)
-            on_bytes(tensor.num_bytes)

@@ -1,0 +1,313 @@
+"""`t5lite convert`: one checkpoint into another format, and the proof that it is the same model."""
+
+import contextlib
+import dataclasses
+import functools
+import pathlib
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from tqdm import tqdm
+
+import t5lite
+from t5lite.checkpoints import load_model_dir
+from t5lite.convert import model_folder
+from t5lite.convert.hf import folder as hf_folder
+from t5lite.convert.json_files import write_json
+from t5lite.convert.load import FOREIGN_FORMATS, open_foreign, unrecognised
+from t5lite.convert.names import Arrays, LazyArray, stack
+from t5lite.convert.new_folder import new_folder
+from t5lite.convert.source import Source
+from t5lite.convert.t5x_write import write_checkpoint
+from t5lite.convert.verify import Proof, is_too_large, missing_packages, verify
+from t5lite.data.vocabularies import parse_vocabulary, vocabulary_from_spec
+from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import Params
+
+TARGETS = ("hf", "t5lite", "t5x")
+DTYPES = {
+    "float32": np.dtype(np.float32),
+    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "float16": np.dtype(np.float16),
+}
+_FORMATS = (model_folder.FORMAT, *FOREIGN_FORMATS)
+
+
+def convert(
+    src: str,
+    dst: str,
+    *,
+    to: str | None = None,
+    dtype: str | None = None,
+    max_shard_bytes: int = hf_folder.DEFAULT_MAX_SHARD_BYTES,
+    vocabulary: str | None = None,
+    step: int | None = None,
+    optimizer_state: bool = False,
+    verified: bool | None = None,
+    progress: bool = True,
+) -> None:
+    """Writes a checkpoint in another format; behind `t5lite convert`.
+
+    Parameters go over one after the other, so that a model need not fit into memory. Beside the
+    result lies `conversion.json`: what was converted, and what the proof gave.
+
+    Args:
+      src: What to convert; its format is told from what is in it.
+      dst: The folder to write; it must not exist, or be empty.
+      to: One of `TARGETS`; None writes `hf` out of ours, and ours out of all others.
+      dtype: Type to store parameters in, of `DTYPES`; None keeps it.
+      max_shard_bytes: Size of a file of weights, of those in Hugging Face's format.
+      vocabulary: The vocabulary, as `--vocabulary` gives it; None takes the source's own.
+      step: Which checkpoint of a t5lite model folder; the latest when None.
+      optimizer_state: Whether the optimizer's state goes along; between T5X and t5lite.
+      verified: Whether to run the result and the source, one of them in transformers, on the same
+        ids; None does where that is possible.
+      progress: Show a progress bar.
+
+    Raises:
+      ValueError: the source is unknown, damaged or not of a kind that the target can hold, or the
+        result is not the same model; then nothing is left behind.
+    """
+    source = _open(pathlib.Path(src), step)
+    target = to or ("hf" if source.format == "t5lite" else "t5lite")
+    num_parameters = sum(array.size for array in source.arrays.values())
+    family = source.model_type or source.config.architecture
+    print(f"{src}: {source.format}, {family}, {num_parameters:,} parameters. To {target}: {dst}")
+    with contextlib.ExitStack() as at_end:
+        source = _with_vocabulary(source, vocabulary, target=target, at_end=at_end)
+        state = _read_optimizer_state(source, target) if optimizer_state else None
+        cast = _cast(source, dtype)
+        num_bytes = sum(array.num_bytes for array in cast.arrays.values())
+        work = at_end.enter_context(new_folder(dst))
+        with tqdm(
+            total=num_bytes, unit="B", unit_scale=True, desc="convert", disable=not progress
+        ) as bar:
+            counted = dataclasses.replace(cast, arrays=_counted(cast.arrays, bar.update))
+            written_as = _write(
+                counted,
+                work,
+                target=target,
+                max_shard_bytes=max_shard_bytes,
+                optimizer_state=state,
+            )
+        outcome = _prove(source, work, target=target, verified=verified, rounded_to=dtype)
+        print(_told(outcome))
+        if isinstance(outcome, Proof) and not outcome.holds:
+            raise ValueError(
+                f"the result is not the model in {src}, and was not kept. If you want to look at "
+                "it, convert with --noverify"
+            )
+        record = {
+            "t5lite": t5lite.__version__,
+            "source": {"path": src, "format": source.format, "step": source.step},
+            "target": {"format": target, "dtypes": _dtypes(cast)},
+            "num_parameters": num_parameters,
+            "num_bytes": num_bytes,
+            "model": {
+                "model_type": written_as or source.model_type,
+                "context_length": source.context_length,
+                "special_ids": dataclasses.asdict(source.special_ids),
+            },
+            "verification": outcome.to_dict() if isinstance(outcome, Proof) else outcome,
+        }
+        write_json(work / model_folder.CONVERSION_FILE, record)
+
+
+def _open(path: pathlib.Path, step: int | None) -> Source:
+    if step is not None:
+        if not model_folder.FORMAT.recognise(path):
+            raise ValueError(
+                f"--step chooses a checkpoint of a t5lite model folder, and {path} is none; give "
+                "the checkpoint itself as SRC"
+            )
+        return model_folder.open_model_folder(path, step)
+    if not path.exists():
+        raise ValueError(f"{path} does not exist")
+    for format_ in _FORMATS:
+        if format_.recognise(path):
+            return format_.open(path)
+    raise ValueError(unrecognised(path, _FORMATS))
+
+
+def _with_vocabulary(
+    source: Source, name: str | None, *, target: str, at_end: contextlib.ExitStack
+) -> Source:
+    """The source with the vocabulary that was asked for, or else with its own if ours needs it.
+
+    Raises:
+      ValueError: ours needs one and there is none, or it has more ids than the model.
+    """
+    if name is not None:
+        source = dataclasses.replace(source, vocabulary=parse_vocabulary(name).spec())
+    spec = source.vocabulary
+    if target == "t5lite" and spec is None:
+        spec = _own_vocabulary(source, at_end)
+    if spec is not None:
+        size, rows = vocabulary_from_spec(spec).vocab_size, source.config.vocab_size
+        if size > rows:
+            raise ValueError(
+                f"the vocabulary has {size} ids, but the model's embedding only {rows} rows: it is "
+                "not this model's"
+            )
+    return dataclasses.replace(source, vocabulary=spec)
+
+
+def _own_vocabulary(source: Source, at_end: contextlib.ExitStack) -> Mapping[str, Any]:
+    spec = None
+    if source.hf_folder is not None:
+        spec = _read_tokenizer(source.hf_folder)
+    elif source.write_tokenizer is not None:
+        folder = pathlib.Path(at_end.enter_context(tempfile.TemporaryDirectory()))
+        source.write_tokenizer(folder)
+        spec = _read_tokenizer(folder)
+    if spec is None:
+        raise ValueError(
+            f"{source.path} holds no tokenizer, and a t5lite model folder needs one: say which "
+            "with --vocabulary (bytes, PATH.model or PATH/tokenizer.json)"
+        )
+    return spec
+
+
+def _read_tokenizer(folder: pathlib.Path) -> Mapping[str, Any] | None:
+    return parse_vocabulary(str(folder)).spec() if (folder / "tokenizer.json").is_file() else None
+
+
+def _read_optimizer_state(source: Source, target: str) -> Any:
+    if target == "hf":
+        raise ValueError("a Hugging Face folder has no place for --optimizer_state")
+    if source.read_optimizer_state is None:
+        raise ValueError(f"{source.path} holds no optimizer state that t5lite reads")
+    return source.read_optimizer_state()
+
+
+def _cast(source: Source, dtype: str | None) -> Source:
+    if dtype is None:
+        return source
+    arrays = {
+        key: LazyArray(
+            array.shape, DTYPES[dtype], functools.partial(_read_as, array, DTYPES[dtype], key[0])
+        )
+        for key, array in source.arrays.items()
+    }
+    return dataclasses.replace(source, arrays=arrays)
+
+
+def _read_as(array: LazyArray, dtype: np.dtype, name: str) -> np.ndarray:
+    value = array.read()
+    if dtype == np.float16 and np.abs(value).max(initial=0) > np.finfo(np.float16).max:
+        raise ValueError(
+            f"{name} holds {np.abs(value).max():.4g}, more than float16 can (65504); use bfloat16"
+        )
+    return value.astype(dtype)
+
+
+def _counted(arrays: Arrays, count: Callable[[int], Any]) -> Arrays:
+    """The same arrays, each telling its size when it has been read."""
+
+    def read(array: LazyArray) -> np.ndarray:
+        value = array.read()
+        count(array.num_bytes)
+        return value
+
+    return {
+        key: LazyArray(array.shape, array.dtype, functools.partial(read, array))
+        for key, array in arrays.items()
+    }
+
+
+def _write(
+    source: Source,
+    folder: pathlib.Path,
+    *,
+    target: str,
+    max_shard_bytes: int,
+    optimizer_state: Any,
+) -> str | None:
+    """Writes the result; gives its `model_type`, where it is Hugging Face's."""
+    if target == "hf":
+        return hf_folder.write_folder(folder, source, max_shard_bytes=max_shard_bytes).model_type
+    if target == "t5x":
+        write_checkpoint(
+            folder, source.config, source.arrays, step=source.step, opt_state=optimizer_state
+        )
+    else:
+        model_folder.write_model_folder(folder, source, optimizer_state=optimizer_state)
+    return None
+
+
+def _prove(
+    source: Source,
+    result: pathlib.Path,
+    *,
+    target: str,
+    verified: bool | None,
+    rounded_to: str | None,
+) -> Proof | str:
+    """Runs our model against Hugging Face's; the reason where that was not done.
+
+    What was written is read again, and stands on one side. On the other stands the source, as
+    transformers reads it where it is Hugging Face's, else as we do. Where neither is Hugging
+    Face's, the source is exported for the comparison.
+
+    Raises:
+      ValueError: `verified` is True and it cannot be done.
+    """
+    reason = _why_not(source, verified)
+    if reason is not None:
+        if verified:
+            raise ValueError(f"--verify cannot be done: {reason}")
+        return reason
+    with tempfile.TemporaryDirectory() as work:
+        if target == "hf":
+            config, params, theirs = source.config, stack(source.arrays), result
+        else:
+            config, params = _load_result(result, target)
+            theirs = source.path
+            if source.format != hf_folder.FORMAT.name:
+                theirs = pathlib.Path(work)
+                hf_folder.write_folder(theirs, dataclasses.replace(source, vocabulary=None))
+        proof = verify(config, params, theirs, rounded_to=rounded_to or "float32")
+        if target != "hf" and source.format != hf_folder.FORMAT.name:
+            remark = "neither is Hugging Face's: the source was exported to compare"
+            proof = dataclasses.replace(proof, remarks=(remark, *proof.remarks))
+        return proof
+
+
+def _why_not(source: Source, verified: bool | None) -> str | None:
+    if verified is False:
+        return "--noverify was given"
+    if absent := missing_packages():
+        return f"{' and '.join(absent)} not installed"
+    try:
+        hf_folder.choose_family(source.config)
+    except ValueError as error:
+        return str(error)
+    # Asked for by hand, it is tried whatever the memory.
+    return None if verified else is_too_large(source.config)
+
+
+def _load_result(folder: pathlib.Path, target: str) -> tuple[TransformerConfig, Params]:
+    if target == "t5lite":
+        model = load_model_dir(folder)
+        return model.config, model.params
+    source = open_foreign(folder)
+    return source.config, stack(source.arrays)
+
+
+def _dtypes(source: Source) -> list[str]:
+    return sorted({array.dtype.name for array in source.arrays.values()})
+
+
+def _told(outcome: Proof | str) -> str:
+    if isinstance(outcome, str):
+        return f"Not verified: {outcome}."
+    verdict = "the same model" if outcome.holds else "NOT THE SAME MODEL"
+    remarks = "".join(f" ({remark})" for remark in outcome.remarks)
+    return (
+        f"Verified against transformers: {verdict}; largest difference of "
+        f"{outcome.num_logits:,} logits {outcome.difference:.3g}, {outcome.relative:.3g} of the "
+        f"largest logit, allowed {outcome.tolerance:.0e}{remarks}."
+    )

@@ -1,0 +1,174 @@
+"""Our own model folder as one more format: what `t5lite train` writes, and `convert` too."""
+
+import functools
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from t5lite.checkpoints import Checkpointer, name_differences
+from t5lite.convert.checkpoint_stream import read_arrays, read_leaf, write_arrays
+from t5lite.convert.json_files import read_json
+from t5lite.convert.source import Format, Source, SpecialIds
+from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
+from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription
+from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import flatten_names, param_shapes, unflatten_names
+from t5lite.training.adafactor import AdafactorState
+
+# What a conversion writes beside its result.
+CONVERSION_FILE = "conversion.json"
+
+# Where a model's files do not say how long a text it was made for.
+_USUAL_CONTEXT = {"encoder_decoder": 512, "decoder_only": 2048}
+
+
+def open_model_folder(path: pathlib.Path, step: int | None = None) -> Source:
+    """Opens a model folder.
+
+    Args:
+      path: The folder.
+      step: Which checkpoint; the latest when None.
+
+    Raises:
+      ValueError: it has no such checkpoint, or one of another model than it says.
+    """
+    description = ModelDescription.load(path)
+    checkpointer = Checkpointer(path, read_only=True)
+    steps = checkpointer.all_steps()
+    chosen = steps[-1] if steps and step is None else step
+    if chosen not in steps:
+        raise ValueError(f"{path} has no checkpoint of step {chosen}; it has {steps}")
+    saved_names = checkpointer.saved_shapes(chosen)
+    checkpointer.close()
+    saved = {
+        name.removeprefix("params/"): shape
+        for name, shape in saved_names.items()
+        if name.startswith("params/")
+    }
+    shapes = flatten_names(param_shapes(description.model))
+    if problems := name_differences(saved, {name: s.shape for name, s in shapes.items()}):
+        raise ValueError(
+            f"checkpoint {chosen} of {path} is not of the model in {DESCRIPTION_FILE}:\n{problems}"
+        )
+    origin = {}
+    if (path / CONVERSION_FILE).is_file():
+        origin = read_json(path / CONVERSION_FILE)["model"]
+    return Source(
+        format=FORMAT.name,
+        path=path,
+        config=description.model,
+        arrays=read_arrays(path, chosen, list(shapes)),
+        special_ids=_special_ids(description, origin),
+        prompt_prefix=description.prompt_prefix,
+        context_length=origin.get("context_length") or _context_length(description),
+        task_feature_lengths=description.task_feature_lengths,
+        converter=description.converter,
+        model_type=origin.get("model_type"),
+        vocabulary=description.vocabulary,
+        step=chosen,
+        read_optimizer_state=functools.partial(_read_adafactor, path, chosen, saved_names)
+        if any(name.startswith("opt_state/") for name in saved_names)
+        else None,
+    )
+
+
+def write_model_folder(
+    folder: pathlib.Path,
+    source: Source,
+    *,
+    optimizer_state: Any = None,
+) -> None:
+    """Writes a folder for eval, infer, generate and INITIAL_CHECKPOINT_PATH.
+
+    Args:
+      folder: An empty folder.
+      source: The model, with a vocabulary; its arrays are read one after the other.
+      optimizer_state: A pytree to go with the parameters.
+    """
+    assert source.vocabulary is not None
+    config, vocabulary = source.config, vocabulary_from_spec(source.vocabulary)
+    context = source.context_length or _USUAL_CONTEXT[config.architecture]
+    prefix = source.prompt_prefix
+    description = ModelDescription(
+        model=config,
+        vocabulary=vocabulary.spec(),
+        task_feature_lengths=source.task_feature_lengths or _feature_lengths(config, context),
+        converter=source.converter or config.architecture,
+        prompt_prefix=_prompt_prefix(source, vocabulary) if prefix is None else prefix,
+    )
+    description.save(folder)
+    write_arrays(folder, source.arrays, optimizer_state=optimizer_state)
+
+
+def _read_adafactor(path: pathlib.Path, step: int, names: Iterable[str]) -> AdafactorState:
+    """Adafactor's accumulators out of a checkpoint, wherever in the optimizer's state they are.
+
+    Raises:
+      ValueError: the state is another optimizer's.
+    """
+    names = [name for name in names if name.startswith("opt_state/")]
+    steps = [name.removesuffix("step") for name in names if name.split("/")[-1] == "step"]
+    for prefix in steps:
+        slots: dict[str, dict[str, np.ndarray]] = {"v_row": {}, "v_col": {}, "v": {}, "m": {}}
+        for name in names:
+            slot, _, parameter = name.removeprefix(prefix).partition("/")
+            if name.startswith(prefix) and parameter and slot in slots:
+                slots[slot][parameter] = read_leaf(path, step, name)
+        if slots["v"] or slots["v_row"]:
+            count = jnp.asarray(read_leaf(path, step, f"{prefix}step"))
+            return AdafactorState(
+                step=count, **{slot: unflatten_names(tree) for slot, tree in slots.items()}
+            )
+    raise ValueError(
+        f"checkpoint {step} of {path} holds another optimizer's state than Adafactor's; convert "
+        "without --optimizer_state"
+    )
+
+
+def _prompt_prefix(source: Source, vocabulary: Vocabulary) -> tuple[int, ...]:
+    return () if source.config.architecture == "encoder_decoder" else vocabulary.prefix_ids
+
+
+def _feature_lengths(config: TransformerConfig, context: int) -> dict[str, int]:
+    """A quarter of the context for the answer; an encoder's input has a context of its own."""
+    targets = max(context // 4, 1)
+    inputs = context if config.architecture == "encoder_decoder" else max(context - targets, 1)
+    return {"inputs": inputs, "targets": targets}
+
+
+def _context_length(description: ModelDescription) -> int | None:
+    lengths = description.task_feature_lengths
+    if description.model.max_positions is not None:
+        return description.model.max_positions
+    if description.model.architecture == "encoder_decoder":
+        return max(lengths.values(), default=None)
+    return sum(lengths.values()) or None
+
+
+def _special_ids(description: ModelDescription, origin: Mapping[str, Any]) -> SpecialIds:
+    """Those the model came with, or else its vocabulary's."""
+    if "special_ids" in origin:
+        ids = dict(origin["special_ids"])
+        if isinstance(ids["eos"], list):
+            ids["eos"] = tuple(ids["eos"])
+        return SpecialIds(**ids)
+    vocabulary = vocabulary_from_spec(description.vocabulary)
+    eos_ids = vocabulary.eos_ids
+    # A start token that is no BOS of the vocabulary's is one all the same.
+    start = description.prompt_prefix[0] if len(description.prompt_prefix) == 1 else None
+    return SpecialIds(
+        pad=vocabulary.pad_id,
+        bos=vocabulary.bos_id if start is None else start,
+        eos=eos_ids[0] if len(eos_ids) == 1 else eos_ids,
+    )
+
+
+FORMAT = Format(
+    name="t5lite",
+    looked_for=f"{DESCRIPTION_FILE} (a t5lite model folder)",
+    recognise=lambda path: (path / DESCRIPTION_FILE).is_file(),
+    open=open_model_folder,
+)

@@ -1,0 +1,162 @@
+"""Proof of a conversion: our model and Hugging Face's, on the same random ids."""
+
+import dataclasses
+import importlib.util
+import os
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import Params, bind, count_params
+
+_LENGTHS = (3, 17, 40)
+_ROWS = 2
+
+# Largest difference allowed, for logits of size 1 or less, else for each unit of the largest.
+# Two float32 programs that sum in different orders differ by some 1e-6 of the largest logit, a
+# hundred layers deep by 1e-4; parameters that went to the wrong place differ by about 1. Where
+# parameters were rounded on the way, each is off by up to 2^-12 (float16) or 2^-9 (bfloat16) of
+# itself, and the sums and layers over them by some ten times that.
+_TOLERANCES = {"float64": 1e-3, "float32": 1e-3, "float16": 1e-2, "bfloat16": 1e-1}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What came of running two models.
+
+    Attributes:
+      difference: Largest difference between two logits.
+      largest_logit: Largest logit, whatever its sign.
+      tolerance: What `relative` may be.
+      num_logits: How many were compared.
+      remarks: What was done to make the two comparable, if anything.
+    """
+
+    difference: float
+    largest_logit: float
+    tolerance: float
+    num_logits: int
+    remarks: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as JSON values."""
+        return {
+            "largest_difference": self.difference,
+            "largest_logit": self.largest_logit,
+            "relative_difference": self.relative,
+            "tolerance": self.tolerance,
+            "num_logits": self.num_logits,
+            "remarks": list(self.remarks),
+        }
+
+    @property
+    def relative(self) -> float:
+        """The difference in units of the largest logit."""
+        return self.difference / max(self.largest_logit, 1e-30)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the two are the same model."""
+        # Not a number is neither small nor large.
+        return self.difference <= self.tolerance * max(self.largest_logit, 1.0)
+
+
+def missing_packages() -> list[str]:
+    """Which of the packages that a proof needs are not installed."""
+    return [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+
+
+def is_too_large(config: TransformerConfig) -> str | None:
+    """Why this machine's memory would not do for two float32 models at once; None if it would."""
+    needed = 2 * 4 * count_params(config) * 1.2
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed < 0.8 * memory:
+        return None
+    return (
+        f"two float32 models take about {needed / 1e9:.0f} GB of memory, and this machine has "
+        f"{memory / 1e9:.0f} GB"
+    )
+
+
+def verify(
+    config: TransformerConfig,
+    params: Params,
+    hf_folder: pathlib.Path,
+    *,
+    rounded_to: str = "float32",
+) -> Proof:
+    """Compares the float32 logits of a model of ours with those of a Hugging Face folder.
+
+    Args:
+      config: Our model.
+      params: Its parameters.
+      hf_folder: Theirs.
+      rounded_to: The type the parameters of one side were rounded to, which sets the tolerance.
+    """
+    import torch
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    is_encoder_decoder = config.architecture == "encoder_decoder"
+    auto = (
+        transformers.AutoModelForSeq2SeqLM
+        if is_encoder_decoder
+        else (transformers.AutoModelForCausalLM)
+    )
+    model = auto.from_pretrained(hf_folder, local_files_only=True).float().eval()
+    remarks = []
+    if model.config.model_type == "umt5":
+        # Version 5 scales umT5's logits whatever config.json says.
+        if bool(model.config.tie_word_embeddings) != config.scale_logits:
+            remarks.append(
+                f"transformers {transformers.__version__} divides umT5's logits by sqrt(d_model), "
+                "which the model was not trained with; that was undone to compare"
+            )
+        model.config.tie_word_embeddings = config.scale_logits
+    config = dataclasses.replace(config, dtype="float32", dropout_rate=0.0)
+    run = jax.jit(lambda params, batch: bind(config, params).logits(batch))
+    difference = largest = 0.0
+    num_logits = 0
+    for ours, theirs in _batches(config):
+        with torch.no_grad():
+            expected = model(**{name: torch.tensor(ids).long() for name, ids in theirs.items()})
+        expected_BTV = expected.logits.numpy()
+        found_BTV = np.asarray(run(params, ours))
+        # NumPy's maximum of what holds a NaN is NaN, Python's need not be.
+        difference = float(np.maximum(difference, np.abs(found_BTV - expected_BTV).max()))
+        largest = float(np.maximum(largest, np.abs(expected_BTV).max()))
+        num_logits += expected_BTV.size
+    return Proof(
+        difference=difference,
+        largest_logit=largest,
+        tolerance=_TOLERANCES[rounded_to],
+        num_logits=num_logits,
+        remarks=tuple(remarks),
+    )
+
+
+def _batches(config: TransformerConfig) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """The same random ids as our features and as theirs; an encoder's second row is padded."""
+    rng = np.random.default_rng(0)
+    for length in _LENGTHS:
+        length = min(length, config.max_positions or length)
+        ids = rng.integers(1, config.vocab_size, (_ROWS, length), dtype=np.int32)
+        if config.architecture == "decoder_only":
+            yield {"decoder_input_tokens": ids}, {"input_ids": ids}
+            continue
+        inputs = rng.integers(1, config.vocab_size, (_ROWS, length + 2), dtype=np.int32)
+        inputs[1, length // 2 + 1 :] = 0
+        ids[:, 0] = 0
+        yield (
+            {"encoder_input_tokens": inputs, "decoder_input_tokens": ids},
+            {
+                "input_ids": inputs,
+                "attention_mask": (inputs > 0).astype(np.int32),
+                "decoder_input_ids": ids,
+            },
+        )

@@ -1,0 +1,277 @@
+"""Every family beside Hugging Face + torch: the same logits both ways, and tensors to the bit.
+
+Each case is a small odd model: widths that divide nothing, heads that do not fill the width, one
+head of keys, no biases, stacks of unequal depth. Rows of a batch are padded, on the left where the
+model is a decoder alone.
+"""
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from t5lite.convert import export_hf, load_foreign
+from tests.models.tiny import logits, sharp_params
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+pytestmark = pytest.mark.peers
+
+VOCAB_SIZE = 83
+TOLERANCE = 1e-4
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One model of theirs.
+
+    Attributes:
+      kind: Their name of the class, less `Config`.
+      fields: Their config.
+      head: Whether the output projection is "tied", "untied" or as their config says ("").
+      changes: What to change in our config, so as to export a neighbour that their config
+        could not have had.
+    """
+
+    kind: str
+    fields: dict[str, Any]
+    head: str = ""
+
+
+def t5(**fields):
+    base = {
+        "d_model": 26,
+        "d_ff": 34,
+        "d_kv": 6,
+        "num_heads": 5,
+        "num_layers": 2,
+        "num_decoder_layers": 3,
+        "pad_token_id": 0,
+        "decoder_start_token_id": 0,
+        "dropout_rate": 0.1,
+    }
+    return base | fields
+
+
+def gpt2(**fields):
+    return {"n_embd": 28, "n_head": 4, "n_layer": 2, "n_positions": 40} | fields
+
+
+def opt(**fields):
+    base = {
+        "hidden_size": 30,
+        "ffn_dim": 44,
+        "num_attention_heads": 3,
+        "num_hidden_layers": 2,
+        "max_position_embeddings": 40,
+        "pad_token_id": 1,
+        "word_embed_proj_dim": 30,
+    }
+    return base | fields
+
+
+def neox(**fields):
+    base = {
+        "hidden_size": 48,
+        "intermediate_size": 70,
+        "num_attention_heads": 3,
+        "num_hidden_layers": 2,
+        "max_position_embeddings": 64,
+    }
+    return base | fields
+
+
+def llama(**fields):
+    base = {
+        "hidden_size": 36,
+        "intermediate_size": 50,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 2,
+        "max_position_embeddings": 64,
+    }
+    return base | fields
+
+
+def rope(kind="default", **fields):
+    return {"rope_type": kind, "rope_theta": 10000.0} | fields
+
+
+CASES = {
+    "t5_1_0": Case("T5", t5(feed_forward_proj="relu", num_layers=3, num_decoder_layers=1)),
+    "t5_1_1": Case("T5", t5(feed_forward_proj="gated-gelu", tie_word_embeddings=False), "untied"),
+    "t5_tied_unscaled": Case(
+        "T5",
+        t5(
+            feed_forward_proj="gated-silu",
+            scale_decoder_outputs=False,
+            relative_attention_num_buckets=12,
+            relative_attention_max_distance=20,
+            layer_norm_epsilon=1e-3,
+        ),
+    ),
+    "t5_untied_scaled": Case("T5", t5(feed_forward_proj="gelu", d_kv=7), "untied"),
+    "mt5": Case("MT5", t5(num_layers=1), "untied"),
+    "mt5_tied": Case("MT5", t5(num_heads=1, d_kv=9)),
+    # Version 5 scales umT5's logits always, and so does a config that does not say otherwise.
+    "umt5": Case("UMT5", t5(num_layers=3, num_decoder_layers=2), "untied"),
+    "umt5_tied": Case("UMT5", t5(d_kv=3, feed_forward_proj="relu", num_decoder_layers=1)),
+    "gpt2": Case("GPT2", gpt2()),
+    "gpt2_untied": Case(
+        "GPT2",
+        gpt2(n_head=1, n_inner=33, activation_function="relu", tie_word_embeddings=False),
+    ),
+    "gpt2_unscaled": Case(
+        "GPT2",
+        gpt2(
+            n_layer=3,
+            scale_attn_weights=False,
+            activation_function="gelu",
+            layer_norm_epsilon=1e-3,
+        ),
+    ),
+    "opt": Case("OPT", opt()),
+    "opt_350m": Case("OPT", opt(do_layer_norm_before=False, word_embed_proj_dim=14)),
+    "opt_untied": Case(
+        "OPT", opt(word_embed_proj_dim=34, activation_function="gelu", tie_word_embeddings=False)
+    ),
+    "opt_no_bias": Case("OPT", opt(enable_bias=False, num_attention_heads=1)),
+    "neox": Case("GPTNeoX", neox(rotary_pct=0.25)),
+    "neox_sequential": Case(
+        "GPTNeoX",
+        neox(
+            use_parallel_residual=False,
+            attention_bias=False,
+            hidden_act="gelu_new",
+            tie_word_embeddings=True,
+            rope_parameters=rope(partial_rotary_factor=1.0, rope_theta=777.0),
+        ),
+    ),
+    "neox_linear": Case(
+        "GPTNeoX",
+        neox(rope_parameters=rope("linear", factor=3.0, partial_rotary_factor=0.5)),
+    ),
+    "llama": Case("Llama", llama()),
+    "llama_grouped": Case(
+        "Llama",
+        llama(
+            num_key_value_heads=2,
+            head_dim=8,
+            tie_word_embeddings=True,
+            rope_parameters=rope(rope_theta=100000.0),
+            rms_norm_eps=1e-3,
+        ),
+    ),
+    "llama_one_kv_head": Case(
+        "Llama",
+        llama(
+            num_key_value_heads=1,
+            head_dim=10,
+            attention_bias=True,
+            mlp_bias=True,
+            rope_parameters=rope("linear", factor=2.5),
+        ),
+    ),
+}
+
+
+def their_model(case):
+    config = getattr(transformers, f"{case.kind}Config")(vocab_size=VOCAB_SIZE, **case.fields)
+    auto = transformers.AutoModelForSeq2SeqLM
+    if not config.is_encoder_decoder:
+        auto = transformers.AutoModelForCausalLM
+    model = auto.from_config(config).eval()
+    if case.head == "untied":
+        model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.lm_head.weight))
+    generator = torch.Generator().manual_seed(0)
+    for name, parameter in model.named_parameters():
+        value = torch.randn(parameter.shape, generator=generator)
+        if parameter.ndim == 1:
+            value = 0.2 * value + ("norm" in name or "ln_" in name) * name.endswith("weight")
+        elif not any(word in name for word in ("shared", "relative", "embed_tokens", "wte")):
+            value = 1.2 * value * parameter.shape[1] ** -0.5
+        parameter.data = value
+    return model
+
+
+def make_batch(encoder_decoder, seed=0):
+    """Ids, and where they are real: 3 rows, 2 of them padded."""
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(2, VOCAB_SIZE, (3, 23), dtype=np.int32)
+    real = np.ones_like(ids)
+    if encoder_decoder:
+        real[1, 4:] = 0
+        real[2, 17:] = 0
+        outputs = rng.integers(2, VOCAB_SIZE, (3, 19), dtype=np.int32)
+        outputs[:, 0] = 0
+        return {"ids": np.where(real, ids, 0), "real": real, "outputs": outputs}
+    real[1, :19] = 0
+    real[2, :6] = 0
+    # Padding is told by the mask: an id of 0 is a token like any other.
+    ids[0, 5] = 0
+    return {"ids": np.where(real, ids, 1), "real": real}
+
+
+def our_logits(config, params, batch):
+    if config.architecture == "encoder_decoder":
+        features = {"encoder_input_tokens": batch["ids"], "decoder_input_tokens": batch["outputs"]}
+    else:
+        features = {
+            "decoder_input_tokens": batch["ids"],
+            "decoder_segment_ids": batch["real"],
+            "decoder_positions": np.maximum(np.cumsum(batch["real"], axis=1) - 1, 0).astype(
+                np.int32
+            ),
+        }
+    return masked(np.asarray(logits(config, params, features)), batch)
+
+
+def their_logits(model, batch):
+    tensors = {"input_ids": batch["ids"], "attention_mask": batch["real"]}
+    if "outputs" in batch:
+        tensors["decoder_input_ids"] = batch["outputs"]
+    elif model.config.model_type != "opt":
+        tensors["position_ids"] = np.maximum(np.cumsum(batch["real"], axis=1) - 1, 0)
+    with torch.no_grad():
+        output = model(**{name: torch.tensor(value).long() for name, value in tensors.items()})
+    return masked(output.logits.numpy(), batch)
+
+
+def masked(values, batch):
+    """Leaves out what a decoder says of padding."""
+    return values if "outputs" in batch else values[batch["real"] == 1]
+
+
+def load_theirs(folder):
+    record = json.loads((folder / "config.json").read_text())
+    auto = transformers.AutoModelForCausalLM
+    if record.get("is_encoder_decoder"):
+        auto = transformers.AutoModelForSeq2SeqLM
+    return auto.from_pretrained(folder).eval()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_there_and_back(name, tmp_path):
+    case = CASES[name]
+    model = their_model(case)
+    model.save_pretrained(tmp_path / "theirs")
+    config, params, _ = load_foreign(tmp_path / "theirs")
+    batch = make_batch(config.architecture == "encoder_decoder")
+    expected = their_logits(model, batch)
+    assert np.std(expected) > 0.05
+    np.testing.assert_allclose(our_logits(config, params, batch), expected, atol=TOLERANCE)
+
+    export_hf(config, params, tmp_path / "ours")
+    again = load_theirs(tmp_path / "ours")
+    np.testing.assert_allclose(their_logits(again, batch), expected, atol=TOLERANCE)
+    theirs = load_file(tmp_path / "theirs" / "model.safetensors")
+    back = load_file(tmp_path / "ours" / "model.safetensors")
+    if "lm_head.weight" in theirs and "embed_out.weight" in back:
+        theirs["embed_out.weight"] = theirs.pop("lm_head.weight")
+    for key in theirs.keys() & back.keys():
+        np.testing.assert_array_equal(back[key], theirs[key], err_msg=key)
+    # Only an output projection that is the embedding may be in one and not in the other.
+    assert theirs.keys() ^ back.keys() <= {"lm_head.weight"}

@@ -34,6 +34,8 @@ def open_checkpoint(path: pathlib.Path) -> Source:
         path=path,
         config=config,
         arrays=to_ours(form.table(), tensors, config=config),
+        # T5X decodes from the token 0, whatever the vocabulary.
+        prompt_prefix=(0,) if config.architecture == "decoder_only" else (),
         step=read_step(tree),
         read_optimizer_state=functools.partial(read_adafactor, tree, form, config)
         if has_state

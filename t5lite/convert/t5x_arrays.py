@@ -118,6 +118,12 @@ class ArrayFolder:
         self._path = path
         self._is_ocdbt = (path / OCDBT_FILE).is_file()
 
+    @functools.cached_property
+    def _context(self) -> Any:
+        import tensorstore  # Slow to import, and one-file checkpoints do without.
+
+        return tensorstore.Context({"cache_pool": {"total_bytes_limit": _CACHE_BYTES}})
+
     def described(self, fields: Mapping[str, Any], *, what: str) -> StoredArray:
         """The array of a TensorStore spec; opened at the first reading.
 
@@ -145,7 +151,7 @@ class ArrayFolder:
         return StoredArray(tuple(store.shape), dtype, functools.partial(_read, store, what))
 
     def _open(self, name: str, metadata: Mapping[str, Any] | None, what: str) -> Any:
-        import tensorstore  # Slow to import, and one-file checkpoints do without.
+        import tensorstore  # As above.
 
         folder = self._path / name
         is_bare = False
@@ -172,10 +178,7 @@ class ArrayFolder:
             spec["dtype"] = np.dtype(metadata["dtype"]).name
         try:
             return tensorstore.open(
-                spec,
-                open=True,
-                assume_metadata=is_bare,
-                context=tensorstore.Context({"cache_pool": {"total_bytes_limit": _CACHE_BYTES}}),
+                spec, open=True, assume_metadata=is_bare, context=self._context
             ).result()
         except ValueError as error:
             raise _damaged(what, error) from error
@@ -193,7 +196,7 @@ def _read_chunks(chunks: list[StoredArray], shape: tuple[int, ...], index: Index
 def _read_packed(packed: Packed, what: str, index: Index) -> np.ndarray:
     try:
         return packed.unpack()[index]
-    except (ValueError, msgpack.exceptions.UnpackException) as error:
+    except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
         raise _damaged(what, error) from error
 
 
@@ -222,6 +225,8 @@ def _damaged(what: str, error: Exception) -> ValueError:
 
 
 def _checked(dtype: np.dtype, what: str) -> np.dtype:
+    if dtype.hasobject:
+        raise ValueError(f"{what} is an array of Python objects, which t5lite never unpickles")
     if dtype == np.uint16:
         raise ValueError(
             f"{what} is uint16: T5X before version 3 (June 2021) kept bfloat16 so, and reads it no "

@@ -160,7 +160,7 @@ def _read_msgpack(file: pathlib.Path) -> dict[str, Any]:
             buffer = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         # Zero stands for as large as an array can be.
         root = _walk(msgpack.Unpacker(buffer, max_buffer_size=0), buffer)
-    except (ValueError, msgpack.exceptions.UnpackException) as error:
+    except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
         reason = str(error) or type(error).__name__
         raise ValueError(f"{file} is damaged or cut short ({reason}); copy it again") from error
     if not isinstance(root, dict):

@@ -5,7 +5,6 @@ those with a table of relative biases a layer (umT5) to the scanned tree of `sca
 """
 
 import pathlib
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,12 +12,15 @@ import numpy as np
 from flax import serialization
 
 from t5lite.convert.names import Arrays, LazyArray, to_theirs
+from t5lite.convert.new_folder import new_folder
 from t5lite.convert.t5x_arrays import Index
 from t5lite.convert.t5x_names import SCAN_AXIS, TreeForm
 from t5lite.convert.t5x_optimizer import PARAM_STATES, adafactor_tensors, find_adafactor
 from t5lite.convert.t5x_tree import TREE_FILE
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import unflatten_names
+
+GIN_FILE = "model.gin"
 
 _VERSION = 3
 # As large as T5X makes chunks.
@@ -68,12 +70,7 @@ def write_checkpoint(
     """
     form = form_for(config)
     folder = dst / f"checkpoint_{step}"
-    if folder.exists():
-        raise ValueError(f"{folder} is there already; give another folder, or move it away")
-    dst.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=dst, prefix=f".{folder.name}.") as work:
-        new = pathlib.Path(work) / folder.name
-        new.mkdir()
+    with new_folder(folder) as new:
         leaves: dict[str, Any] = {"state/step": np.asarray(step, np.int32)}
         for name, parts in _stored(form, arrays, config).items():
             leaves[f"target/{name}"] = _write_array(new, f"target/{name}", parts)
@@ -83,8 +80,7 @@ def write_checkpoint(
                 leaves[f"{PARAM_STATES}/{name}"] = _write_slot(new, name, array)
         packed = {"version": _VERSION, "optimizer": unflatten_names(leaves)}
         (new / TREE_FILE).write_bytes(serialization.msgpack_serialize(packed))
-        (new / "model.gin").write_text(_gin(config, form), encoding="utf-8")
-        new.rename(folder)
+        (new / GIN_FILE).write_text(_gin(config, form), encoding="utf-8")
     return folder
 
 

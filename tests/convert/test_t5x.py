@@ -1,15 +1,39 @@
+"""T5X checkpoints in every form: what is read, and that nothing is lost."""
+
+import ml_dtypes
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 from flax import serialization
 
 from t5lite.convert import load_foreign
-from t5lite.convert.names import to_theirs, unstack
-from t5lite.convert.t5x import TABLE
-from t5lite.models.parameters import flatten_names, unflatten_names
-from tests.conftest import shared_path
-from tests.models.tiny import encoder_decoder, logits, sharp_params
+from t5lite.convert.names import stack
+from t5lite.convert.t5x import FORMAT, open_checkpoint
+from t5lite.models.parameters import flatten_names
+from tests.conftest import REPOSITORY, shared_path
+from tests.convert import t5x_trees as trees
+from tests.models.tiny import logits, sharp_params
 
+GOLDENS = REPOSITORY / "tests" / "convert" / "goldens"
 TINY = ("weights", "t5x_testdata", "test_t5_tiny.checkpoint_0")
+CONFIG = trees.t5()
+
+
+def golden_tree(name):
+    """Arrays that T5X recorded, those of each group by their names in it."""
+    groups = {}
+    with np.load(GOLDENS / f"{name}.npz") as file:
+        for key in file.files:
+            group, _, rest = key.partition("/")
+            groups.setdefault(group, {})[rest] = file[key]
+    return groups
+
+
+def assert_same_params(params, expected):
+    expected = flatten_names(expected)
+    assert flatten_names(params).keys() == expected.keys()
+    for name, leaf in flatten_names(params).items():
+        np.testing.assert_array_equal(leaf, expected[name], err_msg=name)
 
 
 def test_tiny_checkpoint_agrees_with_t5x():
@@ -26,103 +50,171 @@ def test_tiny_checkpoint_agrees_with_t5x():
 def test_tiny_checkpoint_is_the_converted_folder_to_the_bit():
     _, params, _ = load_foreign(shared_path(*TINY))
     folder = shared_path("weights", "t5x_testdata", "hf_converted")
-    _, converted, _ = load_foreign(folder)
-    for name, leaf in flatten_names(converted).items():
-        np.testing.assert_array_equal(flatten_names(params)[name], leaf, err_msg=name)
+    assert_same_params(load_foreign(folder)[1], params)
 
 
-CONFIG = encoder_decoder(
-    num_heads=3, relative_attention_max_distance=128, relative_attention_num_buckets=32
-)
-
-
-def theirs():
-    params = sharp_params(CONFIG)
-    tensors = to_theirs(TABLE, unstack(params), config=CONFIG)
-    return params, {name: tensor.read() for name, tensor in tensors.items()}
-
-
-def tree_of(target):
-    return {
-        "version": 3,
-        "optimizer": {
-            "state": {"step": np.int32(7), "param_states": {}},
-            "target": unflatten_names(target),
-        },
+def test_a_scanned_model_agrees_with_t5x(tmp_path):
+    golden = golden_tree("t5x_scanned")
+    source = open_checkpoint(trees.write_one_file(tmp_path / "file", golden["target"]))
+    config = source.config
+    assert (config.num_encoder_layers, config.num_decoder_layers, config.d_kv) == (2, 3, 2)
+    assert config.relative_bias_per_layer and config.mlp_activations == ("gelu", "linear")
+    batch = {
+        "encoder_input_tokens": golden["batch"]["enc"],
+        "decoder_input_tokens": golden["batch"]["dec"],
     }
+    result = logits(config, stack(source.arrays), batch)
+    np.testing.assert_allclose(result, golden["logits"][""], atol=2e-5)
 
 
-def write_folder(folder, *, hidden_files=True):
-    """A checkpoint as T5X writes it: kernels in zarr folders, the rest in the tree."""
-    tensorstore = pytest.importorskip("tensorstore")
-    params, target = theirs()
-    for name, array in list(target.items()):
-        if array.ndim < 2:
-            continue
-        place = f"target.{name.replace('/', '.')}"
-        # Chunks that do not divide the shape: the last ones are padded.
-        metadata = {
-            "shape": list(array.shape),
-            "chunks": [16, 10],
-            "compressor": {"id": "gzip", "level": 1},
-        }
-        spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": str(folder / place)}}
-        store = tensorstore.open(
-            spec | {"metadata": metadata | {"dtype": "<f4"}}, create=True
-        ).result()
-        store.write(array).result()
-        if not hidden_files:
-            (folder / place / ".zarray").unlink()
-        target[name] = {
-            "driver": "zarr",
-            "dtype": "float32",
-            "kvstore": {"driver": "gfile", "path": f"{place}/"},
-            "metadata": metadata,
-        }
-    (folder / "checkpoint").write_bytes(serialization.msgpack_serialize(tree_of(target)))
-    return params
+def test_a_language_model_agrees_with_t5x(tmp_path):
+    golden = golden_tree("t5x_decoder_only")
+    source = open_checkpoint(trees.write_folder(tmp_path, golden["target"]))
+    assert source.config.architecture == "decoder_only"
+    assert source.prompt_prefix == (0,)
+    tokens = golden["batch"]["dec"]
+    batch = {
+        "decoder_input_tokens": tokens,
+        "decoder_target_tokens": golden["batch"]["target"],
+        "decoder_segment_ids": np.ones_like(tokens),
+        "decoder_positions": np.arange(tokens.shape[1], dtype=np.int32) + np.zeros_like(tokens),
+    }
+    result = logits(source.config, stack(source.arrays), batch)
+    np.testing.assert_allclose(result, golden["logits"][""], atol=2e-5)
 
 
-@pytest.mark.parametrize("hidden_files", [True, False])
-def test_folder_with_arrays_beside_the_tree(tmp_path, hidden_files):
-    params = write_folder(tmp_path, hidden_files=hidden_files)
-    for path in (tmp_path, tmp_path / "checkpoint"):
-        config, again, source = load_foreign(path)
-        assert (config, source) == (CONFIG, "t5x")
-        for name, leaf in flatten_names(params).items():
-            np.testing.assert_array_equal(flatten_names(again)[name], leaf, err_msg=name)
+@pytest.mark.parametrize(
+    "config",
+    [
+        trees.t5(),
+        trees.t5(mlp_activations=("relu",), tied_embeddings=True, scale_logits=True),
+        trees.umt5(),
+        trees.language_model(),
+        trees.language_model(tied_embeddings=True, scale_logits=True),
+    ],
+)
+@pytest.mark.parametrize("write", [trees.write_one_file, trees.write_folder])
+def test_names_and_shapes_say_what_the_model_is(tmp_path, config, write):
+    params = sharp_params(config)
+    scans = config.relative_bias_per_layer
+    target = trees.scanned(params, config) if scans else trees.separate(params)
+    source = FORMAT.open(write(tmp_path / "checkpoint_7", target))
+    assert (source.config, source.step, source.read_optimizer_state) == (config, 7, None)
+    assert_same_params(stack(source.arrays), params)
 
 
-def test_a_folder_of_arrays_that_is_gone_is_named(tmp_path):
-    write_folder(tmp_path)
-    gone = tmp_path / "target.decoder.layers_1.mlp.wo.kernel"
-    gone.rename(tmp_path / "elsewhere")
-    with pytest.raises(ValueError, match=r"zarr folder .*target\.decoder\.layers_1\.mlp\.wo"):
-        load_foreign(tmp_path)
+def test_scanned_layers_kept_apart(tmp_path):
+    """What scalable_t5 writes when it is told not to scan."""
+    config = trees.umt5(num_encoder_layers=3)
+    params = sharp_params(config)
+    target = {}
+    for name, value in trees.scanned(params, config).items():
+        stack_name, _, rest = name.partition("/")
+        if rest.startswith(f"{stack_name}/"):
+            rest = rest.removeprefix(f"{stack_name}/")
+            layers = np.moveaxis(value, 1, 0)
+            target |= {f"{stack_name}/layers_{i}/{rest}": layer for i, layer in enumerate(layers)}
+        else:
+            target[name] = value
+    source = open_checkpoint(trees.write_one_file(tmp_path / "file", target))
+    assert source.config == config
+    assert_same_params(stack(source.arrays), params)
 
 
-def test_a_file_cut_short_is_named(tmp_path):
-    file = tmp_path / "checkpoint"
-    data = serialization.msgpack_serialize(tree_of(theirs()[1]))
-    file.write_bytes(data[:-50])
-    with pytest.raises(ValueError, match="checkpoint is damaged or cut short"):
-        load_foreign(file)
+@pytest.mark.parametrize(
+    ("kvstore", "compressor", "hidden_files"),
+    [("gfile", "gzip", False), ("gcs", "gzip", True), ("file", "zstd", False)],
+)
+def test_folders_of_arrays(tmp_path, kvstore, compressor, hidden_files):
+    params = sharp_params(CONFIG)
+    trees.write_folder(
+        tmp_path / "checkpoint_7",
+        trees.separate(params),
+        kvstore=kvstore,
+        compressor=compressor,
+        hidden_files=hidden_files,
+    )
+    assert_same_params(stack(open_checkpoint(tmp_path / "checkpoint_7").arrays), params)
 
 
-def test_missing_and_unused_are_listed(tmp_path):
-    target = theirs()[1]
-    target["decoder/layers_1/mlp/wi/kernel"] = target.pop("decoder/layers_1/mlp/wi_1/kernel")
-    file = tmp_path / "checkpoint"
-    file.write_bytes(serialization.msgpack_serialize(tree_of(target)))
-    with pytest.raises(ValueError) as error:
-        load_foreign(file)
-    assert "missing decoder/layers_1/mlp/wi_1/kernel" in str(error.value)
-    assert "unused decoder/layers_1/mlp/wi/kernel" in str(error.value)
+def test_the_folder_its_tree_and_the_folder_above_are_one_checkpoint(tmp_path):
+    for step in (7, 12, 9):
+        target = trees.separate(sharp_params(CONFIG, seed=step))
+        trees.write_folder(tmp_path / f"checkpoint_{step}", target)
+    last = sharp_params(CONFIG, seed=12)
+    for path in (tmp_path, tmp_path / "checkpoint_12", tmp_path / "checkpoint_12" / "checkpoint"):
+        assert FORMAT.recognise(path)
+        assert_same_params(stack(open_checkpoint(path).arrays), last)
 
 
-def test_what_is_not_an_encoder_decoder_is_refused(tmp_path):
-    file = tmp_path / "checkpoint"
-    target = {n: a for n, a in theirs()[1].items() if not n.startswith("encoder/")}
-    file.write_bytes(serialization.msgpack_serialize(tree_of(target)))
-    with pytest.raises(ValueError, match="has no encoder/relpos_bias/rel_embedding"):
-        load_foreign(file)
+def test_paths_as_older_tensorstores_had_them(tmp_path):
+    params = sharp_params(CONFIG)
+    file = trees.write_folder(tmp_path, trees.separate(params)) / "checkpoint"
+    tree = serialization.msgpack_restore(file.read_bytes())
+    spec = tree["optimizer"]["target"]["token_embedder"]["embedding"]
+    spec["path"] = spec["kvstore"].pop("path")
+    trees.write_tree(file, tree)
+    assert_same_params(stack(open_checkpoint(tmp_path).arrays), params)
+
+
+@pytest.mark.parametrize("write", [trees.write_one_file, trees.write_folder])
+def test_bfloat16_stays_bfloat16(tmp_path, write):
+    params = sharp_params(CONFIG)
+    narrow = {n: a.astype(ml_dtypes.bfloat16) for n, a in trees.separate(params).items()}
+    source = open_checkpoint(write(tmp_path / "checkpoint", narrow))
+    assert {array.dtype for array in source.arrays.values()} == {np.dtype(ml_dtypes.bfloat16)}
+    array = source.arrays["decoder/layers/mlp/wo/kernel", 2].read()
+    np.testing.assert_array_equal(array, narrow["decoder/layers_2/mlp/wo/kernel"])
+
+
+def test_arrays_that_flax_packs_in_chunks(tmp_path, monkeypatch):
+    monkeypatch.setattr(serialization, "MAX_CHUNK_SIZE", 700)
+    params = sharp_params(CONFIG)
+    file = trees.write_one_file(tmp_path / "file", trees.separate(params))
+    assert b"__msgpack_chunked_array__" in file.read_bytes()
+    assert_same_params(stack(open_checkpoint(file).arrays), params)
+
+
+@pytest.mark.parametrize(("root", "folder"), [("_optimizer", "."), (None, "."), (None, "state")])
+def test_trees_of_placeholders(tmp_path, root, folder):
+    params = sharp_params(CONFIG)
+    trees.write_placeholders(tmp_path / folder, trees.separate(params), root=root)
+    source = open_checkpoint(tmp_path)
+    assert source.step == 7
+    assert_same_params(stack(source.arrays), params)
+
+
+@pytest.mark.parametrize("use_ocdbt", [True, False])
+def test_what_orbax_writes_for_t5x_today(tmp_path, use_ocdbt):
+    config = trees.umt5()
+    params = sharp_params(config)
+    states = {"x/v_row": np.ones(3, np.float32), "x/v": None}
+    tree = trees.tree_of(trees.scanned(params, config), states=states)
+    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler(use_ocdbt=use_ocdbt)) as checkpointer:
+        state = tmp_path / "checkpoint_7" / "state"
+        checkpointer.save(state, args=ocp.args.PyTreeSave(tree))
+    assert not (state / "checkpoint").exists()
+    for path in (tmp_path, tmp_path / "checkpoint_7", state):
+        source = open_checkpoint(path)
+        assert (source.config, source.step) == (config, 7)
+        assert_same_params(stack(source.arrays), params)
+
+
+def test_one_layer_is_read_without_the_others(tmp_path):
+    config = trees.umt5()
+    params = sharp_params(config)
+    for name, array in trees.scanned(params, config).items():
+        chunks = list(array.shape)
+        if "/decoder/" in name:
+            chunks[1] = 1
+        trees.write_zarr(tmp_path / f"target.{name.replace('/', '.')}", array, chunks=chunks)
+    names = list(trees.scanned(params, config))
+    leaves = {name: f"PLACEHOLDER://target.{name.replace('/', '.')}" for name in names}
+    trees.write_tree(tmp_path / "checkpoint", trees.tree_of(leaves))
+    (tmp_path / "target.decoder.decoder.mlp.wo.kernel" / "0.1.0").unlink()
+    arrays = open_checkpoint(tmp_path).arrays
+    name = "decoder/layers/mlp/wo/kernel"
+    kernel = flatten_names(params)[name]
+    np.testing.assert_array_equal(arrays[name, 2].read(), kernel[2])
+    with pytest.raises(ValueError, match=r"target/decoder/decoder/mlp/wo/kernel is damaged"):
+        arrays[name, 1].read()

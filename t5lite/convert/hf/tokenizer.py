@@ -191,15 +191,14 @@ def _build(folder: pathlib.Path, config: Mapping[str, Any]) -> dict[str, Any] | 
         return from_pieces(model, prefix=prefix, suffix=suffix)
     if (folder / _VOCAB_FILE).is_file() and (folder / _MERGES_FILE).is_file():
         vocab = read_json(folder / _VOCAB_FILE)
-        named = _role_tokens(config) | _role_tokens(_read_if_there(folder / _MAP_FILE))
-        special = {*named.values(), _GPT2_END} & vocab.keys()
-        bos = named.get("bos_token", _GPT2_END)
+        named = dict.fromkeys(("unk_token", "bos_token", "eos_token"), _GPT2_END)
+        named |= _role_tokens(config) | _role_tokens(_read_if_there(folder / _MAP_FILE))
         return byte_level_bpe(
             vocab,
             list(_read_merges(folder / _MERGES_FILE)),
-            special=sorted(special),
+            special=sorted(vocab.keys() & named.values()),
             adds_space=bool(config.get("add_prefix_space")),
-            prefix=[bos] if config.get("add_bos_token") else [],
+            prefix=[named["bos_token"]] if config.get("add_bos_token") else [],
         )
     return None
 

@@ -190,6 +190,7 @@ def test_every_verb_has_its_function():
         "tasks": "tasks list",
         "cache": "cache x",
         "vocabulary": "vocabulary x --size=300 --output=x.model",
+        "convert": "convert x y",
     }
     for verb in cli._RUN:
         assert parse(needs.get(verb, verb)).verb == verb

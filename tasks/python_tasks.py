@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from t5lite.data import seqio_door
+from t5lite.data.data_status import DataStatus
 
 if TYPE_CHECKING:
     import seqio
@@ -110,16 +111,18 @@ def _source_class() -> type[seqio.FunctionDataSource]:
         """Examples that a Python function reads."""
 
         def __init__(self, read: Callable[[str], Sequence[Example]], splits: Sequence[str]):
-            def dataset_fn(split: str, shuffle_files: bool, seed: int | None = None) -> Any:
-                del shuffle_files, seed  # One file in its own order; the machine shuffles by index.
-                return _to_dataset(read(split))
-
-            # Past FunctionDataSource, which would inspect the signature of each of thousands.
+            # Past FunctionDataSource, which would inspect a signature for each of thousands.
             seqio.DataSource.__init__(self, splits=splits)
-            self._dataset_fn = dataset_fn
             self._read = read
-            if hasattr(read, "data_status"):
-                self.data_status = read.data_status
+
+        def _dataset_fn(self, split: str, shuffle_files: bool, seed: int | None = None) -> Any:
+            del shuffle_files, seed  # One file in its own order; the machine shuffles by index.
+            return _to_dataset(self._read(split))
+
+        @property
+        def data_status(self) -> Callable[[], DataStatus] | None:
+            """Whether the data are there, where the reader can tell."""
+            return getattr(self._read, "data_status", None)
 
         def num_input_examples(self, split: str) -> int:
             counter = getattr(self._read, "num_examples", None)

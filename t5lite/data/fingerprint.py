@@ -24,8 +24,9 @@ from typing import Any
 NOT_MINE = object()
 
 # By a node's id: the node (kept, so that its id is not used again), its digest, and the nodes it
-# uses. Valid while code and constants stay as they are.
-Memo = dict[int, tuple[Any, str, list[Any]]]
+# uses. By the ids of some nodes: the digests of all that can be reached from them. Valid while code
+# and constants stay as they are.
+Memo = dict[int | frozenset[int], Any]
 
 _NUMBERS = (bool, int, float, complex, bytes, range)
 _PLAIN = (str, *_NUMBERS, tuple, list, dict, set, frozenset)
@@ -51,8 +52,18 @@ def fingerprint(
     walk = _Walk(describe)
     for value in values:
         walk.add(value)
+    # Tasks of one kind start from the same nodes.
+    starts = frozenset(map(id, walk.nodes))
+    if starts not in memo:
+        memo[starts] = "".join(_reachable(walk.nodes, describe, memo))
+    walk.hash.update(memo[starts].encode())
+    return walk.hash.hexdigest()
+
+
+def _reachable(nodes: list[Any], describe: Callable[[Any], Any], memo: Memo) -> list[str]:
+    """The digests of these nodes and of all that they use, sorted."""
     reached: dict[int, str] = {}
-    waiting = list(walk.nodes)
+    waiting = list(nodes)
     while waiting:
         node = waiting.pop()
         if id(node) in reached:
@@ -63,9 +74,7 @@ def fingerprint(
             memo[id(node)] = (node, inner.hash.hexdigest(), inner.nodes)
         _, reached[id(node)], used = memo[id(node)]
         waiting += used
-    for digest in sorted(set(reached.values())):
-        walk.hash.update(digest.encode())
-    return walk.hash.hexdigest()
+    return sorted(set(reached.values()))
 
 
 class _Walk:

@@ -150,11 +150,10 @@ class FormReader:
 
     def fingerprint_parts(self) -> tuple[Any, ...]:
         """What its examples depend on besides its code: settings, and the state of its files."""
-        task = self.task
+        # One text, since thousands of tasks are hashed one after the other.
         return (
-            (task.name, task.source, task.max_read, task.pattern, self.wording),
-            (self.form, self.prompt_tokens),
-            sources.files(task),
+            f"{self.task} {self.form} {self.wording} {self.prompt_tokens}",
+            *sources.files(self.task),
         )
 
 

@@ -22,7 +22,7 @@ def find(task: FlanTask, folders: Folders) -> Found | Absent:
     if folders.root is None:
         return Absent("no data root is set")
     names = (f"{task.dataset}_train.tsv", f"{task.dataset}.tsv")
-    path = folders.first(*(folders.root / "cot" / name for name in names))
+    path = folders.first([folders.root / "cot"], names)
     if path is None:
         return Absent(f"{' or '.join(names)} in cot/")
     return Found(

@@ -16,6 +16,8 @@ from tasks.flan.sources import rows
 from tasks.flan.sources.folders import Folders, file_problem
 from tasks.flan.sources.rows import Located, Rows
 
+_TRAIN_FILES = [f"train{suffix}" for suffix in rows.SUFFIXES]
+
 # Data sets whose training examples are under another name; all others have `train`.
 _TFDS_SPLITS = {"story_cloze/2016": "validation"}
 _HUGGINGFACE_SPLITS = {"story_cloze/2016": "validation"}
@@ -42,12 +44,7 @@ def find_local(names: Sequence[str], folders: Folders) -> Place | None:
     """Looks for `flan/<name>/train.{jsonl,csv,parquet}` under the data root, for each name."""
     if folders.root is None:
         return None
-    candidates = [
-        folders.root / "flan" / name / f"train{suffix}"
-        for name in names
-        for suffix in rows.SUFFIXES
-    ]
-    path = folders.first(*candidates)
+    path = folders.first([folders.root / "flan" / name for name in names], _TRAIN_FILES)
     if path is None:
         return None
     return Place(str(path), (path,), file_problem(path), lambda: rows.open_file(path))
@@ -55,19 +52,19 @@ def find_local(names: Sequence[str], folders: Folders) -> Place | None:
 
 def find_tfds(name: str, folders: Folders) -> Place | None:
     """Looks for a prepared TFDS data set `NAME/CONFIG`, its newest version."""
-    base = folders.tfds.joinpath(*name.split("/"))
-    # A data set of one configuration may be stored with or without the configuration's name.
-    for folder in (base, base.parent) if "/" in name else (base,):
-        versions = [v for v in folders.names(folder) if v.replace(".", "").isdecimal()]
-        if versions:
-            newest = max(versions, key=lambda version: [int(part) for part in version.split(".")])
-            return _tfds_place(folder / newest, _TFDS_SPLITS.get(name, "train"), folders)
+    for base in folders.tfds:
+        # A data set of one configuration may be stored with or without the configuration's name.
+        for folder in dict.fromkeys((base / name, base / name.partition("/")[0])):
+            versions = [v for v in folders.names(folder) if v.replace(".", "").isdecimal()]
+            if versions:
+                newest = max(versions, key=lambda text: [int(part) for part in text.split(".")])
+                return _tfds_place(folder / newest, _TFDS_SPLITS.get(name, "train"), folders)
     return None
 
 
 def _tfds_place(folder: pathlib.Path, split: str, folders: Folders) -> Place:
     problem = ""
-    if not folders.has(folder / "dataset_info.json"):
+    if "dataset_info.json" not in folders.names(folder):
         problem = "has no dataset_info.json; prepare the data set again"
     return Place(str(folder), (), problem, lambda: _TfdsRows(folder, split))
 

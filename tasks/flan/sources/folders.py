@@ -7,6 +7,7 @@ import functools
 import os
 import pathlib
 import stat
+from collections.abc import Iterable, Sequence
 
 from t5lite.data import environment
 
@@ -17,36 +18,36 @@ class Folders:
 
     Attributes:
       root: the data root, or None where none is set.
-      tfds: the folder of prepared TensorFlow datasets.
+      tfds: folders of prepared TensorFlow datasets, the first that has one wins.
       huggingface: the cache of the Hugging Face `datasets` package.
     """
 
     root: pathlib.Path | None
-    tfds: pathlib.Path
+    tfds: tuple[pathlib.Path, ...]
     huggingface: pathlib.Path
-    _listed: dict[str, tuple[int, frozenset[str]]] = dataclasses.field(
+    _listed: dict[pathlib.Path, tuple[int, frozenset[str]]] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def names(self, folder: pathlib.Path) -> frozenset[str]:
         """Names of what is in a folder; none where there is no such folder."""
-        key = str(folder)
         try:
-            changed = os.stat(key).st_mtime_ns
-            known = self._listed.get(key)
+            changed = os.stat(folder).st_mtime_ns
+            known = self._listed.get(folder)
             if known is None or known[0] != changed:
-                known = self._listed[key] = (changed, frozenset(os.listdir(key)))
+                known = self._listed[folder] = (changed, frozenset(os.listdir(folder)))
         except OSError:
             return frozenset()
         return known[1]
 
-    def has(self, path: pathlib.Path) -> bool:
-        """Whether a path is there, looked up in the listing of its folder."""
-        return path.name in self.names(path.parent)
-
-    def first(self, *candidates: pathlib.Path) -> pathlib.Path | None:
-        """The first path that is there."""
-        return next((path for path in candidates if self.has(path)), None)
+    def first(self, folders: Iterable[pathlib.Path], names: Sequence[str]) -> pathlib.Path | None:
+        """The first of the names that is in the first of the folders that has one."""
+        for folder in folders:
+            present = self.names(folder)
+            for name in names:
+                if name in present:
+                    return folder / name
+        return None
 
 
 def current() -> Folders:
@@ -57,20 +58,21 @@ def current() -> Folders:
     Raises:
       ValueError: if the data root that is set is not a folder.
     """
-    is_set = os.environ.get(environment.DATA_DIR_VARIABLE, "")
-    root = environment.data_dir() if is_set else None
-    home = pathlib.Path.home()
-    tfds = os.environ.get("TFDS_DATA_DIR", "") or home / "tensorflow_datasets"
-    if root is not None and (root / "tfds").is_dir():
-        tfds = root / "tfds"
-    cache = os.environ.get("HF_HOME", "") or home / ".cache" / "huggingface"
-    datasets = os.environ.get("HF_DATASETS_CACHE", "") or pathlib.Path(cache) / "datasets"
-    return _folders(root, pathlib.Path(tfds).expanduser(), pathlib.Path(datasets).expanduser())
+    variables = (environment.DATA_DIR_VARIABLE, "TFDS_DATA_DIR", "HF_DATASETS_CACHE", "HF_HOME")
+    return _folders(*(os.environ.get(name, "") for name in variables))
 
 
 @functools.lru_cache(maxsize=8)
-def _folders(root: pathlib.Path | None, tfds: pathlib.Path, huggingface: pathlib.Path) -> Folders:
-    return Folders(root, tfds, huggingface)
+def _folders(data_dir: str, tfds: str, cache: str, home: str) -> Folders:
+    root = environment.data_dir() if data_dir else None
+    user = pathlib.Path.home()
+    prepared = pathlib.Path(tfds).expanduser() if tfds else user / "tensorflow_datasets"
+    huggingface = pathlib.Path(home).expanduser() if home else user / ".cache" / "huggingface"
+    return Folders(
+        root,
+        (prepared,) if root is None else (root / "tfds", prepared),
+        pathlib.Path(cache).expanduser() if cache else huggingface / "datasets",
+    )
 
 
 def file_problem(path: pathlib.Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from collections.abc import Sequence
 
@@ -22,8 +23,7 @@ def find(task: FlanTask, folders: Folders) -> Found | Absent:
     if folders.root is None:
         return Absent("no data root is set")
     name = f"{task.name}.json"
-    candidates = [folder / name for folder in _task_folders(folders.root, folders)]
-    path = folders.first(*candidates)
+    path = folders.first(_task_folders(folders.root, folders.names(folders.root)), [name])
     if path is None:
         return Absent(f"{name} in tasks/, niv2*/tasks/ or natural-instructions*/tasks/")
     return Found(
@@ -34,13 +34,16 @@ def find(task: FlanTask, folders: Folders) -> Found | Absent:
     )
 
 
-def _task_folders(root: pathlib.Path, folders: Folders) -> list[pathlib.Path]:
-    others = sorted(
-        name
-        for name in folders.names(root)
-        if name.startswith(("niv2", "natural-instructions")) and name != "niv2"
-    )
-    return [root / "tasks", root / "niv2" / "tasks", *(root / name / "tasks" for name in others)]
+@functools.lru_cache(maxsize=8)
+def _task_folders(root: pathlib.Path, names: frozenset[str]) -> tuple[pathlib.Path, ...]:
+    """The folders under the root that may hold task files, in the order they are looked at."""
+    checkouts = [name for name in names if name.startswith(("niv2", "natural-instructions"))]
+    # `niv2` sorts before what only starts so.
+    return (root / "tasks", *(root / name / "tasks" for name in sorted(checkouts, key=_niv2_first)))
+
+
+def _niv2_first(name: str) -> tuple[bool, str]:
+    return not name.startswith("niv2"), name
 
 
 def _read(task: FlanTask, path: pathlib.Path, split: str) -> Sequence[Record]:

@@ -24,8 +24,9 @@ def find(task: FlanTask, folders: Folders) -> Found | Absent:
     """Looks for `<task>.jsonl` in `t0_sf/`, `t0/` and `p3/`, and for `p3/<task>/train.jsonl`."""
     if folders.root is None:
         return Absent("no data root is set")
-    candidates = [folders.root / folder / f"{task.name}.jsonl" for folder in _FOLDERS]
-    path = folders.first(*candidates, folders.root / "p3" / task.name / "train.jsonl")
+    path = folders.first(
+        [folders.root / folder for folder in _FOLDERS], [f"{task.name}.jsonl"]
+    ) or folders.first([folders.root / "p3" / task.name], ["train.jsonl"])
     if path is None:
         return Absent(f"{task.name}.jsonl in t0_sf/, t0/ or p3/, or p3/{task.name}/train.jsonl")
     return Found(

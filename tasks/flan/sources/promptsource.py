@@ -29,9 +29,8 @@ def find(task: FlanTask, name: str, folders: Folders) -> Found | Absent:
     installed package; rows in `flan/<data set>/train.*`, in the cache of Hugging Face's `datasets`
     or in TFDS.
     """
-    path = folders.first(
-        *(folder / name / "templates.yaml" for folder in _template_folders(folders))
-    )
+    candidates = [folder / name for folder in _template_folders(folders)]
+    path = folders.first(candidates, ["templates.yaml"])
     place = (
         datasets.find_local((name.replace("/", "_"), name), folders)
         or datasets.find_huggingface(name, folders)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from tasks.flan.draws import Draws
 from tasks.flan.pattern import Pattern
@@ -42,7 +42,7 @@ class FewShotTally:
 
     Attributes:
       examples: how many were rendered.
-      asked: exemplars drawn for them.
+      drawn: exemplars drawn for them.
       shown: exemplars that their prompts show.
       shortened: examples that show some of theirs, but not all.
       none_asked: examples that are zero-shot since no exemplar was to be shown.
@@ -51,7 +51,7 @@ class FewShotTally:
     """
 
     examples: int = 0
-    asked: int = 0
+    drawn: int = 0
     shown: int = 0
     shortened: int = 0
     none_asked: int = 0
@@ -102,20 +102,27 @@ class ExemplarPool:
           As many as asked for, or all there are.
         """
         draws = Draws(key, record.id, "exemplars")
-        total = len(self._distinct)
         own_place = self._places.get(_content(record), -1)
-        chosen: dict[int, Record] = {}
-        # Where a good part of the pool is wanted, drawing again and again would take long.
-        few = total < 4 * (count + 2)
-        candidates = iter(draws.permutation(total)) if few else None
-        while len(chosen) < count:
-            place = draws.below(total) if candidates is None else next(candidates, None)
-            if place is None:
+        chosen: list[Record] = []
+        for place in _lazy_permutation(len(self._distinct), draws):
+            if len(chosen) == count:
                 break
             other = self._distinct[place]
-            if place != own_place and place not in chosen and other.id != record.id:
-                chosen[place] = other
-        return tuple(chosen.values())
+            if place != own_place and other.id != record.id:
+                chosen.append(other)
+        return tuple(chosen)
+
+
+def _lazy_permutation(n: int, draws: Draws) -> Iterator[int]:
+    """The numbers from 0 to n - 1 in a drawn order; taking k of them costs k steps, whatever n.
+
+    Fisher and Yates's method on a list that is its own index wherever nothing was swapped.
+    """
+    swapped: dict[int, int] = {}
+    for place in range(n):
+        other = place + draws.below(n - place)
+        yield swapped.get(other, other)
+        swapped[other] = swapped.get(place, place)
 
 
 def _content(record: Record) -> int:
@@ -182,7 +189,7 @@ def _num_fitting(number: int, fits: Callable[[int], bool]) -> int:
 
 def _note(tally: FewShotTally, *, count: int, drawn: int, kept: int) -> None:
     tally.examples += 1
-    tally.asked += drawn
+    tally.drawn += drawn
     tally.shown += kept
     tally.shortened += 0 < kept < drawn
     tally.none_asked += count == 0

@@ -161,7 +161,7 @@ CLOZE_READING = make_pattern(
         "{query}\nReport: {passage}\nWhich name belongs at @placeholder?\n{options}",
         "Report: {passage}\nGap: {query}\n{options}\n@placeholder =",
         ("Complete at @placeholder.", "Story: {passage}\nSentence: {query}\n{options}"),
-        ("@placeholder hides something.", "{passage}\n{query}\n{options}\nIt hides:"),
+        ("What does @placeholder hide?", "{passage}\n{query}\n{options}\nIt hides:"),
     ],
     inversions=[
         (

@@ -5,7 +5,7 @@ from tasks.flan.pattern import make_pattern
 TRANSLATION = make_pattern(
     "translation",
     zero_shot=[
-        "{text}\n\nPut this into {target_language}.",
+        "{text}\n\nThis is {source_language}. Put it into {target_language}.",
         "{source_language}: {text}\n{target_language}:",
         "Translate from {source_language} to {target_language}: {text}",
         'How does one say "{text}" in {target_language}? (It is {source_language}.)',
@@ -16,7 +16,7 @@ TRANSLATION = make_pattern(
         "Help.\n{text}",
     ],
     few_shot=[
-        "{text}\nIn {target_language}:",
+        "{text}\nThis is {source_language}. In {target_language}:",
         "{source_language}: {text}\n{target_language}:",
         "Translate from {source_language} to {target_language}: {text}",
         'How does one say "{text}" in {target_language}? (It is {source_language}.)',

@@ -94,8 +94,8 @@ NIV2_CONTRAST = make_pattern(
         "Wrong\nInput: {bad_input}\nOutput: {bad_output}\n\nYours\nInput: {input}\nOutput:",
         "Instruction: {definition}\nSolved well: {good_input} -> {good_output}\n"
         "Solved badly: {bad_input} -> {bad_output}\nTo solve: {input} ->",
-        "{definition}\n\nA good answer to\n{good_input}\nis\n{good_output}\n\n"
-        "A bad answer to\n{bad_input}\nis\n{bad_output}\n\nAnswer this well:\n{input}",
+        "{definition}\n\nGood, for\n{good_input}\nwould be\n{good_output}\n\n"
+        "Bad, for\n{bad_input}\nwould be\n{bad_output}\n\nAnswer this well:\n{input}",
         "Learn from a mistake. {definition}\nThe mistake: {bad_input} / {bad_output}\n"
         "Without mistake: {good_input} / {good_output}\nNext: {input} /",
         "{definition}\nDo: {good_output} (given {good_input})\n"
@@ -122,9 +122,9 @@ NIV2_CONTRAST = make_pattern(
             "{input} ->",
         ),
         (
-            "{definition}\n\nA bad answer to\n{bad_input}\nis\n{bad_output}\n\n"
-            "A good answer to\n{good_input}\nis\n{good_output}",
-            "To {input}\na good answer is:",
+            "{definition}\n\nBad, for\n{bad_input}\nwould be\n{bad_output}\n\n"
+            "Good, for\n{good_input}\nwould be\n{good_output}",
+            "Good, for {input}\nwould be:",
         ),
         (
             "Learn from a mistake. {definition}\nThe mistake: {bad_input} / {bad_output}\n"

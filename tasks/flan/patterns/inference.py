@@ -6,7 +6,8 @@ NLI = make_pattern(
     "nli",
     zero_shot=[
         "{premise}\n\nGiven this, is it true that: {hypothesis}\n{options}",
-        "Premise: {premise}\nHypothesis: {hypothesis}\nDoes the hypothesis follow?\n{options}",
+        "Hypothesis: {hypothesis}\nPremise: {premise}\n"
+        "Does the one follow from the other?\n{options}",
         "Suppose that all you know is this:\n{premise}\n\n"
         "Would you then agree with this?\n{hypothesis}\n{options}\nAnswer:",
         "Does text A entail text B?\nA: {premise}\nB: {hypothesis}\n{options}\nVerdict:",
@@ -20,7 +21,7 @@ NLI = make_pattern(
     ],
     few_shot=[
         "{premise}\nIs it then true that: {hypothesis}\n{options}",
-        ("Does the hypothesis follow?", "Premise: {premise}\nHypothesis: {hypothesis}\n{options}"),
+        ("Does the hypothesis follow?", "Hypothesis: {hypothesis}\nPremise: {premise}\n{options}"),
         "Known: {premise}\nDo you agree: {hypothesis}\n{options}\nAnswer:",
         ("Does text A entail text B?", "A: {premise}\nB: {hypothesis}\n{options}\nVerdict:"),
         (
@@ -59,10 +60,10 @@ NLI = make_pattern(
 PARAPHRASE = make_pattern(
     "paraphrase",
     zero_shot=[
-        "{sentence1}\n{sentence2}\nDo these two sentences say the same thing?\n{options}",
+        "{sentence1}\n{sentence2}\nIs this twice the same statement?\n{options}",
         "Sentence 1: {sentence1}\nSentence 2: {sentence2}\nIs one a paraphrase of the other?\n"
         "{options}\nAnswer:",
-        'Does "{sentence1}" have the same meaning as "{sentence2}"?\n{options}',
+        'By "{sentence1}", is the same meant as by "{sentence2}"?\n{options}',
         "Compare what two sentences mean.\n\n(1) {sentence1}\n(2) {sentence2}\n\n"
         "Is the meaning the same?\n{options}",
         "First version: {sentence1}\nSecond version: {sentence2}\n"
@@ -100,7 +101,7 @@ PARAPHRASE = make_pattern(
             "{sentence1}",
         ),
         (
-            "Do the two sentences have the same meaning? {answer}\nGive two such sentences.",
+            "Give two sentences of which one may say, as to whether they are paraphrases: {answer}",
             "1. {sentence1}\n2. {sentence2}",
         ),
         (
@@ -170,7 +171,7 @@ SIMILARITY = make_pattern(
     zero_shot=[
         "{sentence1}\n{sentence2}\n"
         "How alike are they in meaning, from 0 (not at all) to 5 (the same)?\n{options}",
-        "Rate how similar two sentences are, on a scale from 0 to 5.\n\n"
+        "Rate the likeness of two sentences with 0 to 5 points.\n\n"
         "A: {sentence1}\nB: {sentence2}\n{options}\nRating:",
         'From 0 to 5, how close is "{sentence1}" to "{sentence2}"?\n{options}',
         "Sentence 1: {sentence1}\nSentence 2: {sentence2}\n"

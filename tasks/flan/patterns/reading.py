@@ -6,28 +6,27 @@ READING = make_pattern(
     "reading",
     zero_shot=[
         "{passage}\n\n{question}",
-        "Context: {passage}\nQuestion: {question}\nAnswer:",
+        "Source: {passage}\nAsked: {question}\nAnswer:",
         "Use the text to find out: {question}\n\nText: {passage}",
         "{question}\nLook for the answer here:\n\n{passage}",
         "Read the passage.\n\n{passage}\n\nNow say: {question}",
         "Answer in a few words what is asked about this text.\n\n{passage}\n\nQ: {question}\nA:",
         "From a document: {passage}\n\nA reader wonders: {question}\nWhat does it say?",
-        "What is the answer to the question, going by the paragraph?\nParagraph: {passage}\n"
-        "Question: {question}",
+        "Go by the paragraph and answer the question.\nParagraph: {passage}\nQuestion: {question}",
     ],
     few_shot=[
         "{passage}\n{question}",
-        "Context: {passage}\nQuestion: {question}\nAnswer:",
+        "Source: {passage}\nAsked: {question}\nAnswer:",
         ("Find out from the text.", "Text: {passage}\nTo find out: {question}\nFound:"),
         "{question}\nLook here: {passage}",
         ("Read the passages and answer.", "{passage}\nNow say: {question}"),
         ("Answer in a few words.", "{passage}\nQ: {question}\nA:"),
         "Document: {passage}\nReader: {question}\nReply:",
-        ("Go by the paragraph.", "Paragraph: {passage}\nQuestion: {question}"),
+        ("Going by paragraphs", "Paragraph: {passage}\nQuestion: {question}"),
     ],
     inversions=[
-        ('{passage}\n\nAsk a question about this, to be answered by "{answer}".', "{question}"),
-        ("Context: {passage}\nAnswer: {answer}\nQuestion:", "{question}"),
+        ('{passage}\n\nWhat could one ask here, to be told "{answer}"?', "{question}"),
+        ("Source: {passage}\nAnswer: {answer}\nAsked:", "{question}"),
         (
             "Question: {question}\nAnswer: {answer}\nWrite a passage in which one finds this.",
             "{passage}",
@@ -61,7 +60,7 @@ READING_OR_UNANSWERABLE = make_pattern(
         ('Write "unanswerable" where the text does not say.', "{passage}\n{question}"),
         (
             "Where the context leaves a question open, it is unanswerable.",
-            "Context: {passage}\nQuestion: {question}\nAnswer:",
+            "Source: {passage}\nAsked: {question}\nAnswer:",
         ),
         ("Find out, or write unanswerable.", "Text: {passage}\nTo find out: {question}"),
         "{question}\nIs it here, or unanswerable?\n{passage}",

@@ -21,7 +21,7 @@ _INVERSIONS = [
         "{rationale}",
     ),
     # The question.
-    ("{rationale}\nSo the answer is {answer}. What was the question?", "{question}"),
+    ("{rationale}\nAll this shows {answer}. What was the question?", "{question}"),
     ("Reasoning: {rationale}\nAnswer: {answer}\nQuestion:", "{question}"),
     (
         "Write a question that is answered by {answer}, and for this reason: {rationale}",

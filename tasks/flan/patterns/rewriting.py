@@ -7,7 +7,7 @@ TRANSLATION = make_pattern(
     zero_shot=[
         "{text}\n\nThis is {source_language}. Put it into {target_language}.",
         "{source_language}: {text}\n{target_language}:",
-        "Translate from {source_language} to {target_language}: {text}",
+        "Render this {source_language} text in {target_language}: {text}",
         'How does one say "{text}" in {target_language}? (It is {source_language}.)',
         "A text in {source_language} is needed in {target_language}.\n\n{text}\n\nTranslation:",
         "Write in {target_language} what is said here in {source_language}.\n{text}",
@@ -18,7 +18,7 @@ TRANSLATION = make_pattern(
     few_shot=[
         "{text}\nThis is {source_language}. In {target_language}:",
         "{source_language}: {text}\n{target_language}:",
-        "Translate from {source_language} to {target_language}: {text}",
+        "Render this {source_language} text in {target_language}: {text}",
         'How does one say "{text}" in {target_language}? (It is {source_language}.)',
         "In {source_language}: {text}\nTranslation into {target_language}:",
         "Write in {target_language} what is said in {source_language}.\n{text}",

@@ -35,7 +35,7 @@ ACCEPTABILITY = make_pattern(
 WORD_SENSE = make_pattern(
     "word_sense",
     zero_shot=[
-        '{sentence1}\n{sentence2}\nDoes "{word}" mean the same in both?\n{options}',
+        '{sentence1}\n{sentence2}\nHas "{word}" one meaning in both?\n{options}',
         "Word: {word}\n1: {sentence1}\n2: {sentence2}\nSame sense?\n{options}\nAnswer:",
         'Compare how "{word}" is used.\n\nFirst use: {sentence1}\nSecond use: {sentence2}\n\n'
         "Is it one meaning?\n{options}",
@@ -49,7 +49,7 @@ WORD_SENSE = make_pattern(
         'Is "{word}" the same thing here: {sentence1}\nand here: {sentence2}\n{options}',
     ],
     few_shot=[
-        '{sentence1}\n{sentence2}\nDoes "{word}" mean the same?\n{options}',
+        '{sentence1}\n{sentence2}\nOne meaning of "{word}"?\n{options}',
         ("Same sense?", "Word: {word}\n1: {sentence1}\n2: {sentence2}\n{options}\nAnswer:"),
         ("Compare uses.", "{word}\nFirst: {sentence1}\nSecond: {sentence2}\n{options}"),
         (

@@ -250,7 +250,8 @@ def _prove(
 
     What was written is read again, and stands on one side. On the other stands the source, as
     transformers reads it where it is Hugging Face's, else as we do. Where neither is Hugging
-    Face's, the source is exported for the comparison.
+    Face's, the source is exported for the comparison. Where parameters were rounded, they are on
+    both sides, and what the rounding does is told apart.
 
     Raises:
       ValueError: `verified` is True and it cannot be done.
@@ -260,20 +261,26 @@ def _prove(
         if verified:
             raise ValueError(f"--verify cannot be done: {reason}")
         return reason
+    rounded = _cast(source, rounded_to)
+    remarks: tuple[str, ...] = ()
     with tempfile.TemporaryDirectory() as work:
         if target == "hf":
-            config, params, theirs = source.config, stack(source.arrays), result
+            config, params, theirs = source.config, stack(rounded.arrays), result
         else:
             config, params = _load_result(result, target)
             theirs = source.path
             if source.format != hf_folder.FORMAT.name:
                 theirs = pathlib.Path(work)
-                hf_folder.write_folder(theirs, dataclasses.replace(source, vocabulary=None))
-        proof = verify(config, params, theirs, rounded_to=rounded_to or "float32")
-        if target != "hf" and source.format != hf_folder.FORMAT.name:
-            remark = "neither is Hugging Face's: the source was exported to compare"
-            proof = dataclasses.replace(proof, remarks=(remark, *proof.remarks))
-        return proof
+                hf_folder.write_folder(theirs, dataclasses.replace(rounded, vocabulary=None))
+                remarks = ("neither is Hugging Face's: the source was exported to compare",)
+        proof = verify(
+            config,
+            params,
+            theirs,
+            rounded_to=rounded_to,
+            unrounded=stack(source.arrays) if rounded_to else None,
+        )
+    return dataclasses.replace(proof, remarks=(*remarks, *proof.remarks))
 
 
 def _why_not(source: Source, verified: bool | None) -> str | None:
@@ -305,9 +312,10 @@ def _told(outcome: Proof | str) -> str:
     if isinstance(outcome, str):
         return f"Not verified: {outcome}."
     verdict = "the same model" if outcome.holds else "NOT THE SAME MODEL"
-    remarks = "".join(f" ({remark})" for remark in outcome.remarks)
-    return (
-        f"Verified against transformers: {verdict}; largest difference of "
-        f"{outcome.num_logits:,} logits {outcome.difference:.3g}, {outcome.relative:.3g} of the "
-        f"largest logit, allowed {outcome.tolerance:.0e}{remarks}."
+    text = (
+        f"Verified against transformers: {verdict}. Largest difference of {outcome.num_logits:,} "
+        f"logits {outcome.difference:.2g}, {outcome.relative:.2g} of the largest logit"
     )
+    if outcome.rounding is not None:
+        text += f"; by rounding the parameters {outcome.rounding:.2g}"
+    return ". ".join((text, *outcome.remarks)) + "."

@@ -16,12 +16,10 @@ from t5lite.models.parameters import Params, bind, count_params
 _LENGTHS = (3, 17, 40)
 _ROWS = 2
 
-# Largest difference allowed, for logits of size 1 or less, else for each unit of the largest.
-# Two float32 programs that sum in different orders differ by some 1e-6 of the largest logit, a
-# hundred layers deep by 1e-4; parameters that went to the wrong place differ by about 1. Where
-# parameters were rounded on the way, each is off by up to 2^-12 (float16) or 2^-9 (bfloat16) of
-# itself, and the sums and layers over them by some ten times that.
-_TOLERANCES = {"float64": 1e-3, "float32": 1e-3, "float16": 1e-2, "bfloat16": 1e-1}
+# Largest difference allowed, for logits of size 1 or less, else for each unit of the largest. Two
+# float32 programs that sum in different orders differ by some 1e-6 of the largest logit, deep ones
+# by 1e-4; parameters that went to the wrong place differ by about 1.
+TOLERANCE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,15 +29,16 @@ class Proof:
     Attributes:
       difference: Largest difference between two logits.
       largest_logit: Largest logit, whatever its sign.
-      tolerance: What `relative` may be.
       num_logits: How many were compared.
+      rounding: Largest difference that the new type of the parameters makes to our own logits;
+        None where the type is kept. Both models ran on rounded parameters.
       remarks: What was done to make the two comparable, if anything.
     """
 
     difference: float
     largest_logit: float
-    tolerance: float
     num_logits: int
+    rounding: float | None = None
     remarks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,8 +47,9 @@ class Proof:
             "largest_difference": self.difference,
             "largest_logit": self.largest_logit,
             "relative_difference": self.relative,
-            "tolerance": self.tolerance,
+            "tolerance": TOLERANCE,
             "num_logits": self.num_logits,
+            "largest_difference_by_rounding": self.rounding,
             "remarks": list(self.remarks),
         }
 
@@ -62,7 +62,7 @@ class Proof:
     def holds(self) -> bool:
         """Whether the two are the same model."""
         # Not a number is neither small nor large.
-        return self.difference <= self.tolerance * max(self.largest_logit, 1.0)
+        return self.difference <= TOLERANCE * max(self.largest_logit, 1.0)
 
 
 def missing_packages() -> list[str]:
@@ -87,7 +87,8 @@ def verify(
     params: Params,
     hf_folder: pathlib.Path,
     *,
-    rounded_to: str = "float32",
+    rounded_to: str | None = None,
+    unrounded: Params | None = None,
 ) -> Proof:
     """Compares the float32 logits of a model of ours with those of a Hugging Face folder.
 
@@ -95,49 +96,74 @@ def verify(
       config: Our model.
       params: Its parameters.
       hf_folder: Theirs.
-      rounded_to: The type the parameters of one side were rounded to, which sets the tolerance.
+      rounded_to: The type that the parameters of one of them were rounded to, so that the other's
+        must be too before the two can be compared.
+      unrounded: Our parameters before that.
     """
+    model, remarks = _load_theirs(config, hf_folder, rounded_to)
+    config = dataclasses.replace(config, dtype="float32", dropout_rate=0.0)
+    run = jax.jit(lambda params, batch: bind(config, params).logits(batch))
+    difference = largest = rounding = 0.0
+    num_logits = 0
+    for ours, theirs in _batches(config):
+        expected_BTV = _run_theirs(model, theirs)
+        found_BTV = np.asarray(run(params, ours))
+        difference = _larger(difference, found_BTV - expected_BTV)
+        largest = _larger(largest, expected_BTV)
+        num_logits += expected_BTV.size
+        if unrounded is not None:
+            rounding = _larger(rounding, found_BTV - np.asarray(run(unrounded, ours)))
+    return Proof(
+        difference=difference,
+        largest_logit=largest,
+        num_logits=num_logits,
+        rounding=None if unrounded is None else rounding,
+        remarks=remarks,
+    )
+
+
+def _load_theirs(
+    config: TransformerConfig, folder: pathlib.Path, rounded_to: str | None
+) -> tuple[Any, tuple[str, ...]]:
+    """Their model in float32, and what had to be done to make it comparable."""
     import torch
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    is_encoder_decoder = config.architecture == "encoder_decoder"
-    auto = (
-        transformers.AutoModelForSeq2SeqLM
-        if is_encoder_decoder
-        else (transformers.AutoModelForCausalLM)
+    kind = "Seq2SeqLM" if config.architecture == "encoder_decoder" else "CausalLM"
+    auto = getattr(transformers, f"AutoModelFor{kind}")
+    model = auto.from_pretrained(folder, local_files_only=True).float().eval()
+    if rounded_to is not None:
+        # Not `model.to`, which would round tables computed from the config as well.
+        for parameter in model.parameters():
+            parameter.data = parameter.data.to(getattr(torch, rounded_to)).float()
+    if model.config.model_type != "umt5":
+        return model, ()
+    # Version 5 scales umT5's logits whatever config.json says.
+    scales, model.config.tie_word_embeddings = (
+        model.config.tie_word_embeddings,
+        config.scale_logits,
     )
-    model = auto.from_pretrained(hf_folder, local_files_only=True).float().eval()
-    remarks = []
-    if model.config.model_type == "umt5":
-        # Version 5 scales umT5's logits whatever config.json says.
-        if bool(model.config.tie_word_embeddings) != config.scale_logits:
-            remarks.append(
-                f"transformers {transformers.__version__} divides umT5's logits by sqrt(d_model), "
-                "which the model was not trained with; that was undone to compare"
-            )
-        model.config.tie_word_embeddings = config.scale_logits
-    config = dataclasses.replace(config, dtype="float32", dropout_rate=0.0)
-    run = jax.jit(lambda params, batch: bind(config, params).logits(batch))
-    difference = largest = 0.0
-    num_logits = 0
-    for ours, theirs in _batches(config):
-        with torch.no_grad():
-            expected = model(**{name: torch.tensor(ids).long() for name, ids in theirs.items()})
-        expected_BTV = expected.logits.numpy()
-        found_BTV = np.asarray(run(params, ours))
-        # NumPy's maximum of what holds a NaN is NaN, Python's need not be.
-        difference = float(np.maximum(difference, np.abs(found_BTV - expected_BTV).max()))
-        largest = float(np.maximum(largest, np.abs(expected_BTV).max()))
-        num_logits += expected_BTV.size
-    return Proof(
-        difference=difference,
-        largest_logit=largest,
-        tolerance=_TOLERANCES[rounded_to],
-        num_logits=num_logits,
-        remarks=tuple(remarks),
+    if scales == config.scale_logits:
+        return model, ()
+    return model, (
+        f"transformers {transformers.__version__} divides umT5's logits by sqrt(d_model), which "
+        "the model was not trained with; that was undone to compare",
     )
+
+
+def _run_theirs(model: Any, batch: Mapping[str, np.ndarray]) -> np.ndarray:
+    import torch
+
+    with torch.no_grad():
+        output = model(**{name: torch.tensor(ids).long() for name, ids in batch.items()})
+    return output.logits.numpy()
+
+
+def _larger(value: float, array: np.ndarray) -> float:
+    """The larger of the two in size; not a number if any is not."""
+    return float(np.maximum(value, np.abs(array).max()))
 
 
 def _batches(config: TransformerConfig) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

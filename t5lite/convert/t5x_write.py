@@ -162,14 +162,19 @@ def _write_array(
         "metadata": {"shape": shape, "chunks": chunks, "compressor": {"id": "gzip", "level": 1}},
     }
     here = {"driver": "file", "path": f"{folder / place}/"}
-    try:
-        store = tensorstore.open(spec | {"kvstore": here}, create=True).result()
-        for layer, array in parts.items():
-            index: Index = () if layer is None else (*(slice(None),) * SCAN_AXIS, layer)
-            store[index].write(np.ascontiguousarray(array.read())).result()
-    except ValueError as error:
-        raise ValueError(f"{folder / place} cannot be written: {error}") from error
+    store = _done(tensorstore.open(spec | {"kvstore": here}, create=True), folder / place)
+    for layer, array in parts.items():
+        index: Index = () if layer is None else (*(slice(None),) * SCAN_AXIS, layer)
+        _done(store[index].write(np.ascontiguousarray(array.read())), folder / place)
     return spec
+
+
+def _done(future: Any, place: pathlib.Path) -> Any:
+    """Waits for TensorStore."""
+    try:
+        return future.result()
+    except ValueError as error:
+        raise ValueError(f"{place} cannot be written: {error}") from error
 
 
 def _gin(config: TransformerConfig, form: TreeForm) -> str:

@@ -78,8 +78,10 @@ def read_piece_model(content: bytes, *, source: str) -> PieceModel:
         trainer = dict(_fields(_last(message, 2)))
         normalizer = dict(_fields(_last(message, 3)))
         pieces = tuple(_piece(value) for number, value in message if number == 1)
+        if not pieces:
+            raise ValueError("it holds no pieces")
     except (IndexError, KeyError, TypeError, ValueError, struct.error) as error:
-        raise ValueError(f"{source} is not a SentencePiece model ({error!r})") from error
+        raise ValueError(f"{source} is not a SentencePiece model ({error})") from error
     model_type = trainer.get(3, 1)
     if model_type not in (1, 2) or trainer.get(24) or not normalizer.get(5, 1):
         raise ValueError(

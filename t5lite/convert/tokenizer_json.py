@@ -20,9 +20,11 @@ def from_pieces(
 ) -> dict[str, Any]:
     """The tokenizer.json of a SentencePiece model.
 
-    Its ids are SentencePiece's on any text, but for two things that every tokenizer of this
-    library does otherwise: special tokens and sentinels are recognised wherever they are written,
-    and characters are normalised a cluster (a letter with its combining marks) at a time.
+    Its ids are SentencePiece's, but where the library cannot do as SentencePiece does: special
+    tokens are recognised in a text; text after a user-defined piece gets a space if text at the
+    beginning does; characters are normalised a cluster (a letter with its combining marks) at a
+    time; a piece that stands for a byte is recognised where a text with unknown characters spells
+    it.
 
     Args:
       model: the SentencePiece model.
@@ -34,16 +36,16 @@ def from_pieces(
       ValueError: the model has user-defined pieces made of spaces.
     """
     pieces = [_renamed(piece) for piece in model.pieces]
-    pieces += [
-        Piece(f"<extra_id_{index}>", 0.0, PieceType.USER_DEFINED)
-        for index in reversed(range(extra_ids))
-    ]
     ids = {piece.text: index for index, piece in enumerate(pieces)}
+    sentinels = [
+        _added(len(pieces) + place, f"<extra_id_{index}>", special=True, **_after_space(model))
+        for place, index in enumerate(reversed(range(extra_ids)))
+    ]
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": _added_tokens(model, pieces),
+        "added_tokens": _added_tokens(model, pieces) + sentinels,
         "normalizer": _normalizer(model),
         "pre_tokenizer": None,
         "post_processor": template(ids, prefix=prefix, suffix=suffix),
@@ -149,23 +151,31 @@ def _renamed(piece: Piece) -> Piece:
 
 def _added_tokens(model: PieceModel, pieces: Sequence[Piece]) -> list[dict[str, Any]]:
     added = []
-    for index, piece in enumerate(pieces):
+    for index, (before, piece) in enumerate(zip(model.pieces, pieces, strict=True)):
         if piece.type in (PieceType.UNKNOWN, PieceType.CONTROL):
             added.append(_added(index, piece.text, special=True))
         elif piece.type == PieceType.USER_DEFINED:
-            # Looked for in the normalised text, with the space that normalising puts before it.
-            had_space = index >= len(model.pieces) or model.pieces[index].text != piece.text
+            place = _after_space(model) if before != piece else {}
             is_sentinel = piece.text.startswith("<extra_id_")
-            added.append(_added(index, piece.text, special=is_sentinel, normalized=had_space))
+            added.append(_added(index, piece.text, special=is_sentinel, **place))
     return added
 
 
-def _added(index: int, text: str, *, special: bool, normalized: bool = False) -> dict[str, Any]:
+def _after_space(model: PieceModel) -> dict[str, bool]:
+    """How an added token takes up the one space before it, as SentencePiece's pieces do."""
+    # A normalised token is looked for in the normalised text, with the space that is put before
+    # both.
+    return {"normalized": True} if model.adds_space else {"lstrip": True}
+
+
+def _added(
+    index: int, text: str, *, special: bool, normalized: bool = False, lstrip: bool = False
+) -> dict[str, Any]:
     return {
         "id": index,
         "content": text,
         "single_word": False,
-        "lstrip": False,
+        "lstrip": lstrip,
         "rstrip": False,
         "normalized": normalized,
         "special": special,
@@ -200,7 +210,7 @@ def _decoder(model: PieceModel) -> dict[str, Any]:
 
 def _unigram(model: PieceModel, pieces: Sequence[Piece], ids: Mapping[str, int]) -> dict[str, Any]:
     # SentencePiece never finds other than normal pieces in a text. Here all are looked for, and
-    # these must lose against any spelling.
+    # the others must lose.
     normal = [piece.score for piece in pieces if piece.type == PieceType.NORMAL]
     lowest = min(normal, default=0.0) - 1000.0
     return {

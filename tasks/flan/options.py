@@ -121,14 +121,15 @@ def draw_style(draws: Draws, *, num_options: int, lettered: bool = False) -> Opt
     Args:
       draws: where the choices come from.
       num_options: the length of the longest list.
-      lettered: whether labels must be capital letters, and the answer the label.
+      lettered: whether labels must be capital letters, and the answer the label; such a list ends
+        with its last item, since reasoning comes before the answer.
     """
     item = draws.pick(_usable_items(num_options, lettered))
     start = draws.pick(STARTS)
     separator = draws.pick(SEPARATORS)
-    ends = UNLABELLED_ENDS if item in UNLABELLED else LABEL_ENDS
-    if item in LABELLED and not lettered:
-        ends = LABEL_OR_TEXT_ENDS
+    if lettered:
+        return _make_style(item, start, separator, "")
+    ends = UNLABELLED_ENDS if item in UNLABELLED else LABEL_OR_TEXT_ENDS
     return _make_style(item, start, separator, draws.pick(ends))
 
 

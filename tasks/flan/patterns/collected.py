@@ -7,23 +7,23 @@ from tasks.flan.pattern import make_pattern
 
 _T0_ZERO_SHOT: list[str | tuple[str, str]] = [
     "{prompt}",
-    "Task: {prompt}\nAnswer:",
+    "Prompt: {prompt}\nCompletion:",
     "{prompt}\n\nYour response:",
     "Do what the text asks for.\n\n{prompt}",
     "Input: {prompt}\nOutput:",
     "Please respond to this.\n{prompt}",
-    "Q: {prompt}\nA:",
-    "Here is something to work on.\n\n{prompt}\n\nReply:",
+    "Request: {prompt}\nReply:",
+    "Here is something to work on.\n\n{prompt}\n\nResult:",
 ]
 _T0_FEW_SHOT: list[str | tuple[str, str]] = [
     "{prompt}",
-    "Task: {prompt}\nAnswer:",
+    "Prompt: {prompt}\nCompletion:",
     "{prompt}\nResponse:",
     ("Each text asks for something.", "{prompt}"),
     "Input: {prompt}\nOutput:",
     ("Responses", "Respond to: {prompt}\nResponse:"),
-    "Q: {prompt}\nA:",
-    ("Some work, done", "{prompt}\nReply:"),
+    "Request: {prompt}\nReply:",
+    ("Some work, done", "{prompt}\nResult:"),
 ]
 
 T0_QUESTION_ANSWER = make_pattern(
@@ -38,23 +38,23 @@ T0_SEPARATED_OPTIONS = make_pattern(
     "t0_separated_options",
     zero_shot=[
         "{prompt}\n{options}",
-        "Task: {prompt}\n{options}\nAnswer:",
+        "Prompt: {prompt}\n{options}\nCompletion:",
         "{prompt}\n\n{options}\n\nYour response:",
         "Do what the text asks for.\n\n{prompt}\n{options}",
         "Input: {prompt}\n{options}\nOutput:",
         "Please respond to this.\n{prompt}\n{options}",
-        "Q: {prompt}\n{options}\nA:",
-        "Here is something to work on.\n\n{prompt}\n{options}\n\nReply:",
+        "Request: {prompt}\n{options}\nReply:",
+        "Here is something to work on.\n\n{prompt}\n{options}\n\nResult:",
     ],
     few_shot=[
         "{prompt}\n{options}",
-        "Task: {prompt}\n{options}\nAnswer:",
+        "Prompt: {prompt}\n{options}\nCompletion:",
         "{prompt}\n{options}\nResponse:",
         ("Each text asks for something.", "{prompt}\n{options}"),
         "Input: {prompt}\n{options}\nOutput:",
         ("Responses", "Respond to: {prompt}\n{options}\nResponse:"),
-        "Q: {prompt}\n{options}\nA:",
-        ("Some work, done", "{prompt}\n{options}\nReply:"),
+        "Request: {prompt}\n{options}\nReply:",
+        ("Some work, done", "{prompt}\n{options}\nResult:"),
     ],
 )
 

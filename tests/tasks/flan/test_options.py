@@ -76,5 +76,5 @@ def test_labels_suffice_and_differ(num_options):
 
 def test_lettered_lists_have_capital_letters():
     for style in _styles(300, num_options=5, lettered=True):
-        assert style.by_label
+        assert style.by_label and not style.end
         assert style.answer(COLOURS, 2) in ("C", "(C)", "[C]")

@@ -7,10 +7,12 @@ import string
 
 import pytest
 
+from t5lite.data.vocabularies import SentencePieceVocabulary
 from tasks.flan import patterns
 from tasks.flan.pattern import OPTIONS_SLOT
 from tasks.flan.patterns import PATTERNS, get_pattern
 from tasks.flan.schemas import SCHEMAS
+from tests.conftest import shared_path
 
 ALL = pytest.mark.parametrize("pattern", PATTERNS.values(), ids=list(PATTERNS))
 # Fields that all records of one task share, so that a few-shot form may say them once.
@@ -165,3 +167,38 @@ def test_sentences_begin_like_sentences(pattern):
 def test_no_file_is_too_long_for_a_look():
     for path in pathlib.Path(patterns.__file__).parent.glob("*.py"):
         assert len(path.read_text().splitlines()) < 300, path.name
+
+
+def test_no_wording_loses_anything_to_t5s_vocabulary():
+    vocabulary = SentencePieceVocabulary(str(shared_path("data", "vocab", "t5_spiece.model")))
+    for pattern in PATTERNS.values():
+        for text in texts(pattern):
+            worded = re.sub(r"[{}]", "", text)
+            assert vocabulary.unk_id not in vocabulary.encode(worded), worded
+
+
+def test_no_wording_is_one_of_promptsources():
+    """No six words in a row between slots."""
+
+    def sixes(text):
+        for run in re.split(r"\{\{.*?\}\}|\{%.*?%\}|\{[^}]*\}", text.lower()):
+            words = re.findall(r"[a-z']+", run)
+            yield from zip(*(words[i:] for i in range(6)), strict=False)
+
+    published = set()
+    for path in shared_path("data", "promptsource", "templates").rglob("*.yaml"):
+        published.update(sixes(path.read_text()))
+    for pattern in PATTERNS.values():
+        for text in texts(pattern):
+            assert published.isdisjoint(sixes(text)), text
+
+
+def test_the_documentation_lists_every_pattern():
+    page = pathlib.Path(patterns.__file__).parents[3] / "docs" / "flan_templates.md"
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| `")]
+    assert [row for row in rows if row.count("|") == 5] == [
+        f"| `{pattern.name}` | {', '.join(pattern.schema.fields)} | "
+        f"{pattern.schema.options.replace('none', '')} | {len(pattern.zero_shot)} / "
+        f"{len(pattern.few_shot)} / {len(pattern.inversions)} |"
+        for pattern in PATTERNS.values()
+    ]

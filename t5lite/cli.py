@@ -229,6 +229,21 @@ def _tasks(arguments: argparse.Namespace) -> None:
         )
 
 
+def _data(arguments: argparse.Namespace) -> None:
+    from t5lite import data_verbs
+
+    if arguments.action == "fetch":
+        data_verbs.fetch(arguments.names, data_dir=arguments.data_dir)
+        return
+    data_verbs.status(
+        task_modules=arguments.tasks or (),
+        data_dir=arguments.data_dir,
+        verify=arguments.verify,
+        verbose=arguments.verbose,
+        as_json=arguments.json,
+    )
+
+
 def _cache(arguments: argparse.Namespace) -> None:
     from t5lite.data.build import cache
 
@@ -242,7 +257,10 @@ def _cache(arguments: argparse.Namespace) -> None:
         task_feature_lengths=arguments.task_feature_lengths,
         num_workers=arguments.num_workers,
         shard=arguments.shard,
+        allow_missing=arguments.allow_missing_tasks,
     )
+    for line in report.notes:
+        print(line)
     print(
         f"{report.num_tasks} tasks, of which {report.num_built} were built now "
         f"({report.num_examples_built:,} examples)."
@@ -308,6 +326,7 @@ _RUN = {
     "infer": _infer,
     "generate": _generate,
     "tasks": _tasks,
+    "data": _data,
     "cache": _cache,
     "vocabulary": _vocabulary,
     "convert": _convert,

@@ -82,6 +82,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_shorthands(generate, _MODEL_DIR, _MODEL_FLAGS[0], *_DECODING_FLAGS)
 
     _add_tasks_verb(verbs)
+    _add_data_verb(verbs)
     _add_cache_verb(verbs)
     _add_vocabulary_verb(verbs)
 
@@ -167,6 +168,23 @@ def _add_tasks_verb(verbs: Any) -> None:
         action.set_defaults(verb="tasks")
 
 
+def _add_data_verb(verbs: Any) -> None:
+    parser = _verb(verbs, "data", "see which data are there, get what has an official download")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    status = _verb(actions, "status", "show what is present, missing or broken, and why")
+    status.add_argument("--verify", action="store_true", help="read the data, not only folders")
+    status.add_argument("--verbose", action="store_true", help="a line for each task")
+    status.add_argument("--json", action="store_true", help="everything as one JSON object")
+    _add_plain_flags(status, *_TASK_FLAGS[:2])
+
+    fetch = _verb(actions, "fetch", "get data sets into the data root; without a name, list them")
+    fetch.add_argument("names", nargs="*", metavar="NAME", help="such as niv2")
+    _add_plain_flags(fetch, _TASK_FLAGS[1])
+    for action in (status, fetch):
+        action.set_defaults(verb="data")
+
+
 def _add_cache_verb(verbs: Any) -> None:
     parser = _verb(verbs, "cache", "build the token stores of a mixture ahead of a run")
     parser.add_argument("mixture", metavar="MIXTURE", help="registered mixture or task")
@@ -175,6 +193,9 @@ def _add_cache_verb(verbs: Any) -> None:
         "--shard", type=_shard, default=(0, 1), metavar="K/N", help="this part of N, K from 0"
     )
     parser.add_argument("--num_workers", type=int, metavar="N", help="processes (default: cores)")
+    parser.add_argument(
+        "--allow_missing_tasks", action="store_true", help="leave out tasks that have no data"
+    )
     _add_lengths_flag(parser, "told to preprocessors that ask for lengths")
     _add_plain_flags(parser, *_TASK_FLAGS, _CACHE_DIR)
 

@@ -12,6 +12,7 @@ import jax
 
 from t5lite import report, sharding
 from t5lite.checkpoints import CheckpointConfig, Checkpointer, abstract
+from t5lite.data import task_data
 from t5lite.data.pipeline import Batch, DataConfig, TrainData, open_train_data
 from t5lite.evaluate import EvalConfig, Evaluator
 from t5lite.model_dir import ModelDescription, lock, trained_prompt_prefix
@@ -137,6 +138,8 @@ def train(
     data = open_train_data(
         train_data, host_index=host_index, host_count=host_count, state=data_state
     )
+    if is_main and data.missing:
+        task_data.write_missing(folder / "missing_tasks.json", data.missing)
     description = ModelDescription(
         model=model,
         vocabulary=data.vocabulary.spec(),

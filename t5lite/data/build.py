@@ -19,7 +19,7 @@ from typing import Any
 
 import tqdm
 
-from t5lite.data import environment, seqio_door
+from t5lite.data import data_status, environment, seqio_door, task_data
 from t5lite.data.store import (
     FORMAT_VERSION,
     TokenStore,
@@ -56,11 +56,19 @@ class _Built:
 
 @dataclasses.dataclass(frozen=True)
 class CacheReport:
-    """What `cache` did: number of Tasks in its shard, of those built now, and their examples."""
+    """What `cache` did.
+
+    Attributes:
+      num_tasks: Tasks in its shard that have data.
+      num_built: of these, those built now.
+      num_examples_built: the examples of these.
+      notes: which Tasks were left out, and why.
+    """
 
     num_tasks: int
     num_built: int
     num_examples_built: int
+    notes: tuple[str, ...] = ()
 
 
 def open_stores(
@@ -137,6 +145,7 @@ def cache(
     task_feature_lengths: Mapping[str, int] | None = None,
     num_workers: int | None = None,
     shard: tuple[int, int] = (0, 1),
+    allow_missing: bool = False,
     progress: bool = True,
 ) -> CacheReport:
     """Builds the missing stores of a Task or Mixture ahead of a run.
@@ -152,19 +161,25 @@ def cache(
       num_workers: see `open_stores`.
       shard: (k, n) builds the Tasks k, k + n, k + 2n, ... of the sorted names, so that n machines
         with one cache folder build everything once.
+      allow_missing: whether to leave out Tasks that have no data.
       progress: see `open_stores`.
 
     Raises:
-      ValueError: as `open_stores`, or if the shard is not one of its number.
+      ValueError: as `open_stores`, a Task has no data, or if the shard is not one of its number.
     """
     index, count = shard
     if not 0 <= index < count:
         raise ValueError(f"--shard {index}/{count}: shards of {count} are 0 to {count - 1}.")
     seqio_door.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
-    task_names = sorted(seqio_door.resolve(name).task_names)[index::count]
+    # What is missing is told of the whole mixture, whatever the shard.
+    present, missing = task_data.present_tasks(
+        name, seqio_door.resolve(name).task_names, allow_missing=allow_missing
+    )
+    task_names = sorted(present)[index::count]
     jobs = _plan(task_names, split, task_modules, cache_dir, task_feature_lengths)
     built = _build_missing(jobs, num_workers=num_workers, progress=progress)
-    return CacheReport(len(jobs), len(built), sum(built))
+    notes = (f"left out for want of data:\n{data_status.table(missing)}",) if missing else ()
+    return CacheReport(len(jobs), len(built), sum(built), notes)
 
 
 def truncation_report(

@@ -5,16 +5,25 @@ Works on registered Tasks and Mixtures without importing seqio.
 """
 
 import math
-from collections.abc import Mapping
+import types
+from collections.abc import Collection, Mapping
 from typing import Any
 
 
-def weights(provider: Any, num_examples: Mapping[str, int]) -> dict[str, float]:
+def weights(
+    provider: Any,
+    num_examples: Mapping[str, int],
+    *,
+    overrides: Mapping[str, float] = types.MappingProxyType({}),
+    leave_out: Collection[str] = (),
+) -> dict[str, float]:
     """Unnormalised rate of each leaf Task by name; a sub-mixture's are scaled to sum to its rate.
 
     Args:
       provider: a `seqio.Task` or `seqio.Mixture`.
       num_examples: number of examples by leaf Task, for rates that are functions.
+      overrides: rates of sub-mixtures that replace their own, wherever they occur.
+      leave_out: leaf Tasks to treat as if no mixture listed them.
 
     Raises:
       ValueError: if a rate is not a finite number of 0 or more, a sub-mixture's rate is a function,
@@ -24,6 +33,9 @@ def weights(provider: Any, num_examples: Mapping[str, int]) -> dict[str, float]:
         return {provider.name: 1.0}
     found: dict[str, float] = {}
     for child, rate in _children(provider):
+        if child.name in leave_out:
+            continue
+        rate = overrides.get(child.name, rate)
         if callable(rate):
             rate = _evaluate(provider, child, rate, num_examples)
         weight = float(rate)
@@ -32,10 +44,11 @@ def weights(provider: Any, num_examples: Mapping[str, int]) -> dict[str, float]:
                 f"Mixture {provider.name!r}: the rate of {child.name!r} is {weight}. "
                 "Give a number that is 0 or more."
             )
-        inner = weights(child, num_examples)
-        total = sum(inner.values())
+        inner = weights(child, num_examples, overrides=overrides, leave_out=leave_out)
+        # All Tasks of a sub-mixture may have the rate 0.
+        total = sum(inner.values()) or 1.0
         for task, share in inner.items():
-            found[task] = found.get(task, 0.0) + (weight * share / total if weight else 0.0)
+            found[task] = found.get(task, 0.0) + weight * share / total
     return found
 
 
@@ -44,6 +57,17 @@ def leaves(provider: Any) -> set[str]:
     if _is_task(provider):
         return {provider.name}
     return {leaf for child, _ in _children(provider) for leaf in leaves(child)}
+
+
+def sub_mixtures(provider: Any) -> tuple[str, ...]:
+    """Names of all mixtures inside a mixture, each before those inside it."""
+    if _is_task(provider):
+        return ()
+    found: dict[str, None] = {}
+    for child, _ in _children(provider):
+        if not _is_task(child):
+            found |= dict.fromkeys((child.name, *sub_mixtures(child)))
+    return tuple(found)
 
 
 def needs_counts(provider: Any) -> bool:

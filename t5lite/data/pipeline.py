@@ -12,15 +12,16 @@ import dataclasses
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from t5lite.data import build, mixing, seqio_door
+from t5lite.data import build, mixing, seqio_door, task_data
 from t5lite.data.converters import Converter, ConverterName, Features
 from t5lite.data.corpus import Corpus, Store
+from t5lite.data.data_status import DataStatus, table
 from t5lite.data.mixing import MixtureReader, Stop
 from t5lite.data.packing import Plan, RowPlanner
 from t5lite.data.prefetch import Prefetcher
@@ -54,10 +55,13 @@ class DataConfig:
       shuffle: whether each task has a new random order every epoch.
       stop: when the data end; see `MixtureReader`.
       num_epochs: when a task counts as exhausted; not with stop="restart".
-      mixture_rates: rates by task that replace the mixture's own; 0 leaves a task out.
+      mixture_rates: rates that replace the mixture's own, by task or by sub-mixture; 0 leaves it
+        out. A task's is a share of all draws, a sub-mixture's is relative to those beside it.
       rate_maximum: cap of examples-proportional rates, which replace the mixture's own if this or
         `rate_temperature` is given.
       rate_temperature: temperature of examples-proportional rates.
+      allow_missing_tasks: whether to go on without the tasks whose data are not there; what is
+        inside a sub-mixture then shares that sub-mixture's rate.
       truncation_warning_share: share of cut examples from which on a warning names the tasks.
       num_build_workers: processes that build missing stores; None is one a core.
       prefetch_batches: batches made ahead by a thread; 0 makes each when it is asked for.
@@ -82,6 +86,7 @@ class DataConfig:
     mixture_rates: Mapping[str, float] | None = None
     rate_maximum: float | None = None
     rate_temperature: float | None = None
+    allow_missing_tasks: bool = False
     truncation_warning_share: float = 0.05
     num_build_workers: int | None = None
     prefetch_batches: int = 2
@@ -147,6 +152,7 @@ class TrainData:
       rates: float64 `[T]`, summing to one.
       epoch_size: number of examples in all tasks of a positive rate.
       vocabulary: the one that all tasks share.
+      missing: the state of the tasks that were left out for want of data.
     """
 
     def __init__(
@@ -160,6 +166,7 @@ class TrainData:
         host_index: int = 0,
         host_count: int = 1,
         state: Mapping[str, Any] | None = None,
+        missing: Sequence[DataStatus] = (),
     ):
         """Assembles data from stores; `open_train_data` finds or builds them first.
 
@@ -172,6 +179,7 @@ class TrainData:
           host_index: which rows are this host's.
           host_count: how many hosts share a batch.
           state: of a batch after which to go on.
+          missing: the state of tasks that were left out, handed on to whoever asks.
 
         Raises:
           ValueError: the config contradicts itself, the stores or the state.
@@ -183,6 +191,7 @@ class TrainData:
             )
         self._config = config
         self.vocabulary = vocabulary
+        self.missing = tuple(missing)
         converter = config.make_converter()
         self._corpus = Corpus(
             stores,
@@ -256,6 +265,8 @@ class TrainData:
             )
         if len(sizes) > _DESCRIBED_TASKS:
             lines.append(f"  and {len(sizes) - _DESCRIBED_TASKS:,} more")
+        if self.missing:
+            lines.append(f"left out for want of data (ALLOW_MISSING_TASKS):\n{table(self.missing)}")
         return "\n".join(lines)
 
 
@@ -284,7 +295,12 @@ def open_train_data(
     seqio_door.import_tasks(
         config.task_modules, data_dir=config.data_dir, vocabulary=config.vocabulary
     )
-    task_names = seqio_door.resolve(config.mixture_or_task_name).task_names
+    mixture = config.mixture_or_task_name
+    task_names, missing = task_data.present_tasks(
+        mixture,
+        seqio_door.resolve(mixture).task_names,
+        allow_missing=config.allow_missing_tasks,
+    )
     stores = build.open_stores(
         task_names,
         split=config.split,
@@ -305,11 +321,12 @@ def open_train_data(
         config,
         stores,
         task_names=task_names,
-        rates=_choose_rates(config, sizes),
+        rates=_choose_rates(config, sizes, leave_out={status.task for status in missing}),
         vocabulary=seqio_door.task_source(task_names[0]).features["targets"],
         host_index=host_index,
         host_count=host_count,
         state=state,
+        missing=missing,
     )
     if host_index == 0:
         log.info("%s", data.describe())
@@ -369,10 +386,21 @@ class _BatchMaker:
         )
 
 
-def _choose_rates(config: DataConfig, num_examples: Mapping[str, int]) -> list[float]:
+def _choose_rates(
+    config: DataConfig, num_examples: Mapping[str, int], *, leave_out: Collection[str] = ()
+) -> list[float]:
     """The rate of each task, as `DataConfig` describes; not normalised."""
+    mixture = config.mixture_or_task_name
+    given = dict(config.mixture_rates or {})
+    inside = seqio_door.sub_mixtures(mixture)
+    overrides = {name: given.pop(name) for name in inside if name in given}
     if config.rate_maximum is None and config.rate_temperature is None:
-        rates = seqio_door.rates(config.mixture_or_task_name, num_examples)
+        rates = seqio_door.rates(mixture, num_examples, overrides=overrides, leave_out=leave_out)
+    elif overrides:
+        raise ValueError(
+            f"DataConfig.mixture_rates names sub-mixtures ({', '.join(overrides)}), whose rates "
+            "rate_maximum and rate_temperature replace. Give one or the other"
+        )
     else:
         proportional = mixing.mixing_rates(
             list(num_examples.values()),
@@ -380,11 +408,11 @@ def _choose_rates(config: DataConfig, num_examples: Mapping[str, int]) -> list[f
             temperature=1.0 if config.rate_temperature is None else config.rate_temperature,
         )
         rates = dict(zip(num_examples, proportional.tolist(), strict=True))
-    for name, rate in (config.mixture_rates or {}).items():
+    for name, rate in given.items():
         if name not in rates:
             raise ValueError(
-                f"DataConfig.mixture_rates names {name!r}, which is no task of "
-                f"{config.mixture_or_task_name!r}.{did_you_mean(name, rates)}"
+                f"DataConfig.mixture_rates names {name!r}, which is no task or sub-mixture of "
+                f"{mixture!r}.{did_you_mean(name, [*rates, *inside])}"
             )
         rates[name] = rate
     return [rates[name] for name in num_examples]

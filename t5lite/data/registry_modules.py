@@ -6,9 +6,10 @@ import os
 import pathlib
 import pkgutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from t5lite.data import environment
+from t5lite.data.data_status import DataStatus
 from t5lite.suggest import did_you_mean
 
 # seqio's registries are one to a process, and so is this record of what was imported into them:
@@ -43,6 +44,11 @@ def import_modules(modules: Sequence[str]) -> None:
 def imported_modules() -> tuple[str, ...]:
     """Names of the modules imported so far."""
     return tuple(_imported)
+
+
+def data_status_of(module: str) -> Callable[..., list[DataStatus]] | None:
+    """The function `data_status` of an imported module, where it has one."""
+    return getattr(sys.modules[module], "data_status", None)
 
 
 def _check_same_settings(module: str, settings: tuple[str, str]) -> None:

@@ -10,7 +10,7 @@ import inspect
 import os
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -230,13 +230,26 @@ def resolve(name: str) -> ResolvedMixture:
     return ResolvedMixture(name, tasks, notes=tuple(getattr(provider, "notes", ())))
 
 
-def rates(name: str, num_examples: Mapping[str, int]) -> dict[str, float]:
+def sub_mixtures(name: str) -> tuple[str, ...]:
+    """Names of all mixtures inside a mixture."""
+    return mixture_rates.sub_mixtures(_get(name))
+
+
+def rates(
+    name: str,
+    num_examples: Mapping[str, int],
+    *,
+    overrides: Mapping[str, float] | None = None,
+    leave_out: Collection[str] = (),
+) -> dict[str, float]:
     """Share of the draws of each leaf Task, as `seqio.Mixture.get_rate` weighs them.
 
     Args:
       name: a Task or Mixture.
       num_examples: number of examples of each leaf Task, which rate functions (for instance
         `seqio.mixing_rate_num_examples`) are told, whatever split they ask about.
+      overrides: rates of sub-mixtures that replace their own.
+      leave_out: leaf Tasks to treat as if no mixture listed them.
 
     Returns:
       Rates that sum to 1, by Task name, sorted.
@@ -245,7 +258,9 @@ def rates(name: str, num_examples: Mapping[str, int]) -> dict[str, float]:
       ValueError: if a rate is negative or not a number, all are 0, or a rate function asks for
         more than the number of examples.
     """
-    weights = mixture_rates.weights(_get(name), num_examples)
+    weights = mixture_rates.weights(
+        _get(name), num_examples, overrides=overrides or {}, leave_out=leave_out
+    )
     total = sum(weights.values())
     if not total > 0:
         raise ValueError(f"Mixture {name!r}: all its rates are 0. Give some Task a positive rate.")

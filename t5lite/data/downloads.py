@@ -1,0 +1,165 @@
+"""Data sets with an official, stable address: what `t5lite data fetch` can get.
+
+Files of a git commit are checked against git's own ids of them. The other places publish no
+checksums, so what comes first is trusted, and its SHA-256 is written to `fetched.json` under the
+data root; later downloads must agree with it.
+"""
+
+import dataclasses
+import types
+from collections.abc import Mapping
+
+_FLAN_COT = (
+    "https://raw.githubusercontent.com/google-research/FLAN/"
+    "e9e4ec6e2701182c7a91af176f705310da541277/flan/v2/cot_data"
+)
+# Git's ids of the files in that commit.
+_COT_BLOBS = {
+    "aqua": "f3f97ded8ba3b10b0e2a053bd2a14e1679bd25b9",
+    "creak": "f741598a9100efc20f964f460e5315e57c5f6ea9",
+    "ecqa": "d4e01aadae7d5c413a8edd38bcfa75b93e1363cd",
+    "esnli": "c60e7fb7066e8fe72256ea3b1a0797b5ee1b20b0",
+    "gsm8k": "e90789ca5561bb21ea6640537b248efd8f648147",
+    "qasc": "8310cbbaafdd20d6c5ee57252119e7f0531168a3",
+    "qed": "6e9c08028dfe399f89e1c0d08d13638a1f62d502",
+    "sensemaking": "21a49bab1353418f1a5f8ea094666d01b8f4ce50",
+    "strategyqa": "ec8bcb0c8a516fb8e4a4a90f8f29372f0252cdcd",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """One file to get.
+
+    Attributes:
+      url: its address.
+      path: where it goes, under the download's folder; for an archive, its own name meanwhile.
+      unpack: whether it is an archive (.zip, .tar, .tar.gz, .tgz) whose members are wanted.
+      strip: how many leading folders of its members are dropped.
+      keep: members whose paths, so stripped, start with one of these; empty for all.
+      sha256: its published checksum, or empty where there is none.
+      git_blob: git's id of the file in the commit that the address names, or empty.
+    """
+
+    url: str
+    path: str
+    unpack: bool = False
+    strip: int = 0
+    keep: tuple[str, ...] = ()
+    sha256: str = ""
+    git_blob: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Download:
+    """A data set to get.
+
+    Attributes:
+      name: what `t5lite data fetch` calls it.
+      folder: where it goes under the data root.
+      about: what it is, and its licence where its authors state one.
+      files: its files.
+    """
+
+    name: str
+    folder: str
+    about: str
+    files: tuple[File, ...]
+
+
+def _github_archive(repository: str, reference: str) -> str:
+    return f"https://codeload.github.com/{repository}/tar.gz/{reference}"
+
+
+_ALL = (
+    Download(
+        "niv2",
+        "niv2",
+        "Natural Instructions v2.8, all task files and split lists (Apache-2.0; tasks keep theirs)",
+        (
+            File(
+                _github_archive("allenai/natural-instructions", "refs/tags/v2.8"),
+                "natural-instructions-2.8.tar.gz",
+                unpack=True,
+                strip=1,
+                keep=("tasks/", "splits/", "LICENSE"),
+            ),
+        ),
+    ),
+    Download(
+        "flan_cot",
+        "cot",
+        "FLAN's nine chain-of-thought sets (Apache-2.0; the sets keep their own licences)",
+        tuple(
+            File(f"{_FLAN_COT}/{name}_train.tsv", f"{name}_train.tsv", git_blob=blob)
+            for name, blob in _COT_BLOBS.items()
+        ),
+    ),
+    Download(
+        "promptsource",
+        "promptsource",
+        "PromptSource's templates, for T0's subtasks over raw data sets (Apache-2.0)",
+        (
+            File(
+                _github_archive("bigscience-workshop/promptsource", "refs/tags/v0.2.3"),
+                "promptsource-0.2.3.tar.gz",
+                unpack=True,
+                strip=2,
+                keep=("templates/",),
+            ),
+        ),
+    ),
+    Download(
+        "mmlu",
+        "mmlu",
+        "MMLU: an evaluation set, never to be trained on (MIT)",
+        (
+            File(
+                "https://people.eecs.berkeley.edu/~hendrycks/data.tar",
+                "data.tar",
+                unpack=True,
+                strip=1,
+            ),
+        ),
+    ),
+    Download(
+        "bbh",
+        "bbh",
+        "BIG-Bench Hard with its prompts: an evaluation set, never to be trained on (MIT)",
+        (
+            File(
+                _github_archive(
+                    "suzgunmirac/BIG-Bench-Hard", "9ee07bd481feebf959a6b59d61ea57bdcf30964d"
+                ),
+                "BIG-Bench-Hard.tar.gz",
+                unpack=True,
+                strip=1,
+                keep=("bbh/", "cot-prompts/", "LICENSE"),
+            ),
+        ),
+    ),
+    Download(
+        "gsm8k",
+        "gsm8k",
+        "GSM8K, train and test (MIT)",
+        tuple(
+            File(
+                "https://raw.githubusercontent.com/openai/grade-school-math/master/"
+                f"grade_school_math/data/{split}.jsonl",
+                f"{split}.jsonl",
+            )
+            for split in ("train", "test")
+        ),
+    ),
+    Download(
+        "tydiqa",
+        "tydiqa",
+        "TyDiQA GoldP, train and dev: an evaluation set, never to be trained on (Apache-2.0)",
+        tuple(
+            File(f"https://storage.googleapis.com/tydiqa/v1.1/{name}", name)
+            for name in ("tydiqa-goldp-v1.1-train.json", "tydiqa-goldp-v1.1-dev.json")
+        ),
+    ),
+)
+
+DOWNLOADS: Mapping[str, Download] = types.MappingProxyType({item.name: item for item in _ALL})

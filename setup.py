@@ -34,6 +34,7 @@ CORE = [
     "orbax-checkpoint>=0.12.8,<0.13",
     "gin-config>=0.5.0,<0.6",
     "sentencepiece>=0.2.0,<0.3",
+    "tokenizers>=0.23,<0.24",
     "numpy>=2.0,<3",
     "safetensors>=0.5,<1",
     "msgpack>=1.1,<2",
@@ -41,7 +42,7 @@ CORE = [
     "tqdm>=4.66,<5",
     "tensorboardX>=2.6.4,<3",
     "matplotlib>=3.10,<4",
-    "jinja2>=3.1,<4",
+    "jinja2>=3.1.6,<4",
 ]
 DATA = [
     "seqio==0.0.20",
@@ -73,6 +74,8 @@ setuptools.setup(
     install_requires=CORE,
     extras_require={
         "data": DATA,
+        # PromptSource's templates and Parquet files of the Flan Collection.
+        "flan": [*DATA, "PyYAML>=6,<7", "pyarrow>=20"],
         "tpu": ["jax[tpu]>=0.10.2,<0.13"],
         "cuda": ["jax[cuda12]>=0.10.2,<0.13"],
         "gguf": GGUF,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tqdm
 
-from t5lite.data import build, mixture_rates, seqio_door
+from t5lite.data import build, data_status, mixture_rates, seqio_door, task_data
 from t5lite.data.eval_tasks import EvalExample, EvalTask
 from t5lite.data.store import TokenStore
 from t5lite.data.vocabularies import Vocabulary
@@ -118,6 +118,7 @@ def describe(
     ]
     total = ("total", f"{sum(weights.values()):,.6g}", "100%", "", f"{sum(counts.values()):,}", "")
     _print_header(name, provider, split, task_names)
+    _print_sub_mixtures(provider, counts)
     titles = ("task", "rate", "share", "cap", "examples", "counted from")
     _print_table(
         (*titles, *(f"{feature} > {length}" for feature, length in lengths.items())),
@@ -191,6 +192,19 @@ def _print_header(name: str, provider: Any, split: str, task_names: Sequence[str
     # A registry module may leave remarks on a Mixture, such as what it found missing.
     for note in getattr(provider, "notes", ()):
         print(f"note: {note}")
+    statuses = task_data.statuses(task_names)
+    if statuses:
+        print(f"data, by form (`t5lite data status` counts tasks):\n{data_status.table(statuses)}")
+    print()
+
+
+def _print_sub_mixtures(provider: Any, counts: Mapping[str, int]) -> None:
+    """Prints the share of each mixture inside a mixture, those within others after them."""
+    shares = mixture_rates.shares_inside(provider, counts)
+    if not shares:
+        return
+    rows = [(name, f"{share:.2%}", _holds(name)) for name, share in shares.items()]
+    _print_table(("sub-mixture", "share", "holds"), rows, right=(1,))
     print()
 
 

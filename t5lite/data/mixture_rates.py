@@ -59,6 +59,30 @@ def leaves(provider: Any) -> set[str]:
     return {leaf for child, _ in _children(provider) for leaf in leaves(child)}
 
 
+def shares_inside(provider: Any, num_examples: Mapping[str, int]) -> dict[str, float]:
+    """The share of all draws, in [0, 1], that each mixture inside a mixture gets, by name.
+
+    Args:
+      provider: a `seqio.Task` or `seqio.Mixture`.
+      num_examples: number of examples by leaf Task, for rates that are functions.
+    """
+    if _is_task(provider):
+        return {}
+    rates = [
+        (child, float(_evaluate(provider, child, rate, num_examples) if callable(rate) else rate))
+        for child, rate in _children(provider)
+    ]
+    total = sum(rate for _, rate in rates) or 1.0
+    found: dict[str, float] = {}
+    for child, rate in rates:
+        if not _is_task(child):
+            share = rate / total
+            found[child.name] = found.get(child.name, 0.0) + share
+            for name, part in shares_inside(child, num_examples).items():
+                found[name] = found.get(name, 0.0) + share * part
+    return found
+
+
 def sub_mixtures(provider: Any) -> tuple[str, ...]:
     """Names of all mixtures inside a mixture, each before those inside it."""
     if _is_task(provider):

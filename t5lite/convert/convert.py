@@ -16,6 +16,7 @@ import t5lite
 from t5lite.checkpoints import load_model_dir
 from t5lite.convert import model_folder
 from t5lite.convert.hf import folder as hf_folder
+from t5lite.convert.hf.tokenizer import read_vocabulary
 from t5lite.convert.json_files import write_json
 from t5lite.convert.load import FOREIGN_FORMATS, open_foreign, unrecognised
 from t5lite.convert.names import Arrays, LazyArray, stack
@@ -156,23 +157,20 @@ def _with_vocabulary(
 
 
 def _own_vocabulary(source: Source, at_end: contextlib.ExitStack) -> Mapping[str, Any]:
-    spec = None
+    """The spec of the tokenizer that the source's files hold."""
+    scratch = pathlib.Path(at_end.enter_context(tempfile.TemporaryDirectory()))
+    vocabulary = None
     if source.hf_folder is not None:
-        spec = _read_tokenizer(source.hf_folder)
+        vocabulary = read_vocabulary(source.hf_folder, scratch=scratch)
     elif source.write_tokenizer is not None:
-        folder = pathlib.Path(at_end.enter_context(tempfile.TemporaryDirectory()))
-        source.write_tokenizer(folder)
-        spec = _read_tokenizer(folder)
-    if spec is None:
+        source.write_tokenizer(scratch)
+        vocabulary = read_vocabulary(scratch, scratch=scratch)
+    if vocabulary is None:
         raise ValueError(
             f"{source.path} holds no tokenizer, and a t5lite model folder needs one: say which "
             "with --vocabulary (bytes, PATH.model or PATH/tokenizer.json)"
         )
-    return spec
-
-
-def _read_tokenizer(folder: pathlib.Path) -> Mapping[str, Any] | None:
-    return parse_vocabulary(str(folder)).spec() if (folder / "tokenizer.json").is_file() else None
+    return vocabulary.spec()
 
 
 def _read_optimizer_state(source: Source, target: str) -> Any:
@@ -256,7 +254,7 @@ def _prove(
     Raises:
       ValueError: `verified` is True and it cannot be done.
     """
-    reason = _why_not(source, verified)
+    reason = _why_not(source, verified, rounded=rounded_to is not None)
     if reason is not None:
         if verified:
             raise ValueError(f"--verify cannot be done: {reason}")
@@ -283,7 +281,7 @@ def _prove(
     return dataclasses.replace(proof, remarks=(*remarks, *proof.remarks))
 
 
-def _why_not(source: Source, verified: bool | None) -> str | None:
+def _why_not(source: Source, verified: bool | None, *, rounded: bool) -> str | None:
     if verified is False:
         return "--noverify was given"
     if absent := missing_packages():
@@ -293,7 +291,7 @@ def _why_not(source: Source, verified: bool | None) -> str | None:
     except ValueError as error:
         return str(error)
     # Asked for by hand, it is tried whatever the memory.
-    return None if verified else is_too_large(source.config)
+    return None if verified else is_too_large(source.config, num_models=3 if rounded else 2)
 
 
 def _load_result(folder: pathlib.Path, target: str) -> tuple[TransformerConfig, Params]:

@@ -70,15 +70,15 @@ def missing_packages() -> list[str]:
     return [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
 
 
-def is_too_large(config: TransformerConfig) -> str | None:
-    """Why this machine's memory would not do for two float32 models at once; None if it would."""
-    needed = 2 * 4 * count_params(config) * 1.2
+def is_too_large(config: TransformerConfig, *, num_models: int) -> str | None:
+    """Why this machine's memory would not do for float32 models at once; None if it would."""
+    needed = num_models * 4 * count_params(config) * 1.2
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed < 0.8 * memory:
         return None
     return (
-        f"two float32 models take about {needed / 1e9:.0f} GB of memory, and this machine has "
-        f"{memory / 1e9:.0f} GB"
+        f"{num_models} float32 models take about {needed / 1e9:.0f} GB of memory, and this machine "
+        f"has {memory / 1e9:.0f} GB"
     )
 
 

@@ -1,7 +1,6 @@
 """Hugging Face folders, without Hugging Face; tests/peers/test_t5.py compares with it."""
 
 import json
-import shutil
 
 import jax
 import ml_dtypes
@@ -218,17 +217,3 @@ def test_export_of_what_t5_cannot_be(tmp_path):
     config = encoder_decoder(mlp_activations=("gelu", "silu"))
     with pytest.raises(ValueError, match=r"mlp_activations is \('gelu', 'silu'\)"):
         export_hf(config, sharp_params(config), tmp_path / "out")
-
-
-def test_tokenizer_files(tmp_path):
-    config = encoder_decoder()
-    params = sharp_params(config)
-    export_hf(config, params, tmp_path / "a", vocabulary_spec={"kind": "bytes", "extra_ids": 7})
-    record = json.loads((tmp_path / "a" / "tokenizer_config.json").read_text())
-    assert (record["tokenizer_class"], record["extra_ids"]) == ("ByT5Tokenizer", 7)
-    piece_model = tmp_path / "some.model"
-    piece_model.write_bytes(b"pieces")
-    spec = {"kind": "sentencepiece", "extra_ids": 100, "path": str(piece_model)}
-    export_hf(config, params, tmp_path / "b", vocabulary_spec=spec)
-    assert (tmp_path / "b" / "spiece.model").read_bytes() == b"pieces"
-    shutil.rmtree(tmp_path / "b")

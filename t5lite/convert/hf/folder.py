@@ -11,10 +11,12 @@ from t5lite.convert.hf.gpt2 import GPT2
 from t5lite.convert.hf.gpt_neox import GPT_NEOX
 from t5lite.convert.hf.llama import LLAMA
 from t5lite.convert.hf.opt import OPT
+from t5lite.convert.hf.prompt_prefix import with_prefix
 from t5lite.convert.hf.t5 import MT5, T5, UMT5
 from t5lite.convert.json_files import read_json, write_json
 from t5lite.convert.names import LazyArray, to_ours, to_theirs
 from t5lite.convert.source import Format, Source, SpecialIds
+from t5lite.data.vocabularies import vocabulary_from_spec
 from t5lite.models.config import TransformerConfig
 
 CONFIG_FILE = "config.json"
@@ -85,11 +87,11 @@ def write_folder(
         theirs[family.output] = theirs[family.embedding]
     write_json(folder / CONFIG_FILE, record)
     write_json(folder / _GENERATION_FILE, _generation_record(source))
-    if source.vocabulary is not None:
-        for name, content in tokenizer.json_files(source.vocabulary).items():
-            write_json(folder / name, content)
-        for name, file in tokenizer.copies(source.vocabulary).items():
-            (folder / name).write_bytes(file.read_bytes())
+    for name, content in _tokenizer_files(source).items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    if source.vocabulary is None and source.write_tokenizer is not None:
+        source.write_tokenizer(folder)
     weights.write_tensors(folder, theirs, max_shard_bytes=max_shard_bytes)
     return family
 
@@ -160,6 +162,15 @@ def _generation_record(source: Source) -> dict[str, Any]:
         carried = read_json(source.hf_folder / _GENERATION_FILE)
     ours = {name: value for name, value in _special_ids(source).items() if value is not None}
     return carried | ours
+
+
+def _tokenizer_files(source: Source) -> dict[str, bytes]:
+    if source.vocabulary is None:
+        return {} if source.hf_folder is None else tokenizer.carried_files(source.hf_folder)
+    files = tokenizer.written_files(vocabulary_from_spec(source.vocabulary))
+    if source.config.architecture == "decoder_only" and source.prompt_prefix is not None:
+        files = with_prefix(files, source.prompt_prefix)
+    return files
 
 
 def _special_ids(source: Source) -> dict[str, Any]:

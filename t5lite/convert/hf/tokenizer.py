@@ -229,22 +229,3 @@ def _read_if_there(path: pathlib.Path) -> dict[str, Any]:
 
 def _json(record: Mapping[str, Any]) -> bytes:
     return (json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode()
-
-
-def json_files(vocabulary_spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """tokenizer_config.json for a vocabulary's `spec()`, by file name."""
-    classes = {"bytes": "ByT5Tokenizer", "sentencepiece": "T5Tokenizer"}
-    return {
-        "tokenizer_config.json": {
-            "tokenizer_class": classes[vocabulary_spec["kind"]],
-            "extra_ids": vocabulary_spec["extra_ids"],
-            **_BYT5_TOKENS,
-        }
-    }
-
-
-def copies(vocabulary_spec: Mapping[str, Any]) -> dict[str, pathlib.Path]:
-    """Files the tokenizer needs, by their name in the folder."""
-    if vocabulary_spec["kind"] == "bytes":
-        return {}
-    return {"spiece.model": pathlib.Path(vocabulary_spec["path"]).expanduser()}

@@ -1,6 +1,7 @@
 """The model folder describes its model by itself."""
 
 import dataclasses
+import json
 import shutil
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from t5lite.data.vocabularies import parse_vocabulary, vocabulary_from_spec
 from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription, lock
 from tests.conftest import shared_path
+from tests.data.tokenizer_folders import chat_folder, write_json
 from tests.toy_run import MODEL
 
 
@@ -39,6 +41,44 @@ def test_the_vocabulary_travels_with_the_folder(tmp_path):
     vocabulary = vocabulary_from_spec(description.vocabulary)
     assert vocabulary.vocab_size == 36
     description.check_same_model(describe(spec), model_dir=str(moved))
+
+
+def test_a_tokenizer_travels_with_the_folder(tmp_path):
+    original, folder = tmp_path / "original", tmp_path / "run"
+    original.mkdir()
+    folder.mkdir()
+    chat_folder(original)
+    (original / "generation_config.json").unlink()
+    write_json(original / "config.json", {"eos_token_id": [0, 1]})
+    (original / "additional_chat_templates").mkdir()
+    (original / "additional_chat_templates" / "rag.jinja").write_text("r")
+    spec = parse_vocabulary(str(original)).spec()
+    describe(spec).save(folder)
+    shutil.rmtree(original)
+    moved = folder.rename(tmp_path / "moved")
+    description = ModelDescription.load(moved)
+    vocabulary = vocabulary_from_spec(description.vocabulary)
+    assert vocabulary.spec() == spec | {"path": str(moved / "tokenizer.json")}
+    assert vocabulary.eos_ids == (2, 0, 1)
+    assert set(vocabulary.chat_template.sources) == {"rag"}
+    # The name by which tasks are told of it gives the same.
+    assert parse_vocabulary(description.vocabulary["path"]) == vocabulary
+    description.check_same_model(describe(spec), model_dir=str(moved))
+
+
+def test_the_prefix_of_prompts(tmp_path):
+    llama = dataclasses.replace(
+        describe({"kind": "bytes", "extra_ids": 0}), converter="decoder_only", prompt_prefix=(1, 5)
+    )
+    llama.save(tmp_path)
+    assert ModelDescription.load(tmp_path) == llama
+    # Folders of before the field: language models began with 0.
+    path = tmp_path / DESCRIPTION_FILE
+    record = json.loads(path.read_text())
+    del record["prompt_prefix"]
+    for converter, prefix in [("decoder_only", (0,)), ("prefix_lm", (0,)), ("encoder_decoder", ())]:
+        write_json(path, record | {"converter": converter})
+        assert ModelDescription.load(tmp_path).prompt_prefix == prefix
 
 
 def test_damaged_and_foreign_descriptions(tmp_path):

@@ -383,17 +383,20 @@ def _tokenizer_class() -> Any:
         def unk_id(self) -> int | None:
             return self.ours.unk_id
 
-        def _encode(self, s: str | bytes) -> list[int]:
-            return self.ours.encode(s.decode("utf-8") if isinstance(s, bytes) else s)
+        def _encode(self, s: str) -> list[int]:
+            return self.ours.encode(s)
 
         def _decode(self, ids: Sequence[int]) -> str:
             return self.ours.decode(ids)
 
         def _encode_tf(self, s: Any) -> Any:
-            def encode(text: bytes) -> np.ndarray:
-                return np.array(self._encode(text), np.int32)
+            def encode(data: bytes | np.ndarray) -> np.ndarray:
+                # Bytes in a graph, an array of one object outside.
+                text: bytes = data if isinstance(data, bytes) else data.item()
+                return np.array(self.ours.encode(text.decode("utf-8")), np.int32)
 
-            ids = tf.numpy_function(encode, [s], tf.int32, stateful=False)
+            text = tf.convert_to_tensor(s, tf.string)
+            ids = tf.numpy_function(encode, [text], tf.int32, stateful=False)
             return tf.ensure_shape(ids, [None])
 
         def _decode_tf(self, ids: Any) -> Any:

@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 
 from t5lite.data import environment, seqio_door
-from t5lite.data.vocabularies import ByteVocabulary, SentencePieceVocabulary
+from t5lite.data.vocabularies import (
+    ByteVocabulary,
+    SentencePieceVocabulary,
+    load_tokenizer,
+    parse_vocabulary,
+)
 from tests.conftest import REPOSITORY, shared_path
+from tests.data.tokenizer_folders import chat_folder
 
 seqio = pytest.importorskip("seqio")
 
@@ -222,6 +228,38 @@ def test_vocabularies_convert_both_ways():
     ascending = seqio.SentencePieceVocabulary(path, 100, reverse_extra_ids=False)
     with pytest.raises(ValueError, match="descending"):
         seqio_door.from_seqio(ascending)
+
+
+def test_a_tokenizer_json_in_tasks(tmp_path, add_task, monkeypatch):
+    ours = parse_vocabulary(str(chat_folder(tmp_path)))
+    monkeypatch.setenv(environment.VOCABULARY_VARIABLE, str(tmp_path))
+    theirs = seqio_door.output_features()["inputs"].vocabulary
+    assert seqio_door.from_seqio(theirs) == ours
+    assert isinstance(theirs, seqio.Vocabulary)
+    assert theirs == seqio_door.to_seqio(ours) != seqio_door.to_seqio(ByteVocabulary())
+    assert (theirs.vocab_size, theirs.eos_id, theirs.pad_id) == (ours.vocab_size, 2, 0)
+    texts = ["the cat, naïve 東京", "", "a<|im_end|>"]
+    for text in texts:
+        ids = ours.encode(text)
+        assert theirs.encode(text) == theirs.encode_tf(text).numpy().tolist() == ids
+        assert theirs.decode_tf(np.array([*ids, 2, 7], np.int32)).numpy().decode() == (
+            ours.decode(ids)
+        )
+    add_task("test_tokenizer", {"inputs": texts, "targets": ["x"] * 3})
+    examples = list(seqio_door.iterate_examples("test_tokenizer", "train", task_feature_lengths={}))
+    assert [e["inputs"].tolist() for e in examples] == [[*ours.encode(t), 2] for t in texts]
+    (task,) = seqio_door.load_eval_tasks(
+        "test_tokenizer", split="test", task_feature_lengths={"inputs": 2, "targets": 2}
+    )
+    assert task.vocabulary == ours
+    assert [e.inputs_text for e in task.examples] == texts
+    fingerprint = seqio_door.task_source("test_tokenizer").fingerprint
+    # The ids that the files beside tokenizer.json name are part of a Task.
+    chat_folder(tmp_path, eos_token="<|endoftext|>")
+    load_tokenizer.cache_clear()
+    seqio_door._current_seqio_vocabulary.cache_clear()
+    add_task("test_other_end", {"inputs": texts, "targets": ["x"] * 3})
+    assert seqio_door.task_source("test_other_end").fingerprint != fingerprint
 
 
 def test_one_tensorflow_tokenizer_serves_all(monkeypatch):

@@ -100,7 +100,7 @@ def choose_family(config: TransformerConfig, model_type: str | None = None) -> F
     """The family to write a model as: the one it came from if it still can be, or the first.
 
     Raises:
-      ValueError: it can be none; says what keeps it from the nearest.
+      ValueError: it can be none; says what keeps it from the nearest ones.
     """
     misfits = {family.name: family.misfits(config) for family in FAMILIES}
     able = [family for family in FAMILIES if not misfits[family.name]]
@@ -109,11 +109,13 @@ def choose_family(config: TransformerConfig, model_type: str | None = None) -> F
             return family
     if able:
         return able[0]
-    nearest, reasons = min(misfits.items(), key=lambda item: len(item[1]))
-    raise ValueError(
-        f"transformers has no class that can be this model. Nearest is {nearest}, but "
-        f"{'; '.join(reasons)}."
+    fewest = min(map(len, misfits.values()))
+    nearest = "\n".join(
+        f"  {name}: {'; '.join(reasons)}"
+        for name, reasons in misfits.items()
+        if len(reasons) == fewest
     )
+    raise ValueError(f"transformers has no class that can be this model. Nearest:\n{nearest}")
 
 
 def _family_of(record: Mapping[str, Any], path: pathlib.Path) -> Family:

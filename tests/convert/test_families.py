@@ -1,0 +1,327 @@
+"""Every family's table and config.json, both ways; tests/peers/test_families.py runs the models."""
+
+import json
+
+import gin
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from t5lite import config as gin_config
+from t5lite.convert import export_hf, load_foreign
+from t5lite.convert.hf.family import Fields
+from t5lite.convert.hf.folder import FAMILIES, choose_family, open_folder
+from t5lite.convert.names import layer_shapes, to_theirs, unstack
+from t5lite.convert.source import SpecialIds
+from t5lite.models.parameters import flatten_names
+from tests.models.tiny import encoder_decoder, family, sharp_params
+from tests.test_gin_files import MODELS
+
+# Fields that config.json of other families than T5 has no place for.
+UNSAID = {"relative_attention_num_buckets": 32, "relative_attention_max_distance": 128}
+
+
+def lm(name, **changes):
+    return family(name, **(UNSAID | changes))
+
+
+CONFIGS = {
+    "t5": encoder_decoder(dropout_rate=0.1),
+    "umt5": encoder_decoder(relative_bias_per_layer=True, dropout_rate=0.1),
+    "gpt2": lm("gpt2", d_model=24, d_kv=8, initializer="normal"),
+    "opt": lm("opt", d_model=24, d_kv=8, norm_epsilon=1e-5, initializer="normal"),
+    "opt_350m": lm("opt_350m", d_model=24, d_kv=8, norm_epsilon=1e-5, initializer="normal"),
+    "opt_plain": lm(
+        "opt",
+        d_model=24,
+        d_kv=8,
+        norm_epsilon=1e-5,
+        initializer="normal",
+        attention_bias=False,
+        mlp_bias=False,
+        tied_embeddings=False,
+        embedding_dim=26,
+    ),
+    "gpt_neox": lm("gpt_neox", d_model=33, rotary_fraction=0.4, initializer="small"),
+    "gpt_neox_sequential": lm(
+        "gpt_neox",
+        d_model=33,
+        block="sequential",
+        attention_bias=False,
+        rope_scaling_factor=3.0,
+        tied_embeddings=True,
+        initializer="small",
+    ),
+    "llama": lm("llama", d_model=24, initializer="normal"),
+    "llama_biased": lm(
+        "llama", d_model=24, attention_bias=True, mlp_bias=True, initializer="normal"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_there_and_back_to_the_bit(name, tmp_path):
+    config = CONFIGS[name]
+    params = sharp_params(config, 1)
+    export_hf(config, params, tmp_path / "model")
+    again, params_again, source = load_foreign(tmp_path / "model")
+    assert again == config
+    assert source == "hf"
+    flat, flat_again = flatten_names(params), flatten_names(params_again)
+    assert flat.keys() == flat_again.keys()
+    for key, leaf in flat.items():
+        np.testing.assert_array_equal(flat_again[key], leaf, err_msg=key)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_tensor_holds_its_share_and_no_other(name):
+    config = CONFIGS[name]
+    arrays = unstack(sharp_params(config))
+    theirs = to_theirs(choose_family(config).table, arrays, config=config)
+    assert arrays.keys() == layer_shapes(config).keys()
+    assert sum(tensor.size for tensor in theirs.values()) == sum(a.size for a in arrays.values())
+    numbers = np.concatenate([tensor.read().reshape(-1) for tensor in theirs.values()])
+    ours = np.concatenate([array.read().reshape(-1) for array in arrays.values()])
+    np.testing.assert_array_equal(np.sort(numbers), np.sort(ours))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_size_that_we_ship(name):
+    gin_config.parse([name])
+    config = gin.get_configurable("TransformerConfig")()
+    if "palm" in name:
+        with pytest.raises(
+            ValueError, match=r"no class that can be this model\. [^?]*'parallel_shared"
+        ):
+            choose_family(config)
+        return
+    found = choose_family(config)
+    expected = {"pythia": "gpt_neox", "smollm2": "llama", "umt5": "umt5"}
+    kind = name.split("/")[1]
+    assert found.model_type == expected.get(
+        kind, kind if kind in ("opt", "gpt2", "llama") else "t5"
+    )
+    record = {"model_type": found.model_type} | found.write_config(config)
+    again = found.read_config(Fields(record), config.tied_embeddings)
+    kept = {"dtype": config.dtype, "remat": config.remat, "scan_layers": config.scan_layers}
+    assert again.to_dict() | kept == config.to_dict()
+
+
+def test_a_model_goes_back_as_what_it_came():
+    config = encoder_decoder()
+    assert choose_family(config).model_type == "t5"
+    assert choose_family(config, "mt5").model_type == "mt5"
+    # What an mT5 cannot be: it never scales its logits.
+    assert choose_family(encoder_decoder(scale_logits=True), "mt5").model_type == "t5"
+    assert choose_family(CONFIGS["llama"], "mt5").model_type == "llama"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("gpt2", {"num_kv_heads": 1}, r"GPT-2: kv_heads is 1, not 3"),
+        ("gpt2", {"d_kv": 7}, r"num_heads \* d_kv is 21, not d_model \(24\)"),
+        ("opt", {"norm_epsilon": 1e-3}, r"OPT: norm_epsilon is 0\.001"),
+        ("opt", {"mlp_bias": False}, r"attention_bias is True, not False"),
+        ("opt", {"embedding_dim": 24}, r"embedding_dim is d_model"),
+        ("gpt_neox", {"mlp_bias": False}, r"GPT-NeoX: mlp_bias is False"),
+        ("llama", {"rotary_fraction": 0.5}, r"LLaMA: rotary_fraction is 0\.5"),
+        ("llama", {"num_heads": 10}, r"num_heads \(10\) does not divide d_model \(24\)"),
+        ("llama", {"mlp_activations": ("silu",)}, r"mlp_activations is \('silu',\), not gated"),
+        ("t5", {"attention_bias": True}, r"  T5: attention_bias is True"),
+    ],
+)
+def test_what_they_cannot_be_is_told(name, changes, message):
+    fields = CONFIGS[name].to_dict() | changes
+    with pytest.raises(ValueError, match=message):
+        choose_family(type(CONFIGS[name]).from_dict(fields))
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """Folders of ours by family, and a way to change what is in one."""
+
+    def export(name):
+        folder = tmp_path / name
+        ids = SpecialIds(bos=2, eos=(3, 4), pad=1)
+        export_hf(CONFIGS[name], sharp_params(CONFIGS[name]), folder, special_ids=ids)
+        return folder
+
+    return export
+
+
+def edit_config(folder, **changes):
+    record = json.loads((folder / "config.json").read_text()) | changes
+    kept = {name: value for name, value in record.items() if value != "gone"}
+    (folder / "config.json").write_text(json.dumps(kept))
+
+
+def edit_tensors(folder, edit):
+    file = folder / "model.safetensors"
+    save_file(edit(load_file(file)), file)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("llama", {"sliding_window": 128}, "sliding_window is 128; of llama t5lite does only None"),
+        ("llama", {"quantization_config": {"bits": 4}}, "quantization_config is"),
+        ("llama", {"rope_scaling": {"type": "yarn", "factor": 2.0}}, "rope_scaling is .*'yarn'"),
+        (
+            "llama",
+            {"rope_scaling": None, "rope_parameters": {"rope_type": "llama3", "factor": 8.0}},
+            "rope_parameters is .*'llama3'",
+        ),
+        ("llama", {"partial_rotary_factor": 0.5}, "partial_rotary_factor is 0.5"),
+        ("llama", {"hidden_act": "silo"}, "hidden_act is 'silo'.* Did you mean 'silu'"),
+        (
+            "llama",
+            {"num_attention_heads": "gone"},
+            "has no 'num_attention_heads', which every llama",
+        ),
+        ("gpt2", {"reorder_and_upcast_attn": True}, "reorder_and_upcast_attn is True"),
+        ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
+        ("gpt2", {"add_cross_attention": True}, "add_cross_attention is True"),
+        ("opt", {"_remove_final_layer_norm": True}, "_remove_final_layer_norm is True"),
+        ("opt", {"layer_norm_elementwise_affine": False}, "layer_norm_elementwise_affine is False"),
+        ("opt", {"enable_bias": False}, r"unused model\.decoder\.layers\.0\.fc1\.bias"),
+        ("opt", {"do_layer_norm_before": False}, r"unused model\.decoder\.final_layer_norm\.bias"),
+        ("gpt_neox", {"num_hidden_layers": 4}, r"missing gpt_neox\.layers\.3\.attention\.dense"),
+        ("gpt_neox", {"intermediate_size": 35}, r"dense_4h_to_h\.weight is \(33, 34\), expected"),
+        ("t5", {"is_encoder_decoder": False}, "is_encoder_decoder is False"),
+    ],
+)
+def test_what_we_cannot_do_is_told(name, changes, message, exported):
+    folder = exported(name)
+    edit_config(folder, **changes)
+    with pytest.raises(ValueError, match=message):
+        load_foreign(folder)
+
+
+def test_rotary_fields_of_both_versions(exported):
+    folder = exported("llama")
+    for changes, theta, factor in (
+        ({}, 500.0, 2.0),
+        # Version 4's, as saved by releases with and without a type of scaling.
+        ({"rope_parameters": "gone"}, 500.0, 2.0),
+        ({"rope_parameters": "gone", "rope_scaling": None}, 500.0, 1.0),
+        ({"rope_parameters": "gone", "rope_theta": "gone"}, 10000.0, 2.0),
+        # Version 5's alone.
+        (
+            {
+                "rope_theta": "gone",
+                "rope_scaling": "gone",
+                "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 7.0},
+            },
+            7.0,
+            4.0,
+        ),
+    ):
+        before = (folder / "config.json").read_text()
+        edit_config(folder, **changes)
+        config = open_folder(folder).config
+        assert (config.rope_theta, config.rope_scaling_factor) == (theta, factor)
+        (folder / "config.json").write_text(before)
+    folder = exported("gpt_neox")
+    edit_config(folder, rope_parameters="gone", rotary_pct=0.6, rotary_emb_base=99)
+    config = open_folder(folder).config
+    assert (config.rotary_fraction, config.rope_theta) == (0.6, 99.0)
+
+
+def test_names_of_older_files(exported):
+    """Published weights of GPT-2 and OPT lack a prefix, and those of GPT-2 and NeoX hold masks."""
+    for name, prefix, buffers in (
+        ("gpt2", "transformer.", ("h.0.attn.bias", "h.2.attn.masked_bias")),
+        ("opt", "model.", ()),
+        ("gpt_neox", "", ("gpt_neox.layers.0.attention.masked_bias",)),
+        ("gpt_neox", "", ("gpt_neox.layers.1.attention.rotary_emb.inv_freq",)),
+        ("llama", "model.", ("layers.0.self_attn.rotary_emb.inv_freq",)),
+    ):
+        folder = exported(name)
+        before = load_foreign(folder)[1]
+
+        def older(tensors, prefix=prefix, buffers=buffers):
+            masks = {buffer: np.ones((1, 4), np.uint8) for buffer in buffers}
+            return {key.removeprefix(prefix): value for key, value in tensors.items()} | masks
+
+        edit_tensors(folder, older)
+        after = load_foreign(folder)[1]
+        for key, leaf in flatten_names(before).items():
+            np.testing.assert_array_equal(flatten_names(after)[key], leaf, err_msg=key)
+        for file in folder.iterdir():
+            file.unlink()
+
+
+def test_the_output_projection_by_neoxs_newer_name(exported):
+    folder = exported("gpt_neox")
+    edit_tensors(folder, lambda t: {k.replace("embed_out", "lm_head"): v for k, v in t.items()})
+    assert not load_foreign(folder)[0].tied_embeddings
+
+
+def test_tied_is_decided_by_the_tensors(exported):
+    folder = exported("gpt2")
+    edit_config(folder, tie_word_embeddings=False)
+    with pytest.raises(ValueError, match=r"saved without its language-model head"):
+        load_foreign(folder)
+    edit_tensors(folder, lambda t: t | {"lm_head.weight": t["transformer.wte.weight"].copy()})
+    assert load_foreign(folder)[0].tied_embeddings
+    edit_config(folder, tie_word_embeddings=True)
+    edit_tensors(folder, lambda t: t | {"lm_head.weight": t["transformer.wte.weight"] + 1})
+    assert not load_foreign(folder)[0].tied_embeddings
+
+
+def test_weights_without_an_embedding_are_told(exported):
+    folder = exported("llama")
+    edit_tensors(folder, lambda t: {k: v for k, v in t.items() if "embed_tokens" not in k})
+    with pytest.raises(ValueError, match=r"no tensor model\.embed_tokens\.weight; is it a LLaMA"):
+        load_foreign(folder)
+
+
+def test_quantised_weights_are_refused(exported):
+    folder = exported("llama")
+    name = "model.layers.1.mlp.up_proj.weight"
+    edit_tensors(folder, lambda t: t | {name: t[name].astype(np.int8)})
+    with pytest.raises(ValueError, match=r"up_proj\.weight \(int8\)\. Quantised models"):
+        load_foreign(folder)
+
+
+def test_special_ids_are_kept(exported):
+    folder = exported("opt")
+    record = json.loads((folder / "config.json").read_text())
+    assert (record["bos_token_id"], record["eos_token_id"], record["pad_token_id"]) == (
+        2,
+        [3, 4],
+        1,
+    )
+    source = open_folder(folder)
+    assert source.special_ids == SpecialIds(bos=2, eos=(3, 4), pad=1)
+    assert source.prompt_prefix == (2,)
+    assert source.context_length == 40
+    # Settings of generation win over those of the model.
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 9}))
+    assert open_folder(folder).special_ids == SpecialIds(bos=2, eos=9, pad=1)
+
+
+def test_t5s_pads_with_0_whatever_its_vocabulary_says(exported):
+    record = json.loads((exported("t5") / "generation_config.json").read_text())
+    assert record == {
+        "bos_token_id": 2,
+        "eos_token_id": [3, 4],
+        "pad_token_id": 0,
+        "decoder_start_token_id": 0,
+    }
+
+
+def test_tied_without_scaling_is_said_in_words_of_both_versions(tmp_path):
+    """Version 4 would scale a tied T5's logits: there it is one that happens to have two copies."""
+    config = encoder_decoder(tied_embeddings=True)
+    export_hf(config, sharp_params(config), tmp_path / "model")
+    record = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert (record["tie_word_embeddings"], record["scale_decoder_outputs"]) == (False, False)
+    tensors = load_file(tmp_path / "model" / "model.safetensors")
+    np.testing.assert_array_equal(tensors["lm_head.weight"], tensors["shared.weight"])
+    assert load_foreign(tmp_path / "model")[0] == config
+
+
+def test_every_family_has_a_name_of_its_own():
+    assert len({family.model_type for family in FAMILIES}) == len(FAMILIES)

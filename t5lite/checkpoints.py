@@ -150,6 +150,12 @@ class Checkpointer:
         restored = self._restore(step, arguments)
         return restored.state, restored.data
 
+    def restore_state(self, step: int, abstract_state: Any) -> Any:
+        """Restores the train state and nothing else, as `restore` does."""
+        self._check_names(step, abstract_state)
+        arguments = ocp.args.Composite(state=_restore_arguments(abstract_state))
+        return self._restore(step, arguments).state
+
     def restore_params(self, step: int, abstract_params: Any) -> Any:
         """Restores all parameters and nothing else; `abstract_params` as in `restore`."""
         self._check_names(step, {"params": abstract_params}, only="params")

@@ -148,7 +148,8 @@ def _from_model_dir(
         raise ValueError(f"{config.path} has no checkpoint of step {step}; it has {steps}")
     try:
         if config.restore_optimizer:
-            restored, _ = checkpointer.restore(step, abstract(state, shardings))
+            # A converted folder has no data state.
+            restored = checkpointer.restore_state(step, abstract(state, shardings))
             return restored._replace(step=state.step)
         fresh, where = flatten_names(state.params), flatten_names(shardings.params)
         saved = {

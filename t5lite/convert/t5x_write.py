@@ -57,7 +57,8 @@ def write_checkpoint(
       dst: T5X's MODEL_DIR.
       config: The model.
       arrays: Its parameters, kept in the type they come in.
-      step: How many updates it was trained for.
+      step: How many updates it was trained for; with an optimizer's state, that one's step counts,
+        for T5X has no other.
       opt_state: The optimizer's state, of which Adafactor's is written; None for none, and T5X can
         evaluate, infer, and train from the parameters alone.
 
@@ -69,14 +70,15 @@ def write_checkpoint(
         already, or it cannot be written.
     """
     form = form_for(config)
+    adafactor = None if opt_state is None else find_adafactor(opt_state)
+    step = step if adafactor is None else int(adafactor.step)
     folder = dst / f"checkpoint_{step}"
     with new_folder(folder) as new:
         leaves: dict[str, Any] = {"state/step": np.asarray(step, np.int32)}
         for name, parts in _stored(form, arrays, config).items():
             leaves[f"target/{name}"] = _write_array(new, f"target/{name}", parts)
-        if opt_state is not None:
-            state = find_adafactor(opt_state)
-            for name, array in adafactor_tensors(state, form, config):
+        if adafactor is not None:
+            for name, array in adafactor_tensors(adafactor, form, config):
                 leaves[f"{PARAM_STATES}/{name}"] = _write_slot(new, name, array)
         packed = {"version": _VERSION, "optimizer": unflatten_names(leaves)}
         (new / TREE_FILE).write_bytes(serialization.msgpack_serialize(packed))

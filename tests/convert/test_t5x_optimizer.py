@@ -5,13 +5,16 @@ import numpy as np
 import optax
 import pytest
 
+from t5lite.checkpoints import Checkpointer
+from t5lite.convert.convert import convert
 from t5lite.convert.names import stack, to_ours, unstack
 from t5lite.convert.t5x import open_checkpoint
 from t5lite.convert.t5x_arrays import packed_array
 from t5lite.convert.t5x_names import as_tensors, form_of
 from t5lite.convert.t5x_write import write_checkpoint
 from t5lite.models.parameters import flatten_names, param_axes
-from t5lite.training.optimizers import adafactor, adamw
+from t5lite.training.optimizers import adafactor, adamw, make_transformation
+from t5lite.training.state import init_state_fn
 from tests.conftest import shared_path
 from tests.convert import t5x_trees as trees
 from tests.convert.goldens import make_t5x
@@ -195,3 +198,29 @@ def test_states_that_t5x_does_not_factor(tmp_path):
     message = "has v_col, v_row for encoder/layers/relpos_bias/rel_embedding, T5X has m, v;"
     with pytest.raises(ValueError, match=message):
         write_checkpoint(tmp_path, config, unstack(params), opt_state=state)
+
+
+def test_a_run_goes_on_from_t5x(tmp_path):
+    """T5X to a model folder and back, by the verb, with what training would restore between."""
+    config = trees.umt5(vocab_size=260, **SMALL)
+    params, state = random_state(config, min_dim_size_to_factor=4)
+    source = write_checkpoint(tmp_path / "t5x", config, unstack(params), step=2, opt_state=state)
+    quiet = {"optimizer_state": True, "verified": False, "progress": False}
+    folder = tmp_path / "model"
+    convert(str(source), str(folder), to="t5lite", vocabulary="bytes", **quiet)
+    checkpointer = Checkpointer(folder, read_only=True)
+    transformation = make_transformation(
+        adafactor(0.01, min_dim_size_to_factor=4), params, param_axes(config)
+    )
+    abstract = jax.eval_shape(init_state_fn(config, transformation, seed=0))
+    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    abstract = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), abstract
+    )
+    restored = checkpointer.restore_state(checkpointer.latest_step(), abstract)
+    checkpointer.close()
+    jax.tree.map(np.testing.assert_array_equal, restored.opt_state, state)
+    assert_same_params(restored.params, params)
+    convert(str(folder), str(tmp_path / "again"), to="t5x", **quiet)
+    again = open_checkpoint(tmp_path / "again").read_optimizer_state()
+    jax.tree.map(np.testing.assert_array_equal, again, state)

@@ -13,7 +13,7 @@ from tasks.flan.sources import datasets
 from tasks.flan.sources.base import Absent, Found, choose
 from tasks.flan.sources.datasets import Place
 from tasks.flan.sources.folders import Folders
-from tasks.flan.sources.muffin_readers import READERS, Parts
+from tasks.flan.sources.muffin_readers import READERS, Parts, clean_text
 
 # Where Hugging Face keeps three training sets as splits of one data set.
 _HUGGINGFACE_SPLITS = {"anli_r1": "train_r1", "anli_r2": "train_r2", "anli_r3": "train_r3"}
@@ -96,7 +96,7 @@ def _has_own_fields(schema: Schema, row: Mapping[str, Any]) -> bool:
 
 def _own_parts(schema: Schema, row: Mapping[str, Any], where: str) -> Parts:
     fields = {
-        name: local_files.require(row, name, str, where=where)
+        name: clean_text(local_files.require(row, name, str, where=where))
         for name in (*schema.fields, "answer")
     }
     options: Sequence[str] = ()

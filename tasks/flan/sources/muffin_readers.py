@@ -55,7 +55,7 @@ def _get(row: Row, names: str) -> Any:
     raise KeyError(names)
 
 
-def _text(value: Any) -> str:
+def clean_text(value: Any) -> str:
     """A value's text; the literal b'...' that math_dataset has inside its texts is unwrapped."""
     text = str(value).strip()
     if text.startswith(("b'", 'b"')) and text.endswith(("'", '"')):
@@ -66,12 +66,12 @@ def _text(value: Any) -> str:
 def _texts(values: Any) -> list[str]:
     """The texts of a list, or of the one value that stands for it."""
     if isinstance(values, list | tuple):
-        return [_text(value) for value in values]
-    return [_text(values)]
+        return [clean_text(value) for value in values]
+    return [clean_text(values)]
 
 
 def _fields(row: Row, sources: Mapping[str, str]) -> dict[str, str]:
-    return {field: _text(_get(row, names)) for field, names in sources.items()}
+    return {field: clean_text(_get(row, names)) for field, names in sources.items()}
 
 
 # ---------------------------------------------------------------------------------------- readers
@@ -110,7 +110,7 @@ def _lettered(**sources: str) -> Reader:
         del key
         options = _texts(_get(row, "choices.text|question.choices.text"))
         labels = _texts(_get(row, "choices.label|question.choices.label"))
-        found = _text(_get(row, "answerKey"))
+        found = clean_text(_get(row, "answerKey"))
         # TFDS gives the label's number where Hugging Face gives its letter.
         index = labels.index(found) if found in labels else int(found) if found.isdecimal() else -1
         if 0 <= index < len(options):
@@ -153,10 +153,10 @@ def _openbookqa(row: Row, key: str) -> Iterator[Parts]:
     sources = {"fact": "fact1", "question": "question_stem|question.stem"}
     if "question" in row and isinstance(row["question"], Mapping):
         stem = row["question"]
-        options = [_text(stem[f"choice_{letter}"]) for letter in "ABCD"]
+        options = [clean_text(stem[f"choice_{letter}"]) for letter in "ABCD"]
     else:
         options = _texts(_get(row, "choices.text"))
-    found = _text(_get(row, "answerKey"))
+    found = clean_text(_get(row, "answerKey"))
     index = int(found) if found.isdecimal() else "ABCD".index(found)
     yield Parts(_fields(row, sources), options[index], tuple(options), index)
 
@@ -188,22 +188,22 @@ def _coqa(row: Row, key: str) -> Iterator[Parts]:
         "\n".join(f"{number}. {text}" for number, text in enumerate(texts, start=1))
         for texts in (questions, answers)
     ]
-    yield Parts({"passage": _text(_get(row, "story")), "questions": numbered[0]}, numbered[1])
+    yield Parts({"passage": clean_text(_get(row, "story")), "questions": numbered[0]}, numbered[1])
 
 
 def _record(row: Row, key: str) -> Iterator[Parts]:
     del key
-    passage = _text(_get(row, "passage")).replace("\n@highlight\n", "\n- ")
+    passage = clean_text(_get(row, "passage")).replace("\n@highlight\n", "\n- ")
     options = tuple(dict.fromkeys(_texts(_get(row, "entities"))))
     answers = [text for text in _texts(_get(row, "answers")) if text in options]
     if answers and len(options) > 1:
-        fields = {"passage": passage, "query": _text(_get(row, "query"))}
+        fields = {"passage": passage, "query": clean_text(_get(row, "query"))}
         yield Parts(fields, answers[0], options, references=tuple(answers))
 
 
 def _ag_news(row: Row, key: str) -> Iterator[Parts]:
     if "description" in row:
-        text = f"{_text(row['title'])}\n{_text(row['description'])}"
+        text = f"{clean_text(row['title'])}\n{clean_text(row['description'])}"
         row = {"text": text, "label": row["label"]}
     topics = ("World", "Sports", "Business", "Science and technology")
     yield from _classes(topics, text="text")(row, key)
@@ -213,17 +213,17 @@ def _sentiment140(row: Row, key: str) -> Iterator[Parts]:
     del key
     answer = {0: "negative", 4: "positive"}.get(int(_get(row, "polarity|sentiment")))
     if answer:
-        yield Parts({"text": _text(_get(row, "text"))}, answer, ("negative", "positive"))
+        yield Parts({"text": clean_text(_get(row, "text"))}, answer, ("negative", "positive"))
 
 
 def _story_cloze(row: Row, key: str) -> Iterator[Parts]:
     del key
     if "context" in row:
-        story, endings = _text(row["context"]), _texts(row["endings"])
+        story, endings = clean_text(row["context"]), _texts(row["endings"])
         index = int(row["label"])
     else:
-        story = " ".join(_text(row[f"input_sentence_{number}"]) for number in range(1, 5))
-        endings = [_text(row[f"sentence_quiz{number}"]) for number in (1, 2)]
+        story = " ".join(clean_text(row[f"input_sentence_{number}"]) for number in range(1, 5))
+        endings = [clean_text(row[f"sentence_quiz{number}"]) for number in (1, 2)]
         index = int(row["answer_right_ending"]) - 1
     yield Parts({"story": story}, endings[index], tuple(endings), index)
 
@@ -241,7 +241,7 @@ def _trec(row: Row, key: str) -> Iterator[Parts]:
     }
     order = list(about) if "coarse_label" in row else ["DESC", "ENTY", "ABBR", "HUM", "NUM", "LOC"]
     answer = about[order[int(_get(row, "coarse_label|label-coarse"))]]
-    yield Parts({"question": _text(_get(row, "text"))}, answer, tuple(about.values()))
+    yield Parts({"question": clean_text(_get(row, "text"))}, answer, tuple(about.values()))
 
 
 def _stsb(row: Row, key: str) -> Iterator[Parts]:
@@ -254,7 +254,7 @@ def _stsb(row: Row, key: str) -> Iterator[Parts]:
 
 def _lambada(row: Row, key: str) -> Iterator[Parts]:
     del key
-    text, _, last = _text(_get(row, "passage|text")).rpartition(" ")
+    text, _, last = clean_text(_get(row, "passage|text")).rpartition(" ")
     yield Parts({"text": text}, last)
 
 
@@ -264,9 +264,9 @@ _UNIFIED_OPTION = re.compile(r"\(([a-z])\)\s*")
 def _unified_qa(row: Row, key: str) -> Iterator[Parts]:
     r"""UnifiedQA writes `question \n (a) first (b) second` with the two characters `\n`."""
     del key
-    question, _, listed = _text(_get(row, "input")).partition("\\n")
+    question, _, listed = clean_text(_get(row, "input")).partition("\\n")
     _, *pieces = _UNIFIED_OPTION.split(listed)
-    options, answer = tuple(text.strip() for text in pieces[1::2]), _text(_get(row, "output"))
+    options, answer = tuple(text.strip() for text in pieces[1::2]), clean_text(_get(row, "output"))
     if len(options) > 1 and answer in options:
         yield Parts({"question": question}, answer, options)
 
@@ -282,7 +282,7 @@ def _translation(first: str, second: str) -> Reader:
         pair = [first, second]
         if local_files.keyed_hash("direction", key) % 2:
             pair.reverse()
-        text, answer = (_text(_get(row, f"{code}|translation.{code}")) for code in pair)
+        text, answer = (clean_text(_get(row, f"{code}|translation.{code}")) for code in pair)
         fields = {
             "text": text,
             "source_language": names[pair[0]],
@@ -298,7 +298,7 @@ def _restored(spoil: Callable[[str], str]) -> Reader:
 
     def read(row: Row, key: str) -> Iterator[Parts]:
         del key
-        right = _text(_get(row, "en|translation.en"))
+        right = clean_text(_get(row, "en|translation.en"))
         spoilt = spoil(right)
         if spoilt != right:
             yield Parts({"text": spoilt}, right)
@@ -313,32 +313,34 @@ def _triples(row: Row, key: str) -> Iterator[Parts]:
     """Triples as lists of three, or as lines of text."""
     del key
     triples = [
-        " | ".join(_texts(triple)) if isinstance(triple, list) else _text(triple)
+        " | ".join(_texts(triple)) if isinstance(triple, list) else clean_text(triple)
         for triple in _get(row, "tripleset|input")
     ]
     references = _texts(_get(row, "references")) if row.get("references") else []
-    target = _text(_get(row, "target"))
+    target = clean_text(_get(row, "target"))
     yield Parts({"triples": "\n".join(triples)}, target, references=tuple(filter(None, references)))
 
 
 def _common_gen(row: Row, key: str) -> Iterator[Parts]:
     del key
-    yield Parts({"concepts": ", ".join(_texts(_get(row, "concepts")))}, _text(_get(row, "target")))
+    yield Parts(
+        {"concepts": ", ".join(_texts(_get(row, "concepts")))}, clean_text(_get(row, "target"))
+    )
 
 
 def _idebate(row: Row, key: str) -> Iterator[Parts]:
     del key
     fields = {
-        "topic": _text(_get(row, "_debate_name")),
+        "topic": clean_text(_get(row, "_debate_name")),
         "arguments": _bullets(row, "_argument_sentences"),
     }
-    yield Parts(fields, _text(_get(row, "_claim")))
+    yield Parts(fields, clean_text(_get(row, "_claim")))
 
 
 def _rotten_tomatoes(row: Row, key: str) -> Iterator[Parts]:
     del key
-    fields = {"movie": _text(_get(row, "_movie_name")), "reviews": _bullets(row, "_critics")}
-    yield Parts(fields, _text(_get(row, "_critic_consensus")))
+    fields = {"movie": clean_text(_get(row, "_movie_name")), "reviews": _bullets(row, "_critics")}
+    yield Parts(fields, clean_text(_get(row, "_critic_consensus")))
 
 
 def _bullets(row: Row, name: str) -> str:
@@ -350,9 +352,9 @@ def _bullets(row: Row, name: str) -> str:
 
 def _qrecc(row: Row, key: str) -> Iterator[Parts]:
     del key
-    answer = _text(_get(row, "answer|Answer"))
+    answer = clean_text(_get(row, "answer|Answer"))
     if answer:
-        turns = [*_texts(_get(row, "context|Context")), _text(_get(row, "question|Question"))]
+        turns = [*_texts(_get(row, "context|Context")), clean_text(_get(row, "question|Question"))]
         yield Parts({"dialogue": _speakers(turns, last=1)}, answer)
 
 
@@ -369,7 +371,7 @@ def _wiki_dialog(row: Row, key: str) -> Iterator[Parts]:
 def _task_master(row: Row, key: str) -> Iterator[Parts]:
     """Any turn but the first two, with all that came before it."""
     turns = [
-        _text(turn["text"]) if isinstance(turn, Mapping) else _text(turn)
+        clean_text(turn["text"]) if isinstance(turn, Mapping) else clean_text(turn)
         for turn in _get(row, "utterances")
     ]
     if len(turns) > 2:

@@ -158,6 +158,10 @@ class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
             pieces.append(piece)
         return "".join(pieces)
 
+    def unsafe_undefined(self, obj: Any, attribute: str) -> Any:
+        """Raises where Jinja would go on with an empty text."""
+        raise jinja2.sandbox.SecurityError(f"it reads {attribute!r} of a {type(obj).__name__}")
+
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Multiplication and the like of moderate numbers only, and of no text or list by much."""
         sizes = [abs(v) if isinstance(v, int | float) else len(v) for v in (left, right)]

@@ -124,8 +124,9 @@ class HFVocabulary(Vocabulary):
 
     @property
     def unk_id(self) -> int | None:
-        """The tokenizer's own unknown; tokenizers of bytes need none."""
-        return next(iter(self._special_ids["unk_token"]), None)
+        """The tokenizer's own unknown; those of bytes need none, and some name the end instead."""
+        unk_id = next(iter(self._special_ids["unk_token"]), None)
+        return None if unk_id in self.eos_ids else unk_id
 
     @functools.cached_property
     def prefix_ids(self) -> tuple[int, ...]:

@@ -41,10 +41,13 @@ def test_special_tokens(folder):
     assert vocabulary.decode(ids) == "a"
     assert vocabulary.decode(ids, skip_special_tokens=False) == "<|im_start|>a<|endoftext|>"
     assert (vocabulary.bos_id, vocabulary.eos_id, vocabulary.pad_id) == (1, 2, 2)
-    assert vocabulary.unk_id == 0
     # The tokenizer's own end first, then the model's.
     assert vocabulary.eos_ids == (2, 0)
     assert vocabulary.prefix_ids == ()
+    # Its unknown is the model's end, and so no sign of anything unknown.
+    assert vocabulary.unk_id is None
+    chat_folder(folder, unk_token="<|im_start|>")
+    assert load(folder).unk_id == 1
 
 
 def test_what_the_post_processor_puts_first(folder):

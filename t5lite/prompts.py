@@ -1,0 +1,99 @@
+"""What a model is asked, as token ids: a text, or a conversation through its chat template."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from t5lite.checkpoints import LoadedModel
+from t5lite.data.chat_template import Message
+
+log = logging.getLogger(__name__)
+
+
+class Prompt(NamedTuple):
+    """What goes into a model.
+
+    Attributes:
+      tokens: int32 [length], with what the model has before every prompt.
+      was_cut: whether it had more than the model's length.
+    """
+
+    tokens: np.ndarray
+    was_cut: bool
+
+
+def text_prompt(text: str, model: LoadedModel) -> Prompt:
+    """A text as in training; what is too long is cut at its end."""
+    # An encoder's input ends with the end token; a decoder goes on writing after its prompt.
+    end = [model.vocabulary.eos_id] if model.converter == "encoder_decoder" else []
+    tokens = model.vocabulary.encode(text)
+    longest = longest_prompt(model) - len(end)
+    prompt = [*model.prompt_prefix, *tokens[:longest], *end]
+    return Prompt(np.array(prompt, np.int32), len(tokens) > longest)
+
+
+def chat_prompt(
+    messages: Sequence[Message],
+    model: LoadedModel,
+    *,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+) -> Prompt:
+    """A conversation, up to what opens the model's answer.
+
+    Of one that is too long the oldest exchanges are left out, system messages at its beginning
+    apart; if its last turn alone is too long, that is cut at its beginning. The template writes
+    what goes before the text, so nothing else does.
+
+    Args:
+      messages: see `ChatTemplate.render`.
+      model: the model.
+      tools: see `ChatTemplate.render`.
+
+    Raises:
+      ValueError: the model has no chat template, or it refuses the conversation.
+    """
+    template = model.vocabulary.chat_template
+    if template is None:
+        raise ValueError(
+            "the model's folder holds no chat template, so it cannot read a conversation; give it "
+            "texts (without --chat, and lines without messages)."
+        )
+    end = [model.vocabulary.eos_id] if model.converter == "encoder_decoder" else []
+    longest = longest_prompt(model) + len(model.prompt_prefix) - len(end)
+    kept, was_cut = list(messages), False
+    while True:
+        tokens = model.vocabulary.encode(template.render(kept, tools=tools))
+        if len(tokens) <= longest:
+            break
+        was_cut, oldest = True, _oldest_exchange(kept)
+        if oldest is None:
+            tokens = tokens[-longest:]
+            break
+        del kept[oldest]
+    return Prompt(np.array(tokens + end, np.int32), was_cut)
+
+
+def _oldest_exchange(messages: Sequence[Message]) -> slice | None:
+    """Where the first turn of the user's lies, with what follows it; None if it is the last."""
+    turns = [i for i, message in enumerate(messages) if message["role"] == "user"]
+    return slice(turns[0], turns[1]) if len(turns) > 1 else None
+
+
+def warn_cut(num_cut: int, total: int, model: LoadedModel) -> None:
+    """Says that prompts were too long."""
+    log.warning(
+        "%d of %d prompts are longer than the %d tokens the model was trained on, and were cut",
+        num_cut,
+        total,
+        longest_prompt(model),
+    )
+
+
+def longest_prompt(model: LoadedModel) -> int:
+    """In tokens, without the prefix. A model trained on targets alone takes prompts as long."""
+    lengths = model.task_feature_lengths
+    return lengths.get("inputs", lengths["targets"])

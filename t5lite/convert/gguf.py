@@ -1,21 +1,20 @@
-"""GGUF files of the LLaMA architecture, read through the `gguf` package of llama.cpp.
+"""GGUF files of the LLaMA architecture, dequantised by the `gguf` package of llama.cpp.
 
 Names: `gguf/constants.py` there. llama.cpp rotates neighbours (2i, 2i + 1), as Meta's code does, so
 its converter puts the rows of query and key in that order; the layouts put them back. A file
 gives shapes with the fastest axis first, which as NumPy arrays are [out, in].
 """
 
-from __future__ import annotations
-
 import functools
 import math
+import mmap
 import pathlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 
+from t5lite.convert.gguf_header import MAGIC, Header, StoredTensor, read_header
 from t5lite.convert.gguf_tokenizer import write_gguf_tokenizer
 from t5lite.convert.layouts import META_ROTARY_KEY, META_ROTARY_QUERY, SAME, TRANSPOSED, Layout
 from t5lite.convert.llama import llama_config
@@ -23,19 +22,16 @@ from t5lite.convert.names import LazyArray, Row, Tensors, to_ours
 from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.models.config import TransformerConfig
 
-if TYPE_CHECKING:
-    from gguf import GGUFReader, ReaderField, ReaderTensor
-
-MAGIC = b"GGUF"
 ARCHITECTURE = "llama"
 
 _EMBEDDING, _OUTPUT = "token_embd.weight", "output.weight"
+_FIRST_OF_LAYER = "blk.{layer}.attn_norm.weight"
 _ROTARY_FACTORS = "rope_freqs.weight"
-# Types that are numbers already; all others are blocks of quantised ones.
-_PLAIN: dict[str, np.dtype] = {
-    "F32": np.dtype(np.float32),
-    "F16": np.dtype(np.float16),
-    "BF16": np.dtype(ml_dtypes.bfloat16),
+# ggml's types that are numbers already, by their own; all others are blocks of quantised ones.
+_PLAIN: dict[int, np.dtype] = {
+    0: np.dtype("<f4"),
+    1: np.dtype("<f2"),
+    30: np.dtype(ml_dtypes.bfloat16),
 }
 
 
@@ -49,7 +45,7 @@ def _linear_rows(ours: str, theirs: str, layout: Layout = TRANSPOSED) -> tuple[R
 
 TABLE = (
     Row("token_embedder/embedding", _EMBEDDING),
-    Row("decoder/layers/pre_self_attention_layer_norm/scale", "blk.{layer}.attn_norm.weight"),
+    Row("decoder/layers/pre_self_attention_layer_norm/scale", _FIRST_OF_LAYER),
     *_linear_rows("self_attention/query", "attn_q", META_ROTARY_QUERY),
     *_linear_rows("self_attention/key", "attn_k", META_ROTARY_KEY),
     *_linear_rows("self_attention/value", "attn_v"),
@@ -63,51 +59,42 @@ TABLE = (
 )
 
 
-class Metadata:
-    """What a file says beside its tensors, read with complaints that name it.
+class _Metadata:
+    """A header's values, read with complaints that name the file."""
 
-    Args:
-      fields: The reader's, by key.
-      path: The file.
-    """
-
-    def __init__(self, fields: Mapping[str, ReaderField], *, path: pathlib.Path):
-        self._fields = fields
-        self.path = path
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._fields
-
-    def beginning_with(self, prefix: str) -> dict[str, Any]:
-        """All values whose keys begin so."""
-        return {key: self.get(key) for key in self._fields if key.startswith(prefix)}
+    def __init__(self, header: Header):
+        self.values = header.values
+        self.path = header.path
 
     def get(self, key: str, default: Any = None) -> Any:
-        """A number, a text, or a list of them; the default where there is none.
+        return self.values.get(key, default)
 
-        A float is the shortest decimal that is the file's float32: 1e-05, not 9.99999974e-06.
-        """
-        if key not in self._fields:
-            return default
-        value = self._fields[key].contents()
-        return float(str(np.float32(value))) if isinstance(value, float) else value
+    def size(self, key: str, default: int | None = None) -> int:
+        """A positive integer; an error where there is neither it nor a default."""
+        value = self._need(key, default)
+        if isinstance(value, list):
+            raise ValueError(
+                f"{self.path}: {key} is {value}, one for each layer; t5lite's layers are all alike"
+            )
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{self.path}: {key} is {value!r}, expected a positive integer")
+        return value
 
-    def need(self, key: str) -> Any:
-        """A value.
+    def number(self, key: str, default: float | None = None) -> float:
+        """A number; an error where there is neither it nor a default."""
+        value = self._need(key, default)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise ValueError(f"{self.path}: {key} is {value!r}, expected a number")
+        return value
 
-        Raises:
-          ValueError: there is none.
-        """
-        if key not in self._fields:
+    def _need(self, key: str, default: Any) -> Any:
+        value = self.get(key, default)
+        if value is None:
             raise ValueError(f"{self.path} has no {key}, which every LLaMA in GGUF has")
-        return self.get(key)
+        return value
 
     def expect(self, key: str, *allowed: object) -> None:
-        """Checks a value that t5lite can only have one way, absent or not.
-
-        Raises:
-          ValueError: it is another.
-        """
+        """Checks a value that t5lite can only have one way, absent or not."""
         found = self.get(key, allowed[0])
         if found not in allowed:
             raise ValueError(
@@ -128,31 +115,29 @@ def open_checkpoint(path: pathlib.Path) -> Source:
     """Opens a GGUF file; a tensor is dequantised when it is read.
 
     Raises:
-      ValueError: the package `gguf` is not installed; the file is damaged or one of several; or
-        its model is not a LLaMA, or does what t5lite does not.
+      ValueError: the file is damaged or one of several; its model is not a LLaMA, or does what
+        t5lite does not; or it is quantised and the package `gguf` cannot help, or is not there.
     """
-    reader = _open_reader(path)
-    metadata = Metadata(reader.fields, path=path)
+    header = read_header(path)
+    metadata = _Metadata(header)
     metadata.expect("general.architecture", ARCHITECTURE)
     metadata.expect("split.count", 0, 1)
-    tensors = _tensors(reader.tensors, path)
+    tensors = _tensors(header)
     config = _config(metadata, tensors)
-    bos = metadata.get("tokenizer.ggml.bos_token_id")
+    special_ids = _special_ids(metadata)
     return Source(
         format=FORMAT.name,
         path=path,
         config=config,
         arrays=to_ours(TABLE, tensors, config=config),
-        special_ids=SpecialIds(
-            pad=metadata.get("tokenizer.ggml.padding_token_id"),
-            bos=bos,
-            eos=metadata.get("tokenizer.ggml.eos_token_id"),
-        ),
-        prompt_prefix=(bos,) if bos is not None and _adds_bos(metadata) else (),
+        special_ids=special_ids,
+        prompt_prefix=(special_ids.bos,)
+        if special_ids.bos is not None and _adds_bos(metadata)
+        else (),
         context_length=metadata.get("llama.context_length"),
         model_type="llama",
         write_tokenizer=functools.partial(_write_tokenizer, metadata)
-        if "tokenizer.ggml.model" in metadata
+        if "tokenizer.ggml.model" in header.values
         else None,
     )
 
@@ -165,80 +150,119 @@ FORMAT = Format(
 )
 
 
-def _open_reader(path: pathlib.Path) -> GGUFReader:
-    try:
-        import gguf
-    except ImportError as error:
-        raise ValueError(
-            f"{path} is a GGUF file; to read it, install the package gguf (t5lite's extra [gguf])"
-        ) from error
-    try:
-        reader = gguf.GGUFReader(path)
-    # What the package runs into where a file ends too early or says something impossible.
-    except (ValueError, IndexError, KeyError, OverflowError) as error:
-        raise ValueError(f"{path} is damaged or cut short ({error}); copy it again") from error
-    if reader.endianess != gguf.GGUFEndian.LITTLE:
-        raise ValueError(
-            f"{path} is big-endian; turn it round with gguf-convert-endian of the package gguf"
-        )
-    return reader
+def _special_ids(metadata: _Metadata) -> SpecialIds:
+    ids = {
+        name: metadata.get(f"tokenizer.ggml.{name}_token_id")
+        for name in ("padding", "bos", "eos", "eot", "eom")
+    }
+    # A turn and a message end an answer as a sequence does.
+    ends = [ids[name] for name in ("eos", "eot", "eom") if ids[name] is not None]
+    ends = list(dict.fromkeys(ends))
+    eos = None if not ends else ends[0] if len(ends) == 1 else tuple(ends)
+    return SpecialIds(pad=ids["padding"], bos=ids["bos"], eos=eos)
 
 
-def _adds_bos(metadata: Metadata) -> bool:
+def _adds_bos(metadata: _Metadata) -> bool:
     # llama.cpp's defaults: SentencePiece's models do, byte-level ones do not.
     is_sentencepiece = metadata.get("tokenizer.ggml.model") == "llama"
     return metadata.get("tokenizer.ggml.add_bos_token", is_sentencepiece)
 
 
-def _write_tokenizer(metadata: Metadata, folder: pathlib.Path) -> None:
+def _write_tokenizer(metadata: _Metadata, folder: pathlib.Path) -> None:
     try:
-        write_gguf_tokenizer(metadata.beginning_with("tokenizer."), folder)
+        write_gguf_tokenizer(metadata.values, folder)
     except ValueError as error:
         raise ValueError(f"{metadata.path}: {error}") from error
 
 
-def _tensors(stored: list[ReaderTensor], path: pathlib.Path) -> Tensors:
-    import gguf
-
-    tensors = {}
-    for tensor in stored:
-        kind = tensor.tensor_type
-        if kind.name not in _PLAIN:
-            _, block_bytes = gguf.GGML_QUANT_SIZES[kind]
-            try:
-                gguf.dequantize(np.zeros((1, block_bytes), np.uint8), kind)
-            except NotImplementedError as error:
-                raise ValueError(
-                    f"{path}: {tensor.name} is of type {kind.name}, which the package gguf does "
-                    "not dequantise; quantise the model in another way"
-                ) from error
-        shape = tuple(int(size) for size in reversed(tensor.shape))
-        dtype = _PLAIN.get(kind.name, np.dtype(np.float32))
-        tensors[tensor.name] = LazyArray(shape, dtype, functools.partial(_read, tensor, shape))
-    if _ROTARY_FACTORS in tensors:
-        if not np.all(tensors[_ROTARY_FACTORS].read() == 1):
-            raise ValueError(
-                f"{path}: {_ROTARY_FACTORS} scales each rotary frequency by a factor of its own "
-                "(LLaMA 3.1 and later); t5lite does only linear scaling"
-            )
-        del tensors[_ROTARY_FACTORS]
-    return Tensors(tensors, source=str(path))
+def _tensors(header: Header) -> Tensors:
+    tensors = {tensor.name: _lazy(header, tensor) for tensor in header.tensors}
+    factors = tensors.pop(_ROTARY_FACTORS, None)
+    if factors is not None and not np.all(factors.read() == 1):
+        raise ValueError(
+            f"{header.path}: {_ROTARY_FACTORS} scales each rotary frequency by a factor of its own "
+            "(LLaMA 3.1 and later); t5lite does only linear scaling"
+        )
+    return Tensors(tensors, source=str(header.path))
 
 
-def _read(tensor: ReaderTensor, shape: tuple[int, ...]) -> np.ndarray:
-    import gguf
-
-    dtype = _PLAIN.get(tensor.tensor_type.name)
+def _lazy(header: Header, tensor: StoredTensor) -> LazyArray:
+    size = math.prod(tensor.shape)
+    dtype = _PLAIN.get(tensor.kind)
     if dtype is None:
-        return gguf.dequantize(np.asarray(tensor.data), tensor.tensor_type).reshape(shape)
-    return np.asarray(tensor.data).view(dtype).reshape(shape)
+        row_bytes = _bytes_of_row(header.path, tensor)
+        num_bytes = size // max(tensor.shape[-1], 1) * row_bytes
+        read = functools.partial(_dequantise, header.content, tensor, row_bytes)
+    else:
+        num_bytes = size * dtype.itemsize
+        read = functools.partial(_view, header.content, tensor, dtype)
+    if tensor.start + num_bytes > len(header.content):
+        raise ValueError(
+            f"{header.path} is damaged or cut short ({tensor.name} ends at byte "
+            f"{tensor.start + num_bytes:,}, the file at {len(header.content):,}); copy it again"
+        )
+    return LazyArray(tensor.shape, dtype or np.dtype(np.float32), read)
 
 
-def _config(metadata: Metadata, tensors: Tensors) -> TransformerConfig:
+def _view(content: mmap.mmap, tensor: StoredTensor, dtype: np.dtype) -> np.ndarray:
+    size = math.prod(tensor.shape)
+    # ml_dtypes' types are not among those that frombuffer knows.
+    held = np.frombuffer(content, np.uint8, size * dtype.itemsize, tensor.start)
+    return held.view(dtype).reshape(tensor.shape)
+
+
+def _dequantise(content: mmap.mmap, tensor: StoredTensor, row_bytes: int) -> np.ndarray:
+    import gguf
+
+    num_rows = math.prod(tensor.shape[:-1])
+    held = np.frombuffer(content, np.uint8, num_rows * row_bytes, tensor.start)
+    kind = gguf.GGMLQuantizationType(tensor.kind)
+    return gguf.dequantize(held.reshape(num_rows, row_bytes), kind).reshape(tensor.shape)
+
+
+def _bytes_of_row(path: pathlib.Path, tensor: StoredTensor) -> int:
+    """Size of a row of blocks of quantised numbers.
+
+    Raises:
+      ValueError: the package `gguf`, which knows the blocks, is not installed, or does not
+        dequantise these; or the row is no whole number of blocks.
+    """
+    try:
+        import gguf
+    except ImportError as error:
+        raise ValueError(
+            f"{path} holds quantised numbers; to read them, install the package gguf (t5lite's "
+            "extra [gguf])"
+        ) from error
+    try:
+        kind = gguf.GGMLQuantizationType(tensor.kind)
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: {tensor.name} is of type {tensor.kind}, which the installed gguf "
+            "does not know; install a newer one"
+        ) from error
+    block_size, block_bytes = gguf.GGML_QUANT_SIZES[kind]
+    try:
+        gguf.dequantize(np.zeros((1, block_bytes), np.uint8), kind)
+    except NotImplementedError as error:
+        raise ValueError(
+            f"{path}: {tensor.name} is of type {kind.name}, which the package gguf does not "
+            "dequantise; quantise the model in another way"
+        ) from error
+    if not tensor.shape or tensor.shape[-1] % block_size:
+        raise ValueError(
+            f"{path} is damaged ({tensor.name} of shape {tensor.shape} is no whole number of "
+            f"blocks of {block_size}); copy it again"
+        )
+    return tensor.shape[-1] // block_size * block_bytes
+
+
+def _config(metadata: _Metadata, tensors: Tensors) -> TransformerConfig:
     for key in ("expert_count", "attention.sliding_window"):
         metadata.expect(f"llama.{key}", 0)
-    width, num_heads = metadata.need("llama.embedding_length"), _number(metadata, "head_count")
-    d_kv = metadata.get("llama.attention.key_length", width // num_heads)
+    width = metadata.size("llama.embedding_length")
+    num_heads = metadata.size("llama.attention.head_count")
+    d_kv = metadata.size("llama.attention.key_length", width // num_heads)
     for key in ("attention.value_length", "rope.dimension_count"):
         metadata.expect(f"llama.{key}", d_kv)
     if _EMBEDDING not in tensors:
@@ -246,35 +270,36 @@ def _config(metadata: Metadata, tensors: Tensors) -> TransformerConfig:
     return llama_config(
         vocab_size=tensors[_EMBEDDING].shape[0],
         d_model=width,
-        d_ff=metadata.need("llama.feed_forward_length"),
+        d_ff=metadata.size("llama.feed_forward_length"),
         d_kv=d_kv,
         num_heads=num_heads,
-        num_kv_heads=_number(metadata, "head_count_kv", num_heads),
-        num_decoder_layers=metadata.need("llama.block_count"),
+        num_kv_heads=metadata.size("llama.attention.head_count_kv", num_heads),
+        num_decoder_layers=_num_layers(metadata, tensors),
         tied_embeddings=_OUTPUT not in tensors,
         attention_bias="blk.0.attn_q.bias" in tensors,
         mlp_bias="blk.0.ffn_up.bias" in tensors,
-        norm_epsilon=metadata.need("llama.attention.layer_norm_rms_epsilon"),
-        rope_theta=metadata.get("llama.rope.freq_base", 10000.0),
+        norm_epsilon=metadata.number("llama.attention.layer_norm_rms_epsilon"),
+        rope_theta=metadata.number("llama.rope.freq_base", 10000.0),
         rope_scaling_factor=_rope_scaling_factor(metadata),
     )
 
 
-def _number(metadata: Metadata, name: str, default: int | None = None) -> int:
-    key = f"llama.attention.{name}"
-    value = metadata.need(key) if default is None else metadata.get(key, default)
-    if isinstance(value, list):
+def _num_layers(metadata: _Metadata, tensors: Tensors) -> int:
+    said, held = metadata.size("llama.block_count"), tensors.count_layers(_FIRST_OF_LAYER)
+    # Before anything is made for each layer that a damaged file speaks of.
+    if said != held:
         raise ValueError(
-            f"{metadata.path}: {key} is {value}, one for each layer; t5lite's layers are all alike"
+            f"{metadata.path}: llama.block_count is {said}, and there are {held} tensors "
+            f"{_FIRST_OF_LAYER}; convert or copy the model again"
         )
-    return value
+    return held
 
 
-def _rope_scaling_factor(metadata: Metadata) -> float:
+def _rope_scaling_factor(metadata: _Metadata) -> float:
     metadata.expect("llama.rope.scaling.type", "none", "linear")
     kind = metadata.get("llama.rope.scaling.type", "linear")
     # The second key is that of files older than the first.
-    older = metadata.get("llama.rope.scale_linear", 1.0)
-    factor = metadata.get("llama.rope.scaling.factor", older)
+    older = metadata.number("llama.rope.scale_linear", 1.0)
+    factor = metadata.number("llama.rope.scaling.factor", older)
     # llama.cpp takes 0 for no scaling.
-    return factor if kind == "linear" and not math.isclose(factor, 0.0) else 1.0
+    return factor if kind == "linear" and factor != 0 else 1.0

@@ -1,11 +1,14 @@
 """Tiny GGUF files written by llama.cpp's own package, in every type of tensor it can write."""
 
+import sys
+
 import ml_dtypes
 import numpy as np
 import pytest
 
 from t5lite.convert import load_foreign
 from t5lite.convert.gguf import TABLE
+from t5lite.convert.gguf_header import read_header
 from t5lite.convert.load import open_foreign
 from t5lite.convert.names import to_theirs, unstack
 from tests.convert.test_llama2_c import assert_same, make_config
@@ -188,10 +191,13 @@ def test_heads_wider_than_their_share_of_the_model(tmp_path):
         ({"llama.attention.head_count": [4, 2]}, "one for each layer"),
         ({"llama.rope.scaling.type": "yarn"}, "llama.rope.scaling.type is 'yarn'"),
         ({"llama.rope.dimension_count": 4}, "dimension_count is 4; t5lite does only 8"),
-        ({"llama.block_count": 4}, "missing blk.3.attn_q.weight"),
-        ({"llama.block_count": 2}, "unused blk.2.attn_q.weight"),
+        ({"llama.block_count": 4}, "block_count is 4, and there are 3 tensors"),
+        ({"llama.attention.head_count_kv": 4}, r"attn_k\.weight is \(16, 32\), expected"),
         ({"llama.feed_forward_length": 32}, r"is \(32, 64\), expected \(32, 32\)"),
         ({"llama.embedding_length": None}, "no llama.embedding_length"),
+        ({"llama.embedding_length": "32"}, "embedding_length is '32', expected a positive integer"),
+        ({"llama.attention.head_count": 0}, "head_count is 0, expected a positive integer"),
+        ({"llama.rope.freq_base": True}, "freq_base is True, expected a number"),
         ({"split.count": 3}, "split.count is 3"),
     ],
 )
@@ -225,3 +231,98 @@ def test_damaged_files_are_refused(tmp_path):
         (tmp_path / "m.gguf").write_bytes(whole[:length])
         with pytest.raises(ValueError, match=r"m\.gguf is damaged or cut short .* copy it again"):
             load_foreign(tmp_path / "m.gguf")
+
+
+@pytest.mark.parametrize(
+    ("changes", "prefix", "eos"),
+    [
+        ({"model": "llama", "bos_token_id": 1, "eos_token_id": 2}, (1,), 2),
+        ({"model": "llama", "bos_token_id": 1, "add_bos_token": False}, (), None),
+        ({"model": "gpt2", "bos_token_id": 5, "eos_token_id": 6, "eot_token_id": 6}, (), 6),
+        ({"model": "gpt2", "bos_token_id": 5, "add_bos_token": True}, (5,), None),
+        ({"model": "gpt2", "eos_token_id": 6, "eot_token_id": 7}, (), (6, 7)),
+    ],
+)
+def test_what_goes_before_a_prompt_and_after_an_answer(changes, prefix, eos, tmp_path):
+    config = make_config(**SMALL)
+    changes = {f"tokenizer.ggml.{name}": value for name, value in changes.items()}
+    write_gguf(tmp_path / "m.gguf", config, sharp_params(config), changes=changes)
+    source = open_foreign(tmp_path / "m.gguf")
+    assert (source.prompt_prefix, source.special_ids.eos) == (prefix, eos)
+    assert source.context_length == 77
+
+
+def test_headers_of_other_kinds_are_refused(tmp_path):
+    config = make_config(**SMALL)
+    write_gguf(tmp_path / "m.gguf", config, sharp_params(config))
+    whole = (tmp_path / "m.gguf").read_bytes()
+    for version, complaint in [
+        (b"\1\0\0\0", "version 1; t5lite reads 2 and 3"),
+        (b"\0\0\0\3", "is big-endian; turn it round"),
+    ]:
+        (tmp_path / "m.gguf").write_bytes(whole[:4] + version + whole[8:])
+        with pytest.raises(ValueError, match=complaint):
+            load_foreign(tmp_path / "m.gguf")
+
+
+def test_any_damage_to_a_header_is_told_as_such(tmp_path):
+    config = make_config(**SMALL, num_decoder_layers=1)
+    write_gguf(tmp_path / "m.gguf", config, sharp_params(config))
+    whole = (tmp_path / "m.gguf").read_bytes()
+    header_bytes = whole.index(b"output_norm.weight") + 40
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[rng.integers(4, header_bytes)] = rng.integers(256)
+        (tmp_path / "m.gguf").write_bytes(damaged)
+        try:
+            open_foreign(tmp_path / "m.gguf")
+        except ValueError as error:
+            assert "m.gguf" in str(error) or "TransformerConfig" in str(error)
+            refused += 1
+    assert refused > 100
+
+
+def test_values_are_those_the_package_reads(tmp_path):
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    writer.add_uint8("a.u8", 200)
+    writer.add_int8("a.i8", -100)
+    writer.add_uint16("a.u16", 60000)
+    writer.add_int16("a.i16", -30000)
+    writer.add_uint32("a.u32", 4_000_000_000)
+    writer.add_int32("a.i32", -2_000_000_000)
+    writer.add_uint64("a.u64", 2**63)
+    writer.add_int64("a.i64", -(2**62))
+    writer.add_float32("a.f32", 0.5)
+    writer.add_float64("a.f64", 1e-300)
+    writer.add_bool("a.bool", True)
+    writer.add_string("a.text", "naïve 東京")
+    writer.add_array("a.texts", ["", "é", "<s>"])
+    writer.add_array("a.numbers", [1, -2, 3])
+    writer.add_array("a.floats", [0.25, -1.5])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    fields = gguf.GGUFReader(tmp_path / "m.gguf").fields
+    expected = {k: field.contents() for k, field in fields.items() if not k.startswith("GGUF.")}
+    assert len(expected) == 16
+    assert read_header(tmp_path / "m.gguf").values == expected
+
+
+def test_floats_are_the_shortest_decimals(tmp_path):
+    config = make_config(**SMALL, norm_epsilon=1e-5)
+    write_gguf(tmp_path / "m.gguf", config, sharp_params(config))
+    assert open_foreign(tmp_path / "m.gguf").config.norm_epsilon == 1e-5
+
+
+def test_only_quantised_files_need_the_package(tmp_path, monkeypatch):
+    config = make_config(**SMALL)
+    params = sharp_params(config)
+    write_gguf(tmp_path / "plain.gguf", config, params)
+    write_gguf(tmp_path / "blocks.gguf", config, params, kind=KINDS.Q8_0)
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    assert_same(load_foreign(tmp_path / "plain.gguf")[1], params)
+    with pytest.raises(ValueError, match=r"blocks\.gguf holds quantised numbers.*\[gguf\]"):
+        load_foreign(tmp_path / "blocks.gguf")

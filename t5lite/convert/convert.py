@@ -20,7 +20,7 @@ from t5lite.convert.hf.tokenizer import read_vocabulary
 from t5lite.convert.json_files import write_json
 from t5lite.convert.load import FOREIGN_FORMATS, open_foreign, unrecognised
 from t5lite.convert.names import Arrays, LazyArray, stack
-from t5lite.convert.new_folder import new_folder
+from t5lite.convert.new_folder import check_new, new_folder
 from t5lite.convert.source import Source
 from t5lite.convert.t5x_write import write_checkpoint
 from t5lite.convert.verify import Proof, is_too_large, missing_packages, verify
@@ -72,6 +72,7 @@ def convert(
       ValueError: the source is unknown, damaged or not of a kind that the target can hold, or the
         result is not the same model; then nothing is left behind.
     """
+    check_new(dst)
     source = _open(pathlib.Path(src), step)
     target = to or ("hf" if source.format == "t5lite" else "t5lite")
     num_parameters = sum(array.size for array in source.arrays.values())

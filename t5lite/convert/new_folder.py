@@ -7,16 +7,26 @@ import tempfile
 from collections.abc import Iterator
 
 
+def check_new(dst: str | pathlib.Path) -> pathlib.Path:
+    """The path, if a folder may be written there.
+
+    Raises:
+      ValueError: it is a file, or has files in it already.
+    """
+    dst = pathlib.Path(dst)
+    if dst.exists() and (not dst.is_dir() or any(dst.iterdir())):
+        raise ValueError(f"{dst} is there already and not empty; give a new folder")
+    return dst
+
+
 @contextlib.contextmanager
 def new_folder(dst: str | pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives an empty folder that takes the name `dst` if all goes well, and is deleted if not.
 
     Raises:
-      ValueError: `dst` is a file, or has files in it already.
+      ValueError: as `check_new`.
     """
-    dst = pathlib.Path(dst)
-    if dst.exists() and (not dst.is_dir() or any(dst.iterdir())):
-        raise ValueError(f"{dst} is there already and not empty; give a new folder")
+    dst = check_new(dst)
     dst.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=dst.parent, prefix=f".{dst.name}.") as work:
         folder = pathlib.Path(work) / dst.name

@@ -171,6 +171,6 @@ def _write_safetensors(path: pathlib.Path, tensors: Mapping[str, LazyArray]) -> 
         file.write(len(text).to_bytes(8, "little"))
         file.write(text)
         for name, tensor in ordered:
-            array = np.ascontiguousarray(tensor.read())
+            array = np.asarray(tensor.read(), order="C")
             assert (array.shape, array.dtype) == (tensor.shape, tensor.dtype), name
             file.write(array.reshape(-1).view(np.uint8).data)

@@ -105,7 +105,7 @@ class OptionStyle:
             ";" in option or "\n" in option for option in options
         )
         marks = _marks(self.item, len(options))
-        items = [mark + option for mark, option in zip(marks, options, strict=False)]
+        items = [mark + option for mark, option in zip(marks, options, strict=True)]
         blank, between = (" ", INLINE) if inline else ("\n", "\n")
         shown = self.start + blank + between.join(items)
         return f"{shown}\n{self.end}" if self.end else shown
@@ -173,7 +173,8 @@ def _marks(item: str, num_options: int) -> tuple[str, ...]:
     if item in UNLABELLED:
         return (item,) * num_options
     slot = f"{{{_counter(item)}}}"
-    return tuple(item.replace(slot, label) for label in _counted(item, num_options))
+    labels = _counted(item, num_options)[:num_options]
+    return tuple(item.replace(slot, label) for label in labels)
 
 
 @functools.cache

@@ -64,11 +64,27 @@ class Pattern:
     inversions: tuple[Template, ...]
 
 
+# Zero-shot: inputs, or inputs and targets. Few-shot: inputs, or an intro and inputs.
+Form = str | tuple[str, str]
+
+
+def list_options_after(slot: str, forms: Sequence[Form]) -> list[Form]:
+    """The forms with a line of options after a slot such as `{question}`."""
+
+    def extend(text: str) -> str:
+        return text.replace(slot, f"{slot}\n{OPTIONS_SLOT}")
+
+    return [
+        extend(form) if isinstance(form, str) else (extend(form[0]), extend(form[1]))
+        for form in forms
+    ]
+
+
 def make_pattern(
     name: str,
     *,
-    zero_shot: Sequence[str | tuple[str, str]],
-    few_shot: Sequence[str | tuple[str, str]],
+    zero_shot: Sequence[Form],
+    few_shot: Sequence[Form],
     inversions: Sequence[tuple[str, str]] = (),
 ) -> Pattern:
     """Makes the pattern of the schema of the same name.

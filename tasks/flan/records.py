@@ -134,6 +134,8 @@ class Schema:
             raise ValueError(f"{at}: has options, and its patterns cannot list them")
         if not all(options) or len(options) < 2:
             raise ValueError(f"{at}: options {options!r}: at least two are needed, none empty")
+        if self.options == "lettered" and len(options) > 26:
+            raise ValueError(f"{at}: {len(options)} options, and there are 26 letters for them")
         if answer_index is None and answer in options:
             return options.index(answer)
         if answer_index is not None and 0 <= answer_index < len(options):

@@ -3,9 +3,9 @@
 Little is added, since the record's own text already says what to do.
 """
 
-from tasks.flan.pattern import make_pattern
+from tasks.flan.pattern import Form, list_options_after, make_pattern
 
-_T0_ZERO_SHOT: list[str | tuple[str, str]] = [
+_T0_ZERO_SHOT: list[Form] = [
     "{prompt}",
     "Prompt: {prompt}\nCompletion:",
     "{prompt}\n\nYour response:",
@@ -15,7 +15,7 @@ _T0_ZERO_SHOT: list[str | tuple[str, str]] = [
     "Request: {prompt}\nReply:",
     "Here is something to work on.\n\n{prompt}\n\nResult:",
 ]
-_T0_FEW_SHOT: list[str | tuple[str, str]] = [
+_T0_FEW_SHOT: list[Form] = [
     "{prompt}",
     "Prompt: {prompt}\nCompletion:",
     "{prompt}\nResponse:",
@@ -36,26 +36,8 @@ T0_MULTIPLE_CHOICE = make_pattern(
 
 T0_SEPARATED_OPTIONS = make_pattern(
     "t0_separated_options",
-    zero_shot=[
-        "{prompt}\n{options}",
-        "Prompt: {prompt}\n{options}\nCompletion:",
-        "{prompt}\n\n{options}\n\nYour response:",
-        "Do what the text asks for.\n\n{prompt}\n{options}",
-        "Input: {prompt}\n{options}\nOutput:",
-        "Please respond to this.\n{prompt}\n{options}",
-        "Request: {prompt}\n{options}\nReply:",
-        "Here is something to work on.\n\n{prompt}\n{options}\n\nResult:",
-    ],
-    few_shot=[
-        "{prompt}\n{options}",
-        "Prompt: {prompt}\n{options}\nCompletion:",
-        "{prompt}\n{options}\nResponse:",
-        ("Each text asks for something.", "{prompt}\n{options}"),
-        "Input: {prompt}\n{options}\nOutput:",
-        ("Responses", "Respond to: {prompt}\n{options}\nResponse:"),
-        "Request: {prompt}\n{options}\nReply:",
-        ("Some work, done", "{prompt}\n{options}\nResult:"),
-    ],
+    zero_shot=list_options_after("{prompt}", _T0_ZERO_SHOT),
+    few_shot=list_options_after("{prompt}", _T0_FEW_SHOT),
 )
 
 NIV2 = make_pattern(

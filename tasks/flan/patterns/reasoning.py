@@ -5,7 +5,61 @@ the rationale of a question and its answer, the question of an answer and its ra
 question and answer of a rationale.
 """
 
-from tasks.flan.pattern import make_pattern
+from tasks.flan.pattern import Form, list_options_after, make_pattern
+
+_ZERO_SHOT: list[Form] = [
+    (
+        "{question}\nThink it through first, and answer at the end.",
+        "{rationale} So the answer is {answer}.",
+    ),
+    (
+        "Question: {question}\nTake it one step at a time.",
+        "{rationale} The answer is {answer}.",
+    ),
+    (
+        "{question}\n\nShow how you get to the answer.",
+        "{rationale}\nTherefore, the answer is {answer}.",
+    ),
+    (
+        "Reason about this before you decide.\n{question}\nReasoning:",
+        "{rationale} Final answer: {answer}",
+    ),
+    (
+        "Q: {question}\nA, with the thoughts that lead to it:",
+        "{rationale} The answer: {answer}",
+    ),
+    (
+        "Solve this in small steps and close with the result.\n\n{question}",
+        "{rationale}\nAnswer: {answer}",
+    ),
+    (
+        "{question}\nWhat do you conclude, and by what argument?",
+        "{rationale} Hence the answer is {answer}.",
+    ),
+    (
+        "Problem: {question}\nWorking and solution:",
+        "{rationale} We conclude that the answer is {answer}.",
+    ),
+    (
+        "Do not answer at once. Consider what is known, step by step, and only then answer.\n"
+        "{question}",
+        "{rationale}\nThe final answer is {answer}.",
+    ),
+    ("{question}\n\nLet us go slowly.", "{rationale} This gives the answer: {answer}"),
+]
+
+_FEW_SHOT: list[Form] = [
+    ("Think first, and answer at the end.", "{question}"),
+    "Question: {question}\nStep by step:",
+    ("How to get to the answers", "{question}"),
+    "{question}\nReasoning:",
+    "Q: {question}\nA:",
+    ("Small steps, and the result at the close", "{question}"),
+    "{question}\nWhat do you conclude, and by what argument?",
+    "Problem: {question}\nWorking and solution:",
+    ("Consider what is known, and only then answer.", "To answer: {question}\nConsider:"),
+    "{question}\nLet us go slowly.",
+]
 
 _INVERSIONS = [
     # The rationale.
@@ -57,123 +111,12 @@ _INVERSIONS = [
     ),
 ]
 
-COT = make_pattern(
-    "cot",
-    zero_shot=[
-        (
-            "{question}\nThink it through first, and answer at the end.",
-            "{rationale} So the answer is {answer}.",
-        ),
-        (
-            "Question: {question}\nTake it one step at a time.",
-            "{rationale} The answer is {answer}.",
-        ),
-        (
-            "{question}\n\nShow how you get to the answer.",
-            "{rationale}\nTherefore, the answer is {answer}.",
-        ),
-        (
-            "Reason about this before you decide.\n{question}\nReasoning:",
-            "{rationale} Final answer: {answer}",
-        ),
-        (
-            "Q: {question}\nA, with the thoughts that lead to it:",
-            "{rationale} The answer: {answer}",
-        ),
-        (
-            "Solve this in small steps and close with the result.\n\n{question}",
-            "{rationale}\nAnswer: {answer}",
-        ),
-        (
-            "{question}\nWhat do you conclude, and by what argument?",
-            "{rationale} Hence the answer is {answer}.",
-        ),
-        (
-            "Problem: {question}\nWorking and solution:",
-            "{rationale} We conclude that the answer is {answer}.",
-        ),
-        (
-            "Do not answer at once. Consider what is known, step by step, and only then answer.\n"
-            "{question}",
-            "{rationale}\nThe final answer is {answer}.",
-        ),
-        ("{question}\n\nLet us go slowly.", "{rationale} This gives the answer: {answer}"),
-    ],
-    few_shot=[
-        ("Think first, and answer at the end.", "{question}"),
-        "Question: {question}\nStep by step:",
-        ("How to get to the answers", "{question}"),
-        "{question}\nReasoning:",
-        "Q: {question}\nA:",
-        ("Small steps, and the result at the close", "{question}"),
-        "{question}\nWhat do you conclude, and by what argument?",
-        "Problem: {question}\nWorking and solution:",
-        ("Consider what is known, and only then answer.", "To answer: {question}\nConsider:"),
-        "{question}\nLet us go slowly.",
-    ],
-    inversions=_INVERSIONS,
-)
+COT = make_pattern("cot", zero_shot=_ZERO_SHOT, few_shot=_FEW_SHOT, inversions=_INVERSIONS)
 
 COT_OPTIONS = make_pattern(
     "cot_options",
-    zero_shot=[
-        (
-            "{question}\n{options}\nThink it through first, and answer at the end.",
-            "{rationale} So the answer is {answer}.",
-        ),
-        (
-            "Question: {question}\n{options}\nTake it one step at a time.",
-            "{rationale} The answer is {answer}.",
-        ),
-        (
-            "{question}\n{options}\n\nShow how you get to the answer.",
-            "{rationale}\nTherefore, the answer is {answer}.",
-        ),
-        (
-            "Reason about this before you decide.\n{question}\n{options}\nReasoning:",
-            "{rationale} Final answer: {answer}",
-        ),
-        (
-            "Q: {question}\n{options}\nA, with the thoughts that lead to it:",
-            "{rationale} The answer: {answer}",
-        ),
-        (
-            "Solve this in small steps and close with the result.\n\n{question}\n{options}",
-            "{rationale}\nAnswer: {answer}",
-        ),
-        (
-            "{question}\n{options}\nWhat do you conclude, and by what argument?",
-            "{rationale} Hence the answer is {answer}.",
-        ),
-        (
-            "Problem: {question}\n{options}\nWorking and solution:",
-            "{rationale} We conclude that the answer is {answer}.",
-        ),
-        (
-            "Do not answer at once. Consider what is known, step by step, and only then answer.\n"
-            "{question}\n{options}",
-            "{rationale}\nThe final answer is {answer}.",
-        ),
-        (
-            "{question}\n{options}\n\nLet us go slowly.",
-            "{rationale} This gives the answer: {answer}",
-        ),
-    ],
-    few_shot=[
-        ("Think first, and answer at the end.", "{question}\n{options}"),
-        "Question: {question}\n{options}\nStep by step:",
-        ("How to get to the answers", "{question}\n{options}"),
-        "{question}\n{options}\nReasoning:",
-        "Q: {question}\n{options}\nA:",
-        ("Small steps, and the result at the close", "{question}\n{options}"),
-        "{question}\n{options}\nWhat do you conclude, and by what argument?",
-        "Problem: {question}\n{options}\nWorking and solution:",
-        (
-            "Consider what is known, and only then answer.",
-            "To answer: {question}\n{options}\nConsider:",
-        ),
-        "{question}\n{options}\nLet us go slowly.",
-    ],
+    zero_shot=list_options_after("{question}", _ZERO_SHOT),
+    few_shot=list_options_after("{question}", _FEW_SHOT),
     inversions=_INVERSIONS,
 )
 

@@ -3,7 +3,7 @@
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.flan.records import Schema
@@ -78,6 +78,15 @@ def test_a_rationale_is_needed_where_the_schema_has_one():
         SCHEMAS["cot"].record("1", {"question": "x"}, answer="y")
 
 
+def test_letters_must_suffice_for_lettered_options():
+    options = [str(number) for number in range(27)]
+    texts = {"question": "Which?"}
+    schema = SCHEMAS["cot_options"]
+    schema.record("1", texts, answer="3", options=options[:26], rationale="x")
+    with pytest.raises(ValueError, match="27 options, and there are 26 letters"):
+        schema.record("1", texts, answer="3", options=options, rationale="x")
+
+
 def test_field_order_does_not_matter():
     record = _quiz(fields=dict(reversed(TEXTS.items())))
     assert record.fields == TEXTS
@@ -94,6 +103,7 @@ def test_field_names_leave_the_other_slots_free():
         assert len(set(schema.fields)) == len(schema.fields), schema.name
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.text(), st.text())
 def test_no_empty_text_gets_through(text, answer):
     if text.strip() and answer.strip():

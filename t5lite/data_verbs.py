@@ -31,7 +31,7 @@ def status(
       ValueError: if no module can tell.
     """
     seqio_door.import_tasks(task_modules, data_dir=data_dir)
-    statuses = task_data.module_statuses(verify=verify)
+    statuses = task_data.module_statuses(task_modules, verify=verify)
     if as_json:
         record = {
             "tally": data_status.tally(statuses),

@@ -20,24 +20,29 @@ def statuses(task_names: Sequence[str]) -> list[DataStatus]:
     return [ask() for ask in asked if ask is not None]
 
 
-def module_statuses(*, verify: bool = False) -> list[DataStatus]:
-    """The state of all data that the imported registry modules know of.
+def templates(task_names: Sequence[str]) -> list[str]:
+    """Which wordings each Task uses, as its source says in an attribute `template`; else ""."""
+    return [getattr(seqio_door.registered(n).source, "template", "") for n in task_names]
+
+
+def module_statuses(modules: Sequence[str], *, verify: bool = False) -> list[DataStatus]:
+    """The state of all data that registry modules know of.
 
     Args:
+      modules: names of imported registry modules.
       verify: whether to read them, which finds what is broken inside.
 
     Raises:
-      ValueError: if no imported module can tell.
+      ValueError: if none of them can tell.
     """
-    imported = registry_modules.imported_modules()
     found: list[DataStatus] = []
-    asked = [ask for ask in map(registry_modules.data_status_of, imported) if ask is not None]
+    asked = [ask for ask in map(registry_modules.data_status_of, modules) if ask is not None]
     for ask in asked:
         found += ask(verify=verify)
     if not asked:
         raise ValueError(
             "no registry module says which data its tasks read; name one that does, such as "
-            f"--tasks tasks.flan (imported: {', '.join(imported) or 'none'})"
+            f"--tasks tasks.flan (found: {', '.join(modules) or 'none'})"
         )
     return found
 

@@ -137,7 +137,9 @@ def _open(path: pathlib.Path, step: int | None) -> Source:
 def _with_vocabulary(
     source: Source, name: str | None, *, target: str, at_end: contextlib.ExitStack
 ) -> Source:
-    """The source with the vocabulary that was asked for, or else with its own if ours needs it.
+    """The source with the vocabulary that was asked for, or else with its own.
+
+    That of a Hugging Face folder is read only if ours needs it: its files go along as they are.
 
     Raises:
       ValueError: ours needs one and there is none, or it has more ids than the model.
@@ -145,7 +147,7 @@ def _with_vocabulary(
     if name is not None:
         source = dataclasses.replace(source, vocabulary=parse_vocabulary(name).spec())
     spec = source.vocabulary
-    if target == "t5lite" and spec is None:
+    if spec is None and (target == "t5lite" or source.write_tokenizer is not None):
         spec = _own_vocabulary(source, at_end)
     if spec is not None:
         size, rows = vocabulary_from_spec(spec).vocab_size, source.config.vocab_size

@@ -9,11 +9,12 @@ import zipfile
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from t5lite.cli import main
 from t5lite.convert import load_foreign
 from t5lite.convert.load import open_foreign
-from t5lite.data.vocabularies import SentencePieceVocabulary
+from t5lite.data.vocabularies import SentencePieceVocabulary, parse_vocabulary
 from tests.conftest import shared_path
 from tests.convert.test_llama2_c import assert_same
 from tests.models.tiny import logits
@@ -66,6 +67,24 @@ def test_stories_prints_its_published_text(tmp_path, capsys):
     capsys.readouterr()
     assert main(["generate", *flags, OPENING]) == 0
     assert OPENING + capsys.readouterr().out == PUBLISHED + "\n"
+
+
+def test_stories_goes_to_hugging_face_with_its_tokenizer(tmp_path):
+    folder = tmp_path / "hf"
+    weights = str(shared_path(*STORIES, "stories260K.bin"))
+    assert main(["convert", weights, str(folder), "--to", "hf", "--noverify"]) == 0
+    ours = load_file(folder / "model.safetensors")
+    theirs = load_file(shared_path(*STORIES, "hf", "model.safetensors"))
+    assert ours.keys() == theirs.keys()
+    for name, tensor in theirs.items():
+        np.testing.assert_array_equal(ours[name], tensor, err_msg=name)
+    original = SentencePieceVocabulary(str(shared_path(*STORIES, "tok512.model")), extra_ids=0)
+    vocabulary = parse_vocabulary(str(folder))
+    assert (vocabulary.bos_id, vocabulary.eos_id) == (1, 2)
+    assert vocabulary.prefix_ids == (1,)
+    for text in (PUBLISHED, "", "  two  spaces\n\n", "é 東京 🙂"):
+        assert vocabulary.encode(text) == original.encode(text)
+        assert vocabulary.decode(original.encode(text)) == text
 
 
 @pytest.fixture(scope="session")

@@ -90,8 +90,6 @@ def write_folder(
     for name, content in _tokenizer_files(source).items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
-    if source.vocabulary is None and source.write_tokenizer is not None:
-        source.write_tokenizer(folder)
     weights.write_tensors(folder, theirs, max_shard_bytes=max_shard_bytes)
     return family
 

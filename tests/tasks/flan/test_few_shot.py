@@ -103,7 +103,7 @@ def test_a_draw_costs_as_many_steps_as_exemplars(monkeypatch):
 # ---------------------------------------------------------------------------------------- budget
 
 
-@settings(deadline=None, max_examples=200, derandomize=True, database=None)
+@settings(deadline=None, max_examples=120, derandomize=True, database=None)
 @given(
     name=st.sampled_from(["nli", "reading", "cot", "niv2", "news_summary", "cot_options"]),
     budget=st.integers(1, 200),

@@ -19,7 +19,7 @@ _WITH_OPTIONS = [name for name, p in PATTERNS.items() if p.schema.options != "no
 _INVERTIBLE = [p for p in PATTERNS.values() if p.inversions]
 _KEYS = st.integers(0, 2**32)
 # The same requests in every run.
-_MANY = settings(deadline=None, max_examples=200, derandomize=True, database=None)
+_MANY = settings(deadline=None, max_examples=120, derandomize=True, database=None)
 ALL = pytest.mark.parametrize("pattern", PATTERNS.values(), ids=list(PATTERNS))
 
 

@@ -6,7 +6,6 @@ zarr array that TensorStore reads: a folder of its own, or a part of orbax's one
 
 import dataclasses
 import functools
-import mmap
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,7 +23,9 @@ OCDBT_FILE = "manifest.ocdbt"
 Index = tuple[int | slice, ...]
 
 # Layers of scanned stacks share chunks; this much of what was decoded last is kept.
-_CACHE_BYTES = 2**28
+_CACHE_BYTES = 2**27
+# More than an array's shape and type take.
+_HEADER_BYTES = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,15 +55,15 @@ class StoredArray:
 
 @dataclasses.dataclass(frozen=True)
 class Packed:
-    """A packed value inside a mapped msgpack file."""
+    """A packed value in a msgpack file, from one of its bytes up to another."""
 
-    buffer: mmap.mmap
+    file: pathlib.Path
     start: int
     end: int
 
     def unpack(self) -> Any:
         """The value."""
-        return serialization.msgpack_restore(self.buffer[self.start : self.end])
+        return serialization.msgpack_restore(self._read(self.end - self.start))
 
     def header(self) -> tuple[tuple[int, ...], np.dtype]:
         """Shape and type of the array that this is; its numbers are not looked at.
@@ -71,16 +72,21 @@ class Packed:
           ValueError: it is no array.
         """
         # Extension type 1 is an array: its shape, the name of its type, and its bytes.
-        length_bytes = {0xC7: 1, 0xC8: 2, 0xC9: 4}.get(self.buffer[self.start], 0)
-        code = self.start + 1 + length_bytes
-        if self.buffer[code] != 1:
+        head = self._read(_HEADER_BYTES)
+        code = 1 + {0xC7: 1, 0xC8: 2, 0xC9: 4}.get(head[0], 0)
+        if head[code] != 1:
             raise ValueError("not an array")
         unpacker = msgpack.Unpacker()
-        unpacker.feed(self.buffer[code + 1 : min(self.end, code + 257)])
+        unpacker.feed(head[code + 1 :])
         if unpacker.read_array_header() != 3:
             raise ValueError("not an array")
         shape, dtype = unpacker.unpack(), unpacker.unpack()
         return tuple(shape), np.dtype(dtype)
+
+    def _read(self, num_bytes: int) -> bytes:
+        with self.file.open("rb") as stream:
+            stream.seek(self.start)
+            return stream.read(num_bytes)
 
 
 def packed_array(leaf: Any, *, what: str) -> StoredArray:

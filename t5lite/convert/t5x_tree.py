@@ -15,7 +15,6 @@ Whichever it is, leaves are named `target/...`, `state/step` and `state/param_st
 
 import dataclasses
 import json
-import mmap
 import pathlib
 import re
 from collections.abc import Iterator, Mapping
@@ -157,9 +156,8 @@ def _read_msgpack(file: pathlib.Path) -> dict[str, Any]:
     """The tree of a msgpack file, large values left in it."""
     try:
         with file.open("rb") as stream:
-            buffer = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        # Zero stands for as large as an array can be.
-        root = _walk(msgpack.Unpacker(buffer, max_buffer_size=0), buffer)
+            # Zero stands for as large as an array can be.
+            root = _walk(msgpack.Unpacker(stream, max_buffer_size=0), file)
     except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
         reason = str(error) or type(error).__name__
         raise ValueError(f"{file} is damaged or cut short ({reason}); copy it again") from error
@@ -168,15 +166,15 @@ def _read_msgpack(file: pathlib.Path) -> dict[str, Any]:
     return root
 
 
-def _walk(unpacker: msgpack.Unpacker, buffer: mmap.mmap) -> Any:
+def _walk(unpacker: msgpack.Unpacker, file: pathlib.Path) -> Any:
     try:
         num_keys = unpacker.read_map_header()
     except ValueError:  # Not a map; nothing was consumed.
         start = unpacker.tell()
         unpacker.skip()
-        packed = Packed(buffer, start, unpacker.tell())
+        packed = Packed(file, start, unpacker.tell())
         return packed.unpack() if packed.end - start <= _SMALL_BYTES else packed
-    return {unpacker.unpack(): _walk(unpacker, buffer) for _ in range(num_keys)}
+    return {unpacker.unpack(): _walk(unpacker, file) for _ in range(num_keys)}
 
 
 def _read_metadata(file: pathlib.Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import dataclasses
 import importlib.util
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -13,8 +13,8 @@ import numpy as np
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import Params, bind, count_params
 
-_LENGTHS = (3, 17, 40)
-_ROWS = 2
+# Rows of one batch, padded to the longest.
+_LENGTHS = (3, 17, 40, 40)
 
 # Largest difference allowed, for logits of size 1 or less, else for each unit of the largest. Two
 # float32 programs that sum in different orders differ by some 1e-6 of the largest logit, deep ones
@@ -103,21 +103,17 @@ def verify(
     model, remarks = _load_theirs(config, hf_folder, rounded_to)
     config = dataclasses.replace(config, dtype="float32", dropout_rate=0.0)
     run = jax.jit(lambda params, batch: bind(config, params).logits(batch))
-    difference = largest = rounding = 0.0
-    num_logits = 0
-    for ours, theirs in _batches(config):
-        expected_BTV = _run_theirs(model, theirs)
-        found_BTV = np.asarray(run(params, ours))
-        difference = _larger(difference, found_BTV - expected_BTV)
-        largest = _larger(largest, expected_BTV)
-        num_logits += expected_BTV.size
-        if unrounded is not None:
-            rounding = _larger(rounding, found_BTV - np.asarray(run(unrounded, ours)))
+    ours, theirs, real_BT = _batch(config)
+    expected = _run_theirs(model, theirs)[real_BT]
+    found = np.asarray(run(params, ours))[real_BT]
+    rounding = None
+    if unrounded is not None:
+        rounding = float(np.abs(found - np.asarray(run(unrounded, ours))[real_BT]).max())
     return Proof(
-        difference=difference,
-        largest_logit=largest,
-        num_logits=num_logits,
-        rounding=None if unrounded is None else rounding,
+        difference=float(np.abs(found - expected).max()),
+        largest_logit=float(np.abs(expected).max()),
+        num_logits=expected.size,
+        rounding=rounding,
         remarks=remarks,
     )
 
@@ -161,28 +157,23 @@ def _run_theirs(model: Any, batch: Mapping[str, np.ndarray]) -> np.ndarray:
     return output.logits.numpy()
 
 
-def _larger(value: float, array: np.ndarray) -> float:
-    """The larger of the two in size; not a number if any is not."""
-    return float(np.maximum(value, np.abs(array).max()))
+def _batch(
+    config: TransformerConfig,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
+    """The same random ids as our features and as theirs, and which outputs are to be compared.
 
-
-def _batches(config: TransformerConfig) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """The same random ids as our features and as theirs; an encoder's second row is padded."""
+    A decoder's rows are padded at the end, where no real token sees it.
+    """
     rng = np.random.default_rng(0)
-    for length in _LENGTHS:
-        length = min(length, config.max_positions or length)
-        ids = rng.integers(1, config.vocab_size, (_ROWS, length), dtype=np.int32)
-        if config.architecture == "decoder_only":
-            yield {"decoder_input_tokens": ids}, {"input_ids": ids}
-            continue
-        inputs = rng.integers(1, config.vocab_size, (_ROWS, length + 2), dtype=np.int32)
-        inputs[1, length // 2 + 1 :] = 0
-        ids[:, 0] = 0
-        yield (
-            {"encoder_input_tokens": inputs, "decoder_input_tokens": ids},
-            {
-                "input_ids": inputs,
-                "attention_mask": (inputs > 0).astype(np.int32),
-                "decoder_input_ids": ids,
-            },
-        )
+    longest = min(max(_LENGTHS), config.max_positions or max(_LENGTHS))
+    ids = rng.integers(1, config.vocab_size, (len(_LENGTHS), longest), dtype=np.int32)
+    real = np.arange(longest) < np.minimum(_LENGTHS, longest)[:, None]
+    ids = np.where(real, ids, 0).astype(np.int32)
+    mask = real.astype(np.int32)
+    if config.architecture == "decoder_only":
+        return {"decoder_input_tokens": ids}, {"input_ids": ids, "attention_mask": mask}, real
+    outputs = rng.integers(1, config.vocab_size, ids.shape, dtype=np.int32)
+    outputs[:, 0] = 0
+    ours = {"encoder_input_tokens": ids, "decoder_input_tokens": outputs}
+    theirs = {"input_ids": ids, "attention_mask": mask, "decoder_input_ids": outputs}
+    return ours, theirs, np.ones_like(real)

@@ -80,7 +80,7 @@ def test_decoders(config, tmp_path):
     export_hf(config, params, tmp_path / "model")
     proof = verify(config, params, tmp_path / "model")
     assert proof.difference < 1e-4
-    assert proof.num_logits == 2 * (3 + 17 + 40) * ROWS
+    assert proof.num_logits == (3 + 17 + 40 + 40) * ROWS
 
 
 def test_umt5s_logits_are_not_scaled(tmp_path):

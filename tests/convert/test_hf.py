@@ -9,12 +9,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from t5lite.convert import export_hf, load_foreign
-from t5lite.convert.hf import t5
 from t5lite.models.parameters import flatten_names
 from tests.conftest import shared_path
-from tests.models.tiny import decoder_only, encoder_decoder, logits, sharp_params
-
-CHRONOS = ("weights", "chronos-dummy", "dummy-chronos-model")
+from tests.models.tiny import decoder_only, encoder_decoder, sharp_params
 
 
 def assert_same_params(params, expected):
@@ -52,28 +49,6 @@ def test_our_models_come_back_to_the_bit(config, tmp_path):
     assert_same_params(params_again, params)
     names = {path.name for path in (tmp_path / "model").iterdir()}
     assert names == {"model.safetensors", "config.json", "generation_config.json"}
-
-
-def test_chronos_agrees_with_torch():
-    golden = np.load(shared_path("weights", "golden", "chronos_dummy_t5.npz"))
-    config, params, _ = load_foreign(shared_path(*CHRONOS))
-    assert config.tied_embeddings and config.scale_logits
-    batch = {
-        "encoder_input_tokens": golden["enc"].astype(np.int32),
-        "decoder_input_tokens": golden["dec"].astype(np.int32),
-    }
-    np.testing.assert_allclose(logits(config, params, batch), golden["logits"], atol=1e-6)
-
-
-def test_chronos_comes_back_to_the_bit(tmp_path):
-    config, params, _ = load_foreign(shared_path(*CHRONOS))
-    export_hf(config, params, tmp_path / "out")
-    theirs = load_file(shared_path(*CHRONOS) / "model.safetensors")
-    ours = load_file(tmp_path / "out" / "model.safetensors")
-    # A tied model's copies of its embedding are written once.
-    assert theirs.keys() - ours.keys() == set(t5._EMBEDDING_COPIES)
-    for name, tensor in ours.items():
-        np.testing.assert_array_equal(tensor, theirs[name], err_msg=name)
 
 
 def test_a_t5_with_more_in_it_is_refused():

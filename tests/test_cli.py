@@ -188,6 +188,7 @@ def test_every_verb_has_its_function():
     assert set(cli._GIN_VERBS.values()) == set(config.VERBS)
     needs = {
         "tasks": "tasks list",
+        "data": "data fetch",
         "cache": "cache x",
         "vocabulary": "vocabulary x --size=300 --output=x.model",
         "convert": "convert x y",

@@ -42,7 +42,7 @@ WITHOUT_TENSORFLOW = (
     "t5lite.config",
 )
 HEAVY = {"jax", "flax", "numpy", "tensorflow", "seqio", "orbax", "gin", "matplotlib"}
-VERBS = ("train", "eval", "infer", "generate", "tasks", "cache", "config")
+VERBS = ("train", "eval", "infer", "generate", "tasks", "data", "cache", "config")
 
 
 def test_the_block_blocks():

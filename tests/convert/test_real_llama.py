@@ -108,7 +108,7 @@ def test_smollm2_answers_a_question(smollm2, tmp_path, capsys):
     model_dir = str(tmp_path / "smollm2")
     assert main(["convert", str(smollm2), model_dir]) == 0
     proof = json.loads((tmp_path / "smollm2" / "conversion.json").read_text())["verification"]
-    assert isinstance(proof, str) or proof["relative_difference"] < 1e-5
+    assert isinstance(proof, str) or proof["relative_difference"] < 1e-4
     capsys.readouterr()
     flags = ["--model_dir", model_dir, "--max_decode_length", "30"]
     assert main(["generate", *flags, "What is the capital of France?"]) == 0

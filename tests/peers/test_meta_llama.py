@@ -8,11 +8,13 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from t5lite.cli import main
 from t5lite.convert import load_foreign
 from t5lite.convert.llama import TABLE
 from t5lite.convert.load import open_foreign
 from t5lite.convert.names import to_theirs, unstack
 from t5lite.data.vocabularies import SentencePieceVocabulary
+from t5lite.model_dir import ModelDescription
 from tests.conftest import shared_path
 from tests.convert.test_llama2_c import assert_same, make_config
 from tests.models.tiny import logits, random_tokens, sharp_params
@@ -216,3 +218,16 @@ def test_a_pickle_that_runs_something_is_not_read(model, tmp_path):
     with pytest.raises(ValueError, match=r"consolidated\.00\.pth is not a file of tensors"):
         load_foreign(tmp_path / "7B")
     assert not trace.exists()
+
+
+def test_a_folder_becomes_ours_with_its_tokenizer(tmp_path, capsys):
+    config = make_config(tied_embeddings=False, vocab_size=512)
+    write_folder(tmp_path / "7B", config, meta_tensors(config, sharp_params(config)), num_shards=2)
+    tokenizer = shared_path("weights", "stories260k", "tok512.model")
+    shutil.copyfile(tokenizer, tmp_path / "tokenizer.model")
+    assert main(["convert", str(tmp_path / "7B"), str(tmp_path / "ours")]) == 0
+    record = json.loads((tmp_path / "ours" / "conversion.json").read_text())
+    assert record["source"]["format"] == "meta_llama"
+    assert record["verification"]["relative_difference"] < 1e-5
+    assert (tmp_path / "ours" / "vocabulary.model").read_bytes() == tokenizer.read_bytes()
+    assert ModelDescription.load(tmp_path / "ours").prompt_prefix == (1,)

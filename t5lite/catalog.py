@@ -19,6 +19,7 @@ from t5lite.data.eval_tasks import EvalExample, EvalTask
 from t5lite.data.store import TokenStore
 from t5lite.data.vocabularies import Vocabulary
 from t5lite.suggest import did_you_mean
+from t5lite.tables import format_table
 
 # ----------------------------------------------------------------------------------------- list
 
@@ -51,7 +52,7 @@ def list_tasks(
     if not rows:
         hint = did_you_mean(pattern or "", [*mixtures, *tasks])
         raise ValueError(f"no registered Task or Mixture matches {pattern!r}.{hint}")
-    _print_table(("name", "kind", "holds", "registered at"), rows)
+    print(format_table(("name", "kind", "holds", "registered at"), rows))
 
 
 def _holds(name: str) -> str:
@@ -120,11 +121,12 @@ def describe(
     _print_header(name, provider, split, task_names)
     _print_sub_mixtures(provider, counts)
     titles = ("task", "rate", "share", "cap", "examples", "counted from")
-    _print_table(
+    table = format_table(
         (*titles, *(f"{feature} > {length}" for feature, length in lengths.items())),
         [*rows, (*total, *("" for _ in lengths))],
         right=range(1, 5),
     )
+    print(table)
     _print_provenance(task_names)
     if len(stores) < len(task_names):
         print(
@@ -204,7 +206,7 @@ def _print_sub_mixtures(provider: Any, counts: Mapping[str, int]) -> None:
     if not shares:
         return
     rows = [(name, f"{share:.2%}", _holds(name)) for name, share in shares.items()]
-    _print_table(("sub-mixture", "share", "holds"), rows, right=(1,))
+    print(format_table(("sub-mixture", "share", "holds"), rows, right=(1,)))
     print()
 
 
@@ -328,23 +330,9 @@ def _lost_characters(text: str, vocabulary: Vocabulary) -> list[tuple[str, int]]
     ]
 
 
-# --------------------------------------------------------------------------------------- tables
+# --------------------------------------------------------------------------------------- places
 
 
 def _place(provenance: str) -> str:
     """A place in the code, seen from the current folder."""
     return provenance.replace(f"{os.getcwd()}{os.sep}", "")
-
-
-def _print_table(
-    titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()
-) -> None:
-    """Prints columns two blanks apart, those of the given numbers flush right."""
-    flush_right = set(right)
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    for row in (titles, ["-" * width for width in widths], *rows):
-        cells = [
-            cell.rjust(width) if index in flush_right else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(cells).rstrip())

@@ -156,6 +156,12 @@ class Checkpointer:
         arguments = ocp.args.Composite(state=_restore_arguments(abstract_state))
         return self._restore(step, arguments).state
 
+    def restore_data(self, step: int) -> dict[str, Any]:
+        """The JSON data state of `step`, without its arrays; errors as in `restore`."""
+        arguments = ocp.args.Composite(data=ocp.args.JsonRestore())
+        restored: dict[str, Any] = self._restore(step, arguments).data
+        return restored
+
     def restore_params(self, step: int, abstract_params: Any) -> Any:
         """Restores all parameters and nothing else; `abstract_params` as in `restore`."""
         self._check_names(step, {"params": abstract_params}, only="params")

@@ -6,11 +6,13 @@ In MODEL_DIR:
   the files beside it, where it is that
 - `config.gin`: the operative gin configuration of the run
 - `checkpoints/<step>`: parameters, optimizer state and data state (t5lite/checkpoints.py)
+- `mixture.json`: what the run was asked to draw (t5lite/training/draws.py)
 - `missing_tasks.json`: which tasks the run goes on without, and why, if any
 - `metrics.jsonl`: one line per logged step and per evaluation
 - `tensorboard/`: the same figures as TensorBoard events
 - `eval/<name>/`: metrics and predictions of the last evaluation
 - `report.png`, `report.html`: drawn at the end of training
+- `audit.png`: drawn by `t5lite tasks audit`
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params, param_axes, param_shapes
 from t5lite.restore import RestoreConfig, restore_into
 from t5lite.sharding import MeshConfig
+from t5lite.training.draws import DrawTally, write_asked
 from t5lite.training.duration import Progress, parse_duration
 from t5lite.training.feed import feed
 from t5lite.training.metrics import MetricsWriter, ProgressBar, StepLog
@@ -125,10 +126,11 @@ def train(
     checkpointer = Checkpointer(folder, checkpoint)
     resume_step = checkpointer.latest_step()
     state: Any = None
-    data_state, progress = None, Progress()
+    data_state, progress, draws = None, Progress(), DrawTally()
     if resume_step is not None:
         state, saved = checkpointer.restore(resume_step, abstract(state_shapes, shardings))
         data_state, progress = saved["data"], Progress(**saved["progress"])
+        draws = DrawTally(saved.get("draws"))  # checkpoints of before draws were counted have none
         ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
         log.info("resuming %s from step %d%s", folder, resume_step, ignored)
 
@@ -138,8 +140,10 @@ def train(
     data = open_train_data(
         train_data, host_index=host_index, host_count=host_count, state=data_state
     )
-    if is_main and data.missing:
-        task_data.write_missing(folder / "missing_tasks.json", data.missing)
+    if is_main:
+        write_asked(folder, data)
+        if data.missing:
+            task_data.write_missing(folder / "missing_tasks.json", data.missing)
     description = ModelDescription(
         model=model,
         vocabulary=data.vocabulary.spec(),
@@ -200,7 +204,11 @@ def train(
         checkpointer.save(
             progress.steps,
             state,
-            data_state={"data": data_state, "progress": dataclasses.asdict(progress)},
+            data_state={
+                "data": data_state,
+                "progress": dataclasses.asdict(progress),
+                "draws": draws.state(),
+            },
             config=config_text,
             metrics=metrics,
         )
@@ -217,6 +225,7 @@ def train(
             learning_rate = float(optimizer.learning_rate_at(progress.steps))
             before, progress = progress, _advance(progress, batch, data)
             data_state = batch.state
+            draws.add(batch.stats)
             step_log.push(step_metrics, batch=batch, progress=progress, learning_rate=learning_rate)
             stopped = stop.at(progress.steps)
             over = total.reached(progress) and not stopped

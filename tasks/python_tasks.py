@@ -57,7 +57,8 @@ def add_python_task(
       read: `read(split)` gives the split's examples, always in the same order. It may also be an
         object that is called so and has further methods: `num_examples(split)`, if it knows the
         number without reading; `data_status()`, whether its data are there
-        (t5lite/data/data_status.py); `fingerprint_parts()` (t5lite/data/fingerprint.py).
+        (t5lite/data/data_status.py); `fingerprint_parts()` (t5lite/data/fingerprint.py); and an
+        attribute `template`, which names the wordings it uses for `t5lite tasks audit`.
       splits: the splits `read` accepts.
       metrics: functions `(targets, predictions) -> {name: value}`; each target is the example's
         reference, or the list of its references where there are several.
@@ -123,6 +124,11 @@ def _source_class() -> type[seqio.FunctionDataSource]:
         def data_status(self) -> Callable[[], DataStatus] | None:
             """Whether the data are there, where the reader can tell."""
             return getattr(self._read, "data_status", None)
+
+        @property
+        def template(self) -> str:
+            """Which wordings the reader uses, where it says so; else empty."""
+            return getattr(self._read, "template", "")
 
         def num_input_examples(self, split: str) -> int:
             counter = getattr(self._read, "num_examples", None)

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from t5lite.audit import read_audit
 from tests.conftest import REPOSITORY
 from tests.toy_run import toy_train
 
@@ -32,6 +33,10 @@ def straight(cache_dir, tmp_path_factory) -> pathlib.Path:
 def losses(model_dir: pathlib.Path) -> list[tuple[int, float, float]]:
     lines = [json.loads(x) for x in (model_dir / "metrics.jsonl").read_text().splitlines()]
     return [(x["step"], x["loss"], x["grad_norm"]) for x in lines if x["kind"] == "train"]
+
+
+def draws(model_dir: pathlib.Path) -> list[int]:
+    return read_audit(model_dir).by_task.drawn.tolist()
 
 
 def start(model_dir, cache_dir, *arguments: str, devices: int = 1) -> subprocess.Popen:
@@ -73,6 +78,8 @@ def test_stopping_at_any_step_and_resuming_equals_the_straight_run(straight, cac
         toy_train(tmp_path, cache_dir, train_steps=steps)
     assert losses(tmp_path) == losses(straight)
     assert len(losses(straight)) == STEPS
+    assert draws(tmp_path) == draws(straight)
+    assert sum(draws(straight)) == read_audit(straight).num_examples > STEPS
 
 
 def test_kill_9_anywhere_and_restart_equals_the_straight_run(straight, cache_dir, tmp_path):
@@ -83,6 +90,7 @@ def test_kill_9_anywhere_and_restart_equals_the_straight_run(straight, cache_dir
         process.wait()
     finish(start(tmp_path, cache_dir))
     assert losses(tmp_path) == losses(straight)
+    assert draws(tmp_path) == draws(straight)
 
 
 def test_sigterm_saves_and_exits_0(straight, cache_dir, tmp_path):
@@ -136,5 +144,6 @@ def test_two_processes_train_as_one_and_resume_exactly(straight, cache_dir, tmp_
     for process in pair(stopped):
         finish(process)
     assert losses(stopped) == losses(whole)
+    assert draws(stopped) == draws(whole) == draws(straight)
     for (_, one, _), (_, two, _) in zip(losses(straight), losses(whole), strict=True):
         assert two == pytest.approx(one, rel=2e-3)

@@ -3,7 +3,7 @@
 Example i of task t has the index `first_T[t] + i`. Lengths are held in memory, two bytes an example
 and feature; tokens stay in the stores' memory maps until a row needs them.
 
-Names: T tasks, N examples asked for, F task features, K their tokens.
+Names: T tasks, N examples asked for, F task features, K their tokens, H bins of lengths.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,9 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+# Lengths are counted in bins of equal width, so many a feature.
+LENGTH_BINS = 32
 
 
 class Store(Protocol):
@@ -42,6 +45,7 @@ class Corpus:
     Attributes:
       task_names: names of the tasks, in the order of the stores.
       num_examples: int64 `[T]`.
+      bin_widths: by feature, how many tokens a bin of its lengths spans.
     """
 
     def __init__(
@@ -83,6 +87,9 @@ class Corpus:
             )
             for store in stores
         ]
+        self.bin_widths = {
+            feature: length // LENGTH_BINS + 1 for feature, length in feature_lengths.items()
+        }
         longest = max(feature_lengths.values())
         dtype = np.uint16 if longest <= np.iinfo(np.uint16).max else np.int32
         self._lengths = np.empty((int(self._ends_T[-1]), len(feature_lengths)), dtype)
@@ -125,6 +132,25 @@ class Corpus:
     def lengths(self, index_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Lengths after cutting, `[N, F]`."""
         return self._lengths[index_N].astype(np.int64)
+
+    def length_counts(self, index_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How many of these examples have a length in each bin, `[F, H]`."""
+        return self._count_lengths(self._lengths[index_N])
+
+    def mean_length_shares(self, rates_T: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Share of each bin of lengths among draws of tasks at these rates, `[F, H]`."""
+        shares_FH = np.zeros((len(self.bin_widths), LENGTH_BINS))
+        for task in np.flatnonzero(rates_T > 0):
+            rows = self._lengths[self._first_T[task] : self._ends_T[task]]
+            shares_FH += self._count_lengths(rows) * (rates_T[task] / len(rows))
+        return shares_FH
+
+    def _count_lengths(self, lengths_NF: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        counts_F = [
+            np.bincount(lengths_N // width, minlength=LENGTH_BINS)
+            for lengths_N, width in zip(lengths_NF.T, self.bin_widths.values(), strict=True)
+        ]
+        return np.stack(counts_F)
 
     def tokens(self, index_N: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int32]]:
         """The tokens of these examples, cut, one after another: for each feature an int32 `[K]`."""

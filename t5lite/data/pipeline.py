@@ -120,6 +120,7 @@ class BatchStats:
       num_target_tokens: tokens of their targets.
       num_padding_tokens: positions left empty.
       draws_by_task: int64 `[T]`, examples by task.
+      draws_by_length: int64 `[F, H]`, for each feature the examples in each bin of its lengths.
     """
 
     num_examples: int
@@ -127,6 +128,7 @@ class BatchStats:
     num_target_tokens: int
     num_padding_tokens: int
     draws_by_task: npt.NDArray[np.int64]
+    draws_by_length: npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -153,6 +155,7 @@ class TrainData:
       epoch_size: number of examples in all tasks of a positive rate.
       vocabulary: the one that all tasks share.
       missing: the state of the tasks that were left out for want of data.
+      templates: which wordings each task uses, "" where its registry module does not say.
     """
 
     def __init__(
@@ -167,6 +170,7 @@ class TrainData:
         host_count: int = 1,
         state: Mapping[str, Any] | None = None,
         missing: Sequence[DataStatus] = (),
+        templates: Sequence[str] = (),
     ):
         """Assembles data from stores; `open_train_data` finds or builds them first.
 
@@ -180,6 +184,7 @@ class TrainData:
           host_count: how many hosts share a batch.
           state: of a batch after which to go on.
           missing: the state of tasks that were left out, handed on to whoever asks.
+          templates: likewise; one a task, or none at all.
 
         Raises:
           ValueError: the config contradicts itself, the stores or the state.
@@ -192,6 +197,7 @@ class TrainData:
         self._config = config
         self.vocabulary = vocabulary
         self.missing = tuple(missing)
+        self.templates = tuple(templates) or ("",) * len(task_names)
         converter = config.make_converter()
         self._corpus = Corpus(
             stores,
@@ -250,6 +256,26 @@ class TrainData:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def asked(self) -> dict[str, Any]:
+        """What ought to be drawn, in JSON's types: rates, sizes and shares of lengths."""
+        config = self._config
+        shares_FH = self._corpus.mean_length_shares(self.rates)
+        return {
+            "mixture_or_task_name": config.mixture_or_task_name,
+            "split": config.split,
+            "stop": config.stop,
+            "tasks": list(self.task_names),
+            "rates": self.rates.tolist(),
+            "num_examples": self._corpus.num_examples.tolist(),
+            "templates": list(self.templates),
+            "lengths": {
+                feature: {"bin_width": width, "shares": shares.tolist()}
+                for (feature, width), shares in zip(
+                    self._corpus.bin_widths.items(), shares_FH, strict=True
+                )
+            },
+        }
 
     def describe(self) -> str:
         """A line on the whole and one on each of the tasks drawn most often."""
@@ -327,6 +353,7 @@ def open_train_data(
         host_count=host_count,
         state=state,
         missing=missing,
+        templates=task_data.templates(task_names),
     )
     if host_index == 0:
         log.info("%s", data.describe())
@@ -383,6 +410,7 @@ class _BatchMaker:
             num_padding_tokens=self._batch_size * sum(self._converter.capacities)
             - sum(by_feature.values()),
             draws_by_task=np.bincount(task_N, minlength=len(self._corpus.task_names)),
+            draws_by_length=self._corpus.length_counts(plan.index_N),
         )
 
 

@@ -133,6 +133,11 @@ class FormReader:
         draws = Draws(self.task.name, self.form.suffix, record_id, "inverted")
         return draws.below(1000) < 1000 * INVERTED_SHARE
 
+    @property
+    def template(self) -> str:
+        """The form: which of its wordings an example has is drawn with equal chances."""
+        return self.form.suffix
+
     def num_examples(self, split: str) -> int:
         """The manifest's number where it has one, without opening a file; else counted.
 

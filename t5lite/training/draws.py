@@ -1,0 +1,44 @@
+"""What a run has drawn so far, and what it was asked to draw: for `t5lite tasks audit`.
+
+The counts are global ones, the same on every host. They are saved with each checkpoint, so a run
+that goes on from there goes on counting from there. What was asked lies beside the checkpoints, in
+`MODEL_DIR/mixture.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from t5lite.data.pipeline import BatchStats, TrainData
+
+MIXTURE_FILE = "mixture.json"
+
+
+class DrawTally:
+    """Counts examples by task, and by bin of length for each feature."""
+
+    def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
+        """Starts at nothing, or at what `state` gave."""
+        self._by_task = np.array(saved["by_task"] if saved else 0, np.int64)
+        self._by_length = np.array(saved["by_length"] if saved else 0, np.int64)
+
+    def add(self, stats: BatchStats) -> None:
+        """Counts a batch that was trained on."""
+        self._by_task = self._by_task + stats.draws_by_task
+        self._by_length = self._by_length + stats.draws_by_length
+
+    def state(self) -> dict[str, Any]:
+        """The counts so far, in JSON's types."""
+        return {"by_task": self._by_task.tolist(), "by_length": self._by_length.tolist()}
+
+
+def write_asked(model_dir: pathlib.Path, data: TrainData) -> None:
+    """Writes what ought to be drawn to `MODEL_DIR/mixture.json`, atomically."""
+    temporary = model_dir / f"{MIXTURE_FILE}.tmp"
+    temporary.write_text(json.dumps(data.asked()) + "\n", encoding="utf-8")
+    temporary.replace(model_dir / MIXTURE_FILE)

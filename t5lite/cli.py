@@ -12,7 +12,7 @@ import os
 import pathlib
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import t5lite
@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: the command's words; those of the process when None.
 
     Returns:
-      The exit status: 0, or 2 after a mistake of the user, told in one message on stderr.
+      The exit status: 0; 1 where a check that the verb makes failed; 2 after a mistake of the
+      user, told in one message on stderr.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     words, gin_bindings = split_gin_flags(words)
@@ -44,8 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if gin_bindings and not hasattr(arguments, "gin_file"):
             raise ValueError(f"this verb takes no --gin.{gin_bindings[0]}")
-        _RUN[arguments.verb](arguments)
-        return 0
+        return _RUN[arguments.verb](arguments) or 0
     except (ValueError, FloatingPointError) as error:
         if arguments.traceback or not _is_told_by_us(error):
             raise
@@ -201,7 +201,14 @@ def _generate(arguments: argparse.Namespace) -> None:
     )
 
 
-def _tasks(arguments: argparse.Namespace) -> None:
+def _tasks(arguments: argparse.Namespace) -> int | None:
+    if arguments.action == "audit":
+        from t5lite.audit import audit
+
+        audit(arguments.model_dir)
+        return None
+    if arguments.action == "contamination":
+        return _contamination(arguments)
     from t5lite import catalog
 
     registry = {
@@ -227,6 +234,27 @@ def _tasks(arguments: argparse.Namespace) -> None:
             num_examples=arguments.num_examples,
             show_tokens=arguments.tokens,
         )
+    return None
+
+
+def _contamination(arguments: argparse.Namespace) -> int:
+    from t5lite.contamination_report import report
+
+    clean = report(
+        arguments.name,
+        against=arguments.against,
+        against_tasks=arguments.against_tasks,
+        n=arguments.ngram,
+        split=arguments.split,
+        task_modules=arguments.tasks or (),
+        data_dir=arguments.data_dir,
+        vocabulary=arguments.vocabulary,
+        allow_missing=arguments.allow_missing_tasks,
+        num_workers=arguments.num_workers,
+        output=arguments.output,
+        fail_above=arguments.fail_above,
+    )
+    return 0 if clean else 1
 
 
 def _data(arguments: argparse.Namespace) -> None:
@@ -320,7 +348,7 @@ def _config(arguments: argparse.Namespace) -> None:
     parsed.arguments(verb)
 
 
-_RUN = {
+_RUN: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "train": _train,
     "eval": _eval,
     "infer": _infer,

@@ -163,9 +163,50 @@ def _add_tasks_verb(verbs: Any) -> None:
     show.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
     show.add_argument("--num_examples", type=int, default=3, metavar="N", help="default: 3")
     show.add_argument("--tokens", action="store_true", help="print every token id with its text")
-    for action in (names, describe, show):
+    contamination = _add_contamination_action(actions)
+
+    audit = _verb(actions, "audit", "compare what a run drew with what it was asked to draw")
+    audit.add_argument("model_dir", metavar="MODEL_DIR", help="folder that `t5lite train` wrote")
+
+    for action in (names, describe, show, contamination):
         _add_plain_flags(action, *_TASK_FLAGS)
+    for action in (names, describe, show, contamination, audit):
         action.set_defaults(verb="tasks")
+
+
+def _add_contamination_action(actions: Any) -> argparse.ArgumentParser:
+    parser = _verb(actions, "contamination", "find a mixture's overlap with evaluation sets")
+    parser.add_argument("name", metavar="MIXTURE", help="registered mixture or task")
+    parser.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="[NAME=]PATH",
+        help="evaluation set, a file or folder of JSON, JSONL, CSV, TSV or text; repeatable",
+    )
+    parser.add_argument(
+        "--against_tasks",
+        action="append",
+        default=[],
+        metavar="NAME:SPLIT",
+        help="registered mixture or task to take for an evaluation set; repeatable",
+    )
+    parser.add_argument(
+        "--ngram", type=int, default=13, metavar="N", help="words in a row; default: 13"
+    )
+    parser.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
+    parser.add_argument("--output", metavar="FILE.jsonl", help="also write the whole report here")
+    parser.add_argument(
+        "--fail_above",
+        type=float,
+        metavar="SHARE",
+        help="exit with 1 if this share of some task's examples overlaps; 0 allows none",
+    )
+    parser.add_argument(
+        "--allow_missing_tasks", action="store_true", help="leave out tasks that have no data"
+    )
+    parser.add_argument("--num_workers", type=int, metavar="N", help="processes (default: cores)")
+    return parser
 
 
 def _add_data_verb(verbs: Any) -> None:

@@ -602,6 +602,46 @@ def _tokenised_texts(task: Any, split: str) -> Iterator[dict[str, np.ndarray]]:
         }
 
 
+def iterate_texts(task_name: str, split: str) -> Iterator[dict[str, str]]:
+    """Yields the texts of a Task's examples, in the order of `iterate_examples`.
+
+    They are the source's own where it gives texts, else those that seqio's `tokenize` keeps beside
+    the tokens, else the tokens decoded.
+
+    Args:
+      task_name: a registered Task.
+      split: one of its splits.
+
+    Yields:
+      Text by output feature.
+
+    Raises:
+      ValueError: as `iterate_examples`.
+    """
+    task = _get_task(task_name)
+    if _is_plain_text(task):
+        _check_split(task, split)
+        for texts in task.source.texts(split):
+            yield {name: texts[name] for name in task.output_features}
+        return
+    dataset = _preprocessed(task, split, None)
+    spec = dataset.element_spec
+    kept = {name: f"{name}_pretokenized" for name in task.output_features}
+    kept = {name: copy for name, copy in kept.items() if _is_text(spec.get(copy))}
+    decoded = {n: v for n, v in _token_features(task).items() if n not in kept and n in spec}
+    wanted = [*kept.values(), *decoded]
+    rows = dataset.map(lambda example: {name: example[name] for name in wanted})
+    for row in rows.as_numpy_iterator():
+        yield {
+            **{name: row[copy].decode("utf-8", "replace") for name, copy in kept.items()},
+            **{name: vocabulary.decode(row[name]) for name, vocabulary in decoded.items()},
+        }
+
+
+def _is_text(spec: Any) -> bool:
+    return spec is not None and spec.dtype.name == "string" and spec.shape.rank == 0
+
+
 def _rows(batch: Any) -> Sequence[np.ndarray]:
     """Token ids of each example of a batch; rows of one known length come as a plain tensor."""
     if not hasattr(batch, "row_splits"):

@@ -20,9 +20,23 @@ from t5lite.flags import make_parser, split_gin_flags
 
 if TYPE_CHECKING:
     from t5lite.config import ParsedConfig
-    from t5lite.decoding.sampling import DecodingConfig
+    from t5lite.decoding.config import DecodingConfig
 
-_SAMPLING = ("temperature", "top_k", "top_p")
+# Flags that mean nothing without a strategy, and so choose it.
+_STRATEGY_FLAGS = {
+    "sample": ("temperature", "top_k", "top_p"),
+    "beam": ("num_beams", "length_penalty", "length_penalty_style"),
+}
+_DECODING_FIELDS = {
+    **{name: name for names in _STRATEGY_FLAGS.values() for name in names},
+    "repetition_penalty": "repetition_penalty",
+    "num_return_sequences": "num_return_sequences",
+    "max_decode_length": "max_decode_length",
+    "min_decode_length": "min_decode_length",
+    "stop_ids": "stop_ids",
+    "stop_strings": "stop_strings",
+    "decode_seed": "seed",
+}
 _RUN_FILES = {"eval": "runs/eval.gin", "infer": "runs/infer.gin"}
 _GIN_VERBS = {"train": "train", "eval": "evaluate", "infer": "infer"}
 
@@ -123,8 +137,9 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
 
     shorthands = _shorthands(arguments)
     if verb in _RUN_FILES:
-        if any(getattr(arguments, name) is not None for name in _SAMPLING):
-            shorthands["--temperature, --top_k, --top_p"] = ("STRATEGY", "sample")
+        if (strategy := _strategy(arguments)) is not None:
+            flags = ", ".join(f"--{name}" for name in _STRATEGY_FLAGS[strategy])
+            shorthands[flags] = ("STRATEGY", strategy)
         defaults = config.read_defaults(_RUN_FILES[verb])
         first = _parse(arguments, shorthands, defaults)
         model_dir = first.macro("MODEL_DIR")
@@ -326,18 +341,30 @@ def _convert(arguments: argparse.Namespace) -> None:
     )
 
 
+def _strategy(arguments: argparse.Namespace) -> str | None:
+    """The decoding strategy that the flags given ask for."""
+    given = {
+        strategy: [f"--{name}" for name in names if getattr(arguments, name) is not None]
+        for strategy, names in _STRATEGY_FLAGS.items()
+    }
+    if given["sample"] and given["beam"]:
+        raise ValueError(
+            f"{given['sample'][0]} asks for sampling and {given['beam'][0]} for a beam search; "
+            "give one of them."
+        )
+    return next((strategy for strategy, flags in given.items() if flags), None)
+
+
 def _decoding(arguments: argparse.Namespace) -> DecodingConfig:
-    from t5lite.decoding.sampling import DecodingConfig
+    from t5lite.decoding.config import DecodingConfig
 
     settings: dict[str, Any] = {
-        field: getattr(arguments, field)
-        for field in (*_SAMPLING, "max_decode_length")
-        if getattr(arguments, field) is not None
+        field: getattr(arguments, flag)
+        for flag, field in _DECODING_FIELDS.items()
+        if getattr(arguments, flag) is not None
     }
-    if any(field in settings for field in _SAMPLING):
-        settings["strategy"] = "sample"
-    if arguments.decode_seed is not None:
-        settings["seed"] = arguments.decode_seed
+    if (strategy := _strategy(arguments)) is not None:
+        settings["strategy"] = strategy
     return DecodingConfig(**settings)
 
 

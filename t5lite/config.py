@@ -41,7 +41,7 @@ CONFIGURABLES = {
     "MeshConfig": "t5lite.sharding",
     "DataConfig": "t5lite.data.pipeline",
     "EvalConfig": "t5lite.evaluate",
-    "DecodingConfig": "t5lite.decoding.sampling",
+    "DecodingConfig": "t5lite.decoding.config",
     "CheckpointConfig": "t5lite.checkpoints",
     "RestoreConfig": "t5lite.restore",
     "initial_checkpoint": "t5lite.config",

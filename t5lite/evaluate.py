@@ -20,11 +20,13 @@ import numpy as np
 from tqdm import tqdm
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
+from t5lite.data.eval_tasks import EvalExample
 from t5lite.data.seqio_door import EvalTask, import_tasks, load_eval_tasks
 from t5lite.data.vocabularies import Vocabulary, parse_vocabulary
+from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Decoder
-from t5lite.decoding.sampling import DecodingConfig
-from t5lite.model_dir import same_vocabulary
+from t5lite.decoding.stopping import cut
+from t5lite.model_dir import same_vocabulary, trained_prompt_prefix
 from t5lite.models.config import TransformerConfig
 from t5lite.sharding import MeshConfig, make_mesh
 
@@ -40,7 +42,7 @@ class EvalConfig:
       split: The Tasks' split.
       batch_size: Examples decoded at once, over all devices.
       max_examples_per_task: The first so many examples of each Task; all when None.
-      decoding: How answers are generated.
+      decoding: How answers are generated; one an example.
       task_modules: Registry modules to import first.
       data_dir: Root of the Tasks' files; None leaves `T5LITE_DATA_DIR` as it is.
       vocabulary: The Tasks' vocabulary, as `parse_vocabulary` reads it; None leaves
@@ -68,6 +70,12 @@ class EvalConfig:
             value = getattr(self, field)
             if value is not None and value < 1:
                 raise ValueError(f"EvalConfig.{field} is {value}; it must be 1 or more.")
+        if self.decoding.num_return_sequences > 1:
+            raise ValueError(
+                "DecodingConfig.num_return_sequences is "
+                f"{self.decoding.num_return_sequences}; an evaluation judges one answer an "
+                "example, so it must be 1."
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,6 +168,7 @@ class Evaluator:
         model_config: TransformerConfig,
         *,
         converter: str,
+        prompt_prefix: Sequence[int] | None = None,
         mesh: jax.sharding.Mesh | None = None,
     ) -> None:
         """Imports the registry modules and loads the examples.
@@ -169,6 +178,7 @@ class Evaluator:
           model_config: What `params` given to `run` are of.
           converter: How examples became features in training: `encoder_decoder`, `decoder_only` or
             `prefix_lm`.
+          prompt_prefix: Ids that go before every prompt; None for what training puts there.
           mesh: Where `params` lie; None for wherever they are.
 
         Raises:
@@ -184,12 +194,17 @@ class Evaluator:
         )
         self._require_examples()
         self.vocabulary = self._one_vocabulary()
+        if prompt_prefix is None:
+            prompt_prefix = trained_prompt_prefix(converter)
+        self._prompt_prefix = list(prompt_prefix)
+        longest = config.task_feature_lengths.get("inputs")
         self._decoder = Decoder(
             model_config,
             converter=converter,
-            eos_id=self.vocabulary.eos_id,
+            eos_ids=self.vocabulary.eos_ids,
             batch_size=config.batch_size,
-            longest_input=config.task_feature_lengths.get("inputs"),
+            longest_input=None if longest is None else longest + len(self._prompt_prefix),
+            decode=self.vocabulary.decode,
             mesh=mesh,
         )
 
@@ -206,6 +221,7 @@ class Evaluator:
         judged = [task for task in self.tasks if task.needs_predictions]
         total = sum(len(task.examples) for task in [*judged, *self.tasks])
         hidden = not progress or jax.process_index() != 0
+        params = self._decoder.prepare(params)
         with tqdm(
             total=total, desc=f"eval {self.config.name}", unit="ex", leave=False, disable=hidden
         ) as bar:
@@ -240,15 +256,19 @@ class Evaluator:
         places = [(task, index) for task in tasks for index in range(len(task.examples))]
         generations = self._decoder.generate(
             params,
-            [task.examples[index].inputs for task, index in places],
+            [self._prompt(task.examples[index]) for task, index in places],
             config=self.config.decoding,
             indices=[index for _, index in places],
             on_batch=bar.update,
         )
         answers: dict[str, list[str]] = {task.name: [] for task in tasks}
-        for (task, _), generation in zip(places, generations, strict=True):
-            answers[task.name].append(self.vocabulary.decode(generation.tokens.tolist()))
+        for (task, _), (generation,) in zip(places, generations, strict=True):
+            text = self.vocabulary.decode(generation.tokens.tolist())
+            answers[task.name].append(cut(text, self.config.decoding.stop_strings))
         return answers
+
+    def _prompt(self, example: EvalExample) -> list[int]:
+        return [*self._prompt_prefix, *example.inputs]
 
     def _score(
         self, params: Any, bar: tqdm
@@ -257,7 +277,7 @@ class Evaluator:
         examples = [example for task in self.tasks for example in task.examples]
         log_likelihoods, num_tokens = self._decoder.score(
             params,
-            [example.inputs for example in examples],
+            [self._prompt(example) for example in examples],
             [example.targets for example in examples],
             on_batch=bar.update,
         )
@@ -334,7 +354,13 @@ def evaluate(
         config = dataclasses.replace(
             config, vocabulary=config.vocabulary or vocabulary_name(model.vocabulary)
         )
-        evaluator = Evaluator(config, model.config, converter=model.converter, mesh=devices)
+        evaluator = Evaluator(
+            config,
+            model.config,
+            converter=model.converter,
+            prompt_prefix=model.prompt_prefix,
+            mesh=devices,
+        )
         check_vocabulary(
             evaluator.vocabulary, model, of=config.mixture_or_task_name, model_dir=model_dir
         )

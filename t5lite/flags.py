@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,25 @@ import t5lite
 
 # A flag that sets a gin macro: (flag, macro, type, help).
 _Shorthand = tuple[str, str, Callable[[str], Any], str]
+
+
+def _ids(text: str) -> tuple[int, ...]:
+    if not all(part.isdecimal() for part in _comma_separated(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 2,13")
+    return tuple(map(int, _comma_separated(text)))
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    """A JSON list of texts, or one text as it is."""
+    if not text.startswith("["):
+        return (text,)
+    try:
+        texts = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON list: {error}") from None
+    if not all(isinstance(item, str) for item in texts):
+        raise argparse.ArgumentTypeError(f"{text!r} holds what is no text")
+    return tuple(texts)
 
 
 def _comma_separated(text: str) -> tuple[str, ...]:
@@ -20,7 +40,12 @@ _MODEL_DIR: _Shorthand = ("--model_dir", "MODEL_DIR", str, "folder of the run")
 _TASK_FLAGS: tuple[_Shorthand, ...] = (
     ("--tasks", "TASK_MODULES", _comma_separated, "registry modules to import, comma separated"),
     ("--data_dir", "DATA_DIR", str, "root of the tasks' files"),
-    ("--vocabulary", "VOCABULARY", str, "bytes, bytes:EXTRA_IDS, PATH.model or PATH.model:IDS"),
+    (
+        "--vocabulary",
+        "VOCABULARY",
+        str,
+        "bytes, bytes:EXTRA_IDS, PATH.model, PATH.model:EXTRA_IDS or PATH/tokenizer.json",
+    ),
 )
 _CACHE_DIR: _Shorthand = ("--cache_dir", "CACHE_DIR", str, "where token stores are kept")
 _SOURCE_FLAGS: tuple[_Shorthand, ...] = (
@@ -39,13 +64,28 @@ _INFER_FLAGS: tuple[_Shorthand, ...] = (
     ("--input", "INPUT", str, "JSONL file to answer"),
     ("--output", "OUTPUT", str, "JSONL file to write"),
     ("--inputs_field", "INPUTS_FIELD", str, "field of --input that holds the prompt"),
+    ("--options_field", "OPTIONS_FIELD", str, "field of --input with the answers to choose from"),
+    ("--rank_by", "RANK_BY", str, "compare options by the sum or the mean of log-likelihoods"),
 )
 _DECODING_FLAGS: tuple[_Shorthand, ...] = (
     ("--temperature", "TEMPERATURE", float, "sample, with logits divided by this"),
     ("--top_k", "TOP_K", int, "sample among the k most likely tokens"),
     ("--top_p", "TOP_P", float, "sample among the most likely tokens of this probability"),
+    ("--num_beams", "NUM_BEAMS", int, "search with so many beams"),
+    ("--length_penalty", "LENGTH_PENALTY", float, "exponent: 0 is none, more favours the long"),
+    ("--length_penalty_style", "LENGTH_PENALTY_STYLE", str, "t5x (default) or hugging_face"),
+    ("--repetition_penalty", "REPETITION_PENALTY", float, "above 1: repeat less"),
     ("--max_decode_length", "MAX_DECODE_LENGTH", int, "most tokens of an answer"),
+    ("--min_decode_length", "MIN_DECODE_LENGTH", int, "tokens before which no answer ends"),
+    ("--stop_ids", "STOP_IDS", _ids, "tokens that end an answer too, comma separated"),
+    ("--stop_strings", "STOP_STRINGS", _texts, 'text that ends an answer, or ["several", "texts"]'),
     ("--decode_seed", "DECODE_SEED", int, "seed of sampling"),
+)
+_ANSWERS: _Shorthand = (
+    "--num_return_sequences",
+    "NUM_RETURN_SEQUENCES",
+    int,
+    "draws, or best beams, of a prompt",
 )
 
 
@@ -74,12 +114,12 @@ def make_parser() -> argparse.ArgumentParser:
     _add_gin_flags(infer)
     _add_shorthands(infer, _MODEL_DIR, *_INFER_FLAGS, *_SOURCE_FLAGS, *_MODEL_FLAGS)
     # No --vocabulary: the prompts are read with the model's own.
-    _add_shorthands(infer, *_DECODING_FLAGS, *_TASK_FLAGS[:2])
+    _add_shorthands(infer, *_DECODING_FLAGS, _ANSWERS, *_TASK_FLAGS[:2])
     _add_process_flags(infer)
 
     generate = _verb(verbs, "generate", "answer prompts given here, or typed in")
     generate.add_argument("prompts", nargs="*", metavar="PROMPT", help="none: read lines of stdin")
-    _add_shorthands(generate, _MODEL_DIR, _MODEL_FLAGS[0], *_DECODING_FLAGS)
+    _add_shorthands(generate, _MODEL_DIR, _MODEL_FLAGS[0], *_DECODING_FLAGS, _ANSWERS)
 
     _add_tasks_verb(verbs)
     _add_data_verb(verbs)
@@ -92,7 +132,7 @@ def make_parser() -> argparse.ArgumentParser:
     config.add_argument("of", nargs="?", choices=("train", "eval", "infer"), default="train")
     _add_gin_flags(config)
     _add_shorthands(config, _MODEL_DIR, *_TASK_FLAGS, _CACHE_DIR, *_SOURCE_FLAGS, *_MODEL_FLAGS)
-    _add_shorthands(config, *_EVAL_FLAGS, *_INFER_FLAGS, *_DECODING_FLAGS)
+    _add_shorthands(config, *_EVAL_FLAGS, *_INFER_FLAGS, *_DECODING_FLAGS, _ANSWERS)
     return parser
 
 

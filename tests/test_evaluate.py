@@ -9,7 +9,7 @@ import pytest
 
 from t5lite.data.vocabularies import ByteVocabulary, parse_vocabulary
 from t5lite.decoding.batching import scoring_batch
-from t5lite.decoding.sampling import DecodingConfig
+from t5lite.decoding.config import DecodingConfig
 from t5lite.evaluate import EvalConfig, Evaluator, evaluate, vocabulary_name
 from tests.decoding import model_dirs, tiny
 

@@ -14,7 +14,7 @@ import pytest
 from t5lite import infer as infer_module
 from t5lite.data.vocabularies import ByteVocabulary
 from t5lite.decoding.journal import Journal
-from t5lite.decoding.sampling import DecodingConfig
+from t5lite.decoding.config import DecodingConfig
 from t5lite.infer import generate_text, infer
 from tests.decoding import model_dirs
 

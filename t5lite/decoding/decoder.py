@@ -1,55 +1,72 @@
-"""A model's generation and scoring of lists of examples: batched by length, compiled once a shape.
+"""A model's answers to, and scores of, lists of examples: batched by length, compiled once a shape.
 
 Every process of a run holds all examples and gets all results; the devices share the rows.
-Shapes: B rows of the batch, T generated tokens.
+Shapes: B rows of the batch, N answers of a row, O answers to choose from, T generated tokens.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from t5lite.decoding import batching, scoring
-from t5lite.decoding.generate import choose_at, generate
-from t5lite.decoding.sampling import DecodingConfig, row_keys
+from t5lite.decoding import batching, compiled, ranking, stopping
+from t5lite.decoding.compiled import Prepared
+from t5lite.decoding.config import DecodingConfig
 from t5lite.models.config import TransformerConfig
-from t5lite.models.parameters import bind
-from t5lite.sharding import BATCH_AXES, logical_rules, put_replicable, replicated
+from t5lite.sharding import BATCH_AXES, put_replicable
 
 Params = Any
 OnBatch = Callable[[int], Any]
+
+# Tokens between two looks for stop strings: a look costs a return to the host, and what was
+# generated beyond a stop string was for nothing.
+_STEPS_BETWEEN_LOOKS = 16
 
 
 class Generation(NamedTuple):
     """What was generated for one example.
 
     Attributes:
-      tokens: int32, without the end token.
+      tokens: int32, without the end token. What completes a stop string is among them.
       log_likelihood: Sum of log p(token) in nats under the model itself (before temperature,
-        top-k and top-p), the end token included.
+        penalties, top-k and top-p), the end token included.
+      score: What ranks several answers of one example: of a beam search, its score; else
+        `log_likelihood`.
     """
 
     tokens: np.ndarray
     log_likelihood: float
+    score: float
+
+
+class Ranking(NamedTuple):
+    """How likely each answer of one example is.
+
+    Attributes:
+      best: Index of the answer with the largest score.
+      scores: float64, of each answer in nats: its log-likelihood, or that a token.
+    """
+
+    best: int
+    scores: np.ndarray
 
 
 class Decoder:
-    """Generates for, and scores, any number of examples with one model config."""
+    """Generates for, scores and ranks answers to any number of examples with one model config."""
 
     def __init__(
         self,
         model_config: TransformerConfig,
         *,
         converter: str,
-        eos_id: int,
+        eos_ids: Sequence[int],
         batch_size: int,
         longest_input: int | None = None,
+        decode: stopping.Decode | None = None,
         mesh: jax.sharding.Mesh | None = None,
     ) -> None:
         """Prepares; nothing is compiled before the first batch of a shape.
@@ -57,90 +74,120 @@ class Decoder:
         Args:
           model_config: What `params` given later are of.
           converter: How examples became features in training.
-          eos_id: The token that ends an answer.
-          batch_size: Rows of every batch, the last one filled up; rounded up to a multiple of the
-            devices that share the rows.
+          eos_ids: The tokens that end an answer, `DecodingConfig.stop_ids` apart.
+          batch_size: Examples of every batch, the last one filled up; rounded up to a multiple of
+            the devices that share the rows.
           longest_input: Inputs are not padded beyond it unless they are longer.
+          decode: From tokens to text; for stop strings.
           mesh: Where `params` given later lie; None for wherever they are.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
         self._model_config = model_config
         self._converter = converter
-        self._eos_id = eos_id
+        self._eos_ids = tuple(eos_ids)
         parts = 1 if mesh is None else math.prod(mesh.shape[axis] for axis in BATCH_AXES)
         self._batch_size = math.ceil(batch_size / parts) * parts
-        self._longest_input = longest_input
+        # A learned table has no row for a place beyond it, padding's places included.
+        learned = model_config.positions == "learned"
+        self._most_positions = model_config.max_positions if learned else None
+        limits = [n for n in (longest_input, self._most_positions) if n is not None]
+        self._longest_input = min(limits) if limits else None
+        self._decode = decode
         self._mesh = mesh
+
+    def prepare(self, params: Params) -> Prepared:
+        """Parameters as the other methods use them, for a caller who uses them more than once.
+
+        On a CPU that is one more copy of the decoder's layers (see `models.per_layer`).
+        """
+        return compiled.prepare(self._model_config, params, mesh=self._mesh)
 
     def generate(
         self,
-        params: Params,
+        params: Params | Prepared,
         inputs: Sequence[batching.Tokens],
         *,
         config: DecodingConfig,
         indices: Sequence[int] | None = None,
         on_batch: OnBatch | None = None,
-    ) -> list[Generation]:
-        """Generates an answer to each input.
+    ) -> list[list[Generation]]:
+        """Generates answers to each input.
 
         Args:
-          params: The model's parameters.
-          inputs: Prompt tokens of each example.
+          params: The model's parameters, or what `prepare` made of them.
+          inputs: Prompt tokens of each example; of decoder-only models with whatever the model has
+            in front of every prompt (`ModelDescription.prompt_prefix`).
           config: How to decode.
           indices: The examples' indices for `sampling.row_keys`; 0, 1, ... when None.
           on_batch: Called with the number of examples of each finished batch.
 
         Returns:
-          One `Generation` per input, in order.
+          For each input, in order, `config.num_return_sequences` answers: draws as they were drawn,
+          beams with the best first.
+
+        Raises:
+          ValueError: A prompt is empty where it must not be, or prompt and answer together are
+            longer than the model's table of positions.
         """
         if indices is None:
             indices = range(len(inputs))
-        run = _generate_fn(self._model_config, self._eos_id, config, self._mesh)
-        results: list[Generation | None] = [None] * len(inputs)
+        self._check_lengths(inputs, config.max_decode_length - 1)
+        prepared = self._prepared(params)
+        functions = self._functions(config)
+        results: list[list[Generation]] = [[]] * len(inputs)
         for rows in self._plan([(len(tokens),) for tokens in inputs]):
             filled = self._filled(rows)
-            batch = batching.prompt_batch(
-                [inputs[row] for row in filled],
-                converter=self._converter,
-                longest=self._longest_input,
-            )
-            index_B = np.array([indices[row] for row in filled], np.int32)
-            placed = self._put({**batch, "example_index": index_B})
-            tokens_BT, log_likelihood_B = jax.device_get(run(params, placed))
-            for row, tokens_T, log_likelihood in zip(
-                rows, tokens_BT, log_likelihood_B, strict=False
-            ):
-                results[row] = Generation(self._until_end(tokens_T), float(log_likelihood))
+            batch = self._prompt_batch([inputs[row] for row in filled])
+            batch["example_index"] = np.array([indices[row] for row in filled], np.int32)
+            state = functions.start(prepared.params, self._put(batch))
+            if config.stop_strings:
+                state = self._advance_with_looks(functions, prepared, state, config)
+            else:
+                state = functions.advance(prepared.step_params, state, config.max_decode_length)
+            output = jax.device_get(functions.report(state))
+            for place, row in enumerate(rows):
+                results[row] = _generations(output, place)
             if on_batch is not None:
                 on_batch(len(rows))
-        return [result for result in results if result is not None]
+        return results
 
     def stream(
-        self, params: Params, inputs: batching.Tokens, *, config: DecodingConfig, index: int = 0
+        self,
+        params: Params | Prepared,
+        inputs: batching.Tokens,
+        *,
+        config: DecodingConfig,
+        index: int = 0,
     ) -> Iterator[int]:
         """Generates one answer, yielding its tokens as they come, without the end token.
 
-        The tokens are those of `generate` for the same `index`. For a decoder without a mesh.
+        The tokens are those of `generate` for the same `index`. For a decoder without a mesh, and
+        a config with one answer an example that is no beam search.
         """
         assert self._mesh is None, "one row cannot be shared out"
-        start, step = _stream_fns(self._model_config, self._eos_id, config)
-        batch = batching.prompt_batch(
-            [inputs], converter=self._converter, longest=self._longest_input
-        )
-        index_B = jnp.array([index], jnp.int32)
-        token_B, cache = start(params, batch, index_B)
-        for count in range(1, config.max_decode_length + 1):
-            token = int(token_B[0])
-            if token == self._eos_id:
+        assert config.num_branches == 1, "only one answer can be told as it comes"
+        self._check_lengths([inputs], config.max_decode_length - 1)
+        prepared = self._prepared(params)
+        functions = self._functions(config)
+        batch = self._prompt_batch([inputs])
+        batch["example_index"] = np.array([index], np.int32)
+        state = functions.start(prepared.params, batch)
+        so_far: list[int] = []
+        while True:
+            output = jax.device_get(functions.report(state))
+            if output.ended_BN[0, 0]:
                 return
+            token = int(output.tokens_BNT[0, 0, output.lengths_BN[0, 0] - 1])
+            so_far.append(token)
             yield token
-            if count < config.max_decode_length:
-                token_B, cache = step(params, token_B, cache, index_B, jnp.int32(count))
+            if output.all_done or self._stopped_length(so_far, config, known=len(so_far) - 1):
+                return
+            state = functions.advance(prepared.step_params, state, len(so_far) + 1)
 
     def score(
         self,
-        params: Params,
+        params: Params | Prepared,
         inputs: Sequence[batching.Tokens],
         targets: Sequence[batching.Tokens],
         *,
@@ -149,15 +196,19 @@ class Decoder:
         """Log-likelihood of each target given its input.
 
         Args:
-          params: The model's parameters.
-          inputs: Input tokens of each example.
+          params: The model's parameters, or what `prepare` made of them.
+          inputs: Prompt tokens of each example, as for `generate`.
           targets: Target tokens of each example, end token included where it should count.
           on_batch: Called with the number of examples of each finished batch.
 
         Returns:
           float64 `(log_likelihoods, num_tokens)` in the examples' order; see `scoring.score`.
+
+        Raises:
+          ValueError: As `generate`.
         """
-        run = _score_fn(self._model_config, self._mesh)
+        self._check_lengths(inputs, max(map(len, targets), default=0) - 1)
+        run = compiled.score_fn(self._model_config, self._mesh)
         log_likelihoods, num_tokens = np.zeros(len(inputs)), np.zeros(len(inputs))
         sizes = [(len(i), len(t)) for i, t in zip(inputs, targets, strict=True)]
         for rows in self._plan(sizes):
@@ -167,13 +218,129 @@ class Decoder:
                 [targets[row] for row in filled],
                 converter=self._converter,
                 longest=self._longest_input,
+                longest_row=self._most_positions,
             )
-            log_likelihood_B, num_tokens_B = jax.device_get(run(params, self._put(batch)))
-            log_likelihoods[rows] = log_likelihood_B[: len(rows)]
-            num_tokens[rows] = num_tokens_B[: len(rows)]
+            found = jax.device_get(run(compiled.plain(params), self._put(batch)))
+            log_likelihoods[rows], num_tokens[rows] = (x_B[: len(rows)] for x_B in found)
             if on_batch is not None:
                 on_batch(len(rows))
         return log_likelihoods, num_tokens
+
+    def rank(
+        self,
+        params: Params | Prepared,
+        inputs: Sequence[batching.Tokens],
+        options: Sequence[Sequence[batching.Tokens]],
+        *,
+        by: ranking.RankBy = "sum",
+        on_batch: OnBatch | None = None,
+    ) -> list[Ranking]:
+        """Rank classification: chooses among given answers the one the model finds likeliest.
+
+        Args:
+          params: The model's parameters, or what `prepare` made of them.
+          inputs: Prompt tokens of each example, as for `generate`.
+          options: Of each example the answers' tokens, end token included where it should count.
+          by: `"sum"` compares log-likelihoods; `"mean"` log-likelihoods a token, so that an answer
+            loses nothing by its length.
+          on_batch: Called with the number of examples of each finished batch.
+
+        Returns:
+          A `Ranking` of each example, in order.
+
+        Raises:
+          ValueError: An example has no answer to choose, or one without tokens; or as `generate`.
+        """
+        self._check_options(options)
+        self._check_lengths(inputs, max((len(o) for row in options for o in row), default=0) - 1)
+        run = compiled.rank_fn(self._model_config, self._mesh)
+        results: list[Ranking | None] = [None] * len(inputs)
+        sizes = [(len(i), sum(map(len, o))) for i, o in zip(inputs, options, strict=True)]
+        for rows in self._plan(sizes):
+            filled = self._filled(rows)
+            batch = self._prompt_batch([inputs[row] for row in filled])
+            batch |= ranking.option_features([options[row] for row in filled])
+            found_BO = jax.device_get(run(compiled.plain(params), self._put(batch)))
+            for row, found_O in zip(rows, found_BO, strict=False):
+                scores = found_O[: len(options[row])].astype(np.float64)
+                if by == "mean":
+                    scores /= [len(option) for option in options[row]]
+                results[row] = Ranking(int(np.argmax(scores)), scores)
+            if on_batch is not None:
+                on_batch(len(rows))
+        return [result for result in results if result is not None]
+
+    def _advance_with_looks(
+        self,
+        functions: compiled.Functions,
+        prepared: Prepared,
+        state: Any,
+        config: DecodingConfig,
+    ) -> Any:
+        """Generates, and ends answers that hold a stop string, until all have ended."""
+        longest_BN: np.ndarray | None = None
+        known = 0
+        while True:
+            output = jax.device_get(functions.report(state))
+            if longest_BN is None:
+                longest_BN = np.full(output.lengths_BN.shape, config.max_decode_length, np.int32)
+            for place in np.ndindex(longest_BN.shape):
+                if longest_BN[place] < config.max_decode_length:
+                    continue
+                tokens = output.tokens_BNT[place][: output.lengths_BN[place]]
+                stopped = self._stopped_length(tokens.tolist(), config, known=known)
+                longest_BN[place] = stopped or config.max_decode_length
+            state = functions.cut(state, self._put({"longest": longest_BN})["longest"])
+            if output.all_done:
+                return state
+            known = int(output.lengths_BN.max())
+            state = functions.advance(prepared.step_params, state, known + _STEPS_BETWEEN_LOOKS)
+
+    def _stopped_length(
+        self, tokens: list[int], config: DecodingConfig, *, known: int
+    ) -> int | None:
+        if not config.stop_strings:
+            return None
+        assert self._decode is not None, "stop strings need a Decoder with `decode`"
+        return stopping.stopped_length(
+            tokens,
+            decode=self._decode,
+            stop_strings=config.stop_strings,
+            known=min(known, len(tokens)),
+        )
+
+    def _check_options(self, options: Sequence[Sequence[batching.Tokens]]) -> None:
+        for index, row in enumerate(options):
+            if not row or not all(len(option) for option in row):
+                raise ValueError(
+                    f"example {index} has {len(row)} answers to choose from, of "
+                    f"{[len(option) for option in row]} tokens; give one or more, none empty"
+                )
+
+    def _check_lengths(self, inputs: Sequence[batching.Tokens], num_new: int) -> None:
+        if self._most_positions is None:
+            return
+        num_prompt = max(map(len, inputs), default=0)
+        if self._converter == "encoder_decoder":
+            found = max(num_prompt, 1 + num_new)
+        else:
+            found = num_prompt + num_new
+        if found > self._most_positions:
+            raise ValueError(
+                f"a prompt of {num_prompt} tokens and an answer of up to {num_new + 1} need more "
+                f"places than the {self._most_positions} that this model has learned; shorten the "
+                "prompts, or lower max_decode_length"
+            )
+
+    def _prepared(self, params: Params | Prepared) -> Prepared:
+        return params if isinstance(params, Prepared) else self.prepare(params)
+
+    def _functions(self, config: DecodingConfig) -> compiled.Functions:
+        end_ids = tuple(dict.fromkeys((*self._eos_ids, *config.stop_ids)))
+        return compiled.functions(self._model_config, end_ids, config, self._mesh)
+
+    def _prompt_batch(self, inputs: Sequence[batching.Tokens]) -> batching.ModelBatch:
+        return batching.prompt_batch(inputs, converter=self._converter, longest=self._longest_input)
 
     def _plan(self, sizes: Sequence[tuple[int, ...]]) -> list[list[int]]:
         return batching.plan_batches(sizes, batch_size=self._batch_size)
@@ -185,72 +352,17 @@ class Decoder:
     def _put(self, batch: batching.ModelBatch) -> dict[str, Any]:
         return batch if self._mesh is None else put_replicable(batch, self._mesh)
 
-    def _until_end(self, tokens_T: np.ndarray) -> np.ndarray:
-        ends = np.flatnonzero(tokens_T == self._eos_id)
-        return tokens_T[: ends[0]] if ends.size else tokens_T
 
-
-@functools.cache
-def _generate_fn(
-    model_config: TransformerConfig,
-    eos_id: int,
-    config: DecodingConfig,
-    mesh: jax.sharding.Mesh | None,
-) -> Callable[..., Any]:
-    """The jitted generation; equal arguments share it, and with it what was compiled."""
-
-    def run(params: Params, batch: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        features = dict(batch)
-        key_B = row_keys(config.seed, features.pop("example_index"))
-        model = bind(model_config, params)
-        return generate(model, features, eos_id=eos_id, config=config, key_B=key_B)
-
-    return _jit(run, mesh)
-
-
-@functools.cache
-def _score_fn(
-    model_config: TransformerConfig, mesh: jax.sharding.Mesh | None
-) -> Callable[..., Any]:
-    def run(params: Params, batch: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        return scoring.score(bind(model_config, params), batch)
-
-    return _jit(run, mesh)
-
-
-@functools.cache
-def _stream_fns(
-    model_config: TransformerConfig, eos_id: int, config: DecodingConfig
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """`(start, step)`: the first token and cache of a batch; the next token and cache."""
-
-    def choose(logits_BV: jax.Array, index_B: jax.Array, step: jax.Array | int) -> jax.Array:
-        key_B = row_keys(config.seed, index_B)
-        return choose_at(logits_BV, key_B, step, eos_id=eos_id, config=config)
-
-    def start(
-        params: Params, batch: dict[str, jax.Array], index_B: jax.Array
-    ) -> tuple[jax.Array, Any]:
-        model = bind(model_config, params)
-        logits_BV, cache = model.prefill(batch, max_decode_length=config.max_decode_length)
-        return choose(logits_BV, index_B, 0), cache
-
-    def step(
-        params: Params, tokens_B: jax.Array, cache: Any, index_B: jax.Array, count: jax.Array
-    ) -> tuple[jax.Array, Any]:
-        logits_BV, cache = bind(model_config, params).step(tokens_B, cache)
-        return choose(logits_BV, index_B, count), cache
-
-    return jax.jit(start), jax.jit(step, donate_argnums=2)
-
-
-def _jit(run: Callable[..., Any], mesh: jax.sharding.Mesh | None) -> Callable[..., Any]:
-    """Results lie whole on every process, whatever the mesh."""
-    if mesh is None:
-        return jax.jit(run)
-
-    def on_mesh(*arguments: Any) -> Any:
-        with logical_rules(mesh):
-            return run(*arguments)
-
-    return jax.jit(on_mesh, out_shardings=replicated(mesh))
+def _generations(output: Any, row: int) -> list[Generation]:
+    answers = zip(
+        output.tokens_BNT[row],
+        output.lengths_BN[row],
+        output.ended_BN[row],
+        output.log_likelihood_BN[row],
+        output.score_BN[row],
+        strict=True,
+    )
+    return [
+        Generation(tokens_T[: length - ended], float(log_likelihood), float(score))
+        for tokens_T, length, ended, log_likelihood, score in answers
+    ]

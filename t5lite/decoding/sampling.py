@@ -1,124 +1,104 @@
 """How the next token is chosen from logits: greedy, or drawn after temperature, top-k and top-p.
 
-Shapes: B rows of the batch, V vocabulary.
+Shapes: B rows of the batch, N branches of a row, V vocabulary.
 """
-
-import dataclasses
-from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
 
-Strategy = Literal["greedy", "sample"]
+from t5lite.decoding.config import DecodingConfig
 
 # Low enough that exp() is zero in float32, finite so that no row can become NaN.
 _REMOVED = -1.0e30
 
-
-@dataclasses.dataclass(frozen=True)
-class DecodingConfig:
-    """How to decode.
-
-    Attributes:
-      strategy: `"greedy"` takes the most likely token; `"sample"` draws one.
-      temperature: Logits are divided by it before a draw; above 0.
-      top_k: Draw among the k most likely tokens; 0 draws among all.
-      top_p: Draw among the smallest set of most likely tokens whose probability reaches it
-        (nucleus sampling, https://arxiv.org/abs/1904.09751); 1.0 draws among all.
-      max_decode_length: Most tokens generated for one example, the end token included.
-      min_decode_length: The end token may not be generated before this many other tokens.
-      seed: Seed of the draws. An example's draws depend on the seed and its index only.
-    """
-
-    strategy: Strategy = "greedy"
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    max_decode_length: int = 64
-    min_decode_length: int = 0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.strategy not in get_args(Strategy):
-            raise ValueError(
-                f"DecodingConfig.strategy is {self.strategy!r}; choose one of {get_args(Strategy)}."
-            )
-        self._require("temperature", self.temperature > 0, "above 0 (for 0, use greedy)")
-        self._require("top_k", self.top_k >= 0, "0 (off) or more")
-        self._require("top_p", 0 < self.top_p <= 1, "above 0 and at most 1 (1 is off)")
-        self._require("max_decode_length", self.max_decode_length >= 1, "1 or more")
-        self._require(
-            "min_decode_length",
-            0 <= self.min_decode_length < self.max_decode_length,
-            f"0 or more and below max_decode_length={self.max_decode_length}",
-        )
-        warped = self.temperature != 1.0 or self.top_k != 0 or self.top_p != 1.0
-        if self.strategy == "greedy" and warped:
-            raise ValueError(
-                "DecodingConfig.strategy is 'greedy', which ignores temperature, top_k and top_p "
-                f"(found {self.temperature}, {self.top_k}, {self.top_p}); set strategy='sample', "
-                "or leave them at 1.0, 0 and 1.0."
-            )
-
-    def _require(self, field: str, holds: bool, wanted: str) -> None:
-        if not holds:
-            raise ValueError(
-                f"DecodingConfig.{field} is {getattr(self, field)}; it must be {wanted}."
-            )
+# Entries of a block in `top_k`.
+_BLOCK = 64
 
 
-def row_keys(seed: int, index_B: jax.Array) -> jax.Array:
-    """One PRNG key per example, from the seed and the example's index alone.
+def row_keys(seed: int, index_B: jax.Array, *, num_draws: int = 1) -> jax.Array:
+    """A PRNG key per draw, from the seed, the example's index and the draw's number alone.
 
     Args:
       seed: `DecodingConfig.seed`.
       index_B: int32 [B], the examples' indices in the whole set that is being decoded.
+      num_draws: N.
 
     Returns:
-      Typed keys [B].
+      Typed keys [B, N]. The first draws of an example are the same however many are drawn.
     """
-    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(jax.random.key(seed), index_B)
+    fold = jax.random.fold_in
+    key_B = jax.vmap(fold, in_axes=(None, 0))(jax.random.key(seed), index_B)
+    draws_N = jnp.arange(num_draws)
+    return jax.vmap(lambda key: jax.vmap(fold, in_axes=(None, 0))(key, draws_N))(key_B)
 
 
-def warp(logits_BV: jax.Array, config: DecodingConfig) -> jax.Array:
+def warp(logits: jax.Array, config: DecodingConfig) -> jax.Array:
     """Logits of the distribution that `config` draws from.
 
     Temperature, then top-k, then top-p on what top-k kept: Hugging Face's order. Tokens that tie
     with the last one kept are kept too, and the most likely token always is.
 
     Args:
-      logits_BV: float [B, V].
+      logits: float [..., V].
       config: Only `temperature`, `top_k` and `top_p` are used.
 
     Returns:
-      float32 [B, V]; removed tokens have probability zero.
+      float32 [..., V]; removed tokens have probability zero.
     """
-    logits_BV = logits_BV.astype(jnp.float32) / config.temperature
-    if 0 < config.top_k < logits_BV.shape[-1]:
-        kept_BK, _ = jax.lax.top_k(logits_BV, config.top_k)
-        logits_BV = jnp.where(logits_BV >= kept_BK[:, -1:], logits_BV, _REMOVED)
+    logits = logits.astype(jnp.float32) / config.temperature
+    if 0 < config.top_k < logits.shape[-1]:
+        kept, _ = top_k(logits, config.top_k)
+        logits = jnp.where(logits >= kept[..., -1:], logits, _REMOVED)
     if config.top_p < 1.0:
-        sorted_BV = -jnp.sort(-logits_BV, axis=-1)
-        probs_BV = jax.nn.softmax(sorted_BV, axis=-1)
-        before_BV = jnp.cumsum(probs_BV, axis=-1) - probs_BV
-        in_nucleus_BV = (before_BV < config.top_p).at[:, 0].set(True)
-        lowest_B = jnp.min(jnp.where(in_nucleus_BV, sorted_BV, jnp.inf), axis=-1)
-        logits_BV = jnp.where(logits_BV >= lowest_B[:, None], logits_BV, _REMOVED)
-    return logits_BV
+        sorted_logits = -jnp.sort(-logits, axis=-1)
+        probs = jax.nn.softmax(sorted_logits, axis=-1)
+        before = jnp.cumsum(probs, axis=-1) - probs
+        in_nucleus = (before < config.top_p).at[..., 0].set(True)
+        lowest = jnp.min(jnp.where(in_nucleus, sorted_logits, jnp.inf), axis=-1, keepdims=True)
+        logits = jnp.where(logits >= lowest, logits, _REMOVED)
+    return logits
 
 
-def choose(logits_BV: jax.Array, key_B: jax.Array, config: DecodingConfig) -> jax.Array:
-    """Chooses one token per row.
+def choose(logits_BNV: jax.Array, key_BN: jax.Array, config: DecodingConfig) -> jax.Array:
+    """Chooses one token a branch.
 
     Args:
-      logits_BV: float [B, V].
-      key_B: Typed keys [B], one per row; unused (and may be anything) when greedy.
+      logits_BNV: float [B, N, V].
+      key_BN: Typed keys [B, N]; unused (and may be anything) when greedy.
       config: How to choose.
 
     Returns:
-      int32 [B].
+      int32 [B, N].
     """
     if config.strategy == "greedy":
-        return jnp.argmax(logits_BV, axis=-1).astype(jnp.int32)
-    warped_BV = warp(logits_BV, config)
-    return jax.vmap(jax.random.categorical)(key_B, warped_BV).astype(jnp.int32)
+        return largest(logits_BNV)
+    warped_BNV = warp(logits_BNV, config)
+    return jax.vmap(jax.vmap(jax.random.categorical))(key_BN, warped_BNV).astype(jnp.int32)
+
+
+def largest(x: jax.Array) -> jax.Array:
+    """Index of the last axis' largest entry, the first of equals, int32."""
+    return top_k(x, 1)[1][..., 0]
+
+
+def top_k(x: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
+    """`jax.lax.top_k` of a long last axis: the largest entries and their indices.
+
+    Taken from the k blocks with the largest maxima, which hold them all. On CPU, where maxima of
+    blocks are vectorised and a selection is not, this is five times as fast for a vocabulary.
+    """
+    length = x.shape[-1]
+    num_blocks = -(-length // _BLOCK)
+    if num_blocks <= 2 * k:
+        return jax.lax.top_k(x, k)
+    if length % _BLOCK:
+        padding = [(0, 0)] * (x.ndim - 1) + [(0, num_blocks * _BLOCK - length)]
+        x = jnp.pad(x, padding, constant_values=-jnp.inf)
+    blocks = x.reshape(*x.shape[:-1], num_blocks, _BLOCK)
+    _, chosen = jax.lax.top_k(jnp.max(blocks, axis=-1), k)
+    # In their own order, so that the first of equals stays the first.
+    chosen = jnp.sort(chosen, axis=-1)
+    held = jnp.take_along_axis(blocks, chosen[..., None], axis=-2)
+    values, place = jax.lax.top_k(held.reshape(*x.shape[:-1], k * _BLOCK), k)
+    block = jnp.take_along_axis(chosen, place // _BLOCK, axis=-1)
+    return values, block * _BLOCK + place % _BLOCK

@@ -9,7 +9,7 @@ sys.modules["tensorflow"] = sys.modules["seqio"] = None  # importing them raises
 
 import jax  # noqa: E402
 
-from t5lite.decoding.sampling import DecodingConfig  # noqa: E402
+from t5lite.decoding.config import DecodingConfig  # noqa: E402
 from t5lite.infer import infer  # noqa: E402
 from t5lite.sharding import MeshConfig  # noqa: E402
 

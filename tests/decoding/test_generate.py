@@ -5,108 +5,154 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5lite.decoding.batching import prompt_batch, scoring_batch
-from t5lite.decoding.decoder import Decoder
-from t5lite.decoding.generate import generate
-from t5lite.decoding.sampling import DecodingConfig, row_keys
-from t5lite.models.parameters import bind
+from t5lite.decoding import compiled
+from t5lite.decoding.config import DecodingConfig
 from tests.decoding import tiny
 
 LENGTH = 9
 
 
-def _naive_greedy(config, params, prompt, *, converter, length):
-    """One row, no cache, no batch: grows the answer by the argmax of the full forward pass."""
+def _naive_greedy(config, params, prompt, *, converter, length, change=lambda logits, answer: None):
+    """Grows the answer by the argmax of the full forward pass, after `change`."""
     answer = []
     for _ in range(length):
-        batch = scoring_batch([prompt], [[*answer, 3]], converter=converter)
-        last = np.flatnonzero(batch["decoder_loss_weights"][0])[-1]
-        answer.append(int(np.argmax(tiny.logits(config, params, batch)[0, last])))
+        logits = tiny.full_logits(config, params, prompt, answer, converter=converter)
+        change(logits, answer)
+        answer.append(int(np.argmax(logits)))
         if answer[-1] == tiny.EOS:
             break
     return answer
 
 
-def _run(config, params, inputs, decoding, *, converter, indices=None):
-    indices = range(len(inputs)) if indices is None else indices
-    return jax.jit(
-        lambda p, b: generate(
-            bind(config, p),
-            b,
-            eos_id=tiny.EOS,
-            config=decoding,
-            key_B=row_keys(decoding.seed, jnp.array(list(indices))),
-        )
-    )(params, prompt_batch(inputs, converter=converter))
+def _tokens(generations):
+    return [[answer.tokens.tolist() for answer in answers] for answers in generations]
 
 
 @pytest.mark.parametrize("converter", tiny.CONVERTERS)
-def test_cached_greedy_is_argmax_of_the_full_forward(converter):
+def test_cached_greedy_is_argmax_of_the_full_forward(converter, apart):
     config = tiny.config(converter)
     params = tiny.params(config)
     inputs = tiny.prompts([1, 7, 12, 4, 33])
-    tokens_BT, log_likelihood_B = _run(
-        config, params, inputs, DecodingConfig(max_decode_length=LENGTH), converter=converter
-    )
-    tokens_BT = np.asarray(tokens_BT)
-    for prompt, tokens_T in zip(inputs, tokens_BT, strict=True):
+    decoder = tiny.decoder(config, converter, batch_size=5)
+    decoding = DecodingConfig(max_decode_length=LENGTH)
+    answers = [answer for (answer,) in decoder.generate(params, inputs, config=decoding)]
+    full = []
+    for prompt, answer in zip(inputs, answers, strict=True):
         expected = _naive_greedy(config, params, prompt, converter=converter, length=LENGTH)
-        assert tokens_T[: len(expected)].tolist() == expected
-        assert not tokens_T[len(expected) :].any()
+        full.append(expected)
+        assert [*answer.tokens, tiny.EOS][: len(expected)] == expected
+    scored_B, _ = decoder.score(params, inputs, full)
+    found_B = [answer.log_likelihood for answer in answers]
+    np.testing.assert_allclose(found_B, scored_B, rtol=1e-5, atol=1e-5)
+    assert [answer.score for answer in answers] == found_B
 
-    answers = [row[row != 0] for row in tokens_BT]
-    decoder = Decoder(config, converter=converter, eos_id=tiny.EOS, batch_size=len(inputs))
-    scored_B, _ = decoder.score(params, inputs, answers)
-    np.testing.assert_allclose(log_likelihood_B, scored_B, rtol=1e-4, atol=1e-4)
 
-
-class _CountingModel:
-    """Calls `on_step` at each step that runs."""
-
-    def __init__(self, model, on_step):
-        self._model = model
-        self._on_step = on_step
-        self.prefill = model.prefill
-
-    def step(self, tokens_B, cache):
-        jax.debug.callback(self._on_step)
-        return self._model.step(tokens_B, cache)
+@pytest.mark.parametrize("converter", ["encoder_decoder", "decoder_only"])
+def test_id_0_is_a_token_like_any_other(converter):
+    """In prompts, in answers, and as the end."""
+    config = tiny.config(converter)
+    params = tiny.params(config)
+    inputs = [[4, 0, 5, 0], [0], [6, 0, 0]] if converter == "decoder_only" else tiny.prompts([3, 4])
+    decoding = DecodingConfig(strategy="sample", temperature=9.0, max_decode_length=60)
+    decoder = tiny.decoder(config, converter)
+    found = [answer for (answer,) in decoder.generate(params, inputs, config=decoding)]
+    assert any(0 in answer.tokens[:-1] for answer in found), "choose a seed that draws 0"
+    for prompt, answer in zip(inputs, found, strict=True):
+        ends = [tiny.EOS] if len(answer.tokens) < 60 else []
+        target = [*answer.tokens, *ends]
+        (scored,), (count,) = decoder.score(params, [prompt], [target])
+        assert count == len(target)
+        np.testing.assert_allclose(answer.log_likelihood, scored, rtol=1e-4)
+    ending = tiny.decoder(config, converter, eos_ids=(0,))
+    for answer, (cut,) in zip(found, ending.generate(params, inputs, config=decoding), strict=True):
+        place = answer.tokens.tolist().index(0) if 0 in answer.tokens else len(answer.tokens)
+        assert cut.tokens[:place].tolist() == answer.tokens[:place].tolist()
+        assert 0 not in cut.tokens
 
 
 def test_rows_end_at_the_end_token_and_the_loop_with_the_last_row():
     config = tiny.config()
-    steps = []
     decoding = DecodingConfig(strategy="sample", temperature=3.0, max_decode_length=500)
-
-    @jax.jit
-    def run(params, batch):
-        model = _CountingModel(bind(config, params), lambda: steps.append(1))
-        key_B = row_keys(0, jnp.arange(6))
-        return generate(model, batch, eos_id=tiny.EOS, config=decoding, key_B=key_B)
-
-    batch = prompt_batch(tiny.prompts([5] * 6), converter="encoder_decoder")
-    tokens_BT = np.asarray(run(tiny.params(config), batch)[0])
-    jax.effects_barrier()
-    ends_B = (tokens_BT == tiny.EOS).argmax(-1)
-    assert (tokens_BT == tiny.EOS).any(-1).all(), "choose a seed with which all rows end"
-    assert len(set(ends_B)) > 1
-    for tokens_T, end in zip(tokens_BT, ends_B, strict=True):
-        assert not tokens_T[end + 1 :].any()
-    assert len(steps) == ends_B.max()
+    functions = compiled.functions(config, (tiny.EOS,), decoding, None)
+    prepared = compiled.prepare(config, tiny.params(config), mesh=None)
+    inputs = np.stack(tiny.prompts([5] * 6))
+    batch = {"encoder_input_tokens": inputs, "example_index": np.arange(6)}
+    state = functions.start(prepared.params, batch)
+    state = functions.advance(prepared.step_params, state, 500)
+    tokens_BT, lengths_B = np.asarray(state.tokens_BNT)[:, 0], np.asarray(state.lengths_BN)[:, 0]
+    assert len(set(lengths_B)) > 1
+    assert lengths_B.max() < 500, "choose a seed with which all rows end"
+    assert int(state.step) == lengths_B.max()
+    for tokens_T, length in zip(tokens_BT, lengths_B, strict=True):
+        assert tokens_T[length - 1] == tiny.EOS
+        assert tiny.EOS not in tokens_T[: length - 1]
+        assert not tokens_T[length:].any()
 
 
+@pytest.mark.parametrize("strategy", ["greedy", "beam"])
 @pytest.mark.parametrize("minimum", [0, 4])
-def test_min_decode_length_holds_the_end_back(minimum):
+def test_min_decode_length_holds_every_end_back(minimum, strategy):
     config = tiny.config()
     params = tiny.params(config)
-    # Of a random model whose tokens all tie but for two, these prompts make one win every time.
+    # All tokens tie but for three, and these prompts make one of them win every time.
     kernel = jnp.zeros_like(params["decoder"]["logits_dense"]["kernel"])
-    kernel = kernel.at[0, tiny.EOS].set(-9.0).at[0, other := 7].set(-8.0)
+    kernel = kernel.at[0, tiny.EOS].set(-9.0).at[0, 5].set(-8.5).at[0, other := 7].set(-8.0)
     params["decoder"]["logits_dense"]["kernel"] = kernel
-    decoding = DecodingConfig(max_decode_length=6, min_decode_length=minimum)
-    tokens_BT, _ = _run(config, params, tiny.prompts([3, 8]), decoding, converter="encoder_decoder")
-    expected = [other] * minimum + [tiny.EOS] + [0] * (5 - minimum)
-    assert np.asarray(tokens_BT).tolist() == [expected] * 2
+    decoding = DecodingConfig(
+        strategy=strategy,
+        num_beams=2 if strategy == "beam" else 1,
+        max_decode_length=6,
+        min_decode_length=minimum,
+        stop_ids=(5,),
+    )
+    decoder = tiny.decoder(config)
+    found = _tokens(decoder.generate(params, tiny.prompts([3, 8]), config=decoding))
+    assert found == [[[other] * minimum]] * 2
+
+
+@pytest.mark.parametrize("converter", tiny.CONVERTERS)
+def test_stop_ids_end_an_answer_and_are_no_part_of_it(converter):
+    config = tiny.config(converter)
+    params = tiny.params(config)
+    inputs = tiny.prompts([6, 3, 20])
+    decoding = DecodingConfig(strategy="sample", temperature=3.0, max_decode_length=30)
+    stopping = DecodingConfig(
+        strategy="sample", temperature=3.0, max_decode_length=30, stop_ids=(8, 9)
+    )
+    decoder = tiny.decoder(config, converter)
+    whole = _tokens(decoder.generate(params, inputs, config=decoding))
+    assert any({8, 9} & set(answer) for (answer,) in whole)
+    for (answer,), (cut,) in zip(
+        whole, _tokens(decoder.generate(params, inputs, config=stopping)), strict=True
+    ):
+        stops = [place for place, token in enumerate(answer) if token in (8, 9)]
+        assert cut == answer[: stops[0] if stops else None]
+
+
+@pytest.mark.parametrize("converter", tiny.CONVERTERS)
+def test_repetition_penalty_makes_what_was_there_less_likely(converter):
+    config = tiny.config(converter)
+    params = tiny.params(config)
+    inputs = tiny.prompts([5, 9])
+    decoding = DecodingConfig(max_decode_length=LENGTH, repetition_penalty=1.8)
+
+    def answers(decoding):
+        decoder = tiny.decoder(config, converter)
+        return [a for (a,) in _tokens(decoder.generate(params, inputs, config=decoding))]
+
+    for prompt, answer in zip(inputs, answers(decoding), strict=True):
+        # An encoder's inputs are not what the decoder writes; its start token 0 counts.
+        before = [0] if converter == "encoder_decoder" else prompt.tolist()
+
+        def penalise(logits, so_far, before=before):
+            for token in {*before, *so_far}:
+                logits[token] *= 1.8 if logits[token] < 0 else 1 / 1.8
+
+        expected = _naive_greedy(
+            config, params, prompt, converter=converter, length=LENGTH, change=penalise
+        )
+        assert [*answer, tiny.EOS][: len(expected)] == expected
+    assert answers(decoding) != answers(DecodingConfig(max_decode_length=LENGTH))
 
 
 @pytest.mark.parametrize("converter", tiny.CONVERTERS)
@@ -115,13 +161,44 @@ def test_draws_do_not_depend_on_the_batch(converter):
     params = tiny.params(config)
     inputs = tiny.prompts([5, 30, 9, 40, 2])
     decoding = DecodingConfig(strategy="sample", top_k=20, top_p=0.95, max_decode_length=LENGTH)
-    arguments = {"converter": converter, "eos_id": tiny.EOS}
-    together = Decoder(config, batch_size=5, **arguments).generate(params, inputs, config=decoding)
-    decoder = Decoder(config, batch_size=2, **arguments)
+    together = _tokens(
+        tiny.decoder(config, converter, batch_size=5).generate(params, inputs, config=decoding)
+    )
+    decoder = tiny.decoder(config, converter, batch_size=2)
     order = [3, 0, 4, 2]
     apart = decoder.generate(params, [inputs[i] for i in order], config=decoding, indices=order)
-    assert [g.tokens.tolist() for g in apart] == [together[i].tokens.tolist() for i in order]
-    assert len({tuple(g.tokens) for g in together}) > 1
+    assert _tokens(apart) == [together[i] for i in order]
+    assert len({tuple(answer) for (answer,) in together}) > 1
+
+
+@pytest.mark.parametrize("converter", tiny.CONVERTERS)
+def test_several_draws_of_a_prompt_are_likely_as_scored_and_the_first_is_the_single_one(
+    converter, apart
+):
+    config = tiny.config(converter)
+    params = tiny.params(config)
+    inputs = tiny.prompts([5, 14, 2])
+    decoder = tiny.decoder(config, converter)
+    several, single = (
+        decoder.generate(
+            params,
+            inputs,
+            config=DecodingConfig(
+                strategy="sample", max_decode_length=LENGTH, num_return_sequences=count
+            ),
+        )
+        for count in (4, 1)
+    )
+    for prompt, answers, (first,) in zip(inputs, several, single, strict=True):
+        assert answers[0].tokens.tolist() == first.tokens.tolist()
+        assert len({tuple(answer.tokens) for answer in answers}) > 1
+        targets = [
+            [*answer.tokens, *([tiny.EOS] if len(answer.tokens) < LENGTH else [])]
+            for answer in answers
+        ]
+        scored, _ = decoder.score(params, [prompt] * 4, targets)
+        found = [answer.log_likelihood for answer in answers]
+        np.testing.assert_allclose(found, scored, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("converter", tiny.CONVERTERS)
@@ -131,8 +208,24 @@ def test_the_stream_is_the_generation(converter, strategy):
     params = tiny.params(config)
     inputs = tiny.prompts([6, 3])
     decoding = DecodingConfig(strategy=strategy, max_decode_length=LENGTH, seed=2)
-    decoder = Decoder(config, converter=converter, eos_id=tiny.EOS, batch_size=2)
-    expected = [g.tokens.tolist() for g in decoder.generate(params, inputs, config=decoding)]
+    decoder = tiny.decoder(config, converter)
+    prepared = decoder.prepare(params)
+    expected = _tokens(decoder.generate(prepared, inputs, config=decoding))
     for index, prompt in enumerate(inputs):
-        stream = decoder.stream(params, prompt, config=decoding, index=index)
-        assert list(stream) == expected[index]
+        stream = decoder.stream(prepared, prompt, config=decoding, index=index)
+        assert [list(stream)] == expected[index]
+
+
+def test_a_table_of_positions_is_not_passed():
+    config = tiny.config("decoder_only", positions="learned", max_positions=24)
+    params = jax.tree.map(lambda x: x, tiny.params(config))
+    decoder = tiny.decoder(config, "decoder_only")
+    decoding = DecodingConfig(max_decode_length=5)
+    inputs = tiny.prompts([20, 3])
+    for (answer,) in decoder.generate(params, inputs, config=decoding):
+        assert np.isfinite(answer.log_likelihood)
+    assert np.isfinite(decoder.score(params, inputs, tiny.prompts([5, 2]))[0]).all()
+    with pytest.raises(ValueError, match="21 tokens and an answer of up to 5 need more places"):
+        decoder.generate(params, tiny.prompts([21]), config=decoding)
+    with pytest.raises(ValueError, match="than the 24 that this model has learned"):
+        decoder.score(params, inputs, tiny.prompts([6, 2]))

@@ -5,6 +5,8 @@ import functools
 import jax
 import numpy as np
 
+from t5lite.decoding.batching import scoring_batch
+from t5lite.decoding.decoder import Decoder
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import bind, init_params
 
@@ -44,6 +46,19 @@ def prompts(lengths, seed=0, vocab_size=40):
     return [rng.integers(3, vocab_size, length).astype(np.int32) for length in lengths]
 
 
+def decoder(model_config, converter="encoder_decoder", *, batch_size=3, eos_ids=(EOS,), **kwargs):
+    return Decoder(
+        model_config, converter=converter, eos_ids=eos_ids, batch_size=batch_size, **kwargs
+    )
+
+
 @functools.partial(jax.jit, static_argnums=0)
 def logits(model_config, params, batch):
     return bind(model_config, params).logits(batch)
+
+
+def full_logits(config, params, prompt, answer, *, converter):
+    """Logits of the token after `answer`: no cache, no batch."""
+    batch = scoring_batch([prompt], [[*answer, 3]], converter=converter)
+    last = np.flatnonzero(batch["decoder_loss_weights"][0])[-1]
+    return np.array(logits(config, params, batch)[0, last])

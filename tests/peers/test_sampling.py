@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from t5lite.decoding.sampling import DecodingConfig, warp
+from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.sampling import warp
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -1,0 +1,134 @@
+"""How to decode: every choice, and which of them go together."""
+
+import dataclasses
+from typing import Literal, get_args
+
+from t5lite.suggest import did_you_mean
+
+Strategy = Literal["greedy", "sample", "beam"]
+LengthPenaltyStyle = Literal["t5x", "hugging_face"]
+
+# T5X's and Hugging Face's own defaults.
+_DEFAULT_LENGTH_PENALTY: dict[str, float] = {"t5x": 0.6, "hugging_face": 1.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodingConfig:
+    """How to decode.
+
+    Attributes:
+      strategy: `"greedy"` takes the most likely token; `"sample"` draws one; `"beam"` searches for
+        the most likely answer, `num_beams` at a time.
+      temperature: Logits are divided by it before a draw; above 0.
+      top_k: Draw among the k most likely tokens; 0 draws among all.
+      top_p: Draw among the smallest set of most likely tokens whose probability reaches it
+        (nucleus sampling, https://arxiv.org/abs/1904.09751); 1.0 draws among all.
+      num_beams: Answers that a beam search grows side by side; 1 for the other strategies.
+      length_penalty_style: How finished beams of unequal length compare, and when a search ends:
+        `"t5x"` or `"hugging_face"`, see `beam`.
+      length_penalty: The exponent of that comparison: 0 is none, and more favours the long. None is
+        the style's own default, 0.6 or 1.0.
+      repetition_penalty: Above 1 makes tokens that were there before less likely (Keskar et al.,
+        https://arxiv.org/abs/1909.05858); 1.0 is off. See `penalties.repeated`.
+      num_return_sequences: Answers an example: draws, or the best beams.
+      max_decode_length: Most tokens generated for one example, the end token included.
+      min_decode_length: No end token may be generated before this many other tokens.
+      stop_ids: Tokens that end an answer besides the vocabulary's own end.
+      stop_strings: Texts that end an answer, and are not part of it.
+      seed: Seed of the draws. An example's draws depend on the seed and its index only.
+    """
+
+    strategy: Strategy = "greedy"
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    num_beams: int = 1
+    length_penalty_style: LengthPenaltyStyle = "t5x"
+    length_penalty: float | None = None
+    repetition_penalty: float = 1.0
+    num_return_sequences: int = 1
+    max_decode_length: int = 64
+    min_decode_length: int = 0
+    stop_ids: tuple[int, ...] = ()
+    stop_strings: tuple[str, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        # Gin and JSON give lists.
+        object.__setattr__(self, "stop_ids", tuple(self.stop_ids))
+        object.__setattr__(self, "stop_strings", tuple(self.stop_strings))
+        self._require_choice("strategy", get_args(Strategy))
+        self._require_choice("length_penalty_style", get_args(LengthPenaltyStyle))
+        self._require("temperature", self.temperature > 0, "above 0 (for 0, use greedy)")
+        self._require("top_k", self.top_k >= 0, "0 (off) or more")
+        self._require("top_p", 0 < self.top_p <= 1, "above 0 and at most 1 (1 is off)")
+        self._require("repetition_penalty", self.repetition_penalty > 0, "above 0 (1 is off)")
+        self._require("num_return_sequences", self.num_return_sequences >= 1, "1 or more")
+        self._require("max_decode_length", self.max_decode_length >= 1, "1 or more")
+        self._require(
+            "min_decode_length",
+            0 <= self.min_decode_length < self.max_decode_length,
+            f"0 or more and below max_decode_length={self.max_decode_length}",
+        )
+        self._require("stop_ids", all(i >= 0 for i in self.stop_ids), "ids, 0 or more")
+        self._require("stop_strings", all(self.stop_strings), "texts that are not empty")
+        self._check_sampling()
+        self._check_beams()
+
+    @property
+    def length_exponent(self) -> float:
+        """`length_penalty`, or its style's default."""
+        if self.length_penalty is not None:
+            return self.length_penalty
+        return _DEFAULT_LENGTH_PENALTY[self.length_penalty_style]
+
+    @property
+    def num_branches(self) -> int:
+        """Answers that grow side by side for one example."""
+        return self.num_beams if self.strategy == "beam" else self.num_return_sequences
+
+    def _check_sampling(self) -> None:
+        warped = self.temperature != 1.0 or self.top_k != 0 or self.top_p != 1.0
+        if self.strategy != "sample" and warped:
+            raise ValueError(
+                f"DecodingConfig.strategy is {self.strategy!r}, which ignores temperature, top_k "
+                f"and top_p (found {self.temperature}, {self.top_k}, {self.top_p}); set "
+                "strategy='sample', or leave them at 1.0, 0 and 1.0."
+            )
+
+    def _check_beams(self) -> None:
+        if self.strategy == "beam":
+            self._require("num_beams", self.num_beams >= 2, "2 or more with strategy='beam'")
+            self._require(
+                "num_return_sequences",
+                self.num_return_sequences <= self.num_beams,
+                f"at most num_beams={self.num_beams}",
+            )
+            self._require(
+                "stop_strings",
+                not self.stop_strings,
+                "empty with strategy='beam', which ends a beam at tokens only; use stop_ids",
+            )
+            return
+        self._require("num_beams", self.num_beams == 1, "1 unless strategy='beam'")
+        self._require("length_penalty", self.length_penalty is None, "None unless strategy='beam'")
+        if self.strategy == "greedy":
+            self._require(
+                "num_return_sequences",
+                self.num_return_sequences == 1,
+                "1 with strategy='greedy', which has one answer; use 'sample' or 'beam'",
+            )
+
+    def _require_choice(self, field: str, choices: tuple[str, ...]) -> None:
+        value = getattr(self, field)
+        if value not in choices:
+            raise ValueError(
+                f"DecodingConfig.{field} is {value!r}; choose one of {', '.join(choices)}."
+                f"{did_you_mean(str(value), choices)}"
+            )
+
+    def _require(self, field: str, holds: bool, wanted: str) -> None:
+        if not holds:
+            raise ValueError(
+                f"DecodingConfig.{field} is {getattr(self, field)!r}; it must be {wanted}."
+            )

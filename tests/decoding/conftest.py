@@ -1,0 +1,14 @@
+import pytest
+
+from t5lite.decoding import compiled
+
+
+@pytest.fixture(params=[True, False], ids=["apart", "stacked"])
+def apart(request, monkeypatch):
+    """Layers as on a CPU, and as on other devices."""
+    monkeypatch.setattr(compiled, "_apart", lambda mesh: request.param)
+    for cached in (compiled.functions, compiled._prepare_fn):
+        cached.cache_clear()
+    yield request.param
+    for cached in (compiled.functions, compiled._prepare_fn):
+        cached.cache_clear()

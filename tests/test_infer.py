@@ -1,5 +1,6 @@
 """JSONL or Tasks in, JSONL out: order, batches, interruption, devices, and bad input."""
 
+import dataclasses
 import io
 import json
 import os
@@ -12,9 +13,8 @@ import numpy as np
 import pytest
 
 from t5lite import infer as infer_module
-from t5lite.data.vocabularies import ByteVocabulary
-from t5lite.decoding.journal import Journal
 from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.journal import Journal
 from t5lite.infer import generate_text, infer
 from tests.decoding import model_dirs
 
@@ -242,10 +242,65 @@ def test_generate_text_prints_what_infer_writes(model_dir, questions, answers):
     assert out.getvalue() == "".join(text + "\n" for text in expected)
 
 
-def test_text_comes_in_whole_characters():
-    class Model:
-        vocabulary = ByteVocabulary()
+def test_several_answers_are_all_written(model_dir, questions, answers, tmp_path):
+    several = dataclasses.replace(SAMPLE, num_return_sequences=3)
+    lines = _lines(_infer(model_dir, questions, tmp_path / "out.jsonl", several))
+    assert [x["prediction"] for x in lines] == [x["prediction"] for x in _lines(answers)]
+    for line in lines:
+        assert len(line["predictions"]) == len(line["scores"]) == 3
+        assert line["predictions"][0] == line["prediction"]
+        assert line["scores"][0] == line["score"]
+    assert any(len(set(line["predictions"])) > 1 for line in lines)
 
-    text = "a €☃ b"
-    pieces = list(infer_module._text_as_it_comes(Model.vocabulary.encode(text), Model))
-    assert [piece for piece in pieces if piece] == list(text)
+
+def test_beams_are_written_with_their_log_likelihoods(model_dir, questions, tmp_path):
+    beam = DecodingConfig(strategy="beam", num_beams=3, num_return_sequences=2, max_decode_length=6)
+    lines = _lines(_infer(model_dir, questions, tmp_path / "out.jsonl", beam))
+    assert all(len(line["predictions"]) == 2 for line in lines)
+    for line in lines:
+        assert line["predictions"][0] == line["prediction"]
+        assert all(score < 0 for score in line["scores"])
+
+
+def test_options_are_chosen_among(model_dir, tmp_path):
+    path = tmp_path / "in.jsonl"
+    options = [["a", "b", "ccc"], ["yes", "no"]]
+    records = [{"prompt": f"{n}?", "choices": choices} for n, choices in enumerate(options)]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    arguments = {"options_field": "choices", "batch_size": 2}
+    lines = _lines(_infer(model_dir, (path,), tmp_path / "sum.jsonl", GREEDY, **arguments))
+    for line, record in zip(lines, records, strict=True):
+        assert record.items() <= line.items()
+        assert len(line["scores"]) == len(line["choices"])
+        best = int(np.argmax(line["scores"]))
+        assert (line["prediction"], line["score"]) == (line["choices"][best], line["scores"][best])
+    means = _lines(
+        _infer(model_dir, (path,), tmp_path / "mean.jsonl", GREEDY, rank_by="mean", **arguments)
+    )
+    # With the end token, "ccc" is four tokens of bytes.
+    ratios = np.array(lines[0]["scores"]) / means[0]["scores"]
+    np.testing.assert_allclose(ratios, [2, 2, 4], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"options_field": "nothing"}, "field 'nothing' is missing.*--options_field"),
+        ({"options_field": "prompt"}, "field 'prompt': expected a list"),
+        ({"options_field": "empty"}, "field 'empty' holds .*list of one or more texts"),
+        ({"options_field": "choices", "rank_by": "max"}, "--rank_by .* is 'max'"),
+    ],
+)
+def test_bad_options_are_named(model_dir, tmp_path, arguments, message):
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps({"prompt": "a", "choices": ["b"], "empty": []}) + "\n")
+    with pytest.raises(ValueError, match=message):
+        _infer(model_dir, (path,), tmp_path / "out.jsonl", **arguments)
+
+
+def test_stop_strings_end_answers(model_dir, questions, answers, tmp_path):
+    whole = [line["prediction"] for line in _lines(answers)]
+    stop = next(text for text in whole if len(text) > 3)[1:3]
+    stopping = dataclasses.replace(SAMPLE, stop_strings=(stop,))
+    lines = _lines(_infer(model_dir, questions, tmp_path / "out.jsonl", stopping))
+    assert [line["prediction"] for line in lines] == [text.split(stop)[0] for text in whole]

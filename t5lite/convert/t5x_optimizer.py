@@ -48,16 +48,18 @@ class _Accumulator:
     theirs: tuple[int, ...]
     layer_axis: int | None
 
-    def read(self, stored: StoredArray, layer: int | None) -> LazyArray | None:
-        """One layer's, in our shape; None if `stored` has another shape than it should."""
+    def stored_shape(self, num_layers: int) -> tuple[int, ...]:
+        """Its shape in a checkpoint."""
         if self.layer_axis is None:
+            return self.theirs
+        return (*self.theirs[: self.layer_axis], num_layers, *self.theirs[self.layer_axis :])
+
+    def read(self, stored: StoredArray, layer: int | None) -> LazyArray:
+        """One layer's, in our shape."""
+        if self.layer_axis is None or layer is None:
             array = stored.whole()
-        elif len(stored.shape) > self.layer_axis and layer is not None:
-            array = stored.layer(layer, axis=self.layer_axis)
         else:
-            return None
-        if array.shape != self.theirs:
-            return None
+            array = stored.layer(layer, axis=self.layer_axis)
         return LazyArray(self.shape, array.dtype, lambda: array.read().reshape(self.shape))
 
 
@@ -81,25 +83,28 @@ def read_adafactor(tree: Tree, form: TreeForm, config: TransformerConfig) -> Ada
     """
     slots: dict[str, dict[Key, LazyArray]] = {slot: {} for slot in SLOTS}
     open_array = functools.cache(lambda place: tree.array(f"{PARAM_STATES}/{place}"))
-    unread = held = set(tree.names(PARAM_STATES))
+    held = set(tree.names(PARAM_STATES))
+    unread = set(held)
     problems: list[str] = []
     for row, layers, shape in _rows_of(form, config):
         accumulators = _accumulators(row, form, shape, config)
+        wrong: list[str] = []
         for layer in layers:
             name, scanned_layer = stored_place(row.theirs, layer)
             for slot in SLOTS:
                 place = f"{name}/{slot}"
-                unread = unread - {place}
+                unread.discard(place)
                 if place not in held:
-                    problems.append(f"missing {place}")
+                    wrong.append(f"missing {place}")
                 elif (stored := open_array(place)).shape != _UNUSED:
                     accumulator = accumulators.get(slot)
-                    array = accumulator.read(stored, scanned_layer) if accumulator else None
-                    if accumulator is None or array is None:
-                        problems.append(f"{place} is {stored.shape}, no shape that T5X gives it")
+                    fits = accumulator and accumulator.stored_shape(len(layers)) == stored.shape
+                    if accumulator is None or not fits:
+                        wrong.append(f"{place} is {stored.shape}, no shape that T5X gives it")
                     else:
+                        array = accumulator.read(stored, scanned_layer)
                         slots[accumulator.ours][row.names[0], layer] = array
-        problems += _uneven(slots, row.names[0], layers)
+        problems += wrong or _uneven(slots, row.names[0], layers)
     problems += [f"unused {name}" for name in sorted(unread)]
     if problems:
         raise ValueError(_no_adafactor(tree, list(dict.fromkeys(problems))))

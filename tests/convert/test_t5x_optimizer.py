@@ -11,7 +11,9 @@ from t5lite.convert.names import stack, to_ours, unstack
 from t5lite.convert.t5x import open_checkpoint
 from t5lite.convert.t5x_arrays import packed_array
 from t5lite.convert.t5x_names import as_tensors, form_of
-from t5lite.convert.t5x_write import write_checkpoint
+from t5lite.convert.t5x_optimizer import read_adafactor
+from t5lite.convert.t5x_tree import read_tree
+from t5lite.convert.t5x_write import form_for, write_checkpoint
 from t5lite.models.parameters import flatten_names, param_axes
 from t5lite.training.optimizers import adafactor, adamw, make_transformation
 from t5lite.training.state import init_state_fn
@@ -224,3 +226,14 @@ def test_a_run_goes_on_from_t5x(tmp_path):
     convert(str(folder), str(tmp_path / "again"), to="t5x", **quiet)
     again = open_checkpoint(tmp_path / "again").read_optimizer_state()
     jax.tree.map(np.testing.assert_array_equal, again, state)
+
+
+@pytest.mark.parametrize("num_layers", [2, 4])
+def test_states_of_fewer_or_more_scanned_layers(tmp_path, num_layers):
+    config = trees.umt5()
+    other = trees.umt5(num_decoder_layers=num_layers)
+    params, state = random_state(other, **SETTINGS)
+    folder = write_checkpoint(tmp_path, other, unstack(params), opt_state=state)
+    tree = read_tree(folder / "checkpoint")
+    with pytest.raises(ValueError, match=r"query/kernel/v_row is .*, no shape that T5X gives it"):
+        read_adafactor(tree, form_for(config), config)

@@ -17,6 +17,7 @@ from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
 from t5lite.infer import generate_text, infer
 from tests.decoding import model_dirs
+from tests.decoding.ways import WAYS
 
 GREEDY = DecodingConfig(max_decode_length=6)
 SAMPLE = DecodingConfig(strategy="sample", top_p=0.9, max_decode_length=6, seed=4)
@@ -128,9 +129,6 @@ def test_eight_devices_without_tensorflow_answer_as_one(
     source = tmp_path / "in.jsonl"
     records = [{"inputs": record["prompt"]} for record in questions[1][:15]]
     source.write_text("".join(json.dumps(record) + "\n" for record in records))
-    one = _infer(
-        model_dir, (source, records), tmp_path / "one.jsonl", GREEDY, inputs_field="inputs"
-    )
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -144,7 +142,7 @@ def test_eight_devices_without_tensorflow_answer_as_one(
         subprocess.Popen(
             [
                 *map(str, command),
-                str(tmp_path / "eight.jsonl"),
+                str(tmp_path / "eight"),
                 str(i),
                 str(num_processes),
                 str(port),
@@ -164,11 +162,15 @@ def test_eight_devices_without_tensorflow_answer_as_one(
     finally:
         for child in children:
             child.kill()
-    eight = _lines((tmp_path / "eight.jsonl").read_bytes())
-    assert [x["prediction"] for x in eight] == [x["prediction"] for x in _lines(one)]
-    np.testing.assert_allclose(
-        [x["score"] for x in eight], [x["score"] for x in _lines(one)], rtol=1e-4
-    )
+    for name, decoding in WAYS.items():
+        path = tmp_path / "one" / f"{name}.jsonl"
+        one = _lines(_infer(model_dir, (source,), path, decoding, inputs_field="inputs"))
+        eight = _lines((tmp_path / "eight" / path.name).read_bytes())
+        assert eight[0].keys() == one[0].keys()
+        for answer, expected in zip(eight, one, strict=True):
+            assert answer["prediction"] == expected["prediction"]
+            assert answer.get("predictions") == expected.get("predictions")
+            np.testing.assert_allclose(answer["score"], expected["score"], rtol=1e-4)
 
 
 def test_a_task_is_answered_like_its_lines(model_dir, tmp_path):

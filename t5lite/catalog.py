@@ -308,7 +308,7 @@ def _losses(examples: Sequence[EvalExample], features: Mapping[str, Vocabulary])
             continue
         texts = [getattr(example, f"{name}_text") for example in examples]
         ids = [int(token) for example in examples for token in getattr(example, name)]
-        num_unknown = ids.count(vocabulary.unk_id)
+        num_unknown = sum(token == vocabulary.unk_id for token in ids)
         if num_unknown:
             yield (
                 f"{name}: {num_unknown} of {len(ids)} tokens ({num_unknown / len(ids):.1%}) are "

@@ -124,7 +124,7 @@ def search(
 ) -> Contamination:
     """Searches all examples of Tasks for n-grams of evaluation sets.
 
-    The result does not depend on the number of workers. The index, about 30 bytes a word of the
+    The result does not depend on the number of workers. The index, about 40 bytes a word of the
     evaluation sets, is in memory once, whatever that number, but for its vocabulary.
 
     Args:

@@ -110,7 +110,7 @@ def test_smollm2_answers_a_question(smollm2, tmp_path, capsys):
     proof = json.loads((tmp_path / "smollm2" / "conversion.json").read_text())["verification"]
     assert isinstance(proof, str) or proof["relative_difference"] < 1e-4
     capsys.readouterr()
-    flags = ["--model_dir", model_dir, "--max_decode_length", "30"]
+    flags = ["--model_dir", model_dir, "--chat", "--max_decode_length", "30"]
     assert main(["generate", *flags, "What is the capital of France?"]) == 0
     assert "Paris" in capsys.readouterr().out
 

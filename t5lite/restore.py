@@ -1,4 +1,4 @@
-"""Starting a run from parameters made elsewhere: a t5lite model folder, Hugging Face, T5X.
+"""Starting a run from parameters made elsewhere: a t5lite folder, or any other format.
 
 Resuming a run is not this: `train` resumes by itself from its own MODEL_DIR, which always wins.
 """
@@ -26,7 +26,7 @@ class RestoreConfig:
     r"""What a fresh run starts from.
 
     Attributes:
-      path: a t5lite model folder, a Hugging Face folder or a T5X checkpoint.
+      path: a t5lite model folder, or a checkpoint of any format that `t5lite convert` reads.
       step: which checkpoint of a t5lite model folder; the latest when None.
       remap: numbered rules `(pattern, replacement)`. For every parameter of this run, the first
         rule whose pattern matches its whole name says where its values come from: `replacement`
@@ -114,12 +114,11 @@ def restore_into(
             "RestoreConfig.step and restore_optimizer are for t5lite model folders; "
             f"{path} is not one (no {DESCRIPTION_FILE})"
         )
-    _, params, _ = convert.load_foreign(path)
-    source = flatten_names(params)
+    source = convert.parameters(convert.open_foreign(path).arrays)
     _check(path, {name: array.shape for name, array in source.items()}, fresh, names)
     where = flatten_names(shardings.params)
     taken = {
-        name: fresh[name] if theirs is None else jax.device_put(source[theirs], where[name])
+        name: fresh[name] if theirs is None else jax.device_put(source[theirs].read(), where[name])
         for name, theirs in names.items()
     }
     return state._replace(params=unflatten_names(taken))

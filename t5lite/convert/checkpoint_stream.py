@@ -18,7 +18,7 @@ import orbax.checkpoint as ocp
 import tensorstore
 
 from t5lite.checkpoints import FOLDER
-from t5lite.convert.names import Arrays, Key, LazyArray
+from t5lite.convert.names import Arrays, Key, LazyArray, layers_by_name
 from t5lite.models.parameters import unflatten_names
 
 _LARGEST_CHUNK_BYTES = 64 * 2**20
@@ -72,10 +72,10 @@ def write_arrays(
       arrays: All parameters of a model.
       optimizer_state: A pytree of arrays to go with them.
     """
-    layers: dict[str, list[LazyArray]] = {}
-    for (name, _), array in arrays.items():
-        layers.setdefault(name, []).append(array)
-    params = {name: _Leaf(parts, stacked="/layers/" in name) for name, parts in layers.items()}
+    params = {
+        name: _Leaf(parts, stacked="/layers/" in name)
+        for name, parts in layers_by_name(arrays).items()
+    }
     state: dict[str, Any] = {"params": unflatten_names(params), "step": np.int32(0)}
     if optimizer_state is not None:
         state["opt_state"] = jax.tree.map(np.asarray, optimizer_state)

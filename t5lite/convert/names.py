@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -190,18 +190,25 @@ def layer_shapes(config: TransformerConfig) -> dict[Key, tuple[int, ...]]:
 
 def stack(arrays: Arrays) -> Params:
     """Reads a whole model: a nested dict of float32 arrays, layers stacked."""
-    layers: dict[str, int] = {}
-    for name, layer in arrays:
-        layers[name] = max(layers.get(name, 0), -1 if layer is None else layer + 1)
-    flat = {}
-    for name, num_layers in layers.items():
-        if not num_layers:
-            flat[name] = np.asarray(arrays[name, None].read(), np.float32)
-            continue
-        flat[name] = np.empty((num_layers, *arrays[name, 0].shape), np.float32)
-        for layer in range(num_layers):
-            flat[name][layer] = arrays[name, layer].read()
-    return unflatten_names(flat)
+    return unflatten_names({name: array.read() for name, array in parameters(arrays).items()})
+
+
+def parameters(arrays: Arrays) -> dict[str, LazyArray]:
+    """Whole parameters by name, float32, layers stacked; each is read when it is asked for."""
+    whole = {}
+    for name, parts in layers_by_name(arrays).items():
+        shape = (len(parts), *parts[0].shape) if _STACKED in name else parts[0].shape
+        read = functools.partial(_read_stacked, parts, shape)
+        whole[name] = LazyArray(shape, np.dtype(np.float32), read)
+    return whole
+
+
+def layers_by_name(arrays: Arrays) -> dict[str, list[LazyArray]]:
+    """Every parameter's layers in order; one array where it is not stacked."""
+    found: dict[str, dict[int, LazyArray]] = {}
+    for (name, layer), array in arrays.items():
+        found.setdefault(name, {})[layer or 0] = array
+    return {name: [parts[layer] for layer in sorted(parts)] for name, parts in found.items()}
 
 
 def unstack(params: Params) -> Arrays:
@@ -268,6 +275,14 @@ def _read_joined(
     layout: Layout, parts: tuple[LazyArray, ...], config: TransformerConfig
 ) -> np.ndarray:
     return layout.join(tuple(part.read() for part in parts), config)
+
+
+def _read_stacked(parts: Sequence[LazyArray], shape: tuple[int, ...]) -> np.ndarray:
+    value = np.empty(shape, np.float32)
+    places = value if len(shape) > len(parts[0].shape) else value[None]
+    for place, part in zip(places, parts, strict=True):
+        place[...] = part.read()
+    return value
 
 
 def _index(leaf: Any, layer: int) -> np.ndarray:

@@ -99,6 +99,9 @@ def verify(
       rounded_to: The type that the parameters of one of them were rounded to, so that the other's
         must be too before the two can be compared.
       unrounded: Our parameters before that.
+
+    Raises:
+      ValueError: transformers cannot load the folder.
     """
     model, remarks = _load_theirs(config, hf_folder, rounded_to)
     config = dataclasses.replace(config, dtype="float32", dropout_rate=0.0)
@@ -129,7 +132,15 @@ def _load_theirs(
     transformers.utils.logging.disable_progress_bar()
     kind = "Seq2SeqLM" if config.architecture == "encoder_decoder" else "CausalLM"
     auto = getattr(transformers, f"AutoModelFor{kind}")
-    model = auto.from_pretrained(folder, local_files_only=True).float().eval()
+    try:
+        model = auto.from_pretrained(folder, local_files_only=True).float().eval()
+    # Whatever their loading runs into: the conversion may be right all the same.
+    except Exception as error:
+        raise ValueError(
+            f"transformers {transformers.__version__} cannot load {folder} to compare with "
+            f"({type(error).__name__}: {str(error).strip()[:300]}); with --noverify the conversion "
+            "is not compared"
+        ) from error
     if rounded_to is not None:
         # Not `model.to`, which would round tables computed from the config as well.
         for parameter in model.parameters():

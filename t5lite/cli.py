@@ -205,12 +205,14 @@ def _infer(arguments: argparse.Namespace) -> None:
 
 def _generate(arguments: argparse.Namespace) -> None:
     if arguments.model_dir is None:
-        raise ValueError("give --model_dir, the folder that `t5lite train` wrote.")
-    from t5lite.infer import generate_text
+        raise ValueError("give --model_dir, the folder that `t5lite train` or `convert` wrote.")
+    from t5lite.generate import generate_text
 
     generate_text(
         model_dir=arguments.model_dir,
         prompts=arguments.prompts,
+        chat=arguments.chat,
+        system=arguments.system,
         decoding=_decoding(arguments),
         step=arguments.step,
     )

@@ -63,7 +63,7 @@ _EVAL_FLAGS: tuple[_Shorthand, ...] = (
 _INFER_FLAGS: tuple[_Shorthand, ...] = (
     ("--input", "INPUT", str, "JSONL file to answer"),
     ("--output", "OUTPUT", str, "JSONL file to write"),
-    ("--inputs_field", "INPUTS_FIELD", str, "field of --input that holds the prompt"),
+    ("--inputs_field", "INPUTS_FIELD", str, "field of --input with the prompt or messages"),
     ("--options_field", "OPTIONS_FIELD", str, "field of --input with the answers to choose from"),
     ("--rank_by", "RANK_BY", str, "compare options by the sum or the mean of log-likelihoods"),
 )
@@ -119,6 +119,13 @@ def make_parser() -> argparse.ArgumentParser:
 
     generate = _verb(verbs, "generate", "answer prompts given here, or typed in")
     generate.add_argument("prompts", nargs="*", metavar="PROMPT", help="none: read lines of stdin")
+    generate.add_argument(
+        "--chat",
+        action="store_true",
+        help="one conversation, written as the model's chat template says; without it a prompt "
+        "goes to the model alone and as it is",
+    )
+    generate.add_argument("--system", metavar="TEXT", help="what a conversation begins with")
     _add_shorthands(generate, _MODEL_DIR, _MODEL_FLAGS[0], *_DECODING_FLAGS, _ANSWERS)
 
     _add_tasks_verb(verbs)

@@ -1,17 +1,15 @@
-"""Inference: answers to the lines of a JSONL file, to a Task's examples, or to typed prompts."""
+"""Inference: answers to the lines of a JSONL file, or to a Task's examples."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import hashlib
-import itertools
 import json
 import logging
 import pathlib
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TextIO, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
 
 import jax
 import numpy as np
@@ -25,14 +23,24 @@ from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Decoder, Generation, Ranking
 from t5lite.decoding.journal import Journal
 from t5lite.decoding.ranking import RankBy
-from t5lite.decoding.stopping import cut, pieces
 from t5lite.evaluate import check_vocabulary, vocabulary_name
+from t5lite.prompts import (
+    Prompt,
+    answer_text,
+    chat_prompt,
+    make_decoder,
+    text_prompt,
+    warn_cut,
+)
 from t5lite.sharding import MeshConfig, make_mesh
 
 log = logging.getLogger(__name__)
 
 # Fields an answer adds to its record; the last two where there are several.
 ANSWER_FIELDS = ("prediction", "score", "predictions", "scores")
+
+# Where a line's conversation is looked for if it has no field of the prompt.
+MESSAGES_FIELD = "messages"
 
 # A chunk is what a killed run loses, and what is sorted by length into batches.
 _BATCHES_PER_CHUNK = 16
@@ -89,7 +97,8 @@ def infer(
       split: The Tasks' split.
       task_modules: Registry modules to import first.
       data_dir: Root of the Tasks' files; None leaves `T5LITE_DATA_DIR` as it is.
-      inputs_field: The field of `input` that holds the prompt.
+      inputs_field: The field of `input` that holds the prompt: a text, or a list of messages,
+        which the model's chat template writes. Lines without it may hold `messages`.
       options_field: The field of `input` that holds the answers to choose from, a list of texts;
         None to generate. An option is scored with the end token after it.
       rank_by: What options are compared by; see `Decoder.rank`.
@@ -115,7 +124,7 @@ def infer(
     decoding = decoding or DecodingConfig()
     devices = make_mesh(mesh or MeshConfig())
     model = load_model_dir(model_dir, step, mesh=devices)
-    decoder = _decoder(model, batch_size=batch_size, mesh=devices)
+    decoder = make_decoder(model, batch_size=batch_size, mesh=devices)
     if input is not None:
         questions = _questions_of_file(
             input, model, field=inputs_field, options_field=options_field
@@ -147,53 +156,6 @@ def infer(
     )
 
 
-def generate_text(
-    *,
-    model_dir: str,
-    prompts: Sequence[str] = (),
-    decoding: DecodingConfig | None = None,
-    step: int | None = None,
-    stdin: TextIO | None = None,
-    stdout: TextIO | None = None,
-) -> None:
-    """Prints the answer to each prompt as it is generated; behind `t5lite generate`.
-
-    Args:
-      model_dir: Folder that `t5lite train` wrote.
-      prompts: What to ask, one answer each. `-` stands for the lines of `stdin`, and so does no
-        prompt at all; on a terminal that is a conversation without memory.
-      decoding: How to decode; greedy when None. Sampling differs from prompt to prompt. Several
-        answers, and that of a beam search, are printed when they are done, one a line.
-      step: Which checkpoint; the latest when None.
-      stdin: Standard input when None.
-      stdout: Standard output when None.
-    """
-    stdin, stdout = stdin or sys.stdin, stdout or sys.stdout
-    decoding = decoding or DecodingConfig()
-    model = load_model_dir(model_dir, step)
-    decoder = _decoder(model, batch_size=1, mesh=None)
-    params = decoder.prepare(model.params)
-    texts = itertools.chain.from_iterable(
-        _lines(stdin, stdout) if prompt == "-" else [prompt] for prompt in (prompts or ["-"])
-    )
-    for index, text in enumerate(texts):
-        tokens, was_cut = _prompt_tokens(text, model)
-        if was_cut:
-            _warn_cut(1, 1, model)
-        if decoding.num_branches > 1:
-            (answers,) = decoder.generate(params, [tokens], config=decoding, indices=[index])
-            for answer in answers:
-                stdout.write(_text(answer, model, decoding) + "\n")
-            continue
-        stream = decoder.stream(params, tokens, config=decoding, index=index)
-        for piece in pieces(
-            stream, decode=model.vocabulary.decode, stop_strings=decoding.stop_strings
-        ):
-            stdout.write(piece)
-            stdout.flush()
-        stdout.write("\n")
-
-
 def _check_ranking(options_field: str | None, rank_by: str, input: str | None) -> None:
     if rank_by not in get_args(RankBy):
         raise ValueError(
@@ -207,25 +169,13 @@ def _check_ranking(options_field: str | None, rank_by: str, input: str | None) -
         )
 
 
-def _decoder(model: LoadedModel, *, batch_size: int, mesh: jax.sharding.Mesh | None) -> Decoder:
-    return Decoder(
-        model.config,
-        converter=model.converter,
-        eos_ids=model.vocabulary.eos_ids,
-        batch_size=batch_size,
-        longest_input=_longest_prompt(model) + len(model.prompt_prefix),
-        decode=model.vocabulary.decode,
-        mesh=mesh,
-    )
-
-
 def _questions_of_file(
     path: str, model: LoadedModel, *, field: str, options_field: str | None
 ) -> list[Question]:
     """Reads and tokenises all of a JSONL file, so that a bad line is found before the work."""
     questions, num_cut = [], 0
     for where, record in read_jsonl(pathlib.Path(path), wanted_by="flag --input"):
-        text = require(record, field, str, where=where, remedy="name the field with --inputs_field")
+        prompt = _prompt(record, field, model, where=where)
         options: Sequence[str] = ()
         if options_field is not None:
             options = _options(record, options_field, where=where)
@@ -235,14 +185,26 @@ def _questions_of_file(
                     f"{where}: field {name!r} is there already, and the answer would replace it; "
                     "rename it in the input."
                 )
-        tokens, was_cut = _prompt_tokens(text, model)
-        num_cut += was_cut
-        questions.append(Question(record, tokens, options))
+        num_cut += prompt.was_cut
+        questions.append(Question(record, prompt.tokens, options))
     if not questions:
         raise ValueError(f"{path} (flag --input) holds no lines to answer.")
     if num_cut:
-        _warn_cut(num_cut, len(questions), model)
+        warn_cut(num_cut, len(questions), model)
     return questions
+
+
+def _prompt(record: Any, field: str, model: LoadedModel, *, where: str) -> Prompt:
+    """What a line asks: a text, or a list of messages."""
+    if isinstance(record, Mapping) and field not in record and MESSAGES_FIELD in record:
+        field = MESSAGES_FIELD
+    if not isinstance(record, Mapping) or not isinstance(record.get(field), list):
+        remedy = "name the field with --inputs_field"
+        return text_prompt(require(record, field, str, where=where, remedy=remedy), model)
+    try:
+        return chat_prompt(record[field], model, tools=record.get("tools"))
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def _options(record: Mapping[str, Any], field: str, *, where: str) -> list[str]:
@@ -277,31 +239,6 @@ def _questions_of_tasks(
     if not questions:
         raise ValueError(f"split {split!r} of {name!r} (flag --split) holds no examples.")
     return questions
-
-
-def _prompt_tokens(text: str, model: LoadedModel) -> tuple[np.ndarray, bool]:
-    """A prompt's ids as in training, and whether it had to be cut to the model's length."""
-    # An encoder's input ends with the end token; a decoder goes on writing after its prompt.
-    end = [model.vocabulary.eos_id] if model.converter == "encoder_decoder" else []
-    tokens = model.vocabulary.encode(text)
-    longest = _longest_prompt(model) - len(end)
-    prompt = [*model.prompt_prefix, *tokens[:longest], *end]
-    return np.array(prompt, np.int32), len(tokens) > longest
-
-
-def _warn_cut(num_cut: int, total: int, model: LoadedModel) -> None:
-    log.warning(
-        "%d of %d prompts are longer than the %d tokens the model was trained on, and were cut",
-        num_cut,
-        total,
-        _longest_prompt(model),
-    )
-
-
-def _longest_prompt(model: LoadedModel) -> int:
-    """In tokens, without the prefix. A model trained on targets alone takes prompts as long."""
-    lengths = model.task_feature_lengths
-    return lengths.get("inputs", lengths["targets"])
 
 
 def _digest(questions: Iterable[Question]) -> str:
@@ -387,7 +324,7 @@ def _answered(
     model: LoadedModel,
     decoding: DecodingConfig,
 ) -> dict[str, Any]:
-    texts = [_text(answer, model, decoding) for answer in answers]
+    texts = [answer_text(answer, model, decoding) for answer in answers]
     scores = [answer.log_likelihood for answer in answers]
     record = {**question.record, "prediction": texts[0], "score": scores[0]}
     if len(answers) > 1:
@@ -395,25 +332,8 @@ def _answered(
     return record
 
 
-def _text(answer: Generation, model: LoadedModel, decoding: DecodingConfig) -> str:
-    return cut(model.vocabulary.decode(answer.tokens.tolist()), decoding.stop_strings)
-
-
 def _from_process_0(value: int) -> int:
     """What process 0 has, on every process."""
     if jax.process_count() == 1:
         return value
     return int(multihost_utils.broadcast_one_to_all(np.int32(value)))
-
-
-def _lines(stdin: TextIO, stdout: TextIO) -> Iterator[str]:
-    """Lines without their ends; asks for each where a person types them."""
-    while True:
-        if stdin.isatty():
-            stdout.write("> ")
-            stdout.flush()
-        line = stdin.readline()
-        if not line:
-            return
-        if line.strip():
-            yield line.rstrip("\n")

@@ -1,4 +1,4 @@
-"""What a model is asked, as token ids: a text, or a conversation through its chat template."""
+"""Between texts and a loaded model: prompts as token ids, what answers them, answers as text."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from t5lite.checkpoints import LoadedModel
-from t5lite.data.chat_template import Message
+from t5lite.data.chat_template import ChatTemplate, Message
+from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.decoder import Decoder, Generation
+from t5lite.decoding.stopping import cut
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +60,7 @@ def chat_prompt(
     Raises:
       ValueError: the model has no chat template, or it refuses the conversation.
     """
-    template = model.vocabulary.chat_template
-    if template is None:
-        raise ValueError(
-            "the model's folder holds no chat template, so it cannot read a conversation; give it "
-            "texts (without --chat, and lines without messages)."
-        )
+    template = require_chat_template(model)
     end = [model.vocabulary.eos_id] if model.converter == "encoder_decoder" else []
     longest = longest_prompt(model) + len(model.prompt_prefix) - len(end)
     kept, was_cut = list(messages), False
@@ -75,6 +74,21 @@ def chat_prompt(
             break
         del kept[oldest]
     return Prompt(np.array(tokens + end, np.int32), was_cut)
+
+
+def require_chat_template(model: LoadedModel) -> ChatTemplate:
+    """The model's chat template.
+
+    Raises:
+      ValueError: it has none.
+    """
+    template = model.vocabulary.chat_template
+    if template is None:
+        raise ValueError(
+            "the model's folder holds no chat template, so it cannot read a conversation; give it "
+            "texts (without --chat, and lines without messages)."
+        )
+    return template
 
 
 def _oldest_exchange(messages: Sequence[Message]) -> slice | None:
@@ -97,3 +111,29 @@ def longest_prompt(model: LoadedModel) -> int:
     """In tokens, without the prefix. A model trained on targets alone takes prompts as long."""
     lengths = model.task_feature_lengths
     return lengths.get("inputs", lengths["targets"])
+
+
+def make_decoder(
+    model: LoadedModel, *, batch_size: int, mesh: jax.sharding.Mesh | None = None
+) -> Decoder:
+    """What answers the prompts that are made here.
+
+    Args:
+      model: the model.
+      batch_size: prompts answered at once.
+      mesh: where the model's parameters lie; None for one device.
+    """
+    return Decoder(
+        model.config,
+        converter=model.converter,
+        eos_ids=model.vocabulary.eos_ids,
+        batch_size=batch_size,
+        longest_input=longest_prompt(model) + len(model.prompt_prefix),
+        decode=model.vocabulary.decode,
+        mesh=mesh,
+    )
+
+
+def answer_text(answer: Generation, model: LoadedModel, decoding: DecodingConfig) -> str:
+    """The text of an answer, up to a stop string."""
+    return cut(model.vocabulary.decode(answer.tokens.tolist()), decoding.stop_strings)

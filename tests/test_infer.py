@@ -15,7 +15,8 @@ import pytest
 from t5lite import infer as infer_module
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
-from t5lite.infer import generate_text, infer
+from t5lite.generate import generate_text
+from t5lite.infer import infer
 from tests.decoding import model_dirs
 from tests.decoding.ways import WAYS
 

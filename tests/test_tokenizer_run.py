@@ -11,7 +11,7 @@ import pytest
 
 from t5lite.checkpoints import load_model_dir
 from t5lite.data.vocabularies import parse_vocabulary
-from t5lite.infer import generate_text
+from t5lite.generate import generate_text
 from tests.conftest import REPOSITORY
 from tests.data.tokenizer_folders import chat_folder
 

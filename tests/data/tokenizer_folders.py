@@ -81,10 +81,10 @@ def byte_level(texts, *, vocab_size=400):
     return tokenizer
 
 
-def chat_folder(folder, *, template=CHATML, **config):
+def chat_folder(folder, *, template=CHATML, vocab_size=400, **config):
     """A folder with a small tokenizer that ends its turns with `<|im_end|>`."""
     texts = ["the cat sat on the mat", "what is the sum of two and two", "user assistant system"]
-    byte_level(texts).save(str(folder / "tokenizer.json"))
+    byte_level(texts, vocab_size=vocab_size).save(str(folder / "tokenizer.json"))
     write_json(
         folder / "tokenizer_config.json",
         {

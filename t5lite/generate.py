@@ -1,0 +1,122 @@
+"""Answers to typed prompts, as they are generated: one by one, or as one conversation."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from t5lite.checkpoints import LoadedModel, load_model_dir
+from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.stopping import cut, pieces
+from t5lite.prompts import (
+    Prompt,
+    answer_text,
+    chat_prompt,
+    make_decoder,
+    require_chat_template,
+    text_prompt,
+    warn_cut,
+)
+
+
+def generate_text(
+    *,
+    model_dir: str,
+    prompts: Sequence[str] = (),
+    chat: bool = False,
+    system: str | None = None,
+    decoding: DecodingConfig | None = None,
+    step: int | None = None,
+    stdin: TextIO | None = None,
+    stdout: TextIO | None = None,
+) -> None:
+    """Prints the answer to each prompt as it is generated; behind `t5lite generate`.
+
+    Args:
+      model_dir: Folder that `t5lite train` or `t5lite convert` wrote.
+      prompts: What to ask, one answer each. `-` stands for the lines of `stdin`, and so does no
+        prompt at all.
+      chat: Take the prompts for the turns of one conversation, which the model's chat template
+        writes; otherwise each goes to the model alone and as it is.
+      system: What the conversation begins with, in the role `system`.
+      decoding: How to decode; greedy when None. Sampling differs from prompt to prompt. Several
+        answers, and that of a beam search, are printed when they are done, one a line; a
+        conversation goes on with the first.
+      step: Which checkpoint; the latest when None.
+      stdin: Standard input when None.
+      stdout: Standard output when None.
+
+    Raises:
+      ValueError: `system` is given without `chat`, or there is no chat template, or it refuses
+        the conversation.
+    """
+    if system is not None and not chat:
+        raise ValueError("--system begins a conversation; give --chat with it.")
+    stdin, stdout = stdin or sys.stdin, stdout or sys.stdout
+    model = load_model_dir(model_dir, step)
+    if chat:
+        require_chat_template(model)
+    writer = _Writer(model, decoding or DecodingConfig(), stdout)
+    texts = itertools.chain.from_iterable(
+        _lines(stdin, stdout) if prompt == "-" else [prompt] for prompt in (prompts or ["-"])
+    )
+    turns = [] if system is None else [{"role": "system", "content": system}]
+    for text in texts:
+        if not chat:
+            writer.answer(text_prompt(text, model))
+            continue
+        turns.append({"role": "user", "content": text})
+        answer = writer.answer(chat_prompt(turns, model))
+        turns.append({"role": "assistant", "content": answer})
+
+
+class _Writer:
+    """Answers prompts on a terminal; each has a number of its own, which sampling depends on."""
+
+    def __init__(self, model: LoadedModel, decoding: DecodingConfig, stdout: TextIO):
+        self._model = model
+        self._decoding = decoding
+        self._stdout = stdout
+        self._decoder = make_decoder(model, batch_size=1)
+        self._params = self._decoder.prepare(model.params)
+        self._numbers = itertools.count()
+
+    def answer(self, prompt: Prompt) -> str:
+        """Writes the answer, or all answers, and a newline; returns the (first) answer."""
+        if prompt.was_cut:
+            warn_cut(1, 1, self._model)
+        if self._decoding.num_branches > 1:
+            texts = self._whole_answers(prompt)
+            self._stdout.write("".join(text + "\n" for text in texts))
+            return texts[0]
+        stop_strings, decode = self._decoding.stop_strings, self._model.vocabulary.decode
+        stream = self._decoder.stream(
+            self._params, prompt.tokens, config=self._decoding, index=next(self._numbers)
+        )
+        kept, shown = itertools.tee(stream)
+        for piece in pieces(shown, decode=decode, stop_strings=stop_strings):
+            self._stdout.write(piece)
+            self._stdout.flush()
+        self._stdout.write("\n")
+        return cut(decode(list(kept)), stop_strings)
+
+    def _whole_answers(self, prompt: Prompt) -> list[str]:
+        (answers,) = self._decoder.generate(
+            self._params, [prompt.tokens], config=self._decoding, indices=[next(self._numbers)]
+        )
+        return [answer_text(answer, self._model, self._decoding) for answer in answers]
+
+
+def _lines(stdin: TextIO, stdout: TextIO) -> Iterator[str]:
+    """Lines without their ends; asks for each where a person types them."""
+    while True:
+        if stdin.isatty():
+            stdout.write("> ")
+            stdout.flush()
+        line = stdin.readline()
+        if not line:
+            return
+        if line.strip():
+            yield line.rstrip("\n")

@@ -6,11 +6,14 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from t5lite.cli import main
 from t5lite.convert import load_foreign
 from t5lite.convert.gguf import TABLE
 from t5lite.convert.gguf_header import read_header
 from t5lite.convert.load import open_foreign
 from t5lite.convert.names import to_theirs, unstack
+from t5lite.data.vocabularies import vocabulary_from_spec
+from t5lite.model_dir import ModelDescription
 from tests.convert.test_llama2_c import assert_same, make_config
 from tests.models.tiny import sharp_params
 
@@ -326,3 +329,30 @@ def test_only_quantised_files_need_the_package(tmp_path, monkeypatch):
     assert_same(load_foreign(tmp_path / "plain.gguf")[1], params)
     with pytest.raises(ValueError, match=r"blocks\.gguf holds quantised numbers.*\[gguf\]"):
         load_foreign(tmp_path / "blocks.gguf")
+
+
+def test_the_tokenizer_inside_goes_along(tmp_path):
+    bytes_ = [f"<0x{byte:02X}>" for byte in range(256)]
+    merged, letters = ["he", "▁t", "▁the"], [*"▁the."]
+    tokens = ["<unk>", "<s>", "</s>", *bytes_, *merged, *letters]
+    tokenizer = {
+        "model": "llama",
+        "tokens": tokens,
+        "scores": [0.0] * 259 + [-float(i) for i in range(len(tokens) - 259)],
+        "token_type": [2, 3, 3, *[6] * 256, *[1] * (len(tokens) - 259)],
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "unknown_token_id": 0,
+    }
+    changes = {f"tokenizer.ggml.{name}": value for name, value in tokenizer.items()}
+    changes["tokenizer.chat_template"] = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    config = make_config(**SMALL, vocab_size=len(tokens))
+    write_gguf(tmp_path / "m.gguf", config, sharp_params(config), changes=changes)
+    assert main(["convert", str(tmp_path / "m.gguf"), str(tmp_path / "ours"), "--noverify"]) == 0
+    description = ModelDescription.load(tmp_path / "ours")
+    assert description.prompt_prefix == (1,)
+    vocabulary = vocabulary_from_spec(description.vocabulary)
+    ids = vocabulary.encode("the he.é")
+    assert [tokens[i] for i in ids] == ["▁the", "▁", "he", ".", "<0xC3>", "<0xA9>"]
+    assert vocabulary.decode(ids) == "the he.é"
+    assert vocabulary.chat_template.render([{"role": "user", "content": "the"}]) == "the"

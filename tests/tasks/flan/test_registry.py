@@ -9,6 +9,7 @@ import textwrap
 
 import pytest
 
+from t5lite import catalog
 from t5lite.data import seqio_door, task_data
 from tests.conftest import REPOSITORY, shared_path
 
@@ -318,3 +319,38 @@ def test_real_data_of_every_kind_are_worded(monkeypatch):
     ):
         made = examples(name)
         assert made and all(example["inputs"] and example["targets"] for example in made)
+
+
+def test_describe_prints_the_whole_accounting(root, tmp_path, capsys):
+    catalog.describe("flan2022", task_modules=(), cache_dir=str(tmp_path / "cache"))
+    out = capsys.readouterr().out
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    # 46 of 99.9, which is what the paper's figures add up to.
+    assert rows["flan_muffin"] == ["46.05%", "320", "tasks"]
+    assert rows["flan_t0_sf_zs_noopt"] == ["6.98%", "193", "tasks"]
+    assert rows["flan_cot_gsm8k_fs"][2:] == ["100,000", "7,473", "source"]
+    assert rows["flan_snli_fs_opt"][2:] == ["30,000", "30,000", "source"]
+    assert len(rows.keys() & set(leaves("flan2022"))) == 4_240
+    assert rows["cot"] == ["36", "8", "28", "0"]
+    assert "note: held out and never mixed in: MMLU" in out
+
+
+@pytest.mark.slow
+def test_a_run_records_what_it_goes_on_without(root, tmp_path):
+    pytest.importorskip("jax")
+    from tests import toy_run
+
+    data = toy_run.data_config(
+        str(tmp_path / "cache"),
+        mixture_or_task_name="flan_cot_zs",
+        task_modules=("tasks.flan",),
+        data_dir=str(root),
+        vocabulary=None,
+        task_feature_lengths={"inputs": 256, "targets": 64},
+        allow_missing_tasks=True,
+    )
+    folder = tmp_path / "model"
+    toy_run.toy_train(str(folder), str(tmp_path / "cache"), train_data=data, train_steps=2)
+    record = json.loads((folder / "missing_tasks.json").read_text())
+    assert record["tally"] == {"cot": {"present": 0, "missing": 14, "broken": 0}}
+    assert "esnli_train.tsv" in record["tasks"]["flan_cot_esnli_zs"]["why"]

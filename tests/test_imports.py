@@ -39,6 +39,10 @@ WITHOUT_TENSORFLOW = (
     "t5lite.train",
     "t5lite.evaluate",
     "t5lite.infer",
+    "t5lite.generate",
+    "t5lite.data.hf_vocabulary",
+    "t5lite.convert.gguf_tokenizer",
+    "t5lite.convert.hf.tokenizer",
     "t5lite.config",
 )
 HEAVY = {"jax", "flax", "numpy", "tensorflow", "seqio", "orbax", "gin", "matplotlib"}
@@ -49,9 +53,10 @@ def test_the_block_blocks():
     assert "blocked" in run_blocked({"tensorflow"}, "import tensorflow").stderr
 
 
-def test_everything_but_tasks_imports_without_tensorflow_and_seqio():
+def test_everything_but_tasks_imports_without_tensorflow_seqio_and_torch():
     imports = "\n".join(f"import {module}" for module in WITHOUT_TENSORFLOW)
-    done = run_blocked({"tensorflow", "seqio", "tensorflow_text", "clu"}, imports)
+    blocked = {"tensorflow", "seqio", "tensorflow_text", "clu", "torch", "transformers"}
+    done = run_blocked(blocked, imports)
     assert done.returncode == 0, done.stderr
 
 

@@ -58,6 +58,27 @@ def test_sentinels_count_down_to_the_last_id():
     assert vocabulary.encode("<extra_id_99>") == [32000]
 
 
+def test_a_model_of_llamas_kind():
+    path = str(shared_path("weights", "stories260k", "tok512.model"))
+    vocabulary = parse_vocabulary(f"{path}:0")
+    assert (vocabulary.bos_id, vocabulary.eos_ids, vocabulary.unk_id) == (1, (2,), 0)
+    assert vocabulary.prefix_ids == (1,)
+    # Unknown characters are spelled in bytes; only the space put before the text is taken back.
+    for text in ("Once upon a time", " two  spaces ", "naïve 東京 🙂\n", ""):
+        ids = vocabulary.encode(text)
+        assert 1 not in ids
+        assert vocabulary.decode(ids) == vocabulary.decode([1, *ids, 2, 300]) == text
+    assert vocabulary.encode("東")[1:] == [3 + 0xE6, 3 + 0x9D, 3 + 0xB1]
+
+
+def test_what_only_some_vocabularies_have():
+    t5 = parse_vocabulary(str(shared_path("data", "vocab", "t5_spiece.model")))
+    for vocabulary in (ByteVocabulary(), t5):
+        assert vocabulary.eos_ids == (1,)
+        assert (vocabulary.bos_id, vocabulary.prefix_ids) == (None, ())
+        assert vocabulary.chat_template is None
+
+
 def test_bytes_by_hand():
     assert ByteVocabulary().encode("aé") == [100, 198, 172]
     assert ByteVocabulary().decode([100, 1, 101]) == "a"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import dataclasses
+import functools
 import itertools
 import math
 import multiprocessing
@@ -59,8 +60,8 @@ class TaskOverlap:
       num_examples: examples read.
       num_overlapping: of these, those that share an n-gram with some evaluation set.
       by_set: those that share one with this set, by its name; sets without any are left out.
-      ngrams: some n-grams that they share, those of the most examples first, with the number of
-        examples and the sets they are of.
+      ngrams: some n-grams that they share, no two of one passage, those of the most examples
+        first, with the number of examples and the sets they are of.
     """
 
     name: str
@@ -99,7 +100,6 @@ class _Job:
     task: str
     split: str
     task_modules: tuple[str, ...]
-    index: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,20 +146,19 @@ def search(
         num_workers = min(os.cpu_count() or 1, math.ceil(len(task_names) / _TASKS_PER_WORKER))
     started = time.monotonic()
     found: dict[str, _Searched] = {}
-    with tempfile.TemporaryDirectory(prefix="t5lite-ngrams-") as folder:
-        index.save(pathlib.Path(folder))
-        jobs = [_Job(name, split, tuple(task_modules), folder) for name in task_names]
-        results = _in_workers(jobs, num_workers) if num_workers > 1 else _here(jobs, index)
-        count = 0
-        with tqdm.tqdm(total=len(jobs), desc="searching", unit="task", disable=not progress) as bar:
-            for result in results:
-                if result.overlap is None:
-                    raise ValueError(f"Cannot read task {result.job.task!r}: {result.error}")
-                found[result.job.task] = result
-                count += result.overlap.num_examples
-                rate = count / max(time.monotonic() - started, 1e-9)
-                bar.set_postfix_str(f"{rate:,.0f} examples/s", refresh=False)
-                bar.update()
+    jobs = [_Job(name, split, tuple(task_modules)) for name in task_names]
+    workers = min(num_workers, len(jobs))
+    results = _in_workers(jobs, workers, index) if workers > 1 else _here(jobs, index)
+    count = 0
+    with tqdm.tqdm(total=len(jobs), desc="searching", unit="task", disable=not progress) as bar:
+        for result in results:
+            if result.overlap is None:
+                raise ValueError(f"Cannot read task {result.job.task!r}: {result.error}")
+            found[result.job.task] = result
+            count += result.overlap.num_examples
+            rate = count / max(time.monotonic() - started, 1e-9)
+            bar.set_postfix_str(f"{rate:,.0f} examples/s", refresh=False)
+            bar.update()
     tasks = tuple(overlap for name in task_names if (overlap := found[name].overlap) is not None)
     groups = frozenset().union(*(result.groups for result in found.values()))
     return Contamination(
@@ -200,18 +199,17 @@ def _here(jobs: Sequence[_Job], index: NgramIndex) -> Iterator[_Searched]:
         yield _search_job(job, index)
 
 
-def _in_workers(jobs: Sequence[_Job], num_workers: int) -> Iterator[_Searched]:
+def _in_workers(jobs: Sequence[_Job], num_workers: int, index: NgramIndex) -> Iterator[_Searched]:
     """Yields results as they come."""
     executor = concurrent.futures.ProcessPoolExecutor(
-        min(num_workers, len(jobs)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_open_index,
-        initargs=(jobs[0].index,),
+        num_workers, mp_context=multiprocessing.get_context("spawn")
     )
     try:
-        futures = [executor.submit(_search_job, job) for job in jobs]
-        for future in concurrent.futures.as_completed(futures):
-            yield future.result()
+        with tempfile.TemporaryDirectory(prefix="t5lite-ngrams-") as folder:
+            index.save(pathlib.Path(folder))
+            futures = [executor.submit(_search_job_in_worker, job, folder) for job in jobs]
+            for future in concurrent.futures.as_completed(futures):
+                yield future.result()
     except concurrent.futures.process.BrokenProcessPool as error:
         raise ValueError(
             f"A worker process died while reading {len(jobs)} tasks; was the machine out of "
@@ -221,19 +219,21 @@ def _in_workers(jobs: Sequence[_Job], num_workers: int) -> Iterator[_Searched]:
         executor.shutdown(cancel_futures=True)
 
 
-# The index of a worker process, which serves one search only.
-_worker_index: list[NgramIndex] = []
+def _search_job_in_worker(job: _Job, folder: str) -> _Searched:
+    return _search_job(job, _open_index(folder))
 
 
-def _open_index(folder: str) -> None:
-    _worker_index.append(NgramIndex.open(pathlib.Path(folder)))
+@functools.cache
+def _open_index(folder: str) -> NgramIndex:
+    """The index of a worker process, opened once."""
+    return NgramIndex.open(pathlib.Path(folder))
 
 
-def _search_job(job: _Job, index: NgramIndex | None = None) -> _Searched:
+def _search_job(job: _Job, index: NgramIndex) -> _Searched:
     """Searches one Task; an error comes back as text, to cross processes."""
     try:
         seqio_door.import_tasks(job.task_modules)
-        return _search_task(job, index or _worker_index[0])
+        return _search_task(job, index)
     except Exception as error:
         if isinstance(error, ValueError):
             return _Searched(job, error=str(error))
@@ -259,9 +259,7 @@ def _search_task(job: _Job, index: NgramIndex) -> _Searched:
                     sets_by_group[group] = _sets_of(index, group)
                 sets.update(sets_by_group[group])
             by_set.update(sets)
-    # Ties in the order of the evaluation sets' texts, which no hash decides.
-    shown = sorted(by_group, key=lambda g: (-by_group[g], index.place[index.group_start[g]]))
-    shown = shown[:_SHOWN_NGRAMS]
+    shown = _most_frequent(by_group, index)
     overlap = TaskOverlap(
         name=job.task,
         num_examples=num_examples,
@@ -273,6 +271,19 @@ def _search_task(job: _Job, index: NgramIndex) -> _Searched:
         ),
     )
     return _Searched(job, overlap, groups=frozenset(by_group))
+
+
+def _most_frequent(by_group: Mapping[int, int], index: NgramIndex) -> list[int]:
+    """Some groups with the most examples, each of another passage of the evaluation sets."""
+    first = {group: int(index.place[index.group_start[group]]) for group in by_group}
+    shown: list[int] = []
+    # Ties in the order of the evaluation sets' texts, which no hash decides.
+    for group in sorted(by_group, key=lambda g: (-by_group[g], first[g])):
+        if all(abs(first[group] - first[other]) >= index.n for other in shown):
+            shown.append(group)
+        if len(shown) == _SHOWN_NGRAMS:
+            break
+    return shown
 
 
 def _sets_of(index: NgramIndex, group: int) -> tuple[str, ...]:

@@ -77,15 +77,15 @@ def test_planted_examples_are_found_and_no_others(registered, against, tmp_path,
     planted = tasks["plain_planted"]
     assert planted["by_set"] == {"trains": 2} and planted["share"] == 2 / 300
     assert tasks["plain_clean"]["by_set"] == {} and tasks["plain_clean"]["ngrams"] == []
-    grams = [" ".join(words(QUESTION)[i : i + 13]) for i in range(5)]
-    assert planted["ngrams"] == [[gram, 2, ["trains"]] for gram in grams]
+    gram = " ".join(words(QUESTION)[:13])
+    assert planted["ngrams"] == [[gram, 2, ["trains"]]], "the next ones are of the same passage"
     trains, other = (r for r in records if r["kind"] == "set")
     assert (trains["num_texts"], trains["num_short"], trains["num_overlapping"]) == (2, 1, 1)
     assert (other["num_texts"], other["num_overlapping"], other["num_examples"]) == (1, 0, 0)
     assert records[-1] == {"kind": "total", "n": 13, "num_examples": 1500, "num_overlapping": 5}
     printed = capsys.readouterr().out
     assert "5 of 1,500 examples (0.333%), in 4 of 5 tasks, share 13 words in a row" in printed
-    assert f"plain_across, 1 example(s), trains: {grams[0]}" in printed
+    assert f"plain_across, 1 example(s), trains: {gram}" in printed
 
 
 def test_shorter_ngrams_find_more_and_equal_brute_force(registered, against):

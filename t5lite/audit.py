@@ -247,10 +247,11 @@ def _draw(result: Audit, path: pathlib.Path) -> None:
         axes[1].legend()
     for index, (feature, bins) in enumerate(result.asked["lengths"].items()):
         comparison = result.by_length[index]
-        middle = (np.arange(len(comparison.cells)) + 0.5) * bins["bin_width"]
+        used = int(np.flatnonzero(comparison.expected + comparison.drawn).max(initial=0)) + 1
+        middle = (np.arange(used) + 0.5) * bins["bin_width"]
         color = f"C{index}"
-        lengths.step(middle, comparison.expected, where="mid", ls=":", color=color)
-        lengths.step(middle, comparison.drawn, where="mid", lw=1, color=color, label=feature)
+        lengths.step(middle, comparison.expected[:used], where="mid", ls=":", color=color)
+        lengths.step(middle, comparison.drawn[:used], where="mid", lw=1, color=color, label=feature)
     lengths.set(title="lengths (dotted: asked)", xlabel="tokens", ylabel="draws")
     lengths.legend()
     figure.savefig(path, dpi=120)

@@ -1,6 +1,6 @@
 """The one door to seqio and TensorFlow: registries, mixtures, examples and evaluation examples.
 
-Nothing outside this module and `tasks/` imports them, and this module does so inside functions.
+Nothing outside `tasks/` and the modules seqio_* imports them, and these do so inside functions.
 """
 
 import contextlib
@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import inspect
 import os
-import sys
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,13 +17,13 @@ import numpy as np
 from t5lite.data import environment, mixture_rates, registry_modules
 from t5lite.data.eval_tasks import EvalExample, EvalTask
 from t5lite.data.fingerprint import NOT_MINE, Memo, fingerprint
-from t5lite.data.vocabularies import (
-    ByteVocabulary,
-    SentencePieceVocabulary,
-    Vocabulary,
-    load_sentencepiece,
-    parse_vocabulary,
-)
+from t5lite.data.seqio_library import load_seqio
+
+# What registry modules take from here is part of the door, wherever it is written.
+from t5lite.data.seqio_vocabularies import from_seqio as from_seqio
+from t5lite.data.seqio_vocabularies import output_features as output_features
+from t5lite.data.seqio_vocabularies import to_seqio as to_seqio
+from t5lite.data.vocabularies import Vocabulary, parse_vocabulary
 from t5lite.suggest import did_you_mean
 
 # Preprocessors that draw random numbers draw these, so that a store is always the same.
@@ -34,46 +33,6 @@ _NO_TOKENS = np.zeros(0, np.int32)
 
 # seqio's registries are one to a process, and so is this record of where each name was registered.
 _provenance: dict[str, str] = {}
-
-
-@functools.cache
-def _load_seqio() -> types.ModuleType:
-    """Imports seqio quietly, with accelerators left to jax.
-
-    Raises:
-      ValueError: if it is not installed.
-    """
-    from absl import logging
-
-    logging.set_verbosity(logging.ERROR)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        with _without_stderr():
-            import seqio
-            import tensorflow as tf
-
-            if tf.config.list_physical_devices("GPU"):
-                tf.config.set_visible_devices([], "GPU")
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"Tasks need seqio and TensorFlow, and {error.name!r} is not installed: "
-            "pip install 't5lite[data]'."
-        ) from error
-    return seqio
-
-
-@contextlib.contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Drops what native code writes to stderr, where it greets whatever its log level."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 # ---------------------------------------------------------------------------------- registries
@@ -104,7 +63,7 @@ def import_tasks(
 
 def registered_names() -> tuple[list[str], list[str]]:
     """Names of all registered Tasks and of all registered Mixtures, sorted."""
-    seqio = _load_seqio()
+    seqio = load_seqio()
     return sorted(seqio.TaskRegistry.names()), sorted(seqio.MixtureRegistry.names())
 
 
@@ -129,7 +88,7 @@ def _recording_provenance() -> Iterator[None]:
     seqio has a tracker of its own, called at each registration; it costs milliseconds a Task and
     fails where a frame has no file, so ours stands in for it meanwhile.
     """
-    _load_seqio()
+    load_seqio()
     from seqio import task_registry_provenance_tracking as tracking
 
     theirs = tracking.maybe_record_provenance
@@ -158,7 +117,7 @@ def _get(name: str) -> Any:
     Raises:
       ValueError: if there is none, with the nearest names.
     """
-    seqio = _load_seqio()
+    seqio = load_seqio()
     for registry in (seqio.MixtureRegistry, seqio.TaskRegistry):
         if name in registry.names():
             return registry.get(name)
@@ -173,7 +132,7 @@ def _get(name: str) -> Any:
 
 def _get_task(name: str) -> Any:
     task = _get(name)
-    if not isinstance(task, _load_seqio().Task):
+    if not isinstance(task, load_seqio().Task):
         raise ValueError(f"{name!r} is a Mixture, and a Task is needed here.")
     return task
 
@@ -267,83 +226,7 @@ def rates(
     return {task: weights[task] / total for task in sorted(weights)}
 
 
-# ------------------------------------------------------------------------- vocabularies, features
-
-
-def output_features(add_eos: bool = True) -> dict[str, Any]:
-    """`{"inputs": seqio.Feature, "targets": seqio.Feature}` with the vocabulary of the settings.
-
-    Args:
-      add_eos: whether `seqio.preprocessors.append_eos` ends both with an end of sequence.
-    """
-    seqio = _load_seqio()
-    vocabulary = _current_seqio_vocabulary(environment.vocabulary_name())
-    return {
-        name: seqio.Feature(vocabulary=vocabulary, add_eos=add_eos)
-        for name in ("inputs", "targets")
-    }
-
-
-def from_seqio(vocabulary: Any) -> Vocabulary:
-    """Our vocabulary with the same ids as a seqio vocabulary.
-
-    Raises:
-      ValueError: if it is of a kind without a counterpart here.
-    """
-    seqio = _load_seqio()
-    if isinstance(vocabulary, _tokenizer_class()):
-        ours: Vocabulary = vocabulary.ours
-        return ours
-    if isinstance(vocabulary, seqio.ByteVocabulary):
-        return ByteVocabulary(extra_ids=vocabulary.extra_ids)
-    plain = isinstance(vocabulary, seqio.SentencePieceVocabulary)
-    if plain and not vocabulary._normalizer_spec_overrides and vocabulary._reverse_extra_ids:
-        return load_sentencepiece(vocabulary.sentencepiece_model_file, vocabulary.extra_ids)
-    raise ValueError(
-        f"The vocabulary {type(vocabulary).__name__} of a Task has no counterpart in t5lite. Use "
-        "seqio.ByteVocabulary, or seqio.SentencePieceVocabulary without normalizer overrides and "
-        "with extra ids in descending order, or what seqio_door.to_seqio makes of one of t5lite's."
-    )
-
-
-def to_seqio(vocabulary: Vocabulary) -> Any:
-    """The seqio vocabulary with the same ids; its TensorFlow tokenizer is built once."""
-    if isinstance(vocabulary, SentencePieceVocabulary):
-        return _caching_sentencepiece_class()(vocabulary.path, extra_ids=vocabulary.extra_ids)
-    if isinstance(vocabulary, ByteVocabulary):
-        return _load_seqio().ByteVocabulary(extra_ids=vocabulary.extra_ids)
-    return _tokenizer_class()(vocabulary)
-
-
-@functools.lru_cache(maxsize=8)
-def _current_seqio_vocabulary(name: str) -> Any:
-    """One object for all Tasks, which therefore share one tokenizer."""
-    return to_seqio(parse_vocabulary(name))
-
-
-@functools.cache
-def _caching_sentencepiece_class() -> type:
-    theirs: Any = _load_seqio().SentencePieceVocabulary
-    import tensorflow as tf
-
-    class CachingSentencePieceVocabulary(theirs):
-        """seqio builds the whole model anew at each access of `tf_tokenizer`: this one once."""
-
-        _cached_tokenizer = None
-
-        @property
-        def tf_tokenizer(self) -> Any:
-            if self._cached_tokenizer is None:
-                # Lifted out of the graph being traced, or no other graph could use it.
-                with tf.init_scope(), _without_stderr():
-                    self._cached_tokenizer = super().tf_tokenizer
-            return self._cached_tokenizer
-
-        def __getstate__(self) -> dict[str, Any]:
-            # Copies and comparisons go by this.
-            return {k: v for k, v in super().__getstate__().items() if k != "_cached_tokenizer"}
-
-    return CachingSentencePieceVocabulary
+# ------------------------------------------------------------------------------------- features
 
 
 def token_features(task_name: str) -> dict[str, Vocabulary]:
@@ -353,65 +236,6 @@ def token_features(task_name: str) -> dict[str, Vocabulary]:
       ValueError: if there is no such Task, or a feature is not a sequence of token ids.
     """
     return _token_features(_get_task(task_name))
-
-
-@functools.cache
-def _tokenizer_class() -> Any:
-    theirs: Any = _load_seqio().Vocabulary
-    import tensorflow as tf
-
-    class TokenizerVocabulary(theirs):
-        """One of t5lite's vocabularies that TensorFlow has no operation for: it calls Python."""
-
-        def __init__(self, ours: Vocabulary):
-            super().__init__(extra_ids=0)
-            self.ours = ours
-
-        @property
-        def _base_vocab_size(self) -> int:
-            return self.ours.vocab_size
-
-        @property
-        def bos_id(self) -> int | None:
-            return self.ours.bos_id
-
-        @property
-        def eos_id(self) -> int:
-            return self.ours.eos_id
-
-        @property
-        def unk_id(self) -> int | None:
-            return self.ours.unk_id
-
-        def _encode(self, s: str) -> list[int]:
-            return self.ours.encode(s)
-
-        def _decode(self, ids: Sequence[int]) -> str:
-            return self.ours.decode(ids)
-
-        def _encode_tf(self, s: Any) -> Any:
-            def encode(data: bytes | np.ndarray) -> np.ndarray:
-                # Bytes in a graph, an array of one object outside.
-                text: bytes = data if isinstance(data, bytes) else data.item()
-                return np.array(self.ours.encode(text.decode("utf-8")), np.int32)
-
-            text = tf.convert_to_tensor(s, tf.string)
-            ids = tf.numpy_function(encode, [text], tf.int32, stateful=False)
-            return tf.ensure_shape(ids, [None])
-
-        def _decode_tf(self, ids: Any) -> Any:
-            def decode(row: np.ndarray) -> bytes:
-                return self._decode(row.tolist()).encode("utf-8")
-
-            return tf.ensure_shape(tf.numpy_function(decode, [ids], tf.string, stateful=False), [])
-
-        def __eq__(self, other: object) -> bool:
-            return isinstance(other, TokenizerVocabulary) and self.ours == other.ours
-
-        def __hash__(self) -> int:
-            return hash(self.ours)
-
-    return TokenizerVocabulary
 
 
 def _token_features(task: Any) -> dict[str, Vocabulary]:
@@ -583,7 +407,7 @@ def _is_plain_text(task: Any) -> bool:
 
     Then tf.data, which takes a third of a second to begin, has nothing to add.
     """
-    preprocessors = _load_seqio().preprocessors
+    preprocessors = load_seqio().preprocessors
     steps = [preprocessors.tokenize, preprocessors.append_eos]
     return hasattr(task.source, "texts") and list(task.preprocessors) == steps
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from t5lite.data import environment, seqio_door
+from t5lite.data import environment, seqio_door, seqio_vocabularies
 from t5lite.data.vocabularies import (
     ByteVocabulary,
     SentencePieceVocabulary,
@@ -257,7 +257,7 @@ def test_a_tokenizer_json_in_tasks(tmp_path, add_task, monkeypatch):
     # The ids that the files beside tokenizer.json name are part of a Task.
     chat_folder(tmp_path, eos_token="<|endoftext|>")
     load_tokenizer.cache_clear()
-    seqio_door._current_seqio_vocabulary.cache_clear()
+    seqio_vocabularies._current_seqio_vocabulary.cache_clear()
     add_task("test_other_end", {"inputs": texts, "targets": ["x"] * 3})
     assert seqio_door.task_source("test_other_end").fingerprint != fingerprint
 

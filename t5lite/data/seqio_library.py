@@ -1,0 +1,48 @@
+"""seqio and TensorFlow, imported when they are needed, and quietly."""
+
+import contextlib
+import functools
+import os
+import sys
+import types
+from collections.abc import Iterator
+
+
+@functools.cache
+def load_seqio() -> types.ModuleType:
+    """Imports seqio quietly, with accelerators left to jax.
+
+    Raises:
+      ValueError: if it is not installed.
+    """
+    from absl import logging
+
+    logging.set_verbosity(logging.ERROR)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with without_stderr():
+            import seqio
+            import tensorflow as tf
+
+            if tf.config.list_physical_devices("GPU"):
+                tf.config.set_visible_devices([], "GPU")
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"Tasks need seqio and TensorFlow, and {error.name!r} is not installed: "
+            "pip install 't5lite[data]'."
+        ) from error
+    return seqio
+
+
+@contextlib.contextmanager
+def without_stderr() -> Iterator[None]:
+    """Drops what native code writes to stderr, where it greets whatever its log level."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from t5lite.convert import export_hf, load_foreign
-from tests.models.tiny import logits, sharp_params
+from tests.models.tiny import logits
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -32,9 +32,7 @@ class Case:
     Attributes:
       kind: Their name of the class, less `Config`.
       fields: Their config.
-      head: Whether the output projection is "tied", "untied" or as their config says ("").
-      changes: What to change in our config, so as to export a neighbour that their config
-        could not have had.
+      head: "untied" gives it an output projection of its own where their config cannot say so.
     """
 
     kind: str

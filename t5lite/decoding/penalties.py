@@ -35,9 +35,8 @@ def apply(
         scores_BNV = repeated(scores_BNV, occurred_BNV, penalty=config.repetition_penalty)
     if config.min_decode_length > 0:
         too_early = num_generated < config.min_decode_length
-        ends_BNE = scores_BNV[..., jnp.array(end_ids)]
-        ends_BNE = jnp.where(too_early, -jnp.inf, ends_BNE)
-        scores_BNV = scores_BNV.at[..., jnp.array(end_ids)].set(ends_BNE)
+        is_end_V = is_end(jnp.arange(scores_BNV.shape[-1]), end_ids)
+        scores_BNV = jnp.where(too_early & is_end_V, -jnp.inf, scores_BNV)
     return scores_BNV
 
 

@@ -79,7 +79,7 @@ def test_real_evaluation_sets():
     assert read(shared_path("data", "bbh", "web_of_lies.json")) == [
         f"{example['input']}\n{example['target']}" for example in bbh
     ]
-    mmlu = read(shared_path("data", "mmlu", "test", "abstract_algebra_test.csv"))
+    mmlu = read(shared_path("data", "mmlu", "test", "business_ethics_test.csv"))
     assert len(mmlu) == 100 and all(len(text.split("\n")) >= 6 for text in mmlu)
     assert len(read(shared_path("data", "mgsm", "mgsm_en.tsv"))) == 250
     documents = read(shared_path("data", "tydiqa", "tiny_dev.jsonl.gz"))

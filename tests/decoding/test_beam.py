@@ -51,24 +51,31 @@ def _without_end(answer):
     return answer[:-1] if answer[-1] == tiny.EOS else answer
 
 
-@pytest.mark.parametrize("converter", tiny.CONVERTERS)
-@pytest.mark.parametrize("style", ["t5x", "hugging_face"])
+SETTINGS = {
+    "n_best": {"num_beams": 3, "num_return_sequences": 3},
+    "no_penalty": {"num_beams": 2, "length_penalty": 0.0},
+    "long": {"num_beams": 5, "num_return_sequences": 2, "length_penalty": 2.5},
+    "minimum": {"num_beams": 2, "num_return_sequences": 2, "min_decode_length": 4},
+}
+
+
 @pytest.mark.parametrize(
-    "settings",
+    ("setting", "style", "converter", "apart"),
     [
-        {"num_beams": 3, "num_return_sequences": 3},
-        {"num_beams": 2, "length_penalty": 0.0},
-        {"num_beams": 5, "num_return_sequences": 2, "length_penalty": 2.5},
-        {"num_beams": 2, "num_return_sequences": 2, "min_decode_length": 4},
+        *((name, "t5x", "encoder_decoder", True) for name in SETTINGS),
+        *((name, "hugging_face", "decoder_only", True) for name in SETTINGS),
+        ("n_best", "t5x", "prefix_lm", True),
+        ("n_best", "t5x", "decoder_only", False),
+        ("n_best", "hugging_face", "encoder_decoder", False),
     ],
-    ids=["n_best", "no_penalty", "long", "minimum"],
+    indirect=["apart"],
 )
-def test_beams_are_those_of_the_definition(converter, style, settings, apart):
+def test_beams_are_those_of_the_definition(setting, style, converter, apart):
     config = tiny.config(converter, vocab_size=9)
     params = tiny.params(config)
     inputs = tiny.prompts([1, 6, 11, 3], vocab_size=9)
     decoding = DecodingConfig(
-        strategy="beam", length_penalty_style=style, max_decode_length=LENGTH, **settings
+        strategy="beam", length_penalty_style=style, max_decode_length=LENGTH, **SETTINGS[setting]
     )
     decoder = tiny.decoder(config, converter, batch_size=4)
     found = decoder.generate(params, inputs, config=decoding)

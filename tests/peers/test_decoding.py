@@ -1,5 +1,6 @@
 """The ids, and the scores, that Hugging Face's `generate` gives on the same weights."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -16,6 +17,8 @@ transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.peers
 
 MODELS = ("t5_1_0", "t5_1_1", "umt5", "gpt2", "opt", "opt_350m", "neox", "llama_grouped")
+# One of each architecture, for all the settings: what they do is the same in every family.
+FEW = ("t5_1_1", "llama_grouped")
 LENGTH = 12
 EOS = 2
 STOP = 7
@@ -42,7 +45,12 @@ SETTINGS = {
 
 @functools.cache
 def _models(name, folder):
-    model = their_model(CASES[name])
+    case = CASES[name]
+    if case.kind == "T5":
+        # Their cache has as many layers as the encoder.
+        fields = case.fields | {"num_decoder_layers": case.fields["num_layers"]}
+        case = dataclasses.replace(case, fields=fields)
+    model = their_model(case)
     # Ends more often than one token in 83, so that searches have something to compare.
     head = model.get_output_embeddings().weight
     with torch.no_grad():
@@ -111,8 +119,14 @@ def _ours(config, params, prompts, **settings):
     return answers, np.array([[answer.score for answer in answers] for answers in found])
 
 
-@pytest.mark.parametrize("models", MODELS, indirect=True)
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(
+    ("models", "setting"),
+    [
+        *((model, setting) for model in MODELS for setting in ("greedy", "beam")),
+        *((model, setting) for model in FEW for setting in SETTINGS if "_" in setting),
+    ],
+    indirect=["models"],
+)
 def test_same_ids_for_prompts_of_unequal_length(models, setting):
     model, config, params = models
     ours, theirs = SETTINGS[setting]
@@ -124,7 +138,7 @@ def test_same_ids_for_prompts_of_unequal_length(models, setting):
         np.testing.assert_allclose(found_scores, scores, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("models", MODELS, indirect=True)
+@pytest.mark.parametrize("models", FEW, indirect=True)
 @pytest.mark.parametrize("setting", ["greedy", "beam"])
 def test_same_ids_with_repetition_penalty(models, setting):
     """Prompts of one length: padding would be penalised there."""

@@ -16,7 +16,16 @@ transformers = pytest.importorskip("transformers")
 
 pytestmark = pytest.mark.peers
 
-MODELS = ("t5_1_0", "t5_1_1", "umt5", "gpt2", "opt", "opt_350m", "neox", "llama_grouped")
+MODELS = (
+    "t5_untied_scaled",
+    "t5_1_1",
+    "umt5",
+    "gpt2_untied",
+    "opt_untied",
+    "opt_350m",
+    "neox",
+    "llama_one_kv_head",
+)
 # One of each architecture, for all the settings: what they do is the same in every family.
 FEW = ("t5_1_1", "llama_grouped")
 LENGTH = 12
@@ -148,4 +157,7 @@ def test_same_ids_with_repetition_penalty(models, setting):
     expected, _ = _theirs(model, prompts, repetition_penalty=1.3, **theirs)
     found, _ = _ours(config, params, prompts, repetition_penalty=1.3, **ours)
     assert found == expected
-    assert found != _ours(config, params, prompts, **ours)[0]
+    if (
+        setting == "greedy"
+    ):  # A search penalises log-probabilities, and 1.3 times almost 0 is no more.
+        assert found != _ours(config, params, prompts, **ours)[0]

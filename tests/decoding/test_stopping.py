@@ -59,6 +59,7 @@ def test_answers_end_where_a_stop_string_is_whole(converter, count, monkeypatch)
         "strategy": "sample",
         "temperature": 3.0,
         "max_decode_length": 23,
+        "min_decode_length": 9,
         "num_return_sequences": count,
     }
     decoder = tiny.decoder(config, converter, decode=_decode)

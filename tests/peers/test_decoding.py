@@ -16,6 +16,7 @@ transformers = pytest.importorskip("transformers")
 
 pytestmark = pytest.mark.peers
 
+# With outputs of their own: random models whose outputs are their inputs say one token for ever.
 MODELS = (
     "t5_untied_scaled",
     "t5_1_1",
@@ -27,7 +28,7 @@ MODELS = (
     "llama_one_kv_head",
 )
 # One of each architecture, for all the settings: what they do is the same in every family.
-FEW = ("t5_1_1", "llama_grouped")
+FEW = ("t5_1_1", "llama_one_kv_head")
 LENGTH = 12
 EOS = 2
 STOP = 7
@@ -157,7 +158,4 @@ def test_same_ids_with_repetition_penalty(models, setting):
     expected, _ = _theirs(model, prompts, repetition_penalty=1.3, **theirs)
     found, _ = _ours(config, params, prompts, repetition_penalty=1.3, **ours)
     assert found == expected
-    if (
-        setting == "greedy"
-    ):  # A search penalises log-probabilities, and 1.3 times almost 0 is no more.
-        assert found != _ours(config, params, prompts, **ours)[0]
+    assert found != _ours(config, params, prompts, **ours)[0]

@@ -88,13 +88,14 @@ def test_metrics_are_what_their_names_say(evaluated, model):
     np.testing.assert_allclose(_metric(result, "mean", "loss"), np.mean(losses), rtol=1e-4)
 
 
-def test_a_right_model_is_right(evaluated, monkeypatch):
+def test_a_right_model_is_right(evaluated, model, monkeypatch):
     evaluator, _ = evaluated
+    _, _, params = model
     answers = {task.name: [e.targets_text for e in task.examples] for task in evaluator.tasks}
     monkeypatch.setattr(evaluator, "_generate", lambda params, tasks, bar: answers)
     ones = {task.name: [0.0] * len(task.examples) for task in evaluator.tasks}
     monkeypatch.setattr(evaluator, "_score", lambda params, bar: (ones, ones))
-    result = evaluator.run(None, progress=False)
+    result = evaluator.run(params, progress=False)
     assert _metric(result, "mean", "accuracy") == 1.0
     assert 0 < _metric(result, "toy_first", "best_constant") < 1
 

@@ -142,6 +142,61 @@ class Theirs:
         return output[:, self._start :].tolist()
 
 
+def best_seconds(run, repeats=5):
+    """Of a first run, not counted, and some more."""
+    run()
+    taken = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+def machine_speeds():
+    """Float32 operations a second of a matrix product, and bytes a second of a sum."""
+    import jax
+    import jax.numpy as jnp
+    import torch
+
+    side, length = 2048, 2**26
+    product, total = jax.jit(jnp.matmul), jax.jit(jnp.sum)
+    ours = jnp.ones((side, side)), jnp.ones(length)
+    device = ours[0].device.platform.replace("gpu", "cuda")
+    theirs = torch.ones(side, side, device=device), torch.ones(length, device=device)
+    products = (
+        lambda: product(ours[0], ours[0]).block_until_ready(),
+        lambda: float((theirs[0] @ theirs[0])[0, 0]),
+    )
+    sums = (lambda: total(ours[1]).block_until_ready(), lambda: float(theirs[1].sum()))
+    return (
+        2 * side**3 / min(map(best_seconds, products)),
+        4 * length / min(map(best_seconds, sums)),
+    )
+
+
+def bound(config, speeds, args, *, batch_size):
+    """Most output tokens a second of greedy decoding; see the module."""
+    from t5lite.models.parameters import flatten_names, param_shapes
+
+    operations, bandwidth = speeds
+    sizes = {name: leaf.size for name, leaf in flatten_names(param_shapes(config)).items()}
+    # Cross-attention reads its keys and values off the prompt, once.
+    of_prompt = ("encoder/", "decoder/layers/encoder_decoder_attention/key/")
+    of_prompt += ("decoder/layers/encoder_decoder_attention/value/",)
+    if config.architecture == "decoder_only":
+        of_prompt = ("decoder/layers/",)
+    prompt = sum(size for name, size in sizes.items() if name.startswith(of_prompt))
+    step = sum(sizes.values())
+    if config.architecture == "encoder_decoder":
+        step -= prompt
+    if not config.tied_embeddings:
+        step -= sizes["token_embedder/embedding"]
+    steps = max(4 * step / bandwidth, 2 * batch_size * step / operations) * args.new_tokens
+    seconds = steps + 2 * batch_size * args.prompt_tokens * prompt / operations
+    return batch_size * args.new_tokens / seconds
+
+
 def measure(sides, prompts, num_beams, repeats):
     """Seconds of each side's best turn, and the share of answers that agree."""
     answers = [side.run(prompts, num_beams) for side in sides]
@@ -156,7 +211,7 @@ def measure(sides, prompts, num_beams, repeats):
     return [min(taken) for taken in seconds], same
 
 
-def bench(name, args):
+def bench(name, args, speeds):
     import jax
 
     from t5lite.convert import export_hf
@@ -170,16 +225,22 @@ def bench(name, args):
         sides = [Ours(config, params, args), Theirs(folder, args)]
     rng = np.random.default_rng(0)
     print(f"\n{name}: {count_params(config) / 1e6:.0f}M parameters, float32")
-    print(f"{'batch':>5}  {'beams':>5}  {'t5lite tok/s':>12}  {'HF tok/s':>9}  {'ratio':>5}  same")
+    print(
+        f"{'batch':>5}  {'beams':>5}  {'t5lite tok/s':>12}  {'HF tok/s':>9}  {'ratio':>5}  "
+        f"{'bound':>7}  same"
+    )
     for num_beams in args.beams:
         for batch_size in args.batch_sizes:
             shape = (batch_size, args.prompt_tokens)
             prompts = list(rng.integers(3, config.vocab_size, shape, dtype=np.int32))
             seconds, same = measure(sides, prompts, num_beams, args.repeats)
             ours, theirs = (batch_size * args.new_tokens / taken for taken in seconds)
+            most = ""
+            if num_beams == 1:
+                most = f"{bound(config, speeds, args, batch_size=batch_size):.1f}"
             print(
                 f"{batch_size:5}  {num_beams:5}  {ours:12.1f}  {theirs:9.1f}  {ours / theirs:5.2f}"
-                f"  {same:4.0%}",
+                f"  {most:>7}  {same:4.0%}",
                 flush=True,
             )
 
@@ -194,8 +255,10 @@ def main():
     versions = {module.__name__: module.__version__ for module in (jax, torch, transformers)}
     print(f"{args.prompt_tokens} prompt tokens, {args.new_tokens} new ones, {os.cpu_count()} cores")
     print(", ".join(f"{name} {version}" for name, version in versions.items()))
+    speeds = machine_speeds()
+    print(f"products {speeds[0] / 1e9:.0f} GFLOP/s, sums {speeds[1] / 1e9:.0f} GB/s, float32")
     for name in args.models:
-        bench(name, args)
+        bench(name, args, speeds)
 
 
 if __name__ == "__main__":

@@ -238,9 +238,10 @@ def share_truncated(store: TokenStore, feature: str, lengths: Mapping[str, int])
         )
     limit = lengths[feature]
     already_cut = store.meta["task_feature_lengths"] is not None
-    if store.meta["max_lengths"][feature] <= limit - already_cut:
+    longest_whole = limit - already_cut
+    if store.meta["max_lengths"][feature] <= longest_whole:
         return 0.0
-    return float((store.lengths(feature) > limit - already_cut).mean())
+    return float(store.length_counts(feature)[longest_whole + 1 :].sum() / store.num_examples)
 
 
 # ------------------------------------------------------------------------------------- planning

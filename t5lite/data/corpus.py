@@ -1,7 +1,7 @@
 """All examples of a mixture's token stores under one numbering.
 
-Example i of task t has the index `first_T[t] + i`. Lengths are held in memory, two bytes an example
-and feature; tokens stay in the stores' memory maps until a row needs them.
+Example i of task t has the index `first_T[t] + i`. No memory is taken for an example: lengths and
+tokens stay in the stores' maps until they are asked for.
 
 Names: T tasks, N examples asked for, F task features, K their tokens, H bins of lengths.
 """
@@ -35,8 +35,8 @@ class Store(Protocol):
     def tokens(self) -> npt.NDArray[np.integer]:
         """All tokens."""
 
-    def lengths(self, feature: str) -> npt.NDArray[np.int32]:
-        """Tokens of a feature in each example."""
+    def length_counts(self, feature: str) -> npt.NDArray[np.int64]:
+        """How many examples have 0, 1, 2, ... tokens of a feature."""
 
 
 class Corpus:
@@ -55,7 +55,7 @@ class Corpus:
         task_names: Sequence[str],
         feature_lengths: Mapping[str, int],
     ):
-        """Reads the lengths of all examples.
+        """Makes a corpus; takes no longer for larger stores.
 
         Args:
           stores: one a task.
@@ -63,7 +63,7 @@ class Corpus:
           feature_lengths: the features to give, in this order, and the length each is cut to.
 
         Raises:
-          ValueError: a store lacks a feature.
+          ValueError: a store lacks a feature, or has others than the rest.
         """
         self.task_names = tuple(task_names)
         self.num_examples = np.array([store.num_examples for store in stores], np.int64)
@@ -76,44 +76,37 @@ class Corpus:
                     f"task {name!r} has the features {', '.join(store.features)}, but "
                     f"task_feature_lengths asks for {', '.join(missing)}"
                 )
-        # A tuple a task, for one look-up an example. Plain arrays over the maps: slicing a
-        # numpy.memmap costs ten times as much.
-        self._readers_T = [
-            (
-                np.asarray(store.tokens),
-                np.asarray(store.offsets),
-                len(store.features),
-                tuple(store.features.index(feature) for feature in feature_lengths),
-            )
-            for store in stores
-        ]
+            if store.features != stores[0].features:
+                raise ValueError(
+                    f"tasks {self.task_names[0]!r} and {name!r} cannot be mixed: their features "
+                    f"are {', '.join(stores[0].features)} and {', '.join(store.features)}"
+                )
+        self._stores = tuple(stores)
+        self._features = tuple(feature_lengths)
+        self._columns_F = [stores[0].features.index(feature) for feature in feature_lengths]
+        self._limits_F = np.array([*feature_lengths.values()], np.int64)
+        # Plain arrays and memoryviews over the maps: a numpy.memmap takes ten times as long to
+        # slice as an array, and an array twice as long as a memoryview.
+        self._tokens_T = [np.asarray(store.tokens) for store in stores]
+        self._offsets_T = [memoryview(np.asarray(store.offsets)) for store in stores]
         self.bin_widths = {
             feature: length // LENGTH_BINS + 1 for feature, length in feature_lengths.items()
         }
-        longest = max(feature_lengths.values())
-        dtype = np.uint16 if longest <= np.iinfo(np.uint16).max else np.int32
-        self._lengths = np.empty((int(self._ends_T[-1]), len(feature_lengths)), dtype)
-        for store, first, end in zip(stores, self._first_T, self._ends_T, strict=True):
-            for column, (feature, length) in enumerate(feature_lengths.items()):
-                np.minimum(
-                    store.lengths(feature),
-                    length,
-                    out=self._lengths[first:end, column],
-                    casting="unsafe",
-                )
 
     @property
-    def num_tokens(self) -> int:
-        """Tokens of all examples, after cutting."""
-        return int(self._lengths.sum(dtype=np.int64))
+    def has_tokens(self) -> bool:
+        """Whether some example has a token of the features asked for."""
+        return any(
+            len(store.length_counts(feature)) > 1
+            for store in self._stores
+            for feature in self._features
+        )
 
     def sizes(self) -> list[list[int]]:
         """For each task the numbers of its examples and of its stored tokens, to know it by."""
         return [
-            [size, offsets.item(-1)]
-            for size, (_, offsets, *_) in zip(
-                self.num_examples.tolist(), self._readers_T, strict=True
-            )
+            [size, offsets[-1]]
+            for size, offsets in zip(self.num_examples.tolist(), self._offsets_T, strict=True)
         ]
 
     def index(
@@ -130,41 +123,73 @@ class Corpus:
         return task_N, index_N - self._first_T[task_N]
 
     def lengths(self, index_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Lengths after cutting, `[N, F]`."""
-        return self._lengths[index_N].astype(np.int64)
+        """Lengths after cutting, `[N, F]`.
 
-    def length_counts(self, index_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """How many of these examples have a length in each bin, `[F, H]`."""
-        return self._count_lengths(self._lengths[index_N])
+        Raises:
+          ValueError: a store's offsets are damaged.
+        """
+        start_NF, end_NF = self._bounds(index_N)
+        return np.minimum(end_NF - start_NF, self._limits_F)
 
-    def mean_length_shares(self, rates_T: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Share of each bin of lengths among draws of tasks at these rates, `[F, H]`."""
-        shares_FH = np.zeros((len(self.bin_widths), LENGTH_BINS))
-        for task in np.flatnonzero(rates_T > 0):
-            rows = self._lengths[self._first_T[task] : self._ends_T[task]]
-            shares_FH += self._count_lengths(rows) * (rates_T[task] / len(rows))
-        return shares_FH
-
-    def _count_lengths(self, lengths_NF: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    def count_lengths(self, lengths_NF: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How many of some examples' lengths are in each bin, `[F, H]`."""
         counts_F = [
             np.bincount(lengths_N // width, minlength=LENGTH_BINS)
             for lengths_N, width in zip(lengths_NF.T, self.bin_widths.values(), strict=True)
         ]
         return np.stack(counts_F)
 
+    def mean_length_shares(self, rates_T: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Share of each bin of lengths among draws of tasks at these rates, `[F, H]`."""
+        shares_FH = np.zeros((len(self.bin_widths), LENGTH_BINS))
+        for task in np.flatnonzero(rates_T > 0):
+            weight = rates_T[task] / self.num_examples[task]
+            for shares_H, limit, (feature, width) in zip(
+                shares_FH, self._limits_F, self.bin_widths.items(), strict=True
+            ):
+                counts = self._stores[task].length_counts(feature)
+                bins = np.minimum(np.arange(len(counts)), limit) // width
+                shares_H += np.bincount(bins, counts, minlength=LENGTH_BINS) * weight
+        return shares_FH
+
     def tokens(self, index_N: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int32]]:
         """The tokens of these examples, cut, one after another: for each feature an int32 `[K]`."""
         if not len(index_N):
-            return [np.zeros(0, np.int32) for _ in range(self._lengths.shape[1])]
-        task_N, example_N = self.locate(index_N)
-        examples = list(zip(task_N.tolist(), example_N.tolist(), strict=True))
+            return [np.zeros(0, np.int32) for _ in self._features]
+        tokens_N = [self._tokens_T[task] for task in self.locate(index_N)[0].tolist()]
+        start_NF, end_NF = self._bounds(index_N)
+        end_NF = np.minimum(end_NF, start_NF + self._limits_F)
         tokens_F = []
-        for feature, lengths in enumerate(self._lengths[index_N].T.tolist()):
-            parts = []
-            for (task, example), length in zip(examples, lengths, strict=True):
-                tokens, offsets, num_columns, columns = self._readers_T[task]
-                start = offsets.item(example * num_columns + columns[feature])
-                parts.append(tokens[start : start + length])
+        for starts, ends in zip(start_NF.T.tolist(), end_NF.T.tolist(), strict=True):
+            parts = [
+                tokens[start:end] for tokens, start, end in zip(tokens_N, starts, ends, strict=True)
+            ]
             # Widening each part by itself would take longer than all the rest.
             tokens_F.append(np.concatenate(parts).astype(np.int32))
         return tokens_F
+
+    def _bounds(
+        self, index_N: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Where each feature of these examples begins and ends in its store, `[N, F]` each.
+
+        Raises:
+          ValueError: a store's offsets are damaged.
+        """
+        task_N, example_N = self.locate(index_N)
+        num_columns = len(self._stores[0].features)
+        first_N = example_N * num_columns
+        # One look-up in a map an example; the rest is arithmetic on whole arrays.
+        parts = [
+            self._offsets_T[task][first : first + num_columns + 1]
+            for task, first in zip(task_N.tolist(), first_N.tolist(), strict=True)
+        ]
+        bounds_NC = np.frombuffer(b"".join(parts), np.int64).reshape(-1, num_columns + 1)
+        damaged_N = (np.diff(bounds_NC) < 0).any(axis=1)
+        if damaged_N.any():
+            name = self.task_names[task_N[damaged_N.argmax()]]
+            raise ValueError(
+                f"the token store of task {name!r} is damaged: its offsets do not ascend. Delete "
+                "the task's folder in the cache; it is rebuilt"
+            )
+        return bounds_NC[:, self._columns_F], bounds_NC[:, 1:][:, self._columns_F]

@@ -382,25 +382,25 @@ class _BatchMaker:
 
     def batches(self) -> Iterator[Batch]:
         while (plan := self._planner.plan(self._batch_size)) is not None:
+            lengths_NF = self._corpus.lengths(plan.index_N)
             yield Batch(
-                features=self._materialise(plan),
-                stats=self._count(plan),
+                features=self._materialise(plan, lengths_NF),
+                stats=self._count(plan, lengths_NF),
                 state={"position": self._planner.position(), "fingerprint": self._fingerprint},
             )
 
-    def _materialise(self, plan: Plan) -> Features:
+    def _materialise(self, plan: Plan, lengths_NF: npt.NDArray[np.int64]) -> Features:
         """This host's rows."""
         first, last = np.searchsorted(plan.row_N, [self._rows.start, self._rows.stop])
-        index_N = plan.index_N[first:last]
         return self._converter.convert(
-            self._corpus.tokens(index_N),
-            lengths_NF=self._corpus.lengths(index_N),
+            self._corpus.tokens(plan.index_N[first:last]),
+            lengths_NF=lengths_NF[first:last],
             row_N=plan.row_N[first:last] - self._rows.start,
             num_rows=len(self._rows),
         )
 
-    def _count(self, plan: Plan) -> BatchStats:
-        tokens_F = self._corpus.lengths(plan.index_N).sum(axis=0)
+    def _count(self, plan: Plan, lengths_NF: npt.NDArray[np.int64]) -> BatchStats:
+        tokens_F = lengths_NF.sum(axis=0)
         by_feature = dict(zip(self._converter.features, tokens_F.tolist(), strict=True))
         task_N, _ = self._corpus.locate(plan.index_N)
         return BatchStats(
@@ -410,7 +410,7 @@ class _BatchMaker:
             num_padding_tokens=self._batch_size * sum(self._converter.capacities)
             - sum(by_feature.values()),
             draws_by_task=np.bincount(task_N, minlength=len(self._corpus.task_names)),
-            draws_by_length=self._corpus.length_counts(plan.index_N),
+            draws_by_length=self._corpus.count_lengths(lengths_NF),
         )
 
 
@@ -457,7 +457,7 @@ def _check_not_empty(corpus: Corpus, rates_T: npt.NDArray[np.float64]) -> None:
             f"{len(empty)} tasks have no examples but a positive rate: {', '.join(empty[:5])}. "
             "Give them the rate 0 in DataConfig.mixture_rates, or check their files"
         )
-    if not corpus.num_tokens:
+    if not corpus.has_tokens:
         raise ValueError(f"no example of {', '.join(corpus.task_names[:5])} has any token")
 
 

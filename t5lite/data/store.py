@@ -2,8 +2,10 @@
 
 A store is a folder of two files. `tokens.bin` holds the token ids of all features of all examples,
 one after the other, then, from the next multiple of 8 bytes on, little-endian int64 offsets:
-feature f of example i is `tokens[offsets[i * F + f] : offsets[i * F + f + 1]]`, F features each.
-`meta.json` says what they are. A folder appears under its own name only when it is whole.
+feature f of example i is `tokens[offsets[i * F + f] : offsets[i * F + f + 1]]`, F features each;
+and then, int64 too, for each feature how many examples have 0, 1, ... tokens of it, up to the most.
+So nothing has to go through a store before it is read. `meta.json` says what all these are. A
+folder appears under its own name only when it is whole.
 """
 
 import array
@@ -22,7 +24,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _META = "meta.json"
 _TOKENS = "tokens.bin"
@@ -50,9 +52,9 @@ class TokenStore:
         dtype = np.dtype(meta["dtype"])
         num_offsets = self.num_examples * len(self.features) + 1
         self.tokens = np.frombuffer(data, dtype, count=meta["num_tokens"])
-        self.offsets = np.frombuffer(
-            data, "<i8", count=num_offsets, offset=_offsets_start(meta["num_tokens"], dtype)
-        )
+        start = _offsets_start(meta["num_tokens"], dtype)
+        self.offsets = np.frombuffer(data, "<i8", count=num_offsets, offset=start)
+        self._length_counts = np.frombuffer(data, "<i8", offset=start + 8 * num_offsets)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "TokenStore":
@@ -66,8 +68,9 @@ class TokenStore:
         file = folder / _TOKENS
         try:
             dtype = np.dtype(meta["dtype"])
-            num_offsets = meta["num_examples"] * len(meta["features"]) + 1
-            expected = _offsets_start(meta["num_tokens"], dtype) + 8 * num_offsets
+            num_integers = meta["num_examples"] * len(meta["features"]) + 1
+            num_integers += sum(meta["max_lengths"][name] + 1 for name in meta["features"])
+            expected = _offsets_start(meta["num_tokens"], dtype) + 8 * num_integers
             with file.open("rb") as opened:
                 found = os.fstat(opened.fileno()).st_size
                 if found != expected:
@@ -87,18 +90,19 @@ class TokenStore:
         """Name of the Task."""
         return self.meta["task"]
 
-    def lengths(self, feature: str) -> np.ndarray:
-        """Number of tokens of a feature in each example, int32 `[n]`.
+    def length_counts(self, feature: str) -> np.ndarray:
+        """How many examples have 0, 1, 2, ... tokens of a feature, int64 `[longest + 1]`.
 
         Raises:
-          ValueError: if the offsets are damaged.
+          ValueError: if these counts are damaged.
         """
-        column = self.features.index(feature)
-        starts = self.offsets[column : -1 : len(self.features)]
-        lengths = (self.offsets[column + 1 :: len(self.features)] - starts).astype(np.int32)
-        if lengths.min() < 0 or int(lengths.sum()) != self.meta["total_lengths"][feature]:
+        longest = self.meta["max_lengths"]
+        before = self.features[: self.features.index(feature)]
+        start = sum(longest[name] + 1 for name in before)
+        counts = self._length_counts[start : start + longest[feature] + 1]
+        if counts.sum() != self.num_examples:
             raise ValueError(_damaged(self.path / _TOKENS, f"wrong lengths of {feature!r}"))
-        return lengths
+        return counts
 
     def example(self, index: int) -> dict[str, np.ndarray]:
         """Token ids of one example by feature, views of the mapped file.
@@ -224,9 +228,11 @@ class TokenStoreWriter:
         num_tokens = int(lengths.sum())
         self._file.write(b"\0" * (_offsets_start(num_tokens, self._dtype) - self._file.tell()))
         self._file.write(np.concatenate([[0], np.cumsum(lengths)]).astype("<i8").tobytes())
+        by_feature = lengths.reshape(-1, len(self._features))
+        for column in by_feature.T:
+            self._file.write(np.bincount(column).astype("<i8").tobytes())
         self._file.flush()
         os.fsync(self._file.fileno())
-        by_feature = lengths.reshape(-1, len(self._features))
         meta = {
             **self._meta,
             "num_examples": by_feature.shape[0],

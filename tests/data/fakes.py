@@ -15,9 +15,9 @@ class MemoryStore:
         self.offsets = np.cumsum([0, *map(len, flat)]).astype(np.int64)
         self.tokens = np.concatenate([np.zeros(0, dtype), *flat])
 
-    def lengths(self, feature):
+    def length_counts(self, feature):
         column = self.features.index(feature)
-        return np.diff(self.offsets)[column :: len(self.features)].astype(np.int32)
+        return np.bincount(np.diff(self.offsets)[column :: len(self.features)])
 
 
 def random_examples(num_examples, *, seed=0, inputs=30, targets=10, first_token=2):

@@ -25,7 +25,7 @@ def test_tokens_and_lengths_are_those_of_the_examples_cut():
         tokens = corpus.tokens(asked)[column]
         assert tokens.dtype == np.int32
         np.testing.assert_array_equal(tokens, np.concatenate(cut))
-    assert corpus.num_tokens == corpus.lengths(everything).sum()
+    assert corpus.has_tokens
     assert [part.shape for part in corpus.tokens(asked[:0])] == [(0,), (0,)]
 
 
@@ -47,3 +47,25 @@ def test_a_missing_feature_is_named():
     store = MemoryStore([{"targets": [1]}], features=("targets",))
     with pytest.raises(ValueError, match=r"task0.*targets.*inputs"):
         make_corpus([store], LENGTHS)
+
+
+def test_tasks_without_any_token_are_told():
+    store = MemoryStore([{"inputs": [], "targets": []}] * 3)
+    assert not make_corpus([store, store], LENGTHS).has_tokens
+
+
+def test_damaged_offsets_are_found_when_they_are_read():
+    good, damaged = MemoryStore(random_examples(9)), MemoryStore(random_examples(9))
+    damaged.offsets[7] = 0
+    corpus = make_corpus([good, damaged], LENGTHS)
+    assert len(corpus.lengths(np.arange(9))) == 9
+    with pytest.raises(ValueError, match=r"'task1' is damaged"):
+        corpus.lengths(np.arange(18))
+
+
+def test_shares_of_lengths_are_those_of_all_examples_cut():
+    stores = [MemoryStore(random_examples(size, seed=size)) for size in (7, 50)]
+    corpus = make_corpus(stores, {"inputs": 20, "targets": 40})
+    found = corpus.mean_length_shares(np.array([0.25, 0.75]))
+    counts = [corpus.count_lengths(corpus.lengths(i)) for i in (np.arange(7), np.arange(7, 57))]
+    np.testing.assert_allclose(found, counts[0] * 0.25 / 7 + counts[1] * 0.75 / 50)

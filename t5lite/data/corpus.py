@@ -88,7 +88,7 @@ class Corpus:
         # Plain arrays and memoryviews over the maps: a numpy.memmap takes ten times as long to
         # slice as an array, and an array twice as long as a memoryview.
         self._tokens_T = [np.asarray(store.tokens) for store in stores]
-        self._offsets_T = [memoryview(np.asarray(store.offsets)) for store in stores]
+        self._offsets_T = [np.asarray(store.offsets).data for store in stores]
         self.bin_widths = {
             feature: length // LENGTH_BINS + 1 for feature, length in feature_lengths.items()
         }

@@ -39,12 +39,12 @@ def register() -> None:
     trained: list[tuple[str, float]] = []
     for task in TRAINED_TASKS:
         for form in _forms(task):
-            name = _add(task, form, sizes={"train": TRAIN_EXAMPLES[form], **_VALIDATION})
+            name = add_task(task, form, sizes={"train": TRAIN_EXAMPLES[form], **_VALIDATION})
             trained.append((name, task.weight * _RATES[form]))
-        _add(task, "zero_shot", sizes=_VALIDATION, new_wording=True)
+        add_task(task, "zero_shot", sizes=_VALIDATION, new_wording=True)
     for task in HELD_OUT_TASKS:
         for form in ("zero_shot", "few_shot"):
-            _add(task, form, sizes=_VALIDATION)
+            add_task(task, form, sizes=_VALIDATION)
 
     mixtures = {
         "mini": trained,
@@ -63,7 +63,7 @@ def _forms(task: MiniTask) -> tuple[str, ...]:
     return ("zero_shot", "few_shot", *(("cot",) if task.has_rationale else ()))
 
 
-def _add(
+def add_task(
     task: MiniTask,
     form: str,
     *,

@@ -24,9 +24,10 @@ from typing import Any
 NOT_MINE = object()
 
 # By a node's id: the node (kept, so that its id is not used again), its digest, and the nodes it
-# uses. By the ids of some nodes: the digests of all that can be reached from them. Valid while code
-# and constants stay as they are.
-Memo = dict[int | frozenset[int], Any]
+# uses. By ("value", id): a value given to `fingerprint` (kept likewise), what it feeds to the hash,
+# and the nodes it uses. By the ids of some nodes: the digests of all that can be reached from them.
+# Valid while values, code and constants stay as they are.
+Memo = dict[int | tuple[str, int] | frozenset[int], Any]
 
 _NUMBERS = (bool, int, float, complex, bytes, range)
 _PLAIN = (str, *_NUMBERS, tuple, list, dict, set, frozenset)
@@ -46,18 +47,26 @@ def fingerprint(
       *values: functions, `functools.partial`s, objects, plain data.
       describe: replaces a value by plainer data that says what matters of it, or answers
         `NOT_MINE`.
-      memo: a dict to share between calls that have code in common, which it makes fast.
+      memo: a dict to share between calls that have values or code in common: makes them fast.
     """
     memo = {} if memo is None else memo
-    walk = _Walk(describe)
+    hashed = hashlib.sha256()
+    nodes: list[Any] = []
     for value in values:
-        walk.add(value)
+        key = ("value", id(value))
+        if key not in memo:
+            walk = _Walk(describe)
+            walk.add(value)
+            memo[key] = (value, bytes(walk.data), walk.nodes)
+        _, data, used = memo[key]
+        hashed.update(data)
+        nodes += used
     # Tasks of one kind start from the same nodes.
-    starts = frozenset(map(id, walk.nodes))
+    starts = frozenset(map(id, nodes))
     if starts not in memo:
-        memo[starts] = "".join(_reachable(walk.nodes, describe, memo))
-    walk.hash.update(memo[starts].encode())
-    return walk.hash.hexdigest()
+        memo[starts] = "".join(_reachable(nodes, describe, memo))
+    hashed.update(memo[starts].encode())
+    return hashed.hexdigest()
 
 
 def _reachable(nodes: list[Any], describe: Callable[[Any], Any], memo: Memo) -> list[str]:
@@ -71,17 +80,17 @@ def _reachable(nodes: list[Any], describe: Callable[[Any], Any], memo: Memo) -> 
         if id(node) not in memo:
             inner = _Walk(describe)
             inner.add_node_content(node)
-            memo[id(node)] = (node, inner.hash.hexdigest(), inner.nodes)
+            memo[id(node)] = (node, hashlib.sha256(inner.data).hexdigest(), inner.nodes)
         _, reached[id(node)], used = memo[id(node)]
         waiting += used
     return sorted(set(reached.values()))
 
 
 class _Walk:
-    """Feeds values to a hash, and collects the nodes they use."""
+    """Collects what values feed to a hash, and the nodes they use."""
 
     def __init__(self, describe: Callable[[Any], Any]):
-        self.hash = hashlib.sha256()
+        self.data = bytearray()
         self.nodes: list[Any] = []
         self._describe = describe
         self._open: list[Any] = []
@@ -180,8 +189,8 @@ class _Walk:
     def _put(self, *parts: str) -> None:
         for part in parts:
             data = part.encode("utf-8", errors="surrogatepass")
-            self.hash.update(len(data).to_bytes(8, "little"))
-            self.hash.update(data)
+            self.data += len(data).to_bytes(8, "little")
+            self.data += data
 
 
 def _is_node(value: Any) -> bool:

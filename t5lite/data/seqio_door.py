@@ -291,40 +291,105 @@ def task_source(task_name: str) -> TaskSource:
 
 
 def task_sources(task_names: Sequence[str]) -> list[TaskSource]:
-    """Describes registered Tasks; code they share is hashed once.
+    """Describes registered Tasks; what they share is looked at once.
 
     Raises:
       ValueError: as `task_source`.
     """
-    memo: Memo = {}
-    return [_describe_task(_get_task(name), memo) for name in task_names]
+    describer = _TaskDescriber()
+    return [describer.describe(_get_task(name)) for name in task_names]
 
 
-def _describe_task(task: Any, memo: Memo) -> TaskSource:
-    features = _token_features(task)
-    settings = [
-        (name, features[name], feature.add_eos, feature.required, feature.dtype.name)
-        for name, feature in task.output_features.items()
-    ]
-    return TaskSource(
-        name=task.name,
-        provenance=_provenance.get(task.name) or _where_written(task),
-        splits=tuple(task.splits),
-        features=features,
-        required_features=tuple(n for n, f in task.output_features.items() if f.required),
-        preprocessors=tuple(_function_name(f) for f in task.preprocessors),
-        metrics=tuple(_function_name(f) for f in task.metric_fns),
-        uses_lengths=any(
-            "sequence_length" in inspect.signature(f).parameters for f in task.preprocessors
-        ),
-        fingerprint=fingerprint(
-            task.source,
-            task.preprocessors,
-            settings,
-            describe=_describe_for_fingerprint,
-            memo=memo,
-        ),
-    )
+@dataclasses.dataclass(frozen=True)
+class _Features:
+    """What output features are.
+
+    Attributes:
+      vocabularies: by feature.
+      required: those that every example must have.
+      settings: all that matters of them for a fingerprint.
+    """
+
+    vocabularies: Mapping[str, Vocabulary]
+    required: tuple[str, ...]
+    settings: Sequence[Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Preprocessors:
+    """What preprocessors are.
+
+    Attributes:
+      functions: themselves.
+      names: their names.
+      use_lengths: whether one takes `sequence_length`.
+    """
+
+    functions: Sequence[Callable[..., Any]]
+    names: tuple[str, ...]
+    use_lengths: bool
+
+
+class _TaskDescriber:
+    """Describes Tasks, of which thousands may have the same features and preprocessors."""
+
+    def __init__(self) -> None:
+        self._memo: Memo = {}
+        self._features: dict[tuple[Any, ...], _Features] = {}
+        self._preprocessors: dict[tuple[int, ...], _Preprocessors] = {}
+
+    def describe(self, task: Any) -> TaskSource:
+        """Describes a Task, which must stay alive as long as this does."""
+        features = self._features_of(task)
+        preprocessors = self._preprocessors_of(task)
+        return TaskSource(
+            name=task.name,
+            provenance=_provenance.get(task.name) or _where_written(task),
+            splits=tuple(task.splits),
+            features=features.vocabularies,
+            required_features=features.required,
+            preprocessors=preprocessors.names,
+            metrics=tuple(_function_name(f) for f in task.metric_fns),
+            uses_lengths=preprocessors.use_lengths,
+            fingerprint=fingerprint(
+                task.source,
+                preprocessors.functions,
+                features.settings,
+                describe=_describe_for_fingerprint,
+                memo=self._memo,
+            ),
+        )
+
+    def _features_of(self, task: Any) -> _Features:
+        declared = task.output_features
+        key = tuple(
+            (name, id(f.vocabulary), f.add_eos, f.required, f.rank, f.dtype)
+            for name, f in declared.items()
+        )
+        if key not in self._features:
+            vocabularies = _token_features(task)
+            self._features[key] = _Features(
+                vocabularies,
+                required=tuple(name for name, f in declared.items() if f.required),
+                settings=[
+                    (name, vocabularies[name], f.add_eos, f.required, f.dtype.name)
+                    for name, f in declared.items()
+                ],
+            )
+        return self._features[key]
+
+    def _preprocessors_of(self, task: Any) -> _Preprocessors:
+        functions = task.preprocessors
+        key = tuple(map(id, functions))
+        if key not in self._preprocessors:
+            self._preprocessors[key] = _Preprocessors(
+                functions,
+                names=tuple(map(_function_name, functions)),
+                use_lengths=any(
+                    "sequence_length" in inspect.signature(f).parameters for f in functions
+                ),
+            )
+        return self._preprocessors[key]
 
 
 def _describe_for_fingerprint(value: Any) -> Any:

@@ -3,11 +3,10 @@
 import dataclasses
 
 SEEDS = (0, 1, 2)
-SIZES = {"crossed": (2, 4, 8, 16, 30), "mini": (2, 8, 34)}  # training tasks; the last is all
+SIZES = {"crossed": (2, 8, 30), "mini": (34,)}  # training tasks; the last is all of the pool
 _EVALS = {
     "crossed": ("known", "new_crossed"),
-    "mini": ("known", "new_mini"),
-    "reasoning": ("new_mini", "known_direct", "known_cot", "new_direct", "new_cot"),
+    "mini": ("new_mini", "known_direct", "known_cot", "new_direct", "new_cot"),
 }
 
 
@@ -40,7 +39,7 @@ def arms() -> list[Arm]:
     found = []
     for seed in SEEDS:
         found += [Arm("crossed", n, seed, False, _EVALS["crossed"]) for n in SIZES["crossed"]]
-        *fewer, every = SIZES["mini"]
-        found += [Arm("mini", every, seed, cot, _EVALS["reasoning"]) for cot in (False, True)]
-        found += [Arm("mini", n, seed, False, _EVALS["mini"]) for n in fewer]
+        found += [
+            Arm("mini", SIZES["mini"][-1], seed, cot, _EVALS["mini"]) for cot in (False, True)
+        ]
     return found

@@ -1,10 +1,11 @@
 """What the study trains and evaluates on, registered with seqio.
 
-`crossed_<seed>_<n>` holds the first n training tasks of the crossed pool in that seed's order, so
-a seed's mixtures are nested; `mini_<seed>_<n>` likewise of the suite's. `mini_cot_<seed>_<n>` adds
-the chains of thought of those tasks that have one, at half the rate. `new_crossed` and
-`mini_new_tasks` are held out; `new_direct` and `new_cot` ask the held-out number tasks directly
-and for a rationale.
+`crossed_<seed>_<n>` holds the first n training tasks of `tasks.mini.crossed` in that seed's order,
+so a seed's mixtures are nested. `mini_<seed>_34` holds all that the suite trains on, asked
+directly, and `mini_cot_<seed>_34` adds the chains of thought of those that have one, at half the
+rate. `new_crossed` and the suite's `mini_new_tasks` are held out. `known_direct` and `known_cot`
+ask trained tasks that can be reasoned about, `new_direct` and `new_cot` held-out ones. The
+vocabulary of all arms is made of `study_text`, which holds no task that is held out.
 """
 
 import random

@@ -56,8 +56,9 @@ def add_python_task(
       name: the Task's name.
       read: `read(split)` gives the split's examples, always in the same order. It may also be an
         object that is called so and has further methods: `num_examples(split)`, if it knows the
-        number without reading; `data_status()`, whether its data are there
-        (t5lite/data/data_status.py); `fingerprint_parts()` (t5lite/data/fingerprint.py); and an
+        number without reading; `examples(split)`, which gives the same examples one by one;
+        `data_status()`, whether its data are there (t5lite/data/data_status.py);
+        `fingerprint_parts()` (t5lite/data/fingerprint.py); and an
         attribute `template`, which names the wordings it uses for `t5lite tasks audit`.
       splits: the splits `read` accepts.
       metrics: functions `(targets, predictions) -> {name: value}`; each target is the example's
@@ -136,7 +137,8 @@ def _source_class() -> type[seqio.FunctionDataSource]:
 
         def texts(self, split: str) -> Iterator[dict[str, str]]:
             """The same examples as texts, for a reader that can do without TensorFlow."""
-            for example in self._read(split):
+            examples = getattr(self._read, "examples", self._read)
+            for example in examples(split):
                 yield {"inputs": example.inputs, "targets": example.targets}
 
     return PythonDataSource

@@ -19,7 +19,7 @@ from typing import Any
 import tokenizers
 
 from t5lite.data.chat_template import ChatTemplate
-from t5lite.data.vocabularies import HELP, PAD_ID, Vocabulary
+from t5lite.data.vocabularies import HELP, LAST_TEXTS, PAD_ID, Vocabulary
 
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
@@ -86,6 +86,7 @@ class HFVocabulary(Vocabulary):
         self._tokenizer.no_padding()
         settings = _Settings.read(file.parent)
         _add_missing_tokens(self._tokenizer, settings)
+        self._encode = functools.lru_cache(LAST_TEXTS)(self._encode_anew)
         self._vocab_size = max(self._tokenizer.get_vocab(with_added_tokens=True).values()) + 1
         self._special_ids = _special_ids(self._tokenizer, settings, path=self.path)
         named = {r: self._tokenizer.id_to_token(i[0]) for r, i in self._special_ids.items() if i}
@@ -144,6 +145,9 @@ class HFVocabulary(Vocabulary):
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text; special tokens written in it become themselves."""
+        return list(self._encode(text))
+
+    def _encode_anew(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:

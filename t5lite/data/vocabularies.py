@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 PAD_ID = 0
 
+# A text is often tokenised again at once, for its length first and then for its tokens.
+LAST_TEXTS = 4
+
 HELP = (
     'Write "bytes", "bytes:EXTRA_IDS", "/path/to/spiece.model", "/path/to/spiece.model:EXTRA_IDS", '
     '"/path/to/tokenizer.json" or the folder that holds one '
@@ -168,6 +171,7 @@ class SentencePieceVocabulary(Vocabulary):
             raise ValueError(
                 f"The vocabulary {path} is not a SentencePiece model. {HELP}"
             ) from error
+        self._encode = functools.lru_cache(LAST_TEXTS)(self._processor.EncodeAsIds)
         self._vocab_size = self._processor.GetPieceSize()
         self._eos_id = self._processor.eos_id()
 
@@ -205,7 +209,7 @@ class SentencePieceVocabulary(Vocabulary):
 
         One text a call on purpose: the library's call on a list starts a thread pool each time.
         """
-        return self._processor.EncodeAsIds(text)
+        return list(self._encode(text))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of token ids; an id beyond the vocabulary reads as the unknown piece."""

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from tasks.flan.draws import Draws
 from tasks.flan.pattern import Pattern
 from tasks.flan.records import Record
-from tasks.flan.render import RenderedExample, compose
+from tasks.flan.render import Exemplars, RenderedExample, compose
+from tasks.flan.token_budget import TokenBudget
 
 
 @dataclasses.dataclass(frozen=True)
 class FewShotConfig:
-    """How many exemplars a prompt shows, and how long it may be.
+    """How many exemplars a prompt shows.
 
     Attributes:
       min_shots: the fewest exemplars asked for.
       max_shots: the most. Each number between the two is equally likely; set them alike for a
         fixed number.
-      max_tokens: the budget of the whole prompt.
     """
 
     min_shots: int = 0
     max_shots: int = 10
-    max_tokens: int = 1920
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_shots <= self.max_shots or self.max_shots == 0:
@@ -32,40 +31,6 @@ class FewShotConfig:
                 f"FewShotConfig: min_shots {self.min_shots} and max_shots {self.max_shots}: "
                 "0 <= min_shots <= max_shots is needed, and max_shots at least 1"
             )
-        if self.max_tokens < 1:
-            raise ValueError(f"FewShotConfig: max_tokens {self.max_tokens}; give at least 1")
-
-
-@dataclasses.dataclass
-class FewShotTally:
-    """What became of the few-shot prompts of a task. Tallies add up.
-
-    Attributes:
-      examples: how many were rendered.
-      drawn: exemplars drawn for them.
-      shown: exemplars that their prompts show.
-      shortened: examples that show some of theirs, but not all.
-      none_asked: examples that are zero-shot since no exemplar was to be shown.
-      none_there: examples that are zero-shot since their task has no other record.
-      none_fits: examples that are zero-shot since not even one exemplar fits the budget.
-    """
-
-    examples: int = 0
-    drawn: int = 0
-    shown: int = 0
-    shortened: int = 0
-    none_asked: int = 0
-    none_there: int = 0
-    none_fits: int = 0
-
-    @property
-    def zero_shot(self) -> int:
-        """How many examples show no exemplar."""
-        return self.none_asked + self.none_there + self.none_fits
-
-    def __add__(self, other: FewShotTally) -> FewShotTally:
-        sums = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
-        return FewShotTally(*(a + b for a, b in sums))
 
 
 class ExemplarPool:
@@ -137,8 +102,7 @@ def render_few_shot(
     *,
     key: str | int,
     config: FewShotConfig,
-    count_tokens: Callable[[str], int],
-    tally: FewShotTally,
+    budget: TokenBudget,
     with_options: bool = True,
     inverted: bool = False,
 ) -> RenderedExample:
@@ -149,10 +113,8 @@ def render_few_shot(
       record: what is asked about.
       pool: the records of its task and split.
       key: what all choices are drawn from, together with the record's id.
-      config: how many exemplars, and the budget.
-      count_tokens: the number of tokens of a text; called once where all exemplars fit, else
-        about log2 of their number more.
-      tally: is told what became of this example.
+      config: how many exemplars.
+      budget: how many tokens.
       with_options: as in `tasks.flan.render.render`.
       inverted: likewise.
 
@@ -166,32 +128,15 @@ def render_few_shot(
     prompt = compose(
         pattern, record, key=key, with_options=with_options, inverted=inverted, shots=shots
     )
-    kept = _num_fitting(
-        len(shots), lambda number: count_tokens(prompt.text(number)) <= config.max_tokens
-    )
-    _note(tally, count=count, drawn=len(shots), kept=kept)
+    kept = budget.num_fitting(prompt)
+    if shots and not kept:
+        prompt = compose(pattern, record, key=key, with_options=with_options, inverted=inverted)
+    return prompt.example(kept, _outcome(asked=count, drawn=len(shots), kept=kept))
+
+
+def _outcome(*, asked: int, drawn: int, kept: int) -> Exemplars:
     if kept:
-        return prompt.example(kept)
-    alone = compose(pattern, record, key=key, with_options=with_options, inverted=inverted)
-    return alone.example(0)
-
-
-def _num_fitting(number: int, fits: Callable[[int], bool]) -> int:
-    """The greatest number up to this one that fits, by bisection; 0 always does."""
-    if number == 0 or fits(number):
-        return number
-    low, high = 0, number
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
-
-
-def _note(tally: FewShotTally, *, count: int, drawn: int, kept: int) -> None:
-    tally.examples += 1
-    tally.drawn += drawn
-    tally.shown += kept
-    tally.shortened += 0 < kept < drawn
-    tally.none_asked += count == 0
-    tally.none_there += count > 0 and drawn == 0
-    tally.none_fits += drawn > 0 and kept == 0
+        return "all fit" if kept == drawn else "some fit"
+    if drawn:
+        return "none fits"
+    return "none there" if asked else "none asked"

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from t5lite.data import environment
@@ -20,7 +20,7 @@ from tasks import cot_files, natural_instructions_metrics
 from tasks.flan import sources
 from tasks.flan.answers import final_answer
 from tasks.flan.draws import Draws
-from tasks.flan.few_shot import ExemplarPool, FewShotConfig, FewShotTally, render_few_shot
+from tasks.flan.few_shot import ExemplarPool, FewShotConfig, TokenBudget, render_few_shot
 from tasks.flan.manifest import FLAN_TASKS, FlanTask
 from tasks.flan.pattern import Pattern
 from tasks.flan.patterns import PATTERNS
@@ -101,29 +101,31 @@ class FormReader:
 
     def __call__(self, split: str) -> list[Example]:
         """The split's examples, worded."""
+        return list(self.examples(split))
+
+    def examples(self, split: str) -> Iterator[Example]:
+        """The same one by one, so that each can be tokenised while its vocabulary remembers it."""
         records = sources.read(self.task, split)
         key = f"{self.task.name}/{self.form.suffix}"
         word: Callable[..., Example]
         if self.form.few_shot:
+            vocabulary = parse_vocabulary(environment.vocabulary_name())
             word = functools.partial(
                 render_few_shot,
                 pool=ExemplarPool(records),
-                config=FewShotConfig(max_tokens=self.prompt_tokens),
-                count_tokens=_token_counter(environment.vocabulary_name()),
-                tally=FewShotTally(),
+                config=FewShotConfig(),
+                budget=TokenBudget(self.prompt_tokens, lambda text: len(vocabulary.encode(text))),
             )
         else:
             word = render
-        return [
-            word(
+        for record in records:
+            yield word(
                 self.pattern,
                 record,
                 key=key,
                 with_options=self.form.with_options,
                 inverted=self._is_inverted(record.id, split),
             )
-            for record in records
-        ]
 
     def _is_inverted(self, record_id: str, split: str) -> bool:
         if self.form.inverted or self.form.suffix in ("zs", "fs"):
@@ -160,12 +162,6 @@ class FormReader:
             f"{self.task} {self.form} {self.wording} {self.prompt_tokens}",
             *sources.files(self.task),
         )
-
-
-@functools.lru_cache(maxsize=2)
-def _token_counter(vocabulary_name: str) -> Callable[[str], int]:
-    vocabulary = parse_vocabulary(vocabulary_name)
-    return lambda text: len(vocabulary.encode(text))
 
 
 def register() -> None:

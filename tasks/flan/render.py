@@ -23,6 +23,11 @@ SEPARATORS = ("\n\n", "\n\n\n", "\n\n---\n\n", "\n\n###\n\n", "\n\n***\n\n")
 CUES = ("\nAnswer:", "\nA:", "\nOutput:", "\nResponse:", "\nReply:", "\n=>", "\n->")
 
 
+# What became of a few-shot example's exemplars. All it drew are shown, or those that fit; or it is
+# zero-shot, since none was to be shown, its task has no other record, or not even one fits.
+Exemplars = Literal["", "all fit", "some fit", "none asked", "none there", "none fits"]
+
+
 @dataclasses.dataclass(frozen=True)
 class RenderedExample(Example):
     """An example, and how it came about.
@@ -30,10 +35,12 @@ class RenderedExample(Example):
     Attributes:
       template: the pattern, the kind of form and its place, such as `nli/few_shot/3`.
       num_shots: how many exemplars its prompt shows.
+      exemplars: what became of them; empty in a zero-shot form.
     """
 
     template: str = ""
     num_shots: int = 0
+    exemplars: Exemplars = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,10 +73,16 @@ class Prompt:
         parts = (self.intro, *shots, self.question) if self.intro else (*shots, self.question)
         return self.separator.join(parts)
 
-    def example(self, num_shots: int) -> RenderedExample:
+    def example(self, num_shots: int, exemplars: Exemplars = "") -> RenderedExample:
         """The example with the last so many exemplars."""
         return RenderedExample(
-            self.id, self.text(num_shots), self.target, self.references, self.template, num_shots
+            id=self.id,
+            inputs=self.text(num_shots),
+            targets=self.target,
+            references=self.references,
+            template=self.template,
+            num_shots=num_shots,
+            exemplars=exemplars,
         )
 
 

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.flan.draws import Draws
-from tasks.flan.few_shot import ExemplarPool, FewShotConfig, FewShotTally, render_few_shot
+from tasks.flan.few_shot import ExemplarPool, FewShotConfig, render_few_shot
 from tasks.flan.patterns import PATTERNS
 from tasks.flan.render import compose, render
+from tasks.flan.token_budget import TokenBudget
 from tests.tasks.flan.flan_records import make_record, make_records
 
 READING = PATTERNS["reading"]
@@ -31,9 +32,8 @@ def _record(number, text, *, id=None, answer="x"):
 def _render(pattern, record, pool, **changes):
     options = {
         "key": "k",
-        "config": FewShotConfig(min_shots=5, max_shots=5, max_tokens=10_000),
-        "count_tokens": count_words,
-        "tally": FewShotTally(),
+        "config": FewShotConfig(min_shots=5, max_shots=5),
+        "budget": TokenBudget(10_000, count_words),
         **changes,
     }
     return render_few_shot(pattern, record, pool, **options)
@@ -119,38 +119,26 @@ def test_as_many_exemplars_as_fit_stay_the_last_ones(name, budget, key, inverted
         "inverted": inverted and bool(pattern.inversions),
     }
     records = make_records(pattern.schema, 12)
-    pool, config = ExemplarPool(records), FewShotConfig(3, 8, max_tokens=budget)
-    tally = FewShotTally()
-    example = _render(pattern, records[0], pool, config=config, tally=tally, **form)
+    pool = ExemplarPool(records)
+    example = _render(
+        pattern,
+        records[0],
+        pool,
+        config=FewShotConfig(6, 6),
+        budget=TokenBudget(budget, count_words),
+        **form,
+    )
 
-    shots = pool.draw(records[0], key=key, count=tally.drawn)
+    shots = pool.draw(records[0], key=key, count=6)
     prompt = compose(pattern, records[0], shots=shots, **form)
-    assert 3 <= len(shots) <= 8
-    fitting = [n for n in range(len(shots) + 1) if n and count_words(prompt.text(n)) <= budget]
-    assert example.num_shots == tally.shown == max(fitting, default=0)
+    fitting = [n for n in range(1, 7) if count_words(prompt.text(n)) <= budget]
     if fitting:
-        assert example == prompt.example(max(fitting))
+        expected = "all fit" if max(fitting) == 6 else "some fit"
+        assert example == prompt.example(max(fitting), expected)
         assert count_words(example.inputs) <= budget
     else:
-        assert example == render(pattern, records[0], **form)
-        assert tally.none_fits == tally.zero_shot == 1
-
-
-def test_counting_tokens_is_rare():
-    records = make_records(NLI.schema, 20)
-    calls = []
-
-    def count_tokens(text):
-        calls.append(text)
-        return count_words(text)
-
-    config = FewShotConfig(16, 16, max_tokens=10_000)
-    _render(NLI, records[0], ExemplarPool(records), config=config, count_tokens=count_tokens)
-    assert len(calls) == 1
-    calls.clear()
-    config = FewShotConfig(16, 16, max_tokens=60)
-    _render(NLI, records[0], ExemplarPool(records), config=config, count_tokens=count_tokens)
-    assert len(calls) <= 1 + 4
+        zero_shot = render(pattern, records[0], **form)
+        assert example == dataclasses.replace(zero_shot, exemplars="none fits")
 
 
 # -------------------------------------------------------------------------------- number, tallies
@@ -160,7 +148,7 @@ def test_the_number_of_exemplars_is_drawn():
     records = make_records(READING.schema, 30)
     pool = ExemplarPool(records)
     for low, high in ((5, 5), (0, 10), (1, 2)):
-        config = FewShotConfig(low, high, max_tokens=10_000)
+        config = FewShotConfig(low, high)
         seen = collections.Counter(
             _render(READING, record, pool, config=config, key=key).num_shots
             for record in records
@@ -172,37 +160,23 @@ def test_the_number_of_exemplars_is_drawn():
 
 def test_a_task_of_one_record_is_zero_shot():
     record = make_record(NLI.schema)
-    tally = FewShotTally()
-    example = _render(NLI, record, ExemplarPool([record]), tally=tally)
-    assert example == render(NLI, record, key="k")
-    assert dataclasses.asdict(tally) == {
-        "examples": 1,
-        "drawn": 0,
-        "shown": 0,
-        "shortened": 0,
-        "none_asked": 0,
-        "none_there": 1,
-        "none_fits": 0,
-    }
+    example = _render(NLI, record, ExemplarPool([record]))
+    assert example == dataclasses.replace(render(NLI, record, key="k"), exemplars="none there")
 
 
-def test_tallies_account_for_every_example_and_add_up():
+def test_every_example_says_what_became_of_its_exemplars():
     records = make_records(READING.schema, 40)
-    pool, total = ExemplarPool(records), FewShotTally()
-    shown = zero_shot = 0
-    for budget in (15, 25, 10_000):
-        tally = FewShotTally()
-        config = FewShotConfig(0, 3, max_tokens=budget)
-        examples = [
-            _render(READING, record, pool, config=config, tally=tally) for record in records
-        ]
-        shown += sum(example.num_shots for example in examples)
-        zero_shot += sum(example.num_shots == 0 for example in examples)
-        assert tally.examples == 40
-        assert (tally.none_fits + tally.shortened == 0) == (budget == 10_000)
-        total = total + tally
-    assert (total.examples, total.shown, total.zero_shot) == (120, shown, zero_shot)
-    assert total.none_asked and total.none_fits and total.shortened
+    pool = ExemplarPool(records)
+    outcomes = collections.Counter()
+    for max_tokens in (15, 25, 10_000):
+        budget = TokenBudget(max_tokens, count_words)
+        for record in records:
+            example = _render(READING, record, pool, config=FewShotConfig(0, 3), budget=budget)
+            assert (example.num_shots > 0) == (example.exemplars in ("all fit", "some fit"))
+            outcomes[max_tokens, example.exemplars] += 1
+    assert {outcome for limit, outcome in outcomes if limit == 10_000} == {"all fit", "none asked"}
+    assert outcomes[15, "none fits"] and outcomes[25, "some fit"]
+    assert len({outcomes[limit, "none asked"] for limit in (15, 25, 10_000)}) == 1
 
 
 def test_the_same_key_gives_the_same_prompt():
@@ -233,7 +207,6 @@ def test_exemplars_of_natural_instructions_share_one_definition():
         ({"min_shots": 3, "max_shots": 2}, "min_shots 3 and max_shots 2"),
         ({"min_shots": -1}, "min_shots -1"),
         ({"max_shots": 0}, "max_shots at least 1"),
-        ({"max_tokens": 0}, "max_tokens 0"),
     ],
 )
 def test_unusable_settings_are_named(settings_, message):

@@ -76,6 +76,8 @@ setuptools.setup(
         "data": DATA,
         # PromptSource's templates and Parquet files of the Flan Collection.
         "flan": [*DATA, "PyYAML>=6,<7", "pyarrow>=20"],
+        # Token stores built on a cluster.
+        "beam": [*DATA, "apache-beam>=2.77,<3"],
         "tpu": ["jax[tpu]>=0.10.2,<0.13"],
         "cuda": ["jax[cuda12]>=0.10.2,<0.13"],
         "gguf": GGUF,

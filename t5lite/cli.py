@@ -303,6 +303,7 @@ def _cache(arguments: argparse.Namespace) -> None:
         num_workers=arguments.num_workers,
         shard=arguments.shard,
         allow_missing=arguments.allow_missing_tasks,
+        beam_options=arguments.beam,
     )
     for line in report.notes:
         print(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -283,6 +284,13 @@ def _add_cache_verb(verbs: Any) -> None:
     parser.add_argument("--num_workers", type=int, metavar="N", help="processes (default: cores)")
     parser.add_argument(
         "--allow_missing_tasks", action="store_true", help="leave out tasks that have no data"
+    )
+    parser.add_argument(
+        "--beam",
+        type=shlex.split,
+        metavar="OPTIONS",
+        help="build on Apache Beam with these options of it, as in --beam=--runner=DirectRunner; "
+        "its workers must share --cache_dir and --data_dir",
     )
     _add_lengths_flag(parser, "told to preprocessors that ask for lengths")
     _add_plain_flags(parser, *_TASK_FLAGS, _CACHE_DIR)

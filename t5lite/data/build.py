@@ -19,7 +19,7 @@ from typing import Any
 
 import tqdm
 
-from t5lite.data import data_status, environment, seqio_door, task_data
+from t5lite.data import beam_build, data_status, environment, seqio_door, task_data
 from t5lite.data.store import (
     FORMAT_VERSION,
     TokenStore,
@@ -146,6 +146,7 @@ def cache(
     num_workers: int | None = None,
     shard: tuple[int, int] = (0, 1),
     allow_missing: bool = False,
+    beam_options: Sequence[str] | None = None,
     progress: bool = True,
 ) -> CacheReport:
     """Builds the missing stores of a Task or Mixture ahead of a run.
@@ -162,6 +163,7 @@ def cache(
       shard: (k, n) builds the Tasks k, k + n, k + 2n, ... of the sorted names, so that n machines
         with one cache folder build everything once.
       allow_missing: whether to leave out Tasks that have no data.
+      beam_options: builds on Apache Beam with these options of it; None builds on this machine.
       progress: see `open_stores`.
 
     Raises:
@@ -177,7 +179,10 @@ def cache(
     )
     task_names = sorted(present)[index::count]
     jobs = _plan(task_names, split, task_modules, cache_dir, task_feature_lengths)
-    built = _build_missing(jobs, num_workers=num_workers, progress=progress)
+    if beam_options is None:
+        built = _build_missing(jobs, num_workers=num_workers, progress=progress)
+    else:
+        built = _build_missing_on_beam(jobs, beam_options)
     notes = (f"left out for want of data:\n{data_status.table(missing)}",) if missing else ()
     return CacheReport(len(jobs), len(built), sum(built), notes)
 
@@ -296,7 +301,7 @@ def _content(entry: Any) -> Any:
 
 def _build_missing(jobs: Sequence[_Job], *, num_workers: int | None, progress: bool) -> list[int]:
     """Builds what is not there; returns the number of examples of each store built."""
-    missing = list({job.path: job for job in jobs if not is_finished(job.path)}.values())
+    missing = _missing(jobs)
     if not missing:
         return []
     if num_workers is None:
@@ -307,16 +312,45 @@ def _build_missing(jobs: Sequence[_Job], *, num_workers: int | None, progress: b
     started = time.monotonic()
     with tqdm.tqdm(total=len(missing), desc="tokenising", unit="task", disable=not progress) as bar:
         for result in built:
-            if result.error:
-                raise ValueError(
-                    f"Cannot build the token store of task {result.job.task!r}, split "
-                    f"{result.job.split!r}: {result.error}"
-                )
-            counts.append(result.num_examples)
+            counts.append(_num_examples(result))
             rate = sum(counts) / max(time.monotonic() - started, 1e-9)
             bar.set_postfix_str(f"{rate:,.0f} examples/s", refresh=False)
             bar.update()
     return counts
+
+
+def _missing(jobs: Sequence[_Job]) -> list[_Job]:
+    """What is not there, each store once."""
+    return list({job.path: job for job in jobs if not is_finished(job.path)}.values())
+
+
+def _num_examples(built: _Built) -> int:
+    """The examples of a store that was built; raises ValueError where it was not."""
+    if built.error:
+        raise ValueError(
+            f"Cannot build the token store of task {built.job.task!r}, split "
+            f"{built.job.split!r}: {built.error}"
+        )
+    return built.num_examples
+
+
+def _build_missing_on_beam(jobs: Sequence[_Job], options: Sequence[str]) -> list[int]:
+    """As `_build_missing`, on Apache Beam."""
+    missing = _missing(jobs)
+    if not missing:
+        return []
+    beam_build.run(missing, _build_or_raise, options=options)
+    absent = [job for job in missing if not is_finished(job.path)]
+    if absent:
+        raise ValueError(
+            f"{len(absent)} of {len(missing)} token stores that Beam built are not here, such as "
+            f"{absent[0].path}. Give a --cache_dir that all workers share with this machine."
+        )
+    return [TokenStore.open(job.path).num_examples for job in missing]
+
+
+def _build_or_raise(job: _Job) -> int:
+    return _num_examples(_build(job))
 
 
 def _build_in_workers(jobs: Sequence[_Job], num_workers: int) -> Iterator[_Built]:

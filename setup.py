@@ -76,8 +76,9 @@ setuptools.setup(
         "data": DATA,
         # PromptSource's templates and Parquet files of the Flan Collection.
         "flan": [*DATA, "PyYAML>=6,<7", "pyarrow>=20"],
-        # Token stores built on a cluster.
-        "beam": [*DATA, "apache-beam>=2.77,<3"],
+        # Token stores built on a cluster. Beam wants protobuf below 7, for which newer versions of
+        # sentencepiece are not made.
+        "beam": [*DATA, "apache-beam>=2.77,<3", "sentencepiece<0.2.2"],
         "tpu": ["jax[tpu]>=0.10.2,<0.13"],
         "cuda": ["jax[cuda12]>=0.10.2,<0.13"],
         "gguf": GGUF,

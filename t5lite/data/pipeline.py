@@ -22,6 +22,7 @@ from t5lite.data import build, mixing, seqio_door, task_data
 from t5lite.data.converters import Converter, ConverterName, Features
 from t5lite.data.corpus import Corpus, Store
 from t5lite.data.data_status import DataStatus, table
+from t5lite.data.labels import LabelCounter
 from t5lite.data.mixing import MixtureReader, Stop
 from t5lite.data.packing import Plan, RowPlanner
 from t5lite.data.prefetch import Prefetcher
@@ -121,6 +122,8 @@ class BatchStats:
       num_padding_tokens: positions left empty.
       draws_by_task: int64 `[T]`, examples by task.
       draws_by_length: int64 `[F, H]`, for each feature the examples in each bin of its lengths.
+      draws_by_label: int64 `[C]` each, examples by wording and by number of shots, where some
+        store labels its examples; see `LabelCounter`.
     """
 
     num_examples: int
@@ -129,6 +132,7 @@ class BatchStats:
     num_padding_tokens: int
     draws_by_task: npt.NDArray[np.int64]
     draws_by_length: npt.NDArray[np.int64]
+    draws_by_label: Mapping[str, npt.NDArray[np.int64]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -204,6 +208,7 @@ class TrainData:
             task_names=task_names,
             feature_lengths={n: config.task_feature_lengths[n] for n in converter.features},
         )
+        self._label_counter = LabelCounter(stores)
         self.task_names = self._corpus.task_names
         _check_not_empty(self._corpus, np.asarray(rates, np.float64))
         reader = MixtureReader(
@@ -230,6 +235,7 @@ class TrainData:
             planner,
             self._corpus,
             converter,
+            self._label_counter,
             batch_size=config.batch_size,
             rows=range(host_index * rows_here, (host_index + 1) * rows_here),
             fingerprint=fingerprint,
@@ -258,7 +264,7 @@ class TrainData:
         self.close()
 
     def asked(self) -> dict[str, Any]:
-        """What ought to be drawn, in JSON's types: rates, sizes and shares of lengths."""
+        """What ought to be drawn, in JSON's types: rates, sizes, shares of lengths and labels."""
         config = self._config
         shares_FH = self._corpus.mean_length_shares(self.rates)
         return {
@@ -269,6 +275,10 @@ class TrainData:
             "rates": self.rates.tolist(),
             "num_examples": self._corpus.num_examples.tolist(),
             "templates": list(self.templates),
+            "labels": {
+                kind: {"cells": list(self._label_counter.cells[kind]), "shares": shares.tolist()}
+                for kind, shares in self._label_counter.shares(self.rates).items()
+            },
             "lengths": {
                 feature: {"bin_width": width, "shares": shares.tolist()}
                 for (feature, width), shares in zip(
@@ -368,6 +378,7 @@ class _BatchMaker:
         planner: RowPlanner,
         corpus: Corpus,
         converter: Converter,
+        label_counter: LabelCounter,
         *,
         batch_size: int,
         rows: range,
@@ -376,6 +387,7 @@ class _BatchMaker:
         self._planner = planner
         self._corpus = corpus
         self._converter = converter
+        self._label_counter = label_counter
         self._batch_size = batch_size
         self._rows = rows
         self._fingerprint = fingerprint
@@ -402,7 +414,7 @@ class _BatchMaker:
     def _count(self, plan: Plan, lengths_NF: npt.NDArray[np.int64]) -> BatchStats:
         tokens_F = lengths_NF.sum(axis=0)
         by_feature = dict(zip(self._converter.features, tokens_F.tolist(), strict=True))
-        task_N, _ = self._corpus.locate(plan.index_N)
+        task_N, example_N = self._corpus.locate(plan.index_N)
         return BatchStats(
             num_examples=len(plan.index_N),
             num_input_tokens=by_feature.get("inputs", 0),
@@ -411,6 +423,7 @@ class _BatchMaker:
             - sum(by_feature.values()),
             draws_by_task=np.bincount(task_N, minlength=len(self._corpus.task_names)),
             draws_by_length=self._corpus.count_lengths(lengths_NF),
+            draws_by_label=self._label_counter.count(task_N, example_N),
         )
 
 

@@ -1,4 +1,6 @@
-"""What a run really drew, by task, template and length, beside what it was asked to draw.
+"""What a run really drew beside what it was asked to draw.
+
+By task, form, wording, number of exemplars, and length.
 
 Behind `t5lite tasks audit MODEL_DIR`. The counts come from the latest checkpoint, what was asked
 from `MODEL_DIR/mixture.json`; no task is imported and no data are read.
@@ -78,6 +80,8 @@ class Audit:
       num_examples: examples trained on.
       by_task: draws of each task.
       by_template: draws of each form of wording; None where no task says which it uses.
+      by_label: draws of each wording and of each number of exemplars (`shots`), where the examples
+        of some task are labelled.
       by_length: for each feature, draws of each bin of lengths.
     """
 
@@ -86,12 +90,15 @@ class Audit:
     num_examples: int
     by_task: Comparison
     by_template: Comparison | None
+    by_label: tuple[Comparison, ...]
     by_length: tuple[Comparison, ...]
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
         """All of them."""
-        return tuple(filter(None, (self.by_task, self.by_template, *self.by_length)))
+        return tuple(
+            filter(None, (self.by_task, self.by_template, *self.by_label, *self.by_length))
+        )
 
 
 def read_audit(model_dir: str | pathlib.Path) -> Audit:
@@ -125,6 +132,12 @@ def read_audit(model_dir: str | pathlib.Path) -> Audit:
     by_template = None
     if templates != [""]:
         by_template = _group(by_task, [name or "not said" for name in asked["templates"]])
+    # Runs that began before labels were counted have none.
+    by_label = [
+        _compare(kind, labels["cells"], labels["shares"], draws["by_label"][kind])
+        for kind, labels in asked.get("labels", {}).items()
+        if kind in draws.get("by_label", {})
+    ]
     by_length = [
         _compare(
             f"length of {feature}",
@@ -140,6 +153,7 @@ def read_audit(model_dir: str | pathlib.Path) -> Audit:
         num_examples=saved["progress"]["examples"],
         by_task=by_task,
         by_template=by_template,
+        by_label=tuple(by_label),
         by_length=tuple(by_length),
     )
 
@@ -149,7 +163,7 @@ def audit(model_dir: str | pathlib.Path, *, num_shown: int = 20) -> Audit:
 
     Args:
       model_dir: a folder that `t5lite train` wrote; the run may still be going on.
-      num_shown: how many tasks to print, those that are off the most.
+      num_shown: how many tasks, and how many wordings, to print: those that are off the most.
 
     Raises:
       ValueError: as `read_audit`.
@@ -168,10 +182,8 @@ def audit(model_dir: str | pathlib.Path, *, num_shown: int = 20) -> Audit:
     print(_tests(result))
     if result.by_template is not None:
         print("\n" + _cells(result.by_template, range(len(result.by_template.cells))))
-    worst = np.argsort(-np.abs(result.by_task.deviations()), kind="stable")[:num_shown]
-    print("\n" + _cells(result.by_task, worst))
-    if len(worst) < len(result.by_task.cells):
-        print(f"and {len(result.by_task.cells) - len(worst):,} tasks that are off by less")
+    for comparison in (*result.by_label, result.by_task):
+        print("\n" + _worst_cells(comparison, num_shown))
     path = pathlib.Path(model_dir) / PLOT_FILE
     _draw(result, path)
     print(f"\nplot: {path}")
@@ -225,26 +237,30 @@ def _cells(comparison: Comparison, shown: Sequence[int] | npt.NDArray[np.int64])
     return format_table(titles, rows, right=range(1, 6))
 
 
+def _worst_cells(comparison: Comparison, num_shown: int) -> str:
+    """All cells in their order if they are not more than so many, else those that are off most."""
+    total = len(comparison.cells)
+    if total <= num_shown:
+        return _cells(comparison, range(total))
+    worst = np.argsort(-np.abs(comparison.deviations()), kind="stable")[:num_shown]
+    rest = f"and {total - num_shown:,} more, which are off by less"
+    return f"{_cells(comparison, worst)}\n{rest}"
+
+
 def _draw(result: Audit, path: pathlib.Path) -> None:
-    """A point a task; bars for templates, where known; a curve of lengths for each feature."""
+    """Points for tasks and wordings, bars for forms and exemplars, curves for lengths."""
     from matplotlib.figure import Figure
 
-    panels = 2 + (result.by_template is not None)
-    figure = Figure(figsize=(5.2 * panels, 4.2), layout="constrained")
-    axes: Any = figure.subplots(1, panels)
-    tasks, lengths = axes[0], axes[-1]
-    expected, drawn = result.by_task.expected, result.by_task.drawn
-    ends = [0.5, max(expected.max(), drawn.max()) * 1.2]
-    tasks.plot(ends, ends, lw=1, color="#999999")
-    tasks.scatter(np.maximum(expected, 0.5), np.maximum(drawn, 0.5), s=9, color="#30507a")
-    tasks.set(xscale="log", yscale="log", xlabel="draws asked", ylabel="draws made", title="tasks")
-    if result.by_template is not None:
-        place = np.arange(len(result.by_template.cells))
-        axes[1].bar(place - 0.2, result.by_template.expected, 0.4, label="asked", color="#b8c4d6")
-        axes[1].bar(place + 0.2, result.by_template.drawn, 0.4, label="drawn", color="#30507a")
-        axes[1].set_xticks(place, result.by_template.cells, rotation=45, ha="right")
-        axes[1].set(title="templates", ylabel="draws")
-        axes[1].legend()
+    compared = (result.by_task, result.by_template, *result.by_label)
+    known = [comparison for comparison in compared if comparison is not None]
+    figure = Figure(figsize=(5.2 * (len(known) + 1), 4.2), layout="constrained")
+    axes: Any = figure.subplots(1, len(known) + 1)
+    for axis, comparison in zip(axes, known, strict=False):
+        if comparison.title in ("task", "wording"):
+            _draw_points(axis, comparison)
+        else:
+            _draw_bars(axis, comparison)
+    lengths = axes[-1]
     for index, (feature, bins) in enumerate(result.asked["lengths"].items()):
         comparison = result.by_length[index]
         used = int(np.flatnonzero(comparison.expected + comparison.drawn).max(initial=0)) + 1
@@ -255,3 +271,21 @@ def _draw(result: Audit, path: pathlib.Path) -> None:
     lengths.set(title="lengths (dotted: asked)", xlabel="tokens", ylabel="draws")
     lengths.legend()
     figure.savefig(path, dpi=120)
+
+
+def _draw_points(axis: Any, comparison: Comparison) -> None:
+    expected, drawn = comparison.expected, comparison.drawn
+    ends = [0.5, max(expected.max(), drawn.max()) * 1.2]
+    axis.plot(ends, ends, lw=1, color="#999999")
+    axis.scatter(np.maximum(expected, 0.5), np.maximum(drawn, 0.5), s=9, color="#30507a")
+    axis.set(xscale="log", yscale="log", xlabel="draws asked", ylabel="draws made")
+    axis.set_title(f"{comparison.title}s")
+
+
+def _draw_bars(axis: Any, comparison: Comparison) -> None:
+    place = np.arange(len(comparison.cells))
+    axis.bar(place - 0.2, comparison.expected, 0.4, label="asked", color="#b8c4d6")
+    axis.bar(place + 0.2, comparison.drawn, 0.4, label="drawn", color="#30507a")
+    axis.set_xticks(place, comparison.cells, rotation=45, ha="right")
+    axis.set(title=f"by {comparison.title}", ylabel="draws")
+    axis.legend()

@@ -16,6 +16,7 @@ import tqdm
 
 from t5lite.data import build, data_status, mixture_rates, seqio_door, task_data
 from t5lite.data.eval_tasks import EvalExample, EvalTask
+from t5lite.data.labels import exemplar_report
 from t5lite.data.store import TokenStore
 from t5lite.data.vocabularies import Vocabulary
 from t5lite.suggest import did_you_mean
@@ -127,6 +128,8 @@ def describe(
         right=range(1, 5),
     )
     print(table)
+    if exemplars := exemplar_report(stores.values()):
+        print(f"\n{exemplars}")
     _print_provenance(task_names)
     if len(stores) < len(task_names):
         print(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from t5lite.data import seqio_door
 from t5lite.data.data_status import DataStatus
+from t5lite.data.labels import Label
 
 if TYPE_CHECKING:
     import seqio
@@ -37,6 +38,11 @@ class Example:
     inputs: str
     targets: str
     references: tuple[str, ...]
+
+    @property
+    def label(self) -> Label | None:
+        """How it is worded, where that is known; token stores keep it for `t5lite tasks audit`."""
+        return None
 
 
 def add_python_task(
@@ -135,11 +141,15 @@ def _source_class() -> type[seqio.FunctionDataSource]:
             counter = getattr(self._read, "num_examples", None)
             return counter(split) if counter else len(self._read(split))
 
-        def texts(self, split: str) -> Iterator[dict[str, str]]:
-            """The same examples as texts, for a reader that can do without TensorFlow."""
+        def texts(self, split: str) -> Iterator[dict[str, Any]]:
+            """The same examples as texts, with labels, for who can do without TensorFlow."""
             examples = getattr(self._read, "examples", self._read)
             for example in examples(split):
-                yield {"inputs": example.inputs, "targets": example.targets}
+                yield {
+                    "inputs": example.inputs,
+                    "targets": example.targets,
+                    "label": example.label,
+                }
 
     return PythonDataSource
 

@@ -98,7 +98,7 @@ def test_it_prints_and_plots(model_dir, capsys):
     result = audit(model_dir, num_shown=2)
     printed = capsys.readouterr().out
     assert f"{result.num_examples:,} draws of 3 tasks up to step 14" in printed
-    assert "and 1 tasks that are off by less" in printed
+    assert "and 1 more, which are off by less" in printed
     assert "note" not in printed
     statistic, degrees, p = result.by_task.chi_square()
     assert degrees == 2 and p > 0.5, "the mixture keeps each task within one draw of its share"

@@ -20,6 +20,7 @@ from typing import Any
 import tqdm
 
 from t5lite.data import beam_build, data_status, environment, seqio_door, task_data
+from t5lite.data.labels import exemplar_report
 from t5lite.data.store import (
     FORMAT_VERSION,
     TokenStore,
@@ -62,7 +63,7 @@ class CacheReport:
       num_tasks: Tasks in its shard that have data.
       num_built: of these, those built now.
       num_examples_built: the examples of these.
-      notes: which Tasks were left out, and why.
+      notes: which Tasks were left out, and why; what became of the exemplars of few-shot examples.
     """
 
     num_tasks: int
@@ -183,8 +184,9 @@ def cache(
         built = _build_missing(jobs, num_workers=num_workers, progress=progress)
     else:
         built = _build_missing_on_beam(jobs, beam_options)
-    notes = (f"left out for want of data:\n{data_status.table(missing)}",) if missing else ()
-    return CacheReport(len(jobs), len(built), sum(built), notes)
+    notes = [f"left out for want of data:\n{data_status.table(missing)}"] if missing else []
+    notes += filter(None, [exemplar_report(TokenStore.open(job.path) for job in jobs)])
+    return CacheReport(len(jobs), len(built), sum(built), tuple(notes))
 
 
 def truncation_report(
@@ -400,9 +402,9 @@ def _write(job: _Job) -> int:
             "task_feature_lengths": job.task_feature_lengths,
         },
     ) as writer:
-        for example in seqio_door.iterate_examples(
+        for example, label in seqio_door.iterate_labelled(
             job.task, job.split, task_feature_lengths=job.task_feature_lengths
         ):
-            writer.append(example)
+            writer.append(example, label)
             num_examples += 1
     return num_examples

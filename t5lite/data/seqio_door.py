@@ -17,6 +17,7 @@ import numpy as np
 from t5lite.data import environment, mixture_rates, registry_modules
 from t5lite.data.eval_tasks import EvalExample, EvalTask
 from t5lite.data.fingerprint import NOT_MINE, Memo, fingerprint
+from t5lite.data.labels import Label
 from t5lite.data.seqio_library import load_seqio
 
 # What registry modules take from here is part of the door, wherever it is written.
@@ -438,6 +439,17 @@ def iterate_examples(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yields a Task's examples in a fixed order, tokenised, not truncated.
 
+    As `iterate_labelled`, without the labels.
+    """
+    for example, _ in iterate_labelled(task_name, split, task_feature_lengths=task_feature_lengths):
+        yield example
+
+
+def iterate_labelled(
+    task_name: str, split: str, *, task_feature_lengths: Mapping[str, int] | None
+) -> Iterator[tuple[dict[str, np.ndarray], Label | None]]:
+    """Yields a Task's examples in a fixed order, tokenised, not truncated, with their labels.
+
     Args:
       task_name: a registered Task.
       split: one of its splits.
@@ -445,6 +457,7 @@ def iterate_examples(
 
     Yields:
       Token ids, int32 `[length]`, by output feature; an optional feature that is missing is empty.
+      And how the example is worded, where the source says it (`label` beside its texts).
 
     Raises:
       ValueError: if the split is missing, or the preprocessors give other features than the Task
@@ -464,7 +477,7 @@ def iterate_examples(
     for batch in batches:
         columns = [_rows(batch[name]) for name in present]
         for row in zip(*columns, strict=True):
-            yield {**dict.fromkeys(names, _NO_TOKENS), **dict(zip(present, row, strict=True))}
+            yield {**dict.fromkeys(names, _NO_TOKENS), **dict(zip(present, row, strict=True))}, None
 
 
 def _is_plain_text(task: Any) -> bool:
@@ -477,7 +490,7 @@ def _is_plain_text(task: Any) -> bool:
     return hasattr(task.source, "texts") and list(task.preprocessors) == steps
 
 
-def _tokenised_texts(task: Any, split: str) -> Iterator[dict[str, np.ndarray]]:
+def _tokenised_texts(task: Any, split: str) -> Iterator[tuple[dict[str, np.ndarray], Label | None]]:
     """What seqio's `tokenize` and `append_eos` make of the source's texts, without TensorFlow."""
     _check_split(task, split)
     features = {
@@ -485,10 +498,11 @@ def _tokenised_texts(task: Any, split: str) -> Iterator[dict[str, np.ndarray]]:
         for name, vocabulary in _token_features(task).items()
     }
     for texts in task.source.texts(split):
-        yield {
+        example = {
             name: np.array(vocabulary.encode(texts[name]) + end, np.int32)
             for name, (vocabulary, end) in features.items()
         }
+        yield example, texts.get("label")
 
 
 def iterate_texts(task_name: str, split: str) -> Iterator[dict[str, str]]:

@@ -3,7 +3,8 @@
 A store is a folder of two files. `tokens.bin` holds the token ids of all features of all examples,
 one after the other, then, from the next multiple of 8 bytes on, little-endian int64 offsets:
 feature f of example i is `tokens[offsets[i * F + f] : offsets[i * F + f + 1]]`, F features each;
-and then, int64 too, for each feature how many examples have 0, 1, ... tokens of it, up to the most.
+then, int64 too, for each feature how many examples have 0, 1, ... tokens of it, up to the most;
+and, where examples are labelled (labels.py), uint32 places of their labels in `meta.json`.
 So nothing has to go through a store before it is read. `meta.json` says what all these are. A
 folder appears under its own name only when it is whole.
 """
@@ -23,8 +24,11 @@ from typing import Any
 
 import filelock
 import numpy as np
+import numpy.typing as npt
 
-FORMAT_VERSION = 2
+from t5lite.data.labels import Label
+
+FORMAT_VERSION = 3
 
 _META = "meta.json"
 _TOKENS = "tokens.bin"
@@ -42,6 +46,9 @@ class TokenStore:
       num_examples: n.
       offsets: int64 `[n * F + 1]`, mapped from the file.
       tokens: uint16 or int32, flat, mapped from the file.
+      labels: the different labels of its examples; none where they have none.
+      label_counts: how many examples have each of them.
+      label_N: uint32 `[n]`, the place of each example's label, mapped from the file; else empty.
     """
 
     def __init__(self, path: pathlib.Path, meta: Mapping[str, Any], data: mmap.mmap):
@@ -54,7 +61,18 @@ class TokenStore:
         self.tokens = np.frombuffer(data, dtype, count=meta["num_tokens"])
         start = _offsets_start(meta["num_tokens"], dtype)
         self.offsets = np.frombuffer(data, "<i8", count=num_offsets, offset=start)
-        self._length_counts = np.frombuffer(data, "<i8", offset=start + 8 * num_offsets)
+        start += 8 * num_offsets
+        num_lengths = sum(meta["max_lengths"][name] + 1 for name in self.features)
+        self._length_counts = np.frombuffer(data, "<i8", count=num_lengths, offset=start)
+        table = meta["labels"]
+        self.labels = tuple(Label(*label) for label, _ in table)
+        self.label_counts: tuple[int, ...] = tuple(count for _, count in table)
+        self.label_N: npt.NDArray[np.uint32] = np.frombuffer(
+            data,
+            "<u4",
+            count=self.num_examples if table else 0,
+            offset=start + 8 * num_lengths if table else 0,
+        )
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "TokenStore":
@@ -71,6 +89,7 @@ class TokenStore:
             num_integers = meta["num_examples"] * len(meta["features"]) + 1
             num_integers += sum(meta["max_lengths"][name] + 1 for name in meta["features"])
             expected = _offsets_start(meta["num_tokens"], dtype) + 8 * num_integers
+            expected += 4 * meta["num_examples"] * bool(meta["labels"])
             with file.open("rb") as opened:
                 found = os.fstat(opened.fileno()).st_size
                 if found != expected:
@@ -164,6 +183,8 @@ class TokenStoreWriter:
         }
         self._pending: list[np.ndarray] = []
         self._lengths = array.array("q")
+        self._labels: dict[Label, int] = {}
+        self._label_places = array.array("I")
 
     def __enter__(self) -> "TokenStoreWriter":
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -173,12 +194,18 @@ class TokenStoreWriter:
         self._file = (self._folder / _TOKENS).open("wb")
         return self
 
-    def append(self, example: Mapping[str, np.ndarray]) -> None:
-        """Adds one example: token ids `[length]` by feature name.
+    def append(self, example: Mapping[str, np.ndarray], label: Label | None = None) -> None:
+        """Adds one example.
+
+        Args:
+          example: token ids `[length]` by feature name.
+          label: how it is worded; for all examples or for none.
 
         Raises:
           ValueError: if an id is outside the vocabulary.
         """
+        if label is not None:
+            self._label_places.append(self._labels.setdefault(label, len(self._labels)))
         for name in self._features:
             ids = np.asarray(example[name])
             self._pending.append(ids)
@@ -231,8 +258,12 @@ class TokenStoreWriter:
         by_feature = lengths.reshape(-1, len(self._features))
         for column in by_feature.T:
             self._file.write(np.bincount(column).astype("<i8").tobytes())
+        place_N = np.array(self._label_places, "<u4")
+        assert len(place_N) in (0, len(by_feature)), "only some examples are labelled"
+        self._file.write(place_N.tobytes())
         self._file.flush()
         os.fsync(self._file.fileno())
+        label_counts = np.bincount(place_N).tolist()
         meta = {
             **self._meta,
             "num_examples": by_feature.shape[0],
@@ -241,6 +272,7 @@ class TokenStoreWriter:
                 zip(self._features, by_feature.sum(axis=0).tolist(), strict=True)
             ),
             "max_lengths": dict(zip(self._features, by_feature.max(axis=0).tolist(), strict=True)),
+            "labels": list(zip(self._labels, label_counts, strict=True)),
         }
         with (self._folder / _META).open("w", encoding="utf-8") as file:
             json.dump(meta, file, indent=1)

@@ -20,21 +20,29 @@ MIXTURE_FILE = "mixture.json"
 
 
 class DrawTally:
-    """Counts examples by task, and by bin of length for each feature."""
+    """Counts examples by task, by label, and by bin of length for each feature."""
 
     def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
         """Starts at nothing, or at what `state` gave."""
         self._by_task = np.array(saved["by_task"] if saved else 0, np.int64)
         self._by_length = np.array(saved["by_length"] if saved else 0, np.int64)
+        by_label = saved.get("by_label", {}) if saved else {}
+        self._by_label = {kind: np.array(counts, np.int64) for kind, counts in by_label.items()}
 
     def add(self, stats: BatchStats) -> None:
         """Counts a batch that was trained on."""
         self._by_task = self._by_task + stats.draws_by_task
         self._by_length = self._by_length + stats.draws_by_length
+        for kind, counts in stats.draws_by_label.items():
+            self._by_label[kind] = self._by_label.get(kind, 0) + counts
 
     def state(self) -> dict[str, Any]:
         """The counts so far, in JSON's types."""
-        return {"by_task": self._by_task.tolist(), "by_length": self._by_length.tolist()}
+        return {
+            "by_task": self._by_task.tolist(),
+            "by_length": self._by_length.tolist(),
+            "by_label": {kind: counts.tolist() for kind, counts in self._by_label.items()},
+        }
 
 
 def write_asked(model_dir: pathlib.Path, data: TrainData) -> None:

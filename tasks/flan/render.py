@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Literal
 
+from t5lite.data.labels import Label
 from tasks.flan.draws import Draws
 from tasks.flan.options import OptionStyle, draw_style
 from tasks.flan.pattern import Pattern, Template
@@ -41,6 +42,11 @@ class RenderedExample(Example):
     template: str = ""
     num_shots: int = 0
     exemplars: Exemplars = ""
+
+    @property
+    def label(self) -> Label:
+        """How it is worded, for token stores."""
+        return Label(self.template, self.num_shots, self.exemplars)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

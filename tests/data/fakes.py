@@ -15,6 +15,8 @@ class MemoryStore:
         self.offsets = np.cumsum([0, *map(len, flat)]).astype(np.int64)
         self.tokens = np.concatenate([np.zeros(0, dtype), *flat])
 
+    labels, label_counts, label_N = (), (), np.zeros(0, np.uint32)
+
     def length_counts(self, feature):
         column = self.features.index(feature)
         return np.bincount(np.diff(self.offsets)[column :: len(self.features)])

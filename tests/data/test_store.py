@@ -1,3 +1,4 @@
+import collections
 import json
 import resource
 import subprocess
@@ -6,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from t5lite.data.labels import Label
 from t5lite.data.store import (
     TokenStore,
     TokenStoreWriter,
@@ -59,6 +61,21 @@ def test_what_is_written_is_read(tmp_path, vocab_size, dtype):
     for index in (-1, len(examples)):
         with pytest.raises(IndexError):
             store.example(index)
+
+
+def test_labels_are_kept_as_a_table_and_a_place_an_example(tmp_path):
+    labels = [Label("a/1"), Label("b/2", 3, "all fit"), Label("a/1", 2)]
+    chosen = [labels[i % 3 % 2 + i % 2] for i in range(2500)]
+    with writer(tmp_path / "s") as opened:
+        for example, label in zip(random_examples(), chosen, strict=True):
+            opened.append(example, label)
+    store = TokenStore.open(tmp_path / "s")
+    assert [store.labels[place] for place in store.label_N] == chosen
+    assert dict(zip(store.labels, store.label_counts, strict=True)) == collections.Counter(chosen)
+    assert store.length_counts("targets").sum() == 2500
+    write(tmp_path / "plain", random_examples(3))
+    plain = TokenStore.open(tmp_path / "plain")
+    assert plain.labels == plain.label_counts == () and len(plain.label_N) == 0
 
 
 def test_one_example_without_tokens(tmp_path):

@@ -271,28 +271,32 @@ def zip_link():
     return info
 
 
-HOSTILE = [
-    ("a.tar.gz", make_tar([*GOOD, ("../evil", b"!")])),
-    ("a.tar.gz", make_tar([*GOOD, ("top/../../evil", b"!")])),
-    ("a.tar.gz", make_tar([*GOOD, ("/tmp/evil", b"!")])),
-    ("a.tar.gz", make_tar([*GOOD, link("top/link", "/etc", tarfile.SYMTYPE)])),
-    ("a.tar.gz", make_tar([*GOOD, link("top/link", "../../evil", tarfile.LNKTYPE)])),
-    ("a.tar.gz", make_tar([*GOOD, link("top/device", "", tarfile.CHRTYPE)])),
-    ("a.tar.gz", make_tar([*GOOD, link("top/../..", "", tarfile.DIRTYPE)])),
-    ("a.tar.gz", make_tar([*GOOD, GOOD[0]])),
-    ("a.tar.gz", make_tar(GOOD)[:60]),
-    ("a.tar.gz", b"no archive"),
-    ("a.tar.gz", make_tar([])),
-    ("a.zip", make_zip([*GOOD, ("../evil", b"!")])),
-    ("a.zip", make_zip([*GOOD, ("/evil", b"!")])),
-    ("a.zip", make_zip([*GOOD, ("C:/evil", b"!")])),
-    ("a.zip", make_zip([*GOOD, ("top/..\\evil", b"!")])),
-    ("a.zip", make_zip([*GOOD, (zip_link(), "/etc")])),
-    ("a.zip", b"no archive"),
-]
+HOSTILE = {
+    "tar_up": ("a.tar.gz", make_tar([*GOOD, ("../evil", b"!")])),
+    "tar_up_from_inside": ("a.tar.gz", make_tar([*GOOD, ("top/../../evil", b"!")])),
+    "tar_absolute": ("a.tar.gz", make_tar([*GOOD, ("/tmp/evil", b"!")])),
+    "tar_symbolic_link": ("a.tar.gz", make_tar([*GOOD, link("top/link", "/etc", tarfile.SYMTYPE)])),
+    "tar_hard_link": (
+        "a.tar.gz",
+        make_tar([*GOOD, link("top/link", "../../evil", tarfile.LNKTYPE)]),
+    ),
+    "tar_device": ("a.tar.gz", make_tar([*GOOD, link("top/device", "", tarfile.CHRTYPE)])),
+    "tar_folder_up": ("a.tar.gz", make_tar([*GOOD, link("top/../..", "", tarfile.DIRTYPE)])),
+    "tar_twice": ("a.tar.gz", make_tar([*GOOD, GOOD[0]])),
+    "tar_truncated": ("a.tar.gz", make_tar(GOOD)[:60]),
+    "tar_none": ("a.tar.gz", b"no archive"),
+    "tar_empty": ("a.tar.gz", make_tar([])),
+    "zip_up": ("a.zip", make_zip([*GOOD, ("../evil", b"!")])),
+    "zip_absolute": ("a.zip", make_zip([*GOOD, ("/evil", b"!")])),
+    "zip_drive": ("a.zip", make_zip([*GOOD, ("C:/evil", b"!")])),
+    "zip_backslash": ("a.zip", make_zip([*GOOD, ("top/..\\evil", b"!")])),
+    "zip_link": ("a.zip", make_zip([*GOOD, (zip_link(), "/etc")])),
+    "zip_none": ("a.zip", b"no archive"),
+}
 
 
-@pytest.mark.parametrize(("name", "content"), HOSTILE)
+# Named, since an archive holds the time it was made at, and xdist compares the tests' names.
+@pytest.mark.parametrize(("name", "content"), HOSTILE.values(), ids=HOSTILE)
 def test_hostile_archives_leave_nothing_behind(server, tmp_path, name, content):
     server.files[name] = content
     root = tmp_path / "deep" / "root"

@@ -43,7 +43,7 @@ class Schema:
       fields: names of the record's texts, none of which may be empty.
       about: what the fields and the answer hold, for whoever writes a reader.
       options: `none`; `shuffled` (shown in an order drawn anew for every prompt); `ordered` (their
-        order has a meaning, such as one star to five); `lettered` (ordered, and always labelled
+        order has a meaning, such as scores from 0 to 5); `lettered` (ordered, and always labelled
         A, B, C, since the record's own texts speak of the letters).
       options_optional: whether a record may come without options; it then has no list to show.
       rationale: whether the record must have a rationale.

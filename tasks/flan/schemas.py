@@ -56,7 +56,6 @@ _SCHEMAS = (
     _schema("sentiment", "text", "positive or negative", options="shuffled"),
     _schema("movie_sentiment", "review", "positive or negative", options="shuffled"),
     _schema("customer_sentiment", "review", "positive or negative", options="shuffled"),
-    _schema("star_rating", "review", "one star to five", options="ordered"),
     _schema("topic", "text", "the topic", options="shuffled"),
     _schema("question_type", "question", "what it asks for", options="shuffled"),
     # --------------------------------------------------------------------------- words, reference
@@ -105,11 +104,6 @@ _SCHEMAS = (
         options_optional=True,
     ),
     _schema("niv2", "definition input", "an instruction and an input; the output"),
-    _schema(
-        "niv2_contrast",
-        "definition good_input good_output bad_input bad_output input",
-        "the same with a right and a wrong example",
-    ),
     # --------------------------------------------------------------------------- chain of thought
     _schema("cot", "question", "a question, with its choices if any", rationale=True),
     _schema(

@@ -100,36 +100,6 @@ CUSTOMER_SENTIMENT = make_pattern(
     ],
 )
 
-STAR_RATING = make_pattern(
-    "star_rating",
-    zero_shot=[
-        "{review}\nHow many stars does that come to?\n{options}",
-        "Review: {review}\n{options}\nStars:",
-        "Guess the star rating that went with these words.\n\n{review}\n{options}",
-        "{review}\n\nOn the usual scale of one star to five, the writer gave\n{options}",
-        'A user says "{review}"\nWhich rating did the user leave?\n{options}\nRating:',
-        "From worst to best, where does this opinion stand?\n{review}\n{options}",
-        "The stars of this review are missing. Fill them in.\n{review}\n{options}\nStars:",
-        "Turn an opinion into a score of one to five stars.\nOpinion: {review}\n{options}",
-    ],
-    few_shot=[
-        "{review}\nHow many stars?\n{options}",
-        "Review: {review}\n{options}\nStars:",
-        ("Guess the star ratings.", "{review}\n{options}"),
-        "{review}\nFrom one star to five, the writer gave\n{options}",
-        'A user says "{review}"\n{options}\nRating:',
-        ("From worst to best", "Opinion: {review}\n{options}"),
-        ("Fill in the missing stars.", "{review}\n{options}\nStars:"),
-        ("Turn opinions into scores of one to five stars.", "Opinion: {review}\n{options}"),
-    ],
-    inversions=[
-        ("Write a review to go with this rating: {answer}", "{review}"),
-        ("Stars: {answer}\nReview:", "{review}"),
-        ("A user left the rating {answer}, and these words:", "{review}"),
-        ("What would somebody say who rates a thing with {answer}?", "{review}"),
-    ],
-)
-
 TOPIC = make_pattern(
     "topic",
     zero_shot=[
@@ -191,4 +161,4 @@ QUESTION_TYPE = make_pattern(
     ],
 )
 
-PATTERNS = (SENTIMENT, MOVIE_SENTIMENT, CUSTOMER_SENTIMENT, STAR_RATING, TOPIC, QUESTION_TYPE)
+PATTERNS = (SENTIMENT, MOVIE_SENTIMENT, CUSTOMER_SENTIMENT, TOPIC, QUESTION_TYPE)

@@ -9,6 +9,7 @@ import pytest
 
 from t5lite.data.vocabularies import SentencePieceVocabulary
 from tasks.flan import patterns
+from tasks.flan.manifest import FLAN_TASKS
 from tasks.flan.pattern import OPTIONS_SLOT
 from tasks.flan.patterns import PATTERNS, get_pattern
 from tasks.flan.schemas import SCHEMAS
@@ -16,15 +17,18 @@ from tests.conftest import shared_path
 
 ALL = pytest.mark.parametrize("pattern", PATTERNS.values(), ids=list(PATTERNS))
 # Fields that all records of one task share, so that a few-shot form may say them once.
-SHARED_FIELDS = {"definition", "good_input", "good_output", "bad_input", "bad_output"}
+SHARED_FIELDS = {"definition"}
 # Collections that bring their own wording are not inverted by Flan either.
 NEVER_INVERTED = {
     "t0_question_answer",
     "t0_multiple_choice",
     "t0_separated_options",
     "niv2",
-    "niv2_contrast",
 }
+
+
+def test_every_pattern_words_some_task():
+    assert set(PATTERNS) == {task.pattern for task in FLAN_TASKS.values()}
 
 
 def slots(text: str) -> list[str]:

@@ -141,7 +141,7 @@ def test_every_template_is_drawn_and_named(pattern):
             assert drawn == {f"{pattern.name}/{kind}/{place}" for place in range(len(forms))}
 
 
-@pytest.mark.parametrize("name", ["nli", "cot_options", "star_rating"])
+@pytest.mark.parametrize("name", ["nli", "cot_options", "similarity"])
 def test_only_options_without_an_order_are_shuffled(name):
     pattern = PATTERNS[name]
     record = make_record(pattern.schema, num_options=3)

@@ -39,7 +39,8 @@ def run(arm: Arm, *, folder: pathlib.Path, vocabulary: pathlib.Path) -> None:
         f"--gin_file={pathlib.Path(__file__).with_name('study.gin')}",
         f"--model_dir={model_dir}",
         f"--vocabulary={vocabulary}",
-        f"--gin.MIXTURE_OR_TASK_NAME='{arm.name}'",
+        f"--gin.MIXTURE_OR_TASK_NAME='{arm.mixture}'",
+        f"--gin.TRAIN_STEPS={arm.steps}",
         f"--gin.SEED={arm.seed}",
         f"--gin.EVALS=({evals})",
         f"--gin.train.eval_first={arm == arms()[0]}",  # one untrained model will do
@@ -49,6 +50,8 @@ def run(arm: Arm, *, folder: pathlib.Path, vocabulary: pathlib.Path) -> None:
     lines = [json.loads(line) for line in (model_dir / "metrics.jsonl").read_text().splitlines()]
     evaluations = [line for line in lines if line["kind"] == "eval"]
     last = [line for line in lines if line["kind"] == "train"][-1]
+    if last["step"] < arm.steps:
+        raise SystemExit(f"arm {arm.name} was stopped; the same command goes on")
     record = dataclasses.asdict(arm) | {
         "metrics": evaluations[-1],
         "untrained": evaluations[0] if evaluations[0]["step"] == 0 else None,
@@ -63,10 +66,11 @@ def summary(records: list[dict]) -> list[dict]:
     """Mean and standard deviation over seeds of every mean metric of every kind of arm."""
     groups: dict[tuple, list[dict]] = {}
     for record in records:
-        groups.setdefault((record["pool"], record["cot"], record["size"]), []).append(record)
+        kind = tuple(record[field] for field in ("pool", "cot", "steps", "size"))
+        groups.setdefault(kind, []).append(record)
     rows = []
-    for (pool, cot, size), members in sorted(groups.items()):
-        row = {"pool": pool, "cot": cot, "size": size, "seeds": len(members)}
+    for (pool, cot, steps, size), members in sorted(groups.items()):
+        row = {"pool": pool, "cot": cot, "steps": steps, "size": size, "seeds": len(members)}
         for metric in members[0]["metrics"]:
             if "/mean/" in metric:
                 values = [member["metrics"][metric] for member in members]

@@ -67,7 +67,7 @@ def test_no_arm_trains_on_what_is_held_out():
     held_out = members("new_crossed") | members("mini_new_tasks")
     held_out |= members("new_direct") | members("new_cot")
     for arm in design.arms():
-        assert not members(arm.name) & held_out
+        assert not members(arm.mixture) & held_out
     for name in held_out:
         assert list(seqio.TaskRegistry.get(name).splits) == ["validation"]
 

@@ -110,7 +110,7 @@ def test_min_decode_length_holds_every_end_back(minimum, strategy):
     assert found == [[[other] * minimum]] * 2
 
 
-@pytest.mark.parametrize("converter", tiny.CONVERTERS)
+@pytest.mark.parametrize("converter", ["encoder_decoder", "decoder_only"])
 def test_stop_ids_end_an_answer_and_are_no_part_of_it(converter):
     config = tiny.config(converter)
     params = tiny.params(config)
@@ -129,7 +129,7 @@ def test_stop_ids_end_an_answer_and_are_no_part_of_it(converter):
         assert cut == answer[: stops[0] if stops else None]
 
 
-@pytest.mark.parametrize("converter", tiny.CONVERTERS)
+@pytest.mark.parametrize("converter", ["encoder_decoder", "decoder_only"])
 def test_repetition_penalty_makes_what_was_there_less_likely(converter):
     config = tiny.config(converter)
     params = tiny.params(config)
@@ -155,7 +155,7 @@ def test_repetition_penalty_makes_what_was_there_less_likely(converter):
     assert answers(decoding) != answers(DecodingConfig(max_decode_length=LENGTH))
 
 
-@pytest.mark.parametrize("converter", tiny.CONVERTERS)
+@pytest.mark.parametrize("converter", ["encoder_decoder", "decoder_only"])
 def test_draws_do_not_depend_on_the_batch(converter):
     config = tiny.config(converter)
     params = tiny.params(config)
@@ -171,7 +171,7 @@ def test_draws_do_not_depend_on_the_batch(converter):
     assert len({tuple(answer) for (answer,) in together}) > 1
 
 
-@pytest.mark.parametrize("converter", tiny.CONVERTERS)
+@pytest.mark.parametrize("converter", ["encoder_decoder", "decoder_only"])
 def test_several_draws_of_a_prompt_are_likely_as_scored_and_the_first_is_the_single_one(
     converter, apart
 ):
@@ -201,8 +201,10 @@ def test_several_draws_of_a_prompt_are_likely_as_scored_and_the_first_is_the_sin
         np.testing.assert_allclose(found, scored, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("converter", tiny.CONVERTERS)
-@pytest.mark.parametrize("strategy", ["greedy", "sample"])
+@pytest.mark.parametrize(
+    ("converter", "strategy"),
+    [("encoder_decoder", "greedy"), ("decoder_only", "sample"), ("prefix_lm", "greedy")],
+)
 def test_the_stream_is_the_generation(converter, strategy):
     config = tiny.config(converter)
     params = tiny.params(config)

@@ -45,8 +45,8 @@ SCANNED = (True, "none")
 @pytest.mark.parametrize(
     ("name", "choices"),
     [
-        ("gated", [(True, "full"), (True, "dots"), (False, "none")]),
-        ("decoder_only", [(False, "full")]),
+        ("gated", [(True, "dots"), (False, "none")]),
+        ("decoder_only", [(True, "full")]),
     ],
 )
 def test_scan_and_remat_change_nothing(name, choices):

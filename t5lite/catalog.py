@@ -271,7 +271,7 @@ def show(
     print(f"task {name}, split {split} (of {', '.join(source.splits)})")
     print(f"registered at {_place(source.provenance)}")
     print(f"preprocessors: {', '.join(source.preprocessors)}")
-    print(f"metrics: {', '.join(source.metrics) or 'none'}")
+    print(f"metrics: {', '.join(seqio_door.metric_names(name)) or 'none'}")
     for number, example in enumerate(task.examples, start=1):
         print(f"\nexample {number}")
         _print_feature("inputs", example.inputs, source.features.get("inputs"), show_tokens)

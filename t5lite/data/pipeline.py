@@ -358,7 +358,7 @@ def open_train_data(
         stores,
         task_names=task_names,
         rates=_choose_rates(config, sizes, leave_out={status.task for status in missing}),
-        vocabulary=seqio_door.task_source(task_names[0]).features["targets"],
+        vocabulary=seqio_door.token_features(task_names[0])["targets"],
         host_index=host_index,
         host_count=host_count,
         state=state,

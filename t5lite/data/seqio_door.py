@@ -266,7 +266,6 @@ class TaskSource:
       features: vocabulary of each output feature.
       required_features: output features that every example must have.
       preprocessors: names of its preprocessors.
-      metrics: names of its metric functions.
       uses_lengths: whether a preprocessor takes `sequence_length`; its examples depend on it then.
       fingerprint: hash of source, preprocessors with what is bound to them, and features.
     """
@@ -277,7 +276,6 @@ class TaskSource:
     features: Mapping[str, Vocabulary]
     required_features: tuple[str, ...]
     preprocessors: tuple[str, ...]
-    metrics: tuple[str, ...]
     uses_lengths: bool
     fingerprint: str
 
@@ -289,6 +287,15 @@ def task_source(task_name: str) -> TaskSource:
       ValueError: if there is none of this name, or t5lite cannot train on its features.
     """
     return task_sources([task_name])[0]
+
+
+def metric_names(task_name: str) -> tuple[str, ...]:
+    """Names of a Task's metric functions; seqio takes its time to tell them.
+
+    Raises:
+      ValueError: if there is no Task of this name.
+    """
+    return tuple(map(_function_name, _get_task(task_name).metric_fns))
 
 
 def task_sources(task_names: Sequence[str]) -> list[TaskSource]:
@@ -350,7 +357,6 @@ class _TaskDescriber:
             features=features.vocabularies,
             required_features=features.required,
             preprocessors=preprocessors.names,
-            metrics=tuple(_function_name(f) for f in task.metric_fns),
             uses_lengths=preprocessors.use_lengths,
             fingerprint=fingerprint(
                 task.source,

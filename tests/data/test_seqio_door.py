@@ -283,7 +283,7 @@ def test_a_task_says_where_it_comes_from():
     assert source.splits == ("train", "validation")
     assert source.features == {"inputs": ByteVocabulary(), "targets": ByteVocabulary()}
     assert source.preprocessors == ("tokenize", "append_eos") and not source.uses_lengths
-    assert source.metrics == ("accuracy", "mean_score")
+    assert seqio_door.metric_names("sample_sum_0") == ("accuracy", "mean_score")
 
 
 def test_a_task_registered_elsewhere_still_says_where(add_task):

@@ -88,20 +88,27 @@ def test_shards_together_are_the_whole(tmp_path):
         cache("shards", shard=(4, 4))
 
 
-def test_a_builder_killed_half_way_leaves_nothing_that_looks_whole(tmp_path):
+def test_a_killed_build_goes_on_without_repeating_what_is_finished(tmp_path):
+    names, killed, whole = [*SUMS[:2], "sample_long"], tmp_path / "killed", tmp_path / "whole"
     code = (
         "from t5lite.data import build\n"
-        f"build.open_stores(['sample_long'], split='train', task_modules={MODULES!r},\n"
-        f"                  cache_dir={str(tmp_path)!r})\n"
+        f"build.open_stores({names!r}, split='train', task_modules={MODULES!r},\n"
+        f"                  cache_dir={str(killed)!r}, num_workers=1)\n"
     )
     environment_ = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SAMPLE_TASKS_KILL": "1"}
     done = subprocess.run([sys.executable, "-c", code], env=environment_, check=False, cwd=tmp_path)
     assert done.returncode == -9
-    assert [path for path in tmp_path.rglob(".*.tmp-*/tokens.bin") if path.stat().st_size]
-    assert not list(tmp_path.rglob("meta.json"))
-    (store,) = open_stores(["sample_long"], tmp_path)
-    assert store.num_examples == 3000
-    assert not list(tmp_path.rglob(".*.tmp-*"))
+    assert [path for path in killed.rglob(".*.tmp-*/tokens.bin") if path.stat().st_size]
+    finished = {path: path.stat() for path in killed.rglob("meta.json")}
+    assert len(finished) == 2, "the store that was being written must not look whole"
+
+    assert open_stores(names, killed)[2].num_examples == 3000
+    assert not list(killed.rglob(".*.tmp-*"))
+    for path, before in finished.items():
+        now = path.stat()
+        assert (now.st_ino, now.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    open_stores(names, whole)
+    assert contents(killed) == contents(whole)
 
 
 def test_errors_name_the_task_and_keep_what_is_finished(tmp_path):

@@ -11,10 +11,13 @@ import pytest
 
 from t5lite.audit import Comparison, audit, read_audit
 from t5lite.checkpoints import Checkpointer
-from t5lite.data.pipeline import open_train_data
+from t5lite.data.labels import Label
+from t5lite.data.pipeline import DataConfig, TrainData, open_train_data
 from t5lite.training.draws import DrawTally, write_asked
+from tests.data.fakes import MemoryStore
 from tests.toy_run import LENGTHS, data_config
 
+TOKENS = {"inputs": [104], "targets": [5, 1]}
 RATES = {"toy_copy": 1 / 3.5, "toy_first": 2 / 3.5, "toy_longer": 0.5 / 3.5}
 
 
@@ -117,6 +120,46 @@ def test_tasks_are_grouped_by_the_template_they_say(model_dir, tmp_path):
     assert grouped.cells == ("fs", "zs")
     assert grouped.drawn.tolist() == [by_task.drawn[1], by_task.drawn[0] + by_task.drawn[2]]
     assert grouped.expected.sum() == pytest.approx(by_task.expected.sum())
+
+
+def labelled_store(wordings):
+    """Examples of one input token, 100 more than the number of their wording."""
+    store = MemoryStore([{"inputs": [100 + w], "targets": [5, 1]} for w in wordings])
+    store.labels = tuple(Label(f"w/{w}", shots=w % 2) for w in range(4))
+    store.label_counts = tuple(wordings.count(w) for w in range(4))
+    store.label_N = np.array(wordings, np.uint32)
+    return store
+
+
+def test_draws_are_counted_by_wording_and_shots(tmp_path):
+    stores = [labelled_store([0, 1, 1, 2] * 9), labelled_store([3] * 5), MemoryStore([TOKENS] * 7)]
+    config = DataConfig(
+        mixture_or_task_name="labelled",
+        task_feature_lengths={"inputs": 8, "targets": 8},
+        batch_size=16,
+    )
+    names, drawn, draws = ["one", "two", "three"], np.zeros(5, int), DrawTally()
+    with TrainData(config, stores, task_names=names, rates=[2, 1, 1], vocabulary=None) as data:
+        write_asked(tmp_path, data)
+        for batch in itertools.islice(data, 10):
+            draws.add(batch.stats)
+            tokens = batch.features["encoder_input_tokens"]
+            drawn += [int((tokens == 100 + wording).sum()) for wording in range(5)]
+    draws = DrawTally(draws.state())  # as a run that goes on
+    saved = {"progress": {"examples": int(drawn.sum())}, "draws": draws.state()}
+    checkpointer = Checkpointer(tmp_path)
+    checkpointer.save(10, {"x": np.zeros(2)}, data_state=saved, config="", metrics={})
+    checkpointer.close()
+
+    wording, shots = read_audit(tmp_path).by_label
+    assert wording.cells == ("not said", "w/0", "w/1", "w/2", "w/3") and shots.cells[:2] == (
+        "0",
+        "1",
+    )
+    assert wording.drawn.tolist() == [drawn[4], *drawn[:4]]
+    np.testing.assert_allclose(wording.expected / drawn.sum(), [0.25, 0.125, 0.25, 0.125, 0.25])
+    assert shots.drawn.tolist() == [drawn[0] + drawn[2], drawn[1] + drawn[3], drawn[4]]
+    audit(tmp_path)
 
 
 def compare(expected, drawn) -> Comparison:

@@ -22,6 +22,7 @@ def draw(arms: list[dict], path: pathlib.Path) -> None:
     for axis, metric in zip(axes, ("accuracy", "loss"), strict=False):
         _draw_sizes(axis, crossed, metric)
     axes[0].set(ylim=(0, 1), ylabel="accuracy")
+    axes[1].margins(y=0.4)  # room for the legend
     axes[1].set(ylim=(0, None), ylabel="loss of a target token, nats")
     axes[0].axhline(
         crossed[0]["metrics"]["new/mean/best_constant"],
@@ -38,12 +39,15 @@ def draw(arms: list[dict], path: pathlib.Path) -> None:
 
 def _draw_sizes(axis, arms: list[dict], metric: str) -> None:
     sizes = sorted({arm["size"] for arm in arms})
-    for name, label, color in (
-        ("known", "trained tasks, new instances", "tab:gray"),
-        ("new", "held-out tasks", "tab:blue"),
-    ):
-        groups = [_values(arms, f"{name}/mean/{metric}", size=size) for size in sizes]
-        _dots_and_means(axis, sizes, groups, color=color, label=label, line="-")
+    for steps, line in zip(sorted({arm["steps"] for arm in arms}), ("-", "--"), strict=False):
+        for name, label, color in (
+            ("known", "trained tasks, new instances", "tab:gray"),
+            ("new", "held-out tasks", "tab:blue"),
+        ):
+            key = f"{name}/mean/{metric}"
+            groups = [_values(arms, key, size=size, steps=steps) for size in sizes]
+            label = f"{label}, {steps} steps"
+            _dots_and_means(axis, sizes, groups, color=color, label=label, line=line)
     axis.set_xscale("log", base=2)
     axis.set_xticks(sizes, [str(size) for size in sizes])
     axis.set(xlabel="training tasks", title=f"Pairs of a question and a kind: {metric}")

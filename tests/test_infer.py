@@ -123,7 +123,7 @@ def test_changed_settings_are_refused(model_dir, questions, answers, tmp_path):
     assert output.read_bytes() == answers
 
 
-@pytest.mark.parametrize("num_processes", [1, 2])
+@pytest.mark.parametrize("num_processes", WAYS)
 def test_eight_devices_without_tensorflow_answer_as_one(
     model_dir, questions, tmp_path, num_processes
 ):
@@ -163,7 +163,7 @@ def test_eight_devices_without_tensorflow_answer_as_one(
     finally:
         for child in children:
             child.kill()
-    for name, decoding in WAYS.items():
+    for name, decoding in WAYS[num_processes].items():
         path = tmp_path / "one" / f"{name}.jsonl"
         one = _lines(_infer(model_dir, (source,), path, decoding, inputs_field="inputs"))
         eight = _lines((tmp_path / "eight" / path.name).read_bytes())

@@ -21,7 +21,7 @@ def main():
     if num_processes > 1:
         jax.distributed.initialize(f"localhost:{port}", num_processes, process)
     assert len(jax.devices()) == 8
-    for name, decoding in WAYS.items():
+    for name, decoding in WAYS[num_processes].items():
         infer(
             model_dir=model_dir,
             output=str(pathlib.Path(output_dir) / f"{name}.jsonl"),

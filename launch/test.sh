@@ -33,5 +33,6 @@ echo "== import contract"
 JAX_COMPILATION_CACHE_DIR=$(mktemp -d)
 trap 'rm -rf "$JAX_COMPILATION_CACHE_DIR"' EXIT
 export JAX_COMPILATION_CACHE_DIR JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.2
-# A process a core; the tests of one file share what they prepare, so they stay together.
-run pytest -n auto --dist loadfile "$@"
+# A process a core. The tests of one file share what they prepare, so they stay together; files go in
+# their order, since the longest ones have few tests and would come last.
+run pytest -n auto --dist loadfile --no-loadscope-reorder "$@"

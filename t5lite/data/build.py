@@ -32,6 +32,7 @@ from t5lite.data.store import (
 
 # A worker spends seconds importing TensorFlow, so a few small Tasks are not worth one.
 _TASKS_PER_WORKER = 16
+_TRUNCATED_SHOWN = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,7 +203,7 @@ def truncation_report(
       threshold: share of examples with a feature over its length, in [0, 1].
 
     Returns:
-      A warning with figures for each such Task, worst first; empty if there is none.
+      A warning with figures for such Tasks, the worst 20 of them; empty if there is none.
 
     Raises:
       ValueError: if a feature has no length.
@@ -219,8 +220,10 @@ def truncation_report(
     lines = [
         f"  {task}: {share:.0%} of examples, {feature} up to {longest} tokens, "
         f"cut to {task_feature_lengths[feature]}"
-        for share, task, feature, longest in sorted(found, reverse=True)
+        for share, task, feature, longest in sorted(found, reverse=True)[:_TRUNCATED_SHOWN]
     ]
+    if len(found) > len(lines):
+        lines.append(f"  and {len(found) - len(lines):,} more")
     return "\n".join(
         [
             f"{len(found)} of {len(stores)} tasks have more than {threshold:.0%} of their examples "

@@ -183,6 +183,8 @@ def test_truncation_is_reported_from_a_share_on(tmp_path):
     report = build.truncation_report([store], lengths, threshold=0.4)
     assert "sample_long: 43% of examples, targets up to 7 tokens, cut to 4" in report
     assert "1 of 1 tasks" in report and "40%" in report
+    assert build.truncation_report([store] * 25, lengths, threshold=0.4).count("\n") == 21
+    assert build.truncation_report([store] * 25, lengths, threshold=0.4).endswith("  and 5 more")
     assert build.truncation_report([store], lengths, threshold=0.5) == ""
     assert build.truncation_report([store], {"inputs": 100, "targets": 7}) == ""
     with pytest.raises(ValueError, match=r"TASK_FEATURE_LENGTHS.*'targets'.*it has inputs"):

@@ -12,22 +12,18 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from t5lite.data.labels import Label
+from t5lite.data.labels import LabelledStore
 
 # Lengths are counted in bins of equal width, so many a feature.
 LENGTH_BINS = 32
 
 
-class Store(Protocol):
+class Store(LabelledStore, Protocol):
     """What is needed of a `TokenStore`."""
 
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the features, in their order in `offsets`."""
-
-    @property
-    def num_examples(self) -> int:
-        """How many examples there are."""
 
     @property
     def offsets(self) -> npt.NDArray[np.int64]:
@@ -36,18 +32,6 @@ class Store(Protocol):
     @property
     def tokens(self) -> npt.NDArray[np.integer]:
         """All tokens."""
-
-    @property
-    def labels(self) -> tuple[Label, ...]:
-        """The different labels of its examples; see labels.py, also for the next two."""
-
-    @property
-    def label_counts(self) -> tuple[int, ...]:
-        """How many examples have each of them."""
-
-    @property
-    def label_N(self) -> npt.NDArray[np.integer]:
-        """Place of each example's label."""
 
     def length_counts(self, feature: str) -> npt.NDArray[np.int64]:
         """How many examples have 0, 1, 2, ... tokens of a feature."""

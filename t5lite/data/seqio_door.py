@@ -5,19 +5,22 @@ Nothing outside `tasks/` and the modules seqio_* imports them, and these do so i
 
 import contextlib
 import dataclasses
-import functools
-import inspect
 import os
 import types
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from t5lite.data import environment, mixture_rates, registry_modules
 from t5lite.data.eval_tasks import EvalExample, EvalTask
-from t5lite.data.fingerprint import NOT_MINE, Memo, fingerprint
 from t5lite.data.labels import Label
+from t5lite.data.seqio_descriptions import (
+    TaskDescriber,
+    TaskSource,
+    feature_vocabularies,
+    function_name,
+)
 from t5lite.data.seqio_library import load_seqio
 
 # What registry modules take from here is part of the door, wherever it is written.
@@ -227,7 +230,7 @@ def rates(
     return {task: weights[task] / total for task in sorted(weights)}
 
 
-# ------------------------------------------------------------------------------------- features
+# ------------------------------------------------------------------------------ what a Task is
 
 
 def token_features(task_name: str) -> dict[str, Vocabulary]:
@@ -236,48 +239,7 @@ def token_features(task_name: str) -> dict[str, Vocabulary]:
     Raises:
       ValueError: if there is no such Task, or a feature is not a sequence of token ids.
     """
-    return _token_features(_get_task(task_name))
-
-
-def _token_features(task: Any) -> dict[str, Vocabulary]:
-    features = {}
-    for name, feature in task.output_features.items():
-        if feature.rank != 1 or not feature.dtype.is_integer:
-            raise ValueError(
-                f"Task {task.name!r}: output feature {name!r} has rank {feature.rank} and type "
-                f"{feature.dtype.name}; t5lite trains on integer features of rank 1."
-            )
-        features[name] = from_seqio(feature.vocabulary)
-    return features
-
-
-# ------------------------------------------------------------------------------ what a Task is
-
-
-@dataclasses.dataclass(frozen=True)
-class TaskSource:
-    """What a Task is made of.
-
-    Attributes:
-      name: its name.
-      provenance: `file:line` in the registry module, and in the function that it registered
-        the Task through, if any.
-      splits: names of its splits.
-      features: vocabulary of each output feature.
-      required_features: output features that every example must have.
-      preprocessors: names of its preprocessors.
-      uses_lengths: whether a preprocessor takes `sequence_length`; its examples depend on it then.
-      fingerprint: hash of source, preprocessors with what is bound to them, and features.
-    """
-
-    name: str
-    provenance: str
-    splits: tuple[str, ...]
-    features: Mapping[str, Vocabulary]
-    required_features: tuple[str, ...]
-    preprocessors: tuple[str, ...]
-    uses_lengths: bool
-    fingerprint: str
+    return feature_vocabularies(_get_task(task_name))
 
 
 def task_source(task_name: str) -> TaskSource:
@@ -295,7 +257,7 @@ def metric_names(task_name: str) -> tuple[str, ...]:
     Raises:
       ValueError: if there is no Task of this name.
     """
-    return tuple(map(_function_name, _get_task(task_name).metric_fns))
+    return tuple(map(function_name, _get_task(task_name).metric_fns))
 
 
 def task_sources(task_names: Sequence[str]) -> list[TaskSource]:
@@ -304,137 +266,10 @@ def task_sources(task_names: Sequence[str]) -> list[TaskSource]:
     Raises:
       ValueError: as `task_source`.
     """
-    describer = _TaskDescriber()
-    return [describer.describe(_get_task(name)) for name in task_names]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Features:
-    """What output features are.
-
-    Attributes:
-      vocabularies: by feature.
-      required: those that every example must have.
-      settings: all that matters of them for a fingerprint.
-    """
-
-    vocabularies: Mapping[str, Vocabulary]
-    required: tuple[str, ...]
-    settings: Sequence[Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Preprocessors:
-    """What preprocessors are.
-
-    Attributes:
-      functions: themselves.
-      names: their names.
-      use_lengths: whether one takes `sequence_length`.
-    """
-
-    functions: Sequence[Callable[..., Any]]
-    names: tuple[str, ...]
-    use_lengths: bool
-
-
-class _TaskDescriber:
-    """Describes Tasks, of which thousands may have the same features and preprocessors."""
-
-    def __init__(self) -> None:
-        self._memo: Memo = {}
-        self._features: dict[tuple[Any, ...], _Features] = {}
-        self._preprocessors: dict[tuple[int, ...], _Preprocessors] = {}
-
-    def describe(self, task: Any) -> TaskSource:
-        """Describes a Task, which must stay alive as long as this does."""
-        features = self._features_of(task)
-        preprocessors = self._preprocessors_of(task)
-        return TaskSource(
-            name=task.name,
-            provenance=_provenance.get(task.name) or _where_written(task),
-            splits=tuple(task.splits),
-            features=features.vocabularies,
-            required_features=features.required,
-            preprocessors=preprocessors.names,
-            uses_lengths=preprocessors.use_lengths,
-            fingerprint=fingerprint(
-                task.source,
-                preprocessors.functions,
-                features.settings,
-                describe=_describe_for_fingerprint,
-                memo=self._memo,
-            ),
-        )
-
-    def _features_of(self, task: Any) -> _Features:
-        declared = task.output_features
-        key = tuple(
-            (name, id(f.vocabulary), f.add_eos, f.required, f.rank, f.dtype)
-            for name, f in declared.items()
-        )
-        if key not in self._features:
-            vocabularies = _token_features(task)
-            self._features[key] = _Features(
-                vocabularies,
-                required=tuple(name for name, f in declared.items() if f.required),
-                settings=[
-                    (name, vocabularies[name], f.add_eos, f.required, f.dtype.name)
-                    for name, f in declared.items()
-                ],
-            )
-        return self._features[key]
-
-    def _preprocessors_of(self, task: Any) -> _Preprocessors:
-        functions = task.preprocessors
-        key = tuple(map(id, functions))
-        if key not in self._preprocessors:
-            self._preprocessors[key] = _Preprocessors(
-                functions,
-                names=tuple(map(_function_name, functions)),
-                use_lengths=any(
-                    "sequence_length" in inspect.signature(f).parameters for f in functions
-                ),
-            )
-        return self._preprocessors[key]
-
-
-def _describe_for_fingerprint(value: Any) -> Any:
-    """What matters of seqio's and TensorFlow's objects, and of the settings."""
-    if value is environment.data_dir:
-        return ("data_dir", os.environ.get(environment.DATA_DIR_VARIABLE, ""))
-    if value is environment.vocabulary_name:
-        return ("vocabulary_name", environment.vocabulary_name())
-    module = type(value).__module__
-    if module.startswith(("seqio", "t5lite")) and hasattr(value, "encode_tf"):
-        value = from_seqio(value)
-    if isinstance(value, Vocabulary):
-        # Not the path: the same model file elsewhere is the same vocabulary.
-        return {k: v for k, v in value.spec().items() if k != "path"}
-    if module.startswith("tensorflow"):
-        if hasattr(value, "numpy"):
-            return value.numpy()
-        if hasattr(value, "as_numpy_dtype"):
-            return value.name
-    return NOT_MINE
-
-
-def _where_written(task: Any) -> str:
-    """Place of the first function of a Task whose code is not seqio's own."""
-    functions = [*task.preprocessors, getattr(task.source, "_dataset_fn", None)]
-    for function in functions:
-        while isinstance(function, functools.partial):
-            function = function.func
-        code = getattr(inspect.unwrap(function) if function else None, "__code__", None)
-        if code is not None and "/seqio/" not in code.co_filename:
-            return f"{code.co_filename}:{code.co_firstlineno}"
-    return "unknown: registered outside the modules of --tasks"
-
-
-def _function_name(function: Callable[..., Any]) -> str:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return getattr(function, "__name__", type(function).__name__)
+    describer = TaskDescriber()
+    return [
+        describer.describe(_get_task(name), provenance=_provenance.get(name)) for name in task_names
+    ]
 
 
 # ------------------------------------------------------------------------------------- examples
@@ -474,7 +309,7 @@ def iterate_labelled(
         yield from _tokenised_texts(task, split)
         return
     dataset = _preprocessed(task, split, task_feature_lengths)
-    names = tuple(_token_features(task))
+    names = tuple(feature_vocabularies(task))
     present = [name for name in names if name in dataset.element_spec]
     # Crossing into Python once a batch costs a quarter of crossing once an example.
     batches = dataset.map(lambda example: {name: example[name] for name in present}).ragged_batch(
@@ -501,7 +336,7 @@ def _tokenised_texts(task: Any, split: str) -> Iterator[tuple[dict[str, np.ndarr
     _check_split(task, split)
     features = {
         name: (vocabulary, [vocabulary.eos_id] if task.output_features[name].add_eos else [])
-        for name, vocabulary in _token_features(task).items()
+        for name, vocabulary in feature_vocabularies(task).items()
     }
     for texts in task.source.texts(split):
         example = {
@@ -537,7 +372,7 @@ def iterate_texts(task_name: str, split: str) -> Iterator[dict[str, str]]:
     spec = dataset.element_spec
     kept = {name: f"{name}_pretokenized" for name in task.output_features}
     kept = {name: copy for name, copy in kept.items() if _is_text(spec.get(copy))}
-    decoded = {n: v for n, v in _token_features(task).items() if n not in kept and n in spec}
+    decoded = {n: v for n, v in feature_vocabularies(task).items() if n not in kept and n in spec}
     wanted = [*kept.values(), *decoded]
     rows = dataset.map(lambda example: {name: example[name] for name in wanted})
     for row in rows.as_numpy_iterator():
@@ -618,7 +453,7 @@ def load_eval_tasks(
         _check_metrics(task)
     eval_tasks = []
     for task in tasks:
-        vocabularies = _token_features(task)
+        vocabularies = feature_vocabularies(task)
         dataset = _preprocessed(task, split, task_feature_lengths)
         if max_examples is not None:
             dataset = dataset.take(max_examples)
@@ -645,7 +480,7 @@ def _check_metrics(task: Any) -> None:
             f"{', '.join(task.output_features)}."
         )
     unusable = [
-        *map(_function_name, task.predict_with_aux_metric_fns),
+        *map(function_name, task.predict_with_aux_metric_fns),
         *(type(metric).__name__ for metric in task._metric_objs_constructor_args),
     ]
     if unusable:

@@ -1,7 +1,8 @@
 """36 list tasks: each of six questions asked of each of six kinds of word.
 
-For `benchmarks/study` only; no mixture of the suite holds them. One task in six is never trained
-on: every question and every kind occurs in training, these pairs of them do not.
+One task in six is never trained on: every question and every kind occurs in training, these pairs
+of them do not. A chain of thought first names the words of the kind: "food: cake, corn, answer:
+cake".
 """
 
 import functools
@@ -73,14 +74,16 @@ QUESTIONS: dict[str, tuple[_Question, tuple[str, ...]]] = {
     "last": (_last, ("Last {kind}: {items}", "{items}. Name the last {kind}.")),
     "after": (_after, ("What comes after the {kind}? {items}", "{items}. After the {kind} is")),
     "before": (_before, ("What comes before the {kind}? {items}", "{items}. Before the {kind} is")),
-    "odd": (_odd, ("Which is not a {kind}? {items}", "{items}. Name what is no {kind}.")),
-    "any": (_any, ("Is there a {kind}? {items}", "{items}. Any {kind}, yes or no?")),
+    "odd": (_odd, ("Which is no {kind}? {items}", "{items}. Name what is no {kind}.")),
+    "any": (_any, ("Is there any {kind}? {items}", "{items}. Any {kind}, yes or no?")),
 }
 
 
 def _make(rng: random.Random, *, question: str, kind: str) -> Instance:
     items, answer = QUESTIONS[question][0](rng, kind)
-    return Instance({"items": ", ".join(items)}, answer)
+    of_kind = [item for item in items if item in KINDS[kind]]
+    rationale = f"{kind}: {', '.join(of_kind) or 'none'}"
+    return Instance({"items": ", ".join(items)}, answer, rationale)
 
 
 def _task(question: str, kind: str, *, trained: bool) -> MiniTask:
@@ -92,6 +95,7 @@ def _task(question: str, kind: str, *, trained: bool) -> MiniTask:
         templates=wordings,
         new_templates=(),
         answer_in_prompt=True,
+        has_rationale=True,
         trained=trained,
     )
 

@@ -20,6 +20,7 @@ KINDS = {
     "day": DAYS,
     "garment": CLOTHES,
 }
+WORDS = frozenset(word for words in KINDS.values() for word in words)
 _LENGTH = 3
 
 

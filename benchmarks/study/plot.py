@@ -7,7 +7,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from benchmarks.study.design import SIZES
+from benchmarks.study.design import LONG_STEPS, SIZES, STEPS
 
 _FORMS = {
     "trained": "trained,\nasked directly",
@@ -18,7 +18,7 @@ _FORMS = {
 
 
 def draw(records: list[dict], path: pathlib.Path) -> None:
-    """One dot an arm, dashes at the means over seeds.
+    """One dot an arm, dashes at the means over seeds, crosses for the long arms.
 
     Args:
         records: what `run.run` returns, one an arm.
@@ -26,7 +26,7 @@ def draw(records: list[dict], path: pathlib.Path) -> None:
     """
     figure, axes = plt.subplots(1, 3, figsize=(12, 4), width_ratios=(1, 1, 1.4))
     for axis, metric in zip(axes, ("accuracy", "loss"), strict=False):
-        _draw_sizes(axis, [record for record in records if not record["cot"]], metric)
+        _draw_sizes(axis, _chosen(records, cot=False), metric)
     axes[0].set(ylim=(0, 1.02), ylabel="accuracy")
     axes[0].axhline(
         records[0]["metrics"]["new/mean/best_constant"],
@@ -34,44 +34,54 @@ def draw(records: list[dict], path: pathlib.Path) -> None:
         linestyle=":",
         label="best constant answer, held-out",
     )
-    axes[0].legend(fontsize=8)
+    axes[0].legend(fontsize=7)
     axes[1].set(ylim=(0, None), ylabel="loss of a target token, nats")
-    _draw_rationales(axes[2], [record for record in records if record["size"] == SIZES[-1]])
+    _draw_rationales(axes[2], _chosen(records, size=SIZES[-1]))
     figure.tight_layout()
     figure.savefig(path, dpi=80)
     plt.close(figure)
 
 
 def _draw_sizes(axis, records: list[dict], metric: str) -> None:
-    for name, label, color in (
+    for group, label, color in (
         ("trained", "the trained tasks, new instances", "tab:gray"),
         ("new", "held-out tasks", "tab:blue"),
     ):
-        groups = [_values(records, f"{name}/mean/{metric}", size=size) for size in SIZES]
+        key = f"{group}/mean/{metric}"
+        groups = [_values(_chosen(records, size=size, steps=STEPS), key) for size in SIZES]
         _dots_and_means(axis, SIZES, groups, color=color, label=label, line="-")
+        longer = _chosen(records, steps=LONG_STEPS)
+        axis.plot([record["size"] for record in longer], _values(longer, key), "x", color=color)
     axis.set_xscale("log", base=2)
     axis.set_xticks(SIZES, [str(size) for size in SIZES])
     axis.set(xlabel="training tasks", title=f"Questions times kinds of word: {metric}")
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=7)
 
 
 def _draw_rationales(axis, records: list[dict]) -> None:
     for cot, color in ((False, "tab:orange"), (True, "tab:green")):
-        groups = [_values(records, f"{form}/mean/accuracy", cot=cot) for form in _FORMS]
+        keys = [f"{form}/mean/right" for form in _FORMS]
         places = [index + (0.1 if cot else -0.1) for index in range(len(_FORMS))]
         label = f"trained {'with' if cot else 'without'} chains of thought"
+        groups = [_values(_chosen(records, cot=cot, steps=STEPS), key) for key in keys]
         _dots_and_means(axis, places, groups, color=color, label=label, line="")
+        for place, key in zip(places, keys, strict=True):
+            longer = _values(_chosen(records, cot=cot, steps=LONG_STEPS), key)
+            axis.plot([place] * len(longer), longer, "x", color=color)
+    axis.plot([], [], "x", color="black", label=f"{LONG_STEPS} steps instead of {STEPS}, one seed")
     axis.set_xticks(range(len(_FORMS)), _FORMS.values(), fontsize=8)
-    axis.set(ylim=(0, 1.02), title=f"{SIZES[-1]} training tasks: accuracy")
-    axis.legend(fontsize=8)
+    axis.set(ylim=(0, 1.02), title=f"{SIZES[-1]} training tasks: accuracy of the answer")
+    axis.legend(fontsize=7)
 
 
-def _values(records: list[dict], key: str, **wanted: object) -> list[float]:
+def _chosen(records: list[dict], **wanted: object) -> list[dict]:
     return [
-        record["metrics"][key]
-        for record in records
-        if all(record[name] == value for name, value in wanted.items())
+        record for record in records if all(record[name] == value for name, value in wanted.items())
     ]
+
+
+def _values(records: list[dict], key: str) -> list[float]:
+    return [record["metrics"][key] for record in records]
 
 
 def _dots_and_means(axis, places, groups, *, color, label, line) -> None:

@@ -37,7 +37,7 @@ def register() -> None:
     mixtures["study_text"] = mixtures["trained"] + mixtures["trained_cot"]
     for arm in arms():
         names = task_names(arm)
-        mixtures[arm.name] = [
+        mixtures[arm.mixture] = [
             *((f"mini_{name}", 1) for name in names),
             *((f"mini_{name}_cot", COT_RATE) for name in names if arm.cot),
         ]

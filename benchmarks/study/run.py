@@ -13,58 +13,90 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
-import time
 
 import tqdm
 
-from benchmarks.study.design import STEPS, Arm, arms
+from benchmarks.study.design import Arm, arms
+from benchmarks.study.list_tasks import WORDS
 from benchmarks.study.plot import draw
+from tasks.mini.render import final_answer
 
-# One thread an arm, so that arms do not wait for each other.
-_ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+_ENVIRONMENT = {
+    # One thread an arm, so that arms do not wait for each other.
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    # glibc gives large buffers back to the system after every step and asks for them again, which
+    # is a sixth of a step; so it keeps them.
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**31),
+}
 
 
 def run(arm: Arm, folder: pathlib.Path) -> dict:
-    """Trains and evaluates one arm, unless that is done, and returns what `scores.json` holds.
+    """Trains and evaluates one arm, unless that is done, and returns its figures.
 
     Raises:
         RuntimeError: if `t5lite train` fails.
     """
     model_dir = folder / arm.name
-    scores = model_dir / "scores.json"
-    if not scores.exists():
-        began = time.monotonic()
+    if _last_lines(model_dir).get("eval", {}).get("step") != arm.steps:
         _t5lite(
             "train",
             f"--gin_file={pathlib.Path(__file__).with_name('study.gin')}",
             f"--model_dir={model_dir}",
             f"--vocabulary={folder / 'vocabulary.model'}",
             f"--cache_dir={folder / 'cache'}",
-            f"--gin.MIXTURE_OR_TASK_NAME='{arm.name}'",
-            f"--gin.TRAINED_TASKS='{Arm(arm.size, arm.seed).name}'",
-            f"--gin.TRAIN_STEPS={STEPS}",
+            f"--gin.MIXTURE_OR_TASK_NAME='{arm.mixture}'",
+            f"--gin.TRAINED_TASKS='{Arm(arm.size, arm.seed).mixture}'",
+            f"--gin.TRAIN_STEPS={arm.steps}",
             f"--gin.SEED={arm.seed}",
             log=folder / f"{arm.name}.log",
         )
-        lines = map(json.loads, (model_dir / "metrics.jsonl").read_text().splitlines())
-        last = {line["kind"]: line for line in lines}
-        record = dataclasses.asdict(arm) | {
-            "metrics": last["eval"],
-            "examples": last["train"]["examples"],
-            "tokens": last["train"]["tokens"],
-            "seconds": round(time.monotonic() - began),
-        }
-        scores.write_text(json.dumps(record, indent=1) + "\n")
-    return json.loads(scores.read_text())
+    last = _last_lines(model_dir)
+    metrics = dict(last["eval"])
+    for predictions in sorted(model_dir.glob("eval/*/predictions.jsonl")):
+        for name, value in answers(predictions).items():
+            metrics[f"{predictions.parent.name}/mean/{name}"] = value
+    return dataclasses.asdict(arm) | {
+        "metrics": metrics,
+        "examples": last["train"]["examples"],
+        "tokens": last["train"]["tokens"],
+    }
+
+
+def _last_lines(model_dir: pathlib.Path) -> dict[str, dict]:
+    """The last line of `metrics.jsonl` of each kind; none before training."""
+    path = model_dir / "metrics.jsonl"
+    lines = map(json.loads, path.read_text().splitlines() if path.exists() else ())
+    return {line["kind"]: line for line in lines}
+
+
+def answers(predictions: pathlib.Path) -> dict[str, float]:
+    """Shares of the answers that are right, and of those that could be, with or without steps.
+
+    What follows the answer phrase counts, and all of the text where there is none. Could be right
+    is one of the prompt's three words, or yes or no where that is asked.
+
+    Args:
+        predictions: a `predictions.jsonl` of an evaluation; as many lines of each task.
+    """
+    right, allowed = [], []
+    for line in map(json.loads, predictions.read_text().splitlines()):
+        wanted, given = (final_answer(line[key]) or line[key] for key in ("targets", "prediction"))
+        words = set(re.findall(r"\w+", line["inputs"])) & WORDS
+        right.append(given == wanted)
+        allowed.append(given in ({"yes", "no"} if wanted in ("yes", "no") else words))
+    return {"right": statistics.mean(right), "allowed": statistics.mean(allowed)}
 
 
 def _t5lite(*words: str, log: pathlib.Path) -> None:
     """Runs a command of t5lite in a process of its own, its output in a file."""
     environment = {
-        "XLA_FLAGS": _ONE_THREAD,
+        **_ENVIRONMENT,
         "JAX_COMPILATION_CACHE_DIR": str(log.parent / "compiled"),
         **os.environ,
     }
@@ -77,12 +109,12 @@ def _t5lite(*words: str, log: pathlib.Path) -> None:
 
 def summary(records: list[dict]) -> list[dict]:
     """Mean and standard deviation over seeds of every mean metric of every kind of arm."""
-    groups: dict[tuple[int, bool], list[dict]] = {}
+    groups: dict[tuple[bool, int, int], list[dict]] = {}
     for record in records:
-        groups.setdefault((record["size"], record["cot"]), []).append(record)
+        groups.setdefault((record["cot"], record["steps"], record["size"]), []).append(record)
     rows = []
-    for (size, cot), members in sorted(groups.items()):
-        row: dict = {"size": size, "cot": cot, "seeds": len(members)}
+    for (cot, steps, size), members in sorted(groups.items()):
+        row: dict = {"size": size, "cot": cot, "steps": steps, "seeds": len(members)}
         for metric in members[0]["metrics"]:
             if "/mean/" in metric:
                 values = [member["metrics"][metric] for member in members]
@@ -104,18 +136,16 @@ def main() -> None:
     if not vocabulary.exists():
         words = ("study_text", "--tasks=benchmarks.study.registry", "--size=376")
         _t5lite("vocabulary", *words, f"--output={vocabulary}", log=folder / "vocabulary.log")
-    finished = []
     with concurrent.futures.ThreadPoolExecutor(args.num_workers) as pool:
         running = [pool.submit(run, arm, folder) for arm in arms()]
         try:
-            for arm in tqdm.tqdm(
-                concurrent.futures.as_completed(running), total=len(running), unit="arm"
-            ):
-                finished.append(arm.result())
+            done = concurrent.futures.as_completed(running)
+            for arm in tqdm.tqdm(done, total=len(running), unit="arm"):
+                arm.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    finished.sort(key=lambda record: (record["cot"], record["size"], record["seed"]))
+    finished = [arm.result() for arm in running]
     results = {"arms": finished, "summary": summary(finished)}
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     draw(finished, folder / "study.png")

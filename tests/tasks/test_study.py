@@ -1,6 +1,7 @@
 """The study: true answers and chains of thought, nested sets that hold nothing held out."""
 
 import itertools
+import json
 import random
 import re
 
@@ -8,7 +9,7 @@ import pytest
 
 seqio = pytest.importorskip("seqio")
 
-from benchmarks.study import design, list_tasks, registry  # noqa: E402
+from benchmarks.study import design, list_tasks, registry, run  # noqa: E402
 from tasks.mini import render  # noqa: E402
 
 
@@ -34,7 +35,7 @@ def test_a_chain_of_thought_names_the_words_of_the_kind_then_the_direct_answer(t
 
 def test_sets_of_a_seed_are_nested_and_the_largest_holds_every_training_task():
     for seed in design.SEEDS:
-        sets = [members(design.Arm(size, seed).name) for size in design.SIZES]
+        sets = [members(design.Arm(size, seed).mixture) for size in design.SIZES]
         assert [len(names) for names in sets] == list(design.SIZES)
         assert all(a < b for a, b in itertools.pairwise(sets))
         assert sets[-1] == members("trained")
@@ -45,7 +46,7 @@ def test_sets_of_a_seed_are_nested_and_the_largest_holds_every_training_task():
 def test_no_arm_trains_on_what_is_held_out():
     held_out = members("new") | members("new_cot")
     for arm in design.arms():
-        assert not members(arm.name) & held_out
+        assert not members(arm.mixture) & held_out
     assert not members("study_text") & held_out
     for name in held_out:
         assert list(seqio.TaskRegistry.get(name).splits) == ["validation"]
@@ -53,8 +54,8 @@ def test_no_arm_trains_on_what_is_held_out():
 
 def test_chains_of_thought_are_added_to_the_same_tasks():
     for seed in design.SEEDS:
-        plain = members(design.Arm(30, seed).name)
-        thoughtful = members(design.Arm(30, seed, cot=True).name)
+        plain = members(design.Arm(30, seed).mixture)
+        thoughtful = members(design.Arm(30, seed, cot=True).mixture)
         assert thoughtful == plain | {f"{name}_cot" for name in plain}
 
 
@@ -92,3 +93,31 @@ def test_answers_are_right(task):
         of_kind = [item for item in items if item in list_tasks.KINDS[kind]]
         assert instance.answer == right_answer(question, items, of_kind)
         assert len(items) == len(set(items))
+
+
+def test_the_answer_counts_with_and_without_steps(tmp_path):
+    lines = [
+        ("Last food: cake, frog, corn", "corn", "corn"),
+        ("Last food: cake, frog, corn", "corn", "cake"),
+        ("Last food: cake, frog, corn", "corn", "the corn"),
+        ("Last food: cake, frog, corn Think first.", "food: cake, corn, answer: corn", "corn"),
+        ("Any tool? saw, frog, corn Think first.", "tool: saw, answer: yes", "x, answer: no"),
+        ("Any tool? saw, frog, corn Think first.", "tool: saw, answer: yes", "saw"),
+    ]
+    names = ("inputs", "targets", "prediction")
+    path = tmp_path / "predictions.jsonl"
+    path.write_text(
+        "".join(json.dumps(dict(zip(names, line, strict=True))) + "\n" for line in lines)
+    )
+    assert run.answers(path) == {"right": 2 / 6, "allowed": 4 / 6}
+
+
+def test_a_summary_is_over_seeds():
+    records = [
+        {"size": size, "seed": seed, "cot": False, "steps": 9, "metrics": {"new/mean/loss": value}}
+        for size, seed, value in ((2, 0, 1.0), (2, 1, 3.0), (30, 0, 5.0))
+    ]
+    two, thirty = run.summary(records)
+    assert (two["size"], two["seeds"], two["new/mean/loss"]["mean"]) == (2, 2, 2.0)
+    assert two["new/mean/loss"]["stdev"] == pytest.approx(2**0.5)
+    assert thirty["new/mean/loss"] == {"mean": 5.0, "stdev": None, "values": [5.0]}

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From a bare machine to an instruction-tuned model: installs t5lite, trains a small model on the
-# built-in mixture `mini`, and asks it a few things worded as it never saw them.
+# built-in mixture `mini`, asks it a few things worded as it never saw them, and writes it as a
+# Hugging Face folder.
 #
 #   bash launch/demo.sh [MODEL_DIR]          default runs/demo; a stopped demo goes on where it was
 #
@@ -13,6 +14,8 @@ venv=${T5LITE_VENV:-.venv-demo}
 bash launch/make_venv.sh "$venv" ".[data]"
 # From here on the installed package is used, not the folder.
 t5lite="$venv/bin/t5lite"
+# Otherwise glibc gives the memory of each step back to the system, and asks for it again.
+export MALLOC_ARENA_MAX=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483648
 
 vocabulary="$model_dir-vocabulary.model"
 if [ ! -f "$vocabulary" ]; then
@@ -31,5 +34,12 @@ for prompt in \
   "$t5lite" generate --model_dir="$model_dir" "$prompt"
 done
 echo
+hf_dir="$model_dir-hf"
+if [ ! -d "$hf_dir" ]; then
+  "$t5lite" convert "$model_dir" "$hf_dir"
+fi
+
+echo
 echo "Report: $model_dir/report.html"
-echo "More:   $t5lite generate --model_dir=$model_dir    (type prompts, one a line)"
+echo "Hugging Face: $hf_dir, for AutoModelForSeq2SeqLM.from_pretrained"
+echo "More: $t5lite generate --model_dir=$model_dir    (type prompts, one a line)"

@@ -14,8 +14,6 @@ venv=${T5LITE_VENV:-.venv-demo}
 bash launch/make_venv.sh "$venv" ".[data]"
 # From here on the installed package is used, not the folder.
 t5lite="$venv/bin/t5lite"
-# Otherwise glibc gives the memory of each step back to the system, and asks for it again.
-export MALLOC_ARENA_MAX=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483648
 
 vocabulary="$model_dir-vocabulary.model"
 if [ ! -f "$vocabulary" ]; then

@@ -12,6 +12,8 @@ from t5lite.data.fingerprint import NOT_MINE, Memo, fingerprint
 from t5lite.data.seqio_vocabularies import from_seqio
 from t5lite.data.vocabularies import Vocabulary
 
+UNKNOWN_PROVENANCE = "unknown: registered outside the modules of --tasks"
+
 
 @dataclasses.dataclass(frozen=True)
 class TaskSource:
@@ -179,16 +181,21 @@ def _where_written(task: Any) -> str:
     """Place of the first function of a Task whose code is not seqio's own."""
     functions = [*task.preprocessors, getattr(task.source, "_dataset_fn", None)]
     for function in functions:
-        while isinstance(function, functools.partial):
-            function = function.func
+        function = _without_arguments(function)
         code = getattr(inspect.unwrap(function) if function else None, "__code__", None)
         if code is not None and "/seqio/" not in code.co_filename:
             return f"{code.co_filename}:{code.co_firstlineno}"
-    return "unknown: registered outside the modules of --tasks"
+    return UNKNOWN_PROVENANCE
 
 
 def function_name(function: Callable[..., Any]) -> str:
     """Name of a function, also of one that has arguments bound to it."""
+    function = _without_arguments(function)
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _without_arguments(function: Any) -> Any:
+    """The function that arguments were bound to, if any were."""
     while isinstance(function, functools.partial):
         function = function.func
-    return getattr(function, "__name__", type(function).__name__)
+    return function

@@ -16,6 +16,7 @@ from t5lite.data import environment, mixture_rates, registry_modules
 from t5lite.data.eval_tasks import EvalExample, EvalTask
 from t5lite.data.labels import Label
 from t5lite.data.seqio_descriptions import (
+    UNKNOWN_PROVENANCE,
     TaskDescriber,
     TaskSource,
     feature_vocabularies,
@@ -82,7 +83,7 @@ def registered(name: str) -> Any:
 
 def provenance(name: str) -> str:
     """`file:line` that registered a Task or Mixture, where a module of `import_tasks` did."""
-    return _provenance.get(name, "unknown: registered outside the modules of --tasks")
+    return _provenance.get(name, UNKNOWN_PROVENANCE)
 
 
 @contextlib.contextmanager

@@ -143,7 +143,8 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
         defaults = config.read_defaults(_RUN_FILES[verb])
         first = _parse(arguments, shorthands, defaults)
         model_dir = first.macro("MODEL_DIR")
-        if model_dir is not None:
+        # One that is no text is refused when all values are compared with their types.
+        if isinstance(model_dir, str):
             defaults += config.model_folder_defaults(model_dir)
     elif not arguments.gin_file:
         recipes = sorted((config.packaged_gin_dir() / "recipes").glob("*.gin"))

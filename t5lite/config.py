@@ -11,19 +11,20 @@ import functools
 import importlib
 import inspect
 import pathlib
+import re
+import types
+import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gin
 
 from t5lite.data.vocabularies import vocabulary_from_spec
 from t5lite.gin_reader import Binding, Import, Reference, read_file, read_flag, uses
 from t5lite.gin_resolve import ParsedConfig
+from t5lite.gin_types import checked, parameter_hints
 from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription
 from t5lite.suggest import did_you_mean
-
-if TYPE_CHECKING:
-    from t5lite.restore import RestoreConfig
 
 CONFIG_FILE = "config.gin"
 
@@ -44,7 +45,7 @@ CONFIGURABLES = {
     "DecodingConfig": "t5lite.decoding.config",
     "CheckpointConfig": "t5lite.checkpoints",
     "RestoreConfig": "t5lite.restore",
-    "initial_checkpoint": "t5lite.config",
+    "initial_checkpoint": "t5lite.restore",
     "Objective": "t5lite.training.objective",
     "adafactor": "t5lite.training.optimizers",
     "adamw": "t5lite.training.optimizers",
@@ -59,45 +60,34 @@ _NOT_CONFIGURABLE = ("config_text",)
 @functools.cache
 def register_configurables() -> Mapping[str, Callable[..., Any]]:
     """Imports and registers every configurable, once; returns them by gin name."""
-    registered = {}
-    for name, module in VERBS.items():
-        registered[name] = getattr(importlib.import_module(module), name)
-        denied = [
-            p for p in inspect.signature(registered[name]).parameters if p in _NOT_CONFIGURABLE
-        ]
+    registered = {
+        name: getattr(importlib.import_module(module), name)
+        for name, module in (VERBS | CONFIGURABLES).items()
+    }
+    makers = _makers({name: registered[name] for name in CONFIGURABLES})
+    for name, function in registered.items():
+        # A verb's arguments are handed over, see VERBS.
+        call = dict if name in VERBS else function
+        denied = [p for p in inspect.signature(function).parameters if p in _NOT_CONFIGURABLE]
         gin.external_configurable(
-            _arguments_of(registered[name]), name=name, module="t5lite", denylist=denied
+            checked(name, function, call=call, makers=makers),
+            name=name,
+            module="t5lite",
+            denylist=denied,
         )
-    for name, module in CONFIGURABLES.items():
-        registered[name] = getattr(importlib.import_module(module), name)
-        gin.external_configurable(registered[name], name=name, module="t5lite")
     return registered
 
 
-def _arguments_of(verb: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
-    """A function with a verb's signature that returns the arguments it is given."""
-
-    @functools.wraps(verb)
-    def arguments(**kwargs: Any) -> dict[str, Any]:
-        return kwargs
-
-    arguments.__signature__ = inspect.signature(verb)  # type: ignore[attr-defined]
-    return arguments
-
-
-def initial_checkpoint(
-    path: str | None = None,
-    *,
-    step: int | None = None,
-    remap: Sequence[tuple[str, str | None]] = (),
-    restore_optimizer: bool = False,
-) -> RestoreConfig | None:
-    """A `RestoreConfig`, or None where no path is given; gin files have no `if`."""
-    if path is None:
-        return None
-    from t5lite.restore import RestoreConfig
-
-    return RestoreConfig(path=path, step=step, remap=remap, restore_optimizer=restore_optimizer)
+def _makers(configurables: Mapping[str, Callable[..., Any]]) -> dict[Any, tuple[str, ...]]:
+    """What a gin file may write for a value of some type: {Optimizer: ("@adamw()", ...)}."""
+    makers: dict[Any, tuple[str, ...]] = {}
+    for name, function in configurables.items():
+        made = function if inspect.isclass(function) else parameter_hints(function)["return"]
+        # initial_checkpoint makes a RestoreConfig or None.
+        for kind in typing.get_args(made) if isinstance(made, types.UnionType) else (made,):
+            if kind is not type(None):
+                makers[kind] = (*makers.get(kind, ()), f"@{name}()")
+    return makers
 
 
 def packaged_gin_dir() -> pathlib.Path:
@@ -144,11 +134,16 @@ def parse(
     """
     folders = search_path(search_paths)
     statements: list[Binding | Import] = [
-        dataclasses.replace(default, is_default=True) if isinstance(default, Binding) else default
+        dataclasses.replace(default, is_ours=True) if isinstance(default, Binding) else default
         for default in defaults
     ]
+    ours = packaged_gin_dir().resolve()
     for name in gin_files:
-        statements += read_file(name, folders, wanted_by=f"--gin_file={name}")
+        for statement in read_file(name, folders, wanted_by=f"--gin_file={name}"):
+            if isinstance(statement, Binding):
+                is_ours = pathlib.Path(statement.file).is_relative_to(ours)
+                statement = dataclasses.replace(statement, is_ours=is_ours)
+            statements.append(statement)
     for flag, (macro, value) in (shorthands or {}).items():
         statements.append(Binding("", "", macro, value, flag))
     statements += [read_flag(text) for text in bindings]
@@ -170,7 +165,16 @@ def parse(
         if not binding.is_macro:
             target = (binding.scope, binding.configurable, binding.name)
         gin.bind_parameter(target, gin.config.parse_value(repr(binding.value)))
-    return ParsedConfig(live, overridden, registered)
+    return ParsedConfig(live, overridden, registered, shipped_macros())
+
+
+@functools.cache
+def shipped_macros() -> frozenset[str]:
+    """The macros that t5lite's own gin files set, whichever of them a run includes."""
+    texts = (path.read_text(encoding="utf-8") for path in packaged_gin_dir().rglob("*.gin"))
+    return frozenset(
+        name for text in texts for name in re.findall(r"^(\w+) *=", text, re.MULTILINE)
+    )
 
 
 def read_defaults(name: str) -> list[Binding | Import]:
@@ -232,8 +236,14 @@ def _checked(binding: Binding, registered: Mapping[str, Callable[..., Any]]) -> 
       ValueError: an unknown configurable or parameter.
     """
     for use in uses(binding.value):
-        if isinstance(use, Reference):
-            _find(use.name, registered, binding.place, f"@{use.scoped_name}")
+        if not isinstance(use, Reference):
+            continue
+        name, _ = _find(use.name, registered, binding.place, f"@{use.scoped_name}")
+        if name in registered and not use.is_called:
+            raise ValueError(
+                f"{binding.place}: {binding.key} = {binding.value!r}: write {use!r}() with "
+                f"parentheses; without them the value is {name} itself, not what it makes."
+            )
     if binding.is_macro:
         return binding
     name, function = _find(binding.configurable, registered, binding.place, binding.key)

@@ -8,6 +8,7 @@ nothing of what can be configured; `config.py` does.
 from __future__ import annotations
 
 import dataclasses
+import math
 import pathlib
 import re
 import tokenize
@@ -65,7 +66,8 @@ class Binding:
       name: the parameter, or the macro.
       value: literals, with `Macro` and `Reference` in the places of `%` and `@`.
       place: where it was written: "path/file.gin:12", or a flag.
-      is_default: whether t5lite put it there unasked.
+      file: the file it was written in, whole path; '' for a flag.
+      is_ours: whether t5lite wrote it: in a file that it ships, or in a model folder.
     """
 
     scope: str
@@ -73,7 +75,8 @@ class Binding:
     name: str
     value: Any
     place: str
-    is_default: bool = False
+    file: str = ""
+    is_ours: bool = False
 
     @property
     def is_macro(self) -> bool:
@@ -108,14 +111,18 @@ class _KeepReferences(config_parser.ParserDelegate):
 
 def uses(value: Any) -> Iterator[Macro | Reference]:
     """Every macro and reference inside a value, however nested."""
-    if isinstance(value, Macro | Reference):
+    return (item for item in _items(value) if isinstance(item, Macro | Reference))
+
+
+def _items(value: Any) -> Iterator[Any]:
+    """A value that holds no others, or those that it holds, however nested."""
+    if isinstance(value, dict):
+        value = (*value.keys(), *value.values())
+    if not isinstance(value, list | tuple):
         yield value
-    elif isinstance(value, dict):
-        for item in (*value.keys(), *value.values()):
-            yield from uses(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from uses(item)
+        return
+    for item in value:
+        yield from _items(item)
 
 
 def find_file(name: str, search_path: Sequence[pathlib.Path], *, wanted_by: str) -> pathlib.Path:
@@ -180,9 +187,13 @@ def _read_file(
     root = path.parents[below_root - 1]
     shown = display(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{wanted_by}: cannot read gin file {shown}: {error}") from error
+        text = path.read_text(encoding="utf-8-sig")  # without a byte-order mark
+    except OSError as error:
+        raise ValueError(f"{wanted_by}: cannot read gin file {shown}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{wanted_by}: gin file {shown} is not UTF-8 ({error}); save it as UTF-8"
+        ) from error
     for statement in _statements(text, shown):
         place = f"{shown}:{statement.location.line_num}"
         if isinstance(statement, config_parser.IncludeStatement):
@@ -191,7 +202,7 @@ def _read_file(
         elif isinstance(statement, config_parser.ImportStatement):
             yield Import(statement.module, place)
         elif isinstance(statement, config_parser.BindingStatement):
-            yield _binding(statement, place)
+            yield dataclasses.replace(_binding(statement, place), file=str(path.resolve()))
 
 
 def read_flag(text: str) -> Binding:
@@ -232,6 +243,8 @@ def _flag_binding(text: str, flag: str) -> Binding:
 
 
 def _binding(statement: config_parser.BindingStatement, place: str) -> Binding:
+    if any(isinstance(item, float) and math.isinf(item) for item in _items(statement.value)):
+        raise ValueError(f"{place}: {statement.selector} has a number that is too large")
     if statement.arg_name:
         return Binding(
             statement.scope, statement.selector, statement.arg_name, statement.value, place

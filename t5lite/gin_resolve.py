@@ -12,7 +12,7 @@ from typing import Any
 import gin
 
 from t5lite.gin_reader import Binding, Macro, Reference, uses
-from t5lite.suggest import did_you_mean
+from t5lite.suggest import did_you_mean, is_misspelt
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ _REQUIRED = Macro("gin.REQUIRED")
 
 # What gin appends to an error's message, once for every configurable it passes through.
 _GIN_NOISE = re.compile(
-    r"\n  In call to configurable '([^']+)' \(.*?\)(?: in scope '[^']*')?$", re.MULTILINE
+    r"\n  In call to configurable '([^']+)' \(.*?\)(?: in scope '([^']*)')?$", re.MULTILINE
 )
 
 
@@ -32,11 +32,13 @@ class ParsedConfig:
       bindings: what holds, by key ("TRAIN_STEPS", "train.seed", "new_tasks/EvalConfig.split").
       overridden: earlier values of the same keys, in the order they were written.
       registered: what `config.register_configurables` knows, by gin name.
+      shipped_macros: macros of t5lite's own files, whether or not this configuration has them.
     """
 
     bindings: Mapping[str, Binding]
     overridden: Mapping[str, Sequence[Binding]]
     registered: Mapping[str, Callable[..., Any]]
+    shipped_macros: frozenset[str] = frozenset()
 
     def macro(self, name: str, default: Any = None) -> Any:
         """A macro's value with other macros filled in; `default` where it is not set."""
@@ -72,19 +74,20 @@ class ParsedConfig:
         """
         self.check(verb)
         for binding in self.unused(verb):
-            if binding.is_macro and not binding.is_default:
-                log.warning("%s: macro %s has no effect on %s", binding.place, binding.name, verb)
+            if not binding.is_ours:
+                kind = "macro " if binding.is_macro else ""
+                log.warning("%s: %s%s has no effect on %s", binding.place, kind, binding.key, verb)
         try:
             return gin.get_configurable(verb)()
         except (ValueError, TypeError) as error:
-            raise ValueError(self._without_gin_noise(error, verb)) from error
+            raise ValueError(self._without_gin_noise(error)) from error
 
     def operative_config(self) -> str:
         """What `arguments` used, defaults included, as text that `--gin_file` reads back."""
         return gin.operative_config_str(max_line_length=100)
 
     def check(self, verb: str) -> None:
-        """Checks that everything a verb needs is set, and that every flag reaches it.
+        """Checks that everything a verb needs is set, that every flag reaches it, and the spelling.
 
         Raises:
           ValueError: naming the macro or parameter, and the files and lines that use it.
@@ -94,6 +97,7 @@ class ParsedConfig:
         for binding in self.bindings.values():
             if binding.place.startswith("--") and binding.key not in reached:
                 self._refuse_unused_flag(binding, verb, used)
+        self._refuse_misspelt_macros(verb, used)
         self._check_macros(verb, used)
         self._check_parameters(verb, used)
 
@@ -171,6 +175,24 @@ class ParsedConfig:
                     + (f" ({node!r} is used at {', '.join(users)})." if users else ".")
                 )
 
+    def _refuse_misspelt_macros(self, verb: str, used: Sequence[Binding]) -> None:
+        """Refuses macros of a user's file that nothing uses and that resemble one that is used.
+
+        Those that t5lite ships, or that another part of the file uses, are for another verb.
+        """
+        macros = {u.name for b in used for u in uses(b.value) if isinstance(u, Macro)}
+        named = {
+            u.name for b in self.bindings.values() for u in uses(b.value) if isinstance(u, Macro)
+        }
+        for binding in self.bindings.values():
+            if not binding.is_macro or binding.is_ours or binding.name in named:
+                continue
+            if binding.name not in self.shipped_macros and is_misspelt(binding.name, macros):
+                raise ValueError(
+                    f"{binding.place}: nothing uses the macro {binding.name}."
+                    f"{did_you_mean(binding.name, macros)} Otherwise remove the line."
+                )
+
     def _refuse_unused_flag(self, binding: Binding, verb: str, used: Sequence[Binding]) -> None:
         if binding.is_macro:
             macros = {u.name for b in used for u in uses(b.value) if isinstance(u, Macro)}
@@ -183,14 +205,22 @@ class ParsedConfig:
             f"{binding.key.rpartition('.')[0]}. `t5lite config` shows what it uses."
         )
 
-    def _without_gin_noise(self, error: Exception, verb: str) -> str:
+    def _without_gin_noise(self, error: Exception) -> str:
         """The error's own words, and where the values it speaks of were written."""
         text = str(error)
-        names = [name for name in _GIN_NOISE.findall(text) if name != verb]
+        calls = _GIN_NOISE.findall(text)  # the innermost first
         text = _GIN_NOISE.sub("", text).split("\n  No values supplied by Gin")[0]
-        own = [b for b in self.bindings.values() if names and b.configurable == names[0]]
-        # The values it names, or all of them where it names none.
-        named = [b for b in own if re.search(rf"\b{re.escape(b.name)}\b", text)] or own
+        own: list[Binding] = []
+        if calls:
+            name, scope = calls[0]
+            node = Reference(f"{scope}/{name}" if scope else name, True)
+            own = [b for b in self.bindings.values() if _applies(b, node)]
+        # The value it names, or those it speaks of, or all of them where it names none.
+        named = (
+            [b for b in own if re.match(rf"{re.escape(f'{b.configurable}.{b.name}')}\b", text)]
+            or [b for b in own if re.search(rf"\b{re.escape(b.name)}\b", text)]
+            or own
+        )
         return "".join([text, *(f"\n  {self._origin(b)}" for b in named)])
 
     def _origin(self, binding: Binding) -> str:

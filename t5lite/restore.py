@@ -60,6 +60,19 @@ class RestoreConfig:
             )
 
 
+def initial_checkpoint(
+    path: str | None = None,
+    *,
+    step: int | None = None,
+    remap: Sequence[tuple[str, str | None]] = (),
+    restore_optimizer: bool = False,
+) -> RestoreConfig | None:
+    """A `RestoreConfig`, or None where no path is given; gin files have no `if`."""
+    if path is None:
+        return None
+    return RestoreConfig(path=path, step=step, remap=remap, restore_optimizer=restore_optimizer)
+
+
 def source_names(
     names: Sequence[str], remap: Sequence[tuple[str, str | None]]
 ) -> dict[str, str | None]:

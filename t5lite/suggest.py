@@ -21,3 +21,15 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
         return f" Did you mean {' or '.join(map(repr, close))}?"
     more = f" and {len(known) - 12} more" if len(known) > 12 else ""
     return f" Known names: {', '.join(known[:12])}{more}."
+
+
+def is_misspelt(name: str, choices: Iterable[str]) -> bool:
+    """Whether a name is so near to one of the choices that it was surely meant.
+
+    Near is a slip or two of the keyboard, or some of the choice's words (`STEPS`, `TRAIN_STEPS`).
+    """
+    known = set(choices)
+    words = set(name.split("_"))
+    return bool(difflib.get_close_matches(name, known, n=1, cutoff=0.75)) or any(
+        words < set(choice.split("_")) for choice in known
+    )

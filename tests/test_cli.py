@@ -207,7 +207,14 @@ def test_what_the_model_folder_says_in_vain_is_not_warned_of(model_dir, caplog):
     assert not caplog.messages
 
 
-def test_a_macro_without_effect_in_a_users_file_is_warned_of(tmp_path, caplog):
-    (tmp_path / "mine.gin").write_text("include 'recipes/mini_demo.gin'\nTRAIN_STEP = 5\n")
+def test_what_has_no_effect_in_a_users_file_is_warned_of_and_in_ours_is_not(tmp_path, caplog):
+    (tmp_path / "mine.gin").write_text(
+        "include 'recipes/mini_demo.gin'\nNOTE = 5\nNUM_BEAMS = 2\nevl/EvalConfig.split = 'x'\n"
+    )
     built(f"train --gin_file={tmp_path}/mine.gin --model_dir=/m")
-    assert any("mine.gin:2: macro TRAIN_STEP has no effect" in text for text in caplog.messages)
+    found = [text.replace(f"{tmp_path}/", "") for text in caplog.messages]
+    assert found == [
+        "mine.gin:2: macro NOTE has no effect on train",
+        "mine.gin:3: macro NUM_BEAMS has no effect on train",
+        "mine.gin:4: evl/EvalConfig.split has no effect on train",
+    ]

@@ -7,7 +7,7 @@ import pytest
 from t5lite import config
 from t5lite.gin_reader import Macro, Reference, read_flag
 from t5lite.models.config import TransformerConfig
-from t5lite.restore import RestoreConfig
+from t5lite.restore import RestoreConfig, initial_checkpoint
 
 MODEL = """TransformerConfig:
   vocab_size = 32
@@ -143,6 +143,8 @@ def test_a_missing_search_path_is_told():
         ("TransformrConfig.d_ff = 3", ["a.gin:2", "'TransformrConfig'", "'TransformerConfig'"]),
         ("TransformerConfig.d_f = 3", ["a.gin:2", "TransformerConfig has no", "'d_ff'"]),
         ("train.optimizer = @adamv()", ["a.gin:2", "@adamv", "'adamw'"]),
+        ("train.optimizer = @adamw", ["a.gin:2", "write @adamw() with parentheses"]),
+        ("train.evals = (@x/EvalConfig,)", ["a.gin:2", "write @x/EvalConfig() with"]),
         ("train.evals = [@x/EvalConfg()]", ["a.gin:2", "@x/EvalConfg", "'EvalConfig'"]),
         ("train.seed = (1, 2", ["a.gin:", "bracket"]),
         ("train.seed == 1", ["a.gin:2"]),
@@ -168,6 +170,30 @@ def test_an_undefined_macro_is_named_with_its_uses_and_near_names():
     pathlib.Path("a.gin").write_text("train.train_steps = %WIDHT\n")
     message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
     assert "WIDHT" in message and "a.gin:1" in message and "'WIDTH'" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("WIDHT", "'WIDTH'"), ("MODELDIR", "'MODEL_DIR'"), ("DIR", "'MODEL_DIR'")]
+)
+def test_a_misspelt_macro_of_a_file_is_refused_with_the_nearest(name, near):
+    pathlib.Path("a.gin").write_text(f"\n{name} = 3\n")
+    message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
+    assert message.startswith(f"a.gin:2: nothing uses the macro {name}.") and near in message
+
+
+def test_a_macro_that_another_part_of_the_files_uses_is_not_misspelt():
+    pathlib.Path("a.gin").write_text("WIDTHS = 3\nevaluate.step = %WIDTHS\nNUM_BEAMS = 2\n")
+    config.parse(["run.gin", "a.gin"], ["MODEL_DIR=/a"]).arguments("train")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(folder):
+    (folder / "run.gin").write_bytes(b"\xef\xbb\xbf" + (folder / "run.gin").read_bytes())
+    assert config.parse(["run.gin"], ["MODEL_DIR=/a"]).arguments("train")["model_dir"] == "/a"
+
+
+def test_a_file_in_another_encoding_is_told():
+    pathlib.Path("a.gin").write_bytes("WIDTH = 3".encode("utf-16"))
+    assert "a.gin is not UTF-8" in message_of(["a.gin"])
 
 
 def test_a_macro_through_another_is_followed():
@@ -218,8 +244,8 @@ def test_an_objects_refusal_names_the_place_of_the_value_and_no_frame_of_gin():
 
 
 def test_initial_checkpoint_is_none_without_a_path():
-    assert config.initial_checkpoint() is None
-    restored = config.initial_checkpoint("/a", remap=(("a", "b"),))
+    assert initial_checkpoint() is None
+    restored = initial_checkpoint("/a", remap=(("a", "b"),))
     assert restored == RestoreConfig(path="/a", remap=(("a", "b"),))
 
 

@@ -177,6 +177,11 @@ def to_theirs(table: Iterable[Row], arrays: Arrays, *, config: TransformerConfig
     return Tensors(theirs, source="the model")
 
 
+def wanted_names(table: Iterable[Row], config: TransformerConfig) -> set[str]:
+    """Their names of everything that a model has."""
+    return {row.name_of(layer) for row, layer in _walk(table, layer_shapes(config))}
+
+
 def layer_shapes(config: TransformerConfig) -> dict[Key, tuple[int, ...]]:
     """Shape of every parameter of a model, a layer at a time."""
     shapes: dict[Key, tuple[int, ...]] = {}

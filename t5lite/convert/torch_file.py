@@ -1,11 +1,13 @@
 """Tensors of files that `torch.save` wrote; torch is needed for nothing else here.
 
 Such a file is a pickle, which can run any program when read. It is only ever read with
-`weights_only=True`, and mapped into memory, so that a tensor costs nothing until it is used.
+`weights_only=True`, and mapped into memory, so that a tensor costs nothing until it is used; files
+of torch 1.5 and before cannot be mapped and are read as a whole.
 """
 
 import functools
 import pathlib
+import zipfile
 from typing import Any
 
 import ml_dtypes
@@ -22,8 +24,8 @@ def read_torch_file(path: pathlib.Path) -> dict[str, LazyArray]:
     """The tensors of a saved state dict, by name, read lazily.
 
     Raises:
-      ValueError: torch is not installed; the file is damaged, or of the format of torch 1.5 and
-        before; or it holds something else than tensors.
+      ValueError: torch is not installed; the file is damaged; or it holds something else than
+        tensors.
     """
     try:
         import torch
@@ -33,14 +35,17 @@ def read_torch_file(path: pathlib.Path) -> dict[str, LazyArray]:
             "safetensors copy of the model"
         ) from error
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        # An archive since torch 1.6, before that a pickle and the numbers behind it.
+        held = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
     # Whatever a damaged or a malicious pickle leads to.
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"{path} is not a file of tensors that torch.load(weights_only=True, mmap=True) reads: "
-            f"{reason}. If it is damaged, copy it again; if an old torch wrote it, load it there "
-            "and save its state_dict with a new one"
+            f"{path} is not a file of tensors that torch.load(weights_only=True) reads: {reason}. "
+            "If it is damaged, copy it again; if it holds more than tensors, save only the model's "
+            "state_dict"
         ) from error
     if not isinstance(held, dict):
         raise ValueError(f"{path} holds a {type(held).__name__}, expected a dict of tensors")

@@ -229,10 +229,13 @@ def test_rotary_fields_of_both_versions(exported):
 
 
 def test_names_of_older_files(exported):
-    """Published weights of GPT-2 and OPT lack a prefix, and those of GPT-2 and NeoX hold masks."""
+    """Published weights of GPT-2 and OPT lack a prefix, and most hold what nothing uses."""
+    cross = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
     for name, prefix, buffers in (
         ("gpt2", "transformer.", ("h.0.attn.bias", "h.2.attn.masked_bias")),
-        ("opt", "model.", ()),
+        ("opt", "model.", ("decoder.version",)),
+        ("t5", "", (cross,)),
+        ("umt5", "", (cross,)),
         ("gpt_neox", "", ("gpt_neox.layers.0.attention.masked_bias",)),
         ("gpt_neox", "", ("gpt_neox.layers.1.attention.rotary_emb.inv_freq",)),
         ("llama", "model.", ("layers.0.self_attn.rotary_emb.inv_freq",)),
@@ -250,6 +253,38 @@ def test_names_of_older_files(exported):
             np.testing.assert_array_equal(flatten_names(after)[key], leaf, err_msg=key)
         for file in folder.iterdir():
             file.unlink()
+
+
+def test_leftovers_are_told_and_others_refused(exported, caplog):
+    folder = exported("gpt2")
+    masks = {f"transformer.h.{i}.attn.bias": np.ones((4, 4), np.uint8) for i in range(3)}
+    edit_tensors(folder, lambda t: t | masks)
+    with caplog.at_level("INFO", "t5lite"):
+        load_foreign(folder)
+    assert len(caplog.records) == 1
+    assert "3 tensors are left out, which GPT2LMHeadModel in transformers" in caplog.text
+    # Of a layer that the config does not have: a bias by the name of a leftover's kind.
+    edit_tensors(folder, lambda t: t | {"transformer.h.7.attn.c_attn.bias": np.ones(3)})
+    with pytest.raises(ValueError, match=r"unused transformer\.h\.7\.attn\.c_attn\.bias"):
+        load_foreign(folder)
+
+
+def test_one_embedding_under_several_names(exported):
+    folder = exported("t5")
+    before = load_foreign(folder)
+    edit_tensors(
+        folder,
+        lambda t: {k.replace("shared", "decoder.embed_tokens"): v for k, v in t.items()},
+    )
+    after = load_foreign(folder)
+    assert after[0] == before[0]
+    np.testing.assert_array_equal(
+        after[1]["token_embedder"]["embedding"], before[1]["token_embedder"]["embedding"]
+    )
+    other = "encoder.embed_tokens.weight"
+    edit_tensors(folder, lambda t: t | {other: t["decoder.embed_tokens.weight"] + 1})
+    with pytest.raises(ValueError, match=r"decoder\.embed_tokens\.weight differs from shared"):
+        load_foreign(folder)
 
 
 def test_the_output_projection_by_neoxs_newer_name(exported):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from t5lite.convert.layouts import TRANSPOSED, Layout
-from t5lite.convert.names import LazyArray, Row, Tensors
+from t5lite.convert.names import LazyArray, Row, Tensors, wanted_names
 from t5lite.models.config import TransformerConfig
 from t5lite.suggest import did_you_mean
+
+log = logging.getLogger(__name__)
 
 # Their name of an activation, ours; where several are one function, the first is written.
 ACTIVATIONS = {
@@ -126,8 +129,12 @@ class Family:
         the class without head leave it out.
       embedding: Name of the token embedding.
       output: Name of the output projection, absent where it is the embedding.
+      other_embeddings: Further names that files give the token embedding.
       tied_by_default: What transformers takes `tie_word_embeddings` for where it is absent.
-      buffers: Patterns of names that hold no parameters, for they are computed from the config.
+      always_tied: Whether its class ties a missing output projection whatever config.json says.
+      leftovers: Patterns found in names that its class declares as remains of older versions and
+        passes over: buffers computed from the config, parameters that nothing uses. Only names
+        that no parameter has are compared with them.
       context_field: The field that says how long a text the model was made for.
       starts_with_bos: Whether its own tokenizer puts BOS before a prompt.
       prepare: Brings oddities of older files' tensors into order.
@@ -144,8 +151,10 @@ class Family:
     base_prefix: str = ""
     embedding: str
     output: str
+    other_embeddings: tuple[str, ...] = ()
     tied_by_default: bool
-    buffers: tuple[str, ...] = ()
+    always_tied: bool = False
+    leftovers: tuple[str, ...] = ()
     context_field: str
     starts_with_bos: bool = False
     prepare: Callable[[Tensors], Tensors] = lambda tensors: tensors
@@ -174,35 +183,90 @@ def normalise(family: Family, tensors: Tensors, fields: Fields) -> tuple[Tensors
     releases, and fine-tuning programs write it carelessly.
 
     Returns:
-      The tensors without buffers and copies, and whether the model is tied.
+      The tensors without copies of the embedding, and whether the model is tied.
 
     Raises:
-      ValueError: there is no embedding, or no output projection where the config wants one.
+      ValueError: there is no embedding, or two that differ, or no output projection where the
+        config wants one.
     """
-    tensors = tensors.without(
-        name for name in tensors if any(re.fullmatch(p, name) for p in family.buffers)
-    )
     prefix = family.base_prefix
     if not any(name.startswith(prefix) for name in tensors):
         tensors = tensors.renamed(lambda name: name if name == family.output else prefix + name)
     tensors = family.prepare(tensors)
-    if family.embedding not in tensors:
-        held = ", ".join(list(tensors)[:4])
-        raise ValueError(
-            f"{tensors.source} has no tensor {family.embedding}; is it a {family.name} with a "
-            f"language-model head? It has {held or 'no tensors'}"
-        )
     declared = fields.get("tie_word_embeddings", family.tied_by_default)
-    if family.output not in tensors:
-        if not declared:
+    tensors = _with_one_embedding(family, tensors, ties=declared or family.always_tied)
+    if family.output in tensors:
+        tied = same_numbers(tensors[family.output], tensors[family.embedding])
+        return tensors.without([family.output] if tied else []), tied
+    if not declared and not family.always_tied:
+        raise ValueError(
+            f"{tensors.source} has no {family.output}, and config.json's tie_word_embeddings "
+            "does not say that the embedding takes its place: it was saved without its "
+            "language-model head. Save it from the class that has one"
+        )
+    if not declared:
+        log.warning(
+            "%s has no %s: as in transformers, the embedding takes its place, although "
+            "config.json's tie_word_embeddings is false",
+            tensors.source,
+            family.output,
+        )
+    return tensors, True
+
+
+def without_leftovers(family: Family, tensors: Tensors, config: TransformerConfig) -> Tensors:
+    """Passes over what the model has no use for and the family's class declares; says so once."""
+    wanted = wanted_names(family.table, config)
+    names = [
+        name
+        for name in tensors
+        if name not in wanted and any(re.search(pattern, name) for pattern in family.leftovers)
+    ]
+    if names:
+        log.info(
+            "%s: %d tensors are left out, which %s in transformers declares as leftovers: %s%s",
+            tensors.source,
+            len(names),
+            family.architecture,
+            ", ".join(names[:3]),
+            ", ..." if len(names) > 3 else "",
+        )
+    return tensors.without(names)
+
+
+def _with_one_embedding(family: Family, tensors: Tensors, *, ties: bool) -> Tensors:
+    """The token embedding under the table's name, and under no other but the output's.
+
+    Programs that save shared numbers once keep whichever of their names they meet first.
+
+    Args:
+      family: The family.
+      tensors: Theirs.
+      ties: Whether the output projection can stand for an absent embedding.
+
+    Raises:
+      ValueError: there is none, or its copies differ.
+    """
+    embedding = family.embedding
+    copies = [name for name in family.other_embeddings if name in tensors]
+    if embedding not in tensors:
+        others = [*copies, *([family.output] if ties and family.output in tensors else [])]
+        if not others:
+            held = ", ".join(list(tensors)[:4])
             raise ValueError(
-                f"{tensors.source} has no {family.output}, and config.json's tie_word_embeddings "
-                "does not say that the embedding takes its place: it was saved without its "
-                "language-model head. Save it from the class that has one"
+                f"{tensors.source} has no tensor {embedding}; is it a {family.name} with a "
+                f"language-model head? It has {held or 'no tensors'}"
             )
-        return tensors, True
-    tied = same_numbers(tensors[family.output], tensors[family.embedding])
-    return tensors.without([family.output] if tied else []), tied
+        found = others[0]
+        tensors = tensors.renamed(lambda name: embedding if name == found else name)
+        copies = copies[1:]
+    for name in copies:
+        if not same_numbers(tensors[name], tensors[embedding]):
+            raise ValueError(
+                f"{tensors.source}: {name} differs from {embedding}; {family.name} has one "
+                "embedding"
+            )
+    return tensors.without(copies)
 
 
 def same_numbers(a: LazyArray, b: LazyArray) -> bool:

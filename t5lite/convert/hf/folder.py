@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from t5lite.convert.hf import tokenizer, weights
-from t5lite.convert.hf.family import Family, Fields, normalise
+from t5lite.convert.hf.family import Family, Fields, normalise, without_leftovers
 from t5lite.convert.hf.gpt2 import GPT2
 from t5lite.convert.hf.gpt_neox import GPT_NEOX
 from t5lite.convert.hf.llama import LLAMA
@@ -40,8 +40,9 @@ def open_folder(path: pathlib.Path) -> Source:
     fields = Fields(record)
     fields.expect_nothing_not_done()
     tensors, tied = normalise(family, weights.read_tensors(path), fields)
-    weights.check_floats(tensors)
     config = family.read_config(fields, tied)
+    tensors = without_leftovers(family, tensors, config)
+    weights.check_floats(tensors)
     special_ids = _read_special_ids(path, record)
     prompt_prefix = None
     if family.starts_with_bos and special_ids.bos is not None:

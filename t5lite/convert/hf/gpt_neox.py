@@ -123,10 +123,7 @@ GPT_NEOX = Family(
     embedding="gpt_neox.embed_in.weight",
     output=_OUTPUT,
     tied_by_default=False,
-    buffers=(
-        r".*\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)",
-        r".*\.rotary_emb\.inv_freq",
-    ),
+    leftovers=(r"\.attention\.(masked_)?bias$", r"rotary_emb\.inv_freq$"),
     context_field="max_position_embeddings",
     prepare=_with_old_output,
     read_config=_read_config,

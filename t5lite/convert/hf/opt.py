@@ -132,6 +132,7 @@ OPT = Family(
     embedding="model.decoder.embed_tokens.weight",
     output="lm_head.weight",
     tied_by_default=True,
+    leftovers=(r"decoder\.version$",),
     context_field="max_position_embeddings",
     starts_with_bos=True,
     read_config=_read_config,

@@ -14,18 +14,16 @@ from t5lite.convert.hf.family import (
     Family,
     Fields,
     demands,
-    same_numbers,
     write_activation,
 )
 from t5lite.convert.layouts import TRANSPOSED
-from t5lite.convert.names import Row, Tensors
+from t5lite.convert.names import Row
 from t5lite.models.config import TransformerConfig
 from t5lite.suggest import did_you_mean
 
 log = logging.getLogger(__name__)
 
 _EMBEDDING = "shared.weight"
-_EMBEDDING_COPIES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
 _OUTPUT = "lm_head.weight"
 
 
@@ -70,19 +68,6 @@ _TABLE = (
     *_attention_rows("decoder/layers/encoder_decoder_attention", f"{_DECODER}.1.EncDecAttention"),
     Row("decoder/logits_dense/kernel", _OUTPUT, TRANSPOSED),
 )
-
-
-def _without_copies(tensors: Tensors) -> Tensors:
-    """Leaves out the stacks' own mentions of the one embedding; old files hold them."""
-    copies = [name for name in _EMBEDDING_COPIES if name in tensors]
-    if _EMBEDDING not in tensors:
-        return tensors
-    for name in copies:
-        if not same_numbers(tensors[name], tensors[_EMBEDDING]):
-            raise ValueError(
-                f"{tensors.source}: {name} differs from {_EMBEDDING}; T5 has one embedding"
-            )
-    return tensors.without(copies)
 
 
 def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
@@ -207,9 +192,12 @@ T5 = Family(
     table=_TABLE,
     embedding=_EMBEDDING,
     output=_OUTPUT,
+    other_embeddings=("encoder.embed_tokens.weight", "decoder.embed_tokens.weight"),
     tied_by_default=True,
+    always_tied=True,
+    # Of T5 1.0 as it was published: cross-attention never had relative positions.
+    leftovers=(r"EncDecAttention\.relative_attention_bias\.weight$",),
     context_field="n_positions",
-    prepare=_without_copies,
     read_config=_read_config,
     misfits=_t5_misfits,
     write_config=_write_config,

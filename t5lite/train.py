@@ -18,7 +18,7 @@ from t5lite.evaluate import EvalConfig, Evaluator
 from t5lite.model_dir import ModelDescription, lock, trained_prompt_prefix
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params, param_axes, param_shapes
-from t5lite.restore import RestoreConfig, restore_into
+from t5lite.restore import RestoreConfig, open_initial
 from t5lite.sharding import MeshConfig
 from t5lite.training.draws import DrawTally, write_asked
 from t5lite.training.duration import Progress, parse_duration
@@ -133,6 +133,10 @@ def train(
         draws = DrawTally(saved.get("draws"))  # checkpoints of before draws were counted have none
         ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
         log.info("resuming %s from step %d%s", folder, resume_step, ignored)
+    initial = None
+    if initial_checkpoint and resume_step is None:
+        initial = open_initial(initial_checkpoint)
+        initial.check_model(model)
 
     # ---- Data, and what the model folder says of the model --------------------------------------
     sharding.check_batch_size(train_data.batch_size, device_mesh, num_microbatches=num_microbatches)
@@ -152,6 +156,8 @@ def train(
         prompt_prefix=trained_prompt_prefix(train_data.converter),
     )
     _check_ids(data, model)
+    if initial:
+        initial.check_vocabulary(description.vocabulary)
     if resume_step is not None:
         ModelDescription.load(folder).check_same_model(description, model_dir=model_dir)
     elif is_main:
@@ -161,11 +167,9 @@ def train(
     # ---- A fresh state, unless resumed ----------------------------------------------------------
     if state is None:
         state = jax.jit(init_fn, out_shardings=shardings)()
-        if initial_checkpoint:
-            state = restore_into(
-                state, initial_checkpoint, description=description, shardings=shardings
-            )
-            log.info("starting from %s", initial_checkpoint.path)
+        if initial:
+            state = initial.restore_into(state, shardings)
+            log.info("starting from %s", initial.config.path)
     log.info("%s parameters, mesh %s", f"{count_params(model):,}", dict(device_mesh.shape))
 
     # ---- The step, evaluators, writers ----------------------------------------------------------

@@ -24,7 +24,7 @@ from t5lite.convert.new_folder import check_new, new_folder
 from t5lite.convert.source import Source
 from t5lite.convert.t5x_write import write_checkpoint
 from t5lite.convert.verify import Proof, is_too_large, missing_packages, verify
-from t5lite.data.vocabularies import parse_vocabulary, vocabulary_from_spec
+from t5lite.data.vocabularies import Vocabulary, parse_vocabulary, vocabulary_from_spec
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import Params
 
@@ -162,18 +162,34 @@ def _with_vocabulary(
 def _own_vocabulary(source: Source, at_end: contextlib.ExitStack) -> Mapping[str, Any]:
     """The spec of the tokenizer that the source's files hold."""
     scratch = pathlib.Path(at_end.enter_context(tempfile.TemporaryDirectory()))
-    vocabulary = None
-    if source.hf_folder is not None:
-        vocabulary = read_vocabulary(source.hf_folder, scratch=scratch)
-    elif source.write_tokenizer is not None:
-        source.write_tokenizer(scratch)
-        vocabulary = read_vocabulary(scratch, scratch=scratch)
+    vocabulary = own_vocabulary(source, scratch=scratch)
     if vocabulary is None:
         raise ValueError(
             f"{source.path} holds no tokenizer, and a t5lite model folder needs one: say which "
             "with --vocabulary (bytes, PATH.model or PATH/tokenizer.json)"
         )
     return vocabulary.spec()
+
+
+def own_vocabulary(source: Source, *, scratch: pathlib.Path) -> Vocabulary | None:
+    """The vocabulary that a source's files hold; None where they hold none.
+
+    Args:
+      source: The source.
+      scratch: An empty folder, where a tokenizer.json is put together if there is none. Keep it
+        until the vocabulary's files have been copied.
+
+    Raises:
+      ValueError: The tokenizer's files are damaged.
+    """
+    if source.vocabulary is not None:
+        return vocabulary_from_spec(source.vocabulary)
+    if source.hf_folder is not None:
+        return read_vocabulary(source.hf_folder, scratch=scratch)
+    if source.write_tokenizer is None:
+        return None
+    source.write_tokenizer(scratch)
+    return read_vocabulary(scratch, scratch=scratch)
 
 
 def _read_optimizer_state(source: Source, target: str) -> Any:

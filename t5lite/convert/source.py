@@ -28,6 +28,7 @@ class Source:
       path: Where it lies.
       config: The model.
       arrays: Its parameters, ours, a layer at a time.
+      not_said: Fields of `config` that the files do not say, and that are what is usual.
       special_ids: What the files say of special tokens.
       prompt_prefix: Ids that go before every prompt; None where the files do not say.
       context_length: Longest text it was made for, in tokens; None where the files do not say.
@@ -47,6 +48,7 @@ class Source:
     path: pathlib.Path
     config: TransformerConfig
     arrays: Arrays
+    not_said: frozenset[str] = frozenset()
     special_ids: SpecialIds = SpecialIds()
     prompt_prefix: tuple[int, ...] | None = None
     context_length: int | None = None

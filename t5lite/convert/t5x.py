@@ -27,13 +27,15 @@ def open_checkpoint(path: pathlib.Path) -> Source:
     stored = {name: tree.array(f"target/{name}") for name in tree.names("target")}
     form = form_of(stored)
     tensors = as_tensors(stored, form, source=str(file))
-    config = infer_config(tensors, form, activations=read_activations(file))
+    activations = read_activations(file)
+    config = infer_config(tensors, form, activations=activations)
     has_state = bool(tree.names("state/param_states"))
     return Source(
         format=FORMAT.name,
         path=path,
         config=config,
         arrays=to_ours(form.table(), tensors, config=config),
+        not_said=frozenset() if activations else frozenset({"mlp_activations"}),
         # T5X decodes from the token 0, whatever the vocabulary.
         prompt_prefix=(0,) if config.architecture == "decoder_only" else (),
         step=read_step(tree),

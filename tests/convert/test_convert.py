@@ -17,7 +17,7 @@ from t5lite.convert.names import stack
 from t5lite.convert.source import SpecialIds
 from t5lite.model_dir import ModelDescription
 from t5lite.models.parameters import flatten_names
-from t5lite.restore import RestoreConfig, restore_into
+from t5lite.restore import RestoreConfig, open_initial
 from tests.conftest import shared_path
 from tests.models.tiny import encoder_decoder, family, sharp_params
 
@@ -186,12 +186,9 @@ def test_a_run_starts_from_a_converted_folder(t5, tmp_path):
     fresh = jax.tree.map(lambda leaf: jax.numpy.zeros_like(leaf), params)
     state = TrainState(step=jax.numpy.zeros((), int), params=fresh, opt_state=())
     device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    restored = restore_into(
-        state,
-        RestoreConfig(path=str(tmp_path / "ours")),
-        description=description,
-        shardings=jax.tree.map(lambda _: device, state),
-    )
+    initial = open_initial(RestoreConfig(path=str(tmp_path / "ours")))
+    initial.check_model(description.model)
+    restored = initial.restore_into(state, jax.tree.map(lambda _: device, state))
     assert_same(restored.params, params)
 
 

@@ -212,7 +212,7 @@ class Checkpointer:
             raise ValueError(
                 f"checkpoint {self._path / str(step)} does not fit this run's model and optimizer:"
                 f"\n{problems}\nUse the config it was trained with, or a new MODEL_DIR with "
-                "INITIAL_CHECKPOINT_PATH and RestoreConfig.remap."
+                "INITIAL_CHECKPOINT_PATH and initial_checkpoint.remap."
             )
 
     def _explain_save_errors(self, step: int | None) -> _ExplainFullDisk:

@@ -88,7 +88,8 @@ def model_differences(
         if name in ignored or not _is_used(name, first, second):
             continue
         a, b = _meant(first, name), _meant(second, name)
-        if not _is_same(a, b):
+        as_written = getattr(first, name) == getattr(second, name)
+        if not as_written and not _is_same(a, b):
             found.append(Difference(name, a, b))
     return found
 

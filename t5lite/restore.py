@@ -308,7 +308,7 @@ class InitialCheckpoint:
         bindings = "\n".join(
             f"  TransformerConfig.{d.field} = {getattr(self.model, d.field)!r}" for d in differences
         )
-        names = ", ".join(f'"{d.field}"' for d in differences)
+        names = tuple(d.field for d in differences)
         return (
             f"INITIAL_CHECKPOINT_PATH {self.config.path} ({self.format}) is of another model than "
             f"this run's:\n{lines}\n"
@@ -316,7 +316,7 @@ class InitialCheckpoint:
             f"{bindings}\n"
             "or take the whole model from the checkpoint: --gin_file=runs/finetune.gin, without a "
             "model's file. If the run is to differ, say so: "
-            f"initial_checkpoint.allow_differences = ({names},)"
+            f"initial_checkpoint.allow_differences = {names}"
         )
 
 
@@ -375,6 +375,8 @@ def _open_model_folder(config: RestoreConfig) -> InitialCheckpoint:
 def _same_ids(vocabulary: Vocabulary, spec: Mapping[str, Any]) -> bool:
     """Whether two vocabularies kept in different kinds of files read a text alike."""
     other = vocabulary_from_spec(spec)
-    return vocabulary.eos_ids == other.eos_ids and all(
-        list(vocabulary.encode(text)) == list(other.encode(text)) for text in _PROBES
+    return (
+        vocabulary.vocab_size == other.vocab_size
+        and vocabulary.eos_ids == other.eos_ids
+        and all(list(vocabulary.encode(text)) == list(other.encode(text)) for text in _PROBES)
     )

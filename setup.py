@@ -50,6 +50,7 @@ DATA = [
     "tensorflow-text>=2.21,<2.22",
     "tensorflow-datasets>=4.9.10,<5",
     "clu>=0.0.12,<0.1",
+    "pyarrow>=20",
     "rouge-score>=0.1.2,<0.2",
     "sacrebleu>=2.5,<3",
 ]
@@ -74,8 +75,8 @@ setuptools.setup(
     install_requires=CORE,
     extras_require={
         "data": DATA,
-        # PromptSource's templates and Parquet files of the Flan Collection.
-        "flan": [*DATA, "PyYAML>=6,<7", "pyarrow>=20"],
+        # PromptSource's templates of the Flan Collection.
+        "flan": [*DATA, "PyYAML>=6,<7"],
         # Token stores built on a cluster. Beam wants protobuf below 7, for which newer versions of
         # sentencepiece are not made.
         "beam": [*DATA, "apache-beam>=2.77,<3", "sentencepiece<0.2.2"],

@@ -105,7 +105,10 @@ def test_a_changed_file_changes_the_fingerprint(data_root):
         ([{"q": None, "a": "y"}], r"line 1: field 'q': expected a string, found null"),
         ([{"q": True, "a": "y"}], r"line 1: field 'q': expected a string, found true or false"),
         ([{"q": "x", "a": []}], r"line 1: field 'a' is an empty list"),
-        ([{"q": "x", "a": ["y", 1]}], r"line 1: field 'a'\[1\]: expected a string"),
+        ([{"q": "x", "a": ["y", None]}], r"line 1: field 'a'\[1\]: expected a string"),
+        ([{"q": "x", "a": float("nan")}], r"line 1: field 'a': expected a string, found nan"),
+        (['{"q": "x \\ud83d", "a": "y"}'], r"c\.jsonl, line 1: field 'q': character 3 is half"),
+        ([{"Q": "x", "a": "y"}], r"field 'q' is missing \(fields: 'Q', 'a'\)"),
     ],
 )
 def test_faulty_lines_are_named(data_root, request, lines, message):
@@ -134,7 +137,7 @@ def test_no_data_root_is_said_at_registration(monkeypatch):
 
 @pytest.mark.parametrize(
     ("template", "message"),
-    [("{q", "malformed template"), ("{}", "not a field name"), ("{a.b}", "not a field name")],
+    [("{q", "malformed template"), ("{}", "not a field name"), ("{0}", "not a field name")],
 )
 def test_malformed_templates_are_said_at_registration(data_root, template, message):
     with pytest.raises(ValueError, match=f"'own_template', inputs: .*{message}"):

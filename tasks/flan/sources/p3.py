@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from t5lite.data import local_files
+from t5lite.data.record_files import JsonLines
 from tasks.flan.manifest import FlanTask
 from tasks.flan.records import Record
 from tasks.flan.schemas import SCHEMAS
 from tasks.flan.sources.base import Absent, Found, choose
 from tasks.flan.sources.folders import Folders, file_problem
-from tasks.flan.sources.rows import JsonLines
 
 _FOLDERS = ("t0_sf", "t0", "p3")
 _END_OF_TEXT = "<|endoftext|>"

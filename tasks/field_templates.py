@@ -1,0 +1,154 @@
+"""Texts made of the fields of a record: templates, names of fields, or functions."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import math
+import string
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from t5lite.data import local_files
+from t5lite.suggest import did_you_mean
+
+Record = Mapping[str, Any]
+
+# A template such as "Q: {question}", the name of one field, or a function of the record.
+Wording = str | Callable[[Record], Any]
+
+_ABSENT = object()
+_WRITTEN_AS_THEY_ARE = (
+    int,
+    float,
+    decimal.Decimal,
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+)
+_REMEDY = "leave such records out, or give a function of the record in place of the template"
+
+
+def check(wording: Wording, *, where: str) -> None:
+    """Raises ValueError, naming `where`, if a template is malformed."""
+    if isinstance(wording, str):
+        _Template(wording, where)
+    elif not callable(wording):
+        raise ValueError(
+            f"{where}: expected a template, the name of a field or a function, found {wording!r}"
+        )
+
+
+def one_text(wording: Wording, record: Record, *, where: str) -> str:
+    """The text that a record has.
+
+    Args:
+      wording: what to make of it.
+      record: its fields.
+      where: what an error calls the record.
+
+    Raises:
+      ValueError: a field is missing or is no text; names record and field.
+    """
+    if not isinstance(wording, str):
+        return _as_text(wording(record), "the function's answer", where)
+    template = _Template(wording, where)
+    if not template.fields:
+        return _field_text(record, wording, where)
+    texts = {field: _field_text(record, field, where) for field in template.fields}
+    return template.vformat(wording, (), texts)
+
+
+def one_or_more_texts(wording: Wording, record: Record, *, where: str) -> tuple[str, ...]:
+    """As `one_text`, and where a field or a function gives a list of texts, all of these.
+
+    Raises:
+      ValueError: as `one_text`, or the list is empty.
+    """
+    if isinstance(wording, str):
+        name = f"field {wording!r}"
+        value = _lookup(record, wording)
+    else:
+        name, value = "the function's answer", wording(record)
+    if not isinstance(value, list | tuple):
+        if isinstance(wording, str):
+            return (one_text(wording, record, where=where),)
+        return (_as_text(value, name, where),)
+    if not value:
+        raise ValueError(f"{where}: {name} is an empty list")
+    return tuple(_as_text(item, f"{name}[{index}]", where) for index, item in enumerate(value))
+
+
+class _Template(string.Formatter):
+    """A parsed template, whose names of fields may hold dots, spaces and brackets.
+
+    Attributes:
+      fields: those it names; none where it is itself a field's name.
+    """
+
+    def __init__(self, template: str, where: str):
+        try:
+            parts = list(self.parse(template))
+        except ValueError as error:
+            raise ValueError(
+                f"{where}: malformed template {template!r}: {error}; write {{{{ for a brace"
+            ) from error
+        self.fields = tuple(field for _, field, _, _ in parts if field is not None)
+        for field in self.fields:
+            if not field.strip() or field.isdecimal():
+                raise ValueError(
+                    f"{where}: template {template!r}: {{{field}}} is not a field name; "
+                    "write {{ for a brace"
+                )
+
+    def get_field(self, field_name: str, args: Any, kwargs: Mapping[str, Any]) -> Any:
+        """The text itself: `str.format` would take a dot for an attribute."""
+        return kwargs[field_name], field_name
+
+
+def _lookup(record: Record, name: str) -> Any:
+    """A field, or what a path such as `answers.text.0` leads to; `_ABSENT` where nothing is."""
+    if name in record:
+        return record[name]
+    value: Any = record
+    for part in name.split("."):
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return _ABSENT
+    return value
+
+
+def _field_text(record: Record, name: str, where: str) -> str:
+    value = _lookup(record, name)
+    if value is _ABSENT:
+        present = ", ".join(map(repr, record)) or "none"
+        raise ValueError(
+            f"{where}: field {name!r} is missing (fields: {present})."
+            f"{did_you_mean(name, list(record))}"
+        )
+    return _as_text(value, f"field {name!r}", where)
+
+
+def _as_text(value: Any, name: str, where: str) -> str:
+    """A value's text; numbers are written as JSON writes them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(
+            f"{where}: {name}: expected a string, found {value} (pandas writes NaN for what is "
+            f"missing); {_REMEDY}"
+        )
+    if isinstance(value, _WRITTEN_AS_THEY_ARE) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        found = local_files.kind_name(value)
+        raise ValueError(f"{where}: {name}: expected a string, found {found}; {_REMEDY}")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{where}: {name}: character {error.start + 1} is half of a surrogate pair, "
+            f"{value[error.start]!r}, which is no text"
+        ) from error
+    return value

@@ -1,0 +1,120 @@
+"""A seqio Task over files of your own, in one call. docs/own_task.md shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from t5lite.data import environment, local_files
+from t5lite.data.split_files import Place, SplitFiles
+
+from . import field_templates
+from .field_templates import Wording
+from .python_tasks import Example, MetricFn, add_python_task
+
+if TYPE_CHECKING:
+    import seqio
+
+
+def add_file_task(
+    name: str,
+    *,
+    files: Mapping[str, Place],
+    inputs: Wording,
+    targets: Wording,
+    format: str | None = None,
+    metrics: Sequence[MetricFn] = (),
+) -> seqio.Task:
+    r"""Registers an ordinary seqio Task whose examples are the records of files.
+
+    Args:
+      name: the Task's name.
+      files: for each split a file, a pattern (`"data/train-*.parquet"`), a folder that Hugging
+        Face's `datasets` saved or that is laid out as on its hub, or a list of these. Relative
+        paths are under the data root (`--data_dir`, gin macro `DATA_DIR` or `T5LITE_DATA_DIR`).
+        Files are read when the Task is used, in a stream.
+      inputs: what the model reads: a template such as `"Question: {question}\nAnswer:"`, filled
+        from the record's fields (write `{{` for a brace, `{answers.text.0}` for what is inside
+        one); or the name of one field; or a function of the record that returns a text.
+      targets: what it learns to write, likewise. If it is a field or a function that gives a list
+        of strings, all of them count as right, and training writes the one that the record picks.
+      format: `jsonl`, `json`, `csv`, `tsv`, `parquet` or `arrow`; None goes by the suffix.
+      metrics: functions `(targets, predictions) -> {name: value}`, each target the right
+        answer, or a list where there are several. `tasks.metrics` and
+        `tasks.natural_instructions_metrics` have some that take both.
+
+    Returns:
+      The registered Task.
+
+    Raises:
+      ValueError: if `files` is empty, a template is malformed, or a relative path is given and no
+        data root is set. When the Task is used: for a missing file, a malformed record or a
+        missing field, with file, line and field.
+    """
+    for argument, wording in (("inputs", inputs), ("targets", targets)):
+        field_templates.check(wording, where=f"Task {name!r}, {argument}")
+    reader = _FileReader(split_files(name, files, format=format), inputs, targets)
+    return add_python_task(name, reader, splits=tuple(files), metrics=metrics)
+
+
+def split_files(name: str, files: Mapping[str, Place], *, format: str | None) -> SplitFiles:
+    """The files of a Task's splits, relative paths under the data root.
+
+    Raises:
+      ValueError: as `add_file_task`.
+    """
+    places = {}
+    for split, place in files.items():
+        listed = [place] if isinstance(place, str | pathlib.PurePath) else place
+        places[split] = tuple(str(_resolve(one)) for one in listed)
+    return SplitFiles(f"Task {name!r}", places, format)
+
+
+def _resolve(file: str) -> pathlib.Path:
+    path = pathlib.Path(file).expanduser()
+    return path if path.is_absolute() else environment.data_dir() / path
+
+
+@dataclasses.dataclass(frozen=True)
+class _FileReader:
+    """What `add_python_task` reads examples with.
+
+    Attributes:
+      files: where the records are.
+      inputs: how they are worded.
+      targets: likewise.
+    """
+
+    files: SplitFiles
+    inputs: Wording
+    targets: Wording
+
+    def __call__(self, split: str) -> list[Example]:
+        return list(self.examples(split))
+
+    def examples(self, split: str) -> Iterator[Example]:
+        """Yields the split's examples, one by one."""
+        for where, record in self.files.records(split):
+            yield self._example(record, where)
+
+    def num_examples(self, split: str) -> int:
+        """How many there are."""
+        return self.files.count(split)
+
+    def fingerprint_parts(self) -> list[Any]:
+        """Files, which may be found only when they are read, and the wording."""
+        return [self.files, self.inputs, self.targets]
+
+    def _example(self, record: Mapping[str, Any], where: str) -> Example:
+        """One record as text; its id is the hash of its inputs."""
+        text = field_templates.one_text(self.inputs, record, where=where)
+        references = field_templates.one_or_more_texts(self.targets, record, where=where)
+        key = local_files.keyed_hash("line", text)
+        return Example(
+            id=f"{key:016x}",
+            inputs=text,
+            targets=references[key % len(references)],
+            references=references,
+        )

@@ -206,24 +206,45 @@ def select_split(instances: tuple[Instance, ...], split: str) -> tuple[Instance,
 
     `test` is the first 100. `validation` is the twentieth part of the instances (rounded down,
     at least 1, at most 100) whose ids have the smallest hashes, so it depends on neither order
-    nor machine; `train` is the rest. A task with a single instance trains on it.
+    nor machine; `train` is the rest. Instances with one input go together, as `_held_back` says.
+    A task with a single input trains on it.
     """
     if split == "test":
         return instances[:MAX_TEST_INSTANCES]
-    num_held_back = min(
-        max(len(instances) // VALIDATION_ONE_IN, 1), MAX_VALIDATION_INSTANCES, len(instances) - 1
-    )
-    by_hash = sorted(
-        range(len(instances)),
-        key=lambda i: (local_files.keyed_hash("validation", instances[i].id), i),
-    )
-    held_back = set(by_hash[:num_held_back])
+    held_back = _held_back(instances)
     keep_held_back = split == "validation"
     return tuple(
         instance
         for index, instance in enumerate(instances)
         if (index in held_back) == keep_held_back
     )
+
+
+def _held_back(instances: tuple[Instance, ...]) -> set[int]:
+    """Indices of the instances of `validation`.
+
+    Some tasks repeat an input under several ids: such instances are held back all or none, in
+    the place of the one with the smallest hash. Repeats that would make validation larger than it
+    may be are passed over; where all would, those of the fewest instances are taken.
+    """
+    num_wanted = min(
+        max(len(instances) // VALIDATION_ONE_IN, 1), MAX_VALIDATION_INSTANCES, len(instances) - 1
+    )
+    by_hash = sorted(
+        range(len(instances)),
+        key=lambda i: (local_files.keyed_hash("validation", instances[i].id), i),
+    )
+    same_input: dict[str, list[int]] = {}
+    for index in by_hash:
+        same_input.setdefault(" ".join(instances[index].input.split()), []).append(index)
+    groups = list(same_input.values())
+    if len(groups) < 2 or num_wanted < 1:
+        return set()
+    held_back: set[int] = set()
+    for group in groups:
+        if len(held_back) + len(group) <= num_wanted:
+            held_back.update(group)
+    return held_back or set(min(groups, key=len))
 
 
 def word_example(task: TaskFile, instance: Instance, form: Form) -> Example:

@@ -13,14 +13,13 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 import pathlib
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from t5lite.data import local_files
+from t5lite.data import local_files, strict_json
 
 
 def evaluation_sets(against: Sequence[str]) -> dict[str, list[pathlib.Path]]:
@@ -82,7 +81,7 @@ def _read(path: pathlib.Path) -> str:
 
 
 def _json_texts(path: pathlib.Path, text: str) -> Iterator[str]:
-    records = _parse(text, path, 0)
+    records = strict_json.loads_texts(text, where=str(path), is_line=False)
     if isinstance(records, dict):
         lists = [v for v in records.values() if isinstance(v, list) and v and _all_objects(v)]
         records = [record for found in lists for record in found] or [records]
@@ -93,16 +92,8 @@ def _json_texts(path: pathlib.Path, text: str) -> Iterator[str]:
 def _jsonl_texts(path: pathlib.Path, text: str) -> Iterator[str]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            yield "\n".join(_strings(_parse(line, path, number)))
-
-
-def _parse(text: str, path: pathlib.Path, line: int) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}, line {line or error.lineno}: malformed JSON: {error.msg}") from (
-            error
-        )
+            where = f"{path}, line {number}"
+            yield "\n".join(_strings(strict_json.loads_texts(line, where=where)))
 
 
 def _all_objects(values: list[Any]) -> bool:
@@ -119,6 +110,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _csv_texts(path: pathlib.Path, text: str) -> Iterator[str]:
+    csv.field_size_limit(_LONGEST_FIELD)
     rows = csv.reader(io.StringIO(text, newline=""))
     while True:
         try:
@@ -140,6 +132,9 @@ def _plain_texts(path: pathlib.Path, text: str) -> Iterator[str]:
     del path
     yield from (part for part in re.split(r"\n\s*\n", text) if part.strip())
 
+
+# Of a CSV field: the reader of Python stops at 131,072 characters unless told.
+_LONGEST_FIELD = 2**31 - 1
 
 _READERS: dict[str, Callable[[pathlib.Path, str], Iterator[str]]] = {
     ".json": _json_texts,

@@ -4,11 +4,14 @@ A reader yields `(where, record)` pairs; `where` is what an error message calls 
 ("train.jsonl, line 7"), so that whoever finds a fault later can name its place.
 """
 
+import codecs
 import hashlib
-import json
+import math
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from t5lite.data import strict_json
 
 _KIND_NAMES = {
     str: "a string",
@@ -41,6 +44,8 @@ def read_text(path: pathlib.Path, *, wanted_by: str = "") -> str:
         # open() would give.
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise ValueError(f"{path}: UTF-16; convert the file to UTF-8{suffix}") from error
         line = data.count(b"\n", 0, error.start) + 1
         raise ValueError(
             f"{path}, line {line}: not UTF-8 (byte 0x{data[error.start]:02x}); "
@@ -52,15 +57,11 @@ def read_json(path: pathlib.Path, *, wanted_by: str = "") -> Any:
     """The value a JSON file holds.
 
     Raises:
-      ValueError: as `read_text`, or with file, line and column where the JSON is malformed.
+      ValueError: as `read_text`, or with file, line and column where the JSON is malformed, or
+        with file and field where it holds half of a surrogate pair.
     """
     text = read_text(path, wanted_by=wanted_by)
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{path}, line {error.lineno}, column {error.colno}: malformed JSON: {error.msg}"
-        ) from error
+    return strict_json.loads_texts(text, where=str(path), is_line=False)
 
 
 def read_jsonl(
@@ -70,19 +71,14 @@ def read_jsonl(
 
     Raises:
       ValueError: as `read_text`, or with file, line and column where a line is malformed or is
-        not a JSON object.
+        not a JSON object, and with the field that holds half of a surrogate pair.
     """
     # split("\n"), not splitlines(): JSON strings may hold U+2028 and its like unescaped.
     for number, line in enumerate(read_text(path, wanted_by=wanted_by).split("\n"), start=1):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{where}, column {error.colno}: malformed JSON: {error.msg}") from (
-                error
-            )
+        record = strict_json.loads_texts(line, where=where)
         if not isinstance(record, dict):
             raise ValueError(
                 f"{where}: expected a JSON object, found {kind_name(record)}; "
@@ -172,6 +168,8 @@ def require_strings(record: Any, field: str, *, where: str, remedy: str = "") ->
 
 def kind_name(value: Any) -> str:
     """What JSON calls this value's kind, with its article."""
+    if isinstance(value, float) and math.isnan(value):
+        return "NaN (pandas writes it for an empty cell)"
     return _KIND_NAMES.get(type(value), type(value).__name__)
 
 

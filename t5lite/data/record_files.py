@@ -10,14 +10,13 @@ from __future__ import annotations
 import collections
 import csv
 import gzip
-import json
 import pathlib
 import sys
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol
 
-from t5lite.data import local_files
+from t5lite.data import local_files, strict_json
 from t5lite.suggest import did_you_mean
 
 Record = Mapping[str, Any]
@@ -118,7 +117,11 @@ class JsonLines:
             if line.isspace() or (chosen is not None and index not in chosen):
                 continue
             where = f"{self._path}, line {number}"
-            yield index, where, _as_record(_parse(line.rstrip("\r\n"), where), where)
+            yield (
+                index,
+                where,
+                _as_record(strict_json.loads(line.rstrip("\r\n"), where=where), where),
+            )
 
 
 class Json:
@@ -137,23 +140,12 @@ class Json:
         if not first.lstrip().startswith("["):
             yield from JsonLines(self._path).read(wanted)
             return
-        records = _parse("".join(line for _, line in _text_lines(self._path)), str(self._path))
+        text = "".join(line for _, line in _text_lines(self._path))
+        records = strict_json.loads(text, where=str(self._path), is_line=False)
         for index, record in enumerate(records):
             if wanted is None or index in wanted:
                 where = f"{self._path}, record {index + 1}"
                 yield index, where, _as_record(record, where)
-
-
-def _parse(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        line = f", line {error.lineno}" if error.lineno > 1 else ""
-        raise ValueError(
-            f"{where}{line}, column {error.colno}: malformed JSON: {error.msg}"
-        ) from error
-    except RecursionError as error:
-        raise ValueError(f"{where}: malformed JSON: nested too deeply") from error
 
 
 def _as_record(value: Any, where: str) -> Record:

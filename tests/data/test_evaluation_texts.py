@@ -55,8 +55,8 @@ def test_sets_have_names(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("a.json", b"{", r"a\.json, line 1: malformed JSON"),
-        ("a.jsonl", b'{}\n{"a": }\n', r"a\.jsonl, line 2: malformed JSON"),
+        ("a.json", b"{", r"a\.json, line 1, column 2: malformed JSON"),
+        ("a.jsonl", b'{}\n{"a": }\n', r"a\.jsonl, line 2, column 7: malformed JSON"),
         ("a.txt", b"fine\n\xff", r"a\.txt, line 2: not UTF-8"),
         ("a.txt.gz", b"no gzip", r"a\.txt\.gz: no gzip file"),
         ("a.txt.gz", gzip.compress(b"x" * 999, mtime=0)[:-9], r"a\.txt\.gz: no gzip file"),
@@ -84,3 +84,12 @@ def test_real_evaluation_sets():
     assert len(read(shared_path("data", "mgsm", "mgsm_en.tsv"))) == 250
     documents = read(shared_path("data", "tydiqa", "tiny_dev.jsonl.gz"))
     assert len(documents) == 11 and all(len(text) > 100 for text in documents)
+
+
+def test_a_long_csv_field_is_read_and_json_without_end_is_told(tmp_path):
+    long = "word " * 40_000
+    (tmp_path / "long.csv").write_text(f'q,a\n"{long}",1\n')
+    assert list(read_texts([tmp_path / "long.csv"]))[1] == f"{long}\n1"
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"deep\.json: malformed JSON: nested too deeply"):
+        list(read_texts([tmp_path / "deep.json"]))

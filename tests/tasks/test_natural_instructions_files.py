@@ -91,9 +91,26 @@ def test_train_and_validation_share_nothing_and_lose_nothing(tmp_path):
 
 @pytest.mark.parametrize(("num_instances", "held_back"), [(1, 0), (2, 1), (39, 1), (5000, 100)])
 def test_size_of_validation(num_instances, held_back):
-    instances = tuple(files.Instance(str(i), "x", ("y",)) for i in range(num_instances))
+    instances = tuple(files.Instance(str(i), f"x {i}", ("y",)) for i in range(num_instances))
     assert len(files.select_split(instances, "validation")) == held_back
     assert len(files.select_split(instances, "train")) == num_instances - held_back
+
+
+@pytest.mark.parametrize(
+    ("num_inputs", "num_instances", "held_back"), [(8, 40, 5), (2, 40, 20), (1, 40, 0), (30, 40, 2)]
+)
+def test_one_input_under_several_ids_is_in_one_split(num_inputs, num_instances, held_back):
+    instances = tuple(
+        files.Instance(
+            f"id{i}", f"question  {i % num_inputs}".replace(" ", " " * (1 + i % 2)), ("y",)
+        )
+        for i in range(num_instances)
+    )
+    train = files.select_split(instances, "train")
+    validation = files.select_split(instances, "validation")
+    inputs = [{" ".join(i.input.split()) for i in split} for split in (train, validation)]
+    assert not inputs[0] & inputs[1]
+    assert len(validation) == held_back and len(train) == num_instances - held_back
 
 
 def test_test_split_is_the_official_first_hundred(tmp_path):

@@ -244,7 +244,10 @@ def _held_back(instances: tuple[Instance, ...]) -> set[int]:
     for group in groups:
         if len(held_back) + len(group) <= num_wanted:
             held_back.update(group)
-    return held_back or set(min(groups, key=len))
+    if not held_back:
+        fewest = min(groups, key=len)
+        held_back.update(fewest)
+    return held_back
 
 
 def word_example(task: TaskFile, instance: Instance, form: Form) -> Example:

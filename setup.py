@@ -17,6 +17,12 @@ def version() -> str:
     return re.search(r'^__version__ = "([^"]+)"', text, re.MULTILINE).group(1)
 
 
+def task_packages() -> dict[str, str]:
+    """Where the wheel puts the packages of tasks/: inside t5lite, where users' own are not met."""
+    found = setuptools.find_packages(include=["tasks", "tasks.*"])
+    return {f"t5lite.{name}": name.replace(".", "/") for name in found}
+
+
 def gin_packages() -> dict[str, str]:
     """Where the wheel puts each folder of gin/: `gin/runs` becomes `t5lite/gin_files/runs`.
 
@@ -66,10 +72,11 @@ setuptools.setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=[
-        *setuptools.find_packages(include=["t5lite", "t5lite.*", "tasks", "tasks.*"]),
+        *setuptools.find_packages(include=["t5lite", "t5lite.*"]),
+        *task_packages(),
         *gin_packages(),
     ],
-    package_dir=gin_packages(),
+    package_dir={**task_packages(), **gin_packages()},
     package_data={name: ["*.gin"] for name in gin_packages()},
     entry_points={"console_scripts": ["t5lite = t5lite.cli:main"]},
     install_requires=CORE,

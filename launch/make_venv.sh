@@ -47,5 +47,6 @@ if ! "$python" -m venv --clear "$venv" 2>/dev/null; then
   "$python" -m virtualenv --quiet --clear "$venv"
 fi
 "$venv/bin/python" -m pip install --quiet --upgrade pip "setuptools>=77" wheel
+rm -rf build/lib  # setuptools would install modules that an older version left there
 "$venv/bin/python" -m pip install --quiet "$@"
 echo "$key" > "$venv/.t5lite-key"

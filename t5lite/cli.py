@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import t5lite
+from t5lite import tasks_finder
 from t5lite.flags import make_parser, split_gin_flags
 
 if TYPE_CHECKING:
@@ -86,10 +87,9 @@ def _is_told_by_us(error: BaseException) -> bool:
     if isinstance(error, FloatingPointError):
         return True
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    root = pathlib.Path(t5lite.__file__).resolve().parent.parent
-    return pathlib.Path(frame.filename).resolve().parent.is_relative_to(root / "t5lite") or (
-        pathlib.Path(frame.filename).resolve().parent.is_relative_to(root / "tasks")
-    )
+    file = pathlib.Path(frame.filename).resolve()
+    ours = (pathlib.Path(t5lite.__file__).resolve().parent, tasks_finder.folder())
+    return any(file.parent.is_relative_to(folder) for folder in ours)
 
 
 def _join_processes(arguments: argparse.Namespace) -> None:

@@ -11,8 +11,9 @@ import functools
 import pathlib
 
 from t5lite.data import environment
-from tasks import cot_files, natural_instructions_metrics
-from tasks.python_tasks import Example, add_python_task, capped_examples, task_name
+
+from . import cot_files, natural_instructions_metrics
+from .python_tasks import Example, add_python_task, capped_examples, task_name
 
 # Flan 2022's cap for chain of thought, and its rate of inverted tasks to straight ones
 # (arXiv 2301.13688, table 23; flan/v2/mixtures.py).

@@ -13,7 +13,8 @@ import re
 from collections.abc import Sequence
 
 from t5lite.data import local_files
-from tasks.python_tasks import Example
+
+from .python_tasks import Example
 
 FIELDS = ("question", "answer", "rationale")
 # One question in 20 is held back for validation.

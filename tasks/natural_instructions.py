@@ -11,9 +11,10 @@ import pathlib
 from collections.abc import Sequence
 
 from t5lite.data import environment
-from tasks import natural_instructions_files as files
-from tasks import natural_instructions_metrics as metrics
-from tasks.python_tasks import Example, add_python_task, capped_examples, task_name
+
+from . import natural_instructions_files as files
+from . import natural_instructions_metrics as metrics
+from .python_tasks import Example, add_python_task, capped_examples, task_name
 
 # Flan 2022 counts at most 5,000 examples of each of these tasks (arXiv 2301.13688, table 23).
 MAX_EXAMPLES_PER_TASK = 5000

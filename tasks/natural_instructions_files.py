@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from t5lite.data import local_files
-from tasks.python_tasks import Example
+
+from .python_tasks import Example
 
 # One instance in 20 of a training task is held back, but never more than 100 of them: the
 # official evaluation also looks at 100 instances a task.

@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import venv
 import zipfile
 
 import pytest
@@ -70,11 +71,11 @@ def probe(cwd: pathlib.Path, path: pathlib.Path) -> list[str]:
 def test_a_wheel_holds_the_packages_and_every_gin_file(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"t5lite", "tasks"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"t5lite"}
     shipped = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "gin").rglob("*.gin")}
     installed = {name.replace("t5lite/gin_files/", "gin/", 1) for name in names}
     assert shipped <= installed
-    assert {"t5lite/cli.py", "t5lite/models/config.py", "tasks/mini/__init__.py"} <= names
+    assert {"t5lite/cli.py", "t5lite/models/config.py", "t5lite/tasks/mini/__init__.py"} <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 
@@ -103,6 +104,43 @@ def test_an_unpacked_wheel_finds_its_gin_files_from_anywhere(wheel, tmp_path):
     assert not gin_file.startswith(str(site))
     assert place.startswith("site/t5lite/gin_files/recipes/mini_demo.gin:")
     assert modules == "('tasks.mini',)"
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The `t5lite` of a fresh environment that has the wheel and the libraries of this one."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, symlinks=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    libraries = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "libraries.pth").write_text("\n".join(libraries))
+    command = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
+    subprocess.run([*command, "--quiet", "--no-deps", "--no-index", str(wheel)], check=True)
+    return folder / "bin" / "t5lite"
+
+
+def test_a_package_named_tasks_of_ones_own_works_beside_an_installed_t5lite(installed, tmp_path):
+    """Stores are built in processes of their own, of Tasks of both."""
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "metrics.py").write_text("")
+    (tmp_path / "tasks" / "mine.py").write_text(
+        "import seqio\n"
+        "from tasks.jsonl import add_jsonl_task\n"
+        "add_jsonl_task('mine', files={'train': 'a.jsonl'}, inputs='q', targets='a', metrics=())\n"
+        "seqio.MixtureRegistry.add('both', [('mine', 1), ('mini_add', 1)])\n"
+    )
+    (tmp_path / "a.jsonl").write_text('{"q": "Which?", "a": "This."}\n')
+    words = "cache both --tasks=tasks.mini,tasks.mine --data_dir=. --cache_dir=c --num_workers=2"
+    done = subprocess.run(
+        [str(installed), *words.split()],
+        cwd=tmp_path,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "c").iterdir()} >= {"mine", "mini_add"}
 
 
 @pytest.mark.parametrize("from_root", [True, False])

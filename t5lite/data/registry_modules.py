@@ -3,11 +3,11 @@
 import importlib
 import importlib.util
 import os
-import pathlib
 import pkgutil
 import sys
 from collections.abc import Callable, Sequence
 
+from t5lite import tasks_finder
 from t5lite.data import environment
 from t5lite.data.data_status import DataStatus
 from t5lite.suggest import did_you_mean
@@ -31,14 +31,16 @@ def import_modules(modules: Sequence[str]) -> None:
         os.environ.get(environment.DATA_DIR_VARIABLE, ""),
     )
     for module in modules:
-        if module in _imported:
-            _check_same_settings(module, settings)
-            continue
         try:
-            importlib.import_module(module)
+            imported = importlib.import_module(module)
         except ModuleNotFoundError as error:
             raise ValueError(_explain_missing(module, error.name or "")) from error
-        _imported[module] = settings
+        # `tasks.mini` may have been imported as `t5lite.tasks.mini`.
+        known = [name for name in _imported if sys.modules.get(name) is imported]
+        if known:
+            _check_same_settings(known[0], settings)
+        else:
+            _imported[module] = settings
 
 
 def imported_modules() -> tuple[str, ...]:
@@ -64,7 +66,12 @@ def _check_same_settings(module: str, settings: tuple[str, str]) -> None:
 
 def _explain_missing(module: str, missing: str) -> str:
     if missing != module and not module.startswith(missing + "."):
-        return f"The registry module {module} (--tasks) needs {missing!r}, which is not installed."
+        shipped = tasks_finder.shipped_modules()
+        near = did_you_mean(missing, shipped) if missing.startswith("tasks.") else ""
+        return (
+            f"The registry module {module} (--tasks) needs {missing!r}, which is not "
+            f"installed.{near}"
+        )
     parent = missing.rpartition(".")[0]
     if not parent:
         searched = ", ".join(repr(path) for path in sys.path)
@@ -76,13 +83,10 @@ def _explain_missing(module: str, missing: str) -> str:
     assert spec is not None, parent  # Python has just imported it.
     folders = [str(folder) for folder in spec.submodule_search_locations or ()]
     found = spec.origin or ", ".join(folders)
-    top = module.partition(".")[0]
-    message = f"No registry module {module!r} (--tasks): package {parent!r} was found at {found}"
-    ours = pathlib.Path(__file__).resolve().parents[2] / top
-    if ours.is_dir() and not pathlib.Path(found).resolve().is_relative_to(ours):
-        return (
-            f"{message}, which shadows t5lite's own at {ours}. Run from another folder, or put "
-            f"{ours.parent} first on PYTHONPATH."
-        )
-    siblings = [f"{parent}.{entry.name}" for entry in pkgutil.iter_modules(folders)]
-    return f"{message}, and has no {missing!r}.{did_you_mean(missing, siblings)}"
+    siblings = {f"{parent}.{entry.name}" for entry in pkgutil.iter_modules(folders)}
+    if parent == "tasks":  # Theirs, beside which ours are found.
+        siblings.update(tasks_finder.shipped_modules())
+    return (
+        f"No registry module {module!r} (--tasks): package {parent!r} was found at {found}, and "
+        f"has no {missing!r}.{did_you_mean(missing, sorted(siblings))}"
+    )

@@ -3,8 +3,8 @@
 Importing this package registers its Tasks and mixtures with seqio, and opens no file.
 """
 
-from tasks.flan import mixtures, registry
-from tasks.flan.registry import data_status
+from . import mixtures, registry
+from .registry import data_status
 
 __all__ = ["data_status"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from tasks.flan.draws import Draws
-from tasks.flan.pattern import Pattern
-from tasks.flan.records import Record
-from tasks.flan.render import Exemplars, RenderedExample, compose
-from tasks.flan.token_budget import TokenBudget
+from .draws import Draws
+from .pattern import Pattern
+from .records import Record
+from .render import Exemplars, RenderedExample, compose
+from .token_budget import TokenBudget
 
 
 @dataclasses.dataclass(frozen=True)

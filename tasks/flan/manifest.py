@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Literal, get_args
 
-from tasks.flan import manifest_cot, manifest_muffin, manifest_niv2, manifest_t0_sf
+from . import manifest_cot, manifest_muffin, manifest_niv2, manifest_t0_sf
 
 Collection = Literal["muffin", "t0_sf", "niv2", "cot"]
 COLLECTIONS: tuple[Collection, ...] = get_args(Collection)

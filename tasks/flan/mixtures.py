@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tasks.flan.manifest import (
+from .manifest import (
     CAPS,
     COUNT_NOTE,
     FLAN_TASKS,
@@ -18,7 +18,7 @@ from tasks.flan.manifest import (
     PUBLIC_DIALOGUE_CAP,
     FlanTask,
 )
-from tasks.flan.registry import FOUR_FORMS, INVERTED_FORMS, TWO_FORMS, Form, forms, full_name
+from .registry import FOUR_FORMS, INVERTED_FORMS, TWO_FORMS, Form, forms, full_name
 
 # Inverted tasks to straight ones, in chain of thought and dialogue (flan/v2/mixtures.py).
 INVERTED_SCALE = 0.3

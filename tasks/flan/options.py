@@ -11,7 +11,7 @@ import functools
 import re
 from collections.abc import Sequence
 
-from tasks.flan.draws import Draws
+from .draws import Draws
 
 STARTS = (
     "Options:",

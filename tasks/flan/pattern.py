@@ -11,8 +11,8 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 
-from tasks.flan.records import Schema
-from tasks.flan.schemas import SCHEMAS
+from .records import Schema
+from .schemas import SCHEMAS
 
 OPTIONS_SLOT = "{options}"
 # A wording that ends so leads over to the answer.

@@ -16,17 +16,18 @@ from typing import Any
 from t5lite.data import environment
 from t5lite.data.data_status import DataStatus
 from t5lite.data.vocabularies import parse_vocabulary
-from tasks import cot_files, natural_instructions_metrics
-from tasks.flan import sources
-from tasks.flan.answers import final_answer
-from tasks.flan.draws import Draws
-from tasks.flan.few_shot import ExemplarPool, FewShotConfig, TokenBudget, render_few_shot
-from tasks.flan.manifest import FLAN_TASKS, FlanTask
-from tasks.flan.pattern import Pattern
-from tasks.flan.patterns import PATTERNS
-from tasks.flan.render import render
-from tasks.flan.schemas import SCHEMAS
-from tasks.python_tasks import Example, MetricFn, add_python_task, task_name
+
+from .. import cot_files, natural_instructions_metrics
+from ..python_tasks import Example, MetricFn, add_python_task, task_name
+from . import sources
+from .answers import final_answer
+from .draws import Draws
+from .few_shot import ExemplarPool, FewShotConfig, TokenBudget, render_few_shot
+from .manifest import FLAN_TASKS, FlanTask
+from .pattern import Pattern
+from .patterns import PATTERNS
+from .render import render
+from .schemas import SCHEMAS
 
 # Longest few-shot prompt in tokens; 1920 leaves room in the 2048 of FLAN's code.
 PROMPT_TOKENS_VARIABLE = "T5LITE_FLAN_PROMPT_TOKENS"

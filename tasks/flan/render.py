@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from t5lite.data.labels import Label
-from tasks.flan.draws import Draws
-from tasks.flan.options import OptionStyle, draw_style
-from tasks.flan.pattern import Pattern, Template
-from tasks.flan.records import Record
-from tasks.python_tasks import Example
+
+from ..python_tasks import Example
+from .draws import Draws
+from .options import OptionStyle, draw_style
+from .pattern import Pattern, Template
+from .records import Record
 
 SEPARATORS = ("\n\n", "\n\n\n", "\n\n---\n\n", "\n\n###\n\n", "\n\n***\n\n")
 # What leads from the inputs of an exemplar, and of the question after it, to the answer, where the

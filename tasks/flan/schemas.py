@@ -8,7 +8,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 
-from tasks.flan.records import OptionOrder, Schema
+from .records import OptionOrder, Schema
 
 
 def _schema(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tasks.flan.render import Prompt
+from .render import Prompt
 
 # Where texts meet, their tokens may be others than by themselves: by a few, in any vocabulary.
 # Where so many would matter, the longer prompt is counted too.

@@ -4,6 +4,6 @@ Importing this module registers the Tasks and Mixtures of `tasks.mini.registrati
 examples are generated when a Task is first read.
 """
 
-from tasks.mini.registration import register
+from .registration import register
 
 register()

@@ -2,8 +2,8 @@
 
 import random
 
-from tasks.mini.declare import Instance, MiniTask
-from tasks.mini.lexicon import NAMES, THINGS
+from .declare import Instance, MiniTask
+from .lexicon import NAMES, THINGS
 
 
 def _add(rng: random.Random) -> Instance:

@@ -2,8 +2,8 @@
 
 import random
 
-from tasks.mini.declare import Instance, MiniTask
-from tasks.mini.lexicon import DAYS, NAMES, words
+from .declare import Instance, MiniTask
+from .lexicon import DAYS, NAMES, words
 
 _EVENTS = words("race test trip show party game walk talk meal visit class call")
 

@@ -2,8 +2,8 @@
 
 import random
 
-from tasks.mini.declare import Instance, MiniTask, yes_no
-from tasks.mini.lexicon import (
+from .declare import Instance, MiniTask, yes_no
+from .lexicon import (
     ANIMALS,
     BAD,
     CLOTHES,

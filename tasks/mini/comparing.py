@@ -2,7 +2,7 @@
 
 import random
 
-from tasks.mini.declare import Instance, MiniTask, yes_no
+from .declare import Instance, MiniTask, yes_no
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 

@@ -7,7 +7,7 @@ training stream, however long, can ever produce an instance that is evaluated on
 import hashlib
 import random
 
-from tasks.mini.declare import Instance, MiniTask
+from .declare import Instance, MiniTask
 
 SPLITS = ("train", "validation")
 _VALIDATION_SHARE = 5  # one instance in this many is kept for validation

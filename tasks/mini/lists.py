@@ -2,8 +2,8 @@
 
 import random
 
-from tasks.mini.declare import Instance, MiniTask, yes_no
-from tasks.mini.lexicon import ANIMALS, COLOURS, FOODS, THINGS
+from .declare import Instance, MiniTask, yes_no
+from .lexicon import ANIMALS, COLOURS, FOODS, THINGS
 
 _ITEMS = THINGS + ANIMALS + COLOURS + FOODS
 _SHORT_ITEMS = tuple(item for item in _ITEMS if len(item) == 3)  # keeps the counting aloud short

@@ -2,8 +2,8 @@
 
 import random
 
-from tasks.mini.declare import Instance, MiniTask, yes_no
-from tasks.mini.lexicon import ANIMALS, COLOURS, NAMES, STATES, words
+from .declare import Instance, MiniTask, yes_no
+from .lexicon import ANIMALS, COLOURS, NAMES, STATES, words
 
 _WEATHER = ("rains", "snows", "hails")
 _DOINGS = words("reads swims cooks sings draws naps runs bakes digs knits")

@@ -2,8 +2,8 @@
 
 import random
 
-from tasks.mini.declare import Instance, MiniTask, yes_no
-from tasks.mini.lexicon import NAMES, THINGS
+from .declare import Instance, MiniTask, yes_no
+from .lexicon import NAMES, THINGS
 
 
 def _dearer(rng: random.Random) -> Instance:

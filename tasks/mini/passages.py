@@ -3,8 +3,8 @@
 import random
 from collections.abc import Sequence
 
-from tasks.mini.declare import Instance, MiniTask
-from tasks.mini.lexicon import COLOURS, NAMES, PLACES, THINGS
+from .declare import Instance, MiniTask
+from .lexicon import COLOURS, NAMES, PLACES, THINGS
 
 
 def _facts(

@@ -2,8 +2,8 @@
 
 import random
 
-from tasks.mini.declare import Instance, MiniTask
-from tasks.mini.lexicon import ANIMALS, CLOTHES, COLOURS, FOODS, THINGS
+from .declare import Instance, MiniTask
+from .lexicon import ANIMALS, CLOTHES, COLOURS, FOODS, THINGS
 
 
 def _alternating(rng: random.Random) -> Instance:

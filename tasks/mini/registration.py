@@ -16,10 +16,10 @@ and `mini_cot`.
 from collections.abc import Callable
 from typing import Any
 
-from tasks.metrics import exact_match
-from tasks.mini.declare import MiniTask
-from tasks.mini.render import examples, final_answer
-from tasks.mini.suite import HELD_OUT_TASKS, TRAINED_TASKS
+from ..metrics import exact_match
+from .declare import MiniTask
+from .render import examples, final_answer
+from .suite import HELD_OUT_TASKS, TRAINED_TASKS
 
 TRAIN_EXAMPLES = {"zero_shot": 2000, "few_shot": 1000, "cot": 1500}
 VALIDATION_EXAMPLES = 64

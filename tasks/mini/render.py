@@ -6,8 +6,8 @@ slots are filled) and `form`.
 
 import random
 
-from tasks.mini.declare import Instance, MiniTask
-from tasks.mini.instances import draw_instance, training_instances, validation_instances
+from .declare import Instance, MiniTask
+from .instances import draw_instance, training_instances, validation_instances
 
 FORMS = ("zero_shot", "few_shot", "cot")
 ANSWER_PHRASE = "answer: "

@@ -2,8 +2,8 @@
 
 import random
 
-from tasks.mini.declare import Instance, MiniTask, yes_no
-from tasks.mini.lexicon import CONSONANTS, VOWELS, made_up_word
+from .declare import Instance, MiniTask, yes_no
+from .lexicon import CONSONANTS, VOWELS, made_up_word
 
 _SHAPES = ("CVC", "VCV", "CVCV", "VCVC", "CVCVC")
 

@@ -1,6 +1,6 @@
 """Every miniature task, and which of them are trained on."""
 
-from tasks.mini import (
+from . import (
     arithmetic,
     calendar,
     classification,
@@ -14,7 +14,7 @@ from tasks.mini import (
     units,
     vocabulary,
 )
-from tasks.mini.declare import MiniTask
+from .declare import MiniTask
 
 _CATEGORIES = (
     classification,

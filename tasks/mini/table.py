@@ -3,9 +3,9 @@
 import pathlib
 import sys
 
-from tasks.mini.declare import MiniTask
-from tasks.mini.render import examples
-from tasks.mini.suite import TASKS
+from .declare import MiniTask
+from .render import examples
+from .suite import TASKS
 
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 
-from tasks.mini.declare import Instance, MiniTask
+from .declare import Instance, MiniTask
 
 _CONVERSIONS = (
     ("cm", "mm", 10),

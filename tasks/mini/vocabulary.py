@@ -2,8 +2,8 @@
 
 import random
 
-from tasks.mini.declare import Instance, MiniTask
-from tasks.mini.lexicon import CONSONANTS, OPPOSITES, VOWELS, made_up_word, words
+from .declare import Instance, MiniTask
+from .lexicon import CONSONANTS, OPPOSITES, VOWELS, made_up_word, words
 
 _NOUNS = words(
     "shop room park road book song game boat film tent "

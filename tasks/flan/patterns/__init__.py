@@ -6,8 +6,9 @@ import types
 from collections.abc import Mapping
 
 from t5lite.suggest import did_you_mean
-from tasks.flan.pattern import Pattern
-from tasks.flan.patterns import (
+
+from ..pattern import Pattern
+from . import (
     classification,
     collected,
     continuation,

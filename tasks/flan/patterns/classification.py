@@ -1,6 +1,6 @@
 """Wordings of tasks that sort texts: by sentiment, by stars, by topic, by what is asked for."""
 
-from tasks.flan.pattern import make_pattern
+from ..pattern import make_pattern
 
 SENTIMENT = make_pattern(
     "sentiment",

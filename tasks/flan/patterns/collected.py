@@ -3,7 +3,7 @@
 Little is added, since the record's own text already says what to do.
 """
 
-from tasks.flan.pattern import Form, list_options_after, make_pattern
+from ..pattern import Form, list_options_after, make_pattern
 
 _T0_ZERO_SHOT: list[Form] = [
     "{prompt}",

@@ -1,6 +1,6 @@
 """Wordings of tasks that continue a text: causes and effects, what comes next, endings."""
 
-from tasks.flan.pattern import make_pattern
+from ..pattern import make_pattern
 
 CAUSE_EFFECT = make_pattern(
     "cause_effect",

@@ -1,6 +1,6 @@
 """Wordings of dialogue tasks: the answer to the last turn, the next turn, the turns before."""
 
-from tasks.flan.pattern import make_pattern
+from ..pattern import make_pattern
 
 DIALOGUE_ANSWER = make_pattern(
     "dialogue_answer",

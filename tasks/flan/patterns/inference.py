@@ -1,6 +1,6 @@
 """Wordings of tasks about two texts: does one follow, do they mean the same, how alike are they."""
 
-from tasks.flan.pattern import make_pattern
+from ..pattern import make_pattern
 
 NLI = make_pattern(
     "nli",

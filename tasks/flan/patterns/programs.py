@@ -1,6 +1,6 @@
 """Wordings of program synthesis and program repair."""
 
-from tasks.flan.pattern import make_pattern
+from ..pattern import make_pattern
 
 PROGRAM = make_pattern(
     "program",

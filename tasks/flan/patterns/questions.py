@@ -1,6 +1,6 @@
 """Wordings of questions without a passage: with options, from memory, and sums."""
 
-from tasks.flan.pattern import make_pattern
+from ..pattern import make_pattern
 
 MULTIPLE_CHOICE = make_pattern(
     "multiple_choice",

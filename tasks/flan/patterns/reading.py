@@ -1,6 +1,6 @@
 """Wordings of tasks that ask about a passage, to be answered in its or one's own words."""
 
-from tasks.flan.pattern import make_pattern
+from ..pattern import make_pattern
 
 READING = make_pattern(
     "reading",

@@ -1,6 +1,6 @@
 """Wordings of tasks that ask about a passage and list the answers."""
 
-from tasks.flan.pattern import make_pattern
+from ..pattern import make_pattern
 
 BOOLEAN_READING = make_pattern(
     "boolean_reading",

@@ -5,7 +5,7 @@ the rationale of a question and its answer, the question of an answer and its ra
 question and answer of a rationale.
 """
 
-from tasks.flan.pattern import Form, list_options_after, make_pattern
+from ..pattern import Form, list_options_after, make_pattern
 
 _ZERO_SHOT: list[Form] = [
     (

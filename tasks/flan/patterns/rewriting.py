@@ -1,6 +1,6 @@
 """Wordings of tasks that write a text anew: in another language, out of data, or repaired."""
 
-from tasks.flan.pattern import make_pattern
+from ..pattern import make_pattern
 
 TRANSLATION = make_pattern(
     "translation",

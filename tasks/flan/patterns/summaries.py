@@ -1,6 +1,6 @@
 """Wordings of tasks that shorten: news, dialogues, reviews, arguments, mails, instructions."""
 
-from tasks.flan.pattern import make_pattern
+from ..pattern import make_pattern
 
 NEWS_SUMMARY = make_pattern(
     "news_summary",

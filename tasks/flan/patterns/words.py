@@ -1,6 +1,6 @@
 """Wordings of tasks about words and sentences: grammar, senses, and what pronouns refer to."""
 
-from tasks.flan.pattern import make_pattern
+from ..pattern import make_pattern
 
 ACCEPTABILITY = make_pattern(
     "acceptability",

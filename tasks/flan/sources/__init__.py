@@ -6,11 +6,12 @@ import pathlib
 from collections.abc import Sequence
 
 from t5lite.data.data_status import DataStatus
-from tasks.flan.manifest import FlanTask
-from tasks.flan.records import Record
-from tasks.flan.sources import cot, muffin, niv2, p3, promptsource
-from tasks.flan.sources.base import SPLITS, Absent, Found
-from tasks.flan.sources.folders import Folders, current
+
+from ..manifest import FlanTask
+from ..records import Record
+from . import cot, muffin, niv2, p3, promptsource
+from .base import SPLITS, Absent, Found
+from .folders import Folders, current
 
 __all__ = ["SPLITS", "current", "files", "find", "read", "status"]
 

@@ -7,7 +7,8 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 from t5lite.data import local_files
-from tasks.flan.records import Record
+
+from ..records import Record
 
 SPLITS = ("train", "validation")
 # As in tasks/natural_instructions_files.py: one example in 20 is held back, at most 100.

@@ -6,12 +6,12 @@ import pathlib
 import re
 from collections.abc import Sequence
 
-from tasks import cot_files
-from tasks.flan.manifest import FlanTask
-from tasks.flan.records import Record
-from tasks.flan.schemas import SCHEMAS
-from tasks.flan.sources.base import Absent, Found, cap
-from tasks.flan.sources.folders import Folders, file_problem
+from ... import cot_files
+from ..manifest import FlanTask
+from ..records import Record
+from ..schemas import SCHEMAS
+from .base import Absent, Found, cap
+from .folders import Folders, file_problem
 
 _OPTIONS = "\nOptions:\n"
 _LETTERED = re.compile(r"(?:- )?\(([A-Z])\)\s*(.+)")

@@ -13,9 +13,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from t5lite.data.record_files import Located
-from tasks.flan.sources import rows
-from tasks.flan.sources.folders import Folders, file_problem
-from tasks.flan.sources.rows import Rows
+
+from . import rows
+from .folders import Folders, file_problem
+from .rows import Rows
 
 _TRAIN_FILES = [f"train{suffix}" for suffix in rows.SUFFIXES]
 

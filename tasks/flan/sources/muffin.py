@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from t5lite.data import local_files
-from tasks.flan.manifest import FlanTask
-from tasks.flan.records import Record, Schema
-from tasks.flan.schemas import SCHEMAS
-from tasks.flan.sources import datasets
-from tasks.flan.sources.base import Absent, Found, choose
-from tasks.flan.sources.datasets import Place
-from tasks.flan.sources.folders import Folders
-from tasks.flan.sources.muffin_readers import READERS, Parts, clean_text
+
+from ..manifest import FlanTask
+from ..records import Record, Schema
+from ..schemas import SCHEMAS
+from . import datasets
+from .base import Absent, Found, choose
+from .datasets import Place
+from .folders import Folders
+from .muffin_readers import READERS, Parts, clean_text
 
 # Where Hugging Face keeps three training sets as splits of one data set.
 _HUGGINGFACE_SPLITS = {"anli_r1": "train_r1", "anli_r2": "train_r2", "anli_r3": "train_r3"}

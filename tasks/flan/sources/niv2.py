@@ -6,12 +6,12 @@ import functools
 import pathlib
 from collections.abc import Sequence
 
-from tasks import natural_instructions_files as files
-from tasks.flan.manifest import FlanTask
-from tasks.flan.records import Record
-from tasks.flan.schemas import SCHEMAS
-from tasks.flan.sources.base import Absent, Found, cap
-from tasks.flan.sources.folders import Folders, file_problem
+from ... import natural_instructions_files as files
+from ..manifest import FlanTask
+from ..records import Record
+from ..schemas import SCHEMAS
+from .base import Absent, Found, cap
+from .folders import Folders, file_problem
 
 
 def find(task: FlanTask, folders: Folders) -> Found | Absent:

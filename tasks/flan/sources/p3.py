@@ -8,11 +8,12 @@ from typing import Any
 
 from t5lite.data import local_files
 from t5lite.data.record_files import JsonLines
-from tasks.flan.manifest import FlanTask
-from tasks.flan.records import Record
-from tasks.flan.schemas import SCHEMAS
-from tasks.flan.sources.base import Absent, Found, choose
-from tasks.flan.sources.folders import Folders, file_problem
+
+from ..manifest import FlanTask
+from ..records import Record
+from ..schemas import SCHEMAS
+from .base import Absent, Found, choose
+from .folders import Folders, file_problem
 
 _FOLDERS = ("t0_sf", "t0", "p3")
 _END_OF_TEXT = "<|endoftext|>"

@@ -7,14 +7,14 @@ import importlib.util
 import pathlib
 from collections.abc import Sequence
 
-from tasks.flan.manifest import FlanTask
-from tasks.flan.records import Record
-from tasks.flan.sources import datasets
-from tasks.flan.sources.base import Absent, Found, choose
-from tasks.flan.sources.datasets import Place
-from tasks.flan.sources.folders import Folders, file_problem
-from tasks.flan.sources.p3 import prompt_record
-from tasks.flan.sources.templates import (
+from ..manifest import FlanTask
+from ..records import Record
+from . import datasets
+from .base import Absent, Found, choose
+from .datasets import Place
+from .folders import Folders, file_problem
+from .p3 import prompt_record
+from .templates import (
     PromptTemplate,
     read_templates,
     render_template,

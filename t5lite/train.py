@@ -15,7 +15,7 @@ from t5lite.checkpoints import CheckpointConfig, Checkpointer, abstract
 from t5lite.data import task_data
 from t5lite.data.pipeline import Batch, DataConfig, TrainData, open_train_data
 from t5lite.evaluate import EvalConfig, Evaluator
-from t5lite.model_dir import ModelDescription, lock, trained_prompt_prefix
+from t5lite.model_dir import ModelDescription, lock
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params, param_axes, param_shapes
 from t5lite.restore import RestoreConfig, open_initial
@@ -101,6 +101,7 @@ def train(
       ValueError: anything a user can set right: names, lengths, meshes, folders, checkpoints.
       FloatingPointError: the loss is not finite; names the step and the tasks in its batch.
     """
+    train_data.check_model(model)
     # ---- Durations, folder, mesh ----------------------------------------------------------------
     total = parse_duration(train_steps, name="TRAIN_STEPS")
     save_every = parse_duration(checkpoint.period, name="CHECKPOINT_PERIOD")
@@ -148,14 +149,12 @@ def train(
         write_asked(folder, data)
         if data.missing:
             task_data.write_missing(folder / "missing_tasks.json", data.missing)
-    description = ModelDescription(
-        model=model,
-        vocabulary=data.vocabulary.spec(),
-        task_feature_lengths=dict(train_data.task_feature_lengths),
-        converter=train_data.converter,
-        prompt_prefix=trained_prompt_prefix(train_data.converter),
-    )
     _check_ids(data, model)
+    data.converter.check_model(model, vocab_size=data.vocabulary.vocab_size)
+    data.converter.check_rows(model)
+    description = ModelDescription(
+        model=model, vocabulary=data.vocabulary.spec(), converter=data.converter
+    )
     if initial:
         initial.check_vocabulary(description.vocabulary)
     if resume_step is not None:
@@ -183,8 +182,7 @@ def train(
         mesh=device_mesh,
     )
     evaluators = [
-        Evaluator(config, model, converter=train_data.converter, mesh=device_mesh)
-        for config in evals
+        Evaluator(config, model, converter=data.converter, mesh=device_mesh) for config in evals
     ]
     writer = MetricsWriter(
         folder, start_step=-1 if resume_step is None else resume_step, enabled=is_main

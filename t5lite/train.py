@@ -101,8 +101,8 @@ def train(
       ValueError: anything a user can set right: names, lengths, meshes, folders, checkpoints.
       FloatingPointError: the loss is not finite; names the step and the tasks in its batch.
     """
-    train_data.check_model(model)
     # ---- Durations, folder, mesh ----------------------------------------------------------------
+    train_data.check_model(model)
     total = parse_duration(train_steps, name="TRAIN_STEPS")
     save_every = parse_duration(checkpoint.period, name="CHECKPOINT_PERIOD")
     eval_every = parse_duration(eval_period, name="EVAL_PERIOD") if eval_period else None
@@ -134,16 +134,23 @@ def train(
         draws = DrawTally(saved.get("draws"))  # checkpoints of before draws were counted have none
         ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
         log.info("resuming %s from step %d%s", folder, resume_step, ignored)
-    initial = None
-    if initial_checkpoint and resume_step is None:
+    initial, asked_as = None, None
+    if resume_step is not None:
+        asked_as = ModelDescription.load(folder).converter
+    elif initial_checkpoint:
         initial = open_initial(initial_checkpoint)
         initial.check_model(model)
+        asked_as = initial.converter
 
     # ---- Data, and what the model folder says of the model --------------------------------------
     sharding.check_batch_size(train_data.batch_size, device_mesh, num_microbatches=num_microbatches)
     host_index, host_count = sharding.host_rows(device_mesh)
     data = open_train_data(
-        train_data, host_index=host_index, host_count=host_count, state=data_state
+        train_data,
+        host_index=host_index,
+        host_count=host_count,
+        state=data_state,
+        initial=asked_as,
     )
     if is_main:
         write_asked(folder, data)

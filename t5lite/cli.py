@@ -301,6 +301,7 @@ def _cache(arguments: argparse.Namespace) -> None:
         vocabulary=arguments.vocabulary,
         cache_dir=arguments.cache_dir,
         task_feature_lengths=arguments.task_feature_lengths,
+        whole_conversations=arguments.converter == "decoder_only",
         num_workers=arguments.num_workers,
         shard=arguments.shard,
         allow_missing=arguments.allow_missing_tasks,

@@ -293,6 +293,13 @@ def _add_cache_verb(verbs: Any) -> None:
         "its workers must share --cache_dir and --data_dir",
     )
     _add_lengths_flag(parser, "told to preprocessors that ask for lengths")
+    parser.add_argument(
+        "--converter",
+        choices=("encoder_decoder", "decoder_only", "prefix_lm"),
+        default="encoder_decoder",
+        help="the run's DataConfig.converter, which conversations are stored for "
+        "(default: encoder_decoder)",
+    )
     _add_plain_flags(parser, *_TASK_FLAGS, _CACHE_DIR)
 
 

@@ -134,21 +134,10 @@ def _field_text(record: Record, name: str, where: str) -> str:
 
 def _as_text(value: Any, name: str, where: str) -> str:
     """A value's text; numbers are written as JSON writes them."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(
-            f"{where}: {name}: expected a string, found {value} (pandas writes NaN for what is "
-            f"missing); {_REMEDY}"
-        )
-    if isinstance(value, _WRITTEN_AS_THEY_ARE) and not isinstance(value, bool):
+    is_finite = not isinstance(value, float) or math.isfinite(value)
+    if isinstance(value, _WRITTEN_AS_THEY_ARE) and not isinstance(value, bool) and is_finite:
         return str(value)
     if not isinstance(value, str):
         found = local_files.kind_name(value)
         raise ValueError(f"{where}: {name}: expected a string, found {found}; {_REMEDY}")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{where}: {name}: character {error.start + 1} is half of a surrogate pair, "
-            f"{value[error.start]!r}, which is no text"
-        ) from error
-    return value
+    return local_files.check_encodable(value, where=f"{where}: {name}")

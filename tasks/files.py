@@ -68,11 +68,12 @@ def split_files(name: str, files: Mapping[str, Place], *, format: str | None) ->
     places = {}
     for split, place in files.items():
         listed = [place] if isinstance(place, str | pathlib.PurePath) else place
-        places[split] = tuple(str(_resolve(one)) for one in listed)
+        places[split] = tuple(str(under_data_root(one)) for one in listed)
     return SplitFiles(f"Task {name!r}", places, format)
 
 
-def _resolve(file: str) -> pathlib.Path:
+def under_data_root(file: str) -> pathlib.Path:
+    """A whole path as it is, a relative one under the data root."""
     path = pathlib.Path(file).expanduser()
     return path if path.is_absolute() else environment.data_dir() / path
 

@@ -45,6 +45,7 @@ class _Job:
     fingerprint: str
     task_feature_lengths: Mapping[str, int] | None
     task_modules: tuple[str, ...]
+    whole_conversations: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +83,7 @@ def open_stores(
     vocabulary: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     task_feature_lengths: Mapping[str, int] | None = None,
+    whole_conversations: bool = False,
     num_workers: int | None = None,
     progress: bool = True,
 ) -> list[TokenStore]:
@@ -96,6 +98,8 @@ def open_stores(
       cache_dir: folder of the stores; None for `environment.cache_dir()`.
       task_feature_lengths: told to preprocessors that take `sequence_length`; only Tasks with
         such preprocessors are stored anew for other lengths. Nothing is truncated here.
+      whole_conversations: store as much of a conversation as there is room for as one example, for
+        models that read and write in one sequence; else one answer.
       num_workers: processes to build with; None for one per core, and no more than one for every
         16 missing Tasks. A build of one Task, or with one worker, runs in this process.
       progress: whether to show a progress bar on stderr while building.
@@ -108,7 +112,14 @@ def open_stores(
         features and vocabulary, or a store is damaged.
     """
     seqio_door.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
-    jobs = _plan(task_names, split, task_modules, cache_dir, task_feature_lengths)
+    jobs = _plan(
+        task_names,
+        split,
+        task_modules,
+        cache_dir,
+        task_feature_lengths,
+        whole_conversations=whole_conversations,
+    )
     _build_missing(jobs, num_workers=num_workers, progress=progress)
     reserve_file_descriptors(len(jobs))
     stores = [TokenStore.open(job.path) for job in jobs]
@@ -130,8 +141,15 @@ def find_stores(
     Returns:
       Stores by Task name.
     """
-    jobs = _plan(task_names, split, (), cache_dir, task_feature_lengths)
-    finished = [job for job in jobs if is_finished(job.path)]
+    forms = sorted({False, any(map(seqio_door.is_chat, task_names))})
+    jobs = [
+        job
+        for whole in forms
+        for job in _plan(
+            task_names, split, (), cache_dir, task_feature_lengths, whole_conversations=whole
+        )
+    ]
+    finished = list({job.task: job for job in jobs if is_finished(job.path)}.values())
     reserve_file_descriptors(len(finished))
     return {job.task: TokenStore.open(job.path) for job in finished}
 
@@ -145,6 +163,7 @@ def cache(
     vocabulary: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     task_feature_lengths: Mapping[str, int] | None = None,
+    whole_conversations: bool = False,
     num_workers: int | None = None,
     shard: tuple[int, int] = (0, 1),
     allow_missing: bool = False,
@@ -161,6 +180,7 @@ def cache(
       vocabulary: see `open_stores`.
       cache_dir: see `open_stores`.
       task_feature_lengths: see `open_stores`.
+      whole_conversations: see `open_stores`.
       num_workers: see `open_stores`.
       shard: (k, n) builds the Tasks k, k + n, k + 2n, ... of the sorted names, so that n machines
         with one cache folder build everything once.
@@ -180,7 +200,14 @@ def cache(
         name, seqio_door.resolve(name).task_names, allow_missing=allow_missing
     )
     task_names = sorted(present)[index::count]
-    jobs = _plan(task_names, split, task_modules, cache_dir, task_feature_lengths)
+    jobs = _plan(
+        task_names,
+        split,
+        task_modules,
+        cache_dir,
+        task_feature_lengths,
+        whole_conversations=whole_conversations,
+    )
     if beam_options is None:
         built = _build_missing(jobs, num_workers=num_workers, progress=progress)
     else:
@@ -263,6 +290,8 @@ def _plan(
     task_modules: Sequence[str],
     cache_dir: str | os.PathLike[str] | None,
     task_feature_lengths: Mapping[str, int] | None,
+    *,
+    whole_conversations: bool,
 ) -> list[_Job]:
     root = pathlib.Path(cache_dir).absolute() if cache_dir else environment.cache_dir()
     jobs = []
@@ -272,10 +301,14 @@ def _plan(
                 f"Task {source.name!r} has no split {split!r}; it has {', '.join(source.splits)}."
             )
         lengths = task_feature_lengths if source.uses_lengths else None
-        parts = (FORMAT_VERSION, source.fingerprint, split, sorted((lengths or {}).items()))
-        digest = hashlib.sha256(repr(parts).encode()).hexdigest()
+        whole = whole_conversations and seqio_door.is_chat(source.name)
+        parts = [FORMAT_VERSION, source.fingerprint, split, sorted((lengths or {}).items())]
+        if whole:
+            parts.append("whole conversations")
+        digest = hashlib.sha256(repr(tuple(parts)).encode()).hexdigest()
         folder = root / _as_folder(source.name) / f"{_as_folder(split)}-{digest[:16]}"
-        jobs.append(_Job(source.name, split, str(folder), digest, lengths, tuple(task_modules)))
+        job = _Job(source.name, split, str(folder), digest, lengths, tuple(task_modules), whole)
+        jobs.append(job)
     return jobs
 
 
@@ -403,10 +436,15 @@ def _write(job: _Job) -> int:
         extra_meta={
             "vocabularies": {name: vocabulary.spec() for name, vocabulary in features.items()},
             "task_feature_lengths": job.task_feature_lengths,
+            "is_chat": seqio_door.is_chat(job.task),
         },
+        has_complements=job.whole_conversations,
     ) as writer:
         for example, label in seqio_door.iterate_labelled(
-            job.task, job.split, task_feature_lengths=job.task_feature_lengths
+            job.task,
+            job.split,
+            task_feature_lengths=job.task_feature_lengths,
+            whole_conversations=job.whole_conversations,
         ):
             writer.append(example, label)
             num_examples += 1

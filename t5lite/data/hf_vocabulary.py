@@ -147,6 +147,16 @@ class HFVocabulary(Vocabulary):
         """Token ids of a text; special tokens written in it become themselves."""
         return list(self._encode(text))
 
+    def encode_special(self, text: str) -> list[int]:
+        """As `encode`, which reads special tokens anyway."""
+        return self.encode(text)
+
+    @functools.cached_property
+    def control_ids(self) -> frozenset[int]:
+        """Added tokens, those of blanks apart, and what ends a sequence."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        return frozenset(i for i, t in added.items() if t.content.strip()).union(self.eos_ids)
+
     def _encode_anew(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 

@@ -155,6 +155,23 @@ def require(record: Any, field: str, kind: type, *, where: str, remedy: str = ""
     return value
 
 
+def check_encodable(text: str, *, where: str) -> str:
+    """The text itself, which no tokenizer can encode where it holds half of a surrogate pair.
+
+    Raises:
+      ValueError: it does; names `where` and the place.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        raise ValueError(
+            f"{where} is no text: character {error.start + 1} is {half}, half of a surrogate pair; "
+            "write the whole character, or leave it out"
+        ) from error
+    return text
+
+
 def require_strings(record: Any, field: str, *, where: str, remedy: str = "") -> list[str]:
     """`record[field]`, which must be a list of strings; errors as in `require`."""
     values = require(record, field, list, where=where, remedy=remedy)

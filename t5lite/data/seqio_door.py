@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from t5lite.data import environment, mixture_rates, registry_modules
+from t5lite.data.chat_template import ChatTemplate
 from t5lite.data.eval_tasks import EvalExample, EvalTask
 from t5lite.data.labels import Label
 from t5lite.data.seqio_descriptions import (
@@ -273,6 +274,38 @@ def task_sources(task_names: Sequence[str]) -> list[TaskSource]:
     ]
 
 
+# --------------------------------------------------------------------------------- conversations
+
+
+def is_chat(task_name: str) -> bool:
+    """Whether a Task's examples are conversations, whose template writes where they begin and end.
+
+    Its source then has `chat_format` and `token_examples`, as that of tasks/chat.py.
+    """
+    return hasattr(_get_task(task_name).source, "chat_format")
+
+
+def chat_template(task_names: Sequence[str]) -> ChatTemplate | None:
+    """The template that Tasks of conversations are written with; None where there are none.
+
+    Raises:
+      ValueError: they differ, and a model is asked in one way.
+    """
+    found = {
+        name: _get_task(name).source.chat_format.template for name in task_names if is_chat(name)
+    }
+    if not found:
+        return None
+    first, *others = found
+    for name in others:
+        if found[name] != found[first]:
+            raise ValueError(
+                f"Tasks {first!r} and {name!r} write conversations with different chat templates, "
+                "and a model answers in one way; give both the same chat_template"
+            )
+    return found[first]
+
+
 # ------------------------------------------------------------------------------------- examples
 
 
@@ -288,7 +321,11 @@ def iterate_examples(
 
 
 def iterate_labelled(
-    task_name: str, split: str, *, task_feature_lengths: Mapping[str, int] | None
+    task_name: str,
+    split: str,
+    *,
+    task_feature_lengths: Mapping[str, int] | None,
+    whole_conversations: bool = False,
 ) -> Iterator[tuple[dict[str, np.ndarray], Label | None]]:
     """Yields a Task's examples in a fixed order, tokenised, not truncated, with their labels.
 
@@ -296,6 +333,8 @@ def iterate_labelled(
       task_name: a registered Task.
       split: one of its splits.
       task_feature_lengths: told to preprocessors that take `sequence_length`, nothing else.
+      whole_conversations: of a Task of conversations, whether an example is as much of one as there
+        is room for, the complement `~id` of a target bearing no loss; else it is one answer.
 
     Yields:
       Token ids, int32 `[length]`, by output feature; an optional feature that is missing is empty.
@@ -308,6 +347,13 @@ def iterate_labelled(
     task = _get_task(task_name)
     if _is_plain_text(task):
         yield from _tokenised_texts(task, split)
+        return
+    if is_chat(task_name):
+        _check_split(task, split)
+        for example in task.source.token_examples(
+            split, lengths=task_feature_lengths, whole=whole_conversations
+        ):
+            yield {name: np.array(ids, np.int32) for name, ids in example.items()}, None
         return
     dataset = _preprocessed(task, split, task_feature_lengths)
     names = tuple(feature_vocabularies(task))

@@ -156,6 +156,7 @@ class TokenStoreWriter:
         features: Sequence[str],
         vocab_size: int,
         extra_meta: Mapping[str, Any] | None = None,
+        has_complements: bool = False,
     ):
         """Prepares to write; `extra_meta` is put into `meta.json` as it is.
 
@@ -167,11 +168,14 @@ class TokenStoreWriter:
           features: feature names, in the order to store them.
           vocab_size: every id is below it; up to 65,536 ids are stored as uint16.
           extra_meta: further plain JSON to keep.
+          has_complements: whether some ids are stored as `~id`, of tokens that bear no loss.
         """
         self.path = pathlib.Path(path)
         self._features = tuple(features)
         self._vocab_size = vocab_size
-        self._dtype = np.dtype("<u2" if vocab_size <= 1 << 16 else "<i4")
+        self._has_complements = has_complements
+        is_small = vocab_size <= 1 << 16 and not has_complements
+        self._dtype = np.dtype("<u2" if is_small else "<i4")
         self._meta = {
             **(extra_meta or {}),
             "format_version": FORMAT_VERSION,
@@ -234,14 +238,16 @@ class TokenStoreWriter:
     def _flush(self) -> None:
         if not self._pending:
             return
-        ids = np.concatenate(self._pending)
+        stored = ids = np.concatenate(self._pending)
+        if self._has_complements:
+            ids = np.maximum(stored, ~stored)
         if ids.size and (ids.min() < 0 or ids.max() >= self._vocab_size):
             raise ValueError(
                 f"Task {self._meta['task']!r}, split {self._meta['split']!r}: token ids from "
                 f"{ids.min()} to {ids.max()} do not fit its vocabulary of {self._vocab_size}. "
                 "Is the Task tokenised with another vocabulary than its output features name?"
             )
-        self._file.write(ids.astype(self._dtype).tobytes())
+        self._file.write(stored.astype(self._dtype).tobytes())
         self._pending.clear()
 
     def _finish(self) -> None:

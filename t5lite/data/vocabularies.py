@@ -11,7 +11,9 @@ import functools
 import hashlib
 import json
 import pathlib
+import re
 import struct
+import types
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +41,8 @@ class Vocabulary(abc.ABC):
     """What every vocabulary offers. Equal when their specs are."""
 
     extra_ids: int
+    # Texts by role, such as `eos_token`, that chat templates may name.
+    special_tokens: Mapping[str, str]
 
     @property
     @abc.abstractmethod
@@ -84,6 +88,33 @@ class Vocabulary(abc.ABC):
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, without an end of sequence."""
 
+    def encode_special(self, text: str) -> list[int]:
+        """As `encode`, but special tokens written in the text become themselves.
+
+        So transformers reads what a chat template wrote.
+        """
+        ids = self._special_ids_by_text()
+        parts = re.split(f"({'|'.join(map(re.escape, ids))})", text)
+        return [
+            token
+            for part in parts
+            if part
+            for token in ([ids[part]] if part in ids else self.encode(part))
+        ]
+
+    @property
+    def control_ids(self) -> frozenset[int]:
+        """Ids that say something of a text, such as where it ends, and are none of it."""
+        return frozenset(self.eos_ids).union(self._special_ids_by_text().values())
+
+    def _special_ids_by_text(self) -> dict[str, int]:
+        ids = {"bos_token": self.bos_id, "eos_token": self.eos_id}
+        return {
+            text: token
+            for role, text in self.special_tokens.items()
+            if (token := ids.get(role)) is not None
+        }
+
     @abc.abstractmethod
     def decode(self, ids: Iterable[int]) -> str:
         """Text of token ids, up to the first end of sequence."""
@@ -115,6 +146,9 @@ class ByteVocabulary(Vocabulary):
 
     _NUM_SPECIAL = 3
     _NUM_OWN = 256 + _NUM_SPECIAL
+
+    # As ByT5's tokenizer calls it.
+    special_tokens: Mapping[str, str] = types.MappingProxyType({"eos_token": "</s>"})
 
     def __init__(self, extra_ids: int = 0):
         self.extra_ids = extra_ids
@@ -174,6 +208,12 @@ class SentencePieceVocabulary(Vocabulary):
         self._encode = functools.lru_cache(LAST_TEXTS)(self._processor.EncodeAsIds)
         self._vocab_size = self._processor.GetPieceSize()
         self._eos_id = self._processor.eos_id()
+        ids = {"bos_token": self.bos_id, "eos_token": self._eos_id}
+        self.special_tokens = {
+            role: self._processor.IdToPiece(token)
+            for role, token in ids.items()
+            if token is not None and token >= 0
+        }
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SentencePieceVocabulary, (self.path, self.extra_ids)

@@ -9,7 +9,6 @@ import pytest
 from t5lite.convert import load_foreign
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Decoder
-from tests.feature_converters import bare
 from tests.peers.test_families import CASES, VOCAB_SIZE, their_model
 
 torch = pytest.importorskip("torch")
@@ -120,7 +119,7 @@ def _theirs(model, prompts, **settings):
 def _ours(config, params, prompts, **settings):
     decoder = Decoder(
         config,
-        converter=bare(config.architecture),
+        converter=config.architecture,
         eos_ids=(EOS,),
         batch_size=len(prompts),
     )

@@ -82,11 +82,16 @@ class Ours:
     """t5lite's `Decoder`."""
 
     def __init__(self, config, params, args):
+        from t5lite.data.feature_converters import make_feature_converter
         from t5lite.decoding.decoder import Decoder
 
         self._make = lambda batch_size: Decoder(
             config,
-            converter=config.architecture,
+            converter=make_feature_converter(
+                config.architecture,
+                task_feature_lengths={"inputs": args.prompt_tokens, "targets": args.new_tokens},
+                eos_id=EOS[config.architecture],
+            ),
             eos_ids=(EOS[config.architecture],),
             batch_size=batch_size,
         )

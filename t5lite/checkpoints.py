@@ -18,6 +18,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from t5lite import sharding
+from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
 from t5lite.model_dir import ModelDescription
 from t5lite.models.config import TransformerConfig
@@ -278,18 +279,14 @@ class LoadedModel:
       config: the model's config.
       params: nested dict of arrays, sharded as asked.
       vocabulary: the vocabulary it was trained with.
-      task_feature_lengths: tokens by feature.
-      converter: encoder_decoder, decoder_only or prefix_lm.
-      prompt_prefix: ids that go before every prompt.
+      converter: what its examples and prompts look like.
       step: the checkpoint's step.
     """
 
     config: TransformerConfig
     params: Any
     vocabulary: Vocabulary
-    task_feature_lengths: Mapping[str, int]
-    converter: str
-    prompt_prefix: tuple[int, ...]
+    converter: FeatureConverter
     step: int
 
 
@@ -327,9 +324,7 @@ def load_model_dir(
         config=description.model,
         params=params,
         vocabulary=vocabulary_from_spec(description.vocabulary),
-        task_feature_lengths=description.task_feature_lengths,
         converter=description.converter,
-        prompt_prefix=description.prompt_prefix,
         step=step,
     )
 

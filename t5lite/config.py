@@ -195,8 +195,9 @@ def model_folder_defaults(model_dir: str) -> list[Binding | Import]:
     description = ModelDescription.load(model_dir)
     place = str(pathlib.Path(model_dir) / DESCRIPTION_FILE)
     vocabulary = vocabulary_name(vocabulary_from_spec(description.vocabulary))
+    lengths = description.converter.task_feature_lengths
     found: list[Binding | Import] = [
-        Binding("", "", "TASK_FEATURE_LENGTHS", dict(description.task_feature_lengths), place),
+        Binding("", "", "TASK_FEATURE_LENGTHS", dict(lengths), place),
         Binding("", "", "VOCABULARY", vocabulary, place),
     ]
     if (pathlib.Path(model_dir) / CONFIG_FILE).exists():

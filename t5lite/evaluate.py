@@ -21,12 +21,13 @@ from tqdm import tqdm
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
 from t5lite.data.eval_tasks import EvalExample
+from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.seqio_door import EvalTask, import_tasks, load_eval_tasks
 from t5lite.data.vocabularies import Vocabulary, parse_vocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Decoder
 from t5lite.decoding.stopping import cut
-from t5lite.model_dir import same_vocabulary, trained_prompt_prefix
+from t5lite.model_dir import same_vocabulary
 from t5lite.models.config import TransformerConfig
 from t5lite.sharding import MeshConfig, make_mesh
 
@@ -167,8 +168,7 @@ class Evaluator:
         config: EvalConfig,
         model_config: TransformerConfig,
         *,
-        converter: str,
-        prompt_prefix: Sequence[int] | None = None,
+        converter: FeatureConverter,
         mesh: jax.sharding.Mesh | None = None,
     ) -> None:
         """Imports the registry modules and loads the examples.
@@ -176,9 +176,8 @@ class Evaluator:
         Args:
           config: What to evaluate.
           model_config: What `params` given to `run` are of.
-          converter: How examples became features in training: `encoder_decoder`, `decoder_only` or
-            `prefix_lm`.
-          prompt_prefix: Ids that go before every prompt; None for what training puts there.
+          converter: What the model's prompts and targets look like, but for the lengths, which are
+            the config's.
           mesh: Where `params` lie; None for wherever they are.
 
         Raises:
@@ -194,16 +193,14 @@ class Evaluator:
         )
         self._require_examples()
         self.vocabulary = self._one_vocabulary()
-        if prompt_prefix is None:
-            prompt_prefix = trained_prompt_prefix(converter)
-        self._prompt_prefix = list(prompt_prefix)
-        longest = config.task_feature_lengths.get("inputs")
+        self._converter = dataclasses.replace(
+            converter, task_feature_lengths=dict(config.task_feature_lengths)
+        )
         self._decoder = Decoder(
             model_config,
-            converter=converter,
+            converter=self._converter,
             eos_ids=self.vocabulary.eos_ids,
             batch_size=config.batch_size,
-            longest_input=None if longest is None else longest + len(self._prompt_prefix),
             decode=self.vocabulary.decode,
             mesh=mesh,
         )
@@ -267,8 +264,11 @@ class Evaluator:
             answers[task.name].append(cut(text, self.config.decoding.stop_strings))
         return answers
 
-    def _prompt(self, example: EvalExample) -> list[int]:
-        return [*self._prompt_prefix, *example.inputs]
+    def _prompt(self, example: EvalExample) -> np.ndarray:
+        return self._converter.prompt(self._converter.without_end(example.inputs))
+
+    def _targets(self, example: EvalExample) -> np.ndarray:
+        return self._converter.targets(self._converter.without_end(example.targets))
 
     def _score(
         self, params: Any, bar: tqdm
@@ -278,7 +278,7 @@ class Evaluator:
         log_likelihoods, num_tokens = self._decoder.score(
             params,
             [self._prompt(example) for example in examples],
-            [example.targets for example in examples],
+            [self._targets(example) for example in examples],
             on_batch=bar.update,
         )
         return self._by_task(log_likelihoods), self._by_task(num_tokens)
@@ -358,7 +358,6 @@ def evaluate(
             config,
             model.config,
             converter=model.converter,
-            prompt_prefix=model.prompt_prefix,
             mesh=devices,
         )
         check_vocabulary(

@@ -222,7 +222,10 @@ def _questions_of_tasks(
     name: str, model: LoadedModel, *, split: str, model_dir: str
 ) -> list[Question]:
     tasks = load_eval_tasks(
-        name, split=split, task_feature_lengths=model.task_feature_lengths, max_examples=None
+        name,
+        split=split,
+        task_feature_lengths=model.converter.task_feature_lengths,
+        max_examples=None,
     )
     questions = []
     for task in tasks:
@@ -234,8 +237,8 @@ def _questions_of_tasks(
                 "inputs": example.inputs_text,
                 "targets": example.targets_text,
             }
-            tokens = np.array([*model.prompt_prefix, *example.inputs], np.int32)
-            questions.append(Question(record, tokens))
+            inputs = model.converter.without_end(example.inputs)
+            questions.append(Question(record, model.converter.prompt(inputs)))
     if not questions:
         raise ValueError(f"split {split!r} of {name!r} (flag --split) holds no examples.")
     return questions
@@ -303,9 +306,9 @@ def _answer_all(
     return pathlib.Path(output)
 
 
-def _option_tokens(question: Question, model: LoadedModel) -> list[list[int]]:
-    encode, end = model.vocabulary.encode, model.vocabulary.eos_id
-    return [[*encode(option), end] for option in question.options]
+def _option_tokens(question: Question, model: LoadedModel) -> list[np.ndarray]:
+    encode, end = model.vocabulary.encode, model.converter.targets_suffix
+    return [np.array([*encode(option), *end], np.int32) for option in question.options]
 
 
 def _chosen(question: Question, ranking: Ranking) -> dict[str, Any]:

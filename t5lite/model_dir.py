@@ -25,16 +25,22 @@ from typing import Any
 
 import filelock
 
-from t5lite.data.vocabularies import moved_to, vocabulary_files
+from t5lite.data.feature_converters import FeatureConverter, feature_converter_from_dict
+from t5lite.data.vocabularies import moved_to, vocabulary_files, vocabulary_from_spec
 from t5lite.models.config import TransformerConfig
 
 DESCRIPTION_FILE = "t5lite.json"
+# What a conversion writes beside its result.
+CONVERSION_FILE = "conversion.json"
 FORMAT = 1
 
 # Fields of a TransformerConfig that change how a model is run, never what its parameters mean.
 RUNTIME_FIELDS = frozenset(
     {"dropout_rate", "dtype", "scan_layers", "remat", "float32_attention_logits"}
 )
+
+# Fields of a feature converter that change what a model is asked.
+_PROMPT_FIELDS = ("converter", "prompt_prefix", "prompt_suffix", "targets_suffix", "prefix_lm")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,17 +50,16 @@ class ModelDescription:
     Attributes:
       model: the model's config.
       vocabulary: `spec()` of the vocabulary the model was trained with.
-      task_feature_lengths: longest sequence of each feature in tokens, e.g. {"inputs": 512}.
-      converter: how examples became model features: encoder_decoder, decoder_only or prefix_lm.
-      prompt_prefix: ids that go before every prompt, as `trained_prompt_prefix` says of models
-        that t5lite trained; of converted ones, those of their tokenizer.
+      converter: what its examples and prompts look like; of a converted model, what its tokenizer
+        puts around a text.
     """
 
     model: TransformerConfig
     vocabulary: Mapping[str, Any]
-    task_feature_lengths: Mapping[str, int]
-    converter: str
-    prompt_prefix: tuple[int, ...] = ()
+    converter: FeatureConverter
+
+    def __post_init__(self) -> None:
+        self.converter.check_model(self.model)
 
     def save(self, model_dir: str | pathlib.Path) -> None:
         """Writes `t5lite.json`, atomically, and copies of the vocabulary's files beside it."""
@@ -67,9 +72,7 @@ class ModelDescription:
             "model": self.model.to_dict(),
             # As seen from the folder, which may be moved.
             "vocabulary": moved_to(self.vocabulary, pathlib.Path()),
-            "task_feature_lengths": dict(self.task_feature_lengths),
-            "converter": self.converter,
-            "prompt_prefix": list(self.prompt_prefix),
+            **self.converter.to_dict(),
         }
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
@@ -94,13 +97,13 @@ class ModelDescription:
                 raise ValueError(
                     f"{path} has format {record['format']}; this t5lite reads {FORMAT}"
                 )
-            converter = record["converter"]
+            vocabulary = moved_to(record["vocabulary"], path.parent)
+            if "prompt_suffix" not in record:
+                record |= _of_before_suffixes(record, path.parent, vocabulary)
             return cls(
                 model=TransformerConfig.from_dict(record["model"]),
-                vocabulary=moved_to(record["vocabulary"], path.parent),
-                task_feature_lengths=record["task_feature_lengths"],
-                converter=converter,
-                prompt_prefix=tuple(record.get("prompt_prefix", trained_prompt_prefix(converter))),
+                vocabulary=vocabulary,
+                converter=feature_converter_from_dict(record),
             )
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is damaged ({error!r}); restore it or retrain") from error
@@ -121,6 +124,12 @@ class ModelDescription:
             differences.append(
                 f"  vocabulary: {self.vocabulary} in the folder, {other.vocabulary} in this run"
             )
+        mine, theirs = self.converter.to_dict(), other.converter.to_dict()
+        differences += [
+            f"  {name}: {mine.get(name)!r} in the folder, {theirs.get(name)!r} in this run"
+            for name in _PROMPT_FIELDS
+            if mine.get(name) != theirs.get(name)
+        ]
         if differences:
             raise ValueError(
                 f"MODEL_DIR {model_dir} holds checkpoints of another model:\n"
@@ -129,9 +138,26 @@ class ModelDescription:
             )
 
 
-def trained_prompt_prefix(converter: str) -> tuple[int, ...]:
-    """What t5lite's training puts before a prompt: the start token of language models."""
-    return () if converter == "encoder_decoder" else (0,)
+def _of_before_suffixes(
+    record: Mapping[str, Any], folder: pathlib.Path, vocabulary: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a `t5lite.json` without `prompt_suffix` meant.
+
+    Training then left the Tasks' end token behind the inputs of language models too; converted
+    language models never had one there.
+    """
+    eos_id = vocabulary_from_spec(vocabulary).eos_id
+    is_pair = record["converter"] == "encoder_decoder"
+    is_converted = (folder / CONVERSION_FILE).is_file()
+    return {
+        "eos_id": eos_id,
+        "prompt_prefix": record.get("prompt_prefix", [] if is_pair else [0]),
+        "prompt_suffix": [eos_id] if is_pair or not is_converted else [],
+        "targets_suffix": [eos_id],
+        "pack": True,
+        "prefix_lm": record["converter"] == "prefix_lm",
+        "loss_on_targets_only": True,
+    }
 
 
 def same_vocabulary(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

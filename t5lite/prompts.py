@@ -22,7 +22,7 @@ class Prompt(NamedTuple):
     """What goes into a model.
 
     Attributes:
-      tokens: int32 [length], with what the model has before every prompt.
+      tokens: int32 [length], with what the model has around every prompt.
       was_cut: whether it had more than the model's length.
     """
 
@@ -32,12 +32,9 @@ class Prompt(NamedTuple):
 
 def text_prompt(text: str, model: LoadedModel) -> Prompt:
     """A text as in training; what is too long is cut at its end."""
-    # An encoder's input ends with the end token; a decoder goes on writing after its prompt.
-    end = [model.vocabulary.eos_id] if model.converter == "encoder_decoder" else []
-    tokens = model.vocabulary.encode(text)
-    longest = longest_prompt(model) - len(end)
-    prompt = [*model.prompt_prefix, *tokens[:longest], *end]
-    return Prompt(np.array(prompt, np.int32), len(tokens) > longest)
+    converter, tokens = model.converter, model.vocabulary.encode(text)
+    around = len(converter.prompt_prefix) + len(converter.prompt_suffix)
+    return Prompt(converter.prompt(tokens), len(tokens) + around > converter.longest_prompt)
 
 
 def chat_prompt(
@@ -61,8 +58,8 @@ def chat_prompt(
       ValueError: the model has no chat template, or it refuses the conversation.
     """
     template = require_chat_template(model)
-    end = [model.vocabulary.eos_id] if model.converter == "encoder_decoder" else []
-    longest = longest_prompt(model) + len(model.prompt_prefix) - len(end)
+    end = model.converter.prompt_suffix
+    longest = model.converter.longest_prompt - len(end)
     kept, was_cut = list(messages), False
     while True:
         tokens = model.vocabulary.encode(template.render(kept, tools=tools))
@@ -73,7 +70,7 @@ def chat_prompt(
             tokens = tokens[-longest:]
             break
         del kept[oldest]
-    return Prompt(np.array(tokens + end, np.int32), was_cut)
+    return Prompt(np.array([*tokens, *end], np.int32), was_cut)
 
 
 def require_chat_template(model: LoadedModel) -> ChatTemplate:
@@ -103,14 +100,8 @@ def warn_cut(num_cut: int, total: int, model: LoadedModel) -> None:
         "%d of %d prompts are longer than the %d tokens the model was trained on, and were cut",
         num_cut,
         total,
-        longest_prompt(model),
+        model.converter.longest_prompt,
     )
-
-
-def longest_prompt(model: LoadedModel) -> int:
-    """In tokens, without the prefix. A model trained on targets alone takes prompts as long."""
-    lengths = model.task_feature_lengths
-    return lengths.get("inputs", lengths["targets"])
 
 
 def make_decoder(
@@ -128,7 +119,6 @@ def make_decoder(
         converter=model.converter,
         eos_ids=model.vocabulary.eos_ids,
         batch_size=batch_size,
-        longest_input=longest_prompt(model) + len(model.prompt_prefix),
         decode=model.vocabulary.decode,
         mesh=mesh,
     )

@@ -21,6 +21,7 @@ from t5lite import convert
 from t5lite.checkpoints import Checkpointer, abstract, name_differences
 from t5lite.convert.convert import own_vocabulary
 from t5lite.convert.source import Source
+from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
 from t5lite.model_differences import COMPARED_FIELDS, SHAPE_FIELDS, Difference, model_differences
 from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription, same_vocabulary
@@ -169,6 +170,11 @@ class InitialCheckpoint:
     description: ModelDescription | None = None
     step: int = 0
     source: Source | None = None
+
+    @property
+    def converter(self) -> FeatureConverter | None:
+        """What the checkpoint's prompts look like; None where its files do not say."""
+        return None if self.description is None else self.description.converter
 
     def check_model(self, model: TransformerConfig) -> None:
         """Refuses a run whose model is another than the checkpoint's.

@@ -15,7 +15,7 @@ from t5lite.checkpoints import CheckpointConfig, Checkpointer, abstract
 from t5lite.data import task_data
 from t5lite.data.pipeline import Batch, DataConfig, TrainData, open_train_data
 from t5lite.evaluate import EvalConfig, Evaluator
-from t5lite.model_dir import ModelDescription, lock, trained_prompt_prefix
+from t5lite.model_dir import ModelDescription, lock
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params, param_axes, param_shapes
 from t5lite.restore import RestoreConfig, open_initial
@@ -102,6 +102,7 @@ def train(
       FloatingPointError: the loss is not finite; names the step and the tasks in its batch.
     """
     # ---- Durations, folder, mesh ----------------------------------------------------------------
+    train_data.check_model(model)
     total = parse_duration(train_steps, name="TRAIN_STEPS")
     save_every = parse_duration(checkpoint.period, name="CHECKPOINT_PERIOD")
     eval_every = parse_duration(eval_period, name="EVAL_PERIOD") if eval_period else None
@@ -133,29 +134,34 @@ def train(
         draws = DrawTally(saved.get("draws"))  # checkpoints of before draws were counted have none
         ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
         log.info("resuming %s from step %d%s", folder, resume_step, ignored)
-    initial = None
-    if initial_checkpoint and resume_step is None:
+    initial, asked_as = None, None
+    if resume_step is not None:
+        asked_as = ModelDescription.load(folder).converter
+    elif initial_checkpoint:
         initial = open_initial(initial_checkpoint)
         initial.check_model(model)
+        asked_as = initial.converter
 
     # ---- Data, and what the model folder says of the model --------------------------------------
     sharding.check_batch_size(train_data.batch_size, device_mesh, num_microbatches=num_microbatches)
     host_index, host_count = sharding.host_rows(device_mesh)
     data = open_train_data(
-        train_data, host_index=host_index, host_count=host_count, state=data_state
+        train_data,
+        host_index=host_index,
+        host_count=host_count,
+        state=data_state,
+        initial=asked_as,
     )
     if is_main:
         write_asked(folder, data)
         if data.missing:
             task_data.write_missing(folder / "missing_tasks.json", data.missing)
-    description = ModelDescription(
-        model=model,
-        vocabulary=data.vocabulary.spec(),
-        task_feature_lengths=dict(train_data.task_feature_lengths),
-        converter=train_data.converter,
-        prompt_prefix=trained_prompt_prefix(train_data.converter),
-    )
     _check_ids(data, model)
+    data.converter.check_model(model, vocab_size=data.vocabulary.vocab_size)
+    data.converter.check_rows(model)
+    description = ModelDescription(
+        model=model, vocabulary=data.vocabulary.spec(), converter=data.converter
+    )
     if initial:
         initial.check_vocabulary(description.vocabulary)
     if resume_step is not None:
@@ -183,8 +189,7 @@ def train(
         mesh=device_mesh,
     )
     evaluators = [
-        Evaluator(config, model, converter=train_data.converter, mesh=device_mesh)
-        for config in evals
+        Evaluator(config, model, converter=data.converter, mesh=device_mesh) for config in evals
     ]
     writer = MetricsWriter(
         folder, start_step=-1 if resume_step is None else resume_step, enabled=is_main

@@ -13,6 +13,7 @@ from t5lite.audit import Comparison, audit, read_audit
 from t5lite.checkpoints import Checkpointer
 from t5lite.data.labels import Label
 from t5lite.data.pipeline import DataConfig, TrainData, open_train_data
+from t5lite.data.vocabularies import ByteVocabulary
 from t5lite.training.draws import DrawTally, write_asked
 from tests.data.fakes import MemoryStore
 from tests.toy_run import LENGTHS, data_config
@@ -90,9 +91,7 @@ def test_lengths_asked_are_the_stores_lengths_at_their_rates(model_dir, cache_di
         for task, rate in enumerate(RATES.values()):
             for example in range(60):
                 index = corpus.index(np.array([task]), np.array([example]))
-                for feature, length in enumerate(corpus.lengths(index)[0]):
-                    width = [*corpus.bin_widths.values()][feature]
-                    shares[feature, length // width] += rate / 60
+                shares += corpus.count_lengths(index) * rate / 60
     asked = json.loads((model_dir / "mixture.json").read_text())["lengths"]
     np.testing.assert_allclose([asked[feature]["shares"] for feature in LENGTHS], shares)
 
@@ -139,7 +138,9 @@ def test_draws_are_counted_by_wording_and_shots(tmp_path):
         batch_size=16,
     )
     names, drawn, draws = ["one", "two", "three"], np.zeros(5, int), DrawTally()
-    with TrainData(config, stores, task_names=names, rates=[2, 1, 1], vocabulary=None) as data:
+    with TrainData(
+        config, stores, task_names=names, rates=[2, 1, 1], vocabulary=ByteVocabulary()
+    ) as data:
         write_asked(tmp_path, data)
         for batch in itertools.islice(data, 10):
             draws.add(batch.stats)

@@ -9,6 +9,7 @@ from t5lite import cli, config
 from t5lite.flags import make_parser, split_gin_flags
 from t5lite.model_dir import ModelDescription
 from t5lite.models.config import TransformerConfig
+from tests.feature_converters import converter
 
 MODEL = TransformerConfig(
     vocab_size=384,
@@ -27,8 +28,7 @@ def model_dir(tmp_path: pathlib.Path) -> pathlib.Path:
     ModelDescription(
         model=MODEL,
         vocabulary={"kind": "bytes", "extra_ids": 0},
-        task_feature_lengths={"inputs": 24, "targets": 12},
-        converter="encoder_decoder",
+        converter=converter(task_feature_lengths={"inputs": 24, "targets": 12}),
     ).save(tmp_path)
     (tmp_path / "config.gin").write_text(
         "TASK_MODULES = ('tasks.mini',)\nDATA_DIR = None\nBATCH_SIZE = 7\n"

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from t5lite.data.vocabularies import ByteVocabulary, parse_vocabulary
-from t5lite.decoding.batching import scoring_batch
 from t5lite.decoding.config import DecodingConfig
 from t5lite.evaluate import EvalConfig, Evaluator, evaluate, vocabulary_name
 from tests.decoding import model_dirs, tiny
+from tests.feature_converters import converter
 
 CONFIG = EvalConfig(
     name="toys",
@@ -34,7 +34,7 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def evaluated(model):
     _, config, params = model
-    evaluator = Evaluator(CONFIG, config, converter="encoder_decoder")
+    evaluator = Evaluator(CONFIG, config, converter=converter())
     return evaluator, evaluator.run(params, progress=False)
 
 
@@ -60,7 +60,7 @@ def test_predictions_are_those_of_single_examples(evaluated, model):
     alone = Evaluator(
         dataclasses.replace(CONFIG, batch_size=1, max_examples_per_task=2),
         config,
-        converter="encoder_decoder",
+        converter=converter(),
     ).run(params, progress=False)
     by_place = {(p.task, p.index): p for p in result.predictions}
     assert alone.predictions == [by_place[p.task, p.index] for p in alone.predictions]
@@ -79,7 +79,7 @@ def test_metrics_are_what_their_names_say(evaluated, model):
 
         log_probs = []
         for example in task.examples:
-            batch = scoring_batch([example.inputs], [example.targets], converter="encoder_decoder")
+            batch = tiny.scoring_batch([example.inputs], [example.targets])
             logits_TV = np.asarray(tiny.logits(config, params, batch)[0], np.float64)
             logits_TV -= np.log(np.exp(logits_TV).sum(-1, keepdims=True))
             log_probs += [logits_TV[t, token] for t, token in enumerate(example.targets)]

@@ -16,6 +16,7 @@ from t5lite.decoding.decoder import Generation
 from t5lite.generate import generate_text
 from tests.data.tokenizer_folders import chat_folder
 from tests.decoding import model_dirs
+from tests.feature_converters import bare
 
 TEMPLATE = (
     "{% for m in messages %}[{{ m.role[0] }}]{{ m.content }}{% endfor %}"
@@ -60,9 +61,7 @@ def parrot(vocabulary, monkeypatch):
         model = types.SimpleNamespace(
             vocabulary=vocabulary,
             params={},
-            converter="decoder_only",
-            prompt_prefix=(),
-            task_feature_lengths={"inputs": 500, "targets": 8},
+            converter=bare("decoder_only", task_feature_lengths={"inputs": 500, "targets": 8}),
         )
         monkeypatch.setattr(generate_module, "load_model_dir", lambda *_: model)
         monkeypatch.setattr(generate_module, "make_decoder", lambda *_, **__: bird)

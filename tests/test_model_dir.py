@@ -7,9 +7,10 @@ import shutil
 import pytest
 
 from t5lite.data.vocabularies import parse_vocabulary, vocabulary_from_spec
-from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription, lock
+from t5lite.model_dir import CONVERSION_FILE, DESCRIPTION_FILE, ModelDescription, lock
 from tests.conftest import shared_path
 from tests.data.tokenizer_folders import chat_folder, write_json
+from tests.feature_converters import converter
 from tests.toy_run import MODEL
 
 
@@ -17,8 +18,7 @@ def describe(vocabulary: dict) -> ModelDescription:
     return ModelDescription(
         model=MODEL,
         vocabulary=vocabulary,
-        task_feature_lengths={"inputs": 8, "targets": 4},
-        converter="encoder_decoder",
+        converter=converter(task_feature_lengths={"inputs": 8, "targets": 4}),
     )
 
 
@@ -66,19 +66,60 @@ def test_a_tokenizer_travels_with_the_folder(tmp_path):
     description.check_same_model(describe(spec), model_dir=str(moved))
 
 
-def test_the_prefix_of_prompts(tmp_path):
-    llama = dataclasses.replace(
-        describe({"kind": "bytes", "extra_ids": 0}), converter="decoder_only", prompt_prefix=(1, 5)
+LM = dataclasses.replace(MODEL, architecture="decoder_only", num_encoder_layers=0)
+
+
+@pytest.mark.parametrize("name", ["encoder_decoder", "decoder_only", "prefix_lm"])
+def test_the_feature_converter_is_kept(name, tmp_path):
+    description = dataclasses.replace(
+        describe({"kind": "bytes", "extra_ids": 0}),
+        model=MODEL if name == "encoder_decoder" else LM,
+        converter=converter(name, prompt_prefix=(1, 5), prompt_suffix=(7,), targets_suffix=()),
     )
-    llama.save(tmp_path)
-    assert ModelDescription.load(tmp_path) == llama
-    # Folders of before the field: language models began with 0.
+    description.save(tmp_path)
+    assert ModelDescription.load(tmp_path) == description
+
+
+def test_folders_of_before_there_were_suffixes(tmp_path):
+    describe({"kind": "bytes", "extra_ids": 0}).save(tmp_path)
     path = tmp_path / DESCRIPTION_FILE
     record = json.loads(path.read_text())
+    for name in ("eos_id", "prompt_suffix", "targets_suffix", "pack"):
+        del record[name]
+    record["prompt_prefix"] = [3]
+
+    def load(name):
+        config = MODEL if name == "encoder_decoder" else LM
+        write_json(path, record | {"converter": name, "model": config.to_dict()})
+        found = ModelDescription.load(tmp_path).converter
+        return found, (found.prompt_prefix, found.prompt_suffix, found.targets_suffix)
+
+    # Language models that t5lite trained had the end token behind their inputs, too.
+    assert load("decoder_only")[1] == ((3,), (1,), (1,))
+    assert load("prefix_lm")[0].prefix_lm
+    (tmp_path / CONVERSION_FILE).touch()
+    assert load("decoder_only")[1] == ((3,), (), (1,))
+    # Older still: language models began with 0.
     del record["prompt_prefix"]
-    for converter, prefix in [("decoder_only", (0,)), ("prefix_lm", (0,)), ("encoder_decoder", ())]:
-        write_json(path, record | {"converter": converter})
-        assert ModelDescription.load(tmp_path).prompt_prefix == prefix
+    assert load("decoder_only")[1] == ((0,), (), (1,))
+    assert load("encoder_decoder")[1] == ((), (1,), (1,))
+
+
+def test_another_architecture_and_ids_that_are_not_there():
+    mine = describe({"kind": "bytes", "extra_ids": 0})
+    with pytest.raises(ValueError, match=r"'encoder_decoder'.*architecture is 'decoder_only'"):
+        dataclasses.replace(mine, model=LM)
+    with pytest.raises(ValueError, match="prompt_prefix holds the id 264, which the vocabulary"):
+        dataclasses.replace(mine, model=LM, converter=converter("prefix_lm", prompt_prefix=(264,)))
+
+
+def test_other_prompts_are_another_model():
+    mine = describe({"kind": "bytes", "extra_ids": 0})
+    other = dataclasses.replace(
+        mine, converter=dataclasses.replace(mine.converter, prompt_suffix=())
+    )
+    with pytest.raises(ValueError, match=r"prompt_suffix: \[1\] in the folder, \[\] in this run"):
+        mine.check_same_model(other, model_dir="x")
 
 
 def test_damaged_and_foreign_descriptions(tmp_path):

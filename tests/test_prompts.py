@@ -8,6 +8,7 @@ from t5lite.data.hf_vocabulary import HFVocabulary
 from t5lite.data.vocabularies import ByteVocabulary
 from t5lite.prompts import chat_prompt, text_prompt
 from tests.data.tokenizer_folders import chat_folder
+from tests.feature_converters import converter
 
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}[{{ m.role[0] }}]{{ m.content }}{% endfor %}"
@@ -21,12 +22,15 @@ def vocabulary(tmp_path_factory):
     return HFVocabulary(str(folder / "tokenizer.json"))
 
 
-def model(vocabulary, *, converter="decoder_only", inputs=1000, prompt_prefix=()):
+def model(vocabulary, *, name="decoder_only", inputs=1000, prompt_prefix=()):
     return types.SimpleNamespace(
         vocabulary=vocabulary,
-        converter=converter,
-        task_feature_lengths={"inputs": inputs, "targets": 8},
-        prompt_prefix=prompt_prefix,
+        converter=converter(
+            name,
+            eos_id=vocabulary.eos_id,
+            task_feature_lengths={"inputs": inputs, "targets": 8},
+            prompt_prefix=prompt_prefix,
+        ),
     )
 
 
@@ -36,7 +40,7 @@ def turns(*texts):
 
 
 @pytest.mark.parametrize(
-    ("converter", "prefix", "ids"),
+    ("name", "prefix", "ids"),
     [
         ("encoder_decoder", (), [100, 101, 1]),
         ("decoder_only", (0,), [0, 100, 101]),
@@ -44,8 +48,8 @@ def turns(*texts):
         ("decoder_only", (), [100, 101]),
     ],
 )
-def test_what_stands_around_a_text(converter, prefix, ids):
-    prompt = text_prompt("ab", model(ByteVocabulary(), converter=converter, prompt_prefix=prefix))
+def test_what_stands_around_a_text(name, prefix, ids):
+    prompt = text_prompt("ab", model(ByteVocabulary(), name=name, prompt_prefix=prefix))
     assert prompt.tokens.tolist() == ids
     assert not prompt.was_cut
 
@@ -54,8 +58,9 @@ def test_a_long_text_is_cut_at_its_end():
     vocabulary = ByteVocabulary()
     cut = text_prompt("abcd", model(vocabulary, inputs=3, prompt_prefix=(0,)))
     assert (cut.tokens.tolist(), cut.was_cut) == ([0, 100, 101, 102], True)
-    cut = text_prompt("abcd", model(vocabulary, inputs=3, converter="encoder_decoder"))
-    assert (cut.tokens.tolist(), cut.was_cut) == ([100, 101, 1], True)
+    # As seqio cuts, the end token too.
+    cut = text_prompt("abcd", model(vocabulary, inputs=3, name="encoder_decoder"))
+    assert (cut.tokens.tolist(), cut.was_cut) == ([100, 101, 102], True)
 
 
 def shown(prompt, vocabulary):

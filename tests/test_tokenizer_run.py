@@ -52,7 +52,8 @@ def test_from_tasks_to_answers(tmp_path):
     model = load_model_dir(model_dir)
     vocabulary = parse_vocabulary(str(model_dir))
     assert model.vocabulary == vocabulary
-    assert model.prompt_prefix == (0,)
+    assert model.converter.prompt_prefix == (0,)
+    assert (model.converter.prompt_suffix, model.converter.targets_suffix) == ((), (2,))
     (tokens, *_) = sorted((tmp_path / "cache").rglob("toy_copy/**/tokens.bin"))
     text = vocabulary.decode(np.fromfile(tokens, "<u2")[:40].tolist())
     assert text.startswith("copy: ")

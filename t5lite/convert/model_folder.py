@@ -12,14 +12,12 @@ from t5lite.checkpoints import Checkpointer, name_differences
 from t5lite.convert.checkpoint_stream import read_arrays, read_leaf, write_arrays
 from t5lite.convert.json_files import read_json
 from t5lite.convert.source import Format, Source, SpecialIds
+from t5lite.data.feature_converters import FeatureConverter, make_feature_converter
 from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
-from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription
+from t5lite.model_dir import CONVERSION_FILE, DESCRIPTION_FILE, ModelDescription
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes, unflatten_names
 from t5lite.training.adafactor import AdafactorState
-
-# What a conversion writes beside its result.
-CONVERSION_FILE = "conversion.json"
 
 # Where a model's files do not say how long a text it was made for.
 _USUAL_CONTEXT = {"encoder_decoder": 512, "decoder_only": 2048}
@@ -62,10 +60,8 @@ def open_model_folder(path: pathlib.Path, step: int | None = None) -> Source:
         config=description.model,
         arrays=read_arrays(path, chosen, list(shapes)),
         special_ids=_special_ids(description, origin),
-        prompt_prefix=description.prompt_prefix,
-        context_length=origin.get("context_length") or _context_length(description),
-        task_feature_lengths=description.task_feature_lengths,
         converter=description.converter,
+        context_length=origin.get("context_length") or _context_length(description),
         model_type=origin.get("model_type"),
         vocabulary=description.vocabulary,
         step=chosen,
@@ -89,15 +85,11 @@ def write_model_folder(
       optimizer_state: A pytree to go with the parameters.
     """
     assert source.vocabulary is not None
-    config, vocabulary = source.config, vocabulary_from_spec(source.vocabulary)
-    context = source.context_length or _USUAL_CONTEXT[config.architecture]
-    prefix = source.prompt_prefix
+    vocabulary = vocabulary_from_spec(source.vocabulary)
     description = ModelDescription(
-        model=config,
+        model=source.config,
         vocabulary=vocabulary.spec(),
-        task_feature_lengths=source.task_feature_lengths or _feature_lengths(config, context),
-        converter=source.converter or config.architecture,
-        prompt_prefix=_prompt_prefix(source, vocabulary) if prefix is None else prefix,
+        converter=feature_converter(source, vocabulary),
     )
     description.save(folder)
     write_arrays(folder, source.arrays, optimizer_state=optimizer_state)
@@ -128,19 +120,43 @@ def _read_adafactor(path: pathlib.Path, step: int, names: Iterable[str]) -> Adaf
     )
 
 
-def _prompt_prefix(source: Source, vocabulary: Vocabulary) -> tuple[int, ...]:
-    return () if source.config.architecture == "encoder_decoder" else vocabulary.prefix_ids
+def feature_converter(source: Source, vocabulary: Vocabulary) -> FeatureConverter:
+    """What a model's examples and prompts look like.
+
+    Raises:
+      ValueError: an id is not in the vocabulary.
+    """
+    if source.converter is not None:
+        return source.converter
+    config, end = source.config, (vocabulary.eos_id,)
+    is_pair = config.architecture == "encoder_decoder"
+    prefix = source.prompt_prefix
+    if prefix is None:
+        prefix = () if is_pair else vocabulary.prefix_ids
+    context = source.context_length or _USUAL_CONTEXT[config.architecture]
+    converter = make_feature_converter(
+        config.architecture,
+        task_feature_lengths=_feature_lengths(config, context, len(prefix)),
+        eos_id=vocabulary.eos_id,
+        prompt_prefix=prefix,
+        prompt_suffix=end if is_pair else (),
+        targets_suffix=end,
+    )
+    converter.check_model(config, vocab_size=vocabulary.vocab_size)
+    return converter
 
 
-def _feature_lengths(config: TransformerConfig, context: int) -> dict[str, int]:
+def _feature_lengths(config: TransformerConfig, context: int, num_before: int) -> dict[str, int]:
     """A quarter of the context for the answer; an encoder's input has a context of its own."""
     targets = max(context // 4, 1)
-    inputs = context if config.architecture == "encoder_decoder" else max(context - targets, 1)
-    return {"inputs": inputs, "targets": targets}
+    if config.architecture == "encoder_decoder":
+        return {"inputs": context, "targets": targets}
+    # The start token is a position as the last token is none; more of them take from the inputs.
+    return {"inputs": max(context - targets - max(num_before - 1, 0), 1), "targets": targets}
 
 
 def _context_length(description: ModelDescription) -> int | None:
-    lengths = description.task_feature_lengths
+    lengths = description.converter.task_feature_lengths
     if description.model.max_positions is not None:
         return description.model.max_positions
     if description.model.architecture == "encoder_decoder":
@@ -158,7 +174,8 @@ def _special_ids(description: ModelDescription, origin: Mapping[str, Any]) -> Sp
     vocabulary = vocabulary_from_spec(description.vocabulary)
     eos_ids = vocabulary.eos_ids
     # A start token that is no BOS of the vocabulary's is one all the same.
-    start = description.prompt_prefix[0] if len(description.prompt_prefix) == 1 else None
+    prefix = description.converter.prompt_prefix
+    start = prefix[0] if len(prefix) == 1 else None
     return SpecialIds(
         pad=vocabulary.pad_id,
         bos=vocabulary.bos_id if start is None else start,

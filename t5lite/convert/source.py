@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from t5lite.convert.names import Arrays
+from t5lite.data.feature_converters import FeatureConverter
 from t5lite.models.config import TransformerConfig
 
 
@@ -31,9 +32,8 @@ class Source:
       not_said: Fields of `config` that the files do not say, and that are what is usual.
       special_ids: What the files say of special tokens.
       prompt_prefix: Ids that go before every prompt; None where the files do not say.
+      converter: What its examples and prompts look like, of a t5lite model folder.
       context_length: Longest text it was made for, in tokens; None where the files do not say.
-      task_feature_lengths: The same by feature, where the files say so.
-      converter: How examples become its features, where the files say so; see `ModelDescription`.
       model_type: What Hugging Face calls the family, where the files say so ("mt5").
       hf_folder: A Hugging Face folder whose tokenizer and settings of generation go along.
       vocabulary: `spec()` of the vocabulary, where the files hold one.
@@ -51,9 +51,8 @@ class Source:
     not_said: frozenset[str] = frozenset()
     special_ids: SpecialIds = SpecialIds()
     prompt_prefix: tuple[int, ...] | None = None
+    converter: FeatureConverter | None = None
     context_length: int | None = None
-    task_feature_lengths: Mapping[str, int] | None = None
-    converter: str | None = None
     model_type: str | None = None
     hf_folder: pathlib.Path | None = None
     vocabulary: Mapping[str, Any] | None = None

@@ -40,6 +40,9 @@ class Store(LabelledStore, Protocol):
 class Corpus:
     """Random access to the examples of several stores, each feature cut to a length.
 
+    Tasks may end a feature with the vocabulary's end token. That is no part of the tokens given
+    here: a model's feature converter decides what stands at an end.
+
     Attributes:
       task_names: names of the tasks, in the order of the stores.
       num_examples: int64 `[T]`.
@@ -52,6 +55,7 @@ class Corpus:
         *,
         task_names: Sequence[str],
         feature_lengths: Mapping[str, int],
+        eos_id: int,
     ):
         """Makes a corpus; takes no longer for larger stores.
 
@@ -59,6 +63,7 @@ class Corpus:
           stores: one a task.
           task_names: their names.
           feature_lengths: the features to give, in this order, and the length each is cut to.
+          eos_id: the end token.
 
         Raises:
           ValueError: a store lacks a feature, or has others than the rest.
@@ -86,6 +91,8 @@ class Corpus:
         # Plain arrays and memoryviews over the maps: a numpy.memmap takes ten times as long to
         # slice as an array, and an array twice as long as a memoryview.
         self._tokens_T = [np.asarray(store.tokens) for store in stores]
+        self._token_views_T = [tokens.data for tokens in self._tokens_T]
+        self._eos_id = eos_id
         self._offsets_T = [np.asarray(store.offsets).data for store in stores]
         self.bin_widths = {
             feature: length // LENGTH_BINS + 1 for feature, length in feature_lengths.items()
@@ -121,16 +128,37 @@ class Corpus:
         return task_N, index_N - self._first_T[task_N]
 
     def lengths(self, index_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Lengths after cutting, `[N, F]`.
+        """Lengths without ends, after cutting, `[N, F]`.
 
         Raises:
           ValueError: a store's offsets are damaged.
         """
-        start_NF, end_NF = self._bounds(index_N)
+        start_NF, end_NF = self._without_ends(index_N, *self._bounds(index_N))
         return np.minimum(end_NF - start_NF, self._limits_F)
 
-    def count_lengths(self, lengths_NF: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """How many of some examples' lengths are in each bin, `[F, H]`."""
+    def ended_tasks(self, feature: str) -> dict[str, bool]:
+        """Whether each task ends a feature with the end token, told from its first example.
+
+        Tasks of which no example has a token of the feature are left out.
+        """
+        column = self._columns_F[self._features.index(feature)]
+        ended = {}
+        for name, store, tokens in zip(
+            self.task_names, self._stores, self._token_views_T, strict=True
+        ):
+            starts = store.offsets[:-1][column :: len(store.features)]
+            ends = store.offsets[1:][column :: len(store.features)]
+            # The first example almost always has tokens, so that few are looked at.
+            for start, end in zip(starts, ends, strict=True):
+                if end > start:
+                    ended[name] = tokens[end - 1] == self._eos_id
+                    break
+        return ended
+
+    def count_lengths(self, index_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How many examples' lengths, as they are stored but cut, are in each bin, `[F, H]`."""
+        start_NF, end_NF = self._bounds(index_N)
+        lengths_NF = np.minimum(end_NF - start_NF, self._limits_F)
         counts_F = [
             np.bincount(lengths_N // width, minlength=LENGTH_BINS)
             for lengths_N, width in zip(lengths_NF.T, self.bin_widths.values(), strict=True)
@@ -151,11 +179,11 @@ class Corpus:
         return shares_FH
 
     def tokens(self, index_N: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int32]]:
-        """The tokens of these examples, cut, one after another: for each feature an int32 `[K]`."""
+        """The tokens of these examples without ends, cut: for each feature an int32 `[K]`."""
         if not len(index_N):
             return [np.zeros(0, np.int32) for _ in self._features]
         tokens_N = [self._tokens_T[task] for task in self.locate(index_N)[0].tolist()]
-        start_NF, end_NF = self._bounds(index_N)
+        start_NF, end_NF = self._without_ends(index_N, *self._bounds(index_N))
         end_NF = np.minimum(end_NF, start_NF + self._limits_F)
         tokens_F = []
         for starts, ends in zip(start_NF.T.tolist(), end_NF.T.tolist(), strict=True):
@@ -165,6 +193,22 @@ class Corpus:
             # Widening each part by itself would take longer than all the rest.
             tokens_F.append(np.concatenate(parts).astype(np.int32))
         return tokens_F
+
+    def _without_ends(
+        self,
+        index_N: npt.NDArray[np.int64],
+        start_NF: npt.NDArray[np.int64],
+        end_NF: npt.NDArray[np.int64],
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The bounds without the end tokens."""
+        tokens_N = [self._token_views_T[task] for task in self.locate(index_N)[0].tolist()]
+        # An empty feature has no last token; what stands there is then another feature's.
+        last_FN = [
+            [tokens[end - 1] if end else 0 for tokens, end in zip(tokens_N, ends, strict=True)]
+            for ends in end_NF.T.tolist()
+        ]
+        last_NF = np.array(last_FN, np.int64).T.reshape(end_NF.shape)
+        return start_NF, end_NF - ((last_NF == self._eos_id) & (end_NF > start_NF))
 
     def _bounds(
         self, index_N: npt.NDArray[np.int64]

@@ -20,8 +20,9 @@ class EvalExample:
     """One example to evaluate.
 
     Attributes:
-      inputs: token ids, int32 `[length]`; empty for a Task without inputs.
-      targets: token ids, int32 `[length]`.
+      inputs: token ids as the Task gives them, int32 `[length]`; empty for one without inputs. A
+        model's feature converter cuts them, and says what stands around them.
+      targets: likewise.
       inputs_text: the text before tokenisation, or decoded where the Task keeps none.
       targets_text: likewise; what postprocessors get as the target.
       raw: every field of the Task's example, output features cut to their lengths.
@@ -40,14 +41,14 @@ class EvalExample:
         vocabularies: Mapping[str, Vocabulary],
         task_feature_lengths: Mapping[str, int],
     ) -> "EvalExample":
-        """Makes one of a Task's example, cutting output features to their lengths."""
+        """Makes one of a Task's example, cutting output features of `raw` to their lengths."""
         fields = {
             name: value[: task_feature_lengths.get(name)] if name in vocabularies else value
             for name, value in raw.items()
         }
         return cls(
-            inputs=np.asarray(fields.get("inputs", _EMPTY), np.int32),
-            targets=np.asarray(fields["targets"], np.int32),
+            inputs=np.asarray(raw.get("inputs", _EMPTY), np.int32),
+            targets=np.asarray(raw["targets"], np.int32),
             inputs_text=_text(fields, "inputs", vocabularies) if "inputs" in fields else "",
             targets_text=_text(fields, "targets", vocabularies),
             raw=fields,

@@ -16,8 +16,8 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from t5lite.data.converters import Converter
 from t5lite.data.corpus import Corpus
+from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.mixing import MixtureReader
 
 MAX_WAITING = 64
@@ -61,7 +61,7 @@ class RowPlanner:
         reader: MixtureReader,
         corpus: Corpus,
         *,
-        converter: Converter,
+        converter: FeatureConverter,
         position: Position | None = None,
     ):
         """Starts at the mixture's beginning, or where an equal planner stood.
@@ -160,7 +160,8 @@ class RowPlanner:
         return False
 
     def _candidates(self, index_N: npt.NDArray[np.int64]) -> list[_Candidate]:
-        needs = self._converter.needs(self._corpus.lengths(index_N))
+        num_N2 = self._converter.num_tokens(self._corpus.lengths(index_N))
+        needs = self._converter.needs(num_N2)
         first = needs[:, 0].tolist()
         second: Sequence[int] = needs[:, 1].tolist() if needs.shape[1] > 1 else [0] * len(first)
         return list(zip(first, second, index_N.tolist(), strict=True))

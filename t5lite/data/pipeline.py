@@ -19,9 +19,16 @@ import numpy as np
 import numpy.typing as npt
 
 from t5lite.data import build, mixing, seqio_door, task_data
-from t5lite.data.converters import Converter, ConverterName, Features
 from t5lite.data.corpus import Corpus, Store
 from t5lite.data.data_status import DataStatus, table
+from t5lite.data.feature_converters import (
+    ConverterName,
+    FeatureConverter,
+    Features,
+    ModelConfig,
+    check_architecture,
+    make_feature_converter,
+)
 from t5lite.data.labels import LabelCounter
 from t5lite.data.mixing import MixtureReader, Stop
 from t5lite.data.packing import Plan, RowPlanner
@@ -51,7 +58,13 @@ class DataConfig:
       converter: "encoder_decoder", "decoder_only" or "prefix_lm".
       pack: several examples a row; otherwise one.
       loss_on_targets_only: for the decoder-only converters, whether inputs bear no loss.
-      bos_id: the token that opens every example on the decoder's side; T5's is 0.
+      bos_id: the token that stands before every example of a decoder-only model. Where it is None,
+        that is what stands there in the model that the run starts from, or 0, as in T5X. An
+        encoder-decoder's decoder begins with 0, as T5's.
+      add_eos: by feature, whether the end token stands behind it in this run, whatever the Tasks
+        say. A feature it does not name is as in the model that the run starts from; else an
+        encoder-decoder's are as its Tasks have them, and a decoder-only model has the token behind
+        targets that follow inputs, and never behind inputs.
       seed: of the mixing and the shuffles.
       shuffle: whether each task has a new random order every epoch.
       stop: when the data end; see `MixtureReader`.
@@ -79,7 +92,8 @@ class DataConfig:
     converter: ConverterName = "encoder_decoder"
     pack: bool = True
     loss_on_targets_only: bool = True
-    bos_id: int = 0
+    bos_id: int | None = None
+    add_eos: Mapping[str, bool] | None = None
     seed: int = 0
     shuffle: bool = True
     stop: Stop = "restart"
@@ -100,14 +114,60 @@ class DataConfig:
                 f"DataConfig.prefetch_batches must not be negative, found {self.prefetch_batches}"
             )
 
-    def make_converter(self) -> Converter:
-        """The converter this config describes; raises ValueError where it contradicts itself."""
-        return Converter(
-            name=self.converter,
+        unknown = set(self.add_eos or {}) - {"inputs", "targets"}
+        if unknown:
+            raise ValueError(
+                f"DataConfig.add_eos names {', '.join(sorted(unknown))}; its features are inputs "
+                "and targets"
+            )
+        if self.converter == "encoder_decoder" and self.bos_id not in (None, 0):
+            raise ValueError(
+                "DataConfig.bos_id must be 0 for converter='encoder_decoder', as in T5; found "
+                f"{self.bos_id}"
+            )
+        # Names and lengths that contradict themselves are told before anything is built.
+        self.make_converter(eos_id=0, ends_in_eos={})
+
+    def check_model(self, config: ModelConfig) -> None:
+        """Raises ValueError where rows of this converter are not what a model reads."""
+        check_architecture(self.converter, config.architecture)
+
+    def make_converter(
+        self,
+        *,
+        eos_id: int,
+        ends_in_eos: Mapping[str, bool],
+        initial: FeatureConverter | None = None,
+    ) -> FeatureConverter:
+        """The run's feature converter.
+
+        Args:
+          eos_id: the vocabulary's end token.
+          ends_in_eos: whether Tasks end a feature, as far as that is to decide.
+          initial: the converter of the model that the run starts from.
+
+        Raises:
+          ValueError: the config contradicts itself.
+        """
+        is_pair = self.converter == "encoder_decoder"
+        if initial is not None and (is_pair or self.bos_id is None):
+            prefix = initial.prompt_prefix
+        else:
+            prefix = () if is_pair else (self.bos_id or 0,)
+        suffixes: dict[str, tuple[int, ...]] = {}
+        if initial is not None:
+            suffixes = {"inputs": initial.prompt_suffix, "targets": initial.targets_suffix}
+        for feature, ends in {**ends_in_eos, **(self.add_eos or {})}.items():
+            suffixes[feature] = (eos_id,) if ends else ()
+        return make_feature_converter(
+            self.converter,
             task_feature_lengths=self.task_feature_lengths,
+            eos_id=eos_id,
+            prompt_prefix=prefix,
+            prompt_suffix=suffixes.get("inputs", ()),
+            targets_suffix=suffixes.get("targets", ()),
             pack=self.pack,
             loss_on_targets_only=self.loss_on_targets_only,
-            bos_id=self.bos_id,
         )
 
 
@@ -117,8 +177,8 @@ class BatchStats:
 
     Attributes:
       num_examples: examples.
-      num_input_tokens: tokens of their inputs.
-      num_target_tokens: tokens of their targets.
+      num_input_tokens: positions that their inputs take.
+      num_target_tokens: positions that their targets take.
       num_padding_tokens: positions left empty.
       draws_by_task: int64 `[T]`, examples by task.
       draws_by_length: int64 `[F, H]`, for each feature the examples in each bin of its lengths.
@@ -154,6 +214,7 @@ class TrainData:
     """Batches of a mixture, to be iterated once.
 
     Attributes:
+      converter: what makes its rows; the run's model is asked as it says ever after.
       task_names: all leaf tasks, in the order of `draws_by_task`.
       rates: float64 `[T]`, summing to one.
       epoch_size: number of examples in all tasks of a positive rate.
@@ -175,6 +236,7 @@ class TrainData:
         state: Mapping[str, Any] | None = None,
         missing: Sequence[DataStatus] = (),
         templates: Sequence[str] = (),
+        initial: FeatureConverter | None = None,
     ):
         """Assembles data from stores; `open_train_data` finds or builds them first.
 
@@ -189,6 +251,7 @@ class TrainData:
           state: of a batch after which to go on.
           missing: the state of tasks that were left out, handed on to whoever asks.
           templates: likewise; one a task, or none at all.
+          initial: the converter of the model that the run starts from.
 
         Raises:
           ValueError: the config contradicts itself, the stores or the state.
@@ -202,15 +265,21 @@ class TrainData:
         self.vocabulary = vocabulary
         self.missing = tuple(missing)
         self.templates = tuple(templates) or ("",) * len(task_names)
-        converter = config.make_converter()
+        lengths = config.task_feature_lengths
         self._corpus = Corpus(
             stores,
             task_names=task_names,
-            feature_lengths={n: config.task_feature_lengths[n] for n in converter.features},
+            feature_lengths={n: lengths[n] for n in ("inputs", "targets") if n in lengths},
+            eos_id=vocabulary.eos_id,
         )
         self._label_counter = LabelCounter(stores)
         self.task_names = self._corpus.task_names
         _check_not_empty(self._corpus, np.asarray(rates, np.float64))
+        self.converter = config.make_converter(
+            eos_id=vocabulary.eos_id,
+            ends_in_eos={} if initial else _ends_in_eos(config, self._corpus),
+            initial=initial,
+        )
         reader = MixtureReader(
             self._corpus.num_examples,
             rates,
@@ -227,14 +296,14 @@ class TrainData:
         planner = RowPlanner(
             reader,
             self._corpus,
-            converter=converter,
+            converter=self.converter,
             position=None if state is None else state["position"],
         )
         rows_here = config.batch_size // host_count
         maker = _BatchMaker(
             planner,
             self._corpus,
-            converter,
+            self.converter,
             self._label_counter,
             batch_size=config.batch_size,
             rows=range(host_index * rows_here, (host_index + 1) * rows_here),
@@ -312,6 +381,7 @@ def open_train_data(
     host_index: int = 0,
     host_count: int = 1,
     state: Mapping[str, Any] | None = None,
+    initial: FeatureConverter | None = None,
 ) -> TrainData:
     """Opens a mixture for training, and builds what token stores are missing.
 
@@ -320,6 +390,7 @@ def open_train_data(
       host_index: this host, in [0, host_count).
       host_count: how many hosts share each global batch; they see the same order.
       state: `Batch.state` of the batch after which to go on; None begins.
+      initial: the feature converter of the model that the run starts from; None for a fresh one.
 
     Returns:
       An iterator of batches.
@@ -327,7 +398,6 @@ def open_train_data(
     Raises:
       ValueError: a name, a length, a rate, a file or the state is wrong; says which and what to do.
     """
-    config.make_converter()  # complains before anything is built
     seqio_door.import_tasks(
         config.task_modules, data_dir=config.data_dir, vocabulary=config.vocabulary
     )
@@ -364,6 +434,7 @@ def open_train_data(
         state=state,
         missing=missing,
         templates=task_data.templates(task_names),
+        initial=initial,
     )
     if host_index == 0:
         log.info("%s", data.describe())
@@ -377,7 +448,7 @@ class _BatchMaker:
         self,
         planner: RowPlanner,
         corpus: Corpus,
-        converter: Converter,
+        converter: FeatureConverter,
         label_counter: LabelCounter,
         *,
         batch_size: int,
@@ -397,7 +468,7 @@ class _BatchMaker:
             lengths_NF = self._corpus.lengths(plan.index_N)
             yield Batch(
                 features=self._materialise(plan, lengths_NF),
-                stats=self._count(plan, lengths_NF),
+                stats=self._count(plan, self._converter.num_tokens(lengths_NF)),
                 state={"position": self._planner.position(), "fingerprint": self._fingerprint},
             )
 
@@ -411,20 +482,45 @@ class _BatchMaker:
             num_rows=len(self._rows),
         )
 
-    def _count(self, plan: Plan, lengths_NF: npt.NDArray[np.int64]) -> BatchStats:
-        tokens_F = lengths_NF.sum(axis=0)
-        by_feature = dict(zip(self._converter.features, tokens_F.tolist(), strict=True))
+    def _count(self, plan: Plan, num_N2: npt.NDArray[np.int64]) -> BatchStats:
+        num_used = int(self._converter.needs(num_N2).sum())
+        num_targets = int(num_N2[:, 1].sum())
         task_N, example_N = self._corpus.locate(plan.index_N)
         return BatchStats(
             num_examples=len(plan.index_N),
-            num_input_tokens=by_feature.get("inputs", 0),
-            num_target_tokens=by_feature["targets"],
-            num_padding_tokens=self._batch_size * sum(self._converter.capacities)
-            - sum(by_feature.values()),
+            num_input_tokens=num_used - num_targets,
+            num_target_tokens=num_targets,
+            num_padding_tokens=self._batch_size * sum(self._converter.capacities) - num_used,
             draws_by_task=np.bincount(task_N, minlength=len(self._corpus.task_names)),
-            draws_by_length=self._corpus.count_lengths(lengths_NF),
+            draws_by_length=self._corpus.count_lengths(plan.index_N),
             draws_by_label=self._label_counter.count(task_N, example_N),
         )
+
+
+def _ends_in_eos(config: DataConfig, corpus: Corpus) -> dict[str, bool]:
+    """Whether the end token stands behind each feature, as `DataConfig.add_eos` describes.
+
+    Raises:
+      ValueError: it is for the Tasks to say, and they differ.
+    """
+    has_inputs = "inputs" in config.task_feature_lengths
+    if config.converter != "encoder_decoder" and has_inputs:
+        return {"inputs": False, "targets": True}
+    ends = {}
+    for feature in config.task_feature_lengths:
+        if feature in (config.add_eos or {}):
+            continue
+        ended = corpus.ended_tasks(feature)
+        found = {choice: [n for n, e in ended.items() if e == choice] for choice in (True, False)}
+        if found[True] and found[False]:
+            raise ValueError(
+                f"the end token stands behind the {feature} of {len(found[True])} tasks "
+                f"({', '.join(found[True][:3])}) and not behind those of {len(found[False])} "
+                f"({', '.join(found[False][:3])}), and a model is asked in one way. Say which with "
+                f'DataConfig.add_eos = {{"{feature}": True}} or False'
+            )
+        ends[feature] = not found[False]
+    return ends
 
 
 def _choose_rates(

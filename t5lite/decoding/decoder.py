@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from t5lite.data.feature_converters import FeatureConverter, Tokens
 from t5lite.decoding import batching, compiled, ranking, stopping
 from t5lite.decoding.compiled import Prepared
 from t5lite.decoding.config import DecodingConfig
@@ -62,37 +63,39 @@ class Decoder:
         self,
         model_config: TransformerConfig,
         *,
-        converter: str,
+        converter: FeatureConverter,
         eos_ids: Sequence[int],
         batch_size: int,
-        longest_input: int | None = None,
         decode: stopping.Decode | None = None,
         mesh: jax.sharding.Mesh | None = None,
     ) -> None:
         """Prepares; nothing is compiled before the first batch of a shape.
 
+        Prompts are what `FeatureConverter.prompt` makes, targets what `FeatureConverter.targets`
+        does, both without padding.
+
         Args:
           model_config: What `params` given later are of.
-          converter: How examples became features in training.
+          converter: What the model's rows look like.
           eos_ids: The tokens that end an answer, `DecodingConfig.stop_ids` apart.
           batch_size: Examples of every batch, the last one filled up; rounded up to a multiple of
             the devices that share the rows.
-          longest_input: Inputs are not padded beyond it unless they are longer.
           decode: From tokens to text; for stop strings.
           mesh: Where `params` given later lie; None for wherever they are.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
+        converter.check_model(model_config)
         self._model_config = model_config
         self._converter = converter
         self._eos_ids = tuple(eos_ids)
         parts = 1 if mesh is None else math.prod(mesh.shape[axis] for axis in BATCH_AXES)
         self._batch_size = math.ceil(batch_size / parts) * parts
         # A learned table has no row for a place beyond it, padding's places included.
-        learned = model_config.positions == "learned"
-        self._most_positions = model_config.max_positions if learned else None
-        limits = [n for n in (longest_input, self._most_positions) if n is not None]
-        self._longest_input = min(limits) if limits else None
+        self._most_positions = model_config.max_positions
+        self._longest_prompt = min(
+            converter.longest_prompt, self._most_positions or converter.longest_prompt
+        )
         self._decode = decode
         self._mesh = mesh
 
@@ -106,7 +109,7 @@ class Decoder:
     def generate(
         self,
         params: Params | Prepared,
-        inputs: Sequence[batching.Tokens],
+        inputs: Sequence[Tokens],
         *,
         config: DecodingConfig,
         indices: Sequence[int] | None = None,
@@ -116,8 +119,7 @@ class Decoder:
 
         Args:
           params: The model's parameters, or what `prepare` made of them.
-          inputs: Prompt tokens of each example; of decoder-only models with whatever the model has
-            in front of every prompt (`ModelDescription.prompt_prefix`).
+          inputs: The prompt of each example, as `FeatureConverter.prompt` makes it.
           config: How to decode.
           indices: The examples' indices for `sampling.row_keys`; 0, 1, ... when None.
           on_batch: Called with the number of examples of each finished batch.
@@ -155,7 +157,7 @@ class Decoder:
     def stream(
         self,
         params: Params | Prepared,
-        inputs: batching.Tokens,
+        inputs: Tokens,
         *,
         config: DecodingConfig,
         index: int = 0,
@@ -188,8 +190,8 @@ class Decoder:
     def score(
         self,
         params: Params | Prepared,
-        inputs: Sequence[batching.Tokens],
-        targets: Sequence[batching.Tokens],
+        inputs: Sequence[Tokens],
+        targets: Sequence[Tokens],
         *,
         on_batch: OnBatch | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -213,12 +215,8 @@ class Decoder:
         sizes = [(len(i), len(t)) for i, t in zip(inputs, targets, strict=True)]
         for rows in self._plan(sizes):
             filled = self._filled(rows)
-            batch = batching.scoring_batch(
-                [inputs[row] for row in filled],
-                [targets[row] for row in filled],
-                converter=self._converter,
-                longest=self._longest_input,
-                longest_row=self._most_positions,
+            batch = self._scoring_batch(
+                [inputs[row] for row in filled], [targets[row] for row in filled]
             )
             found = jax.device_get(run(compiled.plain(params), self._put(batch)))
             log_likelihoods[rows], num_tokens[rows] = (x_B[: len(rows)] for x_B in found)
@@ -229,8 +227,8 @@ class Decoder:
     def rank(
         self,
         params: Params | Prepared,
-        inputs: Sequence[batching.Tokens],
-        options: Sequence[Sequence[batching.Tokens]],
+        inputs: Sequence[Tokens],
+        options: Sequence[Sequence[Tokens]],
         *,
         by: ranking.RankBy = "sum",
         on_batch: OnBatch | None = None,
@@ -309,7 +307,7 @@ class Decoder:
             known=min(known, len(tokens)),
         )
 
-    def _check_options(self, options: Sequence[Sequence[batching.Tokens]]) -> None:
+    def _check_options(self, options: Sequence[Sequence[Tokens]]) -> None:
         for index, row in enumerate(options):
             if not row or not all(len(option) for option in row):
                 raise ValueError(
@@ -317,14 +315,11 @@ class Decoder:
                     f"{[len(option) for option in row]} tokens; give one or more, none empty"
                 )
 
-    def _check_lengths(self, inputs: Sequence[batching.Tokens], num_new: int) -> None:
+    def _check_lengths(self, inputs: Sequence[Tokens], num_new: int) -> None:
         if self._most_positions is None:
             return
         num_prompt = max(map(len, inputs), default=0)
-        if self._converter == "encoder_decoder":
-            found = max(num_prompt, 1 + num_new)
-        else:
-            found = num_prompt + num_new
+        found = self._converter.num_positions(num_prompt, num_new + 1)
         if found > self._most_positions:
             raise ValueError(
                 f"a prompt of {num_prompt} tokens and an answer of up to {num_new + 1} need more "
@@ -339,8 +334,18 @@ class Decoder:
         end_ids = tuple(dict.fromkeys((*self._eos_ids, *config.stop_ids)))
         return compiled.functions(self._model_config, end_ids, config, self._mesh)
 
-    def _prompt_batch(self, inputs: Sequence[batching.Tokens]) -> batching.ModelBatch:
-        return batching.prompt_batch(inputs, converter=self._converter, longest=self._longest_input)
+    def _prompt_batch(self, inputs: Sequence[Tokens]) -> dict[str, Any]:
+        length = batching.bucket_length(max(map(len, inputs)), longest=self._longest_prompt)
+        return self._converter.prompt_batch(inputs, length=length)
+
+    def _scoring_batch(self, inputs: Sequence[Tokens], targets: Sequence[Tokens]) -> dict[str, Any]:
+        sizes = np.array([[len(i), len(t)] for i, t in zip(inputs, targets, strict=True)])
+        needs = self._converter.needs(sizes).max(axis=0).tolist()
+        capacities = tuple(
+            batching.bucket_length(need, longest=min(capacity, self._most_positions or capacity))
+            for need, capacity in zip(needs, self._converter.capacities, strict=True)
+        )
+        return self._converter.scoring_batch(inputs, targets, capacities=capacities)
 
     def _plan(self, sizes: Sequence[tuple[int, ...]]) -> list[list[int]]:
         return batching.plan_batches(sizes, batch_size=self._batch_size)
@@ -349,7 +354,7 @@ class Decoder:
         """`rows` up to the batch size; a repeated row ends no later than the row itself."""
         return rows + rows[:1] * (self._batch_size - len(rows))
 
-    def _put(self, batch: batching.ModelBatch) -> dict[str, Any]:
+    def _put(self, batch: dict[str, Any]) -> dict[str, Any]:
         return batch if self._mesh is None else put_replicable(batch, self._mesh)
 
 

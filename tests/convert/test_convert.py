@@ -76,8 +76,8 @@ def test_a_decoder_becomes_a_model_folder_and_comes_back(llama, tmp_path, capsys
     assert "Not verified: --noverify was given." in printed
     model = load_model_dir(tmp_path / "ours")
     assert model.config == LLAMA
-    assert (model.converter, model.prompt_prefix) == ("decoder_only", (1,))
-    assert model.task_feature_lengths == {"inputs": 1536, "targets": 512}
+    assert (model.converter.architecture, model.converter.prompt_prefix) == ("decoder_only", (1,))
+    assert model.converter.task_feature_lengths == {"inputs": 1536, "targets": 512}
     assert model.vocabulary.extra_ids == 5
     assert_same(model.params, params)
 
@@ -96,8 +96,8 @@ def test_an_encoder_decoder_takes_its_tokenizer_along(t5, tmp_path):
     convert(folder, tmp_path / "ours")
     model = load_model_dir(tmp_path / "ours")
     assert model.vocabulary.spec() == {"kind": "bytes", "extra_ids": 5}
-    assert (model.converter, model.prompt_prefix) == ("encoder_decoder", ())
-    assert model.task_feature_lengths == {"inputs": 512, "targets": 128}
+    assert (model.converter.architecture, model.converter.prompt_prefix) == ("encoder_decoder", ())
+    assert model.converter.task_feature_lengths == {"inputs": 512, "targets": 128}
     assert_same(model.params, params)
     convert(folder, tmp_path / "again", "--to=hf")
     for name in ("tokenizer_config.json", "model.safetensors"):

@@ -350,7 +350,7 @@ def test_the_tokenizer_inside_goes_along(tmp_path):
     write_gguf(tmp_path / "m.gguf", config, sharp_params(config), changes=changes)
     assert main(["convert", str(tmp_path / "m.gguf"), str(tmp_path / "ours"), "--noverify"]) == 0
     description = ModelDescription.load(tmp_path / "ours")
-    assert description.prompt_prefix == (1,)
+    assert description.converter.prompt_prefix == (1,)
     vocabulary = vocabulary_from_spec(description.vocabulary)
     ids = vocabulary.encode("the he.é")
     assert [tokens[i] for i in ids] == ["▁the", "▁", "he", ".", "<0xC3>", "<0xA9>"]

@@ -41,7 +41,7 @@ def random_stores(sizes, **options):
     ]
 
 
-def make_corpus(stores, feature_lengths):
+def make_corpus(stores, feature_lengths, *, eos_id=1):
     """A corpus of tasks named task0, task1, ..."""
     names = [f"task{i}" for i in range(len(stores))]
-    return Corpus(stores, task_names=names, feature_lengths=feature_lengths)
+    return Corpus(stores, task_names=names, feature_lengths=feature_lengths, eos_id=eos_id)

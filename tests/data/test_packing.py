@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from t5lite.data.converters import Converter
 from t5lite.data.mixing import MixtureReader
 from t5lite.data.packing import MAX_WAITING, RowPlanner
 from tests.data.fakes import make_corpus, random_stores
+from tests.feature_converters import converter as make_converter
 
 SIZES = [60, 7, 200]
 LENGTHS = {"inputs": 64, "targets": 24}
@@ -17,8 +17,13 @@ LENGTHS = {"inputs": 64, "targets": 24}
 def make_planner(position=None, *, stop="drop_exhausted", name="encoder_decoder", pack=True):
     corpus = make_corpus(random_stores(SIZES), LENGTHS)
     reader = MixtureReader(SIZES, [1.0, 2.0, 3.0], seed=1, stop=stop)
-    converter = Converter(name=name, task_feature_lengths=LENGTHS, pack=pack)
+    converter = make_converter(name, task_feature_lengths=LENGTHS, pack=pack)
     return RowPlanner(reader, corpus, converter=converter, position=position), corpus, reader
+
+
+def needs_of(planner, corpus, index_N):
+    converter = planner._converter
+    return converter.needs(converter.num_tokens(corpus.lengths(index_N)))
 
 
 def all_plans(planner, num_rows):
@@ -38,7 +43,7 @@ def test_every_example_is_placed_once_and_fits(name, pack):
     capacities = planner._converter.capacities
     for plan in plans:
         assert (np.diff(plan.row_N) >= 0).all() and plan.row_N.max() < 8
-        needs = planner._converter.needs(corpus.lengths(plan.index_N))
+        needs = needs_of(planner, corpus, plan.index_N)
         for column, capacity in enumerate(capacities):
             assert np.bincount(plan.row_N, weights=needs[:, column]).max() <= capacity
         if not pack:
@@ -52,7 +57,7 @@ def test_the_plan_is_first_fit_over_the_rows():
     plan = planner.plan(12)
     draws = reader.window(0)
     drawn = corpus.index(draws.task_D, draws.example_D)[: planner.position()["offset"]]
-    lengths = corpus.lengths(drawn)
+    lengths = needs_of(planner, corpus, drawn)
     free = np.tile([LENGTHS["inputs"], LENGTHS["targets"]], (12, 1))
     rows = [[] for _ in range(12)]
     for index, need in zip(drawn, lengths, strict=True):
@@ -79,7 +84,7 @@ def test_waiting_is_bounded_and_the_oldest_opens_the_next_row():
 
 def test_rows_are_well_filled():
     planner, corpus, _ = make_planner(stop="restart")
-    tokens = [corpus.lengths(planner.plan(16).index_N).sum(axis=0) for _ in range(30)]
+    tokens = [needs_of(planner, corpus, planner.plan(16).index_N).sum(axis=0) for _ in range(30)]
     share = np.mean(tokens, axis=0) / (16 * np.array([LENGTHS["inputs"], LENGTHS["targets"]]))
     assert share.max() > 0.95  # the capacity that binds is nearly used up
 

@@ -11,7 +11,9 @@ import pytest
 
 from t5lite.data import pipeline, seqio_door
 from t5lite.data.pipeline import DataConfig, TrainData, open_train_data
+from t5lite.data.vocabularies import ByteVocabulary
 from tests.data.fakes import MemoryStore, random_examples
+from tests.feature_converters import converter as make_converter
 
 SIZES = [40, 3, 150, 11]
 NAMES = ["ant", "bee", "cat", "dog"]
@@ -34,7 +36,7 @@ def make_data(*, rates=RATES, names=NAMES, examples=EXAMPLES, host=(0, 1), state
         [MemoryStore(e) for e in examples],
         task_names=names,
         rates=rates,
-        vocabulary=None,
+        vocabulary=ByteVocabulary(),
         host_index=host[0],
         host_count=host[1],
         state=state,
@@ -138,6 +140,63 @@ def test_stats_count_what_the_features_hold(converter, pack):
         assert stats.num_padding_tokens == positions - used
 
 
+OPEN = [[{name: ids[:-1] for name, ids in e.items()} for e in task] for task in EXAMPLES]
+
+
+def around(data):
+    with data:
+        converter = data.converter
+    return converter.prompt_prefix, converter.prompt_suffix, converter.targets_suffix
+
+
+def test_what_stands_around_prompts_is_decided_once():
+    """Encoder-decoders are as their Tasks have them; language models never end their inputs."""
+    assert around(make_data()) == ((), (1,), (1,))
+    assert around(make_data(examples=OPEN)) == ((), (), ())
+    for name in ("decoder_only", "prefix_lm"):
+        assert around(make_data(converter=name)) == ((0,), (), (1,))
+        assert around(make_data(converter=name, examples=OPEN)) == ((0,), (), (1,))
+        assert around(make_data(converter=name, bos_id=7)) == ((7,), (), (1,))
+    lm = {"converter": "decoder_only", "task_feature_lengths": {"targets": 20}}
+    assert around(make_data(**lm)) == ((0,), (), (1,))
+    assert around(make_data(**lm, examples=OPEN)) == ((0,), (), ())
+    assert around(make_data(**lm, add_eos={"targets": False})) == ((0,), (), ())
+    mixed = [*EXAMPLES[:2], *OPEN[2:]]
+    with pytest.raises(ValueError, match=r"behind the inputs of 2 tasks \(ant, bee\) and not .* 2"):
+        make_data(examples=mixed)
+    ends = {"inputs": False, "targets": True}
+    assert around(make_data(examples=mixed, add_eos=ends)) == ((), (), (1,))
+
+
+def test_rows_are_those_of_the_converter_whatever_ends_the_tasks_wrote():
+    for options in (
+        {"converter": "prefix_lm", "bos_id": 9},
+        {"add_eos": {"inputs": True, "targets": True}},
+    ):
+        ended, bare = (make_data(examples=examples, **options) for examples in (EXAMPLES, OPEN))
+        for mine, theirs in zip(take(ended, 3), take(bare, 3), strict=True):
+            for name, values in mine.features.items():
+                np.testing.assert_array_equal(values, theirs.features[name])
+    rows = take(make_data(converter="prefix_lm", bos_id=9), 1)[0].features
+    begins = (rows["decoder_segment_ids"] > 0) & (rows["decoder_positions"] == 0)
+    assert (rows["decoder_input_tokens"][begins] == 9).all()
+    # The examples' one end token closes the targets; no input bears a loss, or ends in one.
+    ends = rows["decoder_target_tokens"] == 1
+    assert ends.sum() == begins.sum() and (rows["decoder_loss_weights"][ends] == 1).all()
+
+
+def test_a_run_asks_as_the_model_it_starts_from():
+    initial = make_converter("decoder_only", prompt_prefix=(3, 4), targets_suffix=(1, 6))
+
+    def started(**options):
+        config = make_config(converter="decoder_only", **options)
+        made = config.make_converter(eos_id=1, ends_in_eos={}, initial=initial)
+        return made.prompt_prefix, made.prompt_suffix, made.targets_suffix
+
+    assert started() == ((3, 4), (), (1, 6))
+    assert started(bos_id=5, add_eos={"targets": True}) == ((5,), (), (1,))
+
+
 def test_draws_follow_the_rates():
     data = make_data(batch_size=64)
     draws = sum(batch.stats.draws_by_task for batch in take(data, 60))
@@ -184,6 +243,8 @@ def test_a_state_of_another_configuration_is_refused_by_name(change, named):
         ({"examples": [[], *EXAMPLES[1:]]}, "1 tasks have no examples but a positive rate: ant"),
         ({"examples": [[{"inputs": [], "targets": []}]] * 4}, "any token"),
         ({"converter": "t5"}, "converter must be one of"),
+        ({"bos_id": 3}, "bos_id must be 0 for converter='encoder_decoder'"),
+        ({"add_eos": {"input": True}}, "add_eos names input"),
         ({"num_epochs": 3}, "stop='restart'"),
     ],
 )

@@ -6,9 +6,10 @@ from t5lite.checkpoints import Checkpointer
 from t5lite.data.vocabularies import ByteVocabulary
 from t5lite.model_dir import ModelDescription
 from t5lite.training.state import TrainState
+from tests import feature_converters
 from tests.decoding import tiny
 
-LENGTHS = {"inputs": 48, "targets": 16}
+LENGTHS = feature_converters.LENGTHS
 STEP = 3
 
 
@@ -17,11 +18,11 @@ def save(folder, converter="encoder_decoder", *, vocabulary=None):
     config = tiny.config(converter, vocab_size=264)
     params = tiny.params(config)
     folder.mkdir(exist_ok=True)
+    vocabulary = vocabulary or ByteVocabulary()
     ModelDescription(
         model=config,
-        vocabulary=(vocabulary or ByteVocabulary()).spec(),
-        task_feature_lengths=LENGTHS,
-        converter=converter,
+        vocabulary=vocabulary.spec(),
+        converter=feature_converters.converter(converter, eos_id=vocabulary.eos_id),
     ).save(folder)
     checkpointer = Checkpointer(folder)
     state = TrainState(step=jnp.int32(STEP), params=params, opt_state={})

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from t5lite.decoding.batching import scoring_batch
 from tests.decoding import tiny
 
 
@@ -10,7 +9,7 @@ def test_score_is_the_sum_of_log_probabilities(converter):
     config = tiny.config(converter)
     params = tiny.params(config)
     inputs, targets = tiny.prompts([4, 9, 1]), tiny.prompts([5, 1, 7], seed=1)
-    batch = scoring_batch(inputs, targets, converter=converter)
+    batch = tiny.scoring_batch(inputs, targets, converter=converter)
     decoder = tiny.decoder(config, converter)
     log_likelihood_B, num_tokens_B = decoder.score(params, inputs, targets)
     assert num_tokens_B.tolist() == [5, 1, 7]

@@ -5,10 +5,10 @@ import functools
 import jax
 import numpy as np
 
-from t5lite.decoding.batching import scoring_batch
 from t5lite.decoding.decoder import Decoder
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import bind, init_params
+from tests.feature_converters import bare
 
 EOS = 1
 CONVERTERS = ("encoder_decoder", "decoder_only", "prefix_lm")
@@ -48,13 +48,21 @@ def prompts(lengths, seed=0, vocab_size=40):
 
 def decoder(model_config, converter="encoder_decoder", *, batch_size=3, eos_ids=(EOS,), **kwargs):
     return Decoder(
-        model_config, converter=converter, eos_ids=eos_ids, batch_size=batch_size, **kwargs
+        model_config, converter=bare(converter), eos_ids=eos_ids, batch_size=batch_size, **kwargs
     )
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def logits(model_config, params, batch):
     return bind(model_config, params).logits(batch)
+
+
+def scoring_batch(prompts, targets, *, converter="encoder_decoder"):
+    """What training makes of complete prompts and targets, in the smallest rows."""
+    converter = bare(converter)
+    sizes = np.array([[len(p), len(t)] for p, t in zip(prompts, targets, strict=True)])
+    capacities = tuple(converter.needs(sizes).max(axis=0).tolist())
+    return converter.scoring_batch(prompts, targets, capacities=capacities)
 
 
 def full_logits(config, params, prompt, answer, *, converter):

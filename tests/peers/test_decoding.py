@@ -9,6 +9,7 @@ import pytest
 from t5lite.convert import load_foreign
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Decoder
+from tests.feature_converters import bare
 from tests.peers.test_families import CASES, VOCAB_SIZE, their_model
 
 torch = pytest.importorskip("torch")
@@ -119,7 +120,7 @@ def _theirs(model, prompts, **settings):
 def _ours(config, params, prompts, **settings):
     decoder = Decoder(
         config,
-        converter=config.architecture,
+        converter=bare(config.architecture),
         eos_ids=(EOS,),
         batch_size=len(prompts),
     )

@@ -169,8 +169,9 @@ def _tokenizer_files(source: Source) -> dict[str, bytes]:
     if source.vocabulary is None:
         return {} if source.hf_folder is None else tokenizer.carried_files(source.hf_folder)
     files = tokenizer.written_files(vocabulary_from_spec(source.vocabulary))
-    if source.config.architecture == "decoder_only" and source.prompt_prefix is not None:
-        files = with_prefix(files, source.prompt_prefix)
+    prefix = source.prompt_prefix if source.converter is None else source.converter.prompt_prefix
+    if source.config.architecture == "decoder_only" and prefix is not None:
+        files = with_prefix(files, prefix)
     return files
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import t5lite
 from t5lite import tasks_finder
-from t5lite.flags import make_parser, split_gin_flags
+from t5lite.flags import parse, split_gin_flags
 
 if TYPE_CHECKING:
     from t5lite.config import ParsedConfig
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     words, gin_bindings = split_gin_flags(words)
-    arguments = make_parser().parse_args(words)
+    arguments = parse(words)
     arguments.gin_bindings = gin_bindings
     _set_up_process()
     try:

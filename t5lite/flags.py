@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import t5lite
-
-# A flag that sets a gin macro: (flag, macro, type, help).
-_Shorthand = tuple[str, str, Callable[[str], Any], str]
+from t5lite import foreign_flags
+from t5lite.train_flags import (
+    MAX_DECODE_LENGTH,
+    TASK_FEATURE_LENGTHS,
+    TRAIN_FLAGS,
+    Shorthand,
+    lengths,
+)
 
 
 def _ids(text: str) -> tuple[int, ...]:
@@ -37,8 +43,8 @@ def _comma_separated(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-_MODEL_DIR: _Shorthand = ("--model_dir", "MODEL_DIR", str, "folder of the run")
-_TASK_FLAGS: tuple[_Shorthand, ...] = (
+_MODEL_DIR: Shorthand = ("--model_dir", "MODEL_DIR", str, "folder of the run")
+_TASK_FLAGS: tuple[Shorthand, ...] = (
     ("--tasks", "TASK_MODULES", _comma_separated, "registry modules to import, comma separated"),
     ("--data_dir", "DATA_DIR", str, "root of the tasks' files"),
     (
@@ -48,27 +54,27 @@ _TASK_FLAGS: tuple[_Shorthand, ...] = (
         "bytes, bytes:EXTRA_IDS, PATH.model, PATH.model:EXTRA_IDS or PATH/tokenizer.json",
     ),
 )
-_CACHE_DIR: _Shorthand = ("--cache_dir", "CACHE_DIR", str, "where token stores are kept")
-_SOURCE_FLAGS: tuple[_Shorthand, ...] = (
+_CACHE_DIR: Shorthand = ("--cache_dir", "CACHE_DIR", str, "where token stores are kept")
+_SOURCE_FLAGS: tuple[Shorthand, ...] = (
     ("--mixture", "MIXTURE_OR_TASK_NAME", str, "registered mixture or task"),
     ("--split", "SPLIT", str, "split of its tasks"),
 )
-_MODEL_FLAGS: tuple[_Shorthand, ...] = (
+_MODEL_FLAGS: tuple[Shorthand, ...] = (
     ("--step", "STEP", int, "which checkpoint (default: the latest)"),
     ("--batch_size", "BATCH_SIZE", int, "examples decoded at once"),
 )
-_EVAL_FLAGS: tuple[_Shorthand, ...] = (
+_EVAL_FLAGS: tuple[Shorthand, ...] = (
     ("--max_examples", "MAX_EXAMPLES_PER_TASK", int, "only the first so many of each task"),
     ("--output_dir", "OUTPUT_DIR", str, "where results go (default: MODEL_DIR/eval)"),
 )
-_INFER_FLAGS: tuple[_Shorthand, ...] = (
+_INFER_FLAGS: tuple[Shorthand, ...] = (
     ("--input", "INPUT", str, "JSONL file to answer"),
     ("--output", "OUTPUT", str, "JSONL file to write"),
     ("--inputs_field", "INPUTS_FIELD", str, "field of --input with the prompt or messages"),
     ("--options_field", "OPTIONS_FIELD", str, "field of --input with the answers to choose from"),
     ("--rank_by", "RANK_BY", str, "compare options by the sum or the mean of log-likelihoods"),
 )
-_DECODING_FLAGS: tuple[_Shorthand, ...] = (
+_DECODING_FLAGS: tuple[Shorthand, ...] = (
     ("--temperature", "TEMPERATURE", float, "sample, with logits divided by this"),
     ("--top_k", "TOP_K", int, "sample among the k most likely tokens"),
     ("--top_p", "TOP_P", float, "sample among the most likely tokens of this probability"),
@@ -76,13 +82,13 @@ _DECODING_FLAGS: tuple[_Shorthand, ...] = (
     ("--length_penalty", "LENGTH_PENALTY", float, "exponent: 0 is none, more favours the long"),
     ("--length_penalty_style", "LENGTH_PENALTY_STYLE", str, "t5x (default) or hugging_face"),
     ("--repetition_penalty", "REPETITION_PENALTY", float, "above 1: repeat less"),
-    ("--max_decode_length", "MAX_DECODE_LENGTH", int, "most tokens of an answer"),
+    MAX_DECODE_LENGTH,
     ("--min_decode_length", "MIN_DECODE_LENGTH", int, "tokens before which no answer ends"),
     ("--stop_ids", "STOP_IDS", _ids, "tokens that end an answer too, comma separated"),
     ("--stop_strings", "STOP_STRINGS", _texts, 'text that ends an answer, or ["several", "texts"]'),
     ("--decode_seed", "DECODE_SEED", int, "seed of sampling"),
 )
-_ANSWERS: _Shorthand = (
+_ANSWERS: Shorthand = (
     "--num_return_sequences",
     "NUM_RETURN_SEQUENCES",
     int,
@@ -90,9 +96,32 @@ _ANSWERS: _Shorthand = (
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells a mistake in two lines; the whole usage is longer than a screen."""
+
+    def flags(self) -> set[str]:
+        """Every flag it takes."""
+        return set(re.findall(r"--\w[\w.]*", self.format_usage()))
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}\n`{self.prog} --help` shows its flags.\n")
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Parses a command's words, those of gin flags taken out before.
+
+    Raises:
+      SystemExit: with status 2 after a mistake, told on stderr; 0 after --help.
+    """
+    arguments, unknown = make_parser().parse_known_args(words)
+    if unknown:
+        arguments.parser.error(foreign_flags.complaint(unknown[0], arguments.parser.flags()))
+    return arguments
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of every verb."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="t5lite",
         description="Instruction-tune, evaluate and study text-to-text transformers.",
         allow_abbrev=False,
@@ -102,13 +131,13 @@ def make_parser() -> argparse.ArgumentParser:
 
     train = _verb(verbs, "train", "train on a mixture of tasks, or go on where it stopped")
     _add_gin_flags(train)
-    _add_shorthands(train, _MODEL_DIR, *_TASK_FLAGS, _CACHE_DIR)
+    _add_shorthands(train, _MODEL_DIR, *_TASK_FLAGS, _CACHE_DIR, *TRAIN_FLAGS)
     _add_process_flags(train)
 
     evaluate = _verb(verbs, "eval", "evaluate a model folder on a mixture or task")
     _add_gin_flags(evaluate)
     _add_shorthands(evaluate, _MODEL_DIR, *_SOURCE_FLAGS, *_MODEL_FLAGS, *_EVAL_FLAGS)
-    _add_shorthands(evaluate, *_DECODING_FLAGS, *_TASK_FLAGS)
+    _add_shorthands(evaluate, TASK_FEATURE_LENGTHS, *_DECODING_FLAGS, *_TASK_FLAGS)
     _add_process_flags(evaluate)
 
     infer = _verb(verbs, "infer", "answer a JSONL file, or the examples of a task")
@@ -140,7 +169,7 @@ def make_parser() -> argparse.ArgumentParser:
     config.add_argument("of", nargs="?", choices=("train", "eval", "infer"), default="train")
     _add_gin_flags(config)
     _add_shorthands(config, _MODEL_DIR, *_TASK_FLAGS, _CACHE_DIR, *_SOURCE_FLAGS, *_MODEL_FLAGS)
-    _add_shorthands(config, *_EVAL_FLAGS, *_INFER_FLAGS, *_DECODING_FLAGS, _ANSWERS)
+    _add_shorthands(config, *_EVAL_FLAGS, *_INFER_FLAGS, *_DECODING_FLAGS, _ANSWERS, *TRAIN_FLAGS)
     return parser
 
 
@@ -149,18 +178,25 @@ def _verb(verbs: Any, name: str, summary: str) -> argparse.ArgumentParser:
         name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
     )
     parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
-    parser.set_defaults(verb=name)
+    # Of nested parsers the innermost wins: it is the one whose flags a mistake is about.
+    parser.set_defaults(verb=name, parser=parser)
     return parser
 
 
-def _add_shorthands(parser: argparse.ArgumentParser, *shorthands: _Shorthand) -> None:
+def _add_shorthands(parser: argparse.ArgumentParser, *shorthands: Shorthand) -> None:
     """Adds flags that set macros; the parsed value keeps flag and macro beside it."""
-    for flag, macro, kind, text in shorthands:
-        parser.add_argument(
-            flag, type=kind, metavar=flag.removeprefix("--").upper(), help=f"{text} [%%{macro}]"
-        )
     known = dict(parser.get_default("shorthands") or {})
-    parser.set_defaults(shorthands=known | {flag: macro for flag, macro, _, _ in shorthands})
+    for flag, macro, kind, text in shorthands:
+        text = f"{text} [%%{macro}]"
+        if flag in known:  # `config` has the flags of three verbs
+            continue
+        known[flag] = macro
+        if kind is bool:
+            parser.add_argument(flag, action="store_const", const=True, help=text)
+        else:
+            metavar = flag.removeprefix("--").upper()
+            parser.add_argument(flag, type=kind, metavar=metavar, help=text)
+    parser.set_defaults(shorthands=known)
 
 
 def _add_gin_flags(parser: argparse.ArgumentParser) -> None:
@@ -351,7 +387,7 @@ def _add_convert_verb(verbs: Any) -> None:
     _add_plain_flags(parser, _TASK_FLAGS[2])
 
 
-def _add_plain_flags(parser: argparse.ArgumentParser, *flags: _Shorthand) -> None:
+def _add_plain_flags(parser: argparse.ArgumentParser, *flags: Shorthand) -> None:
     """The same flags for a verb without gin."""
     for flag, _, kind, text in flags:
         parser.add_argument(flag, type=kind, metavar=flag.removeprefix("--").upper(), help=text)
@@ -359,7 +395,7 @@ def _add_plain_flags(parser: argparse.ArgumentParser, *flags: _Shorthand) -> Non
 
 def _add_lengths_flag(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument(
-        "--task_feature_lengths", type=_lengths, metavar="inputs=512,targets=128", help=text
+        "--task_feature_lengths", type=lengths, metavar="inputs=512,targets=128", help=text
     )
 
 
@@ -379,13 +415,6 @@ def _size(text: str) -> int:
     if not number.isdecimal() or int(number) == 0 or (unit and unit not in units):
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500MB, 5GB or 2GiB")
     return int(number) * units.get(unit, 1)
-
-
-def _lengths(text: str) -> dict[str, int]:
-    pairs = [part.partition("=") for part in text.split(",")]
-    if not all(name and number.isdecimal() for name, _, number in pairs):
-        raise argparse.ArgumentTypeError(f"{text!r} is not like inputs=512,targets=128")
-    return {name: int(number) for name, _, number in pairs}
 
 
 def split_gin_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:

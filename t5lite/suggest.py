@@ -16,9 +16,10 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
       appended to a message; when none is close, `" Known names: ..."` with up to twelve of them.
     """
     known = sorted(set(choices))
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    folded = {choice.lower(): choice for choice in known}
+    close = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)
     if close:
-        return f" Did you mean {' or '.join(map(repr, close))}?"
+        return f" Did you mean {' or '.join(repr(folded[choice]) for choice in close)}?"
     more = f" and {len(known) - 12} more" if len(known) > 12 else ""
     return f" Known names: {', '.join(known[:12])}{more}."
 

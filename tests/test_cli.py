@@ -5,8 +5,9 @@ import pathlib
 
 import pytest
 
-from t5lite import cli, config
-from t5lite.flags import make_parser, split_gin_flags
+from t5lite import cli, config, flags
+from t5lite.flags import split_gin_flags
+from t5lite.gin_reader import Binding
 from t5lite.model_dir import ModelDescription
 from t5lite.models.config import TransformerConfig
 from tests.feature_converters import converter
@@ -38,7 +39,7 @@ def model_dir(tmp_path: pathlib.Path) -> pathlib.Path:
 
 def parse(line: str):
     words, bindings = split_gin_flags(line.split())
-    arguments = make_parser().parse_args(words)
+    arguments = flags.parse(words)
     arguments.gin_bindings = bindings
     return arguments
 
@@ -118,20 +119,72 @@ def test_shards_and_lengths_are_parsed():
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "expected"),
     [
-        "",
-        "trian",
-        "cache mini --shard=4",
-        "cache mini --task_feature_lengths=inputs",
-        "train --lr=3",
+        ("", "VERB"),
+        ("trian", "'train'"),
+        ("cache mini --shard=4", "not K/N"),
+        ("cache mini --task_feature_lengths=inputs", "inputs=512,targets=128"),
+        ("train --batch_size=x", "--batch_size: invalid int value: 'x'"),
+        ("train --batchsize 3", "Did you mean '--batch_size'"),
+        ("train --model-dir=x", "it is written --model_dir."),
+        ("train --lr=3", "it is --learning_rate here"),
+        ("train --num_train_epochs=3", "it is --train_steps='3 epochs' here"),
+        ("train --weight_decay=0.1", "it is --gin.adamw.weight_decay here"),
+        ("train --model_name_or_path=t5-small", "it is --initial_checkpoint_path here"),
+        ("eval --model_name_or_path=t5-small", "it is --model_dir here"),
+        ("generate --weight_decay=0.1", "there is no flag --weight_decay."),
+        ("generate --max_new_tokens=5", "it is --max_decode_length here"),
+        ("train recipes/mini_demo.gin", "Write --gin_file=recipes/mini_demo.gin"),
+        ("eval mini", "Write --mixture=mini"),
+        ("eval .", "Write --model_dir=."),
     ],
 )
-def test_unusable_flags_are_refused(line, capsys):
+def test_unusable_flags_are_refused_with_the_right_ones(line, expected, capsys):
     with pytest.raises(SystemExit) as ended:
         parse(line)
     assert ended.value.code == 2
-    assert "usage: t5lite" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert expected in error
+    assert "--help` shows its flags" in error
+
+
+def test_every_plain_macro_of_a_run_has_a_flag():
+    without_flag = {
+        "train": {"EVALS"},  # holds configurables
+        "eval": {"EVAL_NAME", "STRATEGY"},  # the mixture's name; chosen by other flags
+        "infer": {"STRATEGY"},
+    }
+    for verb, expected in without_flag.items():
+        macros = {
+            binding.name
+            for binding in config.read_defaults(f"runs/{verb}.gin")
+            if isinstance(binding, Binding) and binding.is_macro
+        }
+        assert macros - set(parse(verb).shorthands.values()) == expected, verb
+
+
+def test_flags_of_a_training_run_set_its_macros():
+    arguments = built(
+        "train --gin_file=models/t5_1_1/small.gin --gin_file=runs/train.gin --model_dir=/m "
+        "--mixture=x --batch_size=4 --train_steps=50_000examples --learning_rate=0.5 --seed=3 "
+        "--task_feature_lengths=inputs=9,targets=3 --dropout_rate=0.25 --allow_missing_tasks "
+        "--initial_checkpoint_path=/hf --checkpoint_period=7"
+    )
+    data = arguments["train_data"]
+    assert (data.mixture_or_task_name, data.batch_size, data.seed) == ("x", 4, 3)
+    assert data.task_feature_lengths == {"inputs": 9, "targets": 3}
+    assert data.allow_missing_tasks is True
+    assert arguments["model"].dropout_rate == 0.25
+    assert arguments["initial_checkpoint"].path == "/hf"
+    assert arguments["checkpoint"].period == 7
+    assert arguments["train_steps"] == "50_000examples"
+
+
+def test_a_flag_whose_macro_the_run_does_not_use_is_refused(capsys):
+    line = "config --gin_file=recipes/mini_demo.gin --model_dir=/m --num_beams=2"
+    assert cli.main(line.split()) == 2
+    assert "--num_beams" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

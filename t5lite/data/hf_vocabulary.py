@@ -1,43 +1,34 @@
 """Vocabularies of Hugging Face's `tokenizer.json`, read by the `tokenizers` library alone.
 
-Which ids are special stands in other files beside it, and is read from them as transformers does:
-`tokenizer_config.json` (or, of older models, `special_tokens_map.json` and `added_tokens.json`),
-`generation_config.json`, `config.json`, `chat_template.jinja`.
+Which ids are special stands in other files beside it (tokenizer_settings.py).
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import tokenizers
 
 from t5lite.data.chat_template import ChatTemplate
+from t5lite.data.tokenizer_settings import (
+    ADDED_FILE,
+    CONFIG_FILE,
+    GENERATION_FILE,
+    MAP_FILE,
+    TEMPLATE_FILE,
+    TEMPLATE_FOLDER,
+    TokenizerSettings,
+    extra_templates,
+)
 from t5lite.data.vocabularies import HELP, LAST_TEXTS, PAD_ID, Vocabulary
 
 TOKENIZER_FILE = "tokenizer.json"
-CONFIG_FILE = "tokenizer_config.json"
-GENERATION_FILE = "generation_config.json"
-_MAP_FILE = "special_tokens_map.json"
-_ADDED_FILE = "added_tokens.json"
-_TEMPLATE_FILE = "chat_template.jinja"
-_TEMPLATE_FOLDER = "additional_chat_templates"
-
-_ROLES = (
-    "bos_token",
-    "eos_token",
-    "unk_token",
-    "sep_token",
-    "pad_token",
-    "cls_token",
-    "mask_token",
-)
 
 # The end of a sequence where no file names it; the first that is one of the special tokens.
 _USUAL_ENDS = ("</s>", "<|endoftext|>", "<|end_of_text|>", "<eos>", "<|im_end|>")
@@ -84,16 +75,16 @@ class HFVocabulary(Vocabulary):
             ) from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        settings = _Settings.read(file.parent)
-        _add_missing_tokens(self._tokenizer, settings)
+        settings = TokenizerSettings.read(file.parent)
+        settings.add_to(self._tokenizer)
         self._encode = functools.lru_cache(LAST_TEXTS)(self._encode_anew)
         self._vocab_size = max(self._tokenizer.get_vocab(with_added_tokens=True).values()) + 1
         self._special_ids = _special_ids(self._tokenizer, settings, path=self.path)
         named = {r: self._tokenizer.id_to_token(i[0]) for r, i in self._special_ids.items() if i}
         self.special_tokens = {r: token for r, token in named.items() if token} | settings.roles
-        self._templates = settings.templates
+        self._templates = dict(settings.templates)
         is_bpe = isinstance(self._tokenizer.model, tokenizers.models.BPE)
-        self._cleans_up = settings.cleans_up and not is_bpe
+        self._cleans_up = bool(settings.record.get("clean_up_tokenization_spaces")) and not is_bpe
 
     def __reduce__(self) -> tuple[Any, ...]:
         return HFVocabulary, (self.path,)
@@ -129,12 +120,24 @@ class HFVocabulary(Vocabulary):
         unk_id = next(iter(self._special_ids["unk_token"]), None)
         return None if unk_id in self.eos_ids else unk_id
 
-    @functools.cached_property
+    @property
     def prefix_ids(self) -> tuple[int, ...]:
         """What the post-processor puts before a text."""
+        return self._around[0]
+
+    @property
+    def suffix_ids(self) -> tuple[int, ...]:
+        """What the post-processor puts behind a text."""
+        return self._around[1]
+
+    @functools.cached_property
+    def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         encoding = self._tokenizer.encode("a")
-        is_special = encoding.special_tokens_mask
-        return tuple(encoding.ids[: is_special.index(0)]) if 0 in is_special else ()
+        is_text = [not special for special in encoding.special_tokens_mask]
+        if True not in is_text:
+            return (), ()
+        start, end = is_text.index(True), len(is_text) - is_text[::-1].index(True)
+        return tuple(encoding.ids[:start]), tuple(encoding.ids[end:])
 
     @functools.cached_property
     def chat_template(self) -> ChatTemplate | None:
@@ -198,133 +201,19 @@ def tokenizer_files(path: str | pathlib.Path) -> dict[str, bytes]:
       path: of the tokenizer.json.
     """
     folder = pathlib.Path(path).expanduser().parent
-    names = [TOKENIZER_FILE, CONFIG_FILE, _MAP_FILE, _ADDED_FILE, _TEMPLATE_FILE, GENERATION_FILE]
-    names += [f"{_TEMPLATE_FOLDER}/{file.name}" for file in _extra_templates(folder)]
+    names = [TOKENIZER_FILE, CONFIG_FILE, MAP_FILE, ADDED_FILE, TEMPLATE_FILE, GENERATION_FILE]
+    names += [f"{TEMPLATE_FOLDER}/{file.name}" for file in extra_templates(folder)]
     files = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
     files[TOKENIZER_FILE] = pathlib.Path(path).expanduser().read_bytes()
-    generation_ids = _Settings.read(folder).generation_ids
+    generation_ids = TokenizerSettings.read(folder).generation_ids
     if GENERATION_FILE not in files and generation_ids:
         record = {f"{role}_id": list(ids) for role, ids in generation_ids.items()}
         files[GENERATION_FILE] = (json.dumps(record, indent=2) + "\n").encode()
     return files
 
 
-@dataclasses.dataclass(frozen=True)
-class _Settings:
-    """What the files beside a tokenizer.json say.
-
-    Attributes:
-      roles: the token of each role, `eos_token` and so on.
-      added: tokens that the tokenizer must have, in the order of their ids.
-      generation_ids: ids of each role by the model's own configuration.
-      templates: chat templates by name.
-      cleans_up: `clean_up_tokenization_spaces`.
-    """
-
-    roles: dict[str, str]
-    added: tuple[tokenizers.AddedToken, ...]
-    generation_ids: dict[str, tuple[int, ...]]
-    templates: dict[str, str]
-    cleans_up: bool
-
-    @classmethod
-    def read(cls, folder: pathlib.Path) -> _Settings:
-        config = _read_json(folder / CONFIG_FILE)
-        added = {int(i): token for i, token in config.get("added_tokens_decoder", {}).items()}
-        if not added:
-            config |= _read_json(folder / _MAP_FILE)
-        roles = {role: _content(config[role]) for role in _ROLES if config.get(role)}
-        special = {*roles.values(), *map(_content, _extra_special_tokens(config))}
-        for token, index in _read_json(folder / _ADDED_FILE).items():
-            is_special = token in special
-            added.setdefault(
-                index, {"content": token, "special": is_special, "normalized": not is_special}
-            )
-        others = [_special(token) for token in (*roles.values(), *_extra_special_tokens(config))]
-        return cls(
-            roles=roles,
-            added=(*(_added_token(token) for _, token in sorted(added.items())), *others),
-            generation_ids=_generation_ids(folder),
-            templates=_templates(folder, config),
-            cleans_up=bool(config.get("clean_up_tokenization_spaces")),
-        )
-
-
-def _extra_special_tokens(config: Mapping[str, Any]) -> list[Any]:
-    extra = config.get("extra_special_tokens") or config.get("additional_special_tokens") or []
-    return list(extra.values()) if isinstance(extra, Mapping) else list(extra)
-
-
-def _content(token: Any) -> str:
-    return token["content"] if isinstance(token, Mapping) else token
-
-
-def _special(token: Any) -> tokenizers.AddedToken:
-    if isinstance(token, Mapping):
-        return _added_token({**token, "special": True})
-    return tokenizers.AddedToken(token, special=True, normalized=False)
-
-
-def _added_token(token: Mapping[str, Any]) -> tokenizers.AddedToken:
-    known = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
-    return tokenizers.AddedToken(**{name: token[name] for name in known if name in token})
-
-
-def _generation_ids(folder: pathlib.Path) -> dict[str, tuple[int, ...]]:
-    """Ids by role, of generation_config.json where there is one, else of config.json."""
-    record = _read_json(folder / GENERATION_FILE) or _read_json(folder / "config.json")
-    found = {}
-    for role in ("bos_token", "eos_token", "pad_token"):
-        value = record.get(f"{role}_id")
-        if value is not None:
-            found[role] = tuple(value) if isinstance(value, list) else (value,)
-    return found
-
-
-def _templates(folder: pathlib.Path, config: Mapping[str, Any]) -> dict[str, str]:
-    """Chat templates by name; files win over tokenizer_config.json."""
-    found = {file.stem: file.read_text(encoding="utf-8") for file in _extra_templates(folder)}
-    if (folder / _TEMPLATE_FILE).is_file():
-        found["default"] = (folder / _TEMPLATE_FILE).read_text(encoding="utf-8")
-    if found:
-        return found
-    templates = config.get("chat_template") or {}
-    if isinstance(templates, str):
-        return {"default": templates}
-    if isinstance(templates, list):
-        return {template["name"]: template["template"] for template in templates}
-    return dict(templates)
-
-
-def _extra_templates(folder: pathlib.Path) -> list[pathlib.Path]:
-    return sorted((folder / _TEMPLATE_FOLDER).glob("*.jinja"))
-
-
-def _read_json(path: pathlib.Path) -> dict[str, Any]:
-    """A JSON object; empty where there is no such file."""
-    if not path.is_file():
-        return {}
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}); copy it again.") from error
-    if not isinstance(record, dict):
-        raise ValueError(f"{path} holds a {type(record).__name__}, expected a JSON object.")
-    return record
-
-
-def _add_missing_tokens(tokenizer: tokenizers.Tokenizer, settings: _Settings) -> None:
-    """Adds the tokens that the settings name and tokenizer.json lacks, as transformers does."""
-    present = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
-    missing: dict[str, tokenizers.AddedToken] = {}
-    for token in settings.added:
-        if token.content not in present:
-            missing.setdefault(token.content, token)
-    tokenizer.add_tokens(list(missing.values()))
-
-
 def _special_ids(
-    tokenizer: tokenizers.Tokenizer, settings: _Settings, *, path: str
+    tokenizer: tokenizers.Tokenizer, settings: TokenizerSettings, *, path: str
 ) -> dict[str, tuple[int, ...]]:
     """Ids of each role, the tokenizer's own before the model's.
 

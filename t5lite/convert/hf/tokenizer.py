@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from t5lite.convert.json_files import read_json
+import tokenizers
+
+from t5lite.convert.hf import slow_tokenizer
+from t5lite.convert.hf.fast_tokenizer import as_class_makes_it
+from t5lite.convert.hf.slow_tokenizer import (
+    BYT5_EXTRA_IDS,
+    LLAMA_MODEL,
+    MERGES_FILE,
+    T5_EXTRA_IDS,
+    T5_MODEL,
+    VOCAB_FILE,
+)
 from t5lite.convert.sentencepiece_model import PieceModel, read_piece_model
-from t5lite.convert.tokenizer_json import byte_level_bpe, from_pieces
-from t5lite.data.hf_vocabulary import (
+from t5lite.convert.tokenizer_json import from_pieces
+from t5lite.data.hf_vocabulary import TOKENIZER_FILE, HFVocabulary, tokenizer_files
+from t5lite.data.tokenizer_settings import (
+    ADDED_FILE,
     CONFIG_FILE,
     GENERATION_FILE,
-    TOKENIZER_FILE,
-    HFVocabulary,
-    tokenizer_files,
+    MAP_FILE,
+    TokenizerSettings,
+    read_object,
 )
 from t5lite.data.vocabularies import (
     ByteVocabulary,
@@ -23,25 +36,28 @@ from t5lite.data.vocabularies import (
     Vocabulary,
 )
 
-_T5_MODEL, _LLAMA_MODEL = "spiece.model", "tokenizer.model"
-_VOCAB_FILE, _MERGES_FILE = "vocab.json", "merges.txt"
-_MAP_FILE, _ADDED_FILE = "special_tokens_map.json", "added_tokens.json"
-_TEMPLATES = ("chat_template.jinja", "additional_chat_templates/*.jinja")
 _CARRIED = (
     TOKENIZER_FILE,
     CONFIG_FILE,
-    _MAP_FILE,
-    _ADDED_FILE,
-    _T5_MODEL,
-    _LLAMA_MODEL,
-    _VOCAB_FILE,
-    _MERGES_FILE,
-    *_TEMPLATES,
+    MAP_FILE,
+    ADDED_FILE,
+    T5_MODEL,
+    LLAMA_MODEL,
+    VOCAB_FILE,
+    MERGES_FILE,
+    "chat_template.jinja",
+    "additional_chat_templates/*.jinja",
 )
-# transformers' defaults where tokenizer_config.json does not say.
-_T5_EXTRA_IDS, _BYT5_EXTRA_IDS = 100, 125
-_GPT2_END = "<|endoftext|>"
 _BYT5_TOKENS = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+_BYT5_TEXTS = set(_BYT5_TOKENS.values())
+# Where neither tokenizer_config.json nor config.json names one, by `model_type`.
+_CLASS_OF_MODEL = {
+    "t5": "T5Tokenizer",
+    "mt5": "T5Tokenizer",
+    "gpt2": "GPT2Tokenizer",
+    "opt": "GPT2Tokenizer",
+    "gpt_neox": "GPTNeoXTokenizer",
+}
 
 # The class of transformers 4 and 5 that takes tokenizer.json as it is; others build their own.
 _CLASS = "PreTrainedTokenizerFast"
@@ -56,8 +72,9 @@ def carried_files(folder: pathlib.Path) -> dict[str, bytes]:
 def read_vocabulary(folder: pathlib.Path, *, scratch: pathlib.Path) -> Vocabulary | None:
     """The vocabulary of a Hugging Face folder; None where it holds no tokenizer.
 
-    A `spiece.model` (T5's) is read as SentencePiece, `tokenizer.json` and whatever transformers
-    would make one of as that.
+    T5's `spiece.model`, and LLaMA's `tokenizer.model` where no class of transformers is named, are
+    read as SentencePiece, unless the folder has tokens or templates beside; ByT5's bytes as bytes.
+    All else becomes the tokenizer.json that transformers would make of it.
 
     Args:
       folder: the folder.
@@ -67,21 +84,53 @@ def read_vocabulary(folder: pathlib.Path, *, scratch: pathlib.Path) -> Vocabular
     Raises:
       ValueError: the tokenizer's files are damaged.
     """
-    config = _read_if_there(folder / CONFIG_FILE)
-    if _class_name(folder, config).startswith("ByT5Tokenizer"):
-        return ByteVocabulary(extra_ids=config.get("extra_ids", _BYT5_EXTRA_IDS))
-    if (folder / _T5_MODEL).is_file():
-        extra_ids, adds_others = _t5_extra_ids(folder, config)
-        if not adds_others:
-            return SentencePieceVocabulary(str(folder / _T5_MODEL), extra_ids)
+    settings = TokenizerSettings.read(folder)
+    class_name = _class_name(folder, settings)
+    if class_name.startswith("ByT5"):
+        plain = ByteVocabulary(extra_ids=settings.record.get("extra_ids", BYT5_EXTRA_IDS))
+        if not _added_tokens(folder, settings) - _BYT5_TEXTS - _sentinels(plain.extra_ids):
+            return plain
+    elif (folder / T5_MODEL).is_file():
+        extra_ids, has_others = _t5_extra_ids(folder, settings)
+        if not has_others:
+            return SentencePieceVocabulary(str(folder / T5_MODEL), extra_ids)
     if (folder / TOKENIZER_FILE).is_file():
-        return HFVocabulary(str(folder / TOKENIZER_FILE))
-    if (folder / _LLAMA_MODEL).is_file() and not _needs_more(folder, config):
-        return SentencePieceVocabulary(str(folder / _LLAMA_MODEL), extra_ids=0)
-    built = _build(folder, config)
-    if built is None:
+        record = read_object(folder / TOKENIZER_FILE)
+        made = as_class_makes_it(record, class_name=class_name, settings=settings)
+        if made == record:
+            return HFVocabulary(str(folder / TOKENIZER_FILE))
+        tokenizer = tokenizers.Tokenizer.from_str(json.dumps(made))
+        settings.add_to(tokenizer)
+        return _put_together(folder, scratch, tokenizer, settings=settings, roles=settings.roles)
+    if (folder / LLAMA_MODEL).is_file() and not class_name and not _needs_more(folder, settings):
+        return SentencePieceVocabulary(str(folder / LLAMA_MODEL), extra_ids=0)
+    slow = slow_tokenizer.build(folder, class_name=class_name, settings=settings)
+    if slow is None:
         return None
-    files = carried_files(folder) | {TOKENIZER_FILE: _json(built)}
+    return _put_together(folder, scratch, slow.tokenizer, settings=settings, roles=slow.roles)
+
+
+def _put_together(
+    folder: pathlib.Path,
+    scratch: pathlib.Path,
+    tokenizer: tokenizers.Tokenizer,
+    *,
+    settings: TokenizerSettings,
+    roles: Mapping[str, str],
+) -> HFVocabulary:
+    """Writes a tokenizer.json and what the folder has beside it, for the class that takes it so.
+
+    All tokens have their flags in that file, so that no other needs to say them.
+    """
+    said = {"added_tokens_decoder", "additional_special_tokens", "extra_special_tokens"}
+    said |= {"add_bos_token", "add_eos_token", *roles}
+    config: dict[str, Any] = {"clean_up_tokenization_spaces": False}
+    config |= {name: value for name, value in settings.record.items() if name not in said}
+    if settings.extra:
+        config["extra_special_tokens"] = [token.content for token in settings.extra]
+    files = {n: c for n, c in carried_files(folder).items() if n.endswith(".jinja")}
+    files[TOKENIZER_FILE] = _json(json.loads(tokenizer.to_str()))
+    files[CONFIG_FILE] = _json(config | _fast_config(roles))
     for name in (GENERATION_FILE, "config.json"):
         if (folder / name).is_file():
             files[name] = (folder / name).read_bytes()
@@ -100,7 +149,7 @@ def written_files(vocabulary: Vocabulary) -> dict[str, bytes]:
     if isinstance(vocabulary, HFVocabulary):
         files = tokenizer_files(vocabulary.path)
         files.pop(GENERATION_FILE, None)
-        files.setdefault(CONFIG_FILE, _json(_fast_config(vocabulary.special_tokens)))
+        files.setdefault(CONFIG_FILE, _json(_plain_config(vocabulary.special_tokens)))
         return files
     if isinstance(vocabulary, SentencePieceVocabulary):
         return _sentencepiece_files(vocabulary)
@@ -126,8 +175,8 @@ def _sentencepiece_files(vocabulary: SentencePieceVocabulary) -> dict[str, bytes
     )
     return {
         TOKENIZER_FILE: _json(record),
-        CONFIG_FILE: _json(_fast_config(tokens)),
-        _LLAMA_MODEL if opens else _T5_MODEL: content,
+        CONFIG_FILE: _json(_plain_config(tokens)),
+        LLAMA_MODEL if opens else T5_MODEL: content,
     }
 
 
@@ -146,85 +195,50 @@ def _fast_config(tokens: Mapping[str, str]) -> dict[str, Any]:
     return {
         "tokenizer_class": _CLASS,
         **tokens,
-        "clean_up_tokenization_spaces": False,
         # Without token types, which no model here takes.
         "model_input_names": ["input_ids", "attention_mask"],
     }
 
 
-def _t5_extra_ids(folder: pathlib.Path, config: Mapping[str, Any]) -> tuple[int, bool]:
+def _plain_config(tokens: Mapping[str, str]) -> dict[str, Any]:
+    return _fast_config(tokens) | {"clean_up_tokenization_spaces": False}
+
+
+def _t5_extra_ids(folder: pathlib.Path, settings: TokenizerSettings) -> tuple[int, bool]:
     """How many sentinels stand after the pieces, and whether other tokens do too."""
-    path = folder / _T5_MODEL
-    pieces = {p.text for p in read_piece_model(path.read_bytes(), source=str(path)).pieces}
+    pieces = _piece_texts(folder / T5_MODEL)
     inside = "▁<extra_id_0>" in pieces
-    extra_ids = config.get("extra_ids", 0 if inside else _T5_EXTRA_IDS)
-    known = pieces | {f"<extra_id_{index}>" for index in range(max(extra_ids, _T5_EXTRA_IDS))}
-    return extra_ids, not known.issuperset(_added_tokens(folder, config))
+    extra_ids = settings.record.get("extra_ids", 0 if inside else T5_EXTRA_IDS)
+    known = pieces | _sentinels(max(extra_ids, T5_EXTRA_IDS))
+    return extra_ids, not known.issuperset(_added_tokens(folder, settings))
 
 
-def _added_tokens(folder: pathlib.Path, config: Mapping[str, Any]) -> set[str]:
-    """Tokens that are added to a SentencePiece model's own."""
-    added = {token["content"] for token in config.get("added_tokens_decoder", {}).values()}
-    added |= _read_if_there(folder / _ADDED_FILE).keys()
-    in_file = _read_if_there(folder / TOKENIZER_FILE).get("added_tokens", [])
-    return added | {token["content"] for token in in_file}
+def _sentinels(count: int) -> set[str]:
+    return {f"<extra_id_{index}>" for index in range(count)}
 
 
-def _needs_more(folder: pathlib.Path, config: Mapping[str, Any]) -> bool:
+def _added_tokens(folder: pathlib.Path, settings: TokenizerSettings) -> set[str]:
+    """Tokens that a folder names beside a vocabulary's own, or with them."""
+    named = {*settings.added, *settings.named.values(), *(settings.extra or ())}
+    in_file = read_object(folder / TOKENIZER_FILE).get("added_tokens", [])
+    return {token.content for token in named} | {token["content"] for token in in_file}
+
+
+def _needs_more(folder: pathlib.Path, settings: TokenizerSettings) -> bool:
     """Whether a folder with a SentencePiece model says more than that model can."""
-    path = folder / _LLAMA_MODEL
-    pieces = {p.text for p in read_piece_model(path.read_bytes(), source=str(path)).pieces}
-    has_templates = "chat_template" in config or any(
-        any(folder.glob(pattern)) for pattern in _TEMPLATES
-    )
-    return has_templates or not pieces.issuperset(_added_tokens(folder, config))
+    pieces = _piece_texts(folder / LLAMA_MODEL)
+    return bool(settings.templates) or not pieces.issuperset(_added_tokens(folder, settings))
 
 
-def _build(folder: pathlib.Path, config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The tokenizer.json that transformers would put together when it loads the folder."""
-    if (folder / _LLAMA_MODEL).is_file():
-        path = folder / _LLAMA_MODEL
-        model = read_piece_model(path.read_bytes(), source=str(path))
-        tokens = _tokens(model)
-        prefix = [tokens["bos_token"]] if config.get("add_bos_token", "bos_token" in tokens) else []
-        suffix = [tokens["eos_token"]] if config.get("add_eos_token") else []
-        return from_pieces(model, prefix=prefix, suffix=suffix)
-    if (folder / _VOCAB_FILE).is_file() and (folder / _MERGES_FILE).is_file():
-        vocab = read_json(folder / _VOCAB_FILE)
-        named = dict.fromkeys(("unk_token", "bos_token", "eos_token"), _GPT2_END)
-        named |= _role_tokens(config) | _role_tokens(_read_if_there(folder / _MAP_FILE))
-        return byte_level_bpe(
-            vocab,
-            list(_read_merges(folder / _MERGES_FILE)),
-            special=sorted(vocab.keys() & named.values()),
-            adds_space=bool(config.get("add_prefix_space")),
-            prefix=[named["bos_token"]] if config.get("add_bos_token") else [],
-        )
-    return None
+def _piece_texts(path: pathlib.Path) -> set[str]:
+    return {piece.text for piece in read_piece_model(path.read_bytes(), source=str(path)).pieces}
 
 
-def _role_tokens(record: Mapping[str, Any]) -> dict[str, str]:
-    """The text of each token that has a role: `bos_token` and so on."""
-    tokens = {role: value for role, value in record.items() if role.endswith("_token")}
-    texts = {r: v["content"] if isinstance(v, Mapping) else v for r, v in tokens.items()}
-    return {role: text for role, text in texts.items() if isinstance(text, str)}
-
-
-def _read_merges(path: pathlib.Path) -> Iterable[tuple[str, str]]:
-    for line in path.read_text(encoding="utf-8").split("\n"):
-        left, space, right = line.partition(" ")
-        if space and not line.startswith("#version"):
-            yield left, right
-
-
-def _class_name(folder: pathlib.Path, config: Mapping[str, Any]) -> str:
+def _class_name(folder: pathlib.Path, settings: TokenizerSettings) -> str:
     """The class of transformers that the folder asks for, or an empty text."""
-    model = _read_if_there(folder / "config.json")
-    return config.get("tokenizer_class") or model.get("tokenizer_class") or ""
-
-
-def _read_if_there(path: pathlib.Path) -> dict[str, Any]:
-    return read_json(path) if path.is_file() else {}
+    model = read_object(folder / "config.json")
+    named = settings.record.get("tokenizer_class") or model.get("tokenizer_class")
+    return named or _CLASS_OF_MODEL.get(model.get("model_type", ""), "")
 
 
 def _json(record: Mapping[str, Any]) -> bytes:

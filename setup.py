@@ -77,7 +77,7 @@ setuptools.setup(
         *gin_packages(),
     ],
     package_dir={**task_packages(), **gin_packages()},
-    package_data={name: ["*.gin"] for name in gin_packages()},
+    package_data={**{name: ["*.gin"] for name in gin_packages()}, "t5lite.tasks": ["*.json"]},
     entry_points={"console_scripts": ["t5lite = t5lite.cli:main"]},
     install_requires=CORE,
     extras_require={

@@ -17,6 +17,7 @@ import tqdm
 from t5lite.data import build, data_status, mixture_rates, seqio_door, task_data
 from t5lite.data.eval_tasks import EvalExample, EvalTask
 from t5lite.data.labels import exemplar_report
+from t5lite.data.shipped_tasks import shipped_modules
 from t5lite.data.store import TokenStore
 from t5lite.data.vocabularies import Vocabulary
 from t5lite.suggest import did_you_mean
@@ -36,24 +37,65 @@ def list_tasks(
 
     Args:
       pattern: only names that match: a shell pattern such as `*_2shot`, or a part of the name.
-      task_modules: registry modules to import first.
+      task_modules: registry modules to import first; where there are none, `list_shipped` prints.
       data_dir: data root of the registry modules.
       vocabulary: vocabulary of the registry modules.
 
     Raises:
       ValueError: if no name matches.
     """
+    if not task_modules:
+        list_shipped(pattern)
+        return
     seqio_door.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
     tasks, mixtures = seqio_door.registered_names()
-    wildcard = pattern if pattern and any(c in pattern for c in "*?[") else f"*{pattern or ''}*"
     rows = []
     for kind, names in (("mixture", mixtures), ("task", tasks)):
-        for name in fnmatch.filter(names, wildcard):
+        for name in fnmatch.filter(names, _wildcard(pattern)):
             rows.append((name, kind, _holds(name), _place(seqio_door.provenance(name))))
+    if not rows and pattern is None:
+        raise ValueError(f"--tasks={','.join(task_modules)} registers no Task and no Mixture")
     if not rows:
         hint = did_you_mean(pattern or "", [*mixtures, *tasks])
         raise ValueError(f"no registered Task or Mixture matches {pattern!r}.{hint}")
     print(format_table(("name", "kind", "holds", "registered at"), rows))
+
+
+def list_shipped(pattern: str | None = None) -> None:
+    """Prints the mixtures that t5lite comes with, and how to see a module's tasks; imports none.
+
+    Args:
+      pattern: as in `list_tasks`.
+
+    Raises:
+      ValueError: if no mixture's name matches.
+    """
+    modules = shipped_modules()
+    rows = [
+        (mixture, module.module, module.holds)
+        for module in modules
+        for mixture in fnmatch.filter(module.mixtures, _wildcard(pattern))
+    ]
+    if not rows:
+        known = [mixture for module in modules for mixture in module.mixtures]
+        names = ", ".join(module.module for module in modules)
+        raise ValueError(
+            f"no mixture that t5lite comes with matches {pattern!r}."
+            f"{did_you_mean(pattern or '', known)} With --tasks=MODULE it looks among that "
+            f"module's tasks too: yours, or {names}"
+        )
+    print(format_table(("mixture", "--tasks", "of"), rows))
+    print("\ndata that they need under --data_dir:")
+    print(format_table(("--tasks", "data"), [(m.module, m.data) for m in modules]))
+    print(
+        "\n`t5lite tasks list --tasks=MODULE` lists a module's tasks as well, or those of a module "
+        "of your own; mixtures of data that are not there are not registered."
+    )
+
+
+def _wildcard(pattern: str | None) -> str:
+    """A shell pattern; for a plain text one that finds it anywhere in a name."""
+    return pattern if pattern and any(c in pattern for c in "*?[") else f"*{pattern or ''}*"
 
 
 def _holds(name: str) -> str:

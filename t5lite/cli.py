@@ -11,13 +11,11 @@ import logging
 import os
 import pathlib
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import t5lite
-from t5lite import tasks_finder
 from t5lite.flags import parse, split_gin_flags
+from t5lite.told import is_told_by_us
 
 if TYPE_CHECKING:
     from t5lite.config import ParsedConfig
@@ -62,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError(f"this verb takes no --gin.{gin_bindings[0]}")
         return _RUN[arguments.verb](arguments) or 0
     except (ValueError, FloatingPointError) as error:
-        if arguments.traceback or not _is_told_by_us(error):
+        if arguments.traceback or not is_told_by_us(error):
             raise
         print(f"t5lite {arguments.verb}: error: {error}", file=sys.stderr)
         return 2
@@ -80,16 +78,6 @@ def _set_up_process() -> None:
     # Last, so that nothing in the current folder can shadow a library.
     if str(pathlib.Path.cwd()) not in sys.path:
         sys.path.append(str(pathlib.Path.cwd()))
-
-
-def _is_told_by_us(error: BaseException) -> bool:
-    """Whether our code raised it, in words for the user; anything else is a bug to be shown."""
-    if isinstance(error, FloatingPointError):
-        return True
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    file = pathlib.Path(frame.filename).resolve()
-    ours = (pathlib.Path(t5lite.__file__).resolve().parent, tasks_finder.folder())
-    return any(file.parent.is_relative_to(folder) for folder in ours)
 
 
 def _join_processes(arguments: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import gin
 
+from t5lite.data import registry_modules
 from t5lite.data.vocabularies import vocabulary_from_spec
 from t5lite.gin_reader import Binding, Import, Reference, read_file, read_flag, uses
 from t5lite.gin_resolve import ParsedConfig
@@ -221,13 +222,7 @@ def _import(statement: Import) -> None:
             "configurable of t5lite is known by its short name. Remove the line and the imports, "
             "and write e.g. TransformerConfig.num_layers."
         )
-    try:
-        importlib.import_module(statement.module)
-    except ImportError as error:
-        raise ValueError(
-            f"{statement.place}: cannot import {statement.module}: {error}. Modules are looked for "
-            "in the current folder and where Python packages are installed."
-        ) from error
+    registry_modules.import_module(statement.module, asked_by=statement.place)
 
 
 def _checked(binding: Binding, registered: Mapping[str, Callable[..., Any]]) -> Binding:

@@ -29,6 +29,7 @@ from t5lite.data.seqio_library import load_seqio
 from t5lite.data.seqio_vocabularies import from_seqio as from_seqio
 from t5lite.data.seqio_vocabularies import output_features as output_features
 from t5lite.data.seqio_vocabularies import to_seqio as to_seqio
+from t5lite.data.shipped_tasks import shipped_modules
 from t5lite.data.vocabularies import Vocabulary, parse_vocabulary
 from t5lite.suggest import did_you_mean
 
@@ -127,12 +128,30 @@ def _get(name: str) -> Any:
     for registry in (seqio.MixtureRegistry, seqio.TaskRegistry):
         if name in registry.names():
             return registry.get(name)
+    raise ValueError(_explain_unknown(name))
+
+
+def _explain_unknown(name: str) -> str:
+    """Why there is no Task or Mixture of this name, with the module or the name to give."""
+    seqio = load_seqio()
     known = [*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()]
     imported = registry_modules.imported_modules()
-    modules = ", ".join(imported) or "none (name them with --tasks or gin macro TASK_MODULES)"
-    raise ValueError(
-        f"No Task or Mixture {name!r} (MIXTURE_OR_TASK_NAME) among the {len(known)} registered."
-        f"{did_you_mean(name, known)} Registry modules imported: {modules}."
+    message = f"No Task or Mixture {name!r} (--mixture, gin macro MIXTURE_OR_TASK_NAME) is known."
+    absent = [module for module in shipped_modules() if module.module not in imported]
+    for module in absent:
+        if module.may_register(name):
+            near = did_you_mean(name, module.mixtures) if name not in module.mixtures else ""
+            return (
+                f"{message} {module.module} registers such names: import it with "
+                f"--tasks={module.module} (gin macro TASK_MODULES).{near}"
+            )
+    if imported:
+        return f"{message}{did_you_mean(name, known)} Modules imported: {', '.join(imported)}."
+    shipped = [mixture for module in absent for mixture in module.mixtures]
+    return (
+        f"{message} No registry module was imported: give --tasks=MODULE (gin macro TASK_MODULES), "
+        f"yours or one of {', '.join(module.module for module in absent)}."
+        f"{did_you_mean(name, [*known, *shipped])} `t5lite tasks list` shows all of ours."
     )
 
 

@@ -1,0 +1,44 @@
+"""What t5lite's own registry modules register, known without importing them (that takes seconds).
+
+It is listed in shipped.json beside the modules; a test compares the list with what they register.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+
+from t5lite import tasks_finder
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShippedModule:
+    """A registry module that comes with t5lite.
+
+    Attributes:
+      module: its name, for `--tasks`.
+      holds: what its tasks are.
+      data: what it needs under `--data_dir`, or "none".
+      prefix: what the names of its Tasks start with.
+      mixtures: names of its Mixtures; some are there only where their data are.
+    """
+
+    module: str
+    holds: str
+    data: str
+    prefix: str
+    mixtures: tuple[str, ...]
+
+    def may_register(self, name: str) -> bool:
+        """Whether a Task or Mixture of this name may be its."""
+        return name in self.mixtures or name.startswith(self.prefix)
+
+
+@functools.cache
+def shipped_modules() -> tuple[ShippedModule, ...]:
+    """The modules, as listed."""
+    records = json.loads((tasks_finder.folder() / "shipped.json").read_text(encoding="utf-8"))
+    return tuple(
+        ShippedModule(**{**record, "mixtures": tuple(record["mixtures"])}) for record in records
+    )

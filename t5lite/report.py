@@ -33,9 +33,9 @@ _PAGE = """<!doctype html>
 <p>{{ facts }}</p>
 <img alt="training loss and evaluation scores" src="data:image/png;base64,{{ image }}">
 <h2>Evaluations</h2>
-<table><tr><th>evaluation</th><th>metric</th><th>before</th><th>after</th>
+<table><tr><th>evaluation</th><th>metric</th><th>{{ first }}</th><th>after</th>
 <th>best constant answer</th>
-<th>loss before</th><th>loss after</th></tr>
+<th>loss {{ first }}</th><th>loss after</th></tr>
 {% for row in means %}<tr><td>{{ row.name }}</td><td>{{ row.metric }}</td><td>{{ row.before }}</td>
 <td>{{ row.after }}</td><td>{{ row.constant }}</td><td>{{ row.loss_before }}</td>
 <td>{{ row.loss_after }}</td></tr>{% endfor %}</table>
@@ -47,7 +47,7 @@ _PAGE = """<!doctype html>
 {% endfor %}</table>{% endfor %}
 <h2>By task</h2>
 {% for name, rows in by_task.items() %}<h3>{{ name }}</h3>
-<table><tr><th>task</th><th>metric</th><th>before</th><th>after</th>
+<table><tr><th>task</th><th>metric</th><th>{{ first }}</th><th>after</th>
 <th>best constant answer</th></tr>
 {% for row in rows %}<tr><td>{{ row.name }}</td><td>{{ row.metric }}</td><td>{{ row.before }}</td>
 <td>{{ row.after }}</td><td>{{ row.constant }}</td></tr>{% endfor %}</table>{% endfor %}
@@ -79,9 +79,13 @@ def write_report(model_dir: str | pathlib.Path) -> pathlib.Path:
         page.render(
             title=f"Training report of {folder.name}",
             facts=_facts(folder, training),
+            first=_first_column(means),
             image=base64.b64encode(png).decode(),
-            means=[_shown(row) for row in means],
-            by_task={row["name"]: _task_rows(evals, row["name"]) for row in means},
+            means=_shown(means),
+            by_task={
+                row["name"]: _shown(_task_rows(evals, row["name"]), first_step=_first_step(means))
+                for row in means
+            },
             samples={row["name"]: _samples(folder / "eval" / row["name"]) for row in means},
         ),
         encoding="utf-8",
@@ -104,12 +108,12 @@ def format_samples(model_dir: str | pathlib.Path, *, per_eval: int = 3) -> str:
 def format_means(model_dir: str | pathlib.Path) -> str:
     """The evaluations before and after as a small text table; '' when there were none."""
     lines = read_lines(pathlib.Path(model_dir) / METRICS_FILE)
-    rows = [_shown(row) for row in _rows([x for x in lines if x["kind"] == "eval"], task="mean")]
+    rows = _rows([x for x in lines if x["kind"] == "eval"], task="mean")
     if not rows:
         return ""
     columns = ["name", "metric", "before", "after", "constant"]
-    table = [["evaluation", "metric", "before", "after", "best constant"]]
-    table += [[row[column] for column in columns] for row in rows]
+    table = [["evaluation", "metric", _first_column(rows), "after", "best constant"]]
+    table += [[row[column] for column in columns] for row in _shown(rows)]
     widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
     return "\n".join(
         "  ".join(
@@ -121,16 +125,21 @@ def format_means(model_dir: str | pathlib.Path) -> str:
 
 
 def _rows(evals: Sequence[Mapping[str, Any]], *, task: str) -> list[dict[str, Any]]:
-    """First and last value of every metric that judges the model on `task`, by evaluation."""
+    """First and last value of every metric that judges the model on `task`, by evaluation.
+
+    `first_step` is the step of the first, where it is another evaluation than the last: 0 is before
+    training, but a run need not begin by evaluating, and evaluations may come with a resume.
+    """
     if not evals:
         return []
-    first, last = evals[0], evals[-1]
+    last = evals[-1]
     rows = []
     for key in last:
         name, _, rest = key.partition("/")
         row_task, _, metric = rest.rpartition("/")
         if row_task != task or metric in BASELINES:
             continue
+        first = next(line for line in evals if key in line)
         before = first if first is not last else {}
         rows.append(
             {
@@ -141,9 +150,21 @@ def _rows(evals: Sequence[Mapping[str, Any]], *, task: str) -> list[dict[str, An
                 "constant": last.get(f"{name}/{task}/best_constant"),
                 "loss_before": before.get(f"{name}/{task}/loss"),
                 "loss_after": last.get(f"{name}/{task}/loss"),
+                "first_step": before.get("step"),
             }
         )
     return rows
+
+
+def _first_step(rows: Sequence[Mapping[str, Any]]) -> int:
+    """The step of the earliest evaluation; 0 also where there was only one."""
+    return min((row["first_step"] for row in rows if row["first_step"] is not None), default=0)
+
+
+def _first_column(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The title of what the rows begin with."""
+    step = _first_step(rows)
+    return f"at step {step:,}" if step else "before"
 
 
 def _task_rows(evals: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
@@ -152,17 +173,26 @@ def _task_rows(evals: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, 
     )
     found = []
     for task in tasks:
-        for row in _rows(evals, task=task):
-            if row["name"] == name:
-                found.append(_shown(row) | {"name": task})
+        found += [row | {"name": task} for row in _rows(evals, task=task) if row["name"] == name]
     return found
 
 
-def _shown(row: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        key: value if isinstance(value, str) else "-" if value is None else f"{value:.3f}"
-        for key, value in row.items()
-    }
+def _shown(
+    rows: Sequence[Mapping[str, Any]], *, first_step: int | None = None
+) -> list[dict[str, str]]:
+    """Rows as text; a first value of a later step than `first_step` (of these rows) says so."""
+    if first_step is None:
+        first_step = _first_step(rows)
+    shown = []
+    for row in rows:
+        texts = {
+            key: value if isinstance(value, str) else "-" if value is None else f"{value:.3f}"
+            for key, value in row.items()
+        }
+        if row["first_step"] not in (None, first_step):
+            texts["before"] += f" (at step {row['first_step']:,})"
+        shown.append(texts)
+    return shown
 
 
 def _samples(folder: pathlib.Path) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ import concurrent.futures
 import dataclasses
 import hashlib
 import math
-import multiprocessing
 import os
 import pathlib
 import time
@@ -29,6 +28,7 @@ from t5lite.data.store import (
     reserve_file_descriptors,
     store_lock,
 )
+from t5lite.data.worker_pool import worker_pool
 
 # A worker spends seconds importing TensorFlow, so a few small Tasks are not worth one.
 _TASKS_PER_WORKER = 16
@@ -393,20 +393,14 @@ def _build_or_raise(job: _Job) -> int:
 
 def _build_in_workers(jobs: Sequence[_Job], num_workers: int) -> Iterator[_Built]:
     """Yields results as they come."""
-    executor = concurrent.futures.ProcessPoolExecutor(
-        num_workers, mp_context=multiprocessing.get_context("spawn")
+    died = (
+        f"A worker process died while building {len(jobs)} token stores; was the machine out "
+        "of memory? What is finished is kept: run again, with a smaller --num_workers."
     )
-    try:
+    with worker_pool(num_workers, died=died) as executor:
         futures = [executor.submit(_build, job) for job in jobs]
         for future in concurrent.futures.as_completed(futures):
             yield future.result()
-    except concurrent.futures.process.BrokenProcessPool as error:
-        raise ValueError(
-            f"A worker process died while building {len(jobs)} token stores; was the machine out "
-            "of memory? What is finished is kept: run again, with a smaller --num_workers."
-        ) from error
-    finally:
-        executor.shutdown(cancel_futures=True)
 
 
 def _build(job: _Job) -> _Built:

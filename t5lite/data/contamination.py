@@ -12,7 +12,6 @@ import dataclasses
 import functools
 import itertools
 import math
-import multiprocessing
 import os
 import pathlib
 import tempfile
@@ -25,6 +24,7 @@ import tqdm
 
 from t5lite.data import seqio_door
 from t5lite.data.ngrams import NgramIndex
+from t5lite.data.worker_pool import worker_pool
 
 # A worker spends seconds importing TensorFlow, so a few small Tasks are not worth one.
 _TASKS_PER_WORKER = 16
@@ -201,22 +201,18 @@ def _here(jobs: Sequence[_Job], index: NgramIndex) -> Iterator[_Searched]:
 
 def _in_workers(jobs: Sequence[_Job], num_workers: int, index: NgramIndex) -> Iterator[_Searched]:
     """Yields results as they come."""
-    executor = concurrent.futures.ProcessPoolExecutor(
-        num_workers, mp_context=multiprocessing.get_context("spawn")
+    died = (
+        f"A worker process died while reading {len(jobs)} tasks; was the machine out of "
+        "memory? Run again, with a smaller --num_workers."
     )
-    try:
-        with tempfile.TemporaryDirectory(prefix="t5lite-ngrams-") as folder:
-            index.save(pathlib.Path(folder))
-            futures = [executor.submit(_search_job_in_worker, job, folder) for job in jobs]
-            for future in concurrent.futures.as_completed(futures):
-                yield future.result()
-    except concurrent.futures.process.BrokenProcessPool as error:
-        raise ValueError(
-            f"A worker process died while reading {len(jobs)} tasks; was the machine out of "
-            "memory? Run again, with a smaller --num_workers."
-        ) from error
-    finally:
-        executor.shutdown(cancel_futures=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="t5lite-ngrams-") as folder,
+        worker_pool(num_workers, died=died) as executor,
+    ):
+        index.save(pathlib.Path(folder))
+        futures = [executor.submit(_search_job_in_worker, job, folder) for job in jobs]
+        for future in concurrent.futures.as_completed(futures):
+            yield future.result()
 
 
 def _search_job_in_worker(job: _Job, folder: str) -> _Searched:

@@ -10,11 +10,14 @@ import dataclasses
 import errno
 import pathlib
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers
 
 from t5lite import sharding
@@ -26,6 +29,7 @@ from t5lite.models.parameters import param_axes, param_shapes
 
 FOLDER = "checkpoints"
 SHOWN_NAMES = 20
+_STEPS_BETWEEN_AGREEMENTS = 10
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -35,6 +39,9 @@ class CheckpointConfig:
 
     Attributes:
       period: how often to save, a duration ("1000 steps", "1 epochs", ...); the end always saves.
+      period_minutes: also save where the last checkpoint is this many minutes old; None: never.
+      first_minutes: also save this many minutes after a start, so that an early end costs little;
+        None: not before the periods say so.
       keep: how many of the latest checkpoints stay.
       keep_period: every checkpoint whose step is a multiple of this stays, whatever its age.
       best_metric: an evaluation metric, e.g. "new_instances/mean/accuracy"; the checkpoint where it
@@ -44,6 +51,8 @@ class CheckpointConfig:
     """
 
     period: int | str = 1000
+    period_minutes: float | None = 20.0
+    first_minutes: float | None = 2.0
     keep: int = 2
     keep_period: int | None = None
     best_metric: str | None = None
@@ -57,10 +66,56 @@ class CheckpointConfig:
                 f"CheckpointConfig.keep={self.keep}: at least the latest checkpoint must be kept, "
                 "or a stopped run could not go on. Use 1 or more."
             )
+        for name in ("period_minutes", "first_minutes"):
+            minutes = getattr(self, name)
+            if minutes is not None and not minutes > 0:
+                raise ValueError(
+                    f"CheckpointConfig.{name}={minutes!r} must be a positive number of minutes, "
+                    "or None for no checkpoints by the clock"
+                )
         if self.best_mode not in ("max", "min"):
             raise ValueError(
                 f"CheckpointConfig.best_mode={self.best_mode!r} is neither 'max' nor 'min'"
             )
+
+
+def has_checkpoint(model_dir: str | pathlib.Path) -> bool:
+    """Whether a folder holds a finished checkpoint; opens none."""
+    folders = (pathlib.Path(model_dir) / FOLDER).glob("*")
+    return any(folder.name.isdecimal() for folder in folders)
+
+
+class SaveClock:
+    """Says when a checkpoint is due by the clock; all processes say the same.
+
+    Process 0 looks at its clock and tells the others. As that makes every process wait for the
+    device, several ask every `_STEPS_BETWEEN_AGREEMENTS` steps only.
+    """
+
+    def __init__(
+        self, config: CheckpointConfig, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Starts the clock; `now` gives seconds."""
+        self._config, self._now = config, now
+        minutes = (config.first_minutes, config.period_minutes)
+        self._set(min((m for m in minutes if m is not None), default=None))
+
+    def due(self, step: int) -> bool:
+        """Whether to save after this step."""
+        if self._due_at is None:
+            return False
+        if jax.process_count() == 1:
+            return self._now() >= self._due_at
+        if step % _STEPS_BETWEEN_AGREEMENTS:
+            return False
+        return bool(multihost_utils.broadcast_one_to_all(np.asarray(self._now() >= self._due_at)))
+
+    def saved(self) -> None:
+        """Begins the next period."""
+        self._set(self._config.period_minutes)
+
+    def _set(self, minutes: float | None) -> None:
+        self._due_at = None if minutes is None else self._now() + 60 * minutes
 
 
 class Checkpointer:
@@ -130,41 +185,29 @@ class Checkpointer:
         with self._explain_save_errors(step):
             self._manager.save(step, args=arguments, metrics=dict(metrics), force=True)
 
-    def restore(self, step: int, abstract_state: Any) -> tuple[Any, dict[str, Any]]:
-        """Restores the train state and data state of `step`.
+    def restore_state(self, step: int, abstract_state: Any) -> Any:
+        """Restores the train state of `step`.
 
         Args:
           step: a step of `all_steps()`.
           abstract_state: the state's tree of `jax.ShapeDtypeStruct` with shardings.
-
-        Returns:
-          The state, and the JSON data state.
 
         Raises:
           ValueError: the checkpoint is damaged, or is of another model or optimizer; lists what is
             missing in it, what it has too much, and what differs in shape.
         """
         self._check_names(step, abstract_state)
-        arguments = ocp.args.Composite(
-            state=_restore_arguments(abstract_state), data=ocp.args.JsonRestore()
-        )
-        restored = self._restore(step, arguments)
-        return restored.state, restored.data
-
-    def restore_state(self, step: int, abstract_state: Any) -> Any:
-        """Restores the train state and nothing else, as `restore` does."""
-        self._check_names(step, abstract_state)
         arguments = ocp.args.Composite(state=_restore_arguments(abstract_state))
         return self._restore(step, arguments).state
 
     def restore_data(self, step: int) -> dict[str, Any]:
-        """The JSON data state of `step`, without its arrays; errors as in `restore`."""
+        """The JSON data state of `step`, without its arrays; errors as in `restore_state`."""
         arguments = ocp.args.Composite(data=ocp.args.JsonRestore())
         restored: dict[str, Any] = self._restore(step, arguments).data
         return restored
 
     def restore_params(self, step: int, abstract_params: Any) -> Any:
-        """Restores all parameters and nothing else; `abstract_params` as in `restore`."""
+        """Restores all parameters and nothing else; `abstract_params` as in `restore_state`."""
         self._check_names(step, {"params": abstract_params}, only="params")
         return self.restore_part(step, abstract_params)
 

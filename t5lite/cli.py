@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from t5lite.config import ParsedConfig
     from t5lite.decoding.config import DecodingConfig
 
+log = logging.getLogger(__name__)
+
 # Flags that mean nothing without a strategy, and so choose it.
 _STRATEGY_FLAGS = {
     "sample": ("temperature", "top_k", "top_p"),
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
       The exit status: 0; 1 where a check that the verb makes failed; 2 after a mistake of the
-      user, told in one message on stderr.
+      user, told in one message on stderr; 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     words, gin_bindings = split_gin_flags(words)
@@ -64,6 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"t5lite {arguments.verb}: error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"\nt5lite {arguments.verb}: interrupted", file=sys.stderr)
+        return 130
 
 
 def _set_up_process() -> None:
@@ -119,41 +124,54 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
     """Reads the configuration of a gin verb.
 
     eval and infer need no gin file: t5lite's own runs/eval.gin or runs/infer.gin comes first, then
-    what the model folder says of its model and tasks, then the user's files and flags.
+    what the model folder says of its model and tasks, then the user's files and flags. A run that
+    goes on takes its vocabulary and tasks, or all settings where no file is given, from its folder.
     """
-    from t5lite import config
+    from t5lite import config, folder_config
 
     shorthands = _shorthands(arguments)
+    defaults: list[Any] = []
     if verb in _RUN_FILES:
         if (strategy := _strategy(arguments)) is not None:
             flags = ", ".join(f"--{name}" for name in _STRATEGY_FLAGS[strategy])
             shorthands[flags] = ("STRATEGY", strategy)
         defaults = config.read_defaults(_RUN_FILES[verb])
-        first = _parse(arguments, shorthands, defaults)
-        model_dir = first.macro("MODEL_DIR")
-        # One that is no text is refused when all values are compared with their types.
-        if isinstance(model_dir, str):
-            defaults += config.model_folder_defaults(model_dir)
-    elif not arguments.gin_file:
+    parsed = _parse(arguments, shorthands, defaults=defaults)
+    model_dir = parsed.macro("MODEL_DIR")
+    # One that is no text is refused when all values are compared with their types.
+    if isinstance(model_dir, str):
+        taken: list[Any] = []
+        if verb in _RUN_FILES:
+            defaults += folder_config.model_folder_defaults(model_dir)
+        else:
+            if not arguments.gin_file:
+                defaults = folder_config.last_start(model_dir)
+            taken = folder_config.resumed_settings(model_dir, parsed)
+        parsed = _parse(arguments, shorthands, defaults=defaults, taken=taken)
+        folder_config.check_modules(parsed, model_dir)
+        for binding in taken:
+            log.info("%s = %r, from %s", binding.name, binding.value, binding.place)
+    if verb not in _RUN_FILES and not (arguments.gin_file or defaults):
         recipes = sorted((config.packaged_gin_dir() / "recipes").glob("*.gin"))
         names = ", ".join(f"recipes/{path.name}" for path in recipes)
-        raise ValueError(f"give --gin_file=FILE; t5lite's own recipes: {names}")
-    else:
-        defaults = []
-    return _parse(arguments, shorthands, defaults)
+        raise ValueError(
+            f"give --gin_file=FILE, or --model_dir of a run to go on with; t5lite's own recipes: "
+            f"{names}"
+        )
+    return parsed
 
 
 def _parse(
-    arguments: argparse.Namespace, shorthands: dict[str, tuple[str, Any]], defaults: Sequence[Any]
+    arguments: argparse.Namespace, shorthands: dict[str, tuple[str, Any]], **more: Sequence[Any]
 ) -> ParsedConfig:
     from t5lite import config
 
     return config.parse(
         arguments.gin_file,
         arguments.gin_bindings,
-        defaults=defaults,
         shorthands=shorthands,
         search_paths=arguments.gin_search_paths,
+        **more,
     )
 
 
@@ -170,7 +188,7 @@ def _train(arguments: argparse.Namespace) -> None:
             f"Stopped at step {result.progress.steps}, saved in {model_dir}. "
             "The same command goes on from there."
         )
-    else:
+    elif not result.already_finished:
         print(f"Trained {result.progress.steps} steps: {pathlib.Path(model_dir) / 'report.html'}")
 
 

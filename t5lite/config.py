@@ -20,14 +20,10 @@ from typing import Any
 import gin
 
 from t5lite.data import registry_modules
-from t5lite.data.vocabularies import vocabulary_from_spec
 from t5lite.gin_reader import Binding, Import, Reference, read_file, read_flag, uses
 from t5lite.gin_resolve import ParsedConfig
 from t5lite.gin_types import checked, parameter_hints
-from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription
 from t5lite.suggest import did_you_mean
-
-CONFIG_FILE = "config.gin"
 
 # Verbs: gin binds their arguments, and `ParsedConfig.arguments` hands these over instead of calling
 # them, so that an error inside training carries no frames of gin.
@@ -115,17 +111,19 @@ def parse(
     bindings: Sequence[str] = (),
     *,
     defaults: Sequence[Binding | Import] = (),
+    taken: Sequence[Binding] = (),
     shorthands: Mapping[str, tuple[str, Any]] | None = None,
     search_paths: Sequence[str] = (),
 ) -> ParsedConfig:
-    """Reads defaults, gin files, shorthands and bindings in this order; the later wins.
+    """Reads defaults, gin files, `taken`, shorthands and bindings in this order; the later wins.
 
     It replaces whatever gin held before.
 
     Args:
       gin_files: names of files, looked for along `search_path(search_paths)`.
       bindings: `"NAME=VALUE"` as in `--gin.NAME=VALUE`.
-      defaults: what was read elsewhere, see `read_defaults` and `model_folder_defaults`.
+      defaults: what was read elsewhere, see `read_defaults` and `folder_config`.
+      taken: what a run that goes on takes from its folder whatever files say.
       shorthands: macros with flags of their own: `{"--model_dir": ("MODEL_DIR", "/tmp/x")}`.
       search_paths: further folders to look in.
 
@@ -145,6 +143,7 @@ def parse(
                 is_ours = pathlib.Path(statement.file).is_relative_to(ours)
                 statement = dataclasses.replace(statement, is_ours=is_ours)
             statements.append(statement)
+    statements += [dataclasses.replace(binding, is_ours=True) for binding in taken]
     for flag, (macro, value) in (shorthands or {}).items():
         statements.append(Binding("", "", macro, value, flag))
     statements += [read_flag(text) for text in bindings]
@@ -181,38 +180,6 @@ def shipped_macros() -> frozenset[str]:
 def read_defaults(name: str) -> list[Binding | Import]:
     """Statements of one of t5lite's own gin files, e.g. "runs/eval.gin"."""
     return read_file(name, [packaged_gin_dir()], wanted_by="t5lite")
-
-
-def model_folder_defaults(model_dir: str) -> list[Binding | Import]:
-    """Macros that say of a trained model what eval and infer would otherwise have to be told.
-
-    The lengths and the vocabulary are the model's; TASK_MODULES and DATA_DIR are its training's.
-
-    Raises:
-      ValueError: the folder holds no model, or its vocabulary's file is gone.
-    """
-    from t5lite.evaluate import vocabulary_name
-
-    description = ModelDescription.load(model_dir)
-    place = str(pathlib.Path(model_dir) / DESCRIPTION_FILE)
-    vocabulary = vocabulary_name(vocabulary_from_spec(description.vocabulary))
-    lengths = description.converter.task_feature_lengths
-    found: list[Binding | Import] = [
-        Binding("", "", "TASK_FEATURE_LENGTHS", dict(lengths), place),
-        Binding("", "", "VOCABULARY", vocabulary, place),
-    ]
-    if (pathlib.Path(model_dir) / CONFIG_FILE).exists():
-        trained_with = read_file(
-            str(pathlib.Path(model_dir).absolute() / CONFIG_FILE), [], wanted_by="--model_dir"
-        )
-        found += [
-            statement
-            for statement in trained_with
-            if isinstance(statement, Binding)
-            and statement.is_macro
-            and statement.name in ("TASK_MODULES", "DATA_DIR")
-        ]
-    return found
 
 
 def _import(statement: Import) -> None:

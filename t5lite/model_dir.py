@@ -4,7 +4,8 @@ In MODEL_DIR:
 - `t5lite.json`: what the model is, as a `ModelDescription`
 - `vocabulary.model`: the SentencePiece model, where the vocabulary is one; or `tokenizer.json` and
   the files beside it, where it is that
-- `config.gin`: the operative gin configuration of the run
+- `config.gin`: the operative gin configuration of the last start; `configs/<n>.gin`: those before
+  it that were different; `starts.jsonl`: what each start changed (t5lite/run_record.py)
 - `checkpoints/<step>`: parameters, optimizer state and data state (t5lite/checkpoints.py)
 - `mixture.json`: what the run was asked to draw (t5lite/training/draws.py)
 - `missing_tasks.json`: which tasks the run goes on without, and why, if any

@@ -55,7 +55,7 @@ class _TasksFinder(importlib.abc.MetaPathFinder):
         top, _, rest = fullname.partition(".")
         if top != _ALIAS:
             return None
-        if path is not None and any(_is_ours(entry) for entry in path):
+        if path is not None and any(is_shipped(entry) for entry in path):
             return _alias(fullname)  # Found by its path it would be loaded a second time.
         if "." in rest:
             return None  # Below a package of theirs, which is theirs whole.
@@ -71,7 +71,7 @@ class _TasksFinder(importlib.abc.MetaPathFinder):
             if finder is self or find_spec is None:
                 continue
             spec = find_spec(fullname, path)
-            if spec is None or (spec.origin and _is_ours(spec.origin)):
+            if spec is None or (spec.origin and is_shipped(spec.origin)):
                 continue
             if fullname == _ALIAS and spec.submodule_search_locations is None:
                 # Their tasks.py: as a package without modules it can import ours.
@@ -121,7 +121,8 @@ def _alias(fullname: str) -> importlib.machinery.ModuleSpec | None:
     )
 
 
-def _is_ours(path: str) -> bool:
+def is_shipped(path: str) -> bool:
+    """Whether a file is one of our registry modules."""
     return pathlib.Path(os.path.realpath(path)).is_relative_to(folder())
 
 

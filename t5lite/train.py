@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from t5lite import report, sharding
-from t5lite.checkpoints import CheckpointConfig, Checkpointer, abstract
+from t5lite.checkpoints import CheckpointConfig, Checkpointer, SaveClock, abstract
 from t5lite.data import task_data
 from t5lite.data.pipeline import Batch, DataConfig, TrainData, open_train_data
 from t5lite.evaluate import EvalConfig, Evaluator
@@ -19,9 +19,10 @@ from t5lite.model_dir import ModelDescription, lock
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params, param_axes, param_shapes
 from t5lite.restore import RestoreConfig, open_initial
+from t5lite.run_record import record_start
 from t5lite.sharding import MeshConfig
 from t5lite.training.draws import DrawTally, write_asked
-from t5lite.training.duration import Progress, parse_duration
+from t5lite.training.duration import Duration, Progress, parse_duration
 from t5lite.training.feed import feed
 from t5lite.training.metrics import MetricsWriter, ProgressBar, StepLog
 from t5lite.training.objective import Objective
@@ -40,12 +41,14 @@ class TrainResult:
     Attributes:
       progress: how far the model folder's training has come.
       metrics: the last evaluation's metrics.
-      stopped: True when SIGTERM ended it early; the same command goes on from there.
+      stopped: True when SIGTERM or Ctrl-C ended it early; the same command goes on from there.
+      already_finished: True when the folder's training was over before, and nothing was trained.
     """
 
     progress: Progress
     metrics: Mapping[str, float]
-    stopped: bool
+    stopped: bool = False
+    already_finished: bool = False
 
 
 def train(
@@ -95,7 +98,7 @@ def train(
       config_text: the operative gin configuration, saved with every checkpoint.
 
     Returns:
-      Progress, the last metrics, and whether SIGTERM stopped it.
+      Progress, the last metrics, and whether SIGTERM or Ctrl-C stopped it.
 
     Raises:
       ValueError: anything a user can set right: names, lengths, meshes, folders, checkpoints.
@@ -129,8 +132,16 @@ def train(
     state: Any = None
     data_state, progress, draws = None, Progress(), DrawTally()
     if resume_step is not None:
-        state, saved = checkpointer.restore(resume_step, abstract(state_shapes, shardings))
+        saved = checkpointer.restore_data(resume_step)
         data_state, progress = saved["data"], Progress(**saved["progress"])
+        if total.reached(progress) or saved.get("exhausted"):
+            checkpointer.close()
+            if is_main:
+                _say_finished(folder, progress, total)
+            if folder_lock is not None:
+                folder_lock.release()
+            return TrainResult(progress=progress, metrics={}, already_finished=True)
+        state = checkpointer.restore_state(resume_step, abstract(state_shapes, shardings))
         draws = DrawTally(saved.get("draws"))  # checkpoints of before draws were counted have none
         ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
         log.info("resuming %s from step %d%s", folder, resume_step, ignored)
@@ -168,7 +179,10 @@ def train(
         ModelDescription.load(folder).check_same_model(description, model_dir=model_dir)
     elif is_main:
         description.save(folder)
-        (folder / "config.gin").write_text(config_text, encoding="utf-8")
+    if is_main:
+        changed = record_start(folder, config_text, step=progress.steps)
+        if changed:
+            log.info("settings other than at the last start:\n  %s", "\n  ".join(changed))
 
     # ---- A fresh state, unless resumed ----------------------------------------------------------
     if state is None:
@@ -209,7 +223,7 @@ def train(
         if evaluators:
             writer.write(progress.steps, "eval", metrics)
 
-    def save_now() -> None:
+    def save_now(scores: Mapping[str, float], *, exhausted: bool = False) -> None:
         checkpointer.save(
             progress.steps,
             state,
@@ -217,16 +231,19 @@ def train(
                 "data": data_state,
                 "progress": dataclasses.asdict(progress),
                 "draws": draws.state(),
+                "exhausted": exhausted,
             },
             config=config_text,
-            metrics=metrics,
+            metrics=scores,
         )
+        clock.saved()
 
     # ---- The loop -------------------------------------------------------------------------------
-    if eval_first and resume_step is None:
-        evaluate_now()
     settled_at, stopped = progress.steps if resume_step is not None else -1, False
     with StopRequest() as stop:
+        if eval_first and resume_step is None:
+            evaluate_now()
+        clock = SaveClock(checkpoint)
         for device_batch, batch in feed(data, device_mesh):
             if stopped or total.reached(progress):
                 break
@@ -240,19 +257,22 @@ def train(
             over = total.reached(progress) and not stopped
             eval_due = over or (eval_every is not None and eval_every.crossed(before, progress))
             save_due = over or stopped or save_every.crossed(before, progress)
-            if not (eval_due or save_due):
+            by_clock = clock.due(progress.steps) and not save_due
+            if not (eval_due or save_due or by_clock):
                 continue
             step_log.flush()  # nothing that is not finite is evaluated or saved
             if eval_due and not stopped:
                 evaluate_now()
-            if save_due:
-                save_now()
+            if save_due or by_clock:
+                save_now(metrics if save_due else {})  # the best is none that no evaluation saw
                 settled_at = progress.steps
             bar.pause()
         step_log.flush()
-        if settled_at != progress.steps:  # a finite mixture ended before TRAIN_STEPS
+        if not (stopped or total.reached(progress)):  # a finite mixture ended before TRAIN_STEPS
             evaluate_now()
-            save_now()
+            if settled_at != progress.steps:
+                save_now(metrics, exhausted=True)
+        checkpointer.wait()
 
     # ---- The end --------------------------------------------------------------------------------
     data.close()
@@ -264,6 +284,20 @@ def train(
     if folder_lock is not None:
         folder_lock.release()
     return TrainResult(progress=progress, metrics=metrics, stopped=stopped)
+
+
+def _say_finished(folder: pathlib.Path, progress: Progress, total: Duration) -> None:
+    """Says that there is nothing to train, and how there could be; writes the report again."""
+    if total.reached(progress):
+        why = f"{total.of(progress):,} {total.unit} are done, and TRAIN_STEPS is {total}"
+        remedy = "Give a larger TRAIN_STEPS to go on (--gin.TRAIN_STEPS=...)."
+    else:
+        why = f"its mixture ended after {progress.examples:,} examples, before TRAIN_STEPS, {total}"
+        remedy = (
+            "Start in another folder with INITIAL_CHECKPOINT_PATH to go on from its parameters."
+        )
+    log.info("%s is finished: %s. Nothing is trained. %s", folder, why, remedy)
+    _conclude(folder)
 
 
 def _advance(progress: Progress, batch: Batch, data: TrainData) -> Progress:

@@ -62,6 +62,7 @@ TRAIN_FLAGS: tuple[Shorthand, ...] = (
     ("--eval_batch_size", "EVAL_BATCH_SIZE", int, "examples decoded at once when evaluating"),
     MAX_DECODE_LENGTH,
     ("--checkpoint_period", "CHECKPOINT_PERIOD", duration, "how often to save"),
+    ("--checkpoint_minutes", "CHECKPOINT_MINUTES", float, "also save when so many have passed"),
     ("--keep_checkpoints", "KEEP_CHECKPOINTS", int, "how many of the last to keep"),
     ("--mesh_fsdp", "MESH_FSDP", int, "devices that parameters are split over"),
     ("--mesh_tensor", "MESH_TENSOR", int, "devices that each layer is split over"),

@@ -8,7 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5lite.checkpoints import CheckpointConfig, Checkpointer, load_model_dir, name_differences
+from t5lite.checkpoints import (
+    CheckpointConfig,
+    Checkpointer,
+    SaveClock,
+    load_model_dir,
+    name_differences,
+)
 
 
 def state(scale: float = 1.0, rows: int = 64):
@@ -40,8 +46,8 @@ def save(folder, steps, config=None, metrics=None):
 def test_round_trip_to_the_bit(tmp_path):
     save(tmp_path, [1, 2])
     checkpointer = Checkpointer(tmp_path, read_only=True)
-    restored, data = checkpointer.restore(2, abstract(state()))
-    assert data == {"window": 2}
+    restored = checkpointer.restore_state(2, abstract(state()))
+    assert checkpointer.restore_data(2) == {"window": 2}
     assert jax.tree.structure(restored) == jax.tree.structure(state())
     jax.tree.map(np.testing.assert_array_equal, restored, state(2))
 
@@ -72,7 +78,7 @@ def test_missing_and_extra_names_are_listed(tmp_path):
     wanted["params"]["dense"]["kernel"] = jnp.zeros((8, 8))
     wanted["opt_state"] = (None, {})
     with pytest.raises(ValueError) as error:
-        Checkpointer(tmp_path, read_only=True).restore(1, abstract(wanted))
+        Checkpointer(tmp_path, read_only=True).restore_state(1, abstract(wanted))
     text = str(error.value)
     assert "missing in the checkpoint (1):\n    params/new/bias" in text
     assert "only in the checkpoint (1):\n    opt_state/1/mu/dense/kernel" in text
@@ -95,7 +101,7 @@ def test_a_truncated_checkpoint_is_refused(tmp_path, victim):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(ValueError, match="truncated or damaged: delete that folder"):
-        Checkpointer(tmp_path, read_only=True).restore(1, abstract(state()))
+        Checkpointer(tmp_path, read_only=True).restore_state(1, abstract(state()))
 
 
 def test_a_full_disk_keeps_the_earlier_checkpoints(tmp_path):
@@ -113,10 +119,42 @@ def test_a_full_disk_keeps_the_earlier_checkpoints(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     again = Checkpointer(tmp_path, read_only=True)
     assert again.all_steps() == [1]
-    again.restore(1, abstract(state()))
+    again.restore_state(1, abstract(state()))
 
 
-@pytest.mark.parametrize("field", [{"keep": 0}, {"best_mode": "most"}])
+def test_the_clock_asks_for_an_early_checkpoint_and_then_for_regular_ones():
+    seconds = [0.0]
+    clock = SaveClock(CheckpointConfig(first_minutes=2, period_minutes=20), now=lambda: seconds[0])
+    asked = []
+    for minute in range(50):
+        seconds[0] = 60.0 * minute
+        if clock.due(minute):
+            asked.append(minute)
+            clock.saved()
+    assert asked == [2, 22, 42]
+
+
+@pytest.mark.parametrize(
+    ("config", "asked"),
+    [
+        ({"first_minutes": None, "period_minutes": 3}, [3, 6, 9]),
+        ({"first_minutes": 4, "period_minutes": None}, [4]),
+        ({"first_minutes": 4, "period_minutes": 3}, [3, 6, 9]),
+        ({"first_minutes": None, "period_minutes": None}, []),
+    ],
+)
+def test_either_clock_may_be_left_out(config, asked):
+    minutes = [0]
+    clock = SaveClock(CheckpointConfig(**config), now=lambda: 60.0 * minutes[0])
+    due = []
+    for minutes[0] in range(10):
+        if clock.due(minutes[0]):
+            due.append(minutes[0])
+            clock.saved()
+    assert due == asked
+
+
+@pytest.mark.parametrize("field", [{"keep": 0}, {"best_mode": "most"}, {"period_minutes": 0}])
 def test_meaningless_configs(field):
     with pytest.raises(ValueError, match=next(iter(field))):
         CheckpointConfig(**field)

@@ -1,8 +1,10 @@
 """The command: its flags, its exit status, and what it says to a user's mistake."""
 
+import dataclasses
 import json
 import pathlib
 
+import gin
 import pytest
 
 from t5lite import cli, config, flags
@@ -98,6 +100,61 @@ def test_flags_win_over_the_model_folder_and_it_over_the_defaults(model_dir, tmp
     assert tuple(evaluation.task_modules) == ("b",)
     assert evaluation.task_feature_lengths == {"inputs": 9, "targets": 3}
     assert arguments["step"] == 4
+
+
+@pytest.fixture
+def begun(model_dir, tmp_path):
+    """The folder of a run on bytes:2 that has a checkpoint, and the flags that began it."""
+    line = f"train --gin_file=recipes/mini_demo.gin --model_dir={model_dir} --vocabulary=bytes:2"
+    description = ModelDescription.load(model_dir)
+    vocabulary = {"kind": "bytes", "extra_ids": 2}
+    dataclasses.replace(description, vocabulary=vocabulary).save(model_dir)
+    built(line)
+    (model_dir / "config.gin").write_text(gin.operative_config_str())
+    (model_dir / "checkpoints" / "3").mkdir(parents=True)
+    return model_dir
+
+
+def test_a_run_goes_on_with_all_settings_of_its_last_start(begun):
+    before = built(f"train --gin_file={begun}/config.gin")
+    after = built(f"train --model_dir={begun}")
+    assert set(after) == set(before)
+    for name in ("model", "model_dir", "train_data", "checkpoint", "evals", "seed"):
+        assert after[name] == before[name], name
+    assert after["train_data"].vocabulary == "bytes:2"
+    assert built(f"train --model_dir={begun} --train_steps=99")["train_steps"] == 99
+
+
+def test_a_resume_takes_the_models_vocabulary_unless_a_flag_names_one(begun):
+    line = f"train --gin_file=recipes/mini_demo.gin --model_dir={begun}"
+    assert built(line)["train_data"].vocabulary == "bytes:2", "the recipe says bytes"
+    for flag in ("--vocabulary=bytes:3", "--gin.VOCABULARY=bytes:3"):
+        assert built(f"{line} {flag}")["train_data"].vocabulary == "bytes:3"
+    (begun / "checkpoints" / "3").rmdir()
+    assert built(line)["train_data"].vocabulary == "bytes", "nothing to go on with"
+
+
+def test_a_resume_takes_the_tasks_unless_they_are_given(begun, tmp_path):
+    line = (
+        f"train --gin_file=models/t5_1_1/small.gin --gin_file=runs/train.gin --model_dir={begun} "
+        "--mixture=x --train_steps=9 --task_feature_lengths=inputs=24,targets=12"
+    )
+    assert built(line)["train_data"].task_modules == ("tasks.mini",)
+    assert built(f"{line} --tasks=mine")["train_data"].task_modules == ("mine",)
+
+
+def test_a_folder_does_not_have_foreign_modules_imported(begun):
+    config_file = begun / "config.gin"
+    config_file.write_text(config_file.read_text().replace("'tasks.mini'", "'tasks.mini', 'evil'"))
+    for line in (f"train --model_dir={begun}", f"eval --model_dir={begun} --mixture=x"):
+        with pytest.raises(ValueError, match=r"config\.gin:\d+: .*--tasks=tasks\.mini,evil"):
+            built(line)
+        built(f"{line} --tasks=tasks.mini,evil")
+    assert built(f"train --gin_file={config_file}")["train_data"].task_modules[1] == "evil"
+    (begun / "more.gin").write_text("MINE = ('evil',)\nDataConfig.task_modules = %MINE\n")
+    config_file.write_text(config_file.read_text() + "include 'more.gin'\n")
+    with pytest.raises(ValueError, match=r"more\.gin:1: .*--tasks=evil"):
+        built(f"train --model_dir={begun} --tasks=tasks.mini")
 
 
 def test_a_sampling_flag_means_sampling(model_dir):

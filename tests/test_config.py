@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from t5lite import config
+from t5lite import config, folder_config
 from t5lite.gin_reader import Macro, Reference, read_flag
 from t5lite.models.config import TransformerConfig
 from t5lite.restore import RestoreConfig, initial_checkpoint
@@ -279,4 +279,4 @@ def test_an_unclear_value_of_a_flag_is_refused_with_the_right_form(text):
 
 def test_model_folder_defaults_need_a_model_folder(tmp_path):
     with pytest.raises(ValueError, match="--model_dir"):
-        config.model_folder_defaults(str(tmp_path))
+        folder_config.model_folder_defaults(str(tmp_path))

@@ -3,6 +3,8 @@
 import json
 import os
 import pathlib
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,10 +14,12 @@ import time
 import pytest
 
 from t5lite.audit import read_audit
+from t5lite.checkpoints import Checkpointer
 from tests.conftest import REPOSITORY
-from tests.toy_run import toy_train
+from tests.toy_run import num_logged, signal_at, toy_train
 
 STEPS = 30
+SHORT = ("--train_steps", "16", "--ctrl_c", "6")  # of a run that is also stopped and resumed
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,7 @@ def start(model_dir, cache_dir, *arguments: str, devices: int = 1) -> subprocess
         "JAX_PLATFORMS": "cpu",
     }
     command = [sys.executable, "-m", "tests.toy_run", str(model_dir)]
-    command += ["--cache_dir", str(cache_dir), "--train_steps", str(STEPS), *arguments]
+    command += ["--cache_dir", str(cache_dir), *arguments]
     return subprocess.Popen(
         command,
         cwd=REPOSITORY,
@@ -63,14 +67,14 @@ def finish(process: subprocess.Popen) -> str:
     return output
 
 
-def wait_for_step(model_dir: pathlib.Path, step: int, process: subprocess.Popen) -> None:
-    """Returns once the run has logged `step`; fails if it ends before."""
-    while True:
-        path = model_dir / "metrics.jsonl"
-        if path.exists() and sum('"train"' in x for x in path.read_text().splitlines()) >= step:
-            return
-        assert process.poll() is None, process.communicate()[0][-3000:]
-        time.sleep(0.005)
+def ends(output: str) -> list[tuple[str, str]]:
+    """How the runs of a process ended, and after how many steps."""
+    return re.findall(r"(stopped|done) (\d+)", output)
+
+
+def assert_close(many: list[tuple[int, float, float]], one: list[tuple[int, float, float]]) -> None:
+    """Sums are taken in another order than on one device; float32 rounding grows over the steps."""
+    assert [loss for _, loss, _ in many] == pytest.approx([x[1] for x in one[:16]], rel=2e-3)
 
 
 def test_stopping_at_any_step_and_resuming_equals_the_straight_run(straight, cache_dir, tmp_path):
@@ -83,67 +87,52 @@ def test_stopping_at_any_step_and_resuming_equals_the_straight_run(straight, cac
 
 
 def test_kill_9_anywhere_and_restart_equals_the_straight_run(straight, cache_dir, tmp_path):
-    for step in (3, 14):  # before the first checkpoint, and between two
-        process = start(tmp_path, cache_dir)
-        wait_for_step(tmp_path, step, process)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    finish(start(tmp_path, cache_dir))
-    assert losses(tmp_path) == losses(straight)
-    assert draws(tmp_path) == draws(straight)
+    process = start(tmp_path / "late", cache_dir)
+    while num_logged(tmp_path / "late") < 14:  # between two checkpoints
+        assert process.poll() is None, process.communicate()[0][-3000:]
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    without_checkpoints = shutil.ignore_patterns("checkpoints")
+    shutil.copytree(tmp_path / "late", tmp_path / "early", ignore=without_checkpoints)
+    for model_dir in (tmp_path / "late", tmp_path / "early"):
+        toy_train(model_dir, cache_dir, train_steps=STEPS)
+        assert losses(model_dir) == losses(straight)
+        assert draws(model_dir) == draws(straight)
 
 
-def test_sigterm_saves_and_exits_0(straight, cache_dir, tmp_path):
-    process = start(tmp_path, cache_dir)
-    wait_for_step(tmp_path, 4, process)
-    process.send_signal(signal.SIGTERM)
-    output = finish(process)
-    assert "stopped" in output or "done" in output
-    steps = [int(p.name) for p in (tmp_path / "checkpoints").iterdir() if p.name.isdigit()]
-    assert max(steps) == int(output.split()[-1])
-    finish(start(tmp_path, cache_dir))
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_sigterm_and_ctrl_c_save_and_end_early(straight, cache_dir, tmp_path, signum):
+    signal_at(tmp_path, 4, signum)
+    result = toy_train(tmp_path, cache_dir, train_steps=STEPS)
+    assert result.stopped and 4 <= result.progress.steps < STEPS
+    assert Checkpointer(tmp_path, read_only=True).latest_step() == result.progress.steps
+    toy_train(tmp_path, cache_dir, train_steps=STEPS)
     assert losses(tmp_path) == losses(straight)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mesh", [(2, 4, 1), (2, 2, 2)])
 def test_eight_devices_train_as_one_and_resume_exactly(straight, cache_dir, tmp_path, mesh):
-    arguments = ("--mesh", *map(str, mesh))
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    finish(start(whole, cache_dir, *arguments, devices=8))
-    process = start(stopped, cache_dir, *arguments, devices=8)
-    wait_for_step(stopped, 12, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    finish(start(stopped, cache_dir, *arguments, devices=8))
-    assert losses(stopped) == losses(whole)
-    # Sums are taken in another order than on one device; float32 rounding grows over the steps.
-    for (_, one, _), (_, eight, _) in zip(losses(straight), losses(whole), strict=True):
-        assert eight == pytest.approx(one, rel=2e-3)
+    shape = map(str, mesh)
+    output = finish(start(tmp_path, cache_dir, *SHORT, "--mesh", *shape, devices=8))
+    assert [how for how, _ in ends(output)] == ["done", "stopped", "done"]
+    assert losses(tmp_path / "stopped") == losses(tmp_path)
+    assert_close(losses(tmp_path), losses(straight))
 
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_and_resume_exactly(straight, cache_dir, tmp_path):
-    def pair(model_dir):
-        with socket.socket() as probe:
-            probe.bind(("localhost", 0))
-            coordinator = f"localhost:{probe.getsockname()[1]}"
-        return [
-            start(model_dir, cache_dir, "--process", f"{index}:2:{coordinator}")
-            for index in range(2)
-        ]
-
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    for process in pair(whole):
-        finish(process)
-    processes = pair(stopped)
-    wait_for_step(stopped, 12, processes[0])
-    for process in processes:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    for process in pair(stopped):
-        finish(process)
-    assert losses(stopped) == losses(whole)
-    assert draws(stopped) == draws(whole) == draws(straight)
-    for (_, one, _), (_, two, _) in zip(losses(straight), losses(whole), strict=True):
-        assert two == pytest.approx(one, rel=2e-3)
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        coordinator = f"localhost:{probe.getsockname()[1]}"
+    processes = [
+        start(tmp_path, cache_dir, *SHORT, "--process", f"{index}:2:{coordinator}")
+        for index in range(2)
+    ]
+    first, second = (ends(finish(process)) for process in processes)
+    assert first == second
+    assert [how for how, _ in first] == ["done", "stopped", "done"]
+    assert losses(tmp_path / "stopped") == losses(tmp_path)
+    assert draws(tmp_path / "stopped") == draws(tmp_path)
+    assert_close(losses(tmp_path), losses(straight))

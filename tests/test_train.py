@@ -130,7 +130,7 @@ def test_frozen_groups_do_not_move(cache_dir, tmp_path):
         cache_dir,
         parameter_groups=[("encoder/.*", 0.0)],
         train_steps=4,
-        checkpoint=CheckpointConfig(period=2, keep=2),
+        checkpoint=CheckpointConfig(first_minutes=1e-9, period_minutes=1e-9, keep=4),
     )
     early, late = (flatten_names(load_model_dir(tmp_path, step).params) for step in (2, 4))
     for name in early:

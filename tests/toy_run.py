@@ -5,6 +5,11 @@
 
 import argparse
 import dataclasses
+import os
+import pathlib
+import signal
+import threading
+import time
 from typing import Any
 
 from t5lite.checkpoints import CheckpointConfig
@@ -55,6 +60,23 @@ def toy_train(model_dir: str, cache_dir: str, **changes: Any) -> TrainResult:
     return train(**(arguments | changes))
 
 
+def signal_at(model_dir: str | pathlib.Path, step: int, signum: int) -> None:
+    """Sends this process a signal once the run in the folder has logged `step`; returns at once."""
+
+    def watch() -> None:
+        while num_logged(model_dir) < step:
+            time.sleep(0.005)
+        os.kill(os.getpid(), signum)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def num_logged(model_dir: str | pathlib.Path) -> int:
+    """How many steps the run in the folder has logged."""
+    path = pathlib.Path(model_dir) / "metrics.jsonl"
+    return path.read_text().count('"train"') if path.exists() else 0
+
+
 def main() -> None:
     """Runs `toy_train` with what the command line says."""
     parser = argparse.ArgumentParser()
@@ -63,20 +85,33 @@ def main() -> None:
     parser.add_argument("--train_steps", type=int, default=30)
     parser.add_argument("--mesh", type=int, nargs=3, default=(-1, 1, 1))
     parser.add_argument("--process", help="index:count:coordinator of a multi-process run")
+    parser.add_argument("--ctrl_c", type=int, help="train in MODEL_DIR/stopped too, stopped here")
     options = parser.parse_args()
+    index, count = 0, 1
     if options.process:
         import jax
 
         index, count, coordinator = options.process.split(":", 2)
-        jax.distributed.initialize(coordinator, int(count), int(index))
+        index, count = int(index), int(count)
+        jax.distributed.initialize(coordinator, count, index)
     data, fsdp, tensor = options.mesh
-    result = toy_train(
-        options.model_dir,
-        options.cache_dir,
-        train_steps=options.train_steps,
-        mesh=MeshConfig(data=data, fsdp=fsdp, tensor=tensor),
-    )
-    print("stopped" if result.stopped else "done", result.progress.steps)
+
+    def run(model_dir: str | pathlib.Path) -> None:
+        result = toy_train(
+            str(model_dir),
+            options.cache_dir,
+            train_steps=options.train_steps,
+            mesh=MeshConfig(data=data, fsdp=fsdp, tensor=tensor),
+        )
+        print("stopped" if result.stopped else "done", result.progress.steps)
+
+    run(options.model_dir)
+    if options.ctrl_c:
+        stopped = pathlib.Path(options.model_dir, "stopped")
+        if index == count - 1:  # whichever process is told, all stop after the same step
+            signal_at(stopped, options.ctrl_c, signal.SIGINT)
+        run(stopped)
+        run(stopped)
 
 
 if __name__ == "__main__":

@@ -126,6 +126,18 @@ def imported_modules() -> tuple[str, ...]:
     return tuple(_imported)
 
 
+def is_ours(module: str) -> bool:
+    """Whether a name is one of a module that t5lite ships; imports nothing.
+
+    Where a user has a package `tasks` too, `tasks.mini` may be theirs, and only
+    `t5lite.tasks.mini` is surely ours.
+    """
+    if module.startswith("t5lite.tasks."):
+        return True
+    spec = importlib.util.find_spec("tasks") if module.startswith("tasks.") else None
+    return spec is not None and tasks_finder.is_shipped(spec.origin or "")
+
+
 def data_status_of(module: str) -> Callable[..., list[DataStatus]] | None:
     """The function `data_status` of an imported module, where it has one."""
     return getattr(sys.modules[module], "data_status", None)

@@ -5,6 +5,7 @@ Figures are fetched one step late: by then the device has them, so nothing waits
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import pathlib
@@ -79,6 +80,21 @@ def _to_line(values: Mapping[str, Any]) -> str:
     return json.dumps(values) + "\n"
 
 
+class _UnbrokenStderr:
+    """Standard error, whose reader (`2>&1 | tee`) Ctrl-C may end before the run has saved."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
 class ProgressBar:
     """Step, loss, tokens/s and time left on standard error; process 0 only.
 
@@ -89,6 +105,7 @@ class ProgressBar:
         """Starts the clock at `start`, so a resumed run does not claim the past's speed."""
         self._total = total
         self._clock, self._tokens = time.monotonic(), start.tokens
+        self._file = _UnbrokenStderr()
         self._bar = tqdm.tqdm(
             total=total.amount,
             initial=total.of(start),
@@ -96,7 +113,7 @@ class ProgressBar:
             unit_scale=total.unit in ("tokens", "examples"),
             desc="train",
             disable=not enabled,
-            file=sys.stderr,
+            file=self._file,
             dynamic_ncols=True,
             mininterval=0.5,
         )
@@ -120,7 +137,7 @@ class ProgressBar:
     def say(self, text: str) -> None:
         """Prints a line above the bar."""
         if not self._bar.disable:
-            self._bar.write(text, file=sys.stderr)
+            self._bar.write(text, file=self._file)
 
     def close(self) -> None:
         """Leaves the finished bar on the screen."""

@@ -21,6 +21,7 @@ from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers
 
 from t5lite import sharding
+from t5lite.data.chat_template import ChatTemplate
 from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
 from t5lite.model_dir import ModelDescription
@@ -324,6 +325,7 @@ class LoadedModel:
       vocabulary: the vocabulary it was trained with.
       converter: what its examples and prompts look like.
       step: the checkpoint's step.
+      chat_template: how its conversations are written, where that is known.
     """
 
     config: TransformerConfig
@@ -331,6 +333,7 @@ class LoadedModel:
     vocabulary: Vocabulary
     converter: FeatureConverter
     step: int
+    chat_template: ChatTemplate | None = None
 
 
 def load_model_dir(
@@ -363,13 +366,22 @@ def load_model_dir(
     shardings = sharding.param_shardings(shapes, param_axes(description.model), mesh)
     params = checkpointer.restore_params(step, abstract(shapes, shardings))
     checkpointer.close()
+    vocabulary = vocabulary_from_spec(description.vocabulary)
     return LoadedModel(
         config=description.model,
         params=params,
-        vocabulary=vocabulary_from_spec(description.vocabulary),
+        vocabulary=vocabulary,
         converter=description.converter,
         step=step,
+        chat_template=_chat_template(description, vocabulary),
     )
+
+
+def _chat_template(description: ModelDescription, vocabulary: Vocabulary) -> ChatTemplate | None:
+    """A tokenizer reads the folder's template itself, with others that may be there by name."""
+    if vocabulary.chat_template is not None or description.chat_template is None:
+        return vocabulary.chat_template
+    return ChatTemplate({"default": description.chat_template}, vocabulary.special_tokens)
 
 
 def abstract(shapes: Any, shardings: Any) -> Any:

@@ -7,6 +7,7 @@ flags.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import os
 import pathlib
@@ -213,14 +214,18 @@ def _infer(arguments: argparse.Namespace) -> None:
 def _generate(arguments: argparse.Namespace) -> None:
     if arguments.model_dir is None:
         raise ValueError("give --model_dir, the folder that `t5lite train` or `convert` wrote.")
+    from t5lite.decoding.config import CHAT_DECODE_LENGTH
     from t5lite.generate import generate_text
 
+    decoding = _decoding(arguments)
+    if arguments.chat and arguments.max_decode_length is None:
+        decoding = dataclasses.replace(decoding, max_decode_length=CHAT_DECODE_LENGTH)
     generate_text(
         model_dir=arguments.model_dir,
         prompts=arguments.prompts,
         chat=arguments.chat,
         system=arguments.system,
-        decoding=_decoding(arguments),
+        decoding=decoding,
         step=arguments.step,
     )
 

@@ -20,7 +20,6 @@ import numpy as np
 from tqdm import tqdm
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
-from t5lite.data.eval_tasks import EvalExample
 from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.seqio_door import EvalTask, import_tasks, load_eval_tasks
 from t5lite.data.vocabularies import Vocabulary, parse_vocabulary
@@ -196,10 +195,11 @@ class Evaluator:
         self._converter = dataclasses.replace(
             converter, task_feature_lengths=dict(config.task_feature_lengths)
         )
+        end_ids = [token for task in self.tasks for token in task.end_ids]
         self._decoder = Decoder(
             model_config,
             converter=self._converter,
-            eos_ids=self.vocabulary.eos_ids,
+            eos_ids=tuple(dict.fromkeys([*self.vocabulary.eos_ids, *end_ids])),
             batch_size=config.batch_size,
             decode=self.vocabulary.decode,
             mesh=mesh,
@@ -253,7 +253,7 @@ class Evaluator:
         places = [(task, index) for task in tasks for index in range(len(task.examples))]
         generations = self._decoder.generate(
             params,
-            [self._prompt(task.examples[index]) for task, index in places],
+            [task.examples[index].prompt(self._converter) for task, index in places],
             config=self.config.decoding,
             indices=[index for _, index in places],
             on_batch=bar.update,
@@ -264,12 +264,6 @@ class Evaluator:
             answers[task.name].append(cut(text, self.config.decoding.stop_strings))
         return answers
 
-    def _prompt(self, example: EvalExample) -> np.ndarray:
-        return self._converter.prompt(self._converter.without_end(example.inputs))
-
-    def _targets(self, example: EvalExample) -> np.ndarray:
-        return self._converter.targets(self._converter.without_end(example.targets))
-
     def _score(
         self, params: Any, bar: tqdm
     ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
@@ -277,8 +271,8 @@ class Evaluator:
         examples = [example for task in self.tasks for example in task.examples]
         log_likelihoods, num_tokens = self._decoder.score(
             params,
-            [self._prompt(example) for example in examples],
-            [self._targets(example) for example in examples],
+            [example.prompt(self._converter) for example in examples],
+            [example.answer(self._converter) for example in examples],
             on_batch=bar.update,
         )
         return self._by_task(log_likelihoods), self._by_task(num_tokens)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
-from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.config import CHAT_DECODE_LENGTH, DecodingConfig
 from t5lite.decoding.stopping import cut, pieces
 from t5lite.prompts import (
     Prompt,
     answer_text,
+    chat_format,
     chat_prompt,
     make_decoder,
-    require_chat_template,
     text_prompt,
     warn_cut,
 )
@@ -39,9 +40,11 @@ def generate_text(
       prompts: What to ask, one answer each. `-` stands for the lines of `stdin`, and so does no
         prompt at all.
       chat: Take the prompts for the turns of one conversation, which the model's chat template
-        writes; otherwise each goes to the model alone and as it is.
+        writes; otherwise each goes to the model alone and as it is. An answer that was cut because
+        it was too long is marked.
       system: What the conversation begins with, in the role `system`.
-      decoding: How to decode; greedy when None. Sampling differs from prompt to prompt. Several
+      decoding: How to decode; greedy when None, and then answers of a conversation may be longer,
+        `CHAT_DECODE_LENGTH`. Sampling differs from prompt to prompt. Several
         answers, and that of a beam search, are printed when they are done, one a line; a
         conversation goes on with the first.
       step: Which checkpoint; the latest when None.
@@ -56,9 +59,10 @@ def generate_text(
         raise ValueError("--system begins a conversation; give --chat with it.")
     stdin, stdout = stdin or sys.stdin, stdout or sys.stdout
     model = load_model_dir(model_dir, step)
-    if chat:
-        require_chat_template(model)
-    writer = _Writer(model, decoding or DecodingConfig(), stdout)
+    if decoding is None:
+        length = CHAT_DECODE_LENGTH if chat else DecodingConfig.max_decode_length
+        decoding = DecodingConfig(max_decode_length=length)
+    writer = _Writer(model, decoding, stdout, chat=chat)
     texts = itertools.chain.from_iterable(
         _lines(stdin, stdout) if prompt == "-" else [prompt] for prompt in (prompts or ["-"])
     )
@@ -75,11 +79,13 @@ def generate_text(
 class _Writer:
     """Answers prompts on a terminal; each has a number of its own, which sampling depends on."""
 
-    def __init__(self, model: LoadedModel, decoding: DecodingConfig, stdout: TextIO):
+    def __init__(self, model: LoadedModel, decoding: DecodingConfig, stdout: TextIO, *, chat: bool):
         self._model = model
         self._decoding = decoding
         self._stdout = stdout
-        self._decoder = make_decoder(model, batch_size=1)
+        self._chat = chat
+        end_ids = chat_format(model).end_ids() if chat else ()
+        self._decoder = make_decoder(model, batch_size=1, end_ids=end_ids)
         self._params = self._decoder.prepare(model.params)
         self._numbers = itertools.count()
 
@@ -87,26 +93,49 @@ class _Writer:
         """Writes the answer, or all answers, and a newline; returns the (first) answer."""
         if prompt.was_cut:
             warn_cut(1, 1, self._model)
-        if self._decoding.num_branches > 1:
-            texts = self._whole_answers(prompt)
-            self._stdout.write("".join(text + "\n" for text in texts))
+        decoding = self._fitted(prompt)
+        if decoding.num_branches > 1:
+            texts = self._whole_answers(prompt, decoding)
             return texts[0]
-        stop_strings, decode = self._decoding.stop_strings, self._model.vocabulary.decode
+        stop_strings, decode = decoding.stop_strings, self._model.vocabulary.decode
         stream = self._decoder.stream(
-            self._params, prompt.tokens, config=self._decoding, index=next(self._numbers)
+            self._params, prompt.tokens, config=decoding, index=next(self._numbers)
         )
         kept, shown = itertools.tee(stream)
         for piece in pieces(shown, decode=decode, stop_strings=stop_strings):
             self._stdout.write(piece)
             self._stdout.flush()
-        self._stdout.write("\n")
-        return cut(decode(list(kept)), stop_strings)
+        tokens = list(kept)
+        self._stdout.write(self._mark(tokens, decoding) + "\n")
+        return cut(decode(tokens), stop_strings)
 
-    def _whole_answers(self, prompt: Prompt) -> list[str]:
+    def _fitted(self, prompt: Prompt) -> DecodingConfig:
+        """How to decode; in a conversation, which grows, no more than the model has room for."""
+        config = self._model.config
+        if not self._chat or config.positions != "learned" or config.max_positions is None:
+            return self._decoding
+        room = config.max_positions
+        if config.architecture == "decoder_only":
+            room -= len(prompt.tokens) - 1
+        length = min(self._decoding.max_decode_length, max(room, 1))
+        return dataclasses.replace(self._decoding, max_decode_length=length)
+
+    def _mark(self, tokens: Sequence[int], decoding: DecodingConfig) -> str:
+        """What says that an answer in a conversation did not come to its end; else nothing."""
+        is_whole = len(tokens) < decoding.max_decode_length
+        text = self._model.vocabulary.decode(tokens)
+        if not self._chat or is_whole or cut(text, decoding.stop_strings) != text:
+            return ""
+        return f" [cut after {len(tokens)} tokens; see --max_decode_length]"
+
+    def _whole_answers(self, prompt: Prompt, decoding: DecodingConfig) -> list[str]:
         (answers,) = self._decoder.generate(
-            self._params, [prompt.tokens], config=self._decoding, indices=[next(self._numbers)]
+            self._params, [prompt.tokens], config=decoding, indices=[next(self._numbers)]
         )
-        return [answer_text(answer, self._model, self._decoding) for answer in answers]
+        texts = [answer_text(answer, self._model, decoding) for answer in answers]
+        for text, answer in zip(texts, answers, strict=True):
+            self._stdout.write(text + self._mark(answer.tokens.tolist(), decoding) + "\n")
+        return texts
 
 
 def _lines(stdin: TextIO, stdout: TextIO) -> Iterator[str]:

@@ -17,6 +17,7 @@ from jax.experimental import multihost_utils
 from tqdm import tqdm
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
+from t5lite.data.conversations import as_messages
 from t5lite.data.local_files import read_jsonl, require
 from t5lite.data.seqio_door import import_tasks, load_eval_tasks
 from t5lite.decoding.config import DecodingConfig
@@ -27,6 +28,7 @@ from t5lite.evaluate import check_vocabulary, vocabulary_name
 from t5lite.prompts import (
     Prompt,
     answer_text,
+    chat_format,
     chat_prompt,
     make_decoder,
     text_prompt,
@@ -54,11 +56,13 @@ class Question:
       record: What it came as.
       tokens: Its prompt's token ids.
       options: The answers to choose from, as text; none where one is to be written.
+      is_chat: Whether it is a conversation.
     """
 
     record: Mapping[str, Any]
     tokens: np.ndarray
     options: Sequence[str] = ()
+    is_chat: bool = False
 
 
 def infer(
@@ -124,7 +128,6 @@ def infer(
     decoding = decoding or DecodingConfig()
     devices = make_mesh(mesh or MeshConfig())
     model = load_model_dir(model_dir, step, mesh=devices)
-    decoder = make_decoder(model, batch_size=batch_size, mesh=devices)
     if input is not None:
         questions = _questions_of_file(
             input, model, field=inputs_field, options_field=options_field
@@ -135,6 +138,12 @@ def infer(
         questions = _questions_of_tasks(
             mixture_or_task_name, model, split=split, model_dir=model_dir
         )
+    decoder = make_decoder(
+        model,
+        batch_size=batch_size,
+        end_ids=chat_format(model).end_ids() if any(q.is_chat for q in questions) else (),
+        mesh=devices,
+    )
     settings = {
         "model_dir": str(pathlib.Path(model_dir).absolute()),
         "step": model.step,
@@ -175,7 +184,7 @@ def _questions_of_file(
     """Reads and tokenises all of a JSONL file, so that a bad line is found before the work."""
     questions, num_cut = [], 0
     for where, record in read_jsonl(pathlib.Path(path), wanted_by="flag --input"):
-        prompt = _prompt(record, field, model, where=where)
+        prompt, is_chat = _prompt(record, field, model, where=where)
         options: Sequence[str] = ()
         if options_field is not None:
             options = _options(record, options_field, where=where)
@@ -186,7 +195,7 @@ def _questions_of_file(
                     "rename it in the input."
                 )
         num_cut += prompt.was_cut
-        questions.append(Question(record, prompt.tokens, options))
+        questions.append(Question(record, prompt.tokens, options, is_chat))
     if not questions:
         raise ValueError(f"{path} (flag --input) holds no lines to answer.")
     if num_cut:
@@ -194,15 +203,16 @@ def _questions_of_file(
     return questions
 
 
-def _prompt(record: Any, field: str, model: LoadedModel, *, where: str) -> Prompt:
-    """What a line asks: a text, or a list of messages."""
+def _prompt(record: Any, field: str, model: LoadedModel, *, where: str) -> tuple[Prompt, bool]:
+    """What a line asks: a text, or a list of messages; and whether it is that."""
     if isinstance(record, Mapping) and field not in record and MESSAGES_FIELD in record:
         field = MESSAGES_FIELD
     if not isinstance(record, Mapping) or not isinstance(record.get(field), list):
         remedy = "name the field with --inputs_field"
-        return text_prompt(require(record, field, str, where=where, remedy=remedy), model)
+        return text_prompt(require(record, field, str, where=where, remedy=remedy), model), False
     try:
-        return chat_prompt(record[field], model, tools=record.get("tools"))
+        messages = as_messages(record[field], where=f"field {field!r}")
+        return chat_prompt(messages, model, tools=record.get("tools")), True
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
 
@@ -237,8 +247,8 @@ def _questions_of_tasks(
                 "inputs": example.inputs_text,
                 "targets": example.targets_text,
             }
-            inputs = model.converter.without_end(example.inputs)
-            questions.append(Question(record, model.converter.prompt(inputs)))
+            prompt = example.prompt(model.converter)
+            questions.append(Question(record, prompt, is_chat=example.is_chat))
     if not questions:
         raise ValueError(f"split {split!r} of {name!r} (flag --split) holds no examples.")
     return questions
@@ -308,6 +318,8 @@ def _answer_all(
 
 def _option_tokens(question: Question, model: LoadedModel) -> list[np.ndarray]:
     encode, end = model.vocabulary.encode, model.converter.targets_suffix
+    if question.is_chat:
+        end = chat_format(model).end_ids() or end
     return [np.array([*encode(option), *end], np.int32) for option in question.options]
 
 

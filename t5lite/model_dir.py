@@ -4,6 +4,7 @@ In MODEL_DIR:
 - `t5lite.json`: what the model is, as a `ModelDescription`
 - `vocabulary.model`: the SentencePiece model, where the vocabulary is one; or `tokenizer.json` and
   the files beside it, where it is that
+- `chat_template.jinja`: how it was taught to read conversations, if it was
 - `config.gin`: the operative gin configuration of the last start; `configs/<n>.gin`: those before
   it that were different; `starts.jsonl`: what each start changed (t5lite/run_record.py)
 - `checkpoints/<step>`: parameters, optimizer state and data state (t5lite/checkpoints.py)
@@ -33,6 +34,7 @@ from t5lite.models.config import TransformerConfig
 DESCRIPTION_FILE = "t5lite.json"
 # What a conversion writes beside its result.
 CONVERSION_FILE = "conversion.json"
+CHAT_TEMPLATE_FILE = "chat_template.jinja"
 FORMAT = 1
 
 # Fields of a TransformerConfig that change how a model is run, never what its parameters mean.
@@ -53,11 +55,14 @@ class ModelDescription:
       vocabulary: `spec()` of the vocabulary the model was trained with.
       converter: what its examples and prompts look like; of a converted model, what its tokenizer
         puts around a text.
+      chat_template: jinja2 that writes its conversations, where that came with its training;
+        a vocabulary may bring one too.
     """
 
     model: TransformerConfig
     vocabulary: Mapping[str, Any]
     converter: FeatureConverter
+    chat_template: str | None = None
 
     def __post_init__(self) -> None:
         self.converter.check_model(self.model)
@@ -68,6 +73,8 @@ class ModelDescription:
         for name, content in vocabulary_files(self.vocabulary).items():
             (path.parent / name).parent.mkdir(exist_ok=True)
             (path.parent / name).write_bytes(content)
+        if self.chat_template is not None:
+            (path.parent / CHAT_TEMPLATE_FILE).write_text(self.chat_template, encoding="utf-8")
         record = {
             "format": FORMAT,
             "model": self.model.to_dict(),
@@ -105,6 +112,7 @@ class ModelDescription:
                 model=TransformerConfig.from_dict(record["model"]),
                 vocabulary=vocabulary,
                 converter=feature_converter_from_dict(record),
+                chat_template=read_chat_template(path.parent),
             )
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is damaged ({error!r}); restore it or retrain") from error
@@ -131,12 +139,20 @@ class ModelDescription:
             for name in _PROMPT_FIELDS
             if mine.get(name) != theirs.get(name)
         ]
+        if other.chat_template is not None and other.chat_template != self.chat_template:
+            differences.append("  chat template: another one in this run than in the folder")
         if differences:
             raise ValueError(
                 f"MODEL_DIR {model_dir} holds checkpoints of another model:\n"
                 + "\n".join(differences)
                 + "\nGive this run a MODEL_DIR of its own, or the config it was started with."
             )
+
+
+def read_chat_template(folder: pathlib.Path) -> str | None:
+    """What `chat_template.jinja` of a folder says, if there is one."""
+    path = folder / CHAT_TEMPLATE_FILE
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _of_before_suffixes(

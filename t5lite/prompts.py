@@ -10,7 +10,8 @@ import jax
 import numpy as np
 
 from t5lite.checkpoints import LoadedModel
-from t5lite.data.chat_template import ChatTemplate, Message
+from t5lite.data.chat_format import ChatFormat
+from t5lite.data.chat_template import Message
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Decoder, Generation
 from t5lite.decoding.stopping import cut
@@ -57,41 +58,25 @@ def chat_prompt(
     Raises:
       ValueError: the model has no chat template, or it refuses the conversation.
     """
-    template = require_chat_template(model)
-    end = model.converter.prompt_suffix
-    longest = model.converter.longest_prompt - len(end)
-    kept, was_cut = list(messages), False
-    while True:
-        tokens = model.vocabulary.encode(template.render(kept, tools=tools))
-        if len(tokens) <= longest:
-            break
-        was_cut, oldest = True, _oldest_exchange(kept)
-        if oldest is None:
-            tokens = tokens[-longest:]
-            break
-        del kept[oldest]
-    return Prompt(np.array([*tokens, *end], np.int32), was_cut)
+    converter = model.converter
+    lengths = converter.task_feature_lengths
+    longest = lengths["inputs" if "inputs" in lengths else "targets"] - len(converter.prompt_suffix)
+    prompt = chat_format(model).prompt(messages, longest=longest, tools=tools)
+    return Prompt(converter.prompt(prompt.tokens, is_chat=True), prompt.was_cut)
 
 
-def require_chat_template(model: LoadedModel) -> ChatTemplate:
-    """The model's chat template.
+def chat_format(model: LoadedModel) -> ChatFormat:
+    """How the model's conversations are written.
 
     Raises:
-      ValueError: it has none.
+      ValueError: it has no chat template.
     """
-    template = model.vocabulary.chat_template
-    if template is None:
+    if model.chat_template is None:
         raise ValueError(
             "the model's folder holds no chat template, so it cannot read a conversation; give it "
             "texts (without --chat, and lines without messages)."
         )
-    return template
-
-
-def _oldest_exchange(messages: Sequence[Message]) -> slice | None:
-    """Where the first turn of the user's lies, with what follows it; None if it is the last."""
-    turns = [i for i, message in enumerate(messages) if message["role"] == "user"]
-    return slice(turns[0], turns[1]) if len(turns) > 1 else None
+    return ChatFormat(model.vocabulary, model.chat_template)
 
 
 def warn_cut(num_cut: int, total: int, model: LoadedModel) -> None:
@@ -105,19 +90,24 @@ def warn_cut(num_cut: int, total: int, model: LoadedModel) -> None:
 
 
 def make_decoder(
-    model: LoadedModel, *, batch_size: int, mesh: jax.sharding.Mesh | None = None
+    model: LoadedModel,
+    *,
+    batch_size: int,
+    end_ids: Sequence[int] = (),
+    mesh: jax.sharding.Mesh | None = None,
 ) -> Decoder:
     """What answers the prompts that are made here.
 
     Args:
       model: the model.
       batch_size: prompts answered at once.
+      end_ids: tokens that end an answer besides the vocabulary's, such as `ChatFormat.end_ids`.
       mesh: where the model's parameters lie; None for one device.
     """
     return Decoder(
         model.config,
         converter=model.converter,
-        eos_ids=model.vocabulary.eos_ids,
+        eos_ids=tuple(dict.fromkeys([*model.vocabulary.eos_ids, *end_ids])),
         batch_size=batch_size,
         decode=model.vocabulary.decode,
         mesh=mesh,

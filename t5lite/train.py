@@ -171,7 +171,10 @@ def train(
     data.converter.check_model(model, vocab_size=data.vocabulary.vocab_size)
     data.converter.check_rows(model)
     description = ModelDescription(
-        model=model, vocabulary=data.vocabulary.spec(), converter=data.converter
+        model=model,
+        vocabulary=data.vocabulary.spec(),
+        converter=data.converter,
+        chat_template=_named_chat_template(data),
     )
     if initial:
         initial.check_vocabulary(description.vocabulary)
@@ -310,6 +313,14 @@ def _advance(progress: Progress, batch: Batch, data: TrainData) -> Progress:
         tokens=progress.tokens + stats.num_input_tokens + stats.num_target_tokens,
         epochs=examples / data.epoch_size,
     )
+
+
+def _named_chat_template(data: TrainData) -> str | None:
+    """The template that conversations are written with, unless the vocabulary brings it itself."""
+    template = data.chat_template
+    if template is None or template == data.vocabulary.chat_template:
+        return None
+    return template.sources["default"]
 
 
 def _check_ids(data: TrainData, model: TransformerConfig) -> None:

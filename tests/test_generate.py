@@ -60,6 +60,8 @@ def parrot(vocabulary, monkeypatch):
         bird = Parrot(vocabulary, answers)
         model = types.SimpleNamespace(
             vocabulary=vocabulary,
+            chat_template=vocabulary.chat_template,
+            config=types.SimpleNamespace(positions="rotary", max_positions=None),
             params={},
             converter=bare("decoder_only", task_feature_lengths={"inputs": 500, "targets": 8}),
         )
@@ -106,6 +108,22 @@ def test_of_several_answers_a_conversation_goes_on_with_the_first(parrot):
     assert bird.asked[1] == (1, "[u]one[a]a[u]two>")
 
 
+def test_answers_of_a_conversation_may_be_long_and_a_cut_one_is_marked(parrot, vocabulary):
+    bird = parrot(["x" * 600, "y" * 600])
+    length = len(vocabulary.encode("x" * 600))
+    bird.stream = lambda *_, config, **__: iter(
+        vocabulary.encode(next(bird.answers))[: config.max_decode_length]
+    )
+    shown = run(chat=True, prompts=["one"])
+    assert length > 512
+    assert shown.endswith("x [cut after 512 tokens; see --max_decode_length]\n")
+    decoding = DecodingConfig(max_decode_length=length + 1)
+    assert run(chat=True, prompts=["one"], decoding=decoding) == "y" * 600 + "\n"
+    parrot(["z" * 600]).stream = bird.stream
+    bird.answers = iter(["z" * 600])
+    assert run(prompts=["one"]) == vocabulary.decode(vocabulary.encode("z" * 600)[:64]) + "\n"
+
+
 def test_what_a_conversation_needs(parrot):
     parrot([])
     with pytest.raises(ValueError, match=r"--system begins a conversation.*--chat"):
@@ -120,7 +138,9 @@ def test_by_the_command_and_from_a_file(tmp_path, vocabulary, capsys):
     model_dirs.save(model_dir, "decoder_only", vocabulary=vocabulary)
     flags = ["--model_dir", str(model_dir), "--max_decode_length", "6"]
     assert main(["generate", "--chat", "--system", "S", *flags, "one"]) == 0
-    answer = capsys.readouterr().out.removesuffix("\n")
+    answer, _, mark = capsys.readouterr().out.partition(" [")
+    assert mark in ("", "cut after 6 tokens; see --max_decode_length]\n")
+    answer = answer.removesuffix("\n")
     messages = [{"role": "system", "content": "S"}, {"role": "user", "content": "one"}]
     lines = [{"messages": messages}, {"messages": messages, "inputs": "[s]S[u]one>"}]
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
@@ -132,4 +152,4 @@ def test_by_the_command_and_from_a_file(tmp_path, vocabulary, capsys):
     assert [line["messages"] for line in found] == [messages, messages]
     source.write_text('{"messages": [{"content": "x"}]}\n')
     assert main(words) == 2
-    assert "line 1: message 1 of a conversation is" in capsys.readouterr().err
+    assert "line 1: field 'messages'[0]: field 'role' is missing" in capsys.readouterr().err

@@ -25,6 +25,7 @@ def vocabulary(tmp_path_factory):
 def model(vocabulary, *, name="decoder_only", inputs=1000, prompt_prefix=()):
     return types.SimpleNamespace(
         vocabulary=vocabulary,
+        chat_template=vocabulary.chat_template,
         converter=converter(
             name,
             eos_id=vocabulary.eos_id,

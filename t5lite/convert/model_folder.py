@@ -12,6 +12,8 @@ from t5lite.checkpoints import Checkpointer, name_differences
 from t5lite.convert.checkpoint_stream import read_arrays, read_leaf, write_arrays
 from t5lite.convert.json_files import read_json
 from t5lite.convert.source import Format, Source, SpecialIds
+from t5lite.data.chat_format import ChatFormat
+from t5lite.data.chat_template import ChatTemplate
 from t5lite.data.feature_converters import FeatureConverter, make_feature_converter
 from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
 from t5lite.model_dir import CONVERSION_FILE, DESCRIPTION_FILE, ModelDescription
@@ -64,6 +66,7 @@ def open_model_folder(path: pathlib.Path, step: int | None = None) -> Source:
         context_length=origin.get("context_length") or _context_length(description),
         model_type=origin.get("model_type"),
         vocabulary=description.vocabulary,
+        chat_template=description.chat_template,
         step=chosen,
         read_optimizer_state=functools.partial(_read_adafactor, path, chosen, saved_names)
         if any(name.startswith("opt_state/") for name in saved_names)
@@ -90,6 +93,7 @@ def write_model_folder(
         model=source.config,
         vocabulary=vocabulary.spec(),
         converter=feature_converter(source, vocabulary),
+        chat_template=source.chat_template,
     )
     description.save(folder)
     write_arrays(folder, source.arrays, optimizer_state=optimizer_state)
@@ -173,6 +177,10 @@ def _special_ids(description: ModelDescription, origin: Mapping[str, Any]) -> Sp
         return SpecialIds(**ids)
     vocabulary = vocabulary_from_spec(description.vocabulary)
     eos_ids = vocabulary.eos_ids
+    if description.chat_template is not None and not origin:
+        template = ChatTemplate({"default": description.chat_template}, vocabulary.special_tokens)
+        ends = ChatFormat(vocabulary, template).end_ids()
+        eos_ids = tuple(dict.fromkeys([*eos_ids, *ends]))
     # A start token that is no BOS of the vocabulary's is one all the same.
     prefix = description.converter.prompt_prefix
     start = prefix[0] if len(prefix) == 1 else None

@@ -37,6 +37,7 @@ class Source:
       model_type: What Hugging Face calls the family, where the files say so ("mt5").
       hf_folder: A Hugging Face folder whose tokenizer and settings of generation go along.
       vocabulary: `spec()` of the vocabulary, where the files hold one.
+      chat_template: jinja2 that writes its conversations, where a file of its own says it.
       write_tokenizer: Writes the tokenizer that the files describe in a way of their own, as a
         Hugging Face folder would hold it, into a folder; None where they describe none so.
       step: How many updates it was trained for, where the files say so.
@@ -56,6 +57,7 @@ class Source:
     model_type: str | None = None
     hf_folder: pathlib.Path | None = None
     vocabulary: Mapping[str, Any] | None = None
+    chat_template: str | None = None
     write_tokenizer: Callable[[pathlib.Path], None] | None = None
     step: int = 0
     read_optimizer_state: Callable[[], Any] | None = None

@@ -33,6 +33,10 @@ class Store(LabelledStore, Protocol):
     def tokens(self) -> npt.NDArray[np.integer]:
         """All tokens."""
 
+    @property
+    def is_chat(self) -> bool:
+        """Whether its examples are conversations, which are stored complete."""
+
     def length_counts(self, feature: str) -> npt.NDArray[np.int64]:
         """How many examples have 0, 1, 2, ... tokens of a feature."""
 
@@ -93,6 +97,7 @@ class Corpus:
         self._tokens_T = [np.asarray(store.tokens) for store in stores]
         self._token_views_T = [tokens.data for tokens in self._tokens_T]
         self._eos_id = eos_id
+        self._is_chat_T = np.array([store.is_chat for store in stores], bool)
         self._offsets_T = [np.asarray(store.offsets).data for store in stores]
         self.bin_widths = {
             feature: length // LENGTH_BINS + 1 for feature, length in feature_lengths.items()
@@ -127,6 +132,10 @@ class Corpus:
         task_N = np.searchsorted(self._ends_T, index_N, side="right")
         return task_N, index_N - self._first_T[task_N]
 
+    def is_chat(self, index_N: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of these examples are conversations, `[N]`."""
+        return self._is_chat_T[self.locate(index_N)[0]]
+
     def lengths(self, index_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Lengths without ends, after cutting, `[N, F]`.
 
@@ -139,13 +148,16 @@ class Corpus:
     def ended_tasks(self, feature: str) -> dict[str, bool]:
         """Whether each task ends a feature with the end token, told from its first example.
 
-        Tasks of which no example has a token of the feature are left out.
+        Tasks of which no example has a token of the feature are left out, and conversations, which
+        have their own ends.
         """
         column = self._columns_F[self._features.index(feature)]
         ended = {}
         for name, store, tokens in zip(
             self.task_names, self._stores, self._token_views_T, strict=True
         ):
+            if store.is_chat:
+                continue
             starts = store.offsets[:-1][column :: len(store.features)]
             ends = store.offsets[1:][column :: len(store.features)]
             # The first example almost always has tokens, so that few are looked at.
@@ -200,7 +212,7 @@ class Corpus:
         start_NF: npt.NDArray[np.int64],
         end_NF: npt.NDArray[np.int64],
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """The bounds without the end tokens."""
+        """The bounds without the end tokens, but for conversations."""
         tokens_N = [self._token_views_T[task] for task in self.locate(index_N)[0].tolist()]
         # An empty feature has no last token; what stands there is then another feature's.
         last_FN = [
@@ -208,7 +220,8 @@ class Corpus:
             for ends in end_NF.T.tolist()
         ]
         last_NF = np.array(last_FN, np.int64).T.reshape(end_NF.shape)
-        return start_NF, end_NF - ((last_NF == self._eos_id) & (end_NF > start_NF))
+        has_end_NF = (last_NF == self._eos_id) & (end_NF > start_NF)
+        return start_NF, end_NF - (has_end_NF & ~self.is_chat(index_N)[:, None])
 
     def _bounds(
         self, index_N: npt.NDArray[np.int64]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.vocabularies import Vocabulary
 
 _EMPTY = np.zeros(0, np.int32)
@@ -26,6 +27,7 @@ class EvalExample:
       inputs_text: the text before tokenisation, or decoded where the Task keeps none.
       targets_text: likewise; what postprocessors get as the target.
       raw: every field of the Task's example, output features cut to their lengths.
+      is_chat: whether it is a conversation, whose template begins and ends it.
     """
 
     inputs: np.ndarray
@@ -33,6 +35,7 @@ class EvalExample:
     inputs_text: str
     targets_text: str
     raw: Mapping[str, Any]
+    is_chat: bool = False
 
     @classmethod
     def cut(
@@ -40,6 +43,8 @@ class EvalExample:
         raw: Mapping[str, Any],
         vocabularies: Mapping[str, Vocabulary],
         task_feature_lengths: Mapping[str, int],
+        *,
+        is_chat: bool = False,
     ) -> "EvalExample":
         """Makes one of a Task's example, cutting output features of `raw` to their lengths."""
         fields = {
@@ -52,7 +57,18 @@ class EvalExample:
             inputs_text=_text(fields, "inputs", vocabularies) if "inputs" in fields else "",
             targets_text=_text(fields, "targets", vocabularies),
             raw=fields,
+            is_chat=is_chat,
         )
+
+    def prompt(self, converter: FeatureConverter) -> np.ndarray:
+        """What a model of this converter is asked with, int32 `[length]`."""
+        inputs = self.inputs if self.is_chat else converter.without_end(self.inputs)
+        return converter.prompt(inputs, is_chat=self.is_chat)
+
+    def answer(self, converter: FeatureConverter) -> np.ndarray:
+        """What it should answer, int32 `[length]`."""
+        targets = self.targets if self.is_chat else converter.without_end(self.targets)
+        return converter.targets(targets, is_chat=self.is_chat)
 
 
 def _text(fields: Mapping[str, Any], name: str, vocabularies: Mapping[str, Vocabulary]) -> str:
@@ -73,6 +89,7 @@ class EvalTask:
       postprocess_fn: the Task's postprocessor, if it has one.
       predict_metric_fns: functions of (targets, predictions).
       score_metric_fns: functions of (targets, scores).
+      end_ids: tokens that end an answer besides the vocabulary's.
     """
 
     name: str
@@ -81,6 +98,7 @@ class EvalTask:
     postprocess_fn: Callable[..., Any] | None = None
     predict_metric_fns: tuple[Callable[..., Mapping[str, Any]], ...] = ()
     score_metric_fns: tuple[Callable[..., Mapping[str, Any]], ...] = ()
+    end_ids: tuple[int, ...] = ()
 
     @property
     def needs_predictions(self) -> bool:

@@ -46,6 +46,9 @@ class FeatureConverter(abc.ABC):
     token taken off first. What is longer than its length is cut at its end, the suffix included, as
     seqio cuts.
 
+    Conversations are complete: their template writes what stands before them and what ends an
+    answer. A target that bears no loss may come as its complement, `~id`.
+
     Attributes:
       task_feature_lengths: longest "inputs" and "targets" in tokens.
       eos_id: the vocabulary's end token.
@@ -148,14 +151,25 @@ class FeatureConverter(abc.ABC):
 
     # ------------------------------------------------------------------------- one example
 
-    def prompt(self, inputs: Tokens) -> npt.NDArray[np.int32]:
-        """What the model is asked with for the tokens of a text, int32 `[length]`, cut."""
-        whole = np.array([*self.prompt_prefix, *inputs, *self.prompt_suffix], np.int32)
+    def prompt(self, inputs: Tokens, *, is_chat: bool = False) -> npt.NDArray[np.int32]:
+        """What the model is asked with for the tokens of a text, int32 `[length]`, cut.
+
+        Args:
+          inputs: ids of the text.
+          is_chat: whether it is a conversation.
+        """
+        prefix = () if is_chat else self.prompt_prefix
+        whole = np.array([*prefix, *inputs, *self.prompt_suffix], np.int32)
         return whole[: self.longest_prompt]
 
-    def targets(self, targets: Tokens) -> npt.NDArray[np.int32]:
-        """The answer that the tokens of a text are, int32 `[length]`, cut."""
-        whole = np.array([*targets, *self.targets_suffix], np.int32)
+    def targets(self, targets: Tokens, *, is_chat: bool = False) -> npt.NDArray[np.int32]:
+        """The answer that the tokens of a text are, int32 `[length]`, cut.
+
+        Args:
+          targets: ids of the text.
+          is_chat: whether it is a turn of a conversation.
+        """
+        whole = np.array([*targets, *(() if is_chat else self.targets_suffix)], np.int32)
         return whole[: self.task_feature_lengths["targets"]]
 
     def without_end(self, tokens: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
@@ -164,21 +178,27 @@ class FeatureConverter(abc.ABC):
 
     # ------------------------------------------------------------------------ many examples
 
-    def num_tokens(self, lengths_NF: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    def num_tokens(
+        self,
+        lengths_NF: npt.NDArray[np.integer],
+        *,
+        is_chat_N: npt.NDArray[np.bool_] | None = None,
+    ) -> npt.NDArray[np.int64]:
         """Tokens of prompts and targets, `[N, 2]`, of examples with so many tokens a feature.
 
         Args:
           lengths_NF: tokens of each of `features` without ends, `[N, F]`.
+          is_chat_N: which examples are conversations, `[N]`; None for none.
         """
         num_N2 = np.empty((len(lengths_NF), 2), np.int64)
-        around = len(self.prompt_prefix)
+        is_text_N = _is_text(lengths_NF, is_chat_N)
+        num_N2[:, 0] = len(self.prompt_prefix) * is_text_N
         if "inputs" in self.features:
-            around += len(self.prompt_suffix)
-            num_N2[:, 0] = np.minimum(lengths_NF[:, 0] + around, self.longest_prompt)
-        else:
-            num_N2[:, 0] = around
+            num_N2[:, 0] += lengths_NF[:, 0] + len(self.prompt_suffix)
+            np.minimum(num_N2[:, 0], self.longest_prompt, out=num_N2[:, 0])
         num_N2[:, 1] = np.minimum(
-            lengths_NF[:, -1] + len(self.targets_suffix), self.task_feature_lengths["targets"]
+            lengths_NF[:, -1] + len(self.targets_suffix) * is_text_N,
+            self.task_feature_lengths["targets"],
         )
         return num_N2
 
@@ -193,6 +213,7 @@ class FeatureConverter(abc.ABC):
         lengths_NF: npt.NDArray[np.integer],
         row_N: npt.NDArray[np.integer],
         num_rows: int,
+        is_chat_N: npt.NDArray[np.bool_] | None = None,
     ) -> Features:
         """Materialises training rows.
 
@@ -202,16 +223,18 @@ class FeatureConverter(abc.ABC):
           lengths_NF: how many tokens each example has of each feature.
           row_N: the row of each example, ascending; within a row, examples stand in this order.
           num_rows: R; rows that no example names are padding.
+          is_chat_N: which examples are conversations, `[N]`; None for none.
 
         Returns:
           Arrays `[R, L]`, int32 but for the float32 `decoder_loss_weights`.
         """
-        num_N2 = self.num_tokens(lengths_NF)
+        num_N2 = self.num_tokens(lengths_NF, is_chat_N=is_chat_N)
         has_inputs = "inputs" in self.features
         prompts_K = _framed(
             tokens[0] if has_inputs else np.zeros(0, np.int32),
             lengths_NF[:, 0] if has_inputs else np.zeros(len(lengths_NF), np.int64),
             prefix=self.prompt_prefix,
+            num_before_N=len(self.prompt_prefix) * _is_text(lengths_NF, is_chat_N),
             suffix=self.prompt_suffix,
             num_N=num_N2[:, 0],
         )
@@ -430,13 +453,15 @@ class DecoderOnlyFeatureConverter(FeatureConverter):
         is_prompt_K = place_K < np.repeat(num_N2[:, 0], num_N)
         tokens_K = np.empty(len(place_K), np.int32)
         tokens_K[is_prompt_K], tokens_K[~is_prompt_K] = tokens
+        is_learned_K = ~is_prompt_K & (tokens_K >= 0)
+        tokens_K = np.maximum(tokens_K, ~tokens_K)
         # All but a sequence's first token are predicted, each from the one before it.
         predicted = np.flatnonzero(place_K > 0)
         layout = _Layout(
             np.maximum(num_N - 1, 0), row_N=row_N, num_rows=num_rows, length=capacities[0]
         )
         # By place, not by id: in some vocabularies 0 is a token like any other.
-        bears_loss_K = ~is_prompt_K[predicted]
+        bears_loss_K = is_learned_K[predicted]
         if not self.loss_on_targets_only:
             bears_loss_K = place_K[predicted] >= len(self.prompt_prefix)
         features: Features = {
@@ -566,22 +591,33 @@ def _places(length_N: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     return np.arange(int(length_N.sum())) - np.repeat(start_N, length_N)
 
 
+def _is_text(
+    lengths_NF: npt.NDArray[np.integer], is_chat_N: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[np.bool_]:
+    return np.ones(len(lengths_NF), bool) if is_chat_N is None else ~is_chat_N
+
+
 def _framed(
     tokens_K: npt.NDArray[np.int32],
     length_N: npt.NDArray[np.integer],
     *,
     prefix: tuple[int, ...] = (),
+    num_before_N: npt.NDArray[np.int64] | int = 0,
     suffix: tuple[int, ...] = (),
     num_N: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.int32]:
-    """Each example's tokens between prefix and suffix, the first `num_N` of them."""
+    """Each example's tokens between prefix and suffix, the first `num_N` of them.
+
+    The prefix, of `num_before_N` tokens, is whole or left out.
+    """
     if not prefix and not suffix and np.array_equal(length_N, num_N):
         return tokens_K
-    place_K = _places(num_N) - len(prefix)
+    before_N = np.broadcast_to(np.asarray(num_before_N, np.int64), num_N.shape)
+    place_K = _places(num_N) - np.repeat(before_N, num_N)
     behind_K = place_K - np.repeat(length_N.astype(np.int64), num_N)
     is_token_K = (place_K >= 0) & (behind_K < 0)
     framed_K = np.empty(len(place_K), np.int32)
-    framed_K[is_token_K] = tokens_K[_places(length_N) < np.repeat(num_N - len(prefix), length_N)]
+    framed_K[is_token_K] = tokens_K[_places(length_N) < np.repeat(num_N - before_N, length_N)]
     if prefix:
         before_K = place_K < 0
         framed_K[before_K] = np.array(prefix, np.int32)[place_K[before_K]]

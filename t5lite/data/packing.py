@@ -160,7 +160,9 @@ class RowPlanner:
         return False
 
     def _candidates(self, index_N: npt.NDArray[np.int64]) -> list[_Candidate]:
-        num_N2 = self._converter.num_tokens(self._corpus.lengths(index_N))
+        num_N2 = self._converter.num_tokens(
+            self._corpus.lengths(index_N), is_chat_N=self._corpus.is_chat(index_N)
+        )
         needs = self._converter.needs(num_N2)
         first = needs[:, 0].tolist()
         second: Sequence[int] = needs[:, 1].tolist() if needs.shape[1] > 1 else [0] * len(first)

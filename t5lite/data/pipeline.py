@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from t5lite.data import build, mixing, seqio_door, task_data
+from t5lite.data.chat_template import ChatTemplate
 from t5lite.data.corpus import Corpus, Store
 from t5lite.data.data_status import DataStatus, table
 from t5lite.data.feature_converters import (
@@ -221,6 +222,7 @@ class TrainData:
       vocabulary: the one that all tasks share.
       missing: the state of the tasks that were left out for want of data.
       templates: which wordings each task uses, "" where its registry module does not say.
+      chat_template: what conversations are written with, where there are some.
     """
 
     def __init__(
@@ -237,6 +239,7 @@ class TrainData:
         missing: Sequence[DataStatus] = (),
         templates: Sequence[str] = (),
         initial: FeatureConverter | None = None,
+        chat_template: ChatTemplate | None = None,
     ):
         """Assembles data from stores; `open_train_data` finds or builds them first.
 
@@ -252,6 +255,7 @@ class TrainData:
           missing: the state of tasks that were left out, handed on to whoever asks.
           templates: likewise; one a task, or none at all.
           initial: the converter of the model that the run starts from.
+          chat_template: what conversations are written with, handed on to whoever asks.
 
         Raises:
           ValueError: the config contradicts itself, the stores or the state.
@@ -264,6 +268,7 @@ class TrainData:
         self._config = config
         self.vocabulary = vocabulary
         self.missing = tuple(missing)
+        self.chat_template = chat_template
         self.templates = tuple(templates) or ("",) * len(task_names)
         lengths = config.task_feature_lengths
         self._corpus = Corpus(
@@ -415,6 +420,8 @@ def open_train_data(
         vocabulary=config.vocabulary,
         cache_dir=config.cache_dir,
         task_feature_lengths=config.task_feature_lengths,
+        # Only there do earlier answers and what they answer stand in one sequence, read in one way.
+        whole_conversations=config.converter == "decoder_only",
         num_workers=config.num_build_workers,
     )
     warning = build.truncation_report(
@@ -435,6 +442,7 @@ def open_train_data(
         missing=missing,
         templates=task_data.templates(task_names),
         initial=initial,
+        chat_template=seqio_door.chat_template(task_names),
     )
     if host_index == 0:
         log.info("%s", data.describe())
@@ -466,13 +474,17 @@ class _BatchMaker:
     def batches(self) -> Iterator[Batch]:
         while (plan := self._planner.plan(self._batch_size)) is not None:
             lengths_NF = self._corpus.lengths(plan.index_N)
+            is_chat_N = self._corpus.is_chat(plan.index_N)
+            num_N2 = self._converter.num_tokens(lengths_NF, is_chat_N=is_chat_N)
             yield Batch(
-                features=self._materialise(plan, lengths_NF),
-                stats=self._count(plan, self._converter.num_tokens(lengths_NF)),
+                features=self._materialise(plan, lengths_NF, is_chat_N),
+                stats=self._count(plan, num_N2),
                 state={"position": self._planner.position(), "fingerprint": self._fingerprint},
             )
 
-    def _materialise(self, plan: Plan, lengths_NF: npt.NDArray[np.int64]) -> Features:
+    def _materialise(
+        self, plan: Plan, lengths_NF: npt.NDArray[np.int64], is_chat_N: npt.NDArray[np.bool_]
+    ) -> Features:
         """This host's rows."""
         first, last = np.searchsorted(plan.row_N, [self._rows.start, self._rows.stop])
         return self._converter.convert(
@@ -480,6 +492,7 @@ class _BatchMaker:
             lengths_NF=lengths_NF[first:last],
             row_N=plan.row_N[first:last] - self._rows.start,
             num_rows=len(self._rows),
+            is_chat_N=is_chat_N[first:last],
         )
 
     def _count(self, plan: Plan, num_N2: npt.NDArray[np.int64]) -> BatchStats:

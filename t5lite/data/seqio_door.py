@@ -520,6 +520,7 @@ def load_eval_tasks(
     eval_tasks = []
     for task in tasks:
         vocabularies = feature_vocabularies(task)
+        chat = is_chat(task.name)
         dataset = _preprocessed(task, split, task_feature_lengths)
         if max_examples is not None:
             dataset = dataset.take(max_examples)
@@ -527,13 +528,14 @@ def load_eval_tasks(
             EvalTask(
                 name=task.name,
                 examples=[
-                    EvalExample.cut(raw, vocabularies, task_feature_lengths)
+                    EvalExample.cut(raw, vocabularies, task_feature_lengths, is_chat=chat)
                     for raw in tfds.as_numpy(dataset)
                 ],
                 vocabulary=vocabularies["targets"],
                 postprocess_fn=task.postprocessor,
                 predict_metric_fns=tuple(task.predict_metric_fns),
                 score_metric_fns=tuple(task.score_metric_fns),
+                end_ids=task.source.chat_format.end_ids() if chat else (),
             )
         )
     return eval_tasks

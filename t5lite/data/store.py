@@ -105,6 +105,11 @@ class TokenStore:
         return store
 
     @property
+    def is_chat(self) -> bool:
+        """Whether its examples are conversations, which their template begins and ends."""
+        return bool(self.meta.get("is_chat"))
+
+    @property
     def task(self) -> str:
         """Name of the Task."""
         return self.meta["task"]

@@ -8,6 +8,9 @@ from t5lite.suggest import did_you_mean
 Strategy = Literal["greedy", "sample", "beam"]
 LengthPenaltyStyle = Literal["t5x", "hugging_face"]
 
+# Most tokens of an answer in a conversation, where nothing else is said.
+CHAT_DECODE_LENGTH = 512
+
 # T5X's and Hugging Face's own defaults.
 _DEFAULT_LENGTH_PENALTY: dict[str, float] = {"t5x": 0.6, "hugging_face": 1.0}
 

@@ -16,6 +16,7 @@ class MemoryStore:
         self.tokens = np.concatenate([np.zeros(0, dtype), *flat])
 
     labels, label_counts, label_N = (), (), np.zeros(0, np.uint32)
+    is_chat = False
 
     def length_counts(self, feature):
         column = self.features.index(feature)

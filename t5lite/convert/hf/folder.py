@@ -17,6 +17,7 @@ from t5lite.convert.json_files import read_json, write_json
 from t5lite.convert.names import LazyArray, to_ours, to_theirs
 from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.data.vocabularies import vocabulary_from_spec
+from t5lite.model_dir import CHAT_TEMPLATE_FILE, read_chat_template
 from t5lite.models.config import TransformerConfig
 
 CONFIG_FILE = "config.json"
@@ -57,6 +58,7 @@ def open_folder(path: pathlib.Path) -> Source:
         context_length=fields.get(family.context_field),
         model_type=family.model_type,
         hf_folder=path,
+        chat_template=read_chat_template(path),
     )
 
 
@@ -172,6 +174,8 @@ def _tokenizer_files(source: Source) -> dict[str, bytes]:
     prefix = source.prompt_prefix if source.converter is None else source.converter.prompt_prefix
     if source.config.architecture == "decoder_only" and prefix is not None:
         files = with_prefix(files, prefix)
+    if source.chat_template is not None:
+        files[CHAT_TEMPLATE_FILE] = source.chat_template.encode()
     return files
 
 

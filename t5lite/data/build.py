@@ -268,6 +268,8 @@ def share_truncated(store: TokenStore, feature: str, lengths: Mapping[str, int])
     Raises:
       ValueError: if the feature has no length.
     """
+    if not store.meta["max_lengths"][feature]:
+        return 0.0
     if feature not in lengths:
         raise ValueError(
             f"TASK_FEATURE_LENGTHS has no length for feature {feature!r} of task {store.task!r}; "

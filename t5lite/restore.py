@@ -20,6 +20,8 @@ import jax.numpy as jnp
 from t5lite import convert
 from t5lite.checkpoints import Checkpointer, abstract, name_differences
 from t5lite.convert.convert import own_vocabulary
+from t5lite.convert.frame import with_frame_of
+from t5lite.convert.model_folder import feature_converter
 from t5lite.convert.source import Source
 from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
@@ -174,7 +176,15 @@ class InitialCheckpoint:
     @property
     def converter(self) -> FeatureConverter | None:
         """What the checkpoint's prompts look like; None where its files do not say."""
-        return None if self.description is None else self.description.converter
+        if self.description is not None:
+            return self.description.converter
+        assert self.source is not None
+        with tempfile.TemporaryDirectory() as scratch:
+            vocabulary = own_vocabulary(self.source, scratch=pathlib.Path(scratch))
+            if vocabulary is None:
+                return None
+            source = with_frame_of(self.source, vocabulary, is_own=True)
+            return feature_converter(source, vocabulary)
 
     def check_model(self, model: TransformerConfig) -> None:
         """Refuses a run whose model is another than the checkpoint's.

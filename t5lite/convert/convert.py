@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import pathlib
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes
@@ -15,6 +15,7 @@ from tqdm import tqdm
 import t5lite
 from t5lite.checkpoints import load_model_dir
 from t5lite.convert import model_folder
+from t5lite.convert.frame import with_frame_of
 from t5lite.convert.hf import folder as hf_folder
 from t5lite.convert.hf.tokenizer import read_vocabulary
 from t5lite.convert.json_files import write_json
@@ -145,22 +146,25 @@ def _with_vocabulary(
       ValueError: ours needs one and there is none, or it has more ids than the model.
     """
     if name is not None:
-        source = dataclasses.replace(source, vocabulary=parse_vocabulary(name).spec())
-    spec = source.vocabulary
-    if spec is None and (target == "t5lite" or source.write_tokenizer is not None):
-        spec = _own_vocabulary(source, at_end)
-    if spec is not None:
-        size, rows = vocabulary_from_spec(spec).vocab_size, source.config.vocab_size
-        if size > rows:
-            raise ValueError(
-                f"the vocabulary has {size} ids, but the model's embedding only {rows} rows: it is "
-                "not this model's"
-            )
-    return dataclasses.replace(source, vocabulary=spec)
+        vocabulary = parse_vocabulary(name)
+    elif source.vocabulary is not None:
+        vocabulary = vocabulary_from_spec(source.vocabulary)
+    elif target == "t5lite" or source.write_tokenizer is not None:
+        vocabulary = _own_vocabulary(source, at_end)
+    else:
+        return source
+    size, rows = vocabulary.vocab_size, source.config.vocab_size
+    if size > rows:
+        raise ValueError(
+            f"the vocabulary has {size} ids, but the model's embedding only {rows} rows: it is "
+            "not this model's"
+        )
+    source = with_frame_of(source, vocabulary, is_own=name is None)
+    return dataclasses.replace(source, vocabulary=vocabulary.spec())
 
 
-def _own_vocabulary(source: Source, at_end: contextlib.ExitStack) -> Mapping[str, Any]:
-    """The spec of the tokenizer that the source's files hold."""
+def _own_vocabulary(source: Source, at_end: contextlib.ExitStack) -> Vocabulary:
+    """The vocabulary that the source's files hold."""
     scratch = pathlib.Path(at_end.enter_context(tempfile.TemporaryDirectory()))
     vocabulary = own_vocabulary(source, scratch=scratch)
     if vocabulary is None:
@@ -168,7 +172,7 @@ def _own_vocabulary(source: Source, at_end: contextlib.ExitStack) -> Mapping[str
             f"{source.path} holds no tokenizer, and a t5lite model folder needs one: say which "
             "with --vocabulary (bytes, PATH.model or PATH/tokenizer.json)"
         )
-    return vocabulary.spec()
+    return vocabulary
 
 
 def own_vocabulary(source: Source, *, scratch: pathlib.Path) -> Vocabulary | None:

@@ -15,7 +15,7 @@ import ml_dtypes
 import numpy as np
 
 from t5lite.convert.gguf_header import MAGIC, Header, StoredTensor, read_header
-from t5lite.convert.gguf_tokenizer import write_gguf_tokenizer
+from t5lite.convert.gguf_tokenizer import adds_tokens, write_gguf_tokenizer
 from t5lite.convert.layouts import META_ROTARY_KEY, META_ROTARY_QUERY, SAME, TRANSPOSED, Layout
 from t5lite.convert.llama import llama_config
 from t5lite.convert.names import LazyArray, Row, Tensors, to_ours
@@ -124,16 +124,15 @@ def open_checkpoint(path: pathlib.Path) -> Source:
     metadata.expect("split.count", 0, 1)
     tensors = _tensors(header)
     config = _config(metadata, tensors)
-    special_ids = _special_ids(metadata)
+    prefix, suffix = _frame(metadata)
     return Source(
         format=FORMAT.name,
         path=path,
         config=config,
         arrays=to_ours(TABLE, tensors, config=config),
-        special_ids=special_ids,
-        prompt_prefix=(special_ids.bos,)
-        if special_ids.bos is not None and _adds_bos(metadata)
-        else (),
+        special_ids=_special_ids(metadata, config.vocab_size),
+        prompt_prefix=prefix,
+        prompt_suffix=suffix,
         context_length=metadata.get("llama.context_length"),
         model_type="llama",
         write_tokenizer=functools.partial(_write_tokenizer, metadata)
@@ -150,22 +149,35 @@ FORMAT = Format(
 )
 
 
-def _special_ids(metadata: _Metadata) -> SpecialIds:
-    ids = {
-        name: metadata.get(f"tokenizer.ggml.{name}_token_id")
-        for name in ("padding", "bos", "eos", "eot", "eom")
-    }
+def _special_ids(metadata: _Metadata, vocab_size: int) -> SpecialIds:
+    names = ("padding", "bos", "eos", "eot", "eom")
+    ids = {name: _token_id(metadata, name, vocab_size) for name in names}
     # A turn and a message end an answer as a sequence does.
-    ends = [ids[name] for name in ("eos", "eot", "eom") if ids[name] is not None]
+    ends = [i for i in (ids["eos"], ids["eot"], ids["eom"]) if i is not None]
     ends = list(dict.fromkeys(ends))
     eos = None if not ends else ends[0] if len(ends) == 1 else tuple(ends)
     return SpecialIds(pad=ids["padding"], bos=ids["bos"], eos=eos)
 
 
-def _adds_bos(metadata: _Metadata) -> bool:
-    # llama.cpp's defaults: SentencePiece's models do, byte-level ones do not.
-    is_sentencepiece = metadata.get("tokenizer.ggml.model") == "llama"
-    return metadata.get("tokenizer.ggml.add_bos_token", is_sentencepiece)
+def _token_id(metadata: _Metadata, name: str, vocab_size: int) -> int | None:
+    key = f"tokenizer.ggml.{name}_token_id"
+    token = metadata.get(key)
+    if token is not None and (not isinstance(token, int) or not 0 <= token < vocab_size):
+        raise ValueError(
+            f"{metadata.path}: {key} is {token!r}, and the model's ids go from 0 to "
+            f"{vocab_size - 1}; convert the model to GGUF again"
+        )
+    return token
+
+
+def _frame(metadata: _Metadata) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Ids before and behind a text."""
+    before, behind = adds_tokens(metadata.values)
+    bos, eos = (metadata.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos"))
+    return (
+        (bos,) if before and bos is not None else (),
+        (eos,) if behind and eos is not None else (),
+    )
 
 
 def _write_tokenizer(metadata: _Metadata, folder: pathlib.Path) -> None:

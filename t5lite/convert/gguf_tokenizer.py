@@ -97,12 +97,8 @@ def gguf_tokenizer_files(metadata: Mapping[str, Any]) -> dict[str, bytes]:
     Raises:
       ValueError: the file has no tokenizer, or one of a kind that t5lite does not know.
     """
-    tokens = _get(metadata, "tokens")
-    named = {
-        role: tokens[metadata[_PREFIX + key]]
-        for role, key in _ID_KEYS.items()
-        if metadata.get(_PREFIX + key) is not None
-    }
+    found = {role: _token(metadata, key) for role, key in _ID_KEYS.items()}
+    named = {role: token for role, token in found.items() if token is not None}
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         **named,
@@ -153,6 +149,7 @@ def _byte_level(metadata: Mapping[str, Any]) -> dict[str, Any]:
         )
     kind = _KINDS[pre]
     tokens, types = _get(metadata, "tokens"), _types(metadata)
+    prefix, suffix = _around(metadata)
     merges = [merge.split(" ") for merge in _get(metadata, "merges")]
 
     def of_type(wanted: PieceType) -> list[str]:
@@ -166,7 +163,8 @@ def _byte_level(metadata: Mapping[str, Any]) -> dict[str, Any]:
         splits=kind.splits,
         uses_own_split=kind.uses_own_split,
         ignores_merges=kind.is_llama3,
-        prefix=_prefix(metadata, by_default=kind.is_llama3),
+        prefix=prefix,
+        suffix=suffix,
     )
 
 
@@ -189,19 +187,48 @@ def _sentencepiece(metadata: Mapping[str, Any]) -> dict[str, Any]:
         adds_space=metadata.get(f"{_PREFIX}add_space_prefix", True),
         removes_spaces=metadata.get(f"{_PREFIX}remove_extra_whitespaces", False),
     )
-    return from_pieces(model, prefix=_prefix(metadata, by_default=True))
+    prefix, suffix = _around(metadata)
+    return from_pieces(model, prefix=prefix, suffix=suffix)
 
 
 def _types(metadata: Mapping[str, Any]) -> list[PieceType]:
     return [PieceType(number) for number in _get(metadata, "token_type")]
 
 
-def _prefix(metadata: Mapping[str, Any], *, by_default: bool) -> list[str]:
-    """The token put before each text, if any."""
-    bos = metadata.get(f"{_PREFIX}bos_token_id")
-    if bos is None or not metadata.get(f"{_PREFIX}add_bos_token", by_default):
-        return []
-    return [_get(metadata, "tokens")[bos]]
+def adds_tokens(metadata: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether a text gets the beginning of a sequence before it, and the end behind it.
+
+    Where the file does not say, as llama.cpp does: SentencePiece's models and LLaMA 3's open a
+    text, other byte-level ones do not, and none ends it.
+    """
+    is_llama3 = _KINDS.get(metadata.get(f"{_PREFIX}pre", ""), _Kind()).is_llama3
+    opens = metadata.get(f"{_PREFIX}model") == "llama" or is_llama3
+    before = metadata.get(f"{_PREFIX}add_bos_token", opens)
+    return bool(before), bool(metadata.get(f"{_PREFIX}add_eos_token", False))
+
+
+def _around(metadata: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The tokens put before and behind each text."""
+    before, behind = adds_tokens(metadata)
+    bos, eos = _token(metadata, "bos_token_id"), _token(metadata, "eos_token_id")
+    return (
+        [bos] if before and bos is not None else [],
+        [eos] if behind and eos is not None else [],
+    )
+
+
+def _token(metadata: Mapping[str, Any], key: str) -> str | None:
+    """The text of the token that a key names.
+
+    Raises:
+      ValueError: there is no such token.
+    """
+    token, tokens = metadata.get(_PREFIX + key), _get(metadata, "tokens")
+    if token is None:
+        return None
+    if not isinstance(token, int) or not 0 <= token < len(tokens):
+        raise ValueError(f"{_PREFIX}{key} is {token!r}, and there are {len(tokens)} tokens")
+    return tokens[token]
 
 
 def _templates(metadata: Mapping[str, Any]) -> str | list[dict[str, str]]:

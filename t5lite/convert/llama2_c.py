@@ -107,6 +107,7 @@ def open_checkpoint(path: pathlib.Path) -> Source:
         arrays=to_ours(TABLE, _tensors(path, header), config=config),
         special_ids=SpecialIds(bos=BOS_ID, eos=EOS_ID),
         prompt_prefix=(BOS_ID,),
+        prompt_suffix=(),
         context_length=header.max_length,
         model_type="llama",
         write_tokenizer=functools.partial(_write_tokenizer, tokenizer, header.vocab_size)

@@ -183,5 +183,6 @@ def _tokenizer_fields(path: pathlib.Path) -> dict[str, Any]:
     return {
         "special_ids": SpecialIds(bos=vocabulary.bos_id, eos=vocabulary.eos_id),
         "prompt_prefix": vocabulary.prefix_ids,
+        "prompt_suffix": (),
         "vocabulary": vocabulary.spec(),
     }

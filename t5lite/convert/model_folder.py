@@ -132,31 +132,28 @@ def feature_converter(source: Source, vocabulary: Vocabulary) -> FeatureConverte
     """
     if source.converter is not None:
         return source.converter
-    config, end = source.config, (vocabulary.eos_id,)
-    is_pair = config.architecture == "encoder_decoder"
-    prefix = source.prompt_prefix
-    if prefix is None:
-        prefix = () if is_pair else vocabulary.prefix_ids
+    config, prefix, suffix = source.config, source.prompt_prefix, source.prompt_suffix
+    assert prefix is not None and suffix is not None, "with_frame_of comes before"
     context = source.context_length or _USUAL_CONTEXT[config.architecture]
     converter = make_feature_converter(
         config.architecture,
-        task_feature_lengths=_feature_lengths(config, context, len(prefix)),
+        task_feature_lengths=_feature_lengths(config, context, len(prefix) + len(suffix)),
         eos_id=vocabulary.eos_id,
         prompt_prefix=prefix,
-        prompt_suffix=end if is_pair else (),
-        targets_suffix=end,
+        prompt_suffix=suffix,
+        targets_suffix=(vocabulary.eos_id,),
     )
     converter.check_model(config, vocab_size=vocabulary.vocab_size)
     return converter
 
 
-def _feature_lengths(config: TransformerConfig, context: int, num_before: int) -> dict[str, int]:
+def _feature_lengths(config: TransformerConfig, context: int, num_around: int) -> dict[str, int]:
     """A quarter of the context for the answer; an encoder's input has a context of its own."""
     targets = max(context // 4, 1)
     if config.architecture == "encoder_decoder":
         return {"inputs": context, "targets": targets}
-    # The start token is a position as the last token is none; more of them take from the inputs.
-    return {"inputs": max(context - targets - max(num_before - 1, 0), 1), "targets": targets}
+    # One of them is a position as the last token is none; more of them take from the inputs.
+    return {"inputs": max(context - targets - max(num_around - 1, 0), 1), "targets": targets}
 
 
 def _context_length(description: ModelDescription) -> int | None:

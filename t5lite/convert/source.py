@@ -31,7 +31,8 @@ class Source:
       arrays: Its parameters, ours, a layer at a time.
       not_said: Fields of `config` that the files do not say, and that are what is usual.
       special_ids: What the files say of special tokens.
-      prompt_prefix: Ids that go before every prompt; None where the files do not say.
+      prompt_prefix: Ids that go before every prompt; None where the tokenizer decides.
+      prompt_suffix: Ids that go behind every prompt; None where the tokenizer decides.
       converter: What its examples and prompts look like, of a t5lite model folder.
       context_length: Longest text it was made for, in tokens; None where the files do not say.
       model_type: What Hugging Face calls the family, where the files say so ("mt5").
@@ -52,6 +53,7 @@ class Source:
     not_said: frozenset[str] = frozenset()
     special_ids: SpecialIds = SpecialIds()
     prompt_prefix: tuple[int, ...] | None = None
+    prompt_suffix: tuple[int, ...] | None = None
     converter: FeatureConverter | None = None
     context_length: int | None = None
     model_type: str | None = None

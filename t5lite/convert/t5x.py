@@ -29,6 +29,7 @@ def open_checkpoint(path: pathlib.Path) -> Source:
     tensors = as_tensors(stored, form, source=str(file))
     activations = read_activations(file)
     config = infer_config(tensors, form, activations=activations)
+    is_decoder = config.architecture == "decoder_only"
     has_state = bool(tree.names("state/param_states"))
     return Source(
         format=FORMAT.name,
@@ -37,7 +38,8 @@ def open_checkpoint(path: pathlib.Path) -> Source:
         arrays=to_ours(form.table(), tensors, config=config),
         not_said=frozenset() if activations else frozenset({"mlp_activations"}),
         # T5X decodes from the token 0, whatever the vocabulary.
-        prompt_prefix=(0,) if config.architecture == "decoder_only" else (),
+        prompt_prefix=(0,) if is_decoder else None,
+        prompt_suffix=() if is_decoder else None,
         step=read_step(tree),
         read_optimizer_state=functools.partial(read_adafactor, tree, form, config)
         if has_state

@@ -62,9 +62,9 @@ def byte_level_bpe(
     plain_added: Sequence[str] = (),
     splits: Sequence[Mapping[str, Any]] = (),
     uses_own_split: bool = True,
-    adds_space: bool = False,
     ignores_merges: bool = False,
     prefix: Sequence[str] = (),
+    suffix: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The tokenizer.json of byte-level BPE, GPT-2's kind.
 
@@ -75,13 +75,13 @@ def byte_level_bpe(
       plain_added: tokens of `vocab` that are recognised as a whole but are not special.
       splits: pre-tokenizers that run before.
       uses_own_split: split by GPT-2's regular expression (after `splits`).
-      adds_space: put a space before the text.
       ignores_merges: take a word that is a token as that, whatever its merges would make of it.
       prefix: special tokens that the tokenizer puts before a text.
+      suffix: special tokens that it puts behind one.
     """
     byte_level = {
         "type": "ByteLevel",
-        "add_prefix_space": adds_space,
+        "add_prefix_space": False,
         "trim_offsets": True,
         "use_regex": uses_own_split,
     }
@@ -97,7 +97,7 @@ def byte_level_bpe(
         "pre_tokenizer": (
             {"type": "Sequence", "pretokenizers": [*splits, byte_level]} if splits else byte_level
         ),
-        "post_processor": template(vocab, prefix=prefix)
+        "post_processor": template(vocab, prefix=prefix, suffix=suffix)
         or {**byte_level, "trim_offsets": False, "use_regex": True},
         "decoder": {**byte_level, "use_regex": True},
         "model": _bpe_record(vocab, merges, ignores_merges=ignores_merges),

@@ -80,6 +80,11 @@ class Vocabulary(abc.ABC):
         return ()
 
     @property
+    def suffix_ids(self) -> tuple[int, ...]:
+        """Ids that the tokenizer's makers put behind a text; `encode` leaves them out."""
+        return ()
+
+    @property
     def chat_template(self) -> ChatTemplate | None:
         """How a conversation is written as one text, where that is known."""
         return None
@@ -168,6 +173,11 @@ class ByteVocabulary(Vocabulary):
         """Always 2."""
         return 2
 
+    @property
+    def suffix_ids(self) -> tuple[int, ...]:
+        """The end of sequence, as in ByT5."""
+        return (self.eos_id,)
+
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, without an end of sequence."""
         return [byte + self._NUM_SPECIAL for byte in text.encode("utf-8")]
@@ -243,6 +253,11 @@ class SentencePieceVocabulary(Vocabulary):
     def prefix_ids(self) -> tuple[int, ...]:
         """The beginning of sequence, where the model has one."""
         return () if self.bos_id is None else (self.bos_id,)
+
+    @property
+    def suffix_ids(self) -> tuple[int, ...]:
+        """The end of sequence, where the model has no beginning: LLaMA opens a text, T5 ends it."""
+        return (self.eos_id,) if self.bos_id is None else ()
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, without an end of sequence.

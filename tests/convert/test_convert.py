@@ -15,6 +15,7 @@ from t5lite.convert.checkpoint_stream import read_leaf
 from t5lite.convert.model_folder import open_model_folder
 from t5lite.convert.names import stack
 from t5lite.convert.source import SpecialIds
+from t5lite.flags import make_parser
 from t5lite.model_dir import ModelDescription
 from t5lite.models.parameters import flatten_names
 from t5lite.restore import RestoreConfig, open_initial
@@ -76,7 +77,9 @@ def test_a_decoder_becomes_a_model_folder_and_comes_back(llama, tmp_path, capsys
     assert "Not verified: --noverify was given." in printed
     model = load_model_dir(tmp_path / "ours")
     assert model.config == LLAMA
-    assert (model.converter.architecture, model.converter.prompt_prefix) == ("decoder_only", (1,))
+    # config.json names a BOS; bytes have none, and no tokenizer says otherwise.
+    assert (model.converter.architecture, model.converter.prompt_prefix) == ("decoder_only", ())
+    assert (model.converter.prompt_suffix, model.converter.targets_suffix) == ((), (1,))
     assert model.converter.task_feature_lengths == {"inputs": 1536, "targets": 512}
     assert model.vocabulary.extra_ids == 5
     assert_same(model.params, params)
@@ -97,6 +100,7 @@ def test_an_encoder_decoder_takes_its_tokenizer_along(t5, tmp_path):
     model = load_model_dir(tmp_path / "ours")
     assert model.vocabulary.spec() == {"kind": "bytes", "extra_ids": 5}
     assert (model.converter.architecture, model.converter.prompt_prefix) == ("encoder_decoder", ())
+    assert (model.converter.prompt_suffix, model.converter.targets_suffix) == ((1,), (1,))
     assert model.converter.task_feature_lengths == {"inputs": 512, "targets": 128}
     assert_same(model.params, params)
     convert(folder, tmp_path / "again", "--to=hf")
@@ -262,15 +266,15 @@ def test_an_empty_folder_may_be_there(llama, tmp_path):
 @pytest.mark.parametrize("size", ["5", "0MB", "5XB", "GB", "1.5GB"])
 def test_sizes_that_are_none_are_told(size, capsys):
     if size == "5":
-        assert cli.make_parser().parse_args(["convert", "a", "b", "--max_shard_size=5"])
+        assert make_parser().parse_args(["convert", "a", "b", "--max_shard_size=5"])
         return
     with pytest.raises(SystemExit):
-        cli.make_parser().parse_args(["convert", "a", "b", f"--max_shard_size={size}"])
+        make_parser().parse_args(["convert", "a", "b", f"--max_shard_size={size}"])
     assert "is not a size such as 500MB" in capsys.readouterr().err
 
 
 def test_sizes():
-    parse = cli.make_parser().parse_args
+    parse = make_parser().parse_args
     for text, size in (("5GB", 5 * 10**9), ("2GiB", 2**31), ("7kb", 7000), ("3MiB", 3 * 2**20)):
         assert parse(["convert", "a", "b", f"--max_shard_size={text}"]).max_shard_size == size
     assert parse(["convert", "a", "b"]).max_shard_size == 5 * 10**9

@@ -330,11 +330,23 @@ def test_special_ids_are_kept(exported):
     )
     source = open_folder(folder)
     assert source.special_ids == SpecialIds(bos=2, eos=(3, 4), pad=1)
-    assert source.prompt_prefix == (2,)
+    # Which of them stand around a prompt is the tokenizer's matter.
+    assert source.prompt_prefix is None
     assert source.context_length == 40
     # Settings of generation win over those of the model.
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 9}))
     assert open_folder(folder).special_ids == SpecialIds(bos=2, eos=9, pad=1)
+
+
+def test_special_ids_that_are_none(exported, caplog):
+    folder = exported("opt")
+    (folder / "generation_config.json").unlink()
+    edit_config(folder, pad_token_id=-1, bos_token_id=CONFIGS["opt"].vocab_size, eos_token_id=[3])
+    assert open_folder(folder).special_ids == SpecialIds(eos=3)
+    assert "config.json: bos_token_id is" in caplog.text
+    edit_config(folder, bos_token_id="<s>")
+    with pytest.raises(ValueError, match=r"config\.json: bos_token_id is '<s>', expected the id"):
+        open_folder(folder)
 
 
 def test_t5s_pads_with_0_whatever_its_vocabulary_says(exported):

@@ -237,22 +237,36 @@ def test_damaged_files_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "prefix", "eos"),
+    ("changes", "prefix", "suffix", "eos"),
     [
-        ({"model": "llama", "bos_token_id": 1, "eos_token_id": 2}, (1,), 2),
-        ({"model": "llama", "bos_token_id": 1, "add_bos_token": False}, (), None),
-        ({"model": "gpt2", "bos_token_id": 5, "eos_token_id": 6, "eot_token_id": 6}, (), 6),
-        ({"model": "gpt2", "bos_token_id": 5, "add_bos_token": True}, (5,), None),
-        ({"model": "gpt2", "eos_token_id": 6, "eot_token_id": 7}, (), (6, 7)),
+        ({"model": "llama", "bos_token_id": 1, "eos_token_id": 2}, (1,), (), 2),
+        ({"model": "llama", "bos_token_id": 1, "add_bos_token": False}, (), (), None),
+        ({"model": "llama", "eos_token_id": 2, "add_eos_token": True}, (), (2,), 2),
+        ({"model": "gpt2", "bos_token_id": 5, "eos_token_id": 6, "eot_token_id": 6}, (), (), 6),
+        ({"model": "gpt2", "bos_token_id": 5, "add_bos_token": True}, (5,), (), None),
+        ({"model": "gpt2", "pre": "llama-bpe", "bos_token_id": 5}, (5,), (), None),
+        ({"model": "gpt2", "eos_token_id": 6, "eot_token_id": 7}, (), (), (6, 7)),
     ],
 )
-def test_what_goes_before_a_prompt_and_after_an_answer(changes, prefix, eos, tmp_path):
+def test_what_goes_around_a_prompt_and_after_an_answer(changes, prefix, suffix, eos, tmp_path):
     config = make_config(**SMALL)
     changes = {f"tokenizer.ggml.{name}": value for name, value in changes.items()}
     write_gguf(tmp_path / "m.gguf", config, sharp_params(config), changes=changes)
     source = open_foreign(tmp_path / "m.gguf")
-    assert (source.prompt_prefix, source.special_ids.eos) == (prefix, eos)
+    assert (source.prompt_prefix, source.prompt_suffix) == (prefix, suffix)
+    assert source.special_ids.eos == eos
     assert source.context_length == 77
+
+
+@pytest.mark.parametrize("token", [99999, 2**32 - 1])
+def test_special_ids_that_no_token_has(token, tmp_path):
+    config = make_config(**SMALL)
+    changes = {"tokenizer.ggml.model": "llama", "tokenizer.ggml.bos_token_id": token}
+    write_gguf(tmp_path / "m.gguf", config, sharp_params(config), changes=changes)
+    with pytest.raises(
+        ValueError, match=rf"m\.gguf: tokenizer\.ggml\.bos_token_id is {token}, and"
+    ):
+        open_foreign(tmp_path / "m.gguf")
 
 
 def test_headers_of_other_kinds_are_refused(tmp_path):

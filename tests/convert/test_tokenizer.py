@@ -287,6 +287,12 @@ def test_byte_level_tokens_in_gguf(tmp_path):
     metadata["tokenizer.ggml.add_bos_token"] = True
     write_gguf_tokenizer(metadata, target)
     assert HFVocabulary(str(target / "tokenizer.json")).prefix_ids == (1,)
+    metadata["tokenizer.ggml.add_eos_token"] = True
+    write_gguf_tokenizer(metadata, target)
+    assert HFVocabulary(str(target / "tokenizer.json")).suffix_ids == (2,)
+    metadata["tokenizer.ggml.eos_token_id"] = len(metadata["tokenizer.ggml.tokens"])
+    with pytest.raises(ValueError, match=r"ggml\.eos_token_id is \d+, and there are \d+ tokens"):
+        write_gguf_tokenizer(metadata, target)
 
 
 def test_ways_of_splitting(tmp_path):

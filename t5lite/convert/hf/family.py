@@ -136,7 +136,6 @@ class Family:
         passes over: buffers computed from the config, parameters that nothing uses. Only names
         that no parameter has are compared with them.
       context_field: The field that says how long a text the model was made for.
-      starts_with_bos: Whether its own tokenizer puts BOS before a prompt.
       prepare: Brings oddities of older files' tensors into order.
       read_config: Our config from config.json's fields and whether the embeddings are tied.
         Raises ValueError for what t5lite does not do.
@@ -156,7 +155,6 @@ class Family:
     always_tied: bool = False
     leftovers: tuple[str, ...] = ()
     context_field: str
-    starts_with_bos: bool = False
     prepare: Callable[[Tensors], Tensors] = lambda tensors: tensors
     read_config: Callable[[Fields, bool], TransformerConfig]
     misfits: Callable[[TransformerConfig], list[str]]

@@ -1,17 +1,18 @@
 """A Hugging Face model folder: config.json, weights, tokenizer and settings of generation."""
 
 import dataclasses
+import logging
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 from t5lite.convert.hf import tokenizer, weights
 from t5lite.convert.hf.family import Family, Fields, normalise, without_leftovers
+from t5lite.convert.hf.frame import with_frame
 from t5lite.convert.hf.gpt2 import GPT2
 from t5lite.convert.hf.gpt_neox import GPT_NEOX
 from t5lite.convert.hf.llama import LLAMA
 from t5lite.convert.hf.opt import OPT
-from t5lite.convert.hf.prompt_prefix import with_prefix
 from t5lite.convert.hf.t5 import MT5, T5, UMT5
 from t5lite.convert.json_files import read_json, write_json
 from t5lite.convert.names import LazyArray, to_ours, to_theirs
@@ -20,8 +21,11 @@ from t5lite.data.vocabularies import vocabulary_from_spec
 from t5lite.model_dir import CHAT_TEMPLATE_FILE, read_chat_template
 from t5lite.models.config import TransformerConfig
 
+log = logging.getLogger(__name__)
+
 CONFIG_FILE = "config.json"
 _GENERATION_FILE = "generation_config.json"
+_ID_FIELDS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
 
 # Where several could be a model, the first is written, unless it came as another.
 FAMILIES = (T5, MT5, UMT5, GPT2, OPT, GPT_NEOX, LLAMA)
@@ -44,17 +48,12 @@ def open_folder(path: pathlib.Path) -> Source:
     config = family.read_config(fields, tied)
     tensors = without_leftovers(family, tensors, config)
     weights.check_floats(tensors)
-    special_ids = _read_special_ids(path, record)
-    prompt_prefix = None
-    if family.starts_with_bos and special_ids.bos is not None:
-        prompt_prefix = (special_ids.bos,)
     return Source(
         format=FORMAT.name,
         path=path,
         config=config,
         arrays=to_ours(family.table, tensors, config=config),
-        special_ids=special_ids,
-        prompt_prefix=prompt_prefix,
+        special_ids=_read_special_ids(path, record, config.vocab_size),
         context_length=fields.get(family.context_field),
         model_type=family.model_type,
         hf_folder=path,
@@ -128,18 +127,41 @@ def _family_of(record: Mapping[str, Any], path: pathlib.Path) -> Family:
     raise ValueError(f"{path / CONFIG_FILE}: model_type is {model_type!r}; t5lite reads {known}")
 
 
-def _read_special_ids(path: pathlib.Path, record: Mapping[str, Any]) -> SpecialIds:
-    """What generation_config.json says, or else config.json."""
-    said = dict(record)
+def _read_special_ids(path: pathlib.Path, record: Mapping[str, Any], vocab_size: int) -> SpecialIds:
+    """What generation_config.json says, or else config.json.
+
+    Nothing that a prompt is made of, so that ids of other vocabularies, which published models
+    name, and negative ones do no harm: they count as none.
+
+    Raises:
+      ValueError: an id is no integer.
+    """
+    said = {name: (CONFIG_FILE, record.get(name)) for name in _ID_FIELDS}
     if (path / _GENERATION_FILE).is_file():
         generation = read_json(path / _GENERATION_FILE)
-        said |= {name: value for name, value in generation.items() if value is not None}
-    eos = said.get("eos_token_id")
+        named = {name for name in _ID_FIELDS if generation.get(name) is not None}
+        said |= {name: (_GENERATION_FILE, generation[name]) for name in named}
+    found: dict[str, tuple[int, ...]] = {}
+    for name, (file, value) in said.items():
+        ids = value if isinstance(value, list) else [] if value is None else [value]
+        for token in ids:
+            if not isinstance(token, int) or isinstance(token, bool):
+                raise ValueError(f"{path / file}: {name} is {value!r}, expected the id of a token")
+            if token >= vocab_size:
+                log.warning(
+                    "%s: %s is %d, and the model has %d ids: taken as none",
+                    path / file,
+                    name,
+                    token,
+                    vocab_size,
+                )
+        found[name] = tuple(token for token in ids if 0 <= token < vocab_size)
+    pad, bos, eos, start = (found[name] for name in _ID_FIELDS)
     return SpecialIds(
-        pad=said.get("pad_token_id"),
-        bos=said.get("bos_token_id"),
-        eos=tuple(eos) if isinstance(eos, list) else eos,
-        decoder_start=said.get("decoder_start_token_id"),
+        pad=next(iter(pad), None),
+        bos=next(iter(bos), None),
+        eos=(eos if len(eos) > 1 else eos[0]) if eos else None,
+        decoder_start=next(iter(start), None),
     )
 
 
@@ -171,12 +193,12 @@ def _tokenizer_files(source: Source) -> dict[str, bytes]:
     if source.vocabulary is None:
         return {} if source.hf_folder is None else tokenizer.carried_files(source.hf_folder)
     files = tokenizer.written_files(vocabulary_from_spec(source.vocabulary))
-    prefix = source.prompt_prefix if source.converter is None else source.converter.prompt_prefix
-    if source.config.architecture == "decoder_only" and prefix is not None:
-        files = with_prefix(files, prefix)
     if source.chat_template is not None:
         files[CHAT_TEMPLATE_FILE] = source.chat_template.encode()
-    return files
+    asked = source if source.converter is None else source.converter
+    if asked.prompt_prefix is None or asked.prompt_suffix is None:
+        return files
+    return with_frame(files, asked.prompt_prefix, suffix=asked.prompt_suffix)
 
 
 def _special_ids(source: Source) -> dict[str, Any]:

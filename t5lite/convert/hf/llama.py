@@ -108,7 +108,6 @@ LLAMA = Family(
     tied_by_default=False,
     leftovers=(r"rotary_emb\.inv_freq$",),
     context_field="max_position_embeddings",
-    starts_with_bos=True,
     read_config=_read_config,
     misfits=_misfits,
     write_config=_write_config,

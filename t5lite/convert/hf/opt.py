@@ -134,7 +134,6 @@ OPT = Family(
     tied_by_default=True,
     leftovers=(r"decoder\.version$",),
     context_field="max_position_embeddings",
-    starts_with_bos=True,
     read_config=_read_config,
     misfits=_misfits,
     write_config=_write_config,

@@ -117,14 +117,16 @@ def build(
     return None
 
 
-def bytes_tokenizer() -> Tokenizer:
-    """UTF-8 bytes with the ids of `ByteVocabulary`, without sentinels."""
+def bytes_tokenizer(extra_ids: int) -> Tokenizer:
+    """UTF-8 bytes with the ids of `ByteVocabulary`, and sentinels behind them."""
     special = {"<pad>": 0, "</s>": 1, "<unk>": 2}
     vocab = special | {f"<0x{byte:02X}>": byte + len(special) for byte in range(256)}
     tokenizer = Tokenizer(
         tokenizers.models.BPE(vocab=vocab, merges=[], unk_token="<unk>", byte_fallback=True)
     )
     tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    tokens = [*special, *(f"<extra_id_{index}>" for index in range(extra_ids))]
+    tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in tokens])
     return tokenizer
 
 
@@ -228,11 +230,8 @@ def _gpt2(folder: pathlib.Path, settings: TokenizerSettings, *, normalises: bool
 
 
 def _bytes(settings: TokenizerSettings) -> SlowTokenizer:
-    count = settings.record.get("extra_ids", BYT5_EXTRA_IDS)
-    sentinels = [AddedToken(f"<extra_id_{index}>", special=True) for index in range(count)]
-    tokenizer = bytes_tokenizer()
-    # Before all others, wherever those are named.
-    tokenizer.add_tokens(sentinels)
+    # Sentinels come before all other tokens, wherever those are named.
+    tokenizer = bytes_tokenizer(settings.record.get("extra_ids", BYT5_EXTRA_IDS))
     slow = SlowTokenizer(tokenizer, settings)
     slow.add_tokens(_T5_ROLES, lstrip=True, rstrip=True)
     slow.put_around(before=False, behind=True)

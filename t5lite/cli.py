@@ -139,16 +139,25 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
         defaults = config.read_defaults(_RUN_FILES[verb])
     parsed = _parse(arguments, shorthands, defaults=defaults)
     model_dir = parsed.macro("MODEL_DIR")
+    overrides: list[Any] = []
     # One that is no text is refused when all values are compared with their types.
     if isinstance(model_dir, str):
         taken: list[Any] = []
         if verb in _RUN_FILES:
+            vocabulary, cache_dir = parsed.macro("VOCABULARY"), parsed.macro("CACHE_DIR")
+            folder = _model_folder(model_dir, arguments, vocabulary=vocabulary, cache_dir=cache_dir)
+            # What only says how to find the model has no other part in these verbs.
+            shorthands.pop("--cache_dir", None)
+            if verb == "infer":
+                shorthands.pop("--vocabulary", None)
+            overrides = folder_config.found_model(model_dir, folder)
+            model_dir = str(folder)
             defaults += folder_config.model_folder_defaults(model_dir)
         else:
             if not arguments.gin_file:
                 defaults = folder_config.last_start(model_dir)
             taken = folder_config.resumed_settings(model_dir, parsed)
-        parsed = _parse(arguments, shorthands, defaults=defaults, taken=taken)
+        parsed = _parse(arguments, shorthands, defaults=defaults, taken=taken, overrides=overrides)
         folder_config.check_modules(parsed, model_dir)
         for binding in taken:
             log.info("%s = %r, from %s", binding.name, binding.value, binding.place)
@@ -160,6 +169,18 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
             f"{names}"
         )
     return parsed
+
+
+def _model_folder(
+    model_dir: str, arguments: argparse.Namespace, *, vocabulary: str | None, cache_dir: str | None
+) -> pathlib.Path:
+    """The t5lite model folder of what --model_dir names, whatever its format."""
+    from t5lite.convert.cached import model_folder
+
+    several = [getattr(arguments, flag, None) for flag in ("multi_host", "coordinator")]
+    return model_folder(
+        model_dir, vocabulary=vocabulary, cache_dir=cache_dir, is_alone=not any(several)
+    )
 
 
 def _parse(
@@ -213,15 +234,23 @@ def _infer(arguments: argparse.Namespace) -> None:
 
 def _generate(arguments: argparse.Namespace) -> None:
     if arguments.model_dir is None:
-        raise ValueError("give --model_dir, the folder that `t5lite train` or `convert` wrote.")
+        raise ValueError(
+            "give --model_dir: the folder of a run, or a checkpoint that `t5lite convert` reads."
+        )
     from t5lite.decoding.config import CHAT_DECODE_LENGTH
     from t5lite.generate import generate_text
 
     decoding = _decoding(arguments)
     if arguments.chat and arguments.max_decode_length is None:
         decoding = dataclasses.replace(decoding, max_decode_length=CHAT_DECODE_LENGTH)
+    folder = _model_folder(
+        arguments.model_dir,
+        arguments,
+        vocabulary=arguments.vocabulary,
+        cache_dir=arguments.cache_dir,
+    )
     generate_text(
-        model_dir=arguments.model_dir,
+        model_dir=str(folder),
         prompts=arguments.prompts,
         chat=arguments.chat,
         system=arguments.system,

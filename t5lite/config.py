@@ -36,6 +36,7 @@ VERBS = {
 # Everything else a gin file may name: gin name -> module it comes from.
 CONFIGURABLES = {
     "TransformerConfig": "t5lite.models.config",
+    "ModelOfCheckpoint": "t5lite.initial_model",
     "MeshConfig": "t5lite.sharding",
     "DataConfig": "t5lite.data.pipeline",
     "EvalConfig": "t5lite.evaluate",
@@ -114,8 +115,9 @@ def parse(
     taken: Sequence[Binding] = (),
     shorthands: Mapping[str, tuple[str, Any]] | None = None,
     search_paths: Sequence[str] = (),
+    overrides: Sequence[Binding] = (),
 ) -> ParsedConfig:
-    """Reads defaults, gin files, `taken`, shorthands and bindings in this order; the later wins.
+    """Reads, and the later wins: defaults, gin files, `taken`, shorthands, bindings, overrides.
 
     It replaces whatever gin held before.
 
@@ -126,6 +128,7 @@ def parse(
       taken: what a run that goes on takes from its folder whatever files say.
       shorthands: macros with flags of their own: `{"--model_dir": ("MODEL_DIR", "/tmp/x")}`.
       search_paths: further folders to look in.
+      overrides: what was made of values read before, to take their place.
 
     Raises:
       ValueError: a file is missing or malformed, or a name in it is not known. The message names
@@ -147,6 +150,7 @@ def parse(
     for flag, (macro, value) in (shorthands or {}).items():
         statements.append(Binding("", "", macro, value, flag))
     statements += [read_flag(text) for text in bindings]
+    statements += overrides
 
     registered = register_configurables()
     gin.clear_config()

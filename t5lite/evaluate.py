@@ -20,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
+from t5lite.convert.cached import model_folder
 from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.seqio_door import EvalTask, import_tasks, load_eval_tasks
 from t5lite.data.vocabularies import Vocabulary, parse_vocabulary
@@ -320,7 +321,8 @@ def evaluate(
     `MODEL_DIR/eval/<name>/`, or to `<output_dir>/<name>/`.
 
     Args:
-      model_dir: Folder that `t5lite train` wrote.
+      model_dir: Folder that `t5lite train` wrote, or a checkpoint of any format that holds its
+        tokenizer too; that is converted first, and MODEL_DIR is then its conversion in the cache.
       evals: What to evaluate.
       step: Which checkpoint; the latest when None.
       output_dir: Where to write instead.
@@ -340,6 +342,7 @@ def evaluate(
             if repeated
             else "evaluate.evals is empty: name at least one EvalConfig."
         )
+    model_dir = str(model_folder(model_dir, is_alone=jax.process_count() == 1))
     devices = make_mesh(mesh or MeshConfig())
     model = load_model_dir(model_dir, step, mesh=devices)
     root = pathlib.Path(output_dir) if output_dir else pathlib.Path(model_dir) / "eval"
@@ -361,6 +364,7 @@ def evaluate(
         if jax.process_index() == 0:
             result.save(root / config.name, step=model.step)
             print(result.summary(step=model.step))
+            print(f"In {root / config.name}: metrics.json, predictions.jsonl")
     return results
 
 

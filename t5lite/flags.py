@@ -44,6 +44,10 @@ def _comma_separated(text: str) -> tuple[str, ...]:
 
 
 _MODEL_DIR: Shorthand = ("--model_dir", "MODEL_DIR", str, "folder of the run")
+_MODEL: Shorthand = (
+    *("--model_dir", "MODEL_DIR", str),
+    "folder of a run, or a checkpoint of any format that `t5lite convert` reads",
+)
 _TASK_FLAGS: tuple[Shorthand, ...] = (
     ("--tasks", "TASK_MODULES", _comma_separated, "registry modules to import, comma separated"),
     ("--data_dir", "DATA_DIR", str, "root of the tasks' files"),
@@ -54,7 +58,14 @@ _TASK_FLAGS: tuple[Shorthand, ...] = (
         "bytes, bytes:EXTRA_IDS, PATH.model, PATH.model:EXTRA_IDS or PATH/tokenizer.json",
     ),
 )
-_CACHE_DIR: Shorthand = ("--cache_dir", "CACHE_DIR", str, "where token stores are kept")
+_CACHE_DIR: Shorthand = (
+    *("--cache_dir", "CACHE_DIR", str),
+    "where token stores and converted checkpoints are kept",
+)
+_ITS_VOCABULARY: Shorthand = (
+    *("--vocabulary", "VOCABULARY", str),
+    "that of a checkpoint of another format that holds none, as for `t5lite convert`",
+)
 _SOURCE_FLAGS: tuple[Shorthand, ...] = (
     ("--mixture", "MIXTURE_OR_TASK_NAME", str, "registered mixture or task"),
     ("--split", "SPLIT", str, "split of its tasks"),
@@ -136,15 +147,17 @@ def make_parser() -> argparse.ArgumentParser:
 
     evaluate = _verb(verbs, "eval", "evaluate a model folder on a mixture or task")
     _add_gin_flags(evaluate)
-    _add_shorthands(evaluate, _MODEL_DIR, *_SOURCE_FLAGS, *_MODEL_FLAGS, *_EVAL_FLAGS)
+    _add_shorthands(evaluate, _MODEL, *_SOURCE_FLAGS, *_MODEL_FLAGS, *_EVAL_FLAGS)
     _add_shorthands(evaluate, TASK_FEATURE_LENGTHS, *_DECODING_FLAGS, *_TASK_FLAGS)
+    _add_shorthands(evaluate, _CACHE_DIR)
     _add_process_flags(evaluate)
 
     infer = _verb(verbs, "infer", "answer a JSONL file, or the examples of a task")
     _add_gin_flags(infer)
-    _add_shorthands(infer, _MODEL_DIR, *_INFER_FLAGS, *_SOURCE_FLAGS, *_MODEL_FLAGS)
-    # No --vocabulary: the prompts are read with the model's own.
+    _add_shorthands(infer, _MODEL, *_INFER_FLAGS, *_SOURCE_FLAGS, *_MODEL_FLAGS)
+    # The prompts are read with the model's own vocabulary.
     _add_shorthands(infer, *_DECODING_FLAGS, _ANSWERS, *_TASK_FLAGS[:2])
+    _add_shorthands(infer, _ITS_VOCABULARY, _CACHE_DIR)
     _add_process_flags(infer)
 
     generate = _verb(verbs, "generate", "answer prompts given here, or typed in")
@@ -156,7 +169,8 @@ def make_parser() -> argparse.ArgumentParser:
         "goes to the model alone and as it is",
     )
     generate.add_argument("--system", metavar="TEXT", help="what a conversation begins with")
-    _add_shorthands(generate, _MODEL_DIR, _MODEL_FLAGS[0], *_DECODING_FLAGS, _ANSWERS)
+    _add_shorthands(generate, _MODEL, _MODEL_FLAGS[0], *_DECODING_FLAGS, _ANSWERS)
+    _add_plain_flags(generate, _ITS_VOCABULARY, _CACHE_DIR)
 
     _add_tasks_verb(verbs)
     _add_data_verb(verbs)

@@ -38,6 +38,13 @@ def model_folder_defaults(model_dir: str) -> list[Binding]:
     return found + [b for b in macros if b.name in ("TASK_MODULES", "DATA_DIR")]
 
 
+def found_model(model_dir: str, folder: pathlib.Path) -> list[Binding]:
+    """Puts the model folder that was made of a checkpoint of another format in its place."""
+    if folder == pathlib.Path(model_dir):
+        return []
+    return [_macro("MODEL_DIR", str(folder), f"{model_dir}, converted")]
+
+
 def last_start(model_dir: str) -> list[Binding]:
     """All settings of a run's last start; none where none is recorded."""
     path = _config_path(model_dir)

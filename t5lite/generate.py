@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
+from t5lite.convert.cached import model_folder
 from t5lite.decoding.config import CHAT_DECODE_LENGTH, DecodingConfig
 from t5lite.decoding.stopping import cut, pieces
 from t5lite.prompts import (
@@ -36,7 +37,8 @@ def generate_text(
     """Prints the answer to each prompt as it is generated; behind `t5lite generate`.
 
     Args:
-      model_dir: Folder that `t5lite train` or `t5lite convert` wrote.
+      model_dir: Folder that `t5lite train` or `t5lite convert` wrote, or a checkpoint of any
+        format that holds its tokenizer too.
       prompts: What to ask, one answer each. `-` stands for the lines of `stdin`, and so does no
         prompt at all.
       chat: Take the prompts for the turns of one conversation, which the model's chat template
@@ -58,7 +60,7 @@ def generate_text(
     if system is not None and not chat:
         raise ValueError("--system begins a conversation; give --chat with it.")
     stdin, stdout = stdin or sys.stdin, stdout or sys.stdout
-    model = load_model_dir(model_dir, step)
+    model = load_model_dir(model_folder(model_dir), step)
     if decoding is None:
         length = CHAT_DECODE_LENGTH if chat else DecodingConfig.max_decode_length
         decoding = DecodingConfig(max_decode_length=length)

@@ -17,6 +17,7 @@ from jax.experimental import multihost_utils
 from tqdm import tqdm
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
+from t5lite.convert.cached import model_folder
 from t5lite.data.conversations import as_messages
 from t5lite.data.local_files import read_jsonl, require
 from t5lite.data.seqio_door import import_tasks, load_eval_tasks
@@ -93,7 +94,8 @@ def infer(
     where it stopped and ends with the bytes of a run that was never stopped.
 
     Args:
-      model_dir: Folder that `t5lite train` wrote.
+      model_dir: Folder that `t5lite train` wrote, or a checkpoint of any format that holds its
+        tokenizer too.
       output: JSONL file to write; see `decoding.journal` for the files beside it.
       input: JSONL file to read; blank lines are skipped.
       mixture_or_task_name: Answer these registered examples instead; their lines hold `task`,
@@ -126,6 +128,7 @@ def infer(
         )
     _check_ranking(options_field, rank_by, input)
     decoding = decoding or DecodingConfig()
+    model_dir = str(model_folder(model_dir, is_alone=jax.process_count() == 1))
     devices = make_mesh(mesh or MeshConfig())
     model = load_model_dir(model_dir, step, mesh=devices)
     if input is not None:

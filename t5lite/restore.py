@@ -159,7 +159,8 @@ class InitialCheckpoint:
       model: the model it is of.
       not_said: fields of `model` that its files do not say.
       shapes: of its parameters, by name.
-      description: what a t5lite model folder says of itself; None for other formats.
+      vocabulary: its vocabulary; None where its files hold none.
+      converter: what its prompts look like; None where its files do not say.
       step: which checkpoint of a t5lite model folder.
       source: what a checkpoint of another format holds; None for a t5lite folder.
     """
@@ -169,22 +170,10 @@ class InitialCheckpoint:
     model: TransformerConfig
     not_said: frozenset[str] = frozenset()
     shapes: Mapping[str, tuple[int, ...]]
-    description: ModelDescription | None = None
+    vocabulary: Vocabulary | None = None
+    converter: FeatureConverter | None = None
     step: int = 0
     source: Source | None = None
-
-    @property
-    def converter(self) -> FeatureConverter | None:
-        """What the checkpoint's prompts look like; None where its files do not say."""
-        if self.description is not None:
-            return self.description.converter
-        assert self.source is not None
-        with tempfile.TemporaryDirectory() as scratch:
-            vocabulary = own_vocabulary(self.source, scratch=pathlib.Path(scratch))
-            if vocabulary is None:
-                return None
-            source = with_frame_of(self.source, vocabulary, is_own=True)
-            return feature_converter(source, vocabulary)
 
     def check_model(self, model: TransformerConfig) -> None:
         """Refuses a run whose model is another than the checkpoint's.
@@ -230,15 +219,14 @@ class InitialCheckpoint:
         _, embedding = _source_name(_EMBEDDING, self.config.remap)
         if embedding is None or _VOCABULARY in self.config.allow_differences:
             return
-        theirs = self._vocabulary_unlike(vocabulary)
-        if theirs is None:
+        if self.vocabulary is None or _is_same(self.vocabulary, vocabulary):
             return
         raise ValueError(
-            f"the vocabulary of INITIAL_CHECKPOINT_PATH {self.config.path} is {theirs}, but "
-            f"this run's tasks use {vocabulary}: its embeddings mean other tokens. Set VOCABULARY "
-            "to the checkpoint's, or keep the embeddings fresh with "
-            f"initial_checkpoint.remap = [('{_EMBEDDING}', None)], or, where both give the same "
-            f'ids, set initial_checkpoint.allow_differences = ("{_VOCABULARY}",).'
+            f"the vocabulary of INITIAL_CHECKPOINT_PATH {self.config.path} is "
+            f"{self.vocabulary.spec()}, but this run's tasks use {vocabulary}: its embeddings "
+            "mean other tokens. Set VOCABULARY to the checkpoint's, or keep the embeddings fresh "
+            f"with initial_checkpoint.remap = [('{_EMBEDDING}', None)], or, where both give the "
+            f'same ids, set initial_checkpoint.allow_differences = ("{_VOCABULARY}",).'
         )
 
     def restore_into(self, state: TrainState, shardings: Any) -> TrainState:
@@ -282,20 +270,6 @@ class InitialCheckpoint:
             for name, theirs in names.items()
         }
         return state._replace(params=unflatten_names(taken))
-
-    def _vocabulary_unlike(self, spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The checkpoint's vocabulary where it is another; None where it is not, or it has none."""
-        if self.description is not None:
-            theirs = self.description.vocabulary
-            return None if same_vocabulary(theirs, spec) else theirs
-        assert self.source is not None
-        with tempfile.TemporaryDirectory() as scratch:
-            vocabulary = own_vocabulary(self.source, scratch=pathlib.Path(scratch))
-            if vocabulary is None or same_vocabulary(vocabulary.spec(), spec):
-                return None
-            if vocabulary.spec()["kind"] != spec["kind"] and _same_ids(vocabulary, spec):
-                return None
-            return vocabulary.spec()
 
     def _check_parameters(self, model: TransformerConfig) -> None:
         """Compares what the rules ask of the source with what it has; extra names are no error."""
@@ -356,12 +330,15 @@ def open_initial(config: RestoreConfig) -> InitialCheckpoint:
             f"{path} is not one (no {DESCRIPTION_FILE})"
         )
     source = convert.open_foreign(path)
+    vocabulary = _vocabulary_of(source)
     return InitialCheckpoint(
         config=config,
         format=source.format,
         model=source.config,
         not_said=source.not_said,
         shapes={n: array.shape for n, array in convert.parameters(source.arrays).items()},
+        vocabulary=vocabulary,
+        converter=None if vocabulary is None else _converter_of(source, vocabulary),
         source=source,
     )
 
@@ -383,9 +360,31 @@ def _open_model_folder(config: RestoreConfig) -> InitialCheckpoint:
             for name, shape in shapes.items()
             if name.startswith("params/")
         },
-        description=description,
+        vocabulary=vocabulary_from_spec(description.vocabulary),
+        converter=description.converter,
         step=step,
     )
+
+
+def _vocabulary_of(source: Source) -> Vocabulary | None:
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            return own_vocabulary(source, scratch=pathlib.Path(scratch))
+        except ValueError as error:
+            # Parameters are asked for; the run has a vocabulary of its own.
+            log.warning("the tokenizer of %s is not looked at: %s", source.path, error)
+            return None
+
+
+def _converter_of(source: Source, vocabulary: Vocabulary) -> FeatureConverter:
+    return feature_converter(with_frame_of(source, vocabulary, is_own=True), vocabulary)
+
+
+def _is_same(vocabulary: Vocabulary, spec: Mapping[str, Any]) -> bool:
+    own = vocabulary.spec()
+    if own["kind"] != spec["kind"]:
+        return _same_ids(vocabulary, spec)
+    return same_vocabulary(own, spec)
 
 
 def _same_ids(vocabulary: Vocabulary, spec: Mapping[str, Any]) -> bool:

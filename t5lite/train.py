@@ -15,6 +15,7 @@ from t5lite.checkpoints import CheckpointConfig, Checkpointer, SaveClock, abstra
 from t5lite.data import task_data
 from t5lite.data.pipeline import Batch, DataConfig, TrainData, open_train_data
 from t5lite.evaluate import EvalConfig, Evaluator
+from t5lite.initial_model import ModelOfCheckpoint, check_run_folder
 from t5lite.model_dir import ModelDescription, lock
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params, param_axes, param_shapes
@@ -53,7 +54,7 @@ class TrainResult:
 
 def train(
     *,
-    model: TransformerConfig,
+    model: TransformerConfig | ModelOfCheckpoint,
     model_dir: str,
     train_data: DataConfig,
     optimizer: Optimizer,
@@ -78,7 +79,7 @@ def train(
     parameters, to the bit, as a run that was never stopped.
 
     Args:
-      model: the model's config.
+      model: the model's config, or that it is the model of the initial checkpoint.
       model_dir: folder of this run; holds everything it writes (t5lite/model_dir.py).
       train_data: the mixture, its lengths, the global batch size.
       optimizer: e.g. `adafactor(learning_rate=schedule(...))`.
@@ -105,12 +106,17 @@ def train(
       FloatingPointError: the loss is not finite; names the step and the tasks in its batch.
     """
     # ---- Durations, folder, mesh ----------------------------------------------------------------
+    folder = pathlib.Path(model_dir)
+    check_run_folder(folder)
+    if isinstance(model, ModelOfCheckpoint):
+        model, train_data, initial_checkpoint = model.choose(
+            train_data, initial_checkpoint, model_dir=folder
+        )
     train_data.check_model(model)
     total = parse_duration(train_steps, name="TRAIN_STEPS")
     save_every = parse_duration(checkpoint.period, name="CHECKPOINT_PERIOD")
     eval_every = parse_duration(eval_period, name="EVAL_PERIOD") if eval_period else None
     is_main = jax.process_index() == 0
-    folder = pathlib.Path(model_dir)
     folder.mkdir(parents=True, exist_ok=True)
     folder_lock = lock(folder) if is_main else None
     device_mesh = sharding.make_mesh(mesh)

@@ -50,6 +50,7 @@ def convert(
     optimizer_state: bool = False,
     verified: bool | None = None,
     progress: bool = True,
+    say: Callable[[str], Any] = print,
 ) -> None:
     """Writes a checkpoint in another format; behind `t5lite convert`.
 
@@ -68,6 +69,7 @@ def convert(
       verified: Whether to run the result and the source, one of them in transformers, on the same
         ids; None does where that is possible.
       progress: Show a progress bar.
+      say: Told what is converted, and what the proof gave.
 
     Raises:
       ValueError: the source is unknown, damaged or not of a kind that the target can hold, or the
@@ -78,7 +80,7 @@ def convert(
     target = to or ("hf" if source.format == "t5lite" else "t5lite")
     num_parameters = sum(array.size for array in source.arrays.values())
     family = source.model_type or source.config.architecture
-    print(f"{src}: {source.format}, {family}, {num_parameters:,} parameters. To {target}: {dst}")
+    say(f"{src}: {source.format}, {family}, {num_parameters:,} parameters. To {target}: {dst}")
     with contextlib.ExitStack() as at_end:
         source = _with_vocabulary(source, vocabulary, target=target, at_end=at_end)
         state = _read_optimizer_state(source, target) if optimizer_state else None
@@ -97,7 +99,7 @@ def convert(
                 optimizer_state=state,
             )
         outcome = _prove(source, work, target=target, verified=verified, rounded_to=dtype)
-        print(_told(outcome))
+        say(_told(outcome))
         if isinstance(outcome, Proof) and not outcome.holds:
             raise ValueError(
                 f"the result is not the model in {src}, and was not kept. If you want to look at "

@@ -1,0 +1,162 @@
+"""Checkpoints of other formats where a t5lite model folder is wanted: converted once, and kept.
+
+The conversions lie in `converted/` of the cache folder, one folder for each state of a source. What
+is asked for again is found again; a source that has changed since is converted anew, and what was
+made of its earlier state is deleted.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import logging
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import filelock
+
+import t5lite
+from t5lite.checkpoints import FOLDER as CHECKPOINTS
+from t5lite.convert.convert import convert, own_vocabulary
+from t5lite.convert.load import FOREIGN_FORMATS, open_foreign, unrecognised
+from t5lite.convert.model_folder import FORMAT as MODEL_FOLDER
+from t5lite.data import environment
+from t5lite.data.vocabularies import parse_vocabulary
+from t5lite.model_dir import ModelDescription, same_vocabulary
+
+log = logging.getLogger(__name__)
+
+FOLDER = "converted"
+
+# Files that readers look for beside and above a checkpoint, at most so many folders up.
+_NEIGHBOURS = ("tok*.bin", "tokenizer.*", "config.gin", "model.gin")
+_LEVELS = 3
+
+
+def model_folder(
+    path: str | pathlib.Path,
+    *,
+    vocabulary: str | None = None,
+    cache_dir: str | pathlib.Path | None = None,
+    named_by: str = "--model_dir",
+    is_alone: bool = True,
+) -> pathlib.Path:
+    """The t5lite model folder that is, or holds the same model as, a checkpoint of any format.
+
+    Several processes may ask at once; one of them converts.
+
+    Args:
+      path: A t5lite model folder, which is given back as it is, or what `t5lite convert` reads.
+      vocabulary: The vocabulary, as `--vocabulary` gives it, of a checkpoint that holds none.
+      cache_dir: The cache folder; None for the default one.
+      named_by: The flag or macro that gave `path`, for messages.
+      is_alone: Whether this process is not one of several of a run, which would have to write the
+        conversion together.
+
+    Raises:
+      ValueError: There is nothing, or nothing that t5lite reads; or it holds no tokenizer and
+        `vocabulary` is None, or another one than that; or it is damaged; or it was not converted
+        before, and this process is one of several.
+    """
+    path = pathlib.Path(path)
+    spec = None if vocabulary is None else parse_vocabulary(vocabulary).spec()
+    if MODEL_FOLDER.recognise(path):
+        if spec is not None:
+            _check_vocabulary(ModelDescription.load(path).vocabulary, spec, path, named_by)
+        return path
+    _check_readable(path, named_by)
+    root = pathlib.Path(cache_dir or environment.cache_dir()).expanduser().absolute() / FOLDER
+    root.mkdir(parents=True, exist_ok=True)
+    path = pathlib.Path(os.path.abspath(path))
+    name = f"{path.name}-{_digest(str(path))[:8]}"
+    state = f"{name}-{_digest(_state(path))[:12]}"
+    folder = root / (state if spec is None else f"{state}-{_digest(_without_path(spec))[:8]}")
+    with filelock.FileLock(root / f".{name}.lock"):
+        if MODEL_FOLDER.recognise(folder):
+            log.info("%s was converted before: %s", path, folder)
+            return folder
+        if not is_alone:
+            raise ValueError(
+                f"{named_by} {path} is no t5lite model folder, and a run of several processes does "
+                f"not convert it. Do so once with `t5lite convert {path} FOLDER`, and give FOLDER."
+            )
+        _clear(root, name, state=state)
+        _convert(path, folder, vocabulary, named_by)
+    return folder
+
+
+def _convert(
+    path: pathlib.Path, folder: pathlib.Path, vocabulary: str | None, named_by: str
+) -> None:
+    if vocabulary is not None:
+        with tempfile.TemporaryDirectory() as scratch:
+            own = own_vocabulary(open_foreign(path), scratch=pathlib.Path(scratch))
+        if own is not None:
+            _check_vocabulary(own.spec(), parse_vocabulary(vocabulary).spec(), path, named_by)
+    log.info("%s is no t5lite model folder; converting it, once, into %s", path, folder)
+    convert(
+        str(path),
+        str(folder),
+        to=MODEL_FOLDER.name,
+        vocabulary=vocabulary,
+        verified=False,
+        say=log.debug,
+    )
+
+
+def _check_vocabulary(
+    own: Mapping[str, Any], given: Mapping[str, Any], path: pathlib.Path, named_by: str
+) -> None:
+    if not same_vocabulary(own, given):
+        raise ValueError(
+            f"{named_by} {path} holds a vocabulary of its own, {_without_path(own)}, and "
+            f"--vocabulary (macro VOCABULARY) is another, {_without_path(given)}. Leave it out."
+        )
+
+
+def _check_readable(path: pathlib.Path, named_by: str) -> None:
+    if not path.exists():
+        raise ValueError(
+            f"{named_by} {path} does not exist. It is a folder or file on this machine; nothing is "
+            "downloaded."
+        )
+    for folder in (path.resolve(), path.resolve().parent):
+        if folder.name == CHECKPOINTS and MODEL_FOLDER.recognise(folder.parent):
+            raise ValueError(
+                f"{named_by} {path} holds checkpoints of the t5lite model folder {folder.parent}. "
+                "Give that folder, and --step where another checkpoint than the latest is meant."
+            )
+    if not any(format_.recognise(path) for format_ in FOREIGN_FORMATS):
+        raise ValueError(f"{named_by}: {unrecognised(path, (MODEL_FOLDER, *FOREIGN_FORMATS))}")
+
+
+def _state(path: pathlib.Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of the last change of all that a conversion may read."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    for folder in path.parents[:_LEVELS]:
+        files += (file for pattern in _NEIGHBOURS for file in sorted(folder.glob(pattern)))
+    stats = ((file, file.stat()) for file in files if file.is_file())
+    return [(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats]
+
+
+def _clear(root: pathlib.Path, name: str, *, state: str) -> None:
+    """Deletes what was made of earlier states of a source, and what killed conversions left."""
+    for folder in root.glob(f"{glob.escape(name)}-*"):
+        if not folder.name.startswith(state):
+            log.info("made of an earlier state, and deleted: %s", folder)
+            shutil.rmtree(folder)
+    for folder in root.glob(f".{glob.escape(name)}-*"):
+        shutil.rmtree(folder)
+
+
+def _without_path(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key != "path"}
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps([t5lite.__version__, value]).encode()).hexdigest()

@@ -13,16 +13,26 @@ LENGTHS = feature_converters.LENGTHS
 STEP = 3
 
 
-def save(folder, converter="encoder_decoder", *, vocabulary=None):
-    """Writes it; returns its config and parameters."""
-    config = tiny.config(converter, vocab_size=264)
+def save(folder, converter="encoder_decoder", *, vocabulary=None, config=None):
+    """Writes it; returns its config and parameters.
+
+    Args:
+      folder: where to.
+      converter: a feature converter, or the name of one.
+      vocabulary: bytes when None.
+      config: a tiny model when None.
+    """
+    vocabulary = vocabulary or ByteVocabulary()
+    if isinstance(converter, str):
+        converter = feature_converters.converter(converter, eos_id=vocabulary.eos_id)
+    if config is None:
+        config = tiny.config(converter.architecture, vocab_size=264)
     params = tiny.params(config)
     folder.mkdir(exist_ok=True)
-    vocabulary = vocabulary or ByteVocabulary()
     ModelDescription(
         model=config,
         vocabulary=vocabulary.spec(),
-        converter=feature_converters.converter(converter, eos_id=vocabulary.eos_id),
+        converter=converter,
     ).save(folder)
     checkpointer = Checkpointer(folder)
     state = TrainState(step=jnp.int32(STEP), params=params, opt_state={})

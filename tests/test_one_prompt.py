@@ -21,9 +21,10 @@ from t5lite.evaluate import EvalConfig, Evaluator, evaluate
 from t5lite.generate import generate_text
 from t5lite.infer import infer
 from tests.conftest import shared_path
+from tests.convert.test_families import CONFIGS
 from tests.data.tokenizer_folders import chat_folder
 from tests.decoding import model_dirs
-from tests.models.tiny import encoder_decoder, family
+from tests.models.tiny import family
 
 seqio = pytest.importorskip("seqio")
 
@@ -114,12 +115,14 @@ def run(request, vocabularies, tmp_path_factory):
         str(folder),
     )
     vocabulary = parse_vocabulary(made.vocabulary)
-    known = name.split("_")[0] if name.startswith(("llama", "prefix")) else name
-    size = {"vocab_size": vocabulary.vocab_size}
-    if converter == "encoder_decoder":
-        config = encoder_decoder(**size)
+    if name == "palm":
+        config = family("palm")
+    elif converter == "encoder_decoder":
+        config = CONFIGS["t5"]
     else:
-        config = family("llama" if known == "prefix" else known, **size)
+        config = CONFIGS.get(name, CONFIGS["llama"])
+    positions = config.max_positions and 64
+    config = dataclasses.replace(config, vocab_size=vocabulary.vocab_size, max_positions=positions)
     model_dirs.save(folder, made.data[0].converter, vocabulary=vocabulary, config=config)
     return made
 
@@ -206,7 +209,7 @@ def test_so_does_transformers_on_what_is_exported(request, run, tmp_path):
     transformers = pytest.importorskip("transformers")
     name = request.node.callspec.params["run"]
     if name not in EXPORTED:
-        with pytest.raises(ValueError, match="Hugging Face"):
+        with pytest.raises(ValueError, match="transformers has no"):
             convert(run.folder, str(tmp_path / "hf"), verified=False)
         return
     convert(run.folder, str(tmp_path / "hf"), verified=False)

@@ -32,7 +32,8 @@ def config(converter="encoder_decoder", **changes):
 def params(model_config, seed=0):
     """Random parameters of a model that is sure of what it says."""
     tree = jax.tree.map(lambda x: x, _init(model_config, seed))
-    tree["decoder"]["logits_dense"]["kernel"] *= 3.0
+    if "logits_dense" in tree["decoder"]:
+        tree["decoder"]["logits_dense"]["kernel"] *= 3.0
     return tree
 
 

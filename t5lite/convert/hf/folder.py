@@ -17,6 +17,7 @@ from t5lite.convert.hf.t5 import MT5, T5, UMT5
 from t5lite.convert.json_files import read_json, write_json
 from t5lite.convert.names import LazyArray, to_ours, to_theirs
 from t5lite.convert.source import Format, Source, SpecialIds
+from t5lite.data.feature_converters import DecoderOnlyFeatureConverter
 from t5lite.data.vocabularies import vocabulary_from_spec
 from t5lite.model_dir import CHAT_TEMPLATE_FILE, read_chat_template
 from t5lite.models.config import TransformerConfig
@@ -80,6 +81,12 @@ def write_folder(
     Raises:
       ValueError: no class of transformers can be this model.
     """
+    if isinstance(source.converter, DecoderOnlyFeatureConverter) and source.converter.prefix_lm:
+        raise ValueError(
+            "transformers has no prefix language model: its classes would let no token of a prompt "
+            "see the ones behind it, and answer otherwise than this model. Train with "
+            'DataConfig.converter = "decoder_only" for one that can be exported.'
+        )
     family = choose_family(source.config, source.model_type)
     theirs: dict[str, LazyArray] = dict(
         to_theirs(family.table, source.arrays, config=source.config)

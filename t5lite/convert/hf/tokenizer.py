@@ -92,8 +92,9 @@ def read_vocabulary(folder: pathlib.Path, *, scratch: pathlib.Path) -> Vocabular
             return plain
     elif (folder / T5_MODEL).is_file():
         extra_ids, has_others = _t5_extra_ids(folder, settings)
-        if not has_others:
-            return SentencePieceVocabulary(str(folder / T5_MODEL), extra_ids)
+        pieces = SentencePieceVocabulary(str(folder / T5_MODEL), extra_ids)
+        if not has_others and not _is_framed_otherwise(folder, pieces):
+            return pieces
     if (folder / TOKENIZER_FILE).is_file():
         record = read_object(folder / TOKENIZER_FILE)
         made = as_class_makes_it(record, class_name=class_name, settings=settings)
@@ -228,6 +229,15 @@ def _needs_more(folder: pathlib.Path, settings: TokenizerSettings) -> bool:
     """Whether a folder with a SentencePiece model says more than that model can."""
     pieces = _piece_texts(folder / LLAMA_MODEL)
     return bool(settings.templates) or not pieces.issuperset(_added_tokens(folder, settings))
+
+
+def _is_framed_otherwise(folder: pathlib.Path, vocabulary: Vocabulary) -> bool:
+    """Whether a tokenizer.json puts something else around a text than the vocabulary's kind."""
+    if not (folder / TOKENIZER_FILE).is_file():
+        return False
+    read = tokenizers.Tokenizer.from_str(json.dumps(read_object(folder / TOKENIZER_FILE)))
+    plain = read.encode("a", add_special_tokens=False).ids
+    return read.encode("a").ids != [*vocabulary.prefix_ids, *plain, *vocabulary.suffix_ids]
 
 
 def _piece_texts(path: pathlib.Path) -> set[str]:

@@ -1,8 +1,8 @@
 """Every command of the README and the docs is one that t5lite would accept."""
 
-import pathlib
+import json
 import re
-import shlex
+import sys
 
 import pytest
 
@@ -10,41 +10,22 @@ from t5lite import config
 from t5lite.cli import _RUN, main
 from t5lite.flags import make_parser, split_gin_flags
 from tests.conftest import REPOSITORY
-
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-
-
-def blocks(page: pathlib.Path, language: str = "") -> list[str]:
-    text = page.read_text(encoding="utf-8")
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
-    return [block for of, block in found if of == language]
-
-
-def commands(page: pathlib.Path, program: str) -> list[list[str]]:
-    """Words of the commands that begin a line of a code block; comments cut, lines joined."""
-    found = []
-    for language in ("", "sh", "bash"):
-        for block in blocks(page, language):
-            for line in block.replace("\\\n", " ").splitlines():
-                if line.startswith(f"{program} ") and ": error:" not in line:
-                    found.append(shlex.split(line, comments=True)[1:])
-    return found
-
+from tests.docs.pages import PAGES, README, blocks, commands
 
 ALL = [
-    pytest.param(page, words, id=f"{page.name}: {' '.join(words)}"[:90])
+    pytest.param(command, id=f"{page.name}: {command}"[:90])
     for page in PAGES
-    for words in commands(page, "t5lite")
+    for command in commands(page)
 ]
 
 
 def test_the_readme_shows_every_verb():
-    assert {words[0] for words in commands(PAGES[0], "t5lite")} == set(_RUN)
+    assert {command.words[0] for command in commands(README)} == set(_RUN)
 
 
-@pytest.mark.parametrize(("page", "words"), ALL)
-def test_command_parses(page, words):
-    rest, bindings = split_gin_flags(words)
+@pytest.mark.parametrize("command", ALL)
+def test_command_parses(command):
+    rest, bindings = split_gin_flags(command.words)
     arguments = make_parser().parse_args(rest)
     own = {"recipes", "runs", "models"}
     files = [name for name in getattr(arguments, "gin_file", []) if name.split("/")[0] in own]
@@ -56,9 +37,9 @@ def test_command_parses(page, words):
     "words",
     # test_a_first_run_of_ones_own runs the one about the reader's own task.
     [
-        words
-        for words in commands(PAGES[0], "t5lite")
-        if words[0] in ("tasks", "config") and "--tasks=my_tasks" not in words
+        command.words
+        for command in commands(README)
+        if command.words[0] in ("tasks", "config") and "--tasks=my_tasks" not in command.words
     ],
     ids=" ".join,
 )
@@ -74,20 +55,38 @@ def test_scripts_that_are_named_exist(page):
         assert (REPOSITORY / name).exists(), name
 
 
-def test_a_first_run_of_ones_own(tmp_path, monkeypatch, capsys):
-    """The README's own task and own run, as written, up to the point where training would begin."""
-    (module,) = blocks(PAGES[0], "python")
-    (run,) = [block for block in blocks(PAGES[0]) if block.startswith("include")]
-    (tmp_path / "data").mkdir()
-    line = '{"question": "Which planet is nearest to the sun?", "answer": "Mercury"}\n'
-    for name in ("train", "dev"):
-        (tmp_path / "data" / f"{name}.jsonl").write_text(line)
-    (tmp_path / "my_readme_tasks.py").write_text(module.replace("my_trivia", "my_readme_trivia"))
-    (tmp_path / "my_run.gin").write_text(run)
+@pytest.fixture
+def own_folder(tmp_path, monkeypatch):
+    """A folder with the README's data, task and run, as written, and its commands, ready to run."""
+    make_data, task = blocks(README, "python")
+    (run,) = [block for block in blocks(README) if block.startswith("include")]
     monkeypatch.chdir(tmp_path)
+    exec(compile(make_data, "make_data.py", "exec"), {})
+    (tmp_path / "my_tasks.py").write_text(task)
+    (tmp_path / "my_run.gin").write_text(run)
     monkeypatch.syspath_prepend(str(tmp_path))
-    words = "tasks show my_readme_trivia --tasks=my_readme_tasks --data_dir=data"
-    assert main(words.split()) == 0
-    assert "Mercury" in capsys.readouterr().out
-    assert main(["config", "--gin_file=my_run.gin", "--data_dir=data", "--model_dir=runs/1"]) == 0
-    assert "my_run.gin:7" in capsys.readouterr().out
+    monkeypatch.setenv("T5LITE_CACHE_DIR", str(tmp_path / "cache"))
+    yield tmp_path
+    sys.modules.pop("my_tasks", None)
+
+
+@pytest.mark.slow
+def test_a_first_run_of_ones_own_learns(own_folder, capsys):
+    """The README's own task and own run, as written: it ends far above the best constant."""
+    show, train, ask = [
+        command.words
+        for command in commands(README)
+        if {"--tasks=my_tasks", "--gin_file=my_run.gin", "--model_dir=runs/first"}
+        & set(command.words)
+    ]
+    for words in (show, ["config", *train[1:]], train):
+        assert main(words) == 0
+    shown = capsys.readouterr().out
+    assert "Which team answers this?" in shown and "my_run.gin:" in shown
+    lines = (own_folder / "runs/first/metrics.jsonl").read_text().splitlines()
+    found = [json.loads(line) for line in lines if "dev/mean/accuracy" in line]
+    first, last = found[0], found[-1]
+    assert first["dev/mean/accuracy"] < 0.1
+    assert last["dev/mean/accuracy"] > last["dev/mean/best_constant"] + 0.25
+    assert main(ask) == 0
+    assert capsys.readouterr().out.strip() in ("billing", "delivery", "repairs")

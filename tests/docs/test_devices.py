@@ -1,0 +1,44 @@
+"""docs/devices.md: what it says to try on a laptop, on as many devices as it says."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.docs.pages import DOCS, blocks, commands
+
+pytestmark = pytest.mark.slow
+
+
+def test_four_devices_then_one(tmp_path):
+    pytest.importorskip("seqio")
+    four, one = [c for c in commands(DOCS / "devices.md") if "--model_dir=runs/mesh" in c.words]
+    assert four.environment and not one.environment
+
+    def run(arguments, environment):
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(REPOSITORY),
+                "XLA_FLAGS": "",
+                "T5LITE_CACHE_DIR": str(tmp_path / "cache"),
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    told = run(["-m", "t5lite", *four.words], four.environment)
+    assert "1,017,600 parameters, mesh {'data': 2, 'fsdp': 2, 'tensor': 1}" in told
+    told = run(["-m", "t5lite", *one.words], {})
+    assert "from step 2" in told and "'data': 1" in told
+    (program,) = blocks(DOCS / "devices.md", "python")
+    table = run(["-c", program], {}).splitlines()
+    assert table[-1].split()[0] == "total" and "fsdp=8, tensor=4" in table[-1]

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from t5lite.checkpoints import Checkpointer
+from t5lite.local_paths import local_path
 from t5lite.tables import format_table
 from t5lite.training.draws import MIXTURE_FILE
 
@@ -107,12 +108,13 @@ def read_audit(model_dir: str | pathlib.Path) -> Audit:
     Raises:
       ValueError: the folder holds no run, no checkpoint, or one that counted no draws.
     """
-    folder = pathlib.Path(model_dir)
+    folder = local_path(model_dir, name="MODEL_DIR")
     path = folder / MIXTURE_FILE
     if not path.exists():
         raise ValueError(
-            f"{model_dir} holds no {MIXTURE_FILE}, which `t5lite train` writes when it starts: it "
-            "is no model folder, or its run was made before draws were counted"
+            f"{model_dir} holds no {MIXTURE_FILE}, which `t5lite train` writes when it "
+            "starts: it is no folder of a run, as one that was converted, or its run was made "
+            "before draws were counted"
         )
     asked = json.loads(path.read_text(encoding="utf-8"))
     checkpointer = Checkpointer(folder, read_only=True)

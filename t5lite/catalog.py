@@ -197,7 +197,9 @@ def _count_examples(
 ) -> dict[str, int]:
     """Examples of each Task: of its store; else what its source says; else by reading it all."""
     counts = {}
-    for name in tqdm.tqdm(task_names, desc="counting", unit="task", delay=2, leave=False):
+    for name in tqdm.tqdm(
+        task_names, desc="counting", unit="task", delay=2, leave=False, disable=None
+    ):
         if name in stores:
             counts[name] = stores[name].num_examples
             continue

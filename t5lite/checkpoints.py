@@ -24,6 +24,7 @@ from t5lite import sharding
 from t5lite.data.chat_template import ChatTemplate
 from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
+from t5lite.local_paths import check_storable, local_path
 from t5lite.model_dir import ModelDescription
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import param_axes, param_shapes
@@ -82,7 +83,7 @@ class CheckpointConfig:
 
 def has_checkpoint(model_dir: str | pathlib.Path) -> bool:
     """Whether a folder holds a finished checkpoint; opens none."""
-    folders = (pathlib.Path(model_dir) / FOLDER).glob("*")
+    folders = (local_path(model_dir, name="MODEL_DIR") / FOLDER).glob("*")
     return any(folder.name.isdecimal() for folder in folders)
 
 
@@ -130,7 +131,9 @@ class Checkpointer:
         read_only: bool = False,
     ) -> None:
         """Opens the folder; with `read_only` nothing in it is created, cleaned or deleted."""
-        self._path = pathlib.Path(model_dir).absolute() / FOLDER
+        folder = local_path(model_dir, name="MODEL_DIR")
+        check_storable(folder, name="MODEL_DIR")
+        self._path = folder.absolute() / FOLDER
         config = config or CheckpointConfig()
         if read_only:
             options = ocp.CheckpointManagerOptions(read_only=True, create=False)

@@ -7,10 +7,12 @@ flags.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import logging
 import os
 import pathlib
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -51,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
       The exit status: 0; 1 where a check that the verb makes failed; 2 after a mistake of the
-      user, told in one message on stderr; 130 after Ctrl-C.
+      user, told in one message on stderr; 130 after Ctrl-C; 141 where the reader of a pipe went.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     words, gin_bindings = split_gin_flags(words)
@@ -61,7 +63,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if gin_bindings and not hasattr(arguments, "gin_file"):
             raise ValueError(f"this verb takes no --gin.{gin_bindings[0]}")
-        return _RUN[arguments.verb](arguments) or 0
+        status = _RUN[arguments.verb](arguments) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        return _end_of_reader()
+    except OSError as error:
+        if arguments.traceback or error.filename is None:
+            raise
+        print(f"t5lite {arguments.verb}: error: {_told(error)}", file=sys.stderr)
+        return 2
     except (ValueError, FloatingPointError) as error:
         if arguments.traceback or not is_told_by_us(error):
             raise
@@ -70,6 +81,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\nt5lite {arguments.verb}: interrupted", file=sys.stderr)
         return 130
+
+
+def _told(error: OSError) -> str:
+    """What the system says of a file: not there, not allowed, no space left."""
+    files = [str(file) for file in (error.filename, error.filename2) if file is not None]
+    return f"{' and '.join(files)}: {error.strerror}"
+
+
+def _end_of_reader() -> int:
+    """Ends quietly when nobody reads what is printed any more, as in `t5lite tasks list | head`."""
+    # What is still to be flushed when Python ends goes nowhere.
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def _set_up_process() -> None:

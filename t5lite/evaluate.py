@@ -17,7 +17,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
@@ -27,8 +26,10 @@ from t5lite.data.vocabularies import Vocabulary, parse_vocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Decoder
 from t5lite.decoding.stopping import cut
+from t5lite.local_paths import local_path, writable_folder
 from t5lite.model_dir import same_vocabulary
 from t5lite.models.config import TransformerConfig
+from t5lite.progress import Bar, progress_bar
 from t5lite.sharding import MeshConfig, make_mesh
 
 
@@ -220,7 +221,7 @@ class Evaluator:
         total = sum(len(task.examples) for task in [*judged, *self.tasks])
         hidden = not progress or jax.process_index() != 0
         params = self._decoder.prepare(params)
-        with tqdm(
+        with progress_bar(
             total=total, desc=f"eval {self.config.name}", unit="ex", leave=False, disable=hidden
         ) as bar:
             answers = self._generate(params, judged, bar)
@@ -249,7 +250,7 @@ class Evaluator:
             config=self.config,
         )
 
-    def _generate(self, params: Any, tasks: Sequence[EvalTask], bar: tqdm) -> dict[str, list[str]]:
+    def _generate(self, params: Any, tasks: Sequence[EvalTask], bar: Bar) -> dict[str, list[str]]:
         """Answers of each Task; the examples of all Tasks are batched together."""
         places = [(task, index) for task in tasks for index in range(len(task.examples))]
         generations = self._decoder.generate(
@@ -266,7 +267,7 @@ class Evaluator:
         return answers
 
     def _score(
-        self, params: Any, bar: tqdm
+        self, params: Any, bar: Bar
     ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
         """Log-likelihood and number of tokens of the targets of each Task's examples."""
         examples = [example for task in self.tasks for example in task.examples]
@@ -345,7 +346,10 @@ def evaluate(
     model_dir = str(model_folder(model_dir, is_alone=jax.process_count() == 1))
     devices = make_mesh(mesh or MeshConfig())
     model = load_model_dir(model_dir, step, mesh=devices)
-    root = pathlib.Path(output_dir) if output_dir else pathlib.Path(model_dir) / "eval"
+    root = writable_folder(
+        output_dir or local_path(model_dir, name="--model_dir") / "eval",
+        name="--output_dir (default: MODEL_DIR/eval)",
+    )
     results = {}
     for config in evals:
         config = dataclasses.replace(

@@ -16,6 +16,7 @@ from t5lite.data.vocabularies import parse_vocabulary, vocabulary_from_spec
 from t5lite.evaluate import vocabulary_name
 from t5lite.gin_reader import Binding, Macro, read_file
 from t5lite.gin_resolve import ParsedConfig
+from t5lite.local_paths import local_path
 from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription, same_vocabulary
 from t5lite.run_record import CONFIG_FILE
 
@@ -29,7 +30,7 @@ def model_folder_defaults(model_dir: str) -> list[Binding]:
       ValueError: the folder holds no model, or its vocabulary's file is gone.
     """
     description = ModelDescription.load(model_dir)
-    place = str(pathlib.Path(model_dir) / DESCRIPTION_FILE)
+    place = str(local_path(model_dir, name="--model_dir") / DESCRIPTION_FILE)
     found = [
         _macro("TASK_FEATURE_LENGTHS", dict(description.converter.task_feature_lengths), place),
         _macro("VOCABULARY", _own_vocabulary(description), place),
@@ -129,4 +130,4 @@ def _macro(name: str, value: Any, place: str) -> Binding:
 
 
 def _config_path(model_dir: str) -> pathlib.Path:
-    return pathlib.Path(model_dir).absolute() / CONFIG_FILE
+    return local_path(model_dir, name="--model_dir").absolute() / CONFIG_FILE

@@ -14,7 +14,6 @@ from typing import Any, get_args
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from tqdm import tqdm
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
@@ -26,6 +25,7 @@ from t5lite.decoding.decoder import Decoder, Generation, Ranking
 from t5lite.decoding.journal import Journal
 from t5lite.decoding.ranking import RankBy
 from t5lite.evaluate import check_vocabulary, vocabulary_name
+from t5lite.progress import progress_bar
 from t5lite.prompts import (
     Prompt,
     answer_text,
@@ -287,7 +287,7 @@ def _answer_all(
             )
             stack.enter_context(journal)
         num_done = _from_process_0(journal.num_done if journal else 0)
-        bar = tqdm(
+        bar = progress_bar(
             total=len(questions),
             initial=num_done,
             desc="infer",

@@ -29,6 +29,7 @@ import filelock
 
 from t5lite.data.feature_converters import FeatureConverter, feature_converter_from_dict
 from t5lite.data.vocabularies import moved_to, vocabulary_files, vocabulary_from_spec
+from t5lite.local_paths import local_path
 from t5lite.models.config import TransformerConfig
 
 DESCRIPTION_FILE = "t5lite.json"
@@ -93,7 +94,7 @@ class ModelDescription:
         Raises:
           ValueError: the folder holds no readable description.
         """
-        path = pathlib.Path(model_dir) / DESCRIPTION_FILE
+        path = local_path(model_dir, name="--model_dir") / DESCRIPTION_FILE
         if not path.exists():
             raise ValueError(
                 f"{model_dir} is not a t5lite model folder: it holds no {DESCRIPTION_FILE}. "

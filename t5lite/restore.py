@@ -25,6 +25,7 @@ from t5lite.convert.model_folder import feature_converter
 from t5lite.convert.source import Source
 from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
+from t5lite.local_paths import local_path
 from t5lite.model_differences import COMPARED_FIELDS, SHAPE_FIELDS, Difference, model_differences
 from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription, same_vocabulary
 from t5lite.models.config import TransformerConfig
@@ -316,7 +317,7 @@ def open_initial(config: RestoreConfig) -> InitialCheckpoint:
     Raises:
       ValueError: nothing restorable there, or nothing that fits the other settings.
     """
-    path = pathlib.Path(config.path)
+    path = local_path(config.path, name="INITIAL_CHECKPOINT_PATH")
     if not path.exists():
         raise ValueError(
             f"INITIAL_CHECKPOINT_PATH {path} does not exist. It is a folder or file on this "

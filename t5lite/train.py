@@ -16,6 +16,7 @@ from t5lite.data import task_data
 from t5lite.data.pipeline import Batch, DataConfig, TrainData, open_train_data
 from t5lite.evaluate import EvalConfig, Evaluator
 from t5lite.initial_model import ModelOfCheckpoint, check_run_folder
+from t5lite.local_paths import check_storable, writable_folder
 from t5lite.model_dir import ModelDescription, lock
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params, param_axes, param_shapes
@@ -106,8 +107,10 @@ def train(
       FloatingPointError: the loss is not finite; names the step and the tasks in its batch.
     """
     # ---- Durations, folder, mesh ----------------------------------------------------------------
-    folder = pathlib.Path(model_dir)
+    folder = writable_folder(model_dir, name="MODEL_DIR")
+    check_storable(folder, name="MODEL_DIR")
     check_run_folder(folder)
+    model_dir = str(folder)
     if isinstance(model, ModelOfCheckpoint):
         model, train_data, initial_checkpoint = model.choose(
             train_data, initial_checkpoint, model_dir=folder

@@ -10,7 +10,6 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-from tqdm import tqdm
 
 import t5lite
 from t5lite.checkpoints import load_model_dir
@@ -26,8 +25,10 @@ from t5lite.convert.source import Source
 from t5lite.convert.t5x_write import write_checkpoint
 from t5lite.convert.verify import Proof, is_too_large, missing_packages, verify
 from t5lite.data.vocabularies import Vocabulary, parse_vocabulary, vocabulary_from_spec
+from t5lite.local_paths import local_path
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import Params
+from t5lite.progress import progress_bar
 
 TARGETS = ("hf", "t5lite", "t5x")
 DTYPES = {
@@ -76,7 +77,7 @@ def convert(
         result is not the same model; then nothing is left behind.
     """
     check_new(dst)
-    source = _open(pathlib.Path(src), step)
+    source = _open(local_path(src, name="SRC"), step)
     target = to or ("hf" if source.format == "t5lite" else "t5lite")
     num_parameters = sum(array.size for array in source.arrays.values())
     family = source.model_type or source.config.architecture
@@ -87,7 +88,7 @@ def convert(
         cast = _cast(source, dtype)
         num_bytes = sum(array.num_bytes for array in cast.arrays.values())
         work = at_end.enter_context(new_folder(dst))
-        with tqdm(
+        with progress_bar(
             total=num_bytes, unit="B", unit_scale=True, desc="convert", disable=not progress
         ) as bar:
             counted = dataclasses.replace(cast, arrays=_counted(cast.arrays, bar.update))

@@ -6,14 +6,17 @@ import pathlib
 import tempfile
 from collections.abc import Iterator
 
+from t5lite.local_paths import check_storable, local_path
+
 
 def check_new(dst: str | pathlib.Path) -> pathlib.Path:
     """The path, if a folder may be written there.
 
     Raises:
-      ValueError: it is a file, or has files in it already.
+      ValueError: it is a file, has files in it already, or has a name that cannot be.
     """
-    dst = pathlib.Path(dst)
+    dst = local_path(dst, name="DST")
+    check_storable(dst, name="DST")
     if dst.exists() and (not dst.is_dir() or any(dst.iterdir())):
         raise ValueError(f"{dst} is there already and not empty; give a new folder")
     return dst

@@ -9,14 +9,11 @@ import dataclasses
 import hashlib
 import math
 import os
-import pathlib
 import time
 import traceback
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-import tqdm
 
 from t5lite.data import beam_build, data_status, environment, seqio_door, task_data
 from t5lite.data.labels import exemplar_report
@@ -29,6 +26,8 @@ from t5lite.data.store import (
     store_lock,
 )
 from t5lite.data.worker_pool import worker_pool
+from t5lite.local_paths import local_path
+from t5lite.progress import progress_bar
 
 # A worker spends seconds importing TensorFlow, so a few small Tasks are not worth one.
 _TASKS_PER_WORKER = 16
@@ -295,7 +294,11 @@ def _plan(
     *,
     whole_conversations: bool,
 ) -> list[_Job]:
-    root = pathlib.Path(cache_dir).absolute() if cache_dir else environment.cache_dir()
+    root = (
+        local_path(cache_dir, name="--cache_dir").absolute()
+        if cache_dir
+        else environment.cache_dir()
+    )
     jobs = []
     for source in seqio_door.task_sources(task_names):
         if split not in source.splits:
@@ -350,7 +353,9 @@ def _build_missing(jobs: Sequence[_Job], *, num_workers: int | None, progress: b
     built = _build_in_workers(missing, workers) if workers > 1 else map(_build, missing)
     counts: list[int] = []
     started = time.monotonic()
-    with tqdm.tqdm(total=len(missing), desc="tokenising", unit="task", disable=not progress) as bar:
+    with progress_bar(
+        total=len(missing), desc="tokenising", unit="task", disable=not progress
+    ) as bar:
         for result in built:
             counts.append(_num_examples(result))
             rate = sum(counts) / max(time.monotonic() - started, 1e-9)

@@ -20,11 +20,11 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-import tqdm
 
 from t5lite.data import seqio_door
 from t5lite.data.ngrams import NgramIndex
 from t5lite.data.worker_pool import worker_pool
+from t5lite.progress import progress_bar
 
 # A worker spends seconds importing TensorFlow, so a few small Tasks are not worth one.
 _TASKS_PER_WORKER = 16
@@ -150,7 +150,7 @@ def search(
     workers = min(num_workers, len(jobs))
     results = _in_workers(jobs, workers, index) if workers > 1 else _here(jobs, index)
     count = 0
-    with tqdm.tqdm(total=len(jobs), desc="searching", unit="task", disable=not progress) as bar:
+    with progress_bar(total=len(jobs), desc="searching", unit="task", disable=not progress) as bar:
         for result in results:
             if result.overlap is None:
                 raise ValueError(f"Cannot read task {result.job.task!r}: {result.error}")

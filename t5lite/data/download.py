@@ -23,10 +23,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import filelock
-import tqdm
 
 from t5lite.data.archives import unpack
 from t5lite.data.downloads import Download, File
+from t5lite.progress import Bar, progress_bar
 
 LOCK_FILE = "fetched.json"
 _WORK_FOLDER = ".fetch"
@@ -184,7 +184,8 @@ def _download(url: str, part: pathlib.Path, *, progress: bool, wait_seconds: flo
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise ValueError(f"{url}: only http and https addresses are fetched")
     fruitless = 0
-    with tqdm.tqdm(
+    with progress_bar(
+        total=None,
         desc=url.rsplit("/", 1)[-1],
         unit="B",
         unit_scale=True,
@@ -215,7 +216,7 @@ def _download(url: str, part: pathlib.Path, *, progress: bool, wait_seconds: flo
             time.sleep(wait_seconds * 2**fruitless)
 
 
-def _continue_download(url: str, part: pathlib.Path, bar: tqdm.tqdm) -> bool:
+def _continue_download(url: str, part: pathlib.Path, bar: Bar) -> bool:
     """Appends what the server sends; returns whether the file is whole then."""
     have = _size(part)
     tag = _tag_path(part).read_text(encoding="utf-8") if _tag_path(part).exists() else ""

@@ -7,6 +7,8 @@ and in every worker process, and takes no arguments.
 import os
 import pathlib
 
+from t5lite.local_paths import local_path
+
 DATA_DIR_VARIABLE = "T5LITE_DATA_DIR"
 VOCABULARY_VARIABLE = "T5LITE_VOCABULARY"
 CACHE_DIR_VARIABLE = "T5LITE_CACHE_DIR"
@@ -26,7 +28,7 @@ def data_dir() -> pathlib.Path:
             f"These tasks read files, and no data folder is set ({_DATA_DIR_SETTINGS}). "
             "Give the folder that holds them."
         )
-    path = pathlib.Path(value).expanduser()
+    path = local_path(value, name=_DATA_DIR_SETTINGS)
     if not path.is_dir():
         found = "a file" if path.exists() else "nothing"
         raise ValueError(
@@ -44,4 +46,4 @@ def vocabulary_name() -> str:
 def cache_dir() -> pathlib.Path:
     """Folder of the token stores; made on first use."""
     value = os.environ.get(CACHE_DIR_VARIABLE, "") or "~/.cache/t5lite"
-    return pathlib.Path(value).expanduser().absolute()
+    return local_path(value, name=f"--cache_dir ({CACHE_DIR_VARIABLE})").absolute()

@@ -31,6 +31,7 @@ from t5lite.data.seqio_vocabularies import output_features as output_features
 from t5lite.data.seqio_vocabularies import to_seqio as to_seqio
 from t5lite.data.shipped_tasks import shipped_modules
 from t5lite.data.vocabularies import Vocabulary, parse_vocabulary
+from t5lite.local_paths import local_path
 from t5lite.suggest import did_you_mean
 
 # Preprocessors that draw random numbers draw these, so that a store is always the same.
@@ -59,7 +60,7 @@ def import_tasks(
       ValueError: if a module cannot be found, or was imported under other settings before.
     """
     if data_dir is not None:
-        os.environ[environment.DATA_DIR_VARIABLE] = str(data_dir)
+        os.environ[environment.DATA_DIR_VARIABLE] = str(local_path(data_dir, name="--data_dir"))
         environment.data_dir()
     if vocabulary is not None:
         parse_vocabulary(vocabulary)

@@ -19,6 +19,7 @@ import numpy as np
 import tqdm
 
 from t5lite.data.pipeline import Batch
+from t5lite.progress import progress_bar
 from t5lite.training.duration import Duration, Progress
 
 METRICS_FILE = "metrics.jsonl"
@@ -106,7 +107,7 @@ class ProgressBar:
         self._total = total
         self._clock, self._tokens = time.monotonic(), start.tokens
         self._file = _UnbrokenStderr()
-        self._bar = tqdm.tqdm(
+        self._bar = progress_bar(
             total=total.amount,
             initial=total.of(start),
             unit=f" {total.unit}",
@@ -137,7 +138,7 @@ class ProgressBar:
     def say(self, text: str) -> None:
         """Prints a line above the bar."""
         if not self._bar.disable:
-            self._bar.write(text, file=self._file)
+            tqdm.tqdm.write(text, file=self._file)
 
     def close(self) -> None:
         """Leaves the finished bar on the screen."""

@@ -27,6 +27,7 @@ from t5lite.convert.load import FOREIGN_FORMATS, open_foreign, unrecognised
 from t5lite.convert.model_folder import FORMAT as MODEL_FOLDER
 from t5lite.data import environment
 from t5lite.data.vocabularies import parse_vocabulary
+from t5lite.local_paths import local_path
 from t5lite.model_dir import ModelDescription, same_vocabulary
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def model_folder(
         `vocabulary` is None, or another one than that; or it is damaged; or it was not converted
         before, and this process is one of several.
     """
-    path = pathlib.Path(path)
+    path = local_path(path, name=named_by)
     spec = None if vocabulary is None else parse_vocabulary(vocabulary).spec()
     if MODEL_FOLDER.recognise(path):
         if spec is not None:

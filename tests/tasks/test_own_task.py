@@ -2,14 +2,19 @@
 
 import json
 import re
+import shlex
 import sys
 
 import pytest
 
+from t5lite.cli import main
 from t5lite.data import seqio_door
+from t5lite.data.hf_vocabulary import HFVocabulary
 from tasks.jsonl import add_jsonl_task
 from tasks.metrics import exact_match
 from tests.conftest import REPOSITORY
+from tests.data.tokenizer_folders import chat_folder
+from tests.decoding import model_dirs
 
 _DOC = REPOSITORY / "docs" / "own_task.md"
 
@@ -45,7 +50,7 @@ def test_the_documented_jsonl_task_runs(data_root):
     _write_jsonl(data_root / "trivia" / "train.jsonl", more)
     _write_jsonl(data_root / "trivia" / "dev.jsonl", [line])
     code = _code_blocks()["my_tasks.py"]
-    assert len(code.split("add_jsonl_task(")[1].strip().splitlines()) <= 10
+    assert len(code.splitlines()) <= 10
     (data_root / "my_tasks.py").write_text(code)
     seqio_door.import_tasks(["my_tasks"])
 
@@ -60,6 +65,102 @@ def test_the_documented_jsonl_task_runs(data_root):
     targets = [e.targets_text for e in _load("my_trivia", "train").examples]
     assert {target[0] for target in targets} == {"a", "b"}
     assert str(data_root / "my_tasks.py") in seqio_door.task_source("my_trivia").provenance
+
+
+def _write_table(path, rows):
+    import pyarrow.parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+
+
+def _examples_of_documented(data_root, module, name, split="train"):
+    code = _code_blocks()[f"{module}.py"]
+    assert len(code.splitlines()) <= 10
+    (data_root / f"{module}.py").write_text(code)
+    seqio_door.import_tasks([module])
+    sys.modules.pop(module)
+    return [(e["inputs"], e["targets"]) for e in seqio_door.iterate_texts(name, split)]
+
+
+def test_the_documented_csv_task_runs(data_root):
+    (data_root / "reviews").mkdir()
+    (data_root / "reviews" / "train.csv").write_text('review text,stars\n"good, really",5\n')
+    (data_root / "reviews" / "dev.tsv").write_text("review text\tstars\nbad\t1\n")
+    examples = _examples_of_documented(data_root, "my_reviews", "my_reviews")
+    asked = "How many stars does this review give?\n\n"
+    assert examples == [(asked + "good, really", "5")]
+    assert list(seqio_door.iterate_texts("my_reviews", "validation")) == [
+        {"inputs": asked + "bad", "targets": "1"}
+    ]
+
+
+def test_the_documented_parquet_task_runs(data_root):
+    for part in range(2):
+        row = {"article": {"title": f"t{part}", "body": f"b{part}"}}
+        _write_table(data_root / "news" / f"train-{part}.parquet", [row])
+    examples = _examples_of_documented(data_root, "my_news", "my_news")
+    assert examples == [(f"Write a headline.\n\nb{part}", f"t{part}") for part in range(2)]
+
+
+def test_the_documented_data_set_runs(data_root):
+    row = {"context": "c", "question": "q", "answers": {"text": ["a"], "answer_start": [0]}}
+    for name in ("train-00000-of-00001", "validation-00000-of-00001"):
+        _write_table(data_root / "squad" / "data" / f"{name}.parquet", [row])
+    for split in ("train", "validation"):
+        name = "my_questions"
+        if split == "train":
+            examples = _examples_of_documented(data_root, "my_questions", name)
+        else:
+            found = seqio_door.iterate_texts(name, split)
+            examples = [(e["inputs"], e["targets"]) for e in found]
+        assert examples == [("c\n\nq", "a")]
+
+
+def test_the_documented_chat_runs(data_root, tmp_path, monkeypatch, capsys):
+    """Every command of the section, with a model that is SmolLM2 in all but size."""
+    page = _DOC.read_text()
+    section = page[page.index("## Conversations") : page.index("## By hand")]
+    (gin,) = re.findall(r"```\n(include.*?)```", section, re.DOTALL)
+    commands = re.findall(r"^t5lite (.*)$", section, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["tasks", "train", "generate", "convert"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("T5LITE_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path / "data"))
+    made, _ = model_dirs.save(
+        tmp_path / "made", "decoder_only", vocabulary=_tokenizer(tmp_path / "tokenizer")
+    )
+    assert main(["convert", "made", "SmolLM2-135M", "--noverify"]) == 0
+    (tmp_path / "chat.gin").write_text(gin)
+    (tmp_path / "my_chat.py").write_text(_code_blocks()["my_chat.py"])
+    talk = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]
+    lines = [{"messages": talk}, {"instruction": "Add.", "input": "1 2", "output": "3"}]
+    _write_jsonl(tmp_path / "data" / "chat" / "train.jsonl", lines)
+    sizes = [
+        f"--gin.TransformerConfig.{name}={value!r}"
+        for name, value in made.to_dict().items()
+        if value is not None
+    ]
+    capsys.readouterr()
+    for command in commands:
+        words = shlex.split(command)
+        if words[0] == "train":
+            words += [*sizes, "--gin.TRAIN_STEPS=1", "--gin.BATCH_SIZE=2"]
+        words += {"generate": ["--max_decode_length=4"], "convert": ["--noverify"]}.get(
+            words[0], []
+        )
+        assert main(words) == 0, capsys.readouterr().err
+        shown = capsys.readouterr().out
+        if words[0] == "tasks":
+            assert "hi" in shown
+        if words[0] == "generate":
+            assert len(shown) > 1
+    assert (tmp_path / "exported" / "tokenizer.json").exists()
+
+
+def _tokenizer(folder):
+    folder.mkdir()
+    return HFVocabulary(str(chat_folder(folder, vocab_size=264) / "tokenizer.json"))
 
 
 def test_the_documented_handwritten_task_runs(data_root):

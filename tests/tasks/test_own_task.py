@@ -10,6 +10,7 @@ import pytest
 from t5lite.cli import main
 from t5lite.data import seqio_door
 from t5lite.data.hf_vocabulary import HFVocabulary
+from t5lite.models.config import TransformerConfig
 from tasks.jsonl import add_jsonl_task
 from tasks.metrics import exact_match
 from tests.conftest import REPOSITORY
@@ -127,28 +128,34 @@ def test_the_documented_chat_runs(data_root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("T5LITE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path / "data"))
-    made, _ = model_dirs.save(
-        tmp_path / "made", "decoder_only", vocabulary=_tokenizer(tmp_path / "tokenizer")
+    sizes = {"d_model": 32, "d_ff": 48, "d_kv": 8, "num_heads": 4, "num_kv_heads": 2}
+    sizes |= {"num_decoder_layers": 2, "vocab_size": 264, "dtype": "float32"}
+    made = TransformerConfig(
+        architecture="decoder_only",
+        num_encoder_layers=0,
+        mlp_activations=("silu", "linear"),
+        scale_attention=True,
+        positions="rotary",
+        rope_theta=100000.0,
+        norm_epsilon=1e-05,
+        tied_embeddings=True,
+        **sizes,
     )
+    vocabulary = _tokenizer(tmp_path / "tokenizer")
+    model_dirs.save(tmp_path / "made", "decoder_only", vocabulary=vocabulary, config=made)
     assert main(["convert", "made", "SmolLM2-135M", "--noverify"]) == 0
     (tmp_path / "chat.gin").write_text(gin)
     (tmp_path / "my_chat.py").write_text(_code_blocks()["my_chat.py"])
     talk = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]
     lines = [{"messages": talk}, {"instruction": "Add.", "input": "1 2", "output": "3"}]
     _write_jsonl(tmp_path / "data" / "chat" / "train.jsonl", lines)
-    sizes = [
-        f"--gin.TransformerConfig.{name}={value!r}"
-        for name, value in made.to_dict().items()
-        if value is not None
-    ]
+    smaller = [f"--gin.TransformerConfig.{name}={size!r}" for name, size in sizes.items()]
+    smaller += ["--gin.TRAIN_STEPS=1", "--gin.BATCH_SIZE=2"]
+    more = {"train": smaller, "generate": ["--max_decode_length=4"], "convert": ["--noverify"]}
     capsys.readouterr()
     for command in commands:
         words = shlex.split(command)
-        if words[0] == "train":
-            words += [*sizes, "--gin.TRAIN_STEPS=1", "--gin.BATCH_SIZE=2"]
-        words += {"generate": ["--max_decode_length=4"], "convert": ["--noverify"]}.get(
-            words[0], []
-        )
+        words += more.get(words[0], [])
         assert main(words) == 0, capsys.readouterr().err
         shown = capsys.readouterr().out
         if words[0] == "tasks":

@@ -183,7 +183,9 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
                 defaults = folder_config.last_start(model_dir)
             taken = folder_config.resumed_settings(model_dir, parsed)
         parsed = _parse(arguments, shorthands, defaults=defaults, taken=taken, overrides=overrides)
-        folder_config.check_modules(parsed, model_dir)
+        # A file's lines are answered without importing anything.
+        if verb != "infer" or parsed.macro("MIXTURE_OR_TASK_NAME") is not None:
+            folder_config.check_modules(parsed, model_dir)
         for binding in taken:
             log.info("%s = %r, from %s", binding.name, binding.value, binding.place)
     if verb not in _RUN_FILES and not (arguments.gin_file or defaults):

@@ -11,11 +11,11 @@ import pytest
 from t5lite import cli
 from t5lite.checkpoints import load_model_dir
 from t5lite.data import registry_modules, vocabularies
-from tests.conftest import REPOSITORY, shared_path
-from tests.test_readme import blocks, commands
+from tests.conftest import shared_path
+from tests.docs.pages import DOCS, blocks, commands
 
-PAGE = REPOSITORY / "docs" / "finetune.md"
-COMMANDS = commands(PAGE, "t5lite")
+PAGE = DOCS / "finetune.md"
+COMMANDS = [command.words for command in commands(PAGE)]
 
 
 def command(verb, number=0):
@@ -60,7 +60,7 @@ def reader(tmp_path_factory):
         (folder / "questions.jsonl").write_text('{"inputs": "Question: Which? Answer:"}\n')
         module, _ = blocks(PAGE, "python")
         (folder / "my_tasks.py").write_text(module)
-        (gin_file,) = [block for block in blocks(PAGE) if block.startswith("include")]
+        (gin_file,) = blocks(PAGE, "gin")
         (folder / "my_finetune.gin").write_text(gin_file)
         vocabularies.load_tokenizer.cache_clear()
         yield folder

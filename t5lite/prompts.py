@@ -48,7 +48,7 @@ def chat_prompt(
 
     Of one that is too long the oldest exchanges are left out, system messages at its beginning
     apart; if its last turn alone is too long, that is cut at its beginning. The template writes
-    what goes before the text, so nothing else does.
+    what stands around the text, so nothing else does.
 
     Args:
       messages: see `ChatTemplate.render`.
@@ -60,7 +60,7 @@ def chat_prompt(
     """
     converter = model.converter
     lengths = converter.task_feature_lengths
-    longest = lengths["inputs" if "inputs" in lengths else "targets"] - len(converter.prompt_suffix)
+    longest = lengths["inputs" if "inputs" in lengths else "targets"]
     prompt = chat_format(model).prompt(messages, longest=longest, tools=tools)
     return Prompt(converter.prompt(prompt.tokens, is_chat=True), prompt.was_cut)
 

@@ -165,10 +165,8 @@ def write_answers(
 
 
 def _longest_prompt(lengths: Mapping[str, int] | None) -> int | None:
-    """Most tokens of a prompt, with room for the end token that an encoder has behind it."""
-    if not lengths:
-        return None
-    return max(lengths["inputs" if "inputs" in lengths else "targets"] - 1, 1)
+    """Most tokens of a prompt."""
+    return lengths["inputs" if "inputs" in lengths else "targets"] if lengths else None
 
 
 def _named(items: Iterator[Any], where: str) -> Iterator[Any]:

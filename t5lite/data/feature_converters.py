@@ -47,7 +47,8 @@ class FeatureConverter(abc.ABC):
     seqio cuts.
 
     Conversations are complete: their template writes what stands before them and what ends an
-    answer. A target that bears no loss may come as its complement, `~id`.
+    answer, so nothing is put around them (nor does transformers' `apply_chat_template`). A target
+    that bears no loss may come as its complement, `~id`.
 
     Attributes:
       task_feature_lengths: longest "inputs" and "targets" in tokens.
@@ -158,8 +159,8 @@ class FeatureConverter(abc.ABC):
           inputs: ids of the text.
           is_chat: whether it is a conversation.
         """
-        prefix = () if is_chat else self.prompt_prefix
-        whole = np.array([*prefix, *inputs, *self.prompt_suffix], np.int32)
+        prefix, suffix = ((), ()) if is_chat else (self.prompt_prefix, self.prompt_suffix)
+        whole = np.array([*prefix, *inputs, *suffix], np.int32)
         return whole[: self.longest_prompt]
 
     def targets(self, targets: Tokens, *, is_chat: bool = False) -> npt.NDArray[np.int32]:
@@ -194,7 +195,7 @@ class FeatureConverter(abc.ABC):
         is_text_N = _is_text(lengths_NF, is_chat_N)
         num_N2[:, 0] = len(self.prompt_prefix) * is_text_N
         if "inputs" in self.features:
-            num_N2[:, 0] += lengths_NF[:, 0] + len(self.prompt_suffix)
+            num_N2[:, 0] += lengths_NF[:, 0] + len(self.prompt_suffix) * is_text_N
             np.minimum(num_N2[:, 0], self.longest_prompt, out=num_N2[:, 0])
         num_N2[:, 1] = np.minimum(
             lengths_NF[:, -1] + len(self.targets_suffix) * is_text_N,

@@ -92,7 +92,7 @@ def test_too_long_conversations_lose_their_oldest_turns(data_root, add):
     name = add(files={"train": "talk.jsonl"}, chat_template="plain")
     shorter = {"inputs": 60, "targets": 10}
     for row in list(seqio_door.iterate_examples(name, "train", task_feature_lengths=shorter))[:2]:
-        assert len(row["inputs"]) <= 59
+        assert len(row["inputs"]) <= 60
         assert texts(row["inputs"]).startswith("System:\nBe kind.\n\nUser:\n")
 
 

@@ -43,6 +43,8 @@ class Vocabulary(abc.ABC):
     extra_ids: int
     # Texts by role, such as `eos_token`, that chat templates may name.
     special_tokens: Mapping[str, str]
+    # Whether a special token in a text swallows the blanks around it.
+    _special_take_blanks = False
 
     @property
     @abc.abstractmethod
@@ -99,7 +101,8 @@ class Vocabulary(abc.ABC):
         So transformers reads what a chat template wrote.
         """
         ids = self._special_ids_by_text()
-        parts = re.split(f"({'|'.join(map(re.escape, ids))})", text)
+        blanks = r"\s*" if self._special_take_blanks else ""
+        parts = re.split(f"{blanks}({'|'.join(map(re.escape, ids))}){blanks}", text)
         return [
             token
             for part in parts
@@ -152,8 +155,9 @@ class ByteVocabulary(Vocabulary):
     _NUM_SPECIAL = 3
     _NUM_OWN = 256 + _NUM_SPECIAL
 
-    # As ByT5's tokenizer calls it.
+    # As transformers' ByT5Tokenizer calls it, and reads it.
     special_tokens: Mapping[str, str] = types.MappingProxyType({"eos_token": "</s>"})
+    _special_take_blanks = True
 
     def __init__(self, extra_ids: int = 0):
         self.extra_ids = extra_ids

@@ -26,6 +26,7 @@ from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
 from t5lite.local_paths import check_storable, local_path
 from t5lite.model_dir import ModelDescription
+from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import param_axes, param_shapes
 
@@ -353,7 +354,8 @@ def load_model_dir(
       mesh: shard the parameters over it; one device when None.
 
     Raises:
-      ValueError: not a model folder, no such step, or a damaged checkpoint.
+      ValueError: not a model folder, no such step, a damaged checkpoint, or parameters that are
+        not finite.
     """
     description = ModelDescription.load(model_dir)
     checkpointer = Checkpointer(model_dir, read_only=True)
@@ -369,6 +371,12 @@ def load_model_dir(
     shardings = sharding.param_shardings(shapes, param_axes(description.model), mesh)
     params = checkpointer.restore_params(step, abstract(shapes, shardings))
     checkpointer.close()
+    if not_finite := finite.find(params):
+        raise ValueError(
+            f"checkpoint {step} of {model_dir} holds parameters that are not finite, with which a "
+            f"model gives no answers:\n{finite.told(not_finite)}\n"
+            f"Take another checkpoint with --step; the folder has {steps}"
+        )
     vocabulary = vocabulary_from_spec(description.vocabulary)
     return LoadedModel(
         config=description.model,

@@ -409,6 +409,7 @@ def _convert(arguments: argparse.Namespace) -> None:
         vocabulary=arguments.vocabulary,
         step=arguments.step,
         optimizer_state=arguments.optimizer_state,
+        keep_nonfinite=arguments.keep_nonfinite,
         verified=arguments.verified,
     )
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from t5lite.data import contamination, data_status, evaluation_texts, seqio_door, task_data
+from t5lite.data import (
+    contamination,
+    data_status,
+    evaluation_texts,
+    seqio_door,
+    strict_json,
+    task_data,
+)
 from t5lite.data.contamination import Contamination, TaskOverlap
 from t5lite.tables import format_table
 
@@ -159,6 +165,6 @@ def _write(path: pathlib.Path, found: Contamination) -> None:
     records.append({"kind": "total", "n": found.n, **total})
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    lines = (strict_json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     temporary.write_text("".join(lines), encoding="utf-8")
     temporary.replace(path)

@@ -1,11 +1,10 @@
 """Behind `t5lite data status` and `t5lite data fetch`: which data are there, and getting more."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Sequence
 
-from t5lite.data import data_status, download, environment, seqio_door, task_data
+from t5lite.data import data_status, download, environment, seqio_door, strict_json, task_data
 from t5lite.data.downloads import DOWNLOADS
 from t5lite.suggest import did_you_mean
 
@@ -37,7 +36,7 @@ def status(
             "tally": data_status.tally(statuses),
             "tasks": [dataclasses.asdict(status) for status in statuses],
         }
-        print(json.dumps(record, indent=2))
+        print(strict_json.dumps(record, indent=2))
         return
     print(data_status.table(statuses))
     broken = [status for status in statuses if status.state == "broken"]

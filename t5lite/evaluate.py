@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import json
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ import numpy as np
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
+from t5lite.data import strict_json
 from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.seqio_door import EvalTask, import_tasks, load_eval_tasks
 from t5lite.data.vocabularies import Vocabulary, parse_vocabulary
@@ -135,10 +135,14 @@ class EvalResult:
             "num_examples": self.num_examples,
             "metrics": self.metrics,
         }
-        (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        (folder / "metrics.json").write_text(
+            strict_json.dumps(record, indent=2) + "\n", encoding="utf-8"
+        )
         with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
             for prediction in self.predictions:
-                file.write(json.dumps(dataclasses.asdict(prediction), ensure_ascii=False) + "\n")
+                file.write(
+                    strict_json.dumps(dataclasses.asdict(prediction), ensure_ascii=False) + "\n"
+                )
 
     def summary(self, *, step: int | None = None) -> str:
         """The metrics as a table for a terminal: a row for each Task, the mean last."""

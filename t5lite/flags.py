@@ -391,6 +391,11 @@ def _add_convert_verb(verbs: Any) -> None:
         "--optimizer_state", action="store_true", help="take it along, between T5X and t5lite"
     )
     parser.add_argument(
+        "--keep_nonfinite",
+        action="store_true",
+        help="go on where parameters are NaN or infinite, which is refused otherwise",
+    )
+    parser.add_argument(
         "--verify",
         dest="verified",
         action="store_true",

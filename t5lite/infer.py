@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import json
 import logging
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from jax.experimental import multihost_utils
 
 from t5lite.checkpoints import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
+from t5lite.data import strict_json
 from t5lite.data.conversations import as_messages
 from t5lite.data.local_files import read_jsonl, require
 from t5lite.data.seqio_door import import_tasks, load_eval_tasks
@@ -260,7 +260,7 @@ def _questions_of_tasks(
 def _digest(questions: Iterable[Question]) -> str:
     digest = hashlib.sha256()
     for question in questions:
-        digest.update(json.dumps(question.record).encode())
+        digest.update(strict_json.dumps(question.record).encode())
         digest.update(question.tokens.tobytes() + b"\n")
     return digest.hexdigest()
 

@@ -27,6 +27,7 @@ from typing import Any
 
 import filelock
 
+from t5lite.data import strict_json
 from t5lite.data.feature_converters import FeatureConverter, feature_converter_from_dict
 from t5lite.data.vocabularies import moved_to, vocabulary_files, vocabulary_from_spec
 from t5lite.local_paths import local_path
@@ -84,7 +85,7 @@ class ModelDescription:
             **self.converter.to_dict(),
         }
         temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(strict_json.dumps(record, indent=2) + "\n", encoding="utf-8")
         temporary.replace(path)
 
     @classmethod

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from t5lite import convert
 from t5lite.checkpoints import Checkpointer, abstract, name_differences
 from t5lite.convert.convert import own_vocabulary
+from t5lite.convert.finite import noting
 from t5lite.convert.frame import with_frame_of
 from t5lite.convert.model_folder import feature_converter
 from t5lite.convert.source import Source
@@ -28,6 +29,7 @@ from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
 from t5lite.local_paths import local_path
 from t5lite.model_differences import COMPARED_FIELDS, SHAPE_FIELDS, Difference, model_differences
 from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription, same_vocabulary
+from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes, unflatten_names
 from t5lite.suggest import did_you_mean
@@ -239,23 +241,27 @@ class InitialCheckpoint:
           shardings: a TrainState of shardings.
 
         Raises:
-          ValueError: the checkpoint is damaged, or its optimizer's state is another's.
+          ValueError: the checkpoint is damaged or not finite, or its optimizer's state is
+            another's.
         """
         fresh, where = flatten_names(state.params), flatten_names(shardings.params)
         names = source_names(list(fresh), self.config.remap)
         if self.source is not None:
-            source = convert.parameters(self.source.arrays)
+            not_finite: dict[str, finite.NonFinite] = {}
+            source = convert.parameters(noting(self.source.arrays, not_finite))
             taken = {
                 name: fresh[name]
                 if theirs is None
                 else jax.device_put(source[theirs].read(), where[name])
                 for name, theirs in names.items()
             }
+            self._check_finite(list(not_finite.values()))
             return state._replace(params=unflatten_names(taken))
         with contextlib.closing(Checkpointer(self.config.path, read_only=True)) as checkpointer:
             if self.config.restore_optimizer:
                 # A converted folder has no data state.
                 restored = checkpointer.restore_state(self.step, abstract(state, shardings))
+                self._check_finite(finite.find(restored.params))
                 return restored._replace(step=state.step)
             wanted = {
                 theirs: jax.ShapeDtypeStruct(
@@ -265,12 +271,21 @@ class InitialCheckpoint:
                 if theirs is not None
             }
             read = flatten_names(checkpointer.restore_part(self.step, unflatten_names(wanted)))
+        self._check_finite(finite.find(unflatten_names(read)))
         taken = {
             # A copy, for several parameters may come from one, and the step donates each.
             name: fresh[name] if theirs is None else jnp.copy(read[theirs])
             for name, theirs in names.items()
         }
         return state._replace(params=unflatten_names(taken))
+
+    def _check_finite(self, found: list[finite.NonFinite]) -> None:
+        if found:
+            raise ValueError(
+                f"INITIAL_CHECKPOINT_PATH {self.config.path} holds parameters that are not finite, "
+                f"from which nothing is learned:\n{finite.told(found)}\n"
+                "Start from an earlier checkpoint, or copy it again"
+            )
 
     def _check_parameters(self, model: TransformerConfig) -> None:
         """Compares what the rules ask of the source with what it has; extra names are no error."""

@@ -7,9 +7,9 @@ on from, and which settings it changed.
 
 from __future__ import annotations
 
-import json
 import pathlib
 
+from t5lite.data import strict_json
 from t5lite.gin_reader import Binding, read_file
 
 CONFIG_FILE = "config.gin"
@@ -43,7 +43,7 @@ def record_start(model_dir: str | pathlib.Path, config_text: str, *, step: int) 
     elif config_text:
         path.write_text(config_text, encoding="utf-8")
     with (folder / STARTS_FILE).open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": step, "changed": changed}) + "\n")
+        file.write(strict_json.dumps({"step": step, "changed": changed}) + "\n")
     return [f"{name}: {before} -> {now}" for name, (before, now) in changed.items()]
 
 

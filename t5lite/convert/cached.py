@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import json
 import logging
 import os
 import pathlib
@@ -25,7 +24,7 @@ from t5lite.checkpoints import FOLDER as CHECKPOINTS
 from t5lite.convert.convert import convert, own_vocabulary
 from t5lite.convert.load import FOREIGN_FORMATS, open_foreign, unrecognised
 from t5lite.convert.model_folder import FORMAT as MODEL_FOLDER
-from t5lite.data import environment
+from t5lite.data import environment, strict_json
 from t5lite.data.vocabularies import parse_vocabulary
 from t5lite.local_paths import local_path
 from t5lite.model_dir import ModelDescription, same_vocabulary
@@ -160,4 +159,4 @@ def _without_path(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps([t5lite.__version__, value]).encode()).hexdigest()
+    return hashlib.sha256(strict_json.dumps([t5lite.__version__, value]).encode()).hexdigest()

@@ -14,6 +14,7 @@ import numpy as np
 import t5lite
 from t5lite.checkpoints import load_model_dir
 from t5lite.convert import model_folder
+from t5lite.convert.finite import check, noting
 from t5lite.convert.frame import with_frame_of
 from t5lite.convert.hf import folder as hf_folder
 from t5lite.convert.hf.tokenizer import read_vocabulary
@@ -27,6 +28,7 @@ from t5lite.convert.verify import Proof, is_too_large, missing_packages, verify
 from t5lite.data.vocabularies import Vocabulary, parse_vocabulary, vocabulary_from_spec
 from t5lite.local_paths import local_path
 from t5lite.models.config import TransformerConfig
+from t5lite.models.finite import NonFinite, told
 from t5lite.models.parameters import Params
 from t5lite.progress import progress_bar
 
@@ -36,6 +38,10 @@ DTYPES = {
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
     "float16": np.dtype(np.float16),
 }
+_KEEP = (
+    "It comes of training that went astray, or of a damaged file. Take an earlier checkpoint or "
+    "copy the file again; with --keep_nonfinite the numbers go over as they are"
+)
 _FORMATS = (model_folder.FORMAT, *FOREIGN_FORMATS)
 
 
@@ -49,6 +55,7 @@ def convert(
     vocabulary: str | None = None,
     step: int | None = None,
     optimizer_state: bool = False,
+    keep_nonfinite: bool = False,
     verified: bool | None = None,
     progress: bool = True,
     say: Callable[[str], Any] = print,
@@ -67,14 +74,16 @@ def convert(
       vocabulary: The vocabulary, as `--vocabulary` gives it; None takes the source's own.
       step: Which checkpoint of a t5lite model folder; the latest when None.
       optimizer_state: Whether the optimizer's state goes along; between T5X and t5lite.
+      keep_nonfinite: Whether to go on where parameters are NaN or infinite; such a result is not
+        verified.
       verified: Whether to run the result and the source, one of them in transformers, on the same
         ids; None does where that is possible.
       progress: Show a progress bar.
       say: Told what is converted, and what the proof gave.
 
     Raises:
-      ValueError: the source is unknown, damaged or not of a kind that the target can hold, or the
-        result is not the same model; then nothing is left behind.
+      ValueError: the source is unknown, damaged, not finite or not of a kind that the target can
+        hold, or the result is not the same model; then nothing is left behind.
     """
     check_new(dst)
     source = _open(local_path(src, name="SRC"), step)
@@ -84,6 +93,8 @@ def convert(
     say(f"{src}: {source.format}, {family}, {num_parameters:,} parameters. To {target}: {dst}")
     with contextlib.ExitStack() as at_end:
         source = _with_vocabulary(source, vocabulary, target=target, at_end=at_end)
+        not_finite: dict[str, NonFinite] = {}
+        source = dataclasses.replace(source, arrays=noting(source.arrays, not_finite))
         state = _read_optimizer_state(source, target) if optimizer_state else None
         cast = _cast(source, dtype)
         num_bytes = sum(array.num_bytes for array in cast.arrays.values())
@@ -99,7 +110,18 @@ def convert(
                 max_shard_bytes=max_shard_bytes,
                 optimizer_state=state,
             )
-        outcome = _prove(source, work, target=target, verified=verified, rounded_to=dtype)
+        if not keep_nonfinite:
+            check(not_finite, source=src, remedy=_KEEP)
+        outcome = _prove(
+            source,
+            work,
+            target=target,
+            verified=verified,
+            rounded_to=dtype,
+            not_finite=bool(not_finite),
+        )
+        if not_finite:
+            say(f"Kept, though not finite:\n{told(list(not_finite.values()))}")
         say(_told(outcome))
         if isinstance(outcome, Proof) and not outcome.holds:
             raise ValueError(
@@ -117,6 +139,7 @@ def convert(
                 "context_length": source.context_length,
                 "special_ids": dataclasses.asdict(source.special_ids),
             },
+            "not_finite": [dataclasses.asdict(item) for item in not_finite.values()],
             "verification": outcome.to_dict() if isinstance(outcome, Proof) else outcome,
         }
         write_json(work / model_folder.CONVERSION_FILE, record)
@@ -211,8 +234,10 @@ def _cast(source: Source, dtype: str | None) -> Source:
     if dtype is None:
         return source
     arrays = {
-        key: LazyArray(
-            array.shape, DTYPES[dtype], functools.partial(_read_as, array, DTYPES[dtype], key[0])
+        key: dataclasses.replace(
+            array,
+            dtype=DTYPES[dtype],
+            read=functools.partial(_read_as, array, DTYPES[dtype], key[0]),
         )
         for key, array in source.arrays.items()
     }
@@ -221,9 +246,10 @@ def _cast(source: Source, dtype: str | None) -> Source:
 
 def _read_as(array: LazyArray, dtype: np.dtype, name: str) -> np.ndarray:
     value = array.read()
-    if dtype == np.float16 and np.abs(value).max(initial=0) > np.finfo(np.float16).max:
+    finite = np.where(np.isfinite(value), value, 0)
+    if dtype == np.float16 and np.abs(finite).max(initial=0) > np.finfo(np.float16).max:
         raise ValueError(
-            f"{name} holds {np.abs(value).max():.4g}, more than float16 can (65504); use bfloat16"
+            f"{name} holds {np.abs(finite).max():.4g}, more than float16 can (65504); use bfloat16"
         )
     return value.astype(dtype)
 
@@ -237,7 +263,7 @@ def _counted(arrays: Arrays, count: Callable[[int], Any]) -> Arrays:
         return value
 
     return {
-        key: LazyArray(array.shape, array.dtype, functools.partial(read, array))
+        key: dataclasses.replace(array, read=functools.partial(read, array))
         for key, array in arrays.items()
     }
 
@@ -269,6 +295,7 @@ def _prove(
     target: str,
     verified: bool | None,
     rounded_to: str | None,
+    not_finite: bool,
 ) -> Proof | str:
     """Runs our model against Hugging Face's; the reason where that was not done.
 
@@ -281,6 +308,8 @@ def _prove(
       ValueError: `verified` is True and it cannot be done.
     """
     reason = _why_not(source, verified, rounded=rounded_to is not None)
+    if not_finite and reason is None:
+        reason = "its parameters are not all finite"
     if reason is not None:
         if verified:
             raise ValueError(f"--verify cannot be done: {reason}")

@@ -7,13 +7,13 @@ SentencePiece.
 
 from __future__ import annotations
 
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from t5lite.convert.sentencepiece_model import Piece, PieceModel, PieceType
 from t5lite.convert.tokenizer_json import byte_level_bpe, from_pieces
+from t5lite.data import strict_json
 from t5lite.data.hf_vocabulary import CONFIG_FILE, GENERATION_FILE, TOKENIZER_FILE
 
 _PREFIX = "tokenizer.ggml."
@@ -115,7 +115,7 @@ def gguf_tokenizer_files(metadata: Mapping[str, Any]) -> dict[str, bytes]:
         GENERATION_FILE: generation,
     }
     return {
-        name: (json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode()
+        name: (strict_json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode()
         for name, record in records.items()
     }
 

@@ -5,6 +5,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from t5lite.data import strict_json
+
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
     """Reads a JSON object.
@@ -23,4 +25,4 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
 
 def write_json(path: pathlib.Path, record: Mapping[str, Any]) -> None:
     """Writes a JSON object, indented."""
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    path.write_text(strict_json.dumps(record, indent=2) + "\n", encoding="utf-8")

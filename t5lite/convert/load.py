@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from t5lite.convert import gguf, llama2_c, meta_llama, t5x
+from t5lite.convert.finite import check, noting
 from t5lite.convert.hf import folder
 from t5lite.convert.names import stack, unstack
 from t5lite.convert.new_folder import new_folder
 from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.models.config import TransformerConfig
+from t5lite.models.finite import NonFinite
 from t5lite.models.parameters import Params
 
 # In the order in which they are asked whether a path is theirs.
@@ -56,10 +58,13 @@ def load_foreign(path: str | pathlib.Path) -> tuple[TransformerConfig, Params, s
       The config, the parameters as float32 NumPy arrays, and the format's name.
 
     Raises:
-      ValueError: as `open_foreign`.
+      ValueError: as `open_foreign`, or a parameter is not finite.
     """
     source = open_foreign(path)
-    return source.config, stack(source.arrays), source.format
+    not_finite: dict[str, NonFinite] = {}
+    params = stack(noting(source.arrays, not_finite))
+    check(not_finite, source=str(path), remedy="Take an earlier checkpoint, or copy it again")
+    return source.config, params, source.format
 
 
 def export_hf(

@@ -25,11 +25,19 @@ _STACKED = "/layers/"
 
 @dataclasses.dataclass(frozen=True)
 class LazyArray:
-    """An array whose shape and type are known and whose numbers are read when asked for."""
+    """An array whose shape and type are known and whose numbers are read when asked for.
+
+    Attributes:
+      shape: Its shape.
+      dtype: Its type.
+      read: Reads its numbers.
+      origin: The tensor that it is made of, and that tensor's name, where a file has it so.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype
     read: Callable[[], np.ndarray]
+    origin: "tuple[str, LazyArray] | None" = None
 
     @classmethod
     def of(cls, array: np.ndarray) -> "LazyArray":
@@ -148,7 +156,7 @@ def to_ours(table: Iterable[Row], tensors: Tensors, *, config: TransformerConfig
         else:
             for index, key in enumerate(keys):
                 read = functools.partial(_read_part, row.layout, tensor, index, config)
-                arrays[key] = LazyArray(shapes[key], tensor.dtype, read)
+                arrays[key] = LazyArray(shapes[key], tensor.dtype, read, (name, tensor))
     problems += [f"unused {name}" for name in sorted(set(tensors) - wanted)]
     if problems:
         raise ValueError(

@@ -24,6 +24,7 @@ from typing import Any
 
 import filelock
 
+from t5lite.data import strict_json
 from t5lite.data.archives import unpack
 from t5lite.data.downloads import Download, File
 from t5lite.progress import Bar, progress_bar
@@ -172,7 +173,9 @@ def _read_lock(root: pathlib.Path) -> dict[str, Any]:
 def _write_lock(root: pathlib.Path, url: str, entry: dict[str, str]) -> None:
     content = {**_read_lock(root), url: entry}
     temporary = root / _WORK_FOLDER / LOCK_FILE
-    temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    temporary.write_text(
+        strict_json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+    )
     os.replace(temporary, root / LOCK_FILE)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import os
 import pathlib
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from typing import Any
 
 import tokenizers
 
+from t5lite.data import strict_json
 from t5lite.data.chat_template import ChatTemplate
 from t5lite.data.tokenizer_settings import (
     ADDED_FILE,
@@ -208,7 +208,7 @@ def tokenizer_files(path: str | pathlib.Path) -> dict[str, bytes]:
     generation_ids = TokenizerSettings.read(folder).generation_ids
     if GENERATION_FILE not in files and generation_ids:
         record = {f"{role}_id": list(ids) for role, ids in generation_ids.items()}
-        files[GENERATION_FILE] = (json.dumps(record, indent=2) + "\n").encode()
+        files[GENERATION_FILE] = (strict_json.dumps(record, indent=2) + "\n").encode()
     return files
 
 

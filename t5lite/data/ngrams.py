@@ -24,6 +24,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from t5lite.data import strict_json
+
 # Chinese characters, kana, Thai, Lao, Burmese, Khmer.
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -139,7 +141,7 @@ class NgramIndex:
             np.save(folder / f"{name}.npy", getattr(self, name))
         # No word holds a blank of any kind, and this order numbers them.
         meta = {"n": self.n, "set_names": self.set_names, "words": " ".join(self.vocabulary)}
-        (folder / "index.json").write_text(json.dumps(meta), encoding="utf-8")
+        (folder / "index.json").write_text(strict_json.dumps(meta), encoding="utf-8")
 
     @classmethod
     def open(cls, folder: pathlib.Path) -> NgramIndex:

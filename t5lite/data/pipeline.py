@@ -10,7 +10,6 @@ A global batch is the same whatever the number of hosts; each host materialises 
 
 import dataclasses
 import hashlib
-import json
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from t5lite.data import build, mixing, seqio_door, task_data
+from t5lite.data import build, mixing, seqio_door, strict_json, task_data
 from t5lite.data.chat_template import ChatTemplate
 from t5lite.data.corpus import Corpus, Store
 from t5lite.data.data_status import DataStatus, table
@@ -607,7 +606,7 @@ def _fingerprint(
 
 
 def _digest(values: Sequence[Any]) -> str:
-    digest = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    digest = hashlib.sha256(strict_json.dumps(values).encode()).hexdigest()
     return f"{len(values)} tasks, sha256 {digest[:16]}"
 
 

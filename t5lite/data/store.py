@@ -26,6 +26,7 @@ import filelock
 import numpy as np
 import numpy.typing as npt
 
+from t5lite.data import strict_json
 from t5lite.data.labels import Label
 
 FORMAT_VERSION = 3
@@ -286,7 +287,7 @@ class TokenStoreWriter:
             "labels": list(zip(self._labels, label_counts, strict=True)),
         }
         with (self._folder / _META).open("w", encoding="utf-8") as file:
-            json.dump(meta, file, indent=1)
+            file.write(strict_json.dumps(meta, indent=1))
             file.flush()
             os.fsync(file.fileno())
 

@@ -1,4 +1,7 @@
-"""JSON from files that others wrote: every way to be malformed is told, with its place.
+"""JSON as its standard has it, read from files that others wrote, and written.
+
+Of what is read every way to be malformed is told, with its place. What is written anywhere in
+t5lite has null where a number is not finite, for JSON has no other word for it.
 
 Python's reader also takes half of a surrogate pair for a text, which no tokenizer can encode.
 (It takes NaN as well, and so do we: real collections have it where nobody reads it. Where a text is
@@ -6,11 +9,40 @@ wanted, a NaN is refused as any number is.)
 """
 
 import json
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def dumps(value: Any, **options: Any) -> str:
+    """A value as JSON that every reader takes: null for NaN and infinities.
+
+    Args:
+      value: of dicts, lists, tuples, texts, numbers, booleans and None.
+      **options: those of `json.dumps`.
+    """
+    try:
+        return json.dumps(value, allow_nan=False, **options)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False, **options)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {_finite_name(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _finite_name(name: Any) -> Any:
+    """A key; a number becomes the text that Python gives it."""
+    return str(name) if isinstance(name, float) else name
 
 
 def loads(text: str, *, where: str, is_line: bool = True) -> Any:

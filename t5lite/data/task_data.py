@@ -1,10 +1,9 @@
 """Which Tasks of a mixture have their data: stops a run that lacks some, or leaves them out."""
 
-import json
 import pathlib
 from collections.abc import Sequence
 
-from t5lite.data import data_status, registry_modules, seqio_door
+from t5lite.data import data_status, registry_modules, seqio_door, strict_json
 from t5lite.data.data_status import DataStatus
 
 _NAMED = 5
@@ -96,4 +95,4 @@ def write_missing(path: pathlib.Path, absent: Sequence[DataStatus]) -> None:
         "tally": data_status.tally(absent),
         "tasks": {s.task: {"state": s.state, "where": s.where, "why": s.why} for s in absent},
     }
-    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    path.write_text(strict_json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import abc
 import functools
 import hashlib
-import json
 import pathlib
 import re
 import struct
@@ -18,6 +17,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import sentencepiece
+
+from t5lite.data import strict_json
 
 if TYPE_CHECKING:
     from t5lite.data.chat_template import ChatTemplate
@@ -135,7 +136,7 @@ class Vocabulary(abc.ABC):
         return isinstance(other, Vocabulary) and self.spec() == other.spec()
 
     def __hash__(self) -> int:
-        return hash(json.dumps(self.spec(), sort_keys=True))
+        return hash(strict_json.dumps(self.spec(), sort_keys=True))
 
     def _until_eos(self, ids: Iterable[int]) -> list[int]:
         kept = []

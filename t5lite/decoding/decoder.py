@@ -17,6 +17,7 @@ from t5lite.data.feature_converters import FeatureConverter, Tokens
 from t5lite.decoding import batching, compiled, ranking, stopping
 from t5lite.decoding.compiled import Prepared
 from t5lite.decoding.config import DecodingConfig
+from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.sharding import BATCH_AXES, put_replicable
 
@@ -148,6 +149,7 @@ class Decoder:
             else:
                 state = functions.advance(prepared.step_params, state, config.max_decode_length)
             output = jax.device_get(functions.report(state))
+            self._check_finite(output.log_likelihood_BN[: len(rows)], prepared.params)
             for place, row in enumerate(rows):
                 results[row] = _generations(output, place)
             if on_batch is not None:
@@ -178,6 +180,7 @@ class Decoder:
         so_far: list[int] = []
         while True:
             output = jax.device_get(functions.report(state))
+            self._check_finite(output.log_likelihood_BN, prepared.params)
             if output.ended_BN[0, 0]:
                 return
             token = int(output.tokens_BNT[0, 0, output.lengths_BN[0, 0] - 1])
@@ -219,6 +222,7 @@ class Decoder:
                 [inputs[row] for row in filled], [targets[row] for row in filled]
             )
             found = jax.device_get(run(compiled.plain(params), self._put(batch)))
+            self._check_finite(found[0][: len(rows)], compiled.plain(params))
             log_likelihoods[rows], num_tokens[rows] = (x_B[: len(rows)] for x_B in found)
             if on_batch is not None:
                 on_batch(len(rows))
@@ -259,6 +263,7 @@ class Decoder:
             batch = self._prompt_batch([inputs[row] for row in filled])
             batch |= ranking.option_features([options[row] for row in filled])
             found_BO = jax.device_get(run(compiled.plain(params), self._put(batch)))
+            self._check_finite(found_BO[: len(rows)], compiled.plain(params))
             for row, found_O in zip(rows, found_BO, strict=False):
                 scores = found_O[: len(options[row])].astype(np.float64)
                 if by == "mean":
@@ -267,6 +272,19 @@ class Decoder:
             if on_batch is not None:
                 on_batch(len(rows))
         return [result for result in results if result is not None]
+
+    def _check_finite(self, log_likelihoods: np.ndarray, params: Params) -> None:
+        """Refuses answers that were chosen among numbers that are none."""
+        if not np.isnan(log_likelihoods).any():
+            return
+        found = finite.find(params)
+        reason = f"its parameters are not:\n{finite.told(found)}"
+        if not found:
+            reason = (
+                f"its parameters are, so that it overflows in {self._model_config.dtype}; set "
+                "TransformerConfig.dtype = 'float32', or take an earlier checkpoint"
+            )
+        raise ValueError(f"the model's logits are not finite, and {reason}")
 
     def _advance_with_looks(
         self,

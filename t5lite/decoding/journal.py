@@ -16,6 +16,8 @@ from typing import Any, BinaryIO
 
 import filelock
 
+from t5lite.data import strict_json
+
 
 class Journal:
     """Lines in order, appended a chunk at a time; use as a context manager.
@@ -48,7 +50,7 @@ class Journal:
         self._partial = self._beside(".partial")
         self._settings_path = self._beside(".settings.json")
         # Through JSON, so that tuples compare equal to the lists read back.
-        self._settings = json.loads(json.dumps({**settings, "chunk_size": chunk_size}))
+        self._settings = json.loads(strict_json.dumps({**settings, "chunk_size": chunk_size}))
         self._chunk_size = chunk_size
         self._file: BinaryIO | None = None
         self._output.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +82,7 @@ class Journal:
           ValueError: The disk is full; the chunks before are whole.
         """
         assert self._file is not None
-        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        text = "".join(strict_json.dumps(record, ensure_ascii=False) + "\n" for record in records)
         try:
             # JSON may hold half a surrogate pair; it is written as the escape it was read from.
             self._file.write(text.encode("utf-8", "backslashreplace"))
@@ -107,7 +109,9 @@ class Journal:
         """Opens the partial file after its last whole chunk."""
         if not self._partial.exists():
             temporary = self._beside(".settings.tmp")
-            temporary.write_text(json.dumps(self._settings, indent=2) + "\n", encoding="utf-8")
+            temporary.write_text(
+                strict_json.dumps(self._settings, indent=2) + "\n", encoding="utf-8"
+            )
             temporary.replace(self._settings_path)
         self._file = self._partial.open("a+b")
         self._file.seek(0)

@@ -7,13 +7,13 @@ that goes on from there goes on counting from there. What was asked lies beside 
 
 from __future__ import annotations
 
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from t5lite.data import strict_json
 from t5lite.data.pipeline import BatchStats, TrainData
 
 MIXTURE_FILE = "mixture.json"
@@ -48,5 +48,5 @@ class DrawTally:
 def write_asked(model_dir: pathlib.Path, data: TrainData) -> None:
     """Writes what ought to be drawn to `MODEL_DIR/mixture.json`, atomically."""
     temporary = model_dir / f"{MIXTURE_FILE}.tmp"
-    temporary.write_text(json.dumps(data.asked()) + "\n", encoding="utf-8")
+    temporary.write_text(strict_json.dumps(data.asked()) + "\n", encoding="utf-8")
     temporary.replace(model_dir / MIXTURE_FILE)

@@ -18,6 +18,7 @@ import jax
 import numpy as np
 import tqdm
 
+from t5lite.data import strict_json
 from t5lite.data.pipeline import Batch
 from t5lite.progress import progress_bar
 from t5lite.training.duration import Duration, Progress
@@ -66,19 +67,23 @@ class MetricsWriter:
 
 
 def read_lines(path: str | pathlib.Path) -> list[dict[str, Any]]:
-    """Reads a `metrics.jsonl`; a half-written last line (a killed process) is left out."""
+    """Reads a `metrics.jsonl`; a half-written last line (a killed process) is left out.
+
+    Figures that were not finite, which JSON has no word for, are NaN again.
+    """
     path = pathlib.Path(path)
     if not path.exists():
         return []
     lines = []
     for text in path.read_text(encoding="utf-8").splitlines(keepends=True):
         if text.endswith("\n"):
-            lines.append(json.loads(text))
+            figures = json.loads(text)
+            lines.append({k: math.nan if v is None else v for k, v in figures.items()})
     return lines
 
 
 def _to_line(values: Mapping[str, Any]) -> str:
-    return json.dumps(values) + "\n"
+    return strict_json.dumps(values) + "\n"
 
 
 class _UnbrokenStderr:

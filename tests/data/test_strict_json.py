@@ -1,10 +1,13 @@
-"""JSON that others wrote: what is refused, and where."""
+"""JSON: what is refused of what others wrote, and where; and what we write."""
 
 import json
+import math
+import re
 
 import pytest
 
 from t5lite.data import local_files, strict_json
+from tests.conftest import REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -53,3 +56,24 @@ def test_another_encoding_is_named(tmp_path):
     path.write_text("{}", encoding="utf-16")
     with pytest.raises(ValueError, match="UTF-16; convert the file to UTF-8"):
         list(local_files.read_jsonl(path))
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_numbers_that_are_not_finite_are_written_as_null(number):
+    value = {"a": [1.5, number, (number, "é")], "b": {"c": number, "d": None}, 3: True}
+    text = strict_json.dumps(value, ensure_ascii=False)
+    expected = {"a": [1.5, None, [None, "é"]], "b": {"c": None, "d": None}, "3": True}
+    assert json.loads(text, parse_constant=pytest.fail) == expected
+    finite = {"a": [1.5, "NaN"], "b": 2}
+    assert strict_json.dumps(finite, indent=2) == json.dumps(finite, indent=2)
+
+
+def test_all_of_t5lite_writes_json_so():
+    """But for templates of conversations, whose JSON is transformers'."""
+    folder = REPOSITORY / "t5lite"
+    others = {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*.py")
+        if re.search(r"(?<!strict_)json\.dumps?\(", path.read_text(encoding="utf-8"))
+    }
+    assert others == {"data/strict_json.py", "data/chat_template.py"}

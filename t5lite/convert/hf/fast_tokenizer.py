@@ -14,6 +14,7 @@ from typing import Any
 
 from t5lite.convert.hf.slow_tokenizer import llama_spaces
 from t5lite.convert.tokenizer_json import template
+from t5lite.data import strict_json
 from t5lite.data.tokenizer_settings import TokenizerSettings
 
 
@@ -30,7 +31,7 @@ def as_class_makes_it(
     changed = dict(record)
     name = class_name.removesuffix("Fast")
     split = record.get("pre_tokenizer") or {}
-    spells_bytes = "ByteLevel" in json.dumps(split)
+    spells_bytes = "ByteLevel" in strict_json.dumps(split)
     if name == "LlamaTokenizer" and record["model"].get("type") == "BPE" and not spells_bytes:
         pre_tokenizer, decoder = llama_spaces(settings)
         changed |= {

@@ -8,6 +8,7 @@ import tokenizers
 
 from t5lite.convert.hf.slow_tokenizer import bytes_tokenizer
 from t5lite.convert.tokenizer_json import template
+from t5lite.data import strict_json
 from t5lite.data.hf_vocabulary import TOKENIZER_FILE
 from t5lite.data.tokenizer_settings import CONFIG_FILE
 from t5lite.data.vocabularies import ByteVocabulary
@@ -80,4 +81,4 @@ def _text_of(tokenizer: tokenizers.Tokenizer, token: int) -> str:
 
 
 def _encoded(record: Mapping[str, Any]) -> bytes:
-    return (json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode()
+    return (strict_json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode()

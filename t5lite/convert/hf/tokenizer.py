@@ -21,6 +21,7 @@ from t5lite.convert.hf.slow_tokenizer import (
 )
 from t5lite.convert.sentencepiece_model import PieceModel, read_piece_model
 from t5lite.convert.tokenizer_json import from_pieces
+from t5lite.data import strict_json
 from t5lite.data.hf_vocabulary import TOKENIZER_FILE, HFVocabulary, tokenizer_files
 from t5lite.data.tokenizer_settings import (
     ADDED_FILE,
@@ -100,7 +101,7 @@ def read_vocabulary(folder: pathlib.Path, *, scratch: pathlib.Path) -> Vocabular
         made = as_class_makes_it(record, class_name=class_name, settings=settings)
         if made == record:
             return HFVocabulary(str(folder / TOKENIZER_FILE))
-        tokenizer = tokenizers.Tokenizer.from_str(json.dumps(made))
+        tokenizer = tokenizers.Tokenizer.from_str(strict_json.dumps(made))
         settings.add_to(tokenizer)
         return _put_together(folder, scratch, tokenizer, settings=settings, roles=settings.roles)
     if (folder / LLAMA_MODEL).is_file() and not class_name and not _needs_more(folder, settings):
@@ -235,7 +236,7 @@ def _is_framed_otherwise(folder: pathlib.Path, vocabulary: Vocabulary) -> bool:
     """Whether a tokenizer.json puts something else around a text than the vocabulary's kind."""
     if not (folder / TOKENIZER_FILE).is_file():
         return False
-    read = tokenizers.Tokenizer.from_str(json.dumps(read_object(folder / TOKENIZER_FILE)))
+    read = tokenizers.Tokenizer.from_str(strict_json.dumps(read_object(folder / TOKENIZER_FILE)))
     plain = read.encode("a", add_special_tokens=False).ids
     return read.encode("a").ids != [*vocabulary.prefix_ids, *plain, *vocabulary.suffix_ids]
 
@@ -252,4 +253,4 @@ def _class_name(folder: pathlib.Path, settings: TokenizerSettings) -> str:
 
 
 def _json(record: Mapping[str, Any]) -> bytes:
-    return (json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode()
+    return (strict_json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode()

@@ -1,7 +1,6 @@
 """Files of weights as Hugging Face names them: safetensors, and torch's own `.bin`."""
 
 import functools
-import json
 import math
 import pathlib
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ import safetensors
 from t5lite.convert.json_files import read_json
 from t5lite.convert.names import LazyArray, Tensors
 from t5lite.convert.torch_file import read_torch_file
+from t5lite.data import strict_json
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
@@ -101,7 +101,7 @@ def write_tensors(
         weight_map |= dict.fromkeys(shard, file_name)
     total = sum(tensor.num_bytes for tensor in tensors.values())
     index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
-    (folder / INDEX_FILE).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    (folder / INDEX_FILE).write_text(strict_json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
 def _weight_files(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -165,7 +165,7 @@ def _write_safetensors(path: pathlib.Path, tensors: Mapping[str, LazyArray]) -> 
             "data_offsets": (start, start + tensor.num_bytes),
         }
         start += tensor.num_bytes
-    text = json.dumps(header, separators=(",", ":")).encode()
+    text = strict_json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (math.ceil(len(text) / 8) * 8 - len(text))
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little"))

@@ -14,7 +14,8 @@ import os
 import pathlib
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from t5lite.flags import parse, split_gin_flags
@@ -165,6 +166,7 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
     parsed = _parse(arguments, shorthands, defaults=defaults)
     model_dir = parsed.macro("MODEL_DIR")
     overrides: list[Any] = []
+    remedies: dict[str, str] = {}
     # One that is no text is refused when all values are compared with their types.
     if isinstance(model_dir, str):
         taken: list[Any] = []
@@ -178,11 +180,20 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
             overrides = folder_config.found_model(model_dir, folder)
             model_dir = str(folder)
             defaults += folder_config.model_folder_defaults(model_dir)
+            if mixtures := folder_config.mixtures_of(model_dir):
+                remedies["MIXTURE_OR_TASK_NAME"] = f"--mixture=VALUE (this run {mixtures})"
         else:
             if not arguments.gin_file:
                 defaults = folder_config.last_start(model_dir)
             taken = folder_config.resumed_settings(model_dir, parsed)
-        parsed = _parse(arguments, shorthands, defaults=defaults, taken=taken, overrides=overrides)
+        parsed = _parse(
+            arguments,
+            shorthands,
+            remedies=remedies,
+            defaults=defaults,
+            taken=taken,
+            overrides=overrides,
+        )
         # A file's lines are answered without importing anything.
         if verb != "infer" or parsed.macro("MIXTURE_OR_TASK_NAME") is not None:
             folder_config.check_modules(parsed, model_dir)
@@ -211,15 +222,21 @@ def _model_folder(
 
 
 def _parse(
-    arguments: argparse.Namespace, shorthands: dict[str, tuple[str, Any]], **more: Sequence[Any]
+    arguments: argparse.Namespace,
+    shorthands: dict[str, tuple[str, Any]],
+    *,
+    remedies: Mapping[str, str] = MappingProxyType({}),
+    **more: Sequence[Any],
 ) -> ParsedConfig:
     from t5lite import config
 
+    flags = {macro: f"{flag}=VALUE" for flag, macro in arguments.shorthands.items()}
     return config.parse(
         arguments.gin_file,
         arguments.gin_bindings,
         shorthands=shorthands,
         search_paths=arguments.gin_search_paths,
+        remedies={**flags, **remedies},
         **more,
     )
 

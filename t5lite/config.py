@@ -116,6 +116,7 @@ def parse(
     shorthands: Mapping[str, tuple[str, Any]] | None = None,
     search_paths: Sequence[str] = (),
     overrides: Sequence[Binding] = (),
+    remedies: Mapping[str, str] | None = None,
 ) -> ParsedConfig:
     """Reads, and the later wins: defaults, gin files, `taken`, shorthands, bindings, overrides.
 
@@ -129,6 +130,7 @@ def parse(
       shorthands: macros with flags of their own: `{"--model_dir": ("MODEL_DIR", "/tmp/x")}`.
       search_paths: further folders to look in.
       overrides: what was made of values read before, to take their place.
+      remedies: what to give for macros that are missing, as `ParsedConfig` has them.
 
     Raises:
       ValueError: a file is missing or malformed, or a name in it is not known. The message names
@@ -169,7 +171,7 @@ def parse(
         if not binding.is_macro:
             target = (binding.scope, binding.configurable, binding.name)
         gin.bind_parameter(target, gin.config.parse_value(repr(binding.value)))
-    return ParsedConfig(live, overridden, registered, shipped_macros())
+    return ParsedConfig(live, overridden, registered, shipped_macros(), remedies or {})
 
 
 @functools.cache

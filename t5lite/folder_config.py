@@ -55,6 +55,24 @@ def last_start(model_dir: str) -> list[Binding]:
     return [statement for statement in statements if isinstance(statement, Binding)]
 
 
+def mixtures_of(model_dir: str) -> str:
+    """Which mixtures a run trains and is evaluated on, in words; '' where it does not say."""
+    last = last_start(model_dir)
+    macros = {binding.name: binding.value for binding in last if binding.is_macro}
+
+    def names(configurable: str) -> str:
+        values = [
+            macros.get(b.value.name) if isinstance(b.value, Macro) else b.value
+            for b in last
+            if (b.configurable, b.name) == (configurable, "mixture_or_task_name")
+        ]
+        return ", ".join(dict.fromkeys(value for value in values if isinstance(value, str)))
+
+    trained, evaluated = names("DataConfig"), names("EvalConfig")
+    told = [f"trains on {trained}"] if trained else []
+    return " and ".join([*told, f"is evaluated on {evaluated}"] if evaluated else told)
+
+
 def resumed_settings(model_dir: str, given: ParsedConfig) -> list[Binding]:
     """Macros of a run that goes on: its vocabulary, registry modules and data root.
 

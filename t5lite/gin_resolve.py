@@ -33,12 +33,14 @@ class ParsedConfig:
       overridden: earlier values of the same keys, in the order they were written.
       registered: what `config.register_configurables` knows, by gin name.
       shipped_macros: macros of t5lite's own files, whether or not this configuration has them.
+      remedies: for macros that may be missing, what to give: {"MODEL_DIR": "--model_dir=VALUE"}.
     """
 
     bindings: Mapping[str, Binding]
     overridden: Mapping[str, Sequence[Binding]]
     registered: Mapping[str, Callable[..., Any]]
     shipped_macros: frozenset[str] = frozenset()
+    remedies: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def macro(self, name: str, default: Any = None) -> Any:
         """A macro's value with other macros filled in; `default` where it is not set."""
@@ -146,13 +148,21 @@ class ParsedConfig:
                 value = self.resolved(use)
                 if value != _REQUIRED and not isinstance(value, Macro):
                     continue
-                missing = value.name if value != _REQUIRED else use.name
+                missing = self._end_of(use)
                 users = [b.place for b in used if use in set(uses(b.value))]
                 hint = did_you_mean(missing, defined) if missing not in defined else ""
+                remedy = self.remedies.get(missing, f"--gin.{missing}=VALUE")
                 raise ValueError(
                     f"{verb} needs a value for the macro {missing}, used at "
-                    f"{', '.join(users)}.{hint} Give --gin.{missing}=VALUE or set it in a gin file."
+                    f"{', '.join(users)}.{hint} Set it in a gin file, or give {remedy}."
                 )
+
+    def _end_of(self, macro: Macro) -> str:
+        """The macro without a value that a macro's value leads to."""
+        value = self.bindings[macro.name].value if macro.name in self.bindings else None
+        return (
+            self._end_of(value) if isinstance(value, Macro) and value != _REQUIRED else macro.name
+        )
 
     def _check_parameters(self, verb: str, used: Sequence[Binding]) -> None:
         for node, found in self._walk(verb):

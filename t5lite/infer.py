@@ -123,7 +123,7 @@ def infer(
     """
     if (input is None) == (mixture_or_task_name is None):
         raise ValueError(
-            f"give either --input or --mixture_or_task_name; found input={input!r} and "
+            f"give either --input=FILE.jsonl or --mixture=NAME; found input={input!r} and "
             f"mixture_or_task_name={mixture_or_task_name!r}."
         )
     _check_ranking(options_field, rank_by, input)

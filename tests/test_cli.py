@@ -34,7 +34,9 @@ def model_dir(tmp_path: pathlib.Path) -> pathlib.Path:
         converter=converter(task_feature_lengths={"inputs": 24, "targets": 12}),
     ).save(tmp_path)
     (tmp_path / "config.gin").write_text(
-        "TASK_MODULES = ('tasks.mini',)\nDATA_DIR = None\nBATCH_SIZE = 7\n"
+        "TASK_MODULES = ('tasks.mini',)\nDATA_DIR = None\nBATCH_SIZE = 7\nNAME = 'mini_zeroshot'\n"
+        "DataConfig.mixture_or_task_name = %NAME\na/EvalConfig.mixture_or_task_name = 'mini_x'\n"
+        "b/EvalConfig.mixture_or_task_name = 'mini_y'\n"
     )
     return tmp_path
 
@@ -87,6 +89,38 @@ def test_eval_needs_the_model_folder_and_a_name_only(model_dir):
     assert tuple(evaluation.task_modules) == ("tasks.mini",)
     assert evaluation.batch_size == 32, "the training batch is not the evaluation's"
     assert evaluation.decoding.strategy == "greedy"
+
+
+def test_eval_without_a_mixture_lists_those_of_the_run(model_dir, capsys):
+    assert cli.main(["eval", f"--model_dir={model_dir}"]) == 2
+    error = capsys.readouterr().err
+    assert "MIXTURE_OR_TASK_NAME" in error
+    expected = (
+        "--mixture=VALUE (this run trains on mini_zeroshot and is evaluated on mini_x, mini_y)"
+    )
+    assert expected in error
+
+
+def test_a_broken_pipe_ends_a_verb_without_a_word(monkeypatch, capsys):
+    def gone(arguments):
+        raise BrokenPipeError
+
+    monkeypatch.setitem(cli._RUN, "cache", gone)
+    assert cli.main(["cache", "mini"]) == 141
+    assert capsys.readouterr().err == ""
+
+
+def test_what_the_system_says_of_a_file_is_told(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("x")
+    words = ["tasks", "contamination", "x", "--against=.", f"--output={tmp_path}/file/report.jsonl"]
+
+    def write(arguments):
+        pathlib.Path(arguments.output).write_text("x")
+
+    monkeypatch.setitem(cli._RUN, "tasks", write)
+    assert cli.main(words) == 2
+    expected = f"t5lite tasks: error: {tmp_path}/file/report.jsonl: Not a directory\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_flags_win_over_the_model_folder_and_it_over_the_defaults(model_dir, tmp_path):

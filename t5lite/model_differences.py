@@ -1,4 +1,4 @@
-"""How two models differ that could share parameters: what a TransformerConfig means, by field.
+"""How two models differ that could share parameters: by field of TransformerConfig, and by id.
 
 Shapes alone do not say what a model computes. Under other rotary wavelengths, another epsilon or
 another activation the same parameters load without a word, and are another model's.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from t5lite.model_dir import RUNTIME_FIELDS
+from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
+from t5lite.model_dir import RUNTIME_FIELDS, same_vocabulary
 from t5lite.models.config import TransformerConfig
 
 # Fields that only say how fresh parameters are drawn.
@@ -50,6 +51,13 @@ _OF_POSITIONS = {
 
 # Where None stands for the value of a property.
 _PROPERTIES = {"num_kv_heads": "kv_heads", "embedding_dim": "embedding_width"}
+
+# What a SentencePiece model and a tokenizer.json made of it read alike, and two others do not.
+_PROBES = (
+    "The quick brown fox jumps over 13 lazy dogs; isn't that (at least) 100% remarkable?",
+    "Où est la bibliothèque? Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich.",
+    "def add(a, b): return a + b  # 0x1F, 3.14159, #42, e-mail: name@example.org",
+)
 
 # Single precision, in which some formats keep their numbers.
 _RELATIVE_TOLERANCE = 1e-6
@@ -92,6 +100,23 @@ def model_differences(
         if not as_written and not _is_same(a, b):
             found.append(Difference(name, a, b))
     return found
+
+
+def reads_alike(vocabulary: Vocabulary, spec: Mapping[str, Any]) -> bool:
+    """Whether a vocabulary gives the ids of another, which may be kept in another kind of file.
+
+    Args:
+      vocabulary: one.
+      spec: `spec()` of the other.
+    """
+    if vocabulary.spec()["kind"] == spec["kind"]:
+        return same_vocabulary(vocabulary.spec(), spec)
+    other = vocabulary_from_spec(spec)
+    return (
+        vocabulary.vocab_size == other.vocab_size
+        and vocabulary.eos_ids == other.eos_ids
+        and all(list(vocabulary.encode(text)) == list(other.encode(text)) for text in _PROBES)
+    )
 
 
 def _is_used(name: str, first: TransformerConfig, second: TransformerConfig) -> bool:

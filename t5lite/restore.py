@@ -27,8 +27,14 @@ from t5lite.convert.source import Source
 from t5lite.data.feature_converters import FeatureConverter
 from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
 from t5lite.local_paths import local_path
-from t5lite.model_differences import COMPARED_FIELDS, SHAPE_FIELDS, Difference, model_differences
-from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription, same_vocabulary
+from t5lite.model_differences import (
+    COMPARED_FIELDS,
+    SHAPE_FIELDS,
+    Difference,
+    model_differences,
+    reads_alike,
+)
+from t5lite.model_dir import DESCRIPTION_FILE, ModelDescription
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes, unflatten_names
@@ -41,13 +47,6 @@ log = logging.getLogger(__name__)
 _VOCABULARY = "vocabulary"
 
 _EMBEDDING = "token_embedder/embedding"
-
-# What a SentencePiece model and a tokenizer.json made of it read alike, and two others do not.
-_PROBES = (
-    "The quick brown fox jumps over 13 lazy dogs; isn't that (at least) 100% remarkable?",
-    "Où est la bibliothèque? Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich.",
-    "def add(a, b): return a + b  # 0x1F, 3.14159, #42, e-mail: name@example.org",
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -222,7 +221,7 @@ class InitialCheckpoint:
         _, embedding = _source_name(_EMBEDDING, self.config.remap)
         if embedding is None or _VOCABULARY in self.config.allow_differences:
             return
-        if self.vocabulary is None or _is_same(self.vocabulary, vocabulary):
+        if self.vocabulary is None or reads_alike(self.vocabulary, vocabulary):
             return
         raise ValueError(
             f"the vocabulary of INITIAL_CHECKPOINT_PATH {self.config.path} is "
@@ -231,6 +230,23 @@ class InitialCheckpoint:
             f"with initial_checkpoint.remap = [('{_EMBEDDING}', None)], or, where both give the "
             f'same ids, set initial_checkpoint.allow_differences = ("{_VOCABULARY}",).'
         )
+
+    def warn_of_prompts(self, converter: FeatureConverter) -> None:
+        """Says where this run asks the model otherwise than it was asked before.
+
+        Args:
+          converter: this run's; it is the checkpoint's but for what DataConfig names.
+        """
+        if self.converter is None:
+            return
+        for field in ("prompt_prefix", "prompt_suffix", "targets_suffix"):
+            theirs, ours = getattr(self.converter, field), getattr(converter, field)
+            if theirs != ours:
+                log.warning(
+                    "%s: %s is %s in the checkpoint and %s in this run, as DataConfig.bos_id or "
+                    "DataConfig.add_eos says; None there takes the checkpoint's",
+                    *(self.config.path, field, list(theirs), list(ours)),
+                )
 
     def restore_into(self, state: TrainState, shardings: Any) -> TrainState:
         """Replaces a fresh state's parameters by the checkpoint's.
@@ -394,20 +410,3 @@ def _vocabulary_of(source: Source) -> Vocabulary | None:
 
 def _converter_of(source: Source, vocabulary: Vocabulary) -> FeatureConverter:
     return feature_converter(with_frame_of(source, vocabulary, is_own=True), vocabulary)
-
-
-def _is_same(vocabulary: Vocabulary, spec: Mapping[str, Any]) -> bool:
-    own = vocabulary.spec()
-    if own["kind"] != spec["kind"]:
-        return _same_ids(vocabulary, spec)
-    return same_vocabulary(own, spec)
-
-
-def _same_ids(vocabulary: Vocabulary, spec: Mapping[str, Any]) -> bool:
-    """Whether two vocabularies kept in different kinds of files read a text alike."""
-    other = vocabulary_from_spec(spec)
-    return (
-        vocabulary.vocab_size == other.vocab_size
-        and vocabulary.eos_ids == other.eos_ids
-        and all(list(vocabulary.encode(text)) == list(other.encode(text)) for text in _PROBES)
-    )

@@ -187,6 +187,7 @@ def train(
     )
     if initial:
         initial.check_vocabulary(description.vocabulary)
+        initial.warn_of_prompts(data.converter)
     if resume_step is not None:
         ModelDescription.load(folder).check_same_model(description, model_dir=model_dir)
     elif is_main:

@@ -54,7 +54,7 @@ def test_a_hugging_face_folder_says_all(tmp_path):
     assert opened.converter.prompt_suffix == opened.converter.targets_suffix == (1,)
 
 
-def test_a_language_model_brings_its_converter_and_its_start_token(tmp_path):
+def test_a_language_model_brings_its_converter_and_its_start_token(tmp_path, caplog):
     for name in ("stories260K.bin", "tok512.bin"):
         (tmp_path / name).write_bytes(shared_path("weights", "stories260k", name).read_bytes())
     initial = RestoreConfig(path=str(tmp_path / "stories260K.bin"))
@@ -64,6 +64,11 @@ def test_a_language_model_brings_its_converter_and_its_start_token(tmp_path):
     for checkpoint in (chosen.initial_checkpoint, initial):
         converter = open_initial(checkpoint).converter
         assert (converter.prompt_prefix, converter.targets_suffix) == ((1,), (2,))
+        opened = open_initial(checkpoint)
+        opened.warn_of_prompts(converter)
+        assert "in this run" not in caplog.text
+    opened.warn_of_prompts(dataclasses.replace(converter, prompt_prefix=(0,)))
+    assert "prompt_prefix is [1] in the checkpoint and [0] in this run" in caplog.text
     prefix = dataclasses.replace(DATA, converter="prefix_lm")
     chosen = ModelOfCheckpoint().choose(prefix, initial, model_dir=tmp_path / "run")
     assert chosen.train_data.converter == "prefix_lm"

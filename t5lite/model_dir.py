@@ -76,7 +76,7 @@ class ModelDescription:
             (path.parent / name).parent.mkdir(exist_ok=True)
             (path.parent / name).write_bytes(content)
         if self.chat_template is not None:
-            (path.parent / CHAT_TEMPLATE_FILE).write_text(self.chat_template, encoding="utf-8")
+            (path.parent / CHAT_TEMPLATE_FILE).write_bytes(self.chat_template.encode())
         record = {
             "format": FORMAT,
             "model": self.model.to_dict(),
@@ -154,7 +154,7 @@ class ModelDescription:
 def read_chat_template(folder: pathlib.Path) -> str | None:
     """What `chat_template.jinja` of a folder says, if there is one."""
     path = folder / CHAT_TEMPLATE_FILE
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+    return path.read_bytes().decode() if path.is_file() else None
 
 
 def _of_before_suffixes(

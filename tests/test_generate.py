@@ -125,6 +125,20 @@ def test_answers_of_a_conversation_may_be_long_and_a_cut_one_is_marked(parrot, v
     assert run(prompts=["one"]) == vocabulary.decode(vocabulary.encode("z" * 600)[:64]) + "\n"
 
 
+def test_an_answer_has_the_room_that_a_table_of_positions_leaves(parrot):
+    bird = parrot(["a", "b"])
+    generate_module.load_model_dir("x").config.__dict__.update(
+        positions="learned", max_positions=40, architecture="decoder_only"
+    )
+    lengths = []
+    bird.stream = lambda params, inputs, *, config, index: (
+        lengths.append((len(inputs), config.max_decode_length)) or iter(())
+    )
+    run(chat=True, prompts=["one", "two"])
+    assert all(asked + answer - 1 == 40 for asked, answer in lengths)
+    assert lengths[1][1] < lengths[0][1]
+
+
 def test_what_a_conversation_needs(parrot):
     parrot([])
     with pytest.raises(ValueError, match=r"--system begins a conversation.*--chat"):

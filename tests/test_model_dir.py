@@ -43,6 +43,20 @@ def test_the_vocabulary_travels_with_the_folder(tmp_path):
     description.check_same_model(describe(spec), model_dir=str(moved))
 
 
+def test_a_chat_template_travels_with_the_folder(tmp_path):
+    taught = dataclasses.replace(
+        describe({"kind": "bytes", "extra_ids": 0}), chat_template="{{ eos_token }}\r\né"
+    )
+    taught.save(tmp_path)
+    assert (tmp_path / "chat_template.jinja").read_bytes().decode() == taught.chat_template
+    folder = ModelDescription.load(tmp_path)
+    assert folder == taught
+    # A run without conversations goes on in the folder, one with other templates does not.
+    folder.check_same_model(dataclasses.replace(taught, chat_template=None), model_dir="x")
+    with pytest.raises(ValueError, match="chat template: another one in this run"):
+        folder.check_same_model(dataclasses.replace(taught, chat_template="{{ x }}"), model_dir="x")
+
+
 def test_a_tokenizer_travels_with_the_folder(tmp_path):
     original, folder = tmp_path / "original", tmp_path / "run"
     original.mkdir()

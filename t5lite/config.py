@@ -20,7 +20,7 @@ from typing import Any
 import gin
 
 from t5lite.data import registry_modules
-from t5lite.gin_reader import Binding, Import, Reference, read_file, read_flag, uses
+from t5lite.gin_reader import Binding, Import, Reference, is_finite, read_file, read_flag, uses
 from t5lite.gin_resolve import ParsedConfig
 from t5lite.gin_types import checked, parameter_hints
 from t5lite.suggest import did_you_mean
@@ -204,6 +204,8 @@ def _checked(binding: Binding, registered: Mapping[str, Callable[..., Any]]) -> 
     Raises:
       ValueError: an unknown configurable or parameter.
     """
+    if not is_finite(binding.value):
+        raise ValueError(f"{binding.place}: {binding.key} has a number that is too large, or none")
     for use in uses(binding.value):
         if not isinstance(use, Reference):
             continue

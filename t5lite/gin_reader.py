@@ -114,6 +114,11 @@ def uses(value: Any) -> Iterator[Macro | Reference]:
     return (item for item in _items(value) if isinstance(item, Macro | Reference))
 
 
+def is_finite(value: Any) -> bool:
+    """Whether no number inside a value is infinite, as 1e999 is, or none at all."""
+    return all(math.isfinite(item) for item in _items(value) if isinstance(item, float))
+
+
 def _items(value: Any) -> Iterator[Any]:
     """A value that holds no others, or those that it holds, however nested."""
     if isinstance(value, dict):
@@ -243,8 +248,6 @@ def _flag_binding(text: str, flag: str) -> Binding:
 
 
 def _binding(statement: config_parser.BindingStatement, place: str) -> Binding:
-    if any(isinstance(item, float) and math.isinf(item) for item in _items(statement.value)):
-        raise ValueError(f"{place}: {statement.selector} has a number that is too large")
     if statement.arg_name:
         return Binding(
             statement.scope, statement.selector, statement.arg_name, statement.value, place

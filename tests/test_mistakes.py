@@ -1,0 +1,170 @@
+"""Hundreds of wrong inputs through the command: each is told in a message, none as a traceback.
+
+Values of every other type for every parameter of every configurable and for every flag, malformed
+files, names and folders. Everything stops at the configuration; nothing is trained.
+"""
+
+import collections
+import contextlib
+import inspect
+import io
+import random
+
+import pytest
+
+from t5lite import cli, config
+from t5lite.train_flags import TRAIN_FLAGS
+from tests.decoding import model_dirs
+
+VALUES = (
+    *("0", "-1", "4.0", "4.5", "1e30", "-7", "99999999999999999999", "1e999", "True", "None"),
+    *("''", "'4'", "'1e-3'", "'true'", "'x y'", "'gs://a/b'", "'a\\x00b'", "'[a]'", "'..'"),
+    *("()", "[]", "{}", "(1,)", "('a',)", "('a', 1, None)", "[[1, 2], [3]]", "(('a', 0.5),)"),
+    *("{'inputs': 8}", "{'inputs': 'x'}", "{1: 2}", "{'inputs': -3, 'targets': 4.5}"),
+    *("@adamw", "@adamw()", "@schedule()", "@TransformerConfig", "@MeshConfig()", "@nothing()"),
+    *("%BATCH_SIZE", "%NOTHING", "true", "3b", "(1", "a'b", "=", "[", "%"),
+)
+RECIPE = "--gin_file=recipes/mini_demo.gin"
+
+
+def outcome(words: list[str]) -> str:
+    """How the command ends: "ok", "told", or the name of an exception that got out."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(printed):
+            status = cli.main(words)
+    except SystemExit as ended:
+        status = int(ended.code or 0)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    message = printed.getvalue()
+    if status == 0:
+        return "ok"
+    told = status == 2 and "error: " in message and "Traceback" not in message
+    return "told" if told else f"status {status}: {message}"
+
+
+def check(commands: list[list[str]]) -> collections.Counter[str]:
+    """Counts outcomes; fails with the commands whose mistake is not told."""
+    found = {tuple(words): outcome(words) for words in commands}
+    wrong = {words: how for words, how in found.items() if how not in ("ok", "told")}
+    assert not wrong, "\n".join(f"{' '.join(words)}\n    {how}" for words, how in wrong.items())
+    return collections.Counter(found.values())
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def bindings_of(verb: str) -> list[str]:
+    """`configurable.parameter` for all that a gin file can set of a verb and what it may use."""
+    names = [
+        f"{name}.{parameter}"
+        for name, function in config.register_configurables().items()
+        if name in (verb, *config.CONFIGURABLES)
+        for parameter in inspect.signature(function).parameters
+    ]
+    macros = [
+        binding.name
+        for binding in config.read_defaults(f"runs/{verb.replace('evaluate', 'eval')}.gin")
+        if getattr(binding, "is_macro", False)
+    ]
+    return [*names, *macros]
+
+
+# Of all pairs of parameter and value, so many are tried; the seed is another for every verb.
+NUM_BINDINGS = 100
+
+
+@pytest.mark.parametrize("verb", ["train", "eval", "infer"])
+def test_wrong_values_of_every_parameter(verb, tmp_path):
+    words = ["config", verb, f"--model_dir={tmp_path / 'run'}"]
+    if verb == "train":
+        words.append(RECIPE)
+    else:
+        model_dirs.save(tmp_path / "run")
+        words += ["--mixture=mini", "--gin.OUTPUT=x"] if verb == "infer" else ["--mixture=mini"]
+    pairs = [
+        [*words, f"--gin.{name}={value}"]
+        for name in bindings_of(config_name(verb))
+        for value in VALUES
+    ]
+    counts = check(random.Random(verb).sample(pairs, NUM_BINDINGS))
+    assert counts["told"] > NUM_BINDINGS // 2
+
+
+def config_name(verb: str) -> str:
+    return {"eval": "evaluate"}.get(verb, verb)
+
+
+def test_wrong_values_of_every_flag_of_train():
+    values = ("", "x", "-1", "4.5", "1e999", "nan", "None", "gs://a/b", "0", "inputs=3", "inputs=a")
+    pairs = [
+        ["config", RECIPE, "--model_dir=/m", f"{flag}={value}"]
+        for flag, _, _, _ in TRAIN_FLAGS
+        for value in values
+    ]
+    counts = check(random.Random(0).sample(pairs, 60))
+    assert counts["told"] > 30
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TRAIN_STEPS",
+        "TRAIN_STEPS = ",
+        "TRAIN_STEPS = (1,",
+        "TRAIN_STEPS = 1 2",
+        "= 3",
+        "include 'nowhere.gin'",
+        "include 3",
+        "import nowhere",
+        "import",
+        "from x import y",
+        "train.evals = (@e/EvalConfig(),)",
+        "train.model = @TransformerConfig",
+        "A = %B\nB = %A\nTRAIN_STEPS = %A",
+        "TRAIN_STEP = 3",
+        "train.seed.x = 4",
+        "  TRAIN_STEPS = 3\n TRAIN_STEPS = 4",
+        "TRAIN_STEPS = 'a\nb'",
+        "\x00",
+        "train:\n seed = 3\n  log_period = 4",
+        "train.optimizer = @adafactor()\nadafactor.learning_rate = @adamw()",
+        "t5lite.train.seed = 'x'",
+    ],
+)
+def test_wrong_lines_of_a_gin_file(text, tmp_path):
+    (tmp_path / "mine.gin").write_text(f"include 'recipes/mini_demo.gin'\n{text}\n")
+    counts = check([["config", "--gin_file=mine.gin", "--model_dir=/m"]])
+    assert counts["told"] == 1
+
+
+def test_wrong_files_and_folders(tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "hf").mkdir()
+    (tmp_path / "hf" / "config.json").write_text('{"model_type": "t5", "d_model": "32"}')
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "t5lite.json").write_text('{"format": 1, "model": []}')
+    (tmp_path / "latin.gin").write_bytes(b"A = '\xe9'\n")
+    (tmp_path / "utf16.gin").write_bytes("A = 3".encode("utf-16"))
+    places = ("gs://a/b", "", "file", "file/x", "empty", "hf", "damaged", "no\0where", "x" * 300)
+    counts = check(
+        [
+            ["config", "--gin_file=latin.gin"],
+            ["config", "--gin_file=utf16.gin"],
+            ["config", "--gin_file=empty"],
+            ["config", RECIPE, "--gin_search_paths=file"],
+            *[["eval", f"--model_dir={place}", "--mixture=mini"] for place in places],
+            *[["infer", f"--model_dir={place}", "--input=a", "--output=b"] for place in places],
+            *[["generate", f"--model_dir={place}", "hello"] for place in places],
+            *[["tasks", "audit", place] for place in places],
+            *[["convert", place, "out"] for place in places],
+            *[["convert", "hf", place] for place in places if place != "empty"],
+            *[["tasks", "list", f"--tasks={place}"] for place in places if place],
+        ]
+    )
+    assert set(counts) == {"told"}
+    assert not (tmp_path / "out").exists()

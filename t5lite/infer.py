@@ -29,7 +29,6 @@ from t5lite.progress import progress_bar
 from t5lite.prompts import (
     Prompt,
     answer_text,
-    chat_format,
     chat_prompt,
     make_decoder,
     text_prompt,
@@ -57,13 +56,13 @@ class Question:
       record: What it came as.
       tokens: Its prompt's token ids.
       options: The answers to choose from, as text; none where one is to be written.
-      is_chat: Whether it is a conversation.
+      end_ids: Tokens that end its answer besides the vocabulary's.
     """
 
     record: Mapping[str, Any]
     tokens: np.ndarray
     options: Sequence[str] = ()
-    is_chat: bool = False
+    end_ids: Sequence[int] = ()
 
 
 def infer(
@@ -144,7 +143,7 @@ def infer(
     decoder = make_decoder(
         model,
         batch_size=batch_size,
-        end_ids=chat_format(model).end_ids() if any(q.is_chat for q in questions) else (),
+        end_ids=[token for question in questions for token in question.end_ids],
         mesh=devices,
     )
     settings = {
@@ -187,7 +186,7 @@ def _questions_of_file(
     """Reads and tokenises all of a JSONL file, so that a bad line is found before the work."""
     questions, num_cut = [], 0
     for where, record in read_jsonl(pathlib.Path(path), wanted_by="flag --input"):
-        prompt, is_chat = _prompt(record, field, model, where=where)
+        prompt = _prompt(record, field, model, where=where)
         options: Sequence[str] = ()
         if options_field is not None:
             options = _options(record, options_field, where=where)
@@ -198,7 +197,7 @@ def _questions_of_file(
                     "rename it in the input."
                 )
         num_cut += prompt.was_cut
-        questions.append(Question(record, prompt.tokens, options, is_chat))
+        questions.append(Question(record, prompt.tokens, options, prompt.end_ids))
     if not questions:
         raise ValueError(f"{path} (flag --input) holds no lines to answer.")
     if num_cut:
@@ -206,16 +205,16 @@ def _questions_of_file(
     return questions
 
 
-def _prompt(record: Any, field: str, model: LoadedModel, *, where: str) -> tuple[Prompt, bool]:
-    """What a line asks: a text, or a list of messages; and whether it is that."""
+def _prompt(record: Any, field: str, model: LoadedModel, *, where: str) -> Prompt:
+    """What a line asks: a text, or a list of messages."""
     if isinstance(record, Mapping) and field not in record and MESSAGES_FIELD in record:
         field = MESSAGES_FIELD
     if not isinstance(record, Mapping) or not isinstance(record.get(field), list):
         remedy = "name the field with --inputs_field"
-        return text_prompt(require(record, field, str, where=where, remedy=remedy), model), False
+        return text_prompt(require(record, field, str, where=where, remedy=remedy), model)
     try:
         messages = as_messages(record[field], where=f"field {field!r}")
-        return chat_prompt(messages, model, tools=record.get("tools")), True
+        return chat_prompt(messages, model, tools=record.get("tools"))
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
 
@@ -251,7 +250,7 @@ def _questions_of_tasks(
                 "targets": example.targets_text,
             }
             prompt = example.prompt(model.converter)
-            questions.append(Question(record, prompt, is_chat=example.is_chat))
+            questions.append(Question(record, prompt, end_ids=task.end_ids))
     if not questions:
         raise ValueError(f"split {split!r} of {name!r} (flag --split) holds no examples.")
     return questions
@@ -320,9 +319,7 @@ def _answer_all(
 
 
 def _option_tokens(question: Question, model: LoadedModel) -> list[np.ndarray]:
-    encode, end = model.vocabulary.encode, model.converter.targets_suffix
-    if question.is_chat:
-        end = chat_format(model).end_ids() or end
+    encode, end = model.vocabulary.encode, question.end_ids or model.converter.targets_suffix
     return [np.array([*encode(option), *end], np.int32) for option in question.options]
 
 

@@ -25,10 +25,12 @@ class Prompt(NamedTuple):
     Attributes:
       tokens: int32 [length], with what the model has around every prompt.
       was_cut: whether it had more than the model's length.
+      end_ids: tokens that end its answer besides the vocabulary's.
     """
 
     tokens: np.ndarray
     was_cut: bool
+    end_ids: tuple[int, ...] = ()
 
 
 def text_prompt(text: str, model: LoadedModel) -> Prompt:
@@ -61,8 +63,10 @@ def chat_prompt(
     converter = model.converter
     lengths = converter.task_feature_lengths
     longest = lengths["inputs" if "inputs" in lengths else "targets"]
-    prompt = chat_format(model).prompt(messages, longest=longest, tools=tools)
-    return Prompt(converter.prompt(prompt.tokens, is_chat=True), prompt.was_cut)
+    written = chat_format(model)
+    prompt = written.prompt(messages, longest=longest, tools=tools)
+    tokens = converter.prompt(prompt.tokens, is_chat=True)
+    return Prompt(tokens, prompt.was_cut, written.end_ids())
 
 
 def chat_format(model: LoadedModel) -> ChatFormat:

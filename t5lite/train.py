@@ -14,6 +14,7 @@ from t5lite import report, sharding
 from t5lite.checkpoints import CheckpointConfig, Checkpointer, SaveClock, abstract
 from t5lite.data import task_data
 from t5lite.data.pipeline import Batch, DataConfig, TrainData, open_train_data
+from t5lite.data.run_vocabulary import check_vocabulary_fits, tasks_vocabulary
 from t5lite.evaluate import EvalConfig, Evaluator
 from t5lite.initial_model import ModelOfCheckpoint, check_run_folder
 from t5lite.local_paths import check_storable, writable_folder
@@ -23,7 +24,7 @@ from t5lite.models.parameters import count_params, param_axes, param_shapes
 from t5lite.restore import RestoreConfig, open_initial
 from t5lite.run_record import record_start
 from t5lite.sharding import MeshConfig
-from t5lite.training.draws import DrawTally, write_asked
+from t5lite.training.draws import DrawTally, read_asked, write_asked
 from t5lite.training.duration import Duration, Progress, parse_duration
 from t5lite.training.feed import feed
 from t5lite.training.metrics import MetricsWriter, ProgressBar, StepLog
@@ -154,12 +155,21 @@ def train(
         draws = DrawTally(saved.get("draws"))  # checkpoints of before draws were counted have none
         ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
         log.info("resuming %s from step %d%s", folder, resume_step, ignored)
+
+    # ---- Whose tokens and prompts these are, before any data are built --------------------------
+    vocabulary = tasks_vocabulary(train_data)
+    check_vocabulary_fits(vocabulary, train_data, model.vocab_size)
+    began: ModelDescription | None = None
     initial, asked_as = None, None
     if resume_step is not None:
-        asked_as = ModelDescription.load(folder).converter
+        began = ModelDescription.load(folder)
+        as_now = dataclasses.replace(began, model=model, vocabulary=vocabulary.spec())
+        began.check_same_model(as_now, model_dir=model_dir)
+        asked_as = began.converter
     elif initial_checkpoint:
         initial = open_initial(initial_checkpoint)
         initial.check_model(model)
+        initial.check_vocabulary(vocabulary.spec())
         asked_as = initial.converter
 
     # ---- Data, and what the model folder says of the model --------------------------------------
@@ -170,26 +180,25 @@ def train(
         host_index=host_index,
         host_count=host_count,
         state=data_state,
+        asked_before=read_asked(folder),
         initial=asked_as,
     )
     if is_main:
         write_asked(folder, data)
         if data.missing:
             task_data.write_missing(folder / "missing_tasks.json", data.missing)
-    _check_ids(data, model)
-    data.converter.check_model(model, vocab_size=data.vocabulary.vocab_size)
+    data.converter.check_model(model, vocab_size=vocabulary.vocab_size)
     data.converter.check_rows(model)
     description = ModelDescription(
         model=model,
-        vocabulary=data.vocabulary.spec(),
+        vocabulary=vocabulary.spec(),
         converter=data.converter,
         chat_template=_named_chat_template(data),
     )
     if initial:
-        initial.check_vocabulary(description.vocabulary)
         initial.warn_of_prompts(data.converter)
-    if resume_step is not None:
-        ModelDescription.load(folder).check_same_model(description, model_dir=model_dir)
+    if began:
+        began.check_same_model(description, model_dir=model_dir)
     elif is_main:
         description.save(folder)
     if is_main:
@@ -331,16 +340,6 @@ def _named_chat_template(data: TrainData) -> str | None:
     if template is None or template == data.vocabulary.chat_template:
         return None
     return template.sources["default"]
-
-
-def _check_ids(data: TrainData, model: TransformerConfig) -> None:
-    """Every id of the tasks' vocabulary must have an embedding."""
-    if data.vocabulary.vocab_size > model.vocab_size:
-        raise ValueError(
-            f"the tasks' vocabulary has {data.vocabulary.vocab_size} ids "
-            f"({data.vocabulary.spec()}), but TransformerConfig.vocab_size is {model.vocab_size}. "
-            "Set TransformerConfig.vocab_size to at least that, or VOCABULARY to the model's."
-        )
 
 
 def _means(metrics: Mapping[str, float], name: str) -> str:

@@ -7,15 +7,24 @@ does not depend on how many there are.
 import concurrent.futures
 import dataclasses
 import hashlib
+import logging
 import math
 import os
+import pathlib
 import time
 import traceback
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from t5lite.data import beam_build, data_status, environment, seqio_door, task_data
+from t5lite.data import (
+    beam_build,
+    data_status,
+    environment,
+    files_read,
+    seqio_door,
+    task_data,
+)
 from t5lite.data.labels import exemplar_report
 from t5lite.data.store import (
     FORMAT_VERSION,
@@ -25,9 +34,12 @@ from t5lite.data.store import (
     reserve_file_descriptors,
     store_lock,
 )
+from t5lite.data.store import files_read as store_files
 from t5lite.data.worker_pool import worker_pool
 from t5lite.local_paths import local_path
 from t5lite.progress import progress_bar
+
+log = logging.getLogger(__name__)
 
 # A worker spends seconds importing TensorFlow, so a few small Tasks are not worth one.
 _TASKS_PER_WORKER = 16
@@ -311,10 +323,33 @@ def _plan(
         if whole:
             parts.append("whole conversations")
         digest = hashlib.sha256(repr(tuple(parts)).encode()).hexdigest()
-        folder = root / _as_folder(source.name) / f"{_as_folder(split)}-{digest[:16]}"
-        job = _Job(source.name, split, str(folder), digest, lengths, tuple(task_modules), whole)
+        name = str(root / _as_folder(source.name) / _as_folder(split))
+        if not seqio_door.declares_files(source.name):
+            digest = _follow_files(source.name, name, digest)
+        folder = _store_path(name, digest)
+        job = _Job(source.name, split, folder, digest, lengths, tuple(task_modules), whole)
         jobs.append(job)
     return jobs
+
+
+def _follow_files(task: str, name: str, digest: str) -> str:
+    """The fingerprint of the store that fits the files as they are now, built or not.
+
+    The first is that of the Task alone. Where files that were read for it have changed since, the
+    next is that of their new states too, and so on; so no store is ever changed under a reader.
+    """
+    while is_finished(path := _store_path(name, digest)):
+        changed = files_read.changed_since(store_files(path))
+        if not changed:
+            return digest
+        digest = hashlib.sha256((digest + files_read.digest(changed)).encode()).hexdigest()
+        if not is_finished(_store_path(name, digest)):
+            log.info("task %s is read anew, for this changed: %s", task, ", ".join(sorted(changed)))
+    return digest
+
+
+def _store_path(name: str, digest: str) -> str:
+    return f"{name}-{digest[:16]}"
 
 
 def _as_folder(name: str) -> str:
@@ -441,12 +476,19 @@ def _write(job: _Job) -> int:
         },
         has_complements=job.whole_conversations,
     ) as writer:
-        for example, label in seqio_door.iterate_labelled(
-            job.task,
-            job.split,
-            task_feature_lengths=job.task_feature_lengths,
-            whole_conversations=job.whole_conversations,
-        ):
-            writer.append(example, label)
-            num_examples += 1
+        parts = seqio_door.task_parts(job.task)
+        with files_read.FilesRead(leave_out=pathlib.Path(job.path).parent.parent) as files:
+            for example, label in seqio_door.iterate_labelled(
+                job.task,
+                job.split,
+                task_feature_lengths=job.task_feature_lengths,
+                whole_conversations=job.whole_conversations,
+            ):
+                writer.append(example, label)
+                num_examples += 1
+        if seqio_door.declares_files(job.task):
+            writer.note_origin(parts, files={})
+        else:
+            parts["files"] = files_read.digest(files.states)[:16]
+            writer.note_origin(parts, files=files.states)
     return num_examples

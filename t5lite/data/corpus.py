@@ -37,6 +37,10 @@ class Store(LabelledStore, Protocol):
     def is_chat(self) -> bool:
         """Whether its examples are conversations, which are stored complete."""
 
+    @property
+    def made_of(self) -> Mapping[str, str]:
+        """Hashes of the tokens and of what they come from, as far as they are known."""
+
     def length_counts(self, feature: str) -> npt.NDArray[np.int64]:
         """How many examples have 0, 1, 2, ... tokens of a feature."""
 

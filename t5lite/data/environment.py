@@ -38,6 +38,11 @@ def data_dir() -> pathlib.Path:
     return path.absolute()
 
 
+def vocabulary_is_given() -> bool:
+    """Whether anybody chose a vocabulary."""
+    return bool(os.environ.get(VOCABULARY_VARIABLE, ""))
+
+
 def vocabulary_name() -> str:
     """The vocabulary that registry modules tokenise with, as `parse_vocabulary` reads it."""
     return os.environ.get(VOCABULARY_VARIABLE, "") or "bytes"

@@ -9,7 +9,6 @@ A global batch is the same whatever the number of hosts; each host materialises 
 """
 
 import dataclasses
-import hashlib
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,9 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from t5lite.data import build, mixing, seqio_door, strict_json, task_data
+from t5lite.data import build, mixing, seqio_door, task_data
 from t5lite.data.chat_template import ChatTemplate
 from t5lite.data.corpus import Corpus, Store
+from t5lite.data.data_changes import check_unchanged, data_fingerprint
 from t5lite.data.data_status import DataStatus, table
 from t5lite.data.feature_converters import (
     ConverterName,
@@ -235,6 +235,7 @@ class TrainData:
         host_index: int = 0,
         host_count: int = 1,
         state: Mapping[str, Any] | None = None,
+        asked_before: Mapping[str, Any] | None = None,
         missing: Sequence[DataStatus] = (),
         templates: Sequence[str] = (),
         initial: FeatureConverter | None = None,
@@ -251,6 +252,7 @@ class TrainData:
           host_index: which rows are this host's.
           host_count: how many hosts share a batch.
           state: of a batch after which to go on.
+          asked_before: what `asked` gave when the state was saved, to tell what has changed.
           missing: the state of tasks that were left out, handed on to whoever asks.
           templates: likewise; one a task, or none at all.
           initial: the converter of the model that the run starts from.
@@ -294,9 +296,18 @@ class TrainData:
         )
         self.rates = reader.rates
         self.epoch_size = int(self._corpus.num_examples[self.rates > 0].sum())
-        fingerprint = _fingerprint(config, self._corpus, self.rates)
+        self._made_of = [dict(store.made_of) for store in stores]
+        tokens = [parts.get("tokens", "") for parts in self._made_of]
+        fingerprint = data_fingerprint(
+            config, self._corpus, rates=self.rates.tolist(), tokens=tokens
+        )
         if state is not None:
-            _check_fingerprint(state["fingerprint"], fingerprint)
+            check_unchanged(
+                state["fingerprint"],
+                fingerprint,
+                asked_before=asked_before,
+                asked_now=self.asked(),
+            )
         planner = RowPlanner(
             reader,
             self._corpus,
@@ -347,6 +358,7 @@ class TrainData:
             "tasks": list(self.task_names),
             "rates": self.rates.tolist(),
             "num_examples": self._corpus.num_examples.tolist(),
+            "made_of": self._made_of,
             "templates": list(self.templates),
             "labels": {
                 kind: {"cells": list(self._label_counter.cells[kind]), "shares": shares.tolist()}
@@ -385,6 +397,7 @@ def open_train_data(
     host_index: int = 0,
     host_count: int = 1,
     state: Mapping[str, Any] | None = None,
+    asked_before: Mapping[str, Any] | None = None,
     initial: FeatureConverter | None = None,
 ) -> TrainData:
     """Opens a mixture for training, and builds what token stores are missing.
@@ -394,6 +407,7 @@ def open_train_data(
       host_index: this host, in [0, host_count).
       host_count: how many hosts share each global batch; they see the same order.
       state: `Batch.state` of the batch after which to go on; None begins.
+      asked_before: what `TrainData.asked` gave when the state was saved, to tell what has changed.
       initial: the feature converter of the model that the run starts from; None for a fresh one.
 
     Returns:
@@ -438,6 +452,7 @@ def open_train_data(
         host_index=host_index,
         host_count=host_count,
         state=state,
+        asked_before=asked_before,
         missing=missing,
         templates=task_data.templates(task_names),
         initial=initial,
@@ -580,45 +595,3 @@ def _check_not_empty(corpus: Corpus, rates_T: npt.NDArray[np.float64]) -> None:
         )
     if not corpus.has_tokens:
         raise ValueError(f"no example of {', '.join(corpus.task_names[:5])} has any token")
-
-
-def _fingerprint(
-    config: DataConfig, corpus: Corpus, rates_T: npt.NDArray[np.float64]
-) -> dict[str, Any]:
-    """All that decides which examples come in which rows, in JSON's types.
-
-    What has an entry for every task is digested, for a state is saved with each checkpoint.
-    """
-    return {
-        "tasks": _digest(corpus.task_names),
-        "sizes": _digest(corpus.sizes()),
-        "rates": _digest(rates_T.tolist()),
-        "split": config.split,
-        "task_feature_lengths": dict(sorted(config.task_feature_lengths.items())),
-        "batch_size": config.batch_size,
-        "converter": config.converter,
-        "pack": config.pack,
-        "seed": config.seed,
-        "shuffle": config.shuffle,
-        "stop": config.stop,
-        "num_epochs": config.num_epochs,
-    }
-
-
-def _digest(values: Sequence[Any]) -> str:
-    digest = hashlib.sha256(strict_json.dumps(values).encode()).hexdigest()
-    return f"{len(values)} tasks, sha256 {digest[:16]}"
-
-
-def _check_fingerprint(saved: Mapping[str, Any], current: Mapping[str, Any]) -> None:
-    different = [
-        f"  {name}: saved {saved.get(name)!r}, now {current.get(name)!r}"
-        for name in sorted(saved.keys() | current.keys())
-        if saved.get(name) != current.get(name)
-    ]
-    if different:
-        raise ValueError(
-            "the data state was saved with another configuration, so its order of examples cannot "
-            "go on. Restore the settings, or start in another model folder:\n"
-            + "\n".join(different)
-        )

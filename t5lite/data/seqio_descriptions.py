@@ -12,6 +12,8 @@ from t5lite.data.fingerprint import NOT_MINE, Memo, fingerprint
 from t5lite.data.seqio_vocabularies import from_seqio
 from t5lite.data.vocabularies import Vocabulary
 
+_DIGITS = 16
+
 UNKNOWN_PROVENANCE = "unknown: registered outside the modules of --tasks"
 
 
@@ -108,6 +110,18 @@ class TaskDescriber:
             ),
         )
 
+    def parts(self, task: Any) -> dict[str, str]:
+        """Hashes of what `TaskSource.fingerprint` is made of: source, preprocessors, features."""
+        parts = {
+            "source": task.source,
+            "preprocessors": self._preprocessors_of(task).functions,
+            "features": self._features_of(task).settings,
+        }
+        return {
+            name: fingerprint(part, describe=_describe_for_fingerprint)[:_DIGITS]
+            for name, part in parts.items()
+        }
+
     def _features_of(self, task: Any) -> _Features:
         declared = task.output_features
         key = tuple(
@@ -163,6 +177,9 @@ def _describe_for_fingerprint(value: Any) -> Any:
         return ("data_dir", os.environ.get(environment.DATA_DIR_VARIABLE, ""))
     if value is environment.vocabulary_name:
         return ("vocabulary_name", environment.vocabulary_name())
+    if hasattr(value, "_split_to_filepattern"):
+        # A seqio.FileDataSource: of the files of a pattern, each one's state matters.
+        return [type(value), vars(value), [value.list_shards(split) for split in value.splits]]
     module = type(value).__module__
     if module.startswith(("seqio", "t5lite")) and hasattr(value, "encode_tf"):
         value = from_seqio(value)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from t5lite.data import environment, mixture_rates, registry_modules
+from t5lite.data import environment, files_read, mixture_rates, registry_modules
 from t5lite.data.chat_template import ChatTemplate
 from t5lite.data.eval_tasks import EvalExample, EvalTask
 from t5lite.data.labels import Label
@@ -23,6 +23,7 @@ from t5lite.data.seqio_descriptions import (
     feature_vocabularies,
     function_name,
 )
+from t5lite.data.seqio_files import dataset_files
 from t5lite.data.seqio_library import load_seqio
 
 # What registry modules take from here is part of the door, wherever it is written.
@@ -273,6 +274,20 @@ def task_source(task_name: str) -> TaskSource:
     return task_sources([task_name])[0]
 
 
+def declares_files(task_name: str) -> bool:
+    """Whether a Task's source says itself which files it depends on, by `fingerprint_parts`."""
+    return hasattr(_get_task(task_name).source, "fingerprint_parts")
+
+
+def task_parts(task_name: str) -> dict[str, str]:
+    """A hash of each part of a Task, to say later which has changed.
+
+    Raises:
+      ValueError: as `task_source`.
+    """
+    return TaskDescriber().parts(_get_task(task_name))
+
+
 def metric_names(task_name: str) -> tuple[str, ...]:
     """Names of a Task's metric functions; seqio takes its time to tell them.
 
@@ -468,6 +483,8 @@ def _preprocessed(task: Any, split: str, lengths: Mapping[str, int] | None) -> A
     """
     _check_split(task, split)
     dataset = task.source.get_dataset(split=split, shuffle=False, seed=None)
+    if files_read.is_recording():
+        files_read.note_files(dataset_files(dataset))
     dataset = task.preprocess_precache(dataset, seed=_PREPROCESSING_SEED)
     dataset = task.preprocess_postcache(dataset, sequence_length=lengths, seed=_PREPROCESSING_SEED)
     spec = dataset.element_spec

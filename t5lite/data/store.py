@@ -11,6 +11,7 @@ folder appears under its own name only when it is whole.
 
 import array
 import contextlib
+import hashlib
 import json
 import mmap
 import os
@@ -35,6 +36,7 @@ _META = "meta.json"
 _TOKENS = "tokens.bin"
 _FLUSH_EXAMPLES = 1024
 _SPARE_DESCRIPTORS = 128
+_DIGITS = 16
 
 
 class TokenStore:
@@ -109,6 +111,14 @@ class TokenStore:
     def is_chat(self) -> bool:
         """Whether its examples are conversations, which their template begins and ends."""
         return bool(self.meta.get("is_chat"))
+
+    @property
+    def made_of(self) -> dict[str, str]:
+        """Hashes of the tokens, and of the parts of the Task and the files that they come from.
+
+        Stores of before these were kept have none.
+        """
+        return dict(self.meta.get("made_of", {}))
 
     @property
     def task(self) -> str:
@@ -191,6 +201,8 @@ class TokenStoreWriter:
             "features": list(self._features),
             "dtype": self._dtype.str,
         }
+        self._made_of: dict[str, str] = {}
+        self._digest = hashlib.sha256()
         self._pending: list[np.ndarray] = []
         self._lengths = array.array("q")
         self._labels: dict[Label, int] = {}
@@ -203,6 +215,16 @@ class TokenStoreWriter:
         )
         self._file = (self._folder / _TOKENS).open("wb")
         return self
+
+    def note_origin(self, made_of: Mapping[str, str], files: Mapping[str, Any]) -> None:
+        """Keeps what the tokens come from.
+
+        Args:
+          made_of: hashes by name, for `TokenStore.made_of`.
+          files: the state of each file that was read (files_read.py).
+        """
+        self._made_of.update(made_of)
+        self._meta["files_read"] = dict(files)
 
     def append(self, example: Mapping[str, np.ndarray], label: Label | None = None) -> None:
         """Adds one example.
@@ -253,7 +275,9 @@ class TokenStoreWriter:
                 f"{ids.min()} to {ids.max()} do not fit its vocabulary of {self._vocab_size}. "
                 "Is the Task tokenised with another vocabulary than its output features name?"
             )
-        self._file.write(stored.astype(self._dtype).tobytes())
+        data = stored.astype(self._dtype).tobytes()
+        self._digest.update(data)
+        self._file.write(data)
         self._pending.clear()
 
     def _finish(self) -> None:
@@ -267,6 +291,7 @@ class TokenStoreWriter:
         num_tokens = int(lengths.sum())
         self._file.write(b"\0" * (_offsets_start(num_tokens, self._dtype) - self._file.tell()))
         self._file.write(np.concatenate([[0], np.cumsum(lengths)]).astype("<i8").tobytes())
+        self._digest.update(lengths.tobytes())
         by_feature = lengths.reshape(-1, len(self._features))
         for column in by_feature.T:
             self._file.write(np.bincount(column).astype("<i8").tobytes())
@@ -278,6 +303,7 @@ class TokenStoreWriter:
         label_counts = np.bincount(place_N).tolist()
         meta = {
             **self._meta,
+            "made_of": {"tokens": self._digest.hexdigest()[:_DIGITS], **self._made_of},
             "num_examples": by_feature.shape[0],
             "num_tokens": num_tokens,
             "total_lengths": dict(
@@ -306,6 +332,15 @@ def store_lock(path: str | os.PathLike[str]) -> Iterator[None]:
 def is_finished(path: str | os.PathLike[str]) -> bool:
     """Whether a store was written to its end."""
     return (pathlib.Path(path) / _META).is_file()
+
+
+def files_read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The state of each file when a finished store was built of it; see `note_origin`.
+
+    Raises:
+      ValueError: as `TokenStore.open`, where `meta.json` is damaged.
+    """
+    return dict(_read_meta(pathlib.Path(path)).get("files_read", {}))
 
 
 def reserve_file_descriptors(count: int) -> None:

@@ -50,3 +50,12 @@ def write_asked(model_dir: pathlib.Path, data: TrainData) -> None:
     temporary = model_dir / f"{MIXTURE_FILE}.tmp"
     temporary.write_text(strict_json.dumps(data.asked()) + "\n", encoding="utf-8")
     temporary.replace(model_dir / MIXTURE_FILE)
+
+
+def read_asked(model_dir: pathlib.Path) -> dict[str, Any] | None:
+    """What the folder's last start was asked to draw; None where it is not recorded."""
+    path = model_dir / MIXTURE_FILE
+    if not path.exists():
+        return None
+    asked: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return asked

@@ -1,5 +1,7 @@
 """A token store in memory, and small corpora of random examples."""
 
+import hashlib
+
 import numpy as np
 
 from t5lite.data.corpus import Corpus
@@ -14,6 +16,10 @@ class MemoryStore:
         flat = [np.asarray(example[name], dtype) for example in examples for name in features]
         self.offsets = np.cumsum([0, *map(len, flat)]).astype(np.int64)
         self.tokens = np.concatenate([np.zeros(0, dtype), *flat])
+
+    @property
+    def made_of(self):
+        return {"tokens": hashlib.sha256(self.tokens.tobytes()).hexdigest()}
 
     labels, label_counts, label_N = (), (), np.zeros(0, np.uint32)
     is_chat = False

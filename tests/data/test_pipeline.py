@@ -31,6 +31,7 @@ def make_config(**options):
 
 
 def make_data(*, rates=RATES, names=NAMES, examples=EXAMPLES, host=(0, 1), state=None, **options):
+    asked_before = options.pop("asked_before", None)
     return TrainData(
         make_config(**options),
         [MemoryStore(e) for e in examples],
@@ -40,6 +41,7 @@ def make_data(*, rates=RATES, names=NAMES, examples=EXAMPLES, host=(0, 1), state
         host_index=host[0],
         host_count=host[1],
         state=state,
+        asked_before=asked_before,
     )
 
 
@@ -214,24 +216,55 @@ def test_states_stay_small():
     assert all(len(json.dumps(batch.state)) < 3000 for batch in take(data, 20))
 
 
+def others_of(examples):
+    """As many examples of the same lengths, of other tokens."""
+    return [
+        {name: [2] * (len(ids) - 1) + [1] for name, ids in example.items()} for example in examples
+    ]
+
+
 @pytest.mark.parametrize(
     "change, named",
     [
-        ({"seed": 1}, "seed: saved 0, now 1"),
-        ({"batch_size": 16}, "batch_size: saved 8, now 16"),
-        ({"task_feature_lengths": {"inputs": 50, "targets": 20}}, "task_feature_lengths"),
-        ({"converter": "prefix_lm"}, "converter"),
-        ({"rates": [1.0, 0.2, 2.0, 0.5]}, "rates"),
-        ({"names": ["ant", "bee", "cat", "emu"]}, "tasks"),
-        ({"examples": [EXAMPLES[0][:-1], *EXAMPLES[1:]]}, "sizes"),
-        ({"pack": False}, "pack"),
-        (FINITE, "num_epochs: saved None, now 2"),
+        ({"seed": 1}, r"SEED \(DataConfig.seed\): 0 -> 1\nRestore"),
+        ({"batch_size": 16}, r"BATCH_SIZE: 8 -> 16\nRestore"),
+        ({"task_feature_lengths": {"inputs": 50, "targets": 20}}, "TASK_FEATURE_LENGTHS: .*50"),
+        ({"converter": "prefix_lm"}, "DataConfig.converter: 'encoder_decoder' -> 'prefix_lm'"),
+        ({"rates": [1.0, 0.2, 2.0, 0.5]}, r"bee: rate 0.02778 -> 0.05405\n.*cat: rate 0.5556"),
+        ({"names": ["ant", "bee", "cat", "emu"]}, "dog is no longer .*\n.*emu is new"),
+        ({"examples": [EXAMPLES[0][:-1], *EXAMPLES[1:]]}, r"on:\n  task ant: 40 -> 39 ex.*\nRes"),
+        ({"examples": [EXAMPLES[0], others_of(EXAMPLES[1]), *EXAMPLES[2:]]}, "bee: other tokens"),
+        ({"pack": False}, "DataConfig.pack: True -> False"),
+        (FINITE, "DataConfig.num_epochs: None -> 2"),
     ],
 )
-def test_a_state_of_another_configuration_is_refused_by_name(change, named):
-    [batch] = take(make_data(), 1)
+def test_a_state_of_other_data_is_refused_and_told_by_task(change, named):
+    with make_data() as data:
+        asked, batch = json.loads(json.dumps(data.asked())), next(data)
     with pytest.raises(ValueError, match=named):
+        make_data(state=batch.state, asked_before=asked, **change)
+    with pytest.raises(ValueError, match="cannot go on"):
         make_data(state=batch.state, **change)
+
+
+def test_why_a_task_changed_is_told_by_its_parts(monkeypatch):
+    with make_data() as data:
+        asked, batch = data.asked(), next(data)
+    asked["made_of"][0] |= {"source": "1", "preprocessors": "1", "features": "1"}
+    now = {"source": "1", "preprocessors": "2", "features": "1"}
+    monkeypatch.setattr(MemoryStore, "made_of", property(lambda store: now | {"tokens": "?"}))
+    with pytest.raises(ValueError, match=r"ant: other tokens .*; changed: its preprocessors\n"):
+        make_data(state=batch.state, asked_before=asked)
+
+
+def test_a_state_of_before_tokens_were_hashed_goes_on():
+    with make_data() as data:
+        first, second = (batch for batch, _ in zip(data, range(2), strict=False))
+    del first.state["fingerprint"]["tokens"]
+    with make_data(state=first.state) as data:
+        np.testing.assert_array_equal(
+            next(data).features["encoder_input_tokens"], second.features["encoder_input_tokens"]
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""Whether a run's data are those it was stopped with, and if not, which tasks changed and how.
+
+A checkpoint holds a digest of what decides which examples come in which rows; `mixture.json` in the
+model folder holds the same task by task, so that a difference can be told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from t5lite.data.corpus import Corpus
+    from t5lite.data.pipeline import DataConfig
+
+_SHOWN_TASKS = 10
+# What a user sets, by its name in the digest; others are fields of DataConfig.
+_MACROS = {
+    "batch_size": "BATCH_SIZE",
+    "task_feature_lengths": "TASK_FEATURE_LENGTHS",
+    "seed": "SEED (DataConfig.seed)",
+}
+_OF_TASKS = ("tasks", "sizes", "rates", "tokens")
+_PARTS = {
+    "source": "its source (files, or the code that reads them)",
+    "files": "files that its source reads",
+    "preprocessors": "its preprocessors",
+    "features": "its output features (vocabulary)",
+}
+
+
+def data_fingerprint(
+    config: DataConfig, corpus: Corpus, *, rates: Sequence[float], tokens: Sequence[str]
+) -> dict[str, Any]:
+    """All that decides which examples come in which rows, in JSON's types.
+
+    Args:
+      config: the data's.
+      corpus: their examples.
+      rates: of each task.
+      tokens: a hash of each task's tokens, '' where it is not known.
+    """
+    return {
+        "tasks": _digest(corpus.task_names),
+        "sizes": _digest(corpus.sizes()),
+        "rates": _digest(rates),
+        **({"tokens": _digest(tokens)} if all(tokens) else {}),
+        "split": config.split,
+        "task_feature_lengths": dict(sorted(config.task_feature_lengths.items())),
+        "batch_size": config.batch_size,
+        "converter": config.converter,
+        "pack": config.pack,
+        "seed": config.seed,
+        "shuffle": config.shuffle,
+        "stop": config.stop,
+        "num_epochs": config.num_epochs,
+    }
+
+
+def _digest(values: Sequence[Any]) -> str:
+    """One short text for an entry a task, for a state is saved with each checkpoint."""
+    hashed = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    return f"{len(values)} tasks, sha256 {hashed[:16]}"
+
+
+def check_unchanged(
+    saved: Mapping[str, Any],
+    current: Mapping[str, Any],
+    *,
+    asked_before: Mapping[str, Any] | None,
+    asked_now: Mapping[str, Any],
+) -> None:
+    """Compares the digests of a saved state with those of the data as they are now.
+
+    Args:
+      saved: of the state; entries that its version of t5lite did not save are not compared.
+      current: of the data.
+      asked_before: what `mixture.json` held when the state was saved, if that is known.
+      asked_now: what it would hold now (`TrainData.asked`).
+
+    Raises:
+      ValueError: they differ, so the order of examples cannot go on; says how.
+    """
+    different = [name for name in current if name in saved and saved[name] != current[name]]
+    if not different:
+        return
+    lines = [
+        f"{_MACROS.get(name, f'DataConfig.{name}')}: {saved[name]!r} -> {current[name]!r}"
+        for name in different
+        if name not in _OF_TASKS
+    ]
+    if any(name in _OF_TASKS for name in different):
+        told = _task_changes(asked_before, asked_now) if asked_before else []
+        lines += told or [f"{name}: {saved[name]} -> {current[name]}" for name in different]
+    raise ValueError(
+        "the data are not those that this run was stopped with, so its order of examples cannot go "
+        "on:\n  " + "\n  ".join(lines) + "\nRestore them, or go on from the parameters in another "
+        "MODEL_DIR, with INITIAL_CHECKPOINT_PATH."
+    )
+
+
+def _task_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """A line for each task whose data changed; where none did, for each whose rate did."""
+    old, new = _by_task(before), _by_task(now)
+    lines = [f"task {name} is no longer in the mixture" for name in old if name not in new]
+    lines += [f"task {name} is new in the mixture" for name in new if name not in old]
+    both = [name for name in old if name in new]
+    for name in both:
+        if change := _data_change(old[name], new[name]):
+            lines.append(f"task {name}: {change}")
+    if not lines:
+        lines = [
+            f"task {name}: rate {old[name]['rate']:.4g} -> {new[name]['rate']:.4g}"
+            for name in both
+            if old[name]["rate"] != new[name]["rate"]
+        ]
+    rest = len(lines) - _SHOWN_TASKS
+    return lines[:_SHOWN_TASKS] + ([f"and {rest:,} tasks more"] if rest > 0 else [])
+
+
+def _by_task(asked: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    made_of = asked.get("made_of") or [{}] * len(asked["tasks"])
+    columns = zip(asked["tasks"], asked["num_examples"], asked["rates"], made_of, strict=True)
+    return {
+        name: {"num_examples": size, "rate": rate, "made_of": parts}
+        for name, size, rate, parts in columns
+    }
+
+
+def _data_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """What became of a task's examples; '' where they are the same, however they came to be."""
+    was, now = old["made_of"], new["made_of"]
+    if old["num_examples"] != new["num_examples"]:
+        change = f"{old['num_examples']:,} -> {new['num_examples']:,} examples"
+    elif "tokens" in was and "tokens" in now and was["tokens"] != now["tokens"]:
+        change = f"other tokens in its {old['num_examples']:,} examples"
+    else:
+        return ""
+    why = [text for part, text in _PARTS.items() if part in was and was[part] != now.get(part)]
+    return change + (f"; changed: {', '.join(why)}" if why else "")

@@ -1,0 +1,50 @@
+"""The vocabulary of a run's tasks, and whether a model has embeddings for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from t5lite.data import environment, seqio_door
+from t5lite.data.vocabularies import ByteVocabulary, Vocabulary
+
+if TYPE_CHECKING:
+    from t5lite.data.pipeline import DataConfig
+
+_PADDED_TO = 128  # what the number of embeddings is usually a multiple of
+
+
+def tasks_vocabulary(config: DataConfig) -> Vocabulary:
+    """The vocabulary that a mixture's tasks share; registers them, and builds nothing.
+
+    Raises:
+      ValueError: a name is not registered, or a module cannot be imported.
+    """
+    seqio_door.import_tasks(
+        config.task_modules, data_dir=config.data_dir, vocabulary=config.vocabulary
+    )
+    task_names = seqio_door.resolve(config.mixture_or_task_name).task_names
+    return seqio_door.token_features(task_names[0])["targets"]
+
+
+def check_vocabulary_fits(vocabulary: Vocabulary, config: DataConfig, vocab_size: int) -> None:
+    """Compares the tasks' vocabulary with the number of a model's embeddings.
+
+    Raises:
+      ValueError: the model has too few, or far more than the bytes that tasks are tokenised as
+        where nobody names a vocabulary.
+    """
+    found = vocabulary.vocab_size
+    if found > vocab_size:
+        raise ValueError(
+            f"the tasks' vocabulary has {found} ids ({vocabulary.spec()}), but "
+            f"TransformerConfig.vocab_size is {vocab_size}. Set TransformerConfig.vocab_size to at "
+            "least that, or VOCABULARY to the model's (--vocabulary)."
+        )
+    is_given = config.vocabulary is not None or environment.vocabulary_is_given()
+    padded = -(-found // _PADDED_TO) * _PADDED_TO
+    if isinstance(vocabulary, ByteVocabulary) and not is_given and vocab_size > padded:
+        raise ValueError(
+            f"no VOCABULARY is given, so the tasks are tokenised as bytes, {found} ids, but "
+            f"TransformerConfig.vocab_size is {vocab_size}, which is another vocabulary's. Give it "
+            "with --vocabulary=PATH, or --vocabulary=bytes where bytes are meant."
+        )

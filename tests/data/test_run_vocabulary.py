@@ -1,0 +1,43 @@
+"""The tasks' vocabulary against the model's embeddings, before anything is built."""
+
+import pytest
+
+from t5lite.data import environment
+from t5lite.data.pipeline import DataConfig
+from t5lite.data.run_vocabulary import check_vocabulary_fits
+from t5lite.data.vocabularies import ByteVocabulary
+
+
+def check(vocab_size, *, extra_ids=0, vocabulary=None):
+    config = DataConfig(
+        mixture_or_task_name="x",
+        task_feature_lengths={"inputs": 4, "targets": 4},
+        batch_size=1,
+        vocabulary=vocabulary,
+    )
+    check_vocabulary_fits(ByteVocabulary(extra_ids), config, vocab_size)
+
+
+@pytest.fixture(autouse=True)
+def nothing_chosen(monkeypatch):
+    monkeypatch.delenv(environment.VOCABULARY_VARIABLE, raising=False)
+
+
+def test_bytes_that_nobody_asked_for_do_not_meet_a_model_of_words(monkeypatch):
+    with pytest.raises(ValueError, match=r"no VOCABULARY .* 259 ids.* 32128.*--vocabulary=PATH"):
+        check(32128)
+    check(32128, vocabulary="bytes")
+    monkeypatch.setenv(environment.VOCABULARY_VARIABLE, "bytes")
+    check(32128)
+
+
+def test_bytes_fit_a_model_of_bytes():
+    check(259)
+    check(384)
+    check(384, extra_ids=125)
+    check(512, extra_ids=126)
+
+
+def test_an_id_needs_an_embedding():
+    with pytest.raises(ValueError, match=r"has 259 ids .*vocab_size is 258"):
+        check(258, vocabulary="bytes")

@@ -115,12 +115,13 @@ def check_modules(parsed: ParsedConfig, model_dir: str) -> None:
         while isinstance(binding.value, Macro) and binding.value.name in parsed.bindings:
             binding = parsed.bindings[binding.value.name]
         modules = binding.value if binding.is_ours else ()
+        is_macro = binding.name == "TASK_MODULES"
         if not all(map(registry_modules.is_ours, modules)):
             raise ValueError(
                 f"{binding.place}: the run in {model_dir} imported the registry modules "
                 f"{', '.join(modules)}. To import a module is to run it, so of those that a model "
                 "folder names only t5lite's own are imported unasked. Give "
-                f"--tasks={','.join(modules)}, or --gin_file={_config_path(model_dir)}"
+                + (f"--tasks={','.join(modules)}" if is_macro else f"--gin_file={binding.file}")
             )
 
 

@@ -138,5 +138,8 @@ def _data_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         change = f"other tokens in its {old['num_examples']:,} examples"
     else:
         return ""
-    why = [text for part, text in _PARTS.items() if part in was and was[part] != now.get(part)]
-    return change + (f"; changed: {', '.join(why)}" if why else "")
+    parts = [part for part in _PARTS if part in was and was[part] != now.get(part)]
+    if "files" in parts and "source" in parts:
+        parts.remove("source")  # It may name the files, and changes with them.
+    why = ", ".join(_PARTS[part] for part in parts)
+    return change + (f"; changed: {why}" if why else "")

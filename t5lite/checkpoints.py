@@ -206,7 +206,17 @@ class Checkpointer:
         return self._restore(step, arguments).state
 
     def restore_data(self, step: int) -> dict[str, Any]:
-        """The JSON data state of `step`, without its arrays; errors as in `restore_state`."""
+        """The JSON data state of `step`, without its arrays.
+
+        Raises:
+          ValueError: as `restore_state`, or the folder is not one of a run.
+        """
+        if not (self._path / str(step) / "data").exists():
+            raise ValueError(
+                f"{self._path.parent} holds a model that was converted, not a run that could go "
+                f"on. Start one from it: --initial_checkpoint_path={self._path.parent} and another "
+                "--model_dir."
+            )
         arguments = ocp.args.Composite(data=ocp.args.JsonRestore())
         restored: dict[str, Any] = self._restore(step, arguments).data
         return restored

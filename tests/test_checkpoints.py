@@ -2,6 +2,7 @@
 
 import pathlib
 import resource
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -158,6 +159,13 @@ def test_either_clock_may_be_left_out(config, asked):
 def test_meaningless_configs(field):
     with pytest.raises(ValueError, match=next(iter(field))):
         CheckpointConfig(**field)
+
+
+def test_a_converted_model_is_no_run_to_go_on_with(tmp_path):
+    save(tmp_path, [0])
+    shutil.rmtree(tmp_path / "checkpoints" / "0" / "data")
+    with pytest.raises(ValueError, match="--initial_checkpoint_path"):
+        Checkpointer(tmp_path, read_only=True).restore_data(0)
 
 
 def test_not_a_model_folder(tmp_path):

@@ -7,9 +7,10 @@ model folder holds the same task by task, so that a difference can be told.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from t5lite.data import strict_json
 
 if TYPE_CHECKING:
     from t5lite.data.corpus import Corpus
@@ -61,7 +62,7 @@ def data_fingerprint(
 
 def _digest(values: Sequence[Any]) -> str:
     """One short text for an entry a task, for a state is saved with each checkpoint."""
-    hashed = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    hashed = hashlib.sha256(strict_json.dumps(values).encode()).hexdigest()
     return f"{len(values)} tasks, sha256 {hashed[:16]}"
 
 

@@ -5,7 +5,6 @@ knows of it. Code, libraries and what is only written do not count.
 """
 
 import hashlib
-import json
 import os
 import stat
 import sys
@@ -13,6 +12,8 @@ import sysconfig
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
+
+from t5lite.data import strict_json
 
 # By path: size and time of change (ns) of a file; a hash of the names in a folder.
 States = dict[str, list[int] | str | None]
@@ -90,7 +91,7 @@ def changed_since(states: Mapping[str, Any]) -> States:
 
 def digest(states: Mapping[str, Any]) -> str:
     """One text for all of them."""
-    return hashlib.sha256(json.dumps(sorted(states.items())).encode()).hexdigest()
+    return hashlib.sha256(strict_json.dumps(sorted(states.items())).encode()).hexdigest()
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:

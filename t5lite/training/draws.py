@@ -7,6 +7,7 @@ that goes on from there goes on counting from there. What was asked lies beside 
 
 from __future__ import annotations
 
+import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any

@@ -247,13 +247,22 @@ def test_a_state_of_other_data_is_refused_and_told_by_task(change, named):
         make_data(state=batch.state, **change)
 
 
-def test_why_a_task_changed_is_told_by_its_parts(monkeypatch):
+@pytest.mark.parametrize(
+    "changed, told",
+    [
+        ({"preprocessors"}, "its preprocessors"),
+        ({"source", "files"}, "files that its source reads"),
+        ({"source", "features"}, "its source .files, or .*, its output features .vocabulary."),
+    ],
+)
+def test_why_a_task_changed_is_told_by_its_parts(monkeypatch, changed, told):
     with make_data() as data:
         asked, batch = data.asked(), next(data)
-    asked["made_of"][0] |= {"source": "1", "preprocessors": "1", "features": "1"}
-    now = {"source": "1", "preprocessors": "2", "features": "1"}
-    monkeypatch.setattr(MemoryStore, "made_of", property(lambda store: now | {"tokens": "?"}))
-    with pytest.raises(ValueError, match=r"ant: other tokens .*; changed: its preprocessors\n"):
+    parts = dict.fromkeys(("source", "files", "preprocessors", "features"), "1")
+    asked["made_of"][0] |= parts
+    now = parts | dict.fromkeys(changed, "2") | {"tokens": "?"}
+    monkeypatch.setattr(MemoryStore, "made_of", property(lambda store: now))
+    with pytest.raises(ValueError, match=rf"ant: other tokens .*; changed: {told}\n"):
         make_data(state=batch.state, asked_before=asked)
 
 

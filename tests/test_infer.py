@@ -221,13 +221,14 @@ def test_one_source_is_needed(model_dir, tmp_path):
 
 
 def test_a_long_prompt_is_cut_with_a_warning(model_dir, tmp_path, caplog):
-    limit = model_dirs.LENGTHS["inputs"] - 1  # the end token takes one
+    limit = model_dirs.LENGTHS["inputs"]
     path = tmp_path / "in.jsonl"
-    prompts = ["x" * limit, "x" * limit + "yz"]
+    # The end token takes one; of what is longer, it is cut off too.
+    prompts = ["x" * (limit - 1), "x" * limit + "y", "x" * limit + "ab"]
     path.write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts))
-    first, second = _lines(_infer(model_dir, (path,), tmp_path / "out.jsonl", GREEDY))
-    assert first["prediction"] == second["prediction"]
-    assert "1 of 2 prompts are longer than the 48 tokens" in caplog.text
+    _, second, third = _lines(_infer(model_dir, (path,), tmp_path / "out.jsonl", GREEDY))
+    assert second["prediction"] == third["prediction"]
+    assert "2 of 3 prompts are longer than the 48 tokens" in caplog.text
 
 
 def test_generate_text_prints_what_infer_writes(model_dir, questions, answers):

@@ -1,6 +1,7 @@
 """Tokenizers of exported models put around a text what their model was trained on."""
 
 import json
+import pathlib
 
 import pytest
 import tokenizers
@@ -8,10 +9,13 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 
+from t5lite.convert.frame import with_frame_of
 from t5lite.convert.hf.frame import with_frame
 from t5lite.convert.hf.tokenizer import written_files
+from t5lite.convert.source import Source
 from t5lite.data.hf_vocabulary import HFVocabulary
 from t5lite.data.vocabularies import ByteVocabulary
+from tests.models.tiny import encoder_decoder, family
 
 VOCAB = {"<pad>": 0, "</s>": 1, "<unk>": 2, "a": 3, "b": 4}
 
@@ -71,3 +75,43 @@ def test_bytes_get_theirs_in_a_file_of_their_own(tmp_path, frame):
 def test_an_id_without_a_token_is_told():
     with pytest.raises(ValueError, match=r"asked with the id 9 around each prompt"):
         with_frame(make_files(), (9,), suffix=())
+
+
+def source(config, **fields):
+    path = pathlib.Path("somewhere")
+    return Source(format="hf", path=path, config=config, arrays={}, **fields)
+
+
+DECODER, PAIR = family("llama", d_model=24, vocab_size=300), encoder_decoder(vocab_size=300)
+
+
+@pytest.mark.parametrize(
+    ("config", "is_own", "frame"),
+    [
+        # A tokenizer that ends a text ends a decoder's too; bytes that were merely given do not.
+        (DECODER, True, ((), (1,))),
+        (DECODER, False, ((), ())),
+        (PAIR, True, ((), (1,))),
+        (PAIR, False, ((), (1,))),
+    ],
+)
+def test_bytes_around_a_prompt(config, is_own, frame):
+    found = with_frame_of(source(config), ByteVocabulary(), is_own=is_own)
+    assert (found.prompt_prefix, found.prompt_suffix) == frame
+
+
+def test_what_a_format_says_itself_counts():
+    said = source(DECODER, prompt_prefix=(7,), prompt_suffix=())
+    assert with_frame_of(said, ByteVocabulary(), is_own=True) == said
+
+
+def test_ids_beyond_the_embedding_are_refused(tmp_path):
+    for name, content in make_files("</s> $A").items():
+        (tmp_path / name).write_bytes(content)
+    record = json.loads((tmp_path / "tokenizer.json").read_text())
+    record["post_processor"]["special_tokens"]["</s>"]["ids"] = [301]
+    (tmp_path / "tokenizer.json").write_text(json.dumps(record))
+    vocabulary = HFVocabulary(str(tmp_path / "tokenizer.json"))
+    message = r"tokenizer of somewhere puts the id 301 .* has 300 rows(.|\n)*post_processor"
+    with pytest.raises(ValueError, match=message):
+        with_frame_of(source(DECODER), vocabulary, is_own=True)

@@ -216,7 +216,7 @@ def test_bad_lines_are_named_before_any_work(model_dir, tmp_path, text, message)
 
 
 def test_one_source_is_needed(model_dir, tmp_path):
-    with pytest.raises(ValueError, match="either --input or --mixture_or_task_name"):
+    with pytest.raises(ValueError, match="give either --input=FILE"):
         infer(model_dir=str(model_dir), output=str(tmp_path / "out.jsonl"))
 
 

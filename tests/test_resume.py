@@ -62,7 +62,7 @@ def start(model_dir, cache_dir, *arguments: str, devices: int = 1) -> subprocess
 
 
 def finish(process: subprocess.Popen) -> str:
-    output, _ = process.communicate(timeout=300)
+    output, _ = process.communicate(timeout=1200)
     assert process.returncode == 0, output[-3000:]
     return output
 

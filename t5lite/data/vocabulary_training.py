@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 import sentencepiece
 
@@ -60,7 +61,7 @@ def train_vocabulary(
     try:
         with temporary.open("wb") as file:
             sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=iter(texts),
+                sentence_iterator=itertools.chain(texts, _words_again(texts)),
                 model_writer=file,
                 vocab_size=size,
                 model_type="unigram",
@@ -84,6 +85,15 @@ def train_vocabulary(
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _words_again(texts: Iterable[str]) -> Iterator[str]:
+    """Every word of the texts, doubled.
+
+    SentencePiece proposes only pieces that two different words hold. A text of few words would
+    lose even its most frequent ones, and spell them.
+    """
+    yield from dict.fromkeys(word * 2 for text in texts for word in re.findall(r"\w+", text))
 
 
 def _texts(tasks: Sequence[str], *, split: str, max_examples: int) -> Iterator[str]:

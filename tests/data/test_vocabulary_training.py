@@ -29,6 +29,10 @@ def test_shorter_than_bytes_on_its_own_text(path):
     assert len(parse_vocabulary(f"{path}:0").encode(text)) < len(text)
 
 
+def test_a_word_of_every_prompt_is_one_piece(path):
+    assert len(parse_vocabulary(f"{path}:0").encode("copy")) == 1
+
+
 def test_the_same_examples_give_the_same_file(path, tmp_path):
     again = tmp_path / "again.model"
     train_vocabulary("toy", size=300, output=str(again), **ARGUMENTS)

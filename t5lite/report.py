@@ -13,8 +13,9 @@ from typing import Any
 from t5lite.model_dir import ModelDescription
 from t5lite.training.metrics import METRICS_FILE, read_lines
 
-# Metrics that say how hard an evaluation is, not how good the model is at it.
-BASELINES = ("loss", "best_constant")
+# Metrics that say how hard an evaluation is, not how good the model is at it; a Task's own metrics
+# may give `blind_guess`.
+BASELINES = ("loss", "best_constant", "blind_guess")
 SAMPLES_PER_EVAL = 6
 
 _PAGE = """<!doctype html>
@@ -34,11 +35,11 @@ _PAGE = """<!doctype html>
 <img alt="training loss and evaluation scores" src="data:image/png;base64,{{ image }}">
 <h2>Evaluations</h2>
 <table><tr><th>evaluation</th><th>metric</th><th>{{ first }}</th><th>after</th>
-<th>best constant answer</th>
+<th>best constant answer</th><th>blind guess</th>
 <th>loss {{ first }}</th><th>loss after</th></tr>
 {% for row in means %}<tr><td>{{ row.name }}</td><td>{{ row.metric }}</td><td>{{ row.before }}</td>
-<td>{{ row.after }}</td><td>{{ row.constant }}</td><td>{{ row.loss_before }}</td>
-<td>{{ row.loss_after }}</td></tr>{% endfor %}</table>
+<td>{{ row.after }}</td><td>{{ row.constant }}</td><td>{{ row.guess }}</td>
+<td>{{ row.loss_before }}</td><td>{{ row.loss_after }}</td></tr>{% endfor %}</table>
 {% for name, samples in samples.items() %}<h2>{{ name }}: what it was asked, what it said</h2>
 <table><tr><th>task</th><th>prompt</th><th>answer</th><th>reference</th></tr>
 {% for s in samples %}<tr><td>{{ s.task }}</td><td class="text"><pre>{{ s.inputs }}</pre></td>
@@ -48,9 +49,10 @@ _PAGE = """<!doctype html>
 <h2>By task</h2>
 {% for name, rows in by_task.items() %}<h3>{{ name }}</h3>
 <table><tr><th>task</th><th>metric</th><th>{{ first }}</th><th>after</th>
-<th>best constant answer</th></tr>
+<th>best constant answer</th><th>blind guess</th></tr>
 {% for row in rows %}<tr><td>{{ row.name }}</td><td>{{ row.metric }}</td><td>{{ row.before }}</td>
-<td>{{ row.after }}</td><td>{{ row.constant }}</td></tr>{% endfor %}</table>{% endfor %}
+<td>{{ row.after }}</td><td>{{ row.constant }}</td><td>{{ row.guess }}</td></tr>{% endfor %}</table>
+{% endfor %}
 </body></html>
 """
 
@@ -111,9 +113,9 @@ def format_means(model_dir: str | pathlib.Path) -> str:
     rows = _rows([x for x in lines if x["kind"] == "eval"], task="mean")
     if not rows:
         return ""
-    columns = ["name", "metric", "before", "after", "constant"]
-    table = [["evaluation", "metric", _first_column(rows), "after", "best constant"]]
-    table += [[row[column] for column in columns] for row in _shown(rows)]
+    columns = ["name", "metric", "before", "after", "constant", "guess"]
+    title = ["evaluation", "metric", _first_column(rows), "after", "best constant", "blind guess"]
+    table = [title, *([row[column] for column in columns] for row in _shown(rows))]
     widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
     return "\n".join(
         "  ".join(
@@ -148,6 +150,7 @@ def _rows(evals: Sequence[Mapping[str, Any]], *, task: str) -> list[dict[str, An
                 "before": before.get(key),
                 "after": last[key],
                 "constant": last.get(f"{name}/{task}/best_constant"),
+                "guess": last.get(f"{name}/{task}/blind_guess"),
                 "loss_before": before.get(f"{name}/{task}/loss"),
                 "loss_after": last.get(f"{name}/{task}/loss"),
                 "first_step": before.get("step"),
@@ -227,7 +230,7 @@ def _draw(
     evals: Sequence[Mapping[str, Any]],
     means: Sequence[Mapping[str, Any]],
 ) -> bytes:
-    """The loss curve, and each evaluation's score over the steps with its best constant answer."""
+    """The loss curve, and each evaluation's score over the steps with its two baselines."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.2), layout="constrained")
@@ -243,7 +246,9 @@ def _draw(
         score.plot(*zip(*points, strict=True), marker="o", ms=4, label=label, color=color)
         if row["constant"] is not None:
             score.axhline(row["constant"], ls=":", lw=1, color=color)
-    score.set(title="evaluation (dotted: best constant answer)", xlabel="step")
+        if row["guess"] is not None:
+            score.axhline(row["guess"], ls="--", lw=1, color=color)
+    score.set(title="evaluation (dotted: best constant, dashed: blind guess)", xlabel="step")
     score.grid(alpha=0.3)
     if means:
         score.legend(loc="best", fontsize=9)

@@ -37,8 +37,8 @@ def cells(line):
 def test_before_is_before_training(tmp_path):
     write_evals(tmp_path, *((step, scores("old", 0.1 + step / 1000)) for step in (0, 100, 200)))
     title, row = map(cells, table(tmp_path))
-    assert title == ["evaluation", "metric", "before", "after", "best constant"]
-    assert row == ["old", "accuracy", "0.100", "0.300", "0.250"]
+    assert title == ["evaluation", "metric", "before", "after", "best constant", "blind guess"]
+    assert row == ["old", "accuracy", "0.100", "0.300", "0.250", "-"]
 
 
 def test_what_is_not_before_training_is_not_called_that(tmp_path):
@@ -69,3 +69,9 @@ def test_an_evaluation_that_came_with_a_resume_says_when_it_began(tmp_path):
 def test_one_evaluation_has_no_before(tmp_path):
     write_evals(tmp_path, (200, scores("old", 0.3)))
     assert cells(table(tmp_path)[1])[2] == "-"
+
+
+def test_a_score_stands_beside_its_baselines(tmp_path):
+    write_evals(tmp_path, (0, scores("new", 0.5) | {"new/mean/blind_guess": 0.3}))
+    (row,) = map(cells, table(tmp_path)[1:])
+    assert row == ["new", "accuracy", "-", "0.500", "0.250", "0.300"]

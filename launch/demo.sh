@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a bare machine to an instruction-tuned model: installs t5lite, trains a small model on the
-# built-in mixture `mini`, asks it a few things worded as it never saw them, and writes it as a
-# Hugging Face folder.
+# built-in suite `mini`, asks it things that it was never trained to do, and writes it as a Hugging
+# Face folder.
 #
 #   bash launch/demo.sh [MODEL_DIR]          default runs/demo; a stopped demo goes on where it was
 #
@@ -17,17 +17,17 @@ t5lite="$venv/bin/t5lite"
 
 vocabulary="$model_dir-vocabulary.model"
 if [ ! -f "$vocabulary" ]; then
-  "$t5lite" vocabulary mini_zeroshot --tasks=tasks.mini --size=640 --output="$vocabulary"
+  "$t5lite" vocabulary mini_zeroshot --tasks=tasks.mini --size=436 --output="$vocabulary"
 fi
 "$t5lite" train --gin_file=recipes/mini_demo.gin --vocabulary="$vocabulary" --model_dir="$model_dir"
 
 echo
-echo "Asking it what it was never asked:"
+echo "Asking it what nobody trained it to do:"
 for prompt in \
-  "Of 36 and 58, which number is larger?" \
-  "Give the first letter of garden." \
-  "The game was so terrible. Does this sound good or bad?" \
-  "The party is on Monday. Name the day after."; do
+  "Name the first tree: red pine elm blue" \
+  "Name the word after the drink: corn tea saw hall" \
+  "Count every day: Monday cow Friday dog" \
+  "Is there any garment? Monday shop boot duck"; do
   echo "> $prompt"
   "$t5lite" generate --model_dir="$model_dir" "$prompt"
 done

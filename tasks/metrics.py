@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 
 def exact_match(
@@ -50,3 +51,35 @@ def best_constant_accuracy(targets: Sequence[str]) -> float:
         raise ValueError("best_constant_accuracy: no targets; the split is empty")
     ((_, count),) = Counter(target.strip() for target in targets).most_common(1)
     return count / len(targets)
+
+
+class ClosedTarget(NamedTuple):
+    """The right answer to a question that allows only so many.
+
+    Attributes:
+        text: the right answer.
+        num_choices: how many answers are allowed, the right one among them.
+    """
+
+    text: str
+    num_choices: int
+
+
+def closed_exact_match(
+    targets: Sequence[ClosedTarget], predictions: Sequence[str]
+) -> dict[str, float]:
+    """`exact_match`, and the share that a blind guess among the allowed answers gets right.
+
+    Args:
+        targets: N references.
+        predictions: N predicted texts, in the same order.
+
+    Returns:
+        `{"accuracy": value, "blind_guess": value}`, both in [0, 1].
+
+    Raises:
+        ValueError: if the two differ in number, or there are none.
+    """
+    found = exact_match([target.text for target in targets], predictions)
+    guessed = sum(1 / target.num_choices for target in targets) / len(targets)
+    return found | {"blind_guess": guessed}

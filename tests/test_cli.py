@@ -293,7 +293,7 @@ def test_a_flag_whose_macro_the_run_does_not_use_is_refused(capsys):
         ("generate hello", "--model_dir"),
         ("generate --gin.A=3 hello", "--gin.A"),
         ("tasks list --tasks=tasks.minni", "'tasks.mini'"),
-        ("tasks show mini_ad --tasks=tasks.mini", "mini_add"),
+        ("tasks show mini_last_fod --tasks=tasks.mini", "mini_last_food"),
         ("cache mini --tasks=tasks.mini --shard=4/4", "shard"),
     ],
 )

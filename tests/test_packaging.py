@@ -127,7 +127,7 @@ def test_a_package_named_tasks_of_ones_own_works_beside_an_installed_t5lite(inst
         "import seqio\n"
         "from tasks.jsonl import add_jsonl_task\n"
         "add_jsonl_task('mine', files={'train': 'a.jsonl'}, inputs='q', targets='a', metrics=())\n"
-        "seqio.MixtureRegistry.add('both', [('mine', 1), ('mini_add', 1)])\n"
+        "seqio.MixtureRegistry.add('both', [('mine', 1), ('mini_last_food', 1)])\n"
     )
     (tmp_path / "a.jsonl").write_text('{"q": "Which?", "a": "This."}\n')
     words = "cache both --tasks=tasks.mini,tasks.mine --data_dir=. --cache_dir=c --num_workers=2"
@@ -140,7 +140,7 @@ def test_a_package_named_tasks_of_ones_own_works_beside_an_installed_t5lite(inst
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / "c").iterdir()} >= {"mine", "mini_add"}
+    assert {path.name for path in (tmp_path / "c").iterdir()} >= {"mine", "mini_last_food"}
 
 
 @pytest.mark.parametrize("from_root", [True, False])

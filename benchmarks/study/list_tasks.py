@@ -84,7 +84,8 @@ def _make(rng: random.Random, *, question: str, kind: str) -> Instance:
     items, answer = QUESTIONS[question][0](rng, kind)
     of_kind = [item for item in items if item in KINDS[kind]]
     rationale = f"{kind}: {', '.join(of_kind) or 'none'}"
-    return Instance({"items": ", ".join(items)}, answer, rationale)
+    num_choices = 2 if question == "any" else _LENGTH
+    return Instance({"items": ", ".join(items)}, answer, rationale, num_choices)
 
 
 def _task(question: str, kind: str, *, trained: bool) -> MiniTask:

@@ -10,6 +10,7 @@ import random
 
 from benchmarks.study.design import Arm, arms
 from benchmarks.study.list_tasks import HELD_OUT_TASKS, TRAINED_TASKS
+from tasks.mini.declare import MiniTask
 from tasks.mini.registration import VALIDATION_EXAMPLES, add_task
 
 TRAIN_EXAMPLES = 4000
@@ -23,6 +24,10 @@ def task_names(arm: Arm) -> list[str]:
     return names[: arm.size]
 
 
+def _add(task: MiniTask, form: str, sizes: dict[str, int]) -> str:
+    return add_task(task, form, sizes=sizes, suite="study")
+
+
 def register() -> None:
     import seqio
 
@@ -32,14 +37,14 @@ def register() -> None:
         ("trained", TRAINED_TASKS, {"train": TRAIN_EXAMPLES, **evaluated}),
         ("new", HELD_OUT_TASKS, evaluated),
     ):
-        mixtures[group] = [(add_task(task, "zero_shot", sizes=sizes), 1) for task in tasks]
-        mixtures[f"{group}_cot"] = [(add_task(task, "cot", sizes=sizes), 1) for task in tasks]
+        mixtures[group] = [(_add(task, "zero_shot", sizes), 1) for task in tasks]
+        mixtures[f"{group}_cot"] = [(_add(task, "cot", sizes), 1) for task in tasks]
     mixtures["study_text"] = mixtures["trained"] + mixtures["trained_cot"]
     for arm in arms():
         names = task_names(arm)
         mixtures[arm.mixture] = [
-            *((f"mini_{name}", 1) for name in names),
-            *((f"mini_{name}_cot", COT_RATE) for name in names if arm.cot),
+            *((f"study_{name}", 1) for name in names),
+            *((f"study_{name}_cot", COT_RATE) for name in names if arm.cot),
         ]
     for name, members in mixtures.items():
         seqio.MixtureRegistry.add(name, members)

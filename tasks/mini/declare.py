@@ -12,13 +12,15 @@ class Instance(NamedTuple):
     Attributes:
         fields: what the templates' slots are filled with; every template uses every field.
         answer: the target text.
-        rationale: reasoning that leads to the answer, without the answer phrase; empty where the
-            task has no chain-of-thought form.
+        rationale: reasoning that leads to the answer, without the answer phrase.
+        num_choices: how many answers the question allows, among them the right one; a blind guess
+            is right once in so many.
     """
 
     fields: Mapping[str, str]
     answer: str
-    rationale: str = ""
+    rationale: str
+    num_choices: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +37,7 @@ class MiniTask:
         answer_in_prompt: the answer is an option or a span of the prompt, so it may appear there.
         has_rationale: instances carry a rationale, so the task has a chain-of-thought form.
         trained: False for a task that only ever appears in evaluation.
-        weight: its share of the training mixture relative to other tasks; lower for tasks that a
-            tiny model learns late, so that they do not use up a short run.
+        rate: its share of a training mixture, relative to other tasks.
     """
 
     name: str
@@ -47,7 +48,7 @@ class MiniTask:
     answer_in_prompt: bool = False
     has_rationale: bool = False
     trained: bool = True
-    weight: float = 1.0
+    rate: float = 1.0
 
 
 def yes_no(value: bool) -> str:

@@ -7,21 +7,19 @@
 | `mini_<task>_cot` | train, validation | reasoning, then `answer: ...` |
 | `mini_<task>_new_templates` | validation | the same new instances under unseen wordings |
 
-Held-out tasks have only the first two, and only validation. The Mixtures are `mini` (everything
-that is trained on), `mini_zeroshot` (the same without solved examples in the prompt: the shortest
-to train on), `mini_new_instances`, `mini_new_templates`, `mini_new_tasks`, `mini_new_tasks_fewshot`
-and `mini_cot`.
+Tasks that are not trained on have no unseen wordings, and only validation.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..metrics import exact_match
+from ..metrics import ClosedTarget, closed_exact_match
 from .declare import MiniTask
-from .render import examples, final_answer
-from .suite import HELD_OUT_TASKS, TRAINED_TASKS
+from .render import FORMS, examples, final_answer
+from .suite import DEVELOPMENT_TASKS, NEW_TASKS, TRAINED_TASKS
 
-TRAIN_EXAMPLES = {"zero_shot": 2000, "few_shot": 1000, "cot": 1500}
+TRAIN_EXAMPLES = {"zero_shot": 1500, "few_shot": 400, "cot": 800}  # times the task's rate
 VALIDATION_EXAMPLES = 64
 _VALIDATION = {"validation": VALIDATION_EXAMPLES}
 _SUFFIXES = {"zero_shot": "", "few_shot": "_fewshot", "cot": "_cot"}
@@ -36,31 +34,36 @@ def register() -> None:
     """
     import seqio
 
-    trained: list[tuple[str, float]] = []
     for task in TRAINED_TASKS:
-        for form in _forms(task):
-            name = add_task(task, form, sizes={"train": TRAIN_EXAMPLES[form], **_VALIDATION})
-            trained.append((name, task.weight * _RATES[form]))
+        for form in FORMS:
+            count = round(TRAIN_EXAMPLES[form] * task.rate)
+            add_task(task, form, sizes={"train": count, **_VALIDATION})
         add_task(task, "zero_shot", sizes=_VALIDATION, new_wording=True)
-    for task in HELD_OUT_TASKS:
-        for form in ("zero_shot", "few_shot"):
+    for task in DEVELOPMENT_TASKS + NEW_TASKS:
+        for form in FORMS:
             add_task(task, form, sizes=_VALIDATION)
 
     mixtures = {
-        "mini": trained,
-        "mini_zeroshot": [(name, rate) for name, rate in trained if not name.endswith("_fewshot")],
-        "mini_new_instances": [f"mini_{task.name}" for task in TRAINED_TASKS],
-        "mini_new_templates": [f"mini_{task.name}_new_templates" for task in TRAINED_TASKS],
-        "mini_new_tasks": [f"mini_{task.name}" for task in HELD_OUT_TASKS],
-        "mini_new_tasks_fewshot": [f"mini_{task.name}_fewshot" for task in HELD_OUT_TASKS],
-        "mini_cot": [f"mini_{task.name}_cot" for task in TRAINED_TASKS if task.has_rationale],
+        "mini": [
+            (f"mini_{task.name}{_SUFFIXES[form]}", task.rate * _RATES[form])
+            for task in TRAINED_TASKS
+            for form in FORMS
+        ],
+        "mini_zeroshot": [(f"mini_{task.name}", task.rate) for task in TRAINED_TASKS],
+        "mini_cot": _names(TRAINED_TASKS, "_cot"),
+        "mini_new_instances": _names(TRAINED_TASKS),
+        "mini_new_templates": _names(TRAINED_TASKS, "_new_templates"),
+        "mini_development_tasks": _names(DEVELOPMENT_TASKS),
+        "mini_new_tasks": _names(NEW_TASKS),
+        "mini_new_tasks_fewshot": _names(NEW_TASKS, "_fewshot"),
+        "mini_new_tasks_cot": _names(NEW_TASKS, "_cot"),
     }
     for name, members in mixtures.items():
         seqio.MixtureRegistry.add(name, members, default_rate=1.0)
 
 
-def _forms(task: MiniTask) -> tuple[str, ...]:
-    return ("zero_shot", "few_shot", *(("cot",) if task.has_rationale else ()))
+def _names(tasks: Sequence[MiniTask], suffix: str = "") -> list[str]:
+    return [f"mini_{task.name}{suffix}" for task in tasks]
 
 
 def add_task(
@@ -69,13 +72,14 @@ def add_task(
     *,
     sizes: dict[str, int],
     new_wording: bool = False,
+    suite: str = "mini",
 ) -> str:
     """Registers one Task over lazily rendered examples and returns its name."""
     import seqio
 
     from t5lite.data.seqio_door import output_features
 
-    name = f"mini_{task.name}" + ("_new_templates" if new_wording else _SUFFIXES[form])
+    name = f"{suite}_{task.name}" + ("_new_templates" if new_wording else _SUFFIXES[form])
     templates = task.new_templates if new_wording else task.templates
     seqio.TaskRegistry.add(
         name,
@@ -85,9 +89,9 @@ def add_task(
             num_input_examples=sizes,
         ),
         preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
-        postprocess_fn=_postprocess_final_answer if form == "cot" else None,
+        postprocess_fn=functools.partial(_answer, form=form),
         output_features=output_features(),
-        metric_fns=[exact_match],
+        metric_fns=[closed_exact_match],
     )
     return name
 
@@ -107,5 +111,8 @@ def _dataset_fn(
     return dataset_fn
 
 
-def _postprocess_final_answer(text: str, **_: Any) -> str:
-    return final_answer(text)
+def _answer(
+    text: str, *, form: str, example: Mapping[str, Any], is_target: bool
+) -> str | ClosedTarget:
+    answer = final_answer(text) if form == "cot" else text
+    return ClosedTarget(answer, int(example["num_choices"])) if is_target else answer

@@ -1,10 +1,11 @@
 """From instances to prompts: zero-shot, few-shot and chain-of-thought examples.
 
-An example is a dictionary of strings: `inputs`, `targets`, `template` (the wording, before its
-slots are filled) and `form`.
+An example is a dictionary: `inputs`, `targets`, `template` (the wording, before its slots are
+filled), `form`, and `num_choices`, how many answers the question allows.
 """
 
 import random
+from typing import Any
 
 from .declare import Instance, MiniTask
 from .instances import draw_instance, training_instances, validation_instances
@@ -30,7 +31,7 @@ _REASONING_REQUESTS = (
 
 def examples(
     task: MiniTask, *, form: str, split: str, templates: tuple[str, ...], count: int
-) -> list[dict[str, str]]:
+) -> list[dict[str, Any]]:
     """Renders the examples of one task, form and split.
 
     Args:
@@ -52,7 +53,15 @@ def examples(
         rng = random.Random(f"{task.name}/{split}/{form}/{index}")
         template = rng.choice(templates)
         inputs, targets = _FORMS[form](task, instance, template, rng)
-        rendered.append({"inputs": inputs, "targets": targets, "template": template, "form": form})
+        rendered.append(
+            {
+                "inputs": inputs,
+                "targets": targets,
+                "template": template,
+                "form": form,
+                "num_choices": instance.num_choices,
+            }
+        )
     return rendered
 
 

@@ -4,16 +4,17 @@ import pathlib
 import sys
 
 from .declare import MiniTask
+from .operations import OPERATIONS, Operation
 from .render import examples
-from .suite import TASKS
+from .suite import DEVELOPMENT_TASKS, NEW_TASKS
 
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 
 
 def table() -> str:
-    """A Markdown table of every task: category, whether it is trained, forms, one example."""
-    lines = ["| category | task | trained | forms | prompt | target |", "|---" * 6 + "|"]
-    lines += [_row(task) for task in TASKS]
+    """A Markdown table of the operations: what is held out, and an example of a new task."""
+    lines = ["| operation | development | new | prompt | target | choices |", "|---" * 6 + "|"]
+    lines += map(_row, OPERATIONS, DEVELOPMENT_TASKS, NEW_TASKS)
     return "\n".join(lines) + "\n"
 
 
@@ -30,18 +31,17 @@ def update(document: str) -> str:
     return before + begin + table() + end + after
 
 
-def _row(task: MiniTask) -> str:
+def _row(operation: Operation, development: MiniTask, new: MiniTask) -> str:
     (example,) = examples(
-        task, form="zero_shot", split="validation", templates=task.templates, count=1
+        new, form="zero_shot", split="validation", templates=new.templates, count=1
     )
-    forms = "zero, few" + (", cot" if task.has_rationale else "")
     cells = (
-        task.category,
-        f"`{task.name}`",
-        "yes" if task.trained else "no",
-        forms,
+        operation.name,
+        f"`mini_{development.name}`",
+        f"`mini_{new.name}`",
         example["inputs"],
         example["targets"],
+        str(example["num_choices"]),
     )
     return "| " + " | ".join(cells) + " |"
 

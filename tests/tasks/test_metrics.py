@@ -1,0 +1,30 @@
+"""Metrics of Tasks, against their definitions."""
+
+import pytest
+
+from tasks.metrics import ClosedTarget, best_constant_accuracy, closed_exact_match, exact_match
+
+
+def test_exact_match():
+    assert exact_match(["a", "b"], [" a\n", "B"]) == {"accuracy": 0.5}
+    assert exact_match([["a", "b"], "c"], ["b", "d"]) == {"accuracy": 0.5}
+    with pytest.raises(ValueError, match="2 targets but 1 predictions"):
+        exact_match(["a", "b"], ["a"])
+    with pytest.raises(ValueError, match="no targets"):
+        exact_match([], [])
+
+
+def test_a_blind_guess_is_right_once_in_so_many_choices():
+    targets = [ClosedTarget("yes", 2), ClosedTarget("cow", 4)]
+    found = closed_exact_match(targets, ["yes", "yes"])
+    assert found == {"accuracy": 0.5, "blind_guess": (1 / 2 + 1 / 4) / 2}
+    with pytest.raises(ValueError, match="2 targets but 1 predictions"):
+        closed_exact_match(targets, ["yes"])
+    with pytest.raises(ValueError, match="no targets"):
+        closed_exact_match([], [])
+
+
+def test_best_constant_accuracy():
+    assert best_constant_accuracy(["a", "b ", "b", "c"]) == 0.5
+    with pytest.raises(ValueError, match="no targets"):
+        best_constant_accuracy([])

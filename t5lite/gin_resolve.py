@@ -100,6 +100,7 @@ class ParsedConfig:
             if binding.place.startswith("--") and binding.key not in reached:
                 self._refuse_unused_flag(binding, verb, used)
         self._refuse_misspelt_macros(verb, used)
+        self._refuse_circles(Reference(verb, True), {})
         self._check_macros(verb, used)
         self._check_parameters(verb, used)
 
@@ -133,11 +134,7 @@ class ParsedConfig:
             found = [b for b in self.bindings.values() if _applies(b, node)]
             yield node, found
             for binding in found:
-                for use in uses(binding.value):
-                    scope = node.name if isinstance(node, Macro) else node.scope
-                    if isinstance(use, Reference) and not use.scope and scope:
-                        use = Reference(f"{scope}/{use.name}", use.is_called)
-                    waiting.append(use)
+                waiting += _used_in(binding, node)
 
     def _check_macros(self, verb: str, used: Sequence[Binding]) -> None:
         defined = [b.name for b in self.bindings.values() if b.is_macro]
@@ -184,6 +181,22 @@ class ParsedConfig:
                     f"{verb} needs {node.scoped_name}.{name}, which no gin file and no flag sets"
                     + (f" ({node!r} is used at {', '.join(users)})." if users else ".")
                 )
+
+    def _refuse_circles(
+        self, node: Reference | Macro, parents: Mapping[Reference | Macro, Binding]
+    ) -> None:
+        """Refuses what is made of itself, which gin would make for ever."""
+        for binding in self.bindings.values():
+            if not _applies(binding, node):
+                continue
+            inside = {**parents, node: binding}
+            for use in _used_in(binding, node):
+                if use in inside:
+                    raise ValueError(
+                        f"{binding.place}: {binding.key} = {binding.value!r}: {use!r} is made of "
+                        "itself here. Give a value, or another configurable."
+                    )
+                self._refuse_circles(use, inside)
 
     def _refuse_misspelt_macros(self, verb: str, used: Sequence[Binding]) -> None:
         """Refuses macros of a user's file that nothing uses and that resemble one that is used.
@@ -272,6 +285,17 @@ def _applies(binding: Binding, node: Reference | Macro) -> bool:
     if binding.is_macro or binding.configurable != node.name.removeprefix("t5lite."):
         return False
     return not binding.scope or f"{node.scope}/".startswith(f"{binding.scope}/")
+
+
+def _used_in(binding: Binding, node: Reference | Macro) -> list[Reference | Macro]:
+    """What a binding of `node` names, in the scopes that gin calls it in."""
+    scope = node.name if isinstance(node, Macro) else node.scope
+    return [
+        Reference(f"{scope}/{use.name}", use.is_called)
+        if isinstance(use, Reference) and not use.scope and scope
+        else use
+        for use in uses(binding.value)
+    ]
 
 
 def _names(value: Any, node: Reference) -> bool:

@@ -133,6 +133,9 @@ def test_wrong_values_of_every_flag_of_train():
         "train:\n seed = 3\n  log_period = 4",
         "train.optimizer = @adafactor()\nadafactor.learning_rate = @adamw()",
         "t5lite.train.seed = 'x'",
+        "schedule.decay_factor = @schedule()",
+        "MeshConfig.fsdp = @MeshConfig()",
+        "A = (%B,)\nB = [%A]\ntrain.parameter_groups = %A",
     ],
 )
 def test_wrong_lines_of_a_gin_file(text, tmp_path):

@@ -29,6 +29,7 @@ from t5lite.model_dir import ModelDescription
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import param_axes, param_shapes
+from t5lite.suggest import did_you_mean
 
 FOLDER = "checkpoints"
 SHOWN_NAMES = 20
@@ -61,6 +62,18 @@ class CheckpointConfig:
     best_metric: str | None = None
     best_mode: str = "max"
     asynchronous: bool = True
+
+    def check_best_metric(self, metrics: Mapping[str, float]) -> None:
+        """Raises ValueError where no evaluation gives `best_metric`.
+
+        Args:
+          metrics: what the run's evaluations gave.
+        """
+        if self.best_metric is not None and self.best_metric not in metrics:
+            raise ValueError(
+                f"CheckpointConfig.best_metric is {self.best_metric!r}, which no evaluation of the "
+                f"run gives.{did_you_mean(self.best_metric, metrics)}"
+            )
 
     def __post_init__(self) -> None:
         """Raises ValueError for values that cannot mean anything."""

@@ -312,6 +312,17 @@ class Evaluator:
         return first.vocabulary
 
 
+def check_names(evals: Sequence[EvalConfig]) -> None:
+    """Raises ValueError where two evaluations have one name, under which both would report."""
+    counts = collections.Counter(config.name for config in evals)
+    for name, count in counts.items():
+        if count > 1:
+            raise ValueError(
+                f"EVALS holds {count} evaluations called {name!r}; give each another "
+                "EvalConfig.name."
+            )
+
+
 def evaluate(
     *,
     model_dir: str,
@@ -339,14 +350,9 @@ def evaluate(
     Raises:
       ValueError: No evaluation, two of one name, or a Task whose vocabulary is not the model's.
     """
-    names = [config.name for config in evals]
-    repeated = [name for name, count in collections.Counter(names).items() if count > 1]
-    if not evals or repeated:
-        raise ValueError(
-            f"evaluate.evals holds two evaluations called {repeated[0]!r}; rename one."
-            if repeated
-            else "evaluate.evals is empty: name at least one EvalConfig."
-        )
+    if not evals:
+        raise ValueError("evaluate.evals is empty: name at least one EvalConfig.")
+    check_names(evals)
     model_dir = str(model_folder(model_dir, is_alone=jax.process_count() == 1))
     devices = make_mesh(mesh or MeshConfig())
     model = load_model_dir(model_dir, step, mesh=devices)

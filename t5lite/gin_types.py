@@ -141,7 +141,9 @@ def _fit_literal(value: Any, choices: tuple[Any, ...]) -> Any:
 def _fit_mapping(value: Any, members: tuple[Any, ...], makers: Makers) -> dict[Any, Any]:
     key_hint, item_hint = members
     if not isinstance(value, Mapping):
-        example = "{'inputs': 512, 'targets': 128}" if item_hint is int else "{'name': 0.5}"
+        example = {int: "{'inputs': 512, 'targets': 128}", bool: "{'inputs': True}"}.get(
+            item_hint, "{'name': 0.5}"
+        )
         raise _Misfit("a dictionary", value, f"such as {example}")
     fitted_mapping = {}
     for key, item in value.items():

@@ -13,9 +13,12 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
 
     Returns:
       `" Did you mean 'a' or 'b'?"` with the closest names first and a leading space, ready to be
-      appended to a message; when none is close, `" Known names: ..."` with up to twelve of them.
+      appended to a message; when none is close, `" Known names: ..."` with up to twelve of them;
+      nothing where no name would be right.
     """
     known = sorted(set(choices))
+    if not known:
+        return ""
     folded = {choice.lower(): choice for choice in known}
     close = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)
     if close:

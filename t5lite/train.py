@@ -15,7 +15,7 @@ from t5lite.checkpoints import CheckpointConfig, Checkpointer, SaveClock, abstra
 from t5lite.data import task_data
 from t5lite.data.pipeline import Batch, DataConfig, TrainData, open_train_data
 from t5lite.data.run_vocabulary import check_vocabulary_fits, tasks_vocabulary
-from t5lite.evaluate import EvalConfig, Evaluator
+from t5lite.evaluate import EvalConfig, Evaluator, check_names
 from t5lite.initial_model import ModelOfCheckpoint, check_run_folder
 from t5lite.local_paths import check_storable, writable_folder
 from t5lite.model_dir import ModelDescription, lock
@@ -117,9 +117,12 @@ def train(
             train_data, initial_checkpoint, model_dir=folder
         )
     train_data.check_model(model)
+    check_names(evals)
     total = parse_duration(train_steps, name="TRAIN_STEPS")
     save_every = parse_duration(checkpoint.period, name="CHECKPOINT_PERIOD")
-    eval_every = parse_duration(eval_period, name="EVAL_PERIOD") if eval_period else None
+    eval_every = None
+    if eval_period is not None:
+        eval_every = parse_duration(eval_period, name="EVAL_PERIOD")
     is_main = jax.process_index() == 0
     folder.mkdir(parents=True, exist_ok=True)
     folder_lock = lock(folder) if is_main else None
@@ -242,6 +245,7 @@ def train(
                 name = evaluator.config.name
                 result.save(folder / "eval" / name, step=progress.steps)
                 bar.say(f"step {progress.steps}  {name}: {_means(result.metrics, name)}")
+        checkpoint.check_best_metric(metrics)
         if evaluators:
             writer.write(progress.steps, "eval", metrics)
 

@@ -171,3 +171,11 @@ def test_a_converted_model_is_no_run_to_go_on_with(tmp_path):
 def test_not_a_model_folder(tmp_path):
     with pytest.raises(ValueError, match=r"holds no t5lite\.json"):
         load_model_dir(pathlib.Path(tmp_path))
+
+
+def test_a_best_metric_that_no_evaluation_gives():
+    config = CheckpointConfig(best_metric="dev/mean/acuracy")
+    config.check_best_metric({"dev/mean/acuracy": 0.5})
+    with pytest.raises(ValueError, match=r"best_metric is 'dev/mean/acuracy'.*dev/mean/accuracy"):
+        config.check_best_metric({"dev/mean/accuracy": 0.5, "dev/mean/loss": 1.0})
+    CheckpointConfig().check_best_metric({})

@@ -140,7 +140,7 @@ def test_a_vocabulary_is_named_by_the_shortest_text():
 
 @pytest.mark.parametrize(
     ("evals", "message"),
-    [([], "is empty"), ([CONFIG, CONFIG], "two evaluations called 'toys'")],
+    [([], "is empty"), ([CONFIG, CONFIG], "2 evaluations called 'toys'")],
 )
 def test_evaluations_need_names_of_their_own(model, evals, message):
     with pytest.raises(ValueError, match=message):

@@ -122,8 +122,9 @@ class DataConfig:
             )
         if self.converter == "encoder_decoder" and self.bos_id not in (None, 0):
             raise ValueError(
-                "DataConfig.bos_id must be 0 for converter='encoder_decoder', as in T5; found "
-                f"{self.bos_id}"
+                f"DataConfig.bos_id is {self.bos_id}, which must be 0 for "
+                'DataConfig.converter = "encoder_decoder" (the default), as in T5. For a language '
+                'model set DataConfig.converter = "decoder_only" or "prefix_lm".'
             )
         # Names and lengths that contradict themselves are told before anything is built.
         self.make_converter(eos_id=0, ends_in_eos={})

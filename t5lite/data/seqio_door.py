@@ -148,7 +148,8 @@ def _explain_unknown(name: str) -> str:
                 f"--tasks={module.module} (gin macro TASK_MODULES).{near}"
             )
     if imported:
-        return f"{message}{did_you_mean(name, known)} Modules imported: {', '.join(imported)}."
+        near = did_you_mean(name, known) if known else " They register nothing."
+        return f"{message} Modules imported: {', '.join(imported)}.{near}"
     shipped = [mixture for module in absent for mixture in module.mixtures]
     return (
         f"{message} No registry module was imported: give --tasks=MODULE (gin macro TASK_MODULES), "

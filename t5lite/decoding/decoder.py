@@ -349,6 +349,12 @@ class Decoder:
         return params if isinstance(params, Prepared) else self.prepare(params)
 
     def _functions(self, config: DecodingConfig) -> compiled.Functions:
+        vocab_size = self._model_config.vocab_size
+        if beyond := [i for i in config.stop_ids if i >= vocab_size]:
+            raise ValueError(
+                f"DecodingConfig.stop_ids (--stop_ids) holds {beyond[0]}, and the ids of the model "
+                f"are 0 to {vocab_size - 1}"
+            )
         end_ids = tuple(dict.fromkeys((*self._eos_ids, *config.stop_ids)))
         return compiled.functions(self._model_config, end_ids, config, self._mesh)
 

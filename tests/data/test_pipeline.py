@@ -285,7 +285,7 @@ def test_a_state_of_before_tokens_were_hashed_goes_on():
         ({"examples": [[], *EXAMPLES[1:]]}, "1 tasks have no examples but a positive rate: ant"),
         ({"examples": [[{"inputs": [], "targets": []}]] * 4}, "any token"),
         ({"converter": "t5"}, "converter must be one of"),
-        ({"bos_id": 3}, "bos_id must be 0 for converter='encoder_decoder'"),
+        ({"bos_id": 3}, "bos_id is 3, which must be 0"),
         ({"add_eos": {"input": True}}, "add_eos names input"),
         ({"num_epochs": 3}, "stop='restart'"),
     ],

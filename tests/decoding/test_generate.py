@@ -231,3 +231,10 @@ def test_a_table_of_positions_is_not_passed():
         decoder.generate(params, tiny.prompts([21]), config=decoding)
     with pytest.raises(ValueError, match="than the 24 that this model has learned"):
         decoder.score(params, inputs, tiny.prompts([6, 2]))
+
+
+def test_stop_ids_that_the_model_does_not_have_are_refused():
+    config = tiny.config()
+    decoding = DecodingConfig(max_decode_length=2, stop_ids=(40,))
+    with pytest.raises(ValueError, match=r"stop_ids .* holds 40, .* are 0 to 39"):
+        tiny.decoder(config).generate(tiny.params(config), tiny.prompts([3]), config=decoding)

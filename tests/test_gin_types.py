@@ -63,7 +63,7 @@ def test_what_loses_nothing_is_taken_as_the_type_that_is_wanted():
         ("train.optimizer = 'adamw'", ["wanted an Optimizer", "@adamw()"]),
         ("train.optimizer = @MeshConfig()", ["found a MeshConfig"]),
         ("adamw.learning_rate = 'constant'", ["wanted a number or a function", "@schedule()"]),
-        ("train.model = None", ["wanted a TransformerConfig, found None"]),
+        ("train.model = None", ["wanted a TransformerConfig or a ModelOfCheckpoint, found None"]),
         ("EVALS = @new_tasks/EvalConfig()", ["wanted a list", "write (@...,), with the comma"]),
         ("new_tasks/EvalConfig.split = 5", ["found 5; write '5'", "new_tasks/EvalConfig.split"]),
         ("train.num_microbatches = '2'", ["train.num_microbatches: wanted an integer"]),

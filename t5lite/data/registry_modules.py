@@ -37,12 +37,26 @@ def import_modules(modules: Sequence[str]) -> None:
     )
     for module in map(_module_name, modules):
         imported = import_module(module, asked_by="--tasks")
+        _check_is_no_bare_folder(imported)
         # `tasks.mini` may have been imported as `t5lite.tasks.mini`.
         known = [name for name in _imported if sys.modules.get(name) is imported]
         if known:
             _check_same_settings(known[0], settings)
         else:
             _imported[module] = settings
+
+
+def _check_is_no_bare_folder(module: types.ModuleType) -> None:
+    """Refuses a folder without `__init__.py`, which Python imports and which registers nothing."""
+    if getattr(module, "__file__", None) is not None:
+        return
+    folders = list(getattr(module, "__path__", ()))
+    inside = [f"--tasks={module.__name__}.{entry.name}" for entry in pkgutil.iter_modules(folders)]
+    hint = f"Name one of its modules: {', '.join(inside[:5])}" if inside else "It holds no module"
+    raise ValueError(
+        f"--tasks={module.__name__} is a folder without __init__.py ({', '.join(folders)}), which "
+        f"registers nothing. {hint}."
+    )
 
 
 def import_module(name: str, *, asked_by: str) -> types.ModuleType:

@@ -92,3 +92,12 @@ def test_what_our_own_functions_say_to_a_module_is_told_as_it_is(module):
         "add_jsonl_task('x', files={}, inputs='q', targets='a')\n"
     )
     assert refusal(name).startswith("Task 'x': files is empty")
+
+
+def test_a_folder_that_is_no_package_registers_nothing(module, tmp_path):
+    number = next(_numbers)
+    name = module("VALUE = 3", f"folder_{number}")
+    said = refusal(f"folder_{number}")
+    assert "registers nothing" in said and f"--tasks=folder_{number}.{name}" in said
+    (tmp_path / f"empty_{number}").mkdir()
+    assert "It holds no module" in refusal(f"empty_{number}")

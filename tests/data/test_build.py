@@ -194,7 +194,7 @@ def test_truncation_is_reported_from_a_share_on(tmp_path):
 def test_progress_is_shown_on_stderr(tmp_path, capfd):
     open_stores(SUMS[:2], tmp_path, progress=True)
     shown = capfd.readouterr()
-    assert "2/2" in shown.err and "examples/s" in shown.err and shown.out == ""
+    assert "2 of 2" in shown.err and "examples/s" in shown.err and shown.out == ""
 
 
 def test_stores_say_what_they_were_made_of(tmp_path):

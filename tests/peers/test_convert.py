@@ -12,6 +12,7 @@ from t5lite.convert import export_hf
 from t5lite.convert.verify import verify
 from tests.conftest import shared_path
 from tests.convert.test_convert import LLAMA, ROWS, T5
+from tests.feature_converters import converter
 from tests.models.tiny import encoder_decoder, family, sharp_params
 
 torch = pytest.importorskip("torch")
@@ -105,6 +106,7 @@ def test_no_class_no_proof(tmp_path, capsys):
         config=palm,
         arrays=unstack(sharp_params(palm)),
         vocabulary={"kind": "bytes", "extra_ids": 0},
+        converter=converter("decoder_only"),
     )
     (tmp_path / "palm").mkdir()
     write_model_folder(tmp_path / "palm", source)

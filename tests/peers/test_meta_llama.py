@@ -230,4 +230,4 @@ def test_a_folder_becomes_ours_with_its_tokenizer(tmp_path, capsys):
     assert record["source"]["format"] == "meta_llama"
     assert record["verification"]["relative_difference"] < 1e-5
     assert (tmp_path / "ours" / "vocabulary.model").read_bytes() == tokenizer.read_bytes()
-    assert ModelDescription.load(tmp_path / "ours").prompt_prefix == (1,)
+    assert ModelDescription.load(tmp_path / "ours").converter.prompt_prefix == (1,)

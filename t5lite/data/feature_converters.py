@@ -16,9 +16,11 @@ from typing import Any, ClassVar, Literal, Protocol, get_args
 import numpy as np
 import numpy.typing as npt
 
+from t5lite.data import row_layout
+from t5lite.data.row_layout import Features as Features
+from t5lite.data.row_layout import Tokens as Tokens
+
 ConverterName = Literal["encoder_decoder", "decoder_only", "prefix_lm"]
-Features = dict[str, npt.NDArray[np.generic]]
-Tokens = Sequence[int] | npt.NDArray[np.integer]
 
 
 class ModelConfig(Protocol):
@@ -231,7 +233,7 @@ class FeatureConverter(abc.ABC):
         """
         num_N2 = self.num_tokens(lengths_NF, is_chat_N=is_chat_N)
         has_inputs = "inputs" in self.features
-        prompts_K = _framed(
+        prompts_K = row_layout.framed(
             tokens[0] if has_inputs else np.zeros(0, np.int32),
             lengths_NF[:, 0] if has_inputs else np.zeros(len(lengths_NF), np.int64),
             prefix=self.prompt_prefix,
@@ -239,7 +241,7 @@ class FeatureConverter(abc.ABC):
             suffix=self.prompt_suffix,
             num_N=num_N2[:, 0],
         )
-        targets_K = _framed(
+        targets_K = row_layout.framed(
             tokens[-1], lengths_NF[:, -1], suffix=self.targets_suffix, num_N=num_N2[:, 1]
         )
         return self._rows(
@@ -269,7 +271,7 @@ class FeatureConverter(abc.ABC):
         """
         self._check_prompts(prompts)
         return self._rows(
-            (_joined(prompts), _joined(targets)),
+            (row_layout.joined(prompts), row_layout.joined(targets)),
             np.array([[len(p), len(t)] for p, t in zip(prompts, targets, strict=True)], np.int64),
             row_N=np.arange(len(prompts)),
             num_rows=len(prompts),
@@ -343,7 +345,7 @@ class EncoderDecoderFeatureConverter(FeatureConverter):
 
     def prompt_batch(self, prompts: Sequence[Tokens], *, length: int) -> dict[str, Any]:
         """See `FeatureConverter.prompt_batch`."""
-        return {"encoder_input_tokens": _padded(prompts, length)}
+        return {"encoder_input_tokens": row_layout.padded(prompts, length)}
 
     def _rows(
         self,
@@ -356,7 +358,7 @@ class EncoderDecoderFeatureConverter(FeatureConverter):
         pack: bool,
     ) -> Features:
         encoder, decoder = (
-            _Layout(num_N, row_N=row_N, num_rows=num_rows, length=length)
+            row_layout.Layout(num_N, row_N=row_N, num_rows=num_rows, length=length)
             for num_N, length in zip(num_N2.T, capacities, strict=True)
         )
         prompts_K, targets_K = tokens
@@ -370,7 +372,7 @@ class EncoderDecoderFeatureConverter(FeatureConverter):
             "decoder_loss_weights": decoder.rows(np.ones(len(targets_K)), dtype=np.float32),
         }
         if not pack:
-            _shift_into_padding(features)
+            row_layout.shift_into_padding(features)
             return features
         return features | {
             "encoder_segment_ids": encoder.rows(encoder.segment_K),
@@ -426,7 +428,10 @@ class DecoderOnlyFeatureConverter(FeatureConverter):
         """See `FeatureConverter.prompt_batch`."""
         self._check_prompts(prompts)
         lengths_N = np.array([len(prompt) for prompt in prompts], np.int32)
-        batch = {"decoder_input_tokens": _padded(prompts, length), "prompt_lengths": lengths_N}
+        batch = {
+            "decoder_input_tokens": row_layout.padded(prompts, length),
+            "prompt_lengths": lengths_N,
+        }
         if self.prefix_lm:
             is_prompt_NL = np.arange(length) < lengths_N[:, None]
             batch["decoder_causal_attention"] = is_prompt_NL.astype(np.int32)
@@ -450,7 +455,7 @@ class DecoderOnlyFeatureConverter(FeatureConverter):
         pack: bool,
     ) -> Features:
         num_N = num_N2.sum(axis=1)
-        place_K = _places(num_N)
+        place_K = row_layout.places(num_N)
         is_prompt_K = place_K < np.repeat(num_N2[:, 0], num_N)
         tokens_K = np.empty(len(place_K), np.int32)
         tokens_K[is_prompt_K], tokens_K[~is_prompt_K] = tokens
@@ -458,7 +463,7 @@ class DecoderOnlyFeatureConverter(FeatureConverter):
         tokens_K = np.maximum(tokens_K, ~tokens_K)
         # All but a sequence's first token are predicted, each from the one before it.
         predicted = np.flatnonzero(place_K > 0)
-        layout = _Layout(
+        layout = row_layout.Layout(
             np.maximum(num_N - 1, 0), row_N=row_N, num_rows=num_rows, length=capacities[0]
         )
         # By place, not by id: in some vocabularies 0 is a token like any other.
@@ -475,7 +480,7 @@ class DecoderOnlyFeatureConverter(FeatureConverter):
         if self.prefix_lm:
             features["decoder_causal_attention"] = layout.rows(is_prompt_K[predicted - 1])
         if not pack:
-            _shift_into_padding(features)
+            row_layout.shift_into_padding(features)
         return features
 
 
@@ -551,94 +556,7 @@ def feature_converter_from_dict(record: Mapping[str, Any]) -> FeatureConverter:
     )
 
 
-class _Layout:
-    """Where the positions of the examples of a batch lie in its rows.
-
-    Attributes:
-      position_K: of each position in its example, from 0.
-      segment_K: the number of each position's example in its row, from 1.
-    """
-
-    def __init__(
-        self,
-        length_N: npt.NDArray[np.integer],
-        *,
-        row_N: npt.NDArray[np.integer],
-        num_rows: int,
-        length: int,
-    ):
-        self._shape = (num_rows, length)
-        length_N = length_N.astype(np.int64)
-        start_N = np.cumsum(length_N) - length_N
-        first_of_row_N = np.searchsorted(row_N, row_N)
-        self.segment_K = np.repeat(np.arange(len(row_N)) - first_of_row_N + 1, length_N)
-        self.position_K = _places(length_N)
-        # Tokens lie in the rows as they do one after another, but for the gap at each row's end.
-        column_N = start_N - start_N[first_of_row_N] if len(row_N) else start_N
-        self._place_K = self.position_K + np.repeat(row_N * length + column_N, length_N)
-
-    def rows(
-        self, values_K: npt.NDArray[np.generic], *, dtype: npt.DTypeLike = np.int32
-    ) -> npt.NDArray[np.generic]:
-        """Values at their places, `[R, L]`, and 0 elsewhere."""
-        rows_RL = np.zeros(self._shape, dtype)
-        rows_RL.reshape(-1)[self._place_K] = values_K
-        return rows_RL
-
-
-def _places(length_N: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    """0, 1, ... of each of several lengths, one after another."""
-    start_N = np.cumsum(length_N) - length_N
-    return np.arange(int(length_N.sum())) - np.repeat(start_N, length_N)
-
-
 def _is_text(
     lengths_NF: npt.NDArray[np.integer], is_chat_N: npt.NDArray[np.bool_] | None
 ) -> npt.NDArray[np.bool_]:
     return np.ones(len(lengths_NF), bool) if is_chat_N is None else ~is_chat_N
-
-
-def _framed(
-    tokens_K: npt.NDArray[np.int32],
-    length_N: npt.NDArray[np.integer],
-    *,
-    prefix: tuple[int, ...] = (),
-    num_before_N: npt.NDArray[np.int64] | int = 0,
-    suffix: tuple[int, ...] = (),
-    num_N: npt.NDArray[np.int64],
-) -> npt.NDArray[np.int32]:
-    """Each example's tokens between prefix and suffix, the first `num_N` of them.
-
-    The prefix, of `num_before_N` tokens, is whole or left out.
-    """
-    if not prefix and not suffix and np.array_equal(length_N, num_N):
-        return tokens_K
-    before_N = np.broadcast_to(np.asarray(num_before_N, np.int64), num_N.shape)
-    place_K = _places(num_N) - np.repeat(before_N, num_N)
-    behind_K = place_K - np.repeat(length_N.astype(np.int64), num_N)
-    is_token_K = (place_K >= 0) & (behind_K < 0)
-    framed_K = np.empty(len(place_K), np.int32)
-    framed_K[is_token_K] = tokens_K[_places(length_N) < np.repeat(num_N - before_N, length_N)]
-    if prefix:
-        before_K = place_K < 0
-        framed_K[before_K] = np.array(prefix, np.int32)[place_K[before_K]]
-    if suffix:
-        framed_K[behind_K >= 0] = np.array(suffix, np.int32)[behind_K[behind_K >= 0]]
-    return framed_K
-
-
-def _shift_into_padding(features: Features) -> None:
-    """Lets the decoder's input go on by one position into the padding, as seqio does unpacked."""
-    inputs_RL, targets_RL = features["decoder_input_tokens"], features["decoder_target_tokens"]
-    inputs_RL[:, 1:] = targets_RL[:, :-1]
-
-
-def _joined(rows: Sequence[Tokens]) -> npt.NDArray[np.int32]:
-    return np.concatenate([np.zeros(0, np.int32), *(np.asarray(row, np.int32) for row in rows)])
-
-
-def _padded(rows: Sequence[Tokens], length: int) -> npt.NDArray[np.int32]:
-    padded = np.zeros((len(rows), length), np.int32)
-    for row, tokens in zip(padded, rows, strict=True):
-        row[: len(tokens)] = tokens
-    return padded

@@ -196,7 +196,7 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
         )
         # A file's lines are answered without importing anything.
         if verb != "infer" or parsed.macro("MIXTURE_OR_TASK_NAME") is not None:
-            folder_config.check_modules(parsed, model_dir)
+            folder_config.check_modules(parsed, model_dir, shipped=config.packaged_gin_dir())
         for binding in taken:
             log.info("%s = %r, from %s", binding.name, binding.value, binding.place)
     if verb not in _RUN_FILES and not (arguments.gin_file or defaults):

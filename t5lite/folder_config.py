@@ -103,8 +103,13 @@ def resumed_settings(model_dir: str, given: ParsedConfig) -> list[Binding]:
     return taken
 
 
-def check_modules(parsed: ParsedConfig, model_dir: str) -> None:
+def check_modules(parsed: ParsedConfig, model_dir: str, *, shipped: pathlib.Path) -> None:
     """Refuses registry modules that no file or flag of the user names and that are not ours.
+
+    Args:
+      parsed: the settings.
+      model_dir: the folder that may name modules.
+      shipped: where t5lite's own gin files lie; what those name is named by the user's choice.
 
     Raises:
       ValueError: naming them, and the flag.
@@ -114,7 +119,8 @@ def check_modules(parsed: ParsedConfig, model_dir: str) -> None:
             continue
         while isinstance(binding.value, Macro) and binding.value.name in parsed.bindings:
             binding = parsed.bindings[binding.value.name]
-        modules = binding.value if binding.is_ours else ()
+        is_shipped = pathlib.Path(binding.file).is_relative_to(shipped.resolve())
+        modules = binding.value if binding.is_ours and not is_shipped else ()
         is_macro = binding.name == "TASK_MODULES"
         if not all(map(registry_modules.is_ours, modules)):
             raise ValueError(

@@ -65,7 +65,7 @@ class _TasksFinder(importlib.abc.MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None
     ) -> importlib.machinery.ModuleSpec | None:
         if path is None:  # The repository on the search path must not hide theirs.
-            path = [entry for entry in sys.path if not _is_same(entry, folder().parent)]
+            path = [entry for entry in sys.path if not _is_repository(entry)]
         for finder in sys.meta_path:
             find_spec = getattr(finder, "find_spec", None)
             if finder is self or find_spec is None:
@@ -126,5 +126,7 @@ def is_shipped(path: str) -> bool:
     return pathlib.Path(os.path.realpath(path)).is_relative_to(folder())
 
 
-def _is_same(entry: str, other: pathlib.Path) -> bool:
-    return os.path.realpath(entry or os.curdir) == str(other)
+def _is_repository(entry: str) -> bool:
+    """Whether a folder is a checkout of t5lite, perhaps another than the one that runs."""
+    place = pathlib.Path(entry or os.curdir)
+    return (place / "tasks" / "shipped.json").is_file() and (place / "t5lite").is_dir()

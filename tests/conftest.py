@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sys
 
 import pytest
 
@@ -18,3 +19,51 @@ def shared_path(*parts: str) -> pathlib.Path:
     if not path.exists():
         pytest.skip(f"real test data not found: {path} (set T5LITE_TEST_DATA)")
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _environment_of_module():
+    yield from _restoring_environment()
+    forget_registry_modules()
+
+
+@pytest.fixture(autouse=True)
+def _environment_of_test(_environment_of_module):
+    yield from _restoring_environment()
+
+
+def _restoring_environment():
+    """What a verb sets for its workers, such as T5LITE_VOCABULARY, is gone for the next test."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("T5LITE_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("T5LITE_")]:
+        if name not in before:
+            del os.environ[name]
+    os.environ.update(before)
+
+
+def forget_registry_modules():
+    """Forgets the registry modules that tests wrote, for each of their names is used many times."""
+    registry_modules = sys.modules.get("t5lite.data.registry_modules")
+    if registry_modules is None:
+        return
+    for name in registry_modules.imported_modules():
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file is not None and pathlib.Path(file).is_relative_to(REPOSITORY):
+            continue
+        sys.modules.pop(name, None)
+        del registry_modules._imported[name]
+        _remove_from_registries(file)
+
+
+def _remove_from_registries(file):
+    import seqio
+
+    from t5lite.data import seqio_door
+
+    registered = [n for n, place in seqio_door._provenance.items() if file and file in place]
+    for name in registered:
+        del seqio_door._provenance[name]
+        for registry in (seqio.TaskRegistry, seqio.MixtureRegistry):
+            if name in registry.names():
+                registry.remove(name)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 
 import pytest
 
@@ -66,8 +65,7 @@ def own_folder(tmp_path, monkeypatch):
     (tmp_path / "my_run.gin").write_text(run)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("T5LITE_CACHE_DIR", str(tmp_path / "cache"))
-    yield tmp_path
-    sys.modules.pop("my_tasks", None)
+    return tmp_path
 
 
 @pytest.mark.slow

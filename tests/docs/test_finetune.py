@@ -4,14 +4,13 @@ import contextlib
 import io
 import json
 import shutil
-import sys
 
 import pytest
 
 from t5lite import cli
 from t5lite.checkpoints import load_model_dir
-from t5lite.data import registry_modules, vocabularies
-from tests.conftest import shared_path
+from t5lite.data import vocabularies
+from tests.conftest import forget_registry_modules, shared_path
 from tests.docs.pages import DOCS, blocks, commands
 
 PAGE = DOCS / "finetune.md"
@@ -24,11 +23,7 @@ def command(verb, number=0):
 
 def run(words):
     """A command's output. As in a process of its own, the reader's tasks are not registered yet."""
-    import seqio
-
-    if registry_modules._imported.pop("my_tasks", None):
-        seqio.TaskRegistry.remove("my_trivia")
-        del sys.modules["my_tasks"]
+    forget_registry_modules()
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = cli.main(list(words))

@@ -87,7 +87,7 @@ def register():
     import seqio
     import tensorflow as tf
 
-    from t5lite.data import seqio_door
+    from t5lite.data.tasks import seqio_adapter
 
     folder = pathlib.Path(os.environ[FOLDER_VARIABLE])
     paths = [folder / f"task{i:04d}.jsonl" for i in range(int(os.environ[COUNT_VARIABLE]))]
@@ -119,7 +119,7 @@ def register():
             output_features=features,
         )
 
-    features = seqio_door.output_features()
+    features = seqio_adapter.output_features()
     for path in paths:
         add(f"bench_{path.stem}", functools.partial(one_file, path=str(path)))
     add(SINGLE, mixed)
@@ -143,10 +143,11 @@ def measure_t5lite(args):
     """Prints its measurements as they come, a JSON object a line."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     clock = Clock()
-    from t5lite.data import seqio_door
-    from t5lite.data.pipeline import DataConfig, open_train_data
+    from t5lite.data.data_config import DataConfig
+    from t5lite.data.pipeline import open_train_data
+    from t5lite.data.tasks import seqio_adapter
 
-    seqio_door.registered_names()
+    seqio_adapter.registered_names()
     report("import", clock)
 
     clock = Clock()
@@ -280,7 +281,7 @@ def main():
         if args.role == "t5lite":
             measure_t5lite(args)
         elif args.role == "build":
-            from t5lite.data import build
+            from t5lite.data.stores import build
 
             build.cache(
                 MIXTURE,

@@ -82,7 +82,7 @@ class Ours:
     """t5lite's `Decoder`."""
 
     def __init__(self, config, params, args):
-        from t5lite.data.feature_converters import make_feature_converter
+        from t5lite.data.features.feature_converters import make_feature_converter
         from t5lite.decoding.decoder import Decoder
 
         self._make = lambda batch_size: Decoder(

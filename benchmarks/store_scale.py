@@ -41,7 +41,7 @@ def parse_arguments():
 
 def write_stores(folder, num_examples, num_tasks):
     """Stores `task0`, `task1`, ... of `num_examples` together, those that are not there yet."""
-    from t5lite.data.store import TokenStoreWriter, is_finished
+    from t5lite.data.stores.store import TokenStoreWriter, is_finished
 
     rng = np.random.default_rng(0)
     examples = [
@@ -68,9 +68,10 @@ def write_stores(folder, num_examples, num_tasks):
 
 def measure(folder, args):
     """Prints what one process took, as JSON."""
-    from t5lite.data.pipeline import DataConfig, TrainData
-    from t5lite.data.store import TokenStore
-    from t5lite.data.vocabularies import ByteVocabulary
+    from t5lite.data.data_config import DataConfig
+    from t5lite.data.pipeline import TrainData
+    from t5lite.data.stores.store import TokenStore
+    from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 
     names = [f"task{task}" for task in range(args.num_tasks)]
     config = DataConfig(

@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 import tqdm
 
-from t5lite.data import build, data_status, mixture_rates, seqio_door, task_data
-from t5lite.data.eval_tasks import EvalExample, EvalTask
-from t5lite.data.labels import exemplar_report
-from t5lite.data.shipped_tasks import shipped_modules
-from t5lite.data.store import TokenStore
-from t5lite.data.vocabularies import Vocabulary
-from t5lite.suggest import did_you_mean
-from t5lite.tables import format_table
+from t5lite.data.mixing import mixture_rates
+from t5lite.data.stores import build
+from t5lite.data.stores.store import TokenStore
+from t5lite.data.tasks import data_status, seqio_adapter, task_data
+from t5lite.data.tasks.eval_tasks import EvalExample, EvalTask
+from t5lite.data.tasks.labels import exemplar_report
+from t5lite.data.tasks.shipped_tasks import shipped_modules
+from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.tables import format_table
 
 # ----------------------------------------------------------------------------------------- list
 
@@ -47,12 +49,12 @@ def list_tasks(
     if not task_modules:
         list_shipped(pattern)
         return
-    seqio_door.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
-    tasks, mixtures = seqio_door.registered_names()
+    seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
+    tasks, mixtures = seqio_adapter.registered_names()
     rows = []
     for kind, names in (("mixture", mixtures), ("task", tasks)):
         for name in fnmatch.filter(names, _wildcard(pattern)):
-            rows.append((name, kind, _holds(name), _place(seqio_door.provenance(name))))
+            rows.append((name, kind, _holds(name), _place(seqio_adapter.provenance(name))))
     if not rows and pattern is None:
         raise ValueError(f"--tasks={','.join(task_modules)} registers no Task and no Mixture")
     if not rows:
@@ -100,7 +102,7 @@ def _wildcard(pattern: str | None) -> str:
 
 def _holds(name: str) -> str:
     """The number of Tasks of a Mixture, or the splits of a Task."""
-    provider = seqio_door.registered(name)
+    provider = seqio_adapter.registered(name)
     if hasattr(provider, "rate_per_task_name"):
         return f"{len(mixture_rates.leaves(provider))} tasks"
     return ", ".join(provider.splits)
@@ -136,16 +138,16 @@ def describe(
     Raises:
       ValueError: if the name is not registered or a Task lacks the split.
     """
-    seqio_door.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
-    provider = seqio_door.registered(name)
-    task_names = seqio_door.resolve(name).task_names
+    seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
+    provider = seqio_adapter.registered(name)
+    task_names = seqio_adapter.resolve(name).task_names
     _check_split(task_names, split)
     stores = build.find_stores(
         task_names, split=split, cache_dir=cache_dir, task_feature_lengths=task_feature_lengths
     )
     counts = _count_examples(task_names, split, stores)
     weights = mixture_rates.weights(provider, counts)
-    shares = seqio_door.rates(name, counts)
+    shares = seqio_adapter.rates(name, counts)
     caps = _caps(provider)
     lengths = task_feature_lengths or {}
     rows = [
@@ -182,7 +184,7 @@ def describe(
 
 def _check_split(task_names: Sequence[str], split: str) -> None:
     """Raises a ValueError if Tasks lack the split, with their number and the splits they have."""
-    splits = {name: seqio_door.registered(name).splits for name in task_names}
+    splits = {name: seqio_adapter.registered(name).splits for name in task_names}
     lacking = [name for name in task_names if split not in splits[name]]
     if lacking:
         others = sorted({other for name in lacking for other in splits[name]})
@@ -203,9 +205,9 @@ def _count_examples(
         if name in stores:
             counts[name] = stores[name].num_examples
             continue
-        known = seqio_door.registered(name).num_input_examples(split)
+        known = seqio_adapter.registered(name).num_input_examples(split)
         if known is None:
-            examples = seqio_door.iterate_examples(name, split, task_feature_lengths=None)
+            examples = seqio_adapter.iterate_examples(name, split, task_feature_lengths=None)
             known = sum(1 for _ in examples)
         counts[name] = known
     return counts
@@ -220,7 +222,7 @@ def _caps(provider: Any) -> dict[str, int]:
         if isinstance(rate, functools.partial) and rate.keywords.get("maximum"):
             caps[name] = rate.keywords["maximum"]
         if not callable(rate):
-            caps.update(_caps(seqio_door.registered(name)))
+            caps.update(_caps(seqio_adapter.registered(name)))
     return caps
 
 
@@ -235,8 +237,8 @@ def _print_header(name: str, provider: Any, split: str, task_names: Sequence[str
     """Prints the name, where it is registered, its vocabulary, and its module's notes on it."""
     kind = "mixture" if hasattr(provider, "rate_per_task_name") else "task"
     print(f"{kind} {name}: {len(task_names)} task(s), split {split}")
-    print(f"registered at {_place(seqio_door.provenance(name))}")
-    for feature, vocabulary in seqio_door.task_source(task_names[0]).features.items():
+    print(f"registered at {_place(seqio_adapter.provenance(name))}")
+    for feature, vocabulary in seqio_adapter.task_source(task_names[0]).features.items():
         print(f"{feature}: {_describe_vocabulary(vocabulary)}")
     # A registry module may leave remarks on a Mixture, such as what it found missing.
     for note in getattr(provider, "notes", ()):
@@ -259,7 +261,7 @@ def _print_sub_mixtures(provider: Any, counts: Mapping[str, int]) -> None:
 
 def _print_provenance(task_names: Sequence[str]) -> None:
     """Prints the places that register the Tasks, and how many each."""
-    places = collections.Counter(_place(seqio_door.provenance(name)) for name in task_names)
+    places = collections.Counter(_place(seqio_adapter.provenance(name)) for name in task_names)
     print()
     for place, count in places.items():
         print(f"{count} task(s) registered at {place}")
@@ -299,15 +301,15 @@ def show(
     Raises:
       ValueError: if the name is no Task, or the split is missing or empty.
     """
-    seqio_door.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
-    task_names = seqio_door.resolve(name).task_names
+    seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
+    task_names = seqio_adapter.resolve(name).task_names
     if task_names != (name,):
         raise ValueError(
             f"{name!r} is a Mixture of {len(task_names)} tasks, and `show` takes a Task, such as "
             f"{', '.join(map(repr, task_names[:3]))}; `t5lite tasks describe {name}` lists them"
         )
-    source = seqio_door.task_source(name)
-    (task,) = seqio_door.load_eval_tasks(
+    source = seqio_adapter.task_source(name)
+    (task,) = seqio_adapter.load_eval_tasks(
         name, split=split, task_feature_lengths={}, max_examples=num_examples
     )
     if not task.examples:
@@ -315,7 +317,7 @@ def show(
     print(f"task {name}, split {split} (of {', '.join(source.splits)})")
     print(f"registered at {_place(source.provenance)}")
     print(f"preprocessors: {', '.join(source.preprocessors)}")
-    print(f"metrics: {', '.join(seqio_door.metric_names(name)) or 'none'}")
+    print(f"metrics: {', '.join(seqio_adapter.metric_names(name)) or 'none'}")
     for number, example in enumerate(task.examples, start=1):
         print(f"\nexample {number}")
         _print_feature("inputs", example.inputs, source.features.get("inputs"), show_tokens)

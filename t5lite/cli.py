@@ -18,11 +18,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from t5lite.flags import parse, split_gin_flags
-from t5lite.told import is_told_by_us
+from t5lite.configuration.flags import parse, split_gin_flags
+from t5lite.messages.told import is_told_by_us
 
 if TYPE_CHECKING:
-    from t5lite.config import ParsedConfig
+    from t5lite.configuration.config import ParsedConfig
     from t5lite.decoding.config import DecodingConfig
 
 log = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
     what the model folder says of its model and tasks, then the user's files and flags. A run that
     goes on takes its vocabulary and tasks, or all settings where no file is given, from its folder.
     """
-    from t5lite import config, folder_config
+    from t5lite.configuration import config, folder_config
 
     shorthands = _shorthands(arguments)
     defaults: list[Any] = []
@@ -228,7 +228,7 @@ def _parse(
     remedies: Mapping[str, str] = MappingProxyType({}),
     **more: Sequence[Any],
 ) -> ParsedConfig:
-    from t5lite import config
+    from t5lite.configuration import config
 
     flags = {macro: f"{flag}=VALUE" for flag, macro in arguments.shorthands.items()}
     return config.parse(
@@ -305,7 +305,7 @@ def _generate(arguments: argparse.Namespace) -> None:
 
 def _tasks(arguments: argparse.Namespace) -> int | None:
     if arguments.action == "audit":
-        from t5lite.audit import audit
+        from t5lite.reports.audit import audit
 
         audit(arguments.model_dir)
         return None
@@ -340,7 +340,7 @@ def _tasks(arguments: argparse.Namespace) -> int | None:
 
 
 def _contamination(arguments: argparse.Namespace) -> int:
-    from t5lite.contamination_report import report
+    from t5lite.reports.contamination_report import report
 
     clean = report(
         arguments.name,
@@ -375,7 +375,7 @@ def _data(arguments: argparse.Namespace) -> None:
 
 
 def _cache(arguments: argparse.Namespace) -> None:
-    from t5lite.data.build import cache
+    from t5lite.data.stores.build import cache
 
     report = cache(
         arguments.mixture,
@@ -400,7 +400,7 @@ def _cache(arguments: argparse.Namespace) -> None:
 
 
 def _vocabulary(arguments: argparse.Namespace) -> None:
-    from t5lite.data.vocabulary_training import train_vocabulary
+    from t5lite.data.tasks.vocabulary_training import train_vocabulary
 
     train_vocabulary(
         arguments.mixture,

@@ -4,9 +4,11 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-from t5lite.data import data_status, download, environment, seqio_door, strict_json, task_data
-from t5lite.data.downloads import DOWNLOADS
-from t5lite.suggest import did_you_mean
+from t5lite.data.downloads import download
+from t5lite.data.downloads.downloads import DOWNLOADS
+from t5lite.data.tasks import data_status, environment, seqio_adapter, task_data
+from t5lite.files import strict_json
+from t5lite.messages.suggest import did_you_mean
 
 
 def status(
@@ -29,7 +31,7 @@ def status(
     Raises:
       ValueError: if no module can tell.
     """
-    seqio_door.import_tasks(task_modules, data_dir=data_dir)
+    seqio_adapter.import_tasks(task_modules, data_dir=data_dir)
     statuses = task_data.module_statuses(task_modules, verify=verify)
     if as_json:
         record = {
@@ -51,7 +53,7 @@ def fetch(names: Sequence[str], *, data_dir: str | None = None) -> None:
     """Gets data sets from their official places into the data root; without names, lists them.
 
     Args:
-      names: of `t5lite.data.downloads.DOWNLOADS`.
+      names: of `t5lite.data.downloads.downloads.DOWNLOADS`.
       data_dir: the data root; made if it is not there. None for `T5LITE_DATA_DIR`.
 
     Raises:

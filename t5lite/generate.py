@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from t5lite.checkpoints import LoadedModel, load_model_dir
+from t5lite.checkpoints.load import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
 from t5lite.decoding.config import CHAT_DECODE_LENGTH, DecodingConfig
 from t5lite.decoding.stopping import cut, pieces
-from t5lite.prompts import (
+from t5lite.inference.prompts import (
     Prompt,
     answer_text,
     chat_format,

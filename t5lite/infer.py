@@ -14,19 +14,19 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from t5lite.checkpoints import LoadedModel, load_model_dir
+from t5lite.checkpoints.load import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
-from t5lite.data import strict_json
-from t5lite.data.conversations import as_messages
-from t5lite.data.local_files import read_jsonl, require
-from t5lite.data.seqio_door import import_tasks, load_eval_tasks
+from t5lite.data.chat.conversations import as_messages
+from t5lite.data.sources.local_files import read_jsonl, require
+from t5lite.data.tasks.seqio_adapter import import_tasks, load_eval_tasks
+from t5lite.data.vocabularies.load import format_vocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Decoder, Generation, Ranking
 from t5lite.decoding.journal import Journal
 from t5lite.decoding.ranking import RankBy
-from t5lite.evaluate import check_vocabulary, vocabulary_name
-from t5lite.progress import progress_bar
-from t5lite.prompts import (
+from t5lite.files import strict_json
+from t5lite.inference.evaluator import check_vocabulary
+from t5lite.inference.prompts import (
     Prompt,
     answer_text,
     chat_prompt,
@@ -34,6 +34,7 @@ from t5lite.prompts import (
     text_prompt,
     warn_cut,
 )
+from t5lite.messages.progress import progress_bar
 from t5lite.sharding import MeshConfig, make_mesh
 
 log = logging.getLogger(__name__)
@@ -136,7 +137,9 @@ def infer(
         )
     else:
         assert mixture_or_task_name is not None
-        import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary_name(model.vocabulary))
+        import_tasks(
+            task_modules, data_dir=data_dir, vocabulary=format_vocabulary(model.vocabulary)
+        )
         questions = _questions_of_tasks(
             mixture_or_task_name, model, split=split, model_dir=model_dir
         )

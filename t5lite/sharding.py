@@ -19,7 +19,7 @@ from flax import linen
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 
-from t5lite.suggest import did_you_mean
+from t5lite.messages.suggest import did_you_mean
 
 State = TypeVar("State", bound=Any)
 # Nested dicts whose leaves are arrays, shapes, shardings or tuples of logical axis names.

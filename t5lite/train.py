@@ -10,19 +10,21 @@ from typing import Any
 
 import jax
 
-from t5lite import report, sharding
-from t5lite.checkpoints import CheckpointConfig, Checkpointer, SaveClock, abstract
-from t5lite.data import task_data
-from t5lite.data.pipeline import Batch, DataConfig, TrainData, open_train_data
+from t5lite import sharding
+from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer, SaveClock, abstract
+from t5lite.checkpoints.model_dir import ModelDescription, lock
+from t5lite.configuration.run_record import record_start
+from t5lite.data.data_config import DataConfig
+from t5lite.data.pipeline import Batch, TrainData, open_train_data
 from t5lite.data.run_vocabulary import check_vocabulary_fits, tasks_vocabulary
-from t5lite.evaluate import EvalConfig, Evaluator, check_names
-from t5lite.initial_model import ModelOfCheckpoint, check_run_folder
-from t5lite.local_paths import check_storable, writable_folder
-from t5lite.model_dir import ModelDescription, lock
+from t5lite.data.tasks import task_data
+from t5lite.files.local_paths import check_storable, writable_folder
+from t5lite.inference.evaluator import EvalConfig, Evaluator, check_names
+from t5lite.initialization.initial_model import ModelOfCheckpoint, check_run_folder
+from t5lite.initialization.restore import RestoreConfig, open_initial
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params, param_axes, param_shapes
-from t5lite.restore import RestoreConfig, open_initial
-from t5lite.run_record import record_start
+from t5lite.reports import report
 from t5lite.sharding import MeshConfig
 from t5lite.training.draws import DrawTally, read_asked, write_asked
 from t5lite.training.duration import Duration, Progress, parse_duration
@@ -82,7 +84,7 @@ def train(
 
     Args:
       model: the model's config, or that it is the model of the initial checkpoint.
-      model_dir: folder of this run; holds everything it writes (t5lite/model_dir.py).
+      model_dir: folder of this run; holds everything it writes (t5lite/checkpoints/model_dir.py).
       train_data: the mixture, its lengths, the global batch size.
       optimizer: e.g. `adafactor(learning_rate=schedule(...))`.
       train_steps: how long: 1000, "3 epochs", "50_000 examples" or "2e6 tokens".

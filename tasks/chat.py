@@ -8,12 +8,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from t5lite.data import environment, seqio_door
-from t5lite.data.chat_format import ChatFormat
-from t5lite.data.conversations import Conversation, as_messages, read_conversation
-from t5lite.data.named_chat_templates import choose_template
-from t5lite.data.split_files import Place, SplitFiles
-from t5lite.data.vocabularies import parse_vocabulary
+from t5lite.data.chat.chat_format import ChatFormat
+from t5lite.data.chat.conversations import Conversation, as_messages, read_conversation
+from t5lite.data.chat.named_chat_templates import choose_template
+from t5lite.data.sources.split_files import Place, SplitFiles
+from t5lite.data.tasks import environment, seqio_adapter
+from t5lite.data.vocabularies.load import parse_vocabulary
 
 from .files import split_files, under_data_root
 from .python_tasks import MetricFn
@@ -48,7 +48,7 @@ def add_chat_task(
         ones under the data root); None is that of the run's vocabulary. It is saved with the model.
       messages: the field that holds the messages, or a function of the record that returns
         `{"role": ..., "content": ...}` each; None knows the usual layouts
-        (t5lite/data/conversations.py).
+        (t5lite/data/chat/conversations.py).
       format: see `add_file_task`.
       metrics: functions `(targets, predictions) -> {name: value}` of answers as text.
 
@@ -76,7 +76,7 @@ def add_chat_task(
         name,
         source=_source_class()(reader, tuple(files)),
         preprocessors=[functools.partial(write_answers, reader=reader)],
-        output_features=seqio_door.output_features(),
+        output_features=seqio_adapter.output_features(),
         postprocess_fn=_stripped,
         metric_fns=list(metrics),
     )

@@ -10,7 +10,7 @@ given reasoning and answer). The mixture `cot` holds them all, inverted ones at 
 import functools
 import pathlib
 
-from t5lite.data import environment
+from t5lite.data.tasks import environment
 
 from . import cot_files, natural_instructions_metrics
 from .python_tasks import Example, add_python_task, capped_examples, task_name

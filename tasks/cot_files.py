@@ -12,7 +12,7 @@ import pathlib
 import re
 from collections.abc import Sequence
 
-from t5lite.data import local_files
+from t5lite.data.sources import local_files
 
 from .python_tasks import Example
 

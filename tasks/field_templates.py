@@ -9,8 +9,8 @@ import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from t5lite.data import local_files
-from t5lite.suggest import did_you_mean
+from t5lite.data.sources import local_files
+from t5lite.messages.suggest import did_you_mean
 
 Record = Mapping[str, Any]
 

@@ -7,8 +7,9 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from t5lite.data import environment, local_files
-from t5lite.data.split_files import Place, SplitFiles
+from t5lite.data.sources import local_files
+from t5lite.data.sources.split_files import Place, SplitFiles
+from t5lite.data.tasks import environment
 
 from . import field_templates
 from .field_templates import Wording

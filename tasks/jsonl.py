@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from t5lite.data.split_files import Place
+from t5lite.data.sources.split_files import Place
 
 from .field_templates import Wording
 from .files import add_file_task

@@ -10,7 +10,7 @@ import functools
 import pathlib
 from collections.abc import Sequence
 
-from t5lite.data import environment
+from t5lite.data.tasks import environment
 
 from . import natural_instructions_files as files
 from . import natural_instructions_metrics as metrics

@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from t5lite.data import local_files
+from t5lite.data.sources import local_files
 
 from .python_tasks import Example
 

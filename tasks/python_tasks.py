@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from t5lite.data import seqio_door
-from t5lite.data.data_status import DataStatus
-from t5lite.data.labels import Label
+from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks.data_status import DataStatus
+from t5lite.data.tasks.labels import Label
 
 if TYPE_CHECKING:
     import seqio
@@ -63,8 +63,8 @@ def add_python_task(
       read: `read(split)` gives the split's examples, always in the same order. It may also be an
         object that is called so and has further methods: `num_examples(split)`, if it knows the
         number without reading; `examples(split)`, which gives the same examples one by one;
-        `data_status()`, whether its data are there (t5lite/data/data_status.py);
-        `fingerprint_parts()` (t5lite/data/fingerprint.py); and an
+        `data_status()`, whether its data are there (t5lite/data/tasks/data_status.py);
+        `fingerprint_parts()` (t5lite/data/tasks/fingerprint.py); and an
         attribute `template`, which names the wordings it uses for `t5lite tasks audit`.
       splits: the splits `read` accepts.
       metrics: functions `(targets, predictions) -> {name: value}`; each target is the example's
@@ -88,7 +88,7 @@ def add_python_task(
         name,
         source=_source_class()(read, splits),
         preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
-        output_features=seqio_door.output_features(),
+        output_features=seqio_adapter.output_features(),
         postprocess_fn=postprocess_fn,
         metric_fns=list(metrics),
     )

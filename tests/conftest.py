@@ -44,7 +44,7 @@ def _restoring_environment():
 
 def forget_registry_modules():
     """Forgets the registry modules that tests wrote, for each of their names is used many times."""
-    registry_modules = sys.modules.get("t5lite.data.registry_modules")
+    registry_modules = sys.modules.get("t5lite.data.tasks.registry_modules")
     if registry_modules is None:
         return
     for name in registry_modules.imported_modules():
@@ -59,11 +59,11 @@ def forget_registry_modules():
 def _remove_from_registries(file):
     import seqio
 
-    from t5lite.data import seqio_door
+    from t5lite.data.tasks import seqio_adapter
 
-    registered = [n for n, place in seqio_door._provenance.items() if file and file in place]
+    registered = [n for n, place in seqio_adapter._provenance.items() if file and file in place]
     for name in registered:
-        del seqio_door._provenance[name]
+        del seqio_adapter._provenance[name]
         for registry in (seqio.TaskRegistry, seqio.MixtureRegistry):
             if name in registry.names():
                 registry.remove(name)

@@ -1,6 +1,6 @@
 """Feature converters as runs of t5lite make them."""
 
-from t5lite.data.feature_converters import make_feature_converter
+from t5lite.data.features.feature_converters import make_feature_converter
 
 LENGTHS = {"inputs": 48, "targets": 16}
 

@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from t5lite import catalog
-from t5lite.data import build
+from t5lite.data.stores import build
 from tests.conftest import shared_path
 
 _MODULE = """

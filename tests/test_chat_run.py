@@ -5,15 +5,16 @@ import json
 
 import pytest
 
-from t5lite.checkpoints import CheckpointConfig, load_model_dir
+from t5lite.checkpoints.checkpointer import CheckpointConfig
+from t5lite.checkpoints.load import load_model_dir
 from t5lite.convert.convert import convert
-from t5lite.data.pipeline import DataConfig
-from t5lite.data.vocabularies import parse_vocabulary
+from t5lite.data.data_config import DataConfig
+from t5lite.data.vocabularies.load import parse_vocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.generate import generate_text
 from t5lite.infer import infer
+from t5lite.inference.prompts import chat_prompt
 from t5lite.models.config import TransformerConfig
-from t5lite.prompts import chat_prompt
 from t5lite.train import train
 from t5lite.training.optimizers import adafactor
 from tests.data.tokenizer_folders import chat_folder, write_json

@@ -7,10 +7,11 @@ import pathlib
 import gin
 import pytest
 
-from t5lite import cli, config, flags
-from t5lite.flags import split_gin_flags
-from t5lite.gin_reader import Binding
-from t5lite.model_dir import ModelDescription
+from t5lite import cli
+from t5lite.checkpoints.model_dir import ModelDescription
+from t5lite.configuration import config, flags
+from t5lite.configuration.flags import split_gin_flags
+from t5lite.configuration.gin_reader import Binding
 from t5lite.models.config import TransformerConfig
 from tests.feature_converters import converter
 

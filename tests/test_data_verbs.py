@@ -5,7 +5,8 @@ import json
 import pytest
 
 from t5lite import cli, data_verbs
-from t5lite.data import download, downloads, seqio_door
+from t5lite.data.downloads import download, downloads
+from t5lite.data.tasks import seqio_adapter
 from tests.conftest import shared_path
 
 
@@ -19,7 +20,7 @@ def anywhere(monkeypatch):
     monkeypatch.delenv("T5LITE_DATA_DIR", raising=False)
     monkeypatch.setenv("TFDS_DATA_DIR", "/nowhere")
     monkeypatch.setenv("HF_DATASETS_CACHE", "/nowhere")
-    seqio_door.import_tasks(["tasks.flan"])
+    seqio_adapter.import_tasks(["tasks.flan"])
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from t5lite.data.vocabularies import ByteVocabulary, parse_vocabulary
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.load import format_vocabulary, parse_vocabulary
 from t5lite.decoding.config import DecodingConfig
-from t5lite.evaluate import EvalConfig, Evaluator, evaluate, vocabulary_name
+from t5lite.evaluate import evaluate
+from t5lite.inference.evaluator import EvalConfig, Evaluator
 from tests.decoding import model_dirs, tiny
 from tests.feature_converters import converter
 
@@ -135,7 +137,7 @@ def test_another_vocabulary_is_refused_with_both(tmp_path, evaluated):
 
 def test_a_vocabulary_is_named_by_the_shortest_text():
     for text in ("bytes", "bytes:5"):
-        assert vocabulary_name(parse_vocabulary(text)) == text
+        assert format_vocabulary(parse_vocabulary(text)) == text
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 
 from t5lite import generate as generate_module
 from t5lite.cli import main
-from t5lite.data.hf_vocabulary import HFVocabulary
-from t5lite.data.vocabularies import ByteVocabulary
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Generation
 from t5lite.generate import generate_text

@@ -7,8 +7,8 @@ import shlex
 import gin
 import pytest
 
-from t5lite import config
-from t5lite.flags import make_parser, split_gin_flags
+from t5lite.configuration import config
+from t5lite.configuration.flags import make_parser, split_gin_flags
 from t5lite.models.parameters import count_params
 from tests.conftest import REPOSITORY
 

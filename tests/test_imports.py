@@ -34,16 +34,16 @@ WITHOUT_TENSORFLOW = (
     "t5lite.sharding",
     "t5lite.training.step",
     "t5lite.decoding.decoder",
-    "t5lite.checkpoints",
+    "t5lite.checkpoints.checkpointer",
     "t5lite.data.pipeline",
     "t5lite.train",
     "t5lite.evaluate",
     "t5lite.infer",
     "t5lite.generate",
-    "t5lite.data.hf_vocabulary",
+    "t5lite.data.vocabularies.hf_vocabulary",
     "t5lite.convert.gguf_tokenizer",
     "t5lite.convert.hf.tokenizer",
-    "t5lite.config",
+    "t5lite.configuration.config",
 )
 HEAVY = {"jax", "flax", "numpy", "tensorflow", "seqio", "orbax", "gin", "matplotlib"}
 VERBS = ("train", "eval", "infer", "generate", "tasks", "data", "cache", "config")

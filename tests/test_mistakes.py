@@ -12,8 +12,9 @@ import random
 
 import pytest
 
-from t5lite import cli, config
-from t5lite.train_flags import TRAIN_FLAGS
+from t5lite import cli
+from t5lite.configuration import config
+from t5lite.configuration.train_flags import TRAIN_FLAGS
 from tests.decoding import model_dirs
 
 VALUES = (

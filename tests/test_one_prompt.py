@@ -11,15 +11,17 @@ import json
 import numpy as np
 import pytest
 
-from t5lite.checkpoints import load_model_dir
+from t5lite.checkpoints.load import load_model_dir
 from t5lite.convert.convert import convert
-from t5lite.data import seqio_door
-from t5lite.data.pipeline import DataConfig, open_train_data
-from t5lite.data.vocabularies import parse_vocabulary
+from t5lite.data.data_config import DataConfig
+from t5lite.data.pipeline import open_train_data
+from t5lite.data.tasks import seqio_adapter
+from t5lite.data.vocabularies.load import parse_vocabulary
 from t5lite.decoding.decoder import Decoder, Generation, Ranking
-from t5lite.evaluate import EvalConfig, Evaluator, evaluate
+from t5lite.evaluate import evaluate
 from t5lite.generate import generate_text
 from t5lite.infer import infer
+from t5lite.inference.evaluator import EvalConfig, Evaluator
 from tests.conftest import shared_path
 from tests.convert.test_families import CONFIGS
 from tests.data.tokenizer_folders import chat_folder
@@ -58,7 +60,7 @@ def vocabularies(tmp_path_factory):
         "sentencepiece": str(shared_path("data", "vocab", "t5_spiece.model")),
     }
     for kind, name in names.items():
-        vocabulary = seqio_door.to_seqio(parse_vocabulary(name))
+        vocabulary = seqio_adapter.to_seqio(parse_vocabulary(name))
         seqio.TaskRegistry.add(
             f"one_prompt_{kind}",
             source=seqio.FunctionDataSource(_examples, splits=["train", "validation"]),

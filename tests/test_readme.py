@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from t5lite import config
 from t5lite.cli import _RUN, main
-from t5lite.flags import make_parser, split_gin_flags
+from t5lite.configuration import config
+from t5lite.configuration.flags import make_parser, split_gin_flags
 from tests.conftest import REPOSITORY
 from tests.docs.pages import PAGES, README, blocks, commands
 

@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from t5lite.audit import read_audit
-from t5lite.checkpoints import Checkpointer
+from t5lite.checkpoints.checkpointer import Checkpointer
+from t5lite.reports.audit import read_audit
 from tests.conftest import REPOSITORY
 from tests.toy_run import num_logged, signal_at, toy_train
 

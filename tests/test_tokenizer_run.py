@@ -9,8 +9,8 @@ import textwrap
 import numpy as np
 import pytest
 
-from t5lite.checkpoints import load_model_dir
-from t5lite.data.vocabularies import parse_vocabulary
+from t5lite.checkpoints.load import load_model_dir
+from t5lite.data.vocabularies.load import parse_vocabulary
 from t5lite.generate import generate_text
 from tests.conftest import REPOSITORY
 from tests.data.tokenizer_folders import chat_folder

@@ -8,11 +8,12 @@ import math
 import numpy as np
 import pytest
 
-from t5lite.checkpoints import CheckpointConfig, Checkpointer, load_model_dir
-from t5lite.evaluate import EvalConfig
-from t5lite.model_dir import lock
+from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer
+from t5lite.checkpoints.load import load_model_dir
+from t5lite.checkpoints.model_dir import lock
+from t5lite.inference.evaluator import EvalConfig
+from t5lite.initialization.restore import RestoreConfig
 from t5lite.models.parameters import flatten_names
-from t5lite.restore import RestoreConfig
 from t5lite.sharding import MeshConfig
 from t5lite.training.optimizers import adafactor, adamw
 from tests.toy_run import LENGTHS, MODEL, data_config, toy_train

@@ -12,8 +12,8 @@ import threading
 import time
 from typing import Any
 
-from t5lite.checkpoints import CheckpointConfig
-from t5lite.data.pipeline import DataConfig
+from t5lite.checkpoints.checkpointer import CheckpointConfig
+from t5lite.data.data_config import DataConfig
 from t5lite.models.config import TransformerConfig
 from t5lite.sharding import MeshConfig
 from t5lite.train import TrainResult, train

@@ -7,7 +7,7 @@ import random
 def _register() -> None:
     import seqio
 
-    from t5lite.data.seqio_door import output_features
+    from t5lite.data.tasks.seqio_adapter import output_features
 
     def exact_match(targets, predictions):
         right = sum(t == p for t, p in zip(targets, predictions, strict=True))

@@ -20,14 +20,15 @@ from typing import Any
 import filelock
 
 import t5lite
-from t5lite.checkpoints import FOLDER as CHECKPOINTS
+from t5lite.checkpoints.checkpointer import FOLDER as CHECKPOINTS
+from t5lite.checkpoints.model_dir import ModelDescription, same_vocabulary
 from t5lite.convert.convert import convert, own_vocabulary
 from t5lite.convert.load import FOREIGN_FORMATS, open_foreign, unrecognised
 from t5lite.convert.model_folder import FORMAT as MODEL_FOLDER
-from t5lite.data import environment, strict_json
-from t5lite.data.vocabularies import parse_vocabulary
-from t5lite.local_paths import local_path
-from t5lite.model_dir import ModelDescription, same_vocabulary
+from t5lite.data.tasks import environment
+from t5lite.data.vocabularies.load import parse_vocabulary
+from t5lite.files import strict_json
+from t5lite.files.local_paths import local_path
 
 log = logging.getLogger(__name__)
 

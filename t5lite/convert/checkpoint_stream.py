@@ -17,7 +17,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import tensorstore
 
-from t5lite.checkpoints import FOLDER
+from t5lite.checkpoints.checkpointer import FOLDER
 from t5lite.convert.names import Arrays, Key, LazyArray, layers_by_name
 from t5lite.models.parameters import unflatten_names
 

@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 
 import t5lite
-from t5lite.checkpoints import load_model_dir
+from t5lite.checkpoints.load import load_model_dir
 from t5lite.convert import model_folder
 from t5lite.convert.finite import check, noting
 from t5lite.convert.frame import with_frame_of
@@ -25,12 +25,13 @@ from t5lite.convert.new_folder import check_new, new_folder
 from t5lite.convert.source import Source
 from t5lite.convert.t5x_write import write_checkpoint
 from t5lite.convert.verify import Proof, is_too_large, missing_packages, verify
-from t5lite.data.vocabularies import Vocabulary, parse_vocabulary, vocabulary_from_spec
-from t5lite.local_paths import local_path
+from t5lite.data.vocabularies.load import parse_vocabulary, vocabulary_from_spec
+from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.files.local_paths import local_path
+from t5lite.messages.progress import progress_bar
 from t5lite.models.config import TransformerConfig
 from t5lite.models.finite import NonFinite, told
 from t5lite.models.parameters import Params
-from t5lite.progress import progress_bar
 
 TARGETS = ("hf", "t5lite", "t5x")
 DTYPES = {

@@ -7,7 +7,7 @@ say it in words of their own, say it in their `Source`.
 import dataclasses
 
 from t5lite.convert.source import Source
-from t5lite.data.vocabularies import Vocabulary
+from t5lite.data.vocabularies.vocabulary import Vocabulary
 
 
 def with_frame_of(source: Source, vocabulary: Vocabulary, *, is_own: bool) -> Source:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from t5lite.convert.sentencepiece_model import Piece, PieceModel, PieceType
 from t5lite.convert.tokenizer_json import byte_level_bpe, from_pieces
-from t5lite.data import strict_json
-from t5lite.data.hf_vocabulary import CONFIG_FILE, GENERATION_FILE, TOKENIZER_FILE
+from t5lite.data.vocabularies.hf_vocabulary import CONFIG_FILE, GENERATION_FILE, TOKENIZER_FILE
+from t5lite.files import strict_json
 
 _PREFIX = "tokenizer.ggml."
 _ID_KEYS = {

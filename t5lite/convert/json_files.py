@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from t5lite.data import strict_json
+from t5lite.files import strict_json
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from t5lite.convert.llama import EMBEDDING, OUTPUT, TABLE, llama_config
 from t5lite.convert.names import LazyArray, Tensors, to_ours
 from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.convert.torch_file import read_torch_file
-from t5lite.data.vocabularies import SentencePieceVocabulary
+from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from t5lite.models.config import TransformerConfig
 
 log = logging.getLogger(__name__)

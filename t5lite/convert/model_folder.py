@@ -8,15 +8,16 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from t5lite.checkpoints import Checkpointer, name_differences
+from t5lite.checkpoints.checkpointer import Checkpointer, name_differences
+from t5lite.checkpoints.model_dir import CONVERSION_FILE, DESCRIPTION_FILE, ModelDescription
 from t5lite.convert.checkpoint_stream import read_arrays, read_leaf, write_arrays
 from t5lite.convert.json_files import read_json
 from t5lite.convert.source import Format, Source, SpecialIds
-from t5lite.data.chat_format import ChatFormat
-from t5lite.data.chat_template import ChatTemplate
-from t5lite.data.feature_converters import FeatureConverter, make_feature_converter
-from t5lite.data.vocabularies import Vocabulary, vocabulary_from_spec
-from t5lite.model_dir import CONVERSION_FILE, DESCRIPTION_FILE, ModelDescription
+from t5lite.data.chat.chat_format import ChatFormat
+from t5lite.data.features.feature_converters import FeatureConverter, make_feature_converter
+from t5lite.data.vocabularies.chat_template import ChatTemplate
+from t5lite.data.vocabularies.load import vocabulary_from_spec
+from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes, unflatten_names
 from t5lite.training.adafactor import AdafactorState

@@ -6,7 +6,7 @@ import pathlib
 import tempfile
 from collections.abc import Iterator
 
-from t5lite.local_paths import check_storable, local_path
+from t5lite.files.local_paths import check_storable, local_path
 
 
 def check_new(dst: str | pathlib.Path) -> pathlib.Path:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from t5lite.convert.names import Arrays
-from t5lite.data.feature_converters import FeatureConverter
+from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.models.config import TransformerConfig
 
 

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from t5lite.convert.names import LazyArray, Tensors
 from t5lite.convert.t5x_names import TreeForm
 from t5lite.convert.t5x_tree import STATE_FOLDER, STEP_FOLDER
+from t5lite.messages.suggest import did_you_mean
 from t5lite.models.config import ACTIVATIONS, TransformerConfig
-from t5lite.suggest import did_you_mean
 
 GIN_FILES = ("config.gin", "model.gin")
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from t5lite.data.labels import LabelledStore
+from t5lite.data.tasks.labels import LabelledStore
 
 # Lengths are counted in bins of equal width, so many a feature.
 LENGTH_BINS = 32

@@ -10,11 +10,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from t5lite.data import strict_json
+from t5lite.files import strict_json
 
 if TYPE_CHECKING:
     from t5lite.data.corpus import Corpus
-    from t5lite.data.pipeline import DataConfig
+    from t5lite.data.data_config import DataConfig
 
 _SHOWN_TASKS = 10
 # What a user sets, by its name in the digest; others are fields of DataConfig.

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from t5lite.data.corpus import Corpus
-from t5lite.data.feature_converters import FeatureConverter
-from t5lite.data.mixing import MixtureReader
+from t5lite.data.features.feature_converters import FeatureConverter
+from t5lite.data.mixing.mixing import MixtureReader
 
 MAX_WAITING = 64
 

@@ -16,160 +16,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from t5lite.data import build, mixing, seqio_door, task_data
-from t5lite.data.chat_template import ChatTemplate
 from t5lite.data.corpus import Corpus, Store
 from t5lite.data.data_changes import check_unchanged, data_fingerprint
-from t5lite.data.data_status import DataStatus, table
-from t5lite.data.feature_converters import (
-    ConverterName,
+from t5lite.data.data_config import DataConfig
+from t5lite.data.features.feature_converters import (
     FeatureConverter,
     Features,
-    ModelConfig,
-    check_architecture,
-    make_feature_converter,
 )
-from t5lite.data.labels import LabelCounter
-from t5lite.data.mixing import MixtureReader, Stop
+from t5lite.data.mixing import mixing
+from t5lite.data.mixing.mixing import MixtureReader
 from t5lite.data.packing import Plan, RowPlanner
 from t5lite.data.prefetch import Prefetcher
-from t5lite.data.vocabularies import Vocabulary
-from t5lite.suggest import did_you_mean
+from t5lite.data.stores import build
+from t5lite.data.tasks import seqio_adapter, task_data
+from t5lite.data.tasks.data_status import DataStatus, table
+from t5lite.data.tasks.labels import LabelCounter
+from t5lite.data.vocabularies.chat_template import ChatTemplate
+from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.messages.suggest import did_you_mean
 
 log = logging.getLogger(__name__)
 
 _DESCRIBED_TASKS = 10
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DataConfig:
-    """What to train on, and in what form.
-
-    Attributes:
-      mixture_or_task_name: a name in seqio's registries.
-      task_feature_lengths: longest "inputs" and "targets" in tokens; also a packed row's lengths
-        (a decoder-only row holds their sum).
-      batch_size: rows of a global batch.
-      split: of every task.
-      task_modules: modules that register the tasks.
-      data_dir: root of the tasks' files; None leaves `T5LITE_DATA_DIR` as it is.
-      cache_dir: folder of token stores; None is the default one.
-      vocabulary: for tasks that leave the choice open; None leaves `T5LITE_VOCABULARY` as it is.
-      converter: "encoder_decoder", "decoder_only" or "prefix_lm".
-      pack: several examples a row; otherwise one.
-      loss_on_targets_only: for the decoder-only converters, whether inputs bear no loss.
-      bos_id: the token that stands before every example of a decoder-only model. Where it is None,
-        that is what stands there in the model that the run starts from, or 0, as in T5X. An
-        encoder-decoder's decoder begins with 0, as T5's.
-      add_eos: by feature, whether the end token stands behind it in this run, whatever the Tasks
-        say. A feature it does not name is as in the model that the run starts from; else an
-        encoder-decoder's are as its Tasks have them, and a decoder-only model has the token behind
-        targets that follow inputs, and never behind inputs.
-      seed: of the mixing and the shuffles.
-      shuffle: whether each task has a new random order every epoch.
-      stop: when the data end; see `MixtureReader`.
-      num_epochs: when a task counts as exhausted; not with stop="restart".
-      mixture_rates: rates that replace the mixture's own, by task or by sub-mixture; 0 leaves it
-        out. A task's is a share of all draws, a sub-mixture's is relative to those beside it.
-      rate_maximum: cap of examples-proportional rates, which replace the mixture's own if this or
-        `rate_temperature` is given.
-      rate_temperature: temperature of examples-proportional rates.
-      allow_missing_tasks: whether to go on without the tasks whose data are not there; what is
-        inside a sub-mixture then shares that sub-mixture's rate.
-      truncation_warning_share: share of cut examples from which on a warning names the tasks.
-      num_build_workers: processes that build missing stores; None is one a core.
-      prefetch_batches: batches made ahead by a thread; 0 makes each when it is asked for.
-    """
-
-    mixture_or_task_name: str
-    task_feature_lengths: Mapping[str, int]
-    batch_size: int
-    split: str = "train"
-    task_modules: Sequence[str] = ()
-    data_dir: str | None = None
-    cache_dir: str | None = None
-    vocabulary: str | None = None
-    converter: ConverterName = "encoder_decoder"
-    pack: bool = True
-    loss_on_targets_only: bool = True
-    bos_id: int | None = None
-    add_eos: Mapping[str, bool] | None = None
-    seed: int = 0
-    shuffle: bool = True
-    stop: Stop = "restart"
-    num_epochs: int | None = None
-    mixture_rates: Mapping[str, float] | None = None
-    rate_maximum: float | None = None
-    rate_temperature: float | None = None
-    allow_missing_tasks: bool = False
-    truncation_warning_share: float = 0.05
-    num_build_workers: int | None = None
-    prefetch_batches: int = 2
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ValueError(f"DataConfig.batch_size must be at least 1, found {self.batch_size}")
-        if self.prefetch_batches < 0:
-            raise ValueError(
-                f"DataConfig.prefetch_batches must not be negative, found {self.prefetch_batches}"
-            )
-
-        unknown = set(self.add_eos or {}) - {"inputs", "targets"}
-        if unknown:
-            raise ValueError(
-                f"DataConfig.add_eos names {', '.join(sorted(unknown))}; its features are inputs "
-                "and targets"
-            )
-        if self.converter == "encoder_decoder" and self.bos_id not in (None, 0):
-            raise ValueError(
-                f"DataConfig.bos_id is {self.bos_id}, which must be 0 for "
-                'DataConfig.converter = "encoder_decoder" (the default), as in T5. For a language '
-                'model set DataConfig.converter = "decoder_only" or "prefix_lm".'
-            )
-        # Names and lengths that contradict themselves are told before anything is built.
-        self.make_converter(eos_id=0, ends_in_eos={})
-
-    def check_model(self, config: ModelConfig) -> None:
-        """Raises ValueError where rows of this converter are not what a model reads."""
-        check_architecture(self.converter, config.architecture)
-
-    def make_converter(
-        self,
-        *,
-        eos_id: int,
-        ends_in_eos: Mapping[str, bool],
-        initial: FeatureConverter | None = None,
-    ) -> FeatureConverter:
-        """The run's feature converter.
-
-        Args:
-          eos_id: the vocabulary's end token.
-          ends_in_eos: whether Tasks end a feature, as far as that is to decide.
-          initial: the converter of the model that the run starts from.
-
-        Raises:
-          ValueError: the config contradicts itself.
-        """
-        is_pair = self.converter == "encoder_decoder"
-        if initial is not None and (is_pair or self.bos_id is None):
-            prefix = initial.prompt_prefix
-        else:
-            prefix = () if is_pair else (self.bos_id or 0,)
-        suffixes: dict[str, tuple[int, ...]] = {}
-        if initial is not None:
-            suffixes = {"inputs": initial.prompt_suffix, "targets": initial.targets_suffix}
-        for feature, ends in {**ends_in_eos, **(self.add_eos or {})}.items():
-            suffixes[feature] = (eos_id,) if ends else ()
-        return make_feature_converter(
-            self.converter,
-            task_feature_lengths=self.task_feature_lengths,
-            eos_id=eos_id,
-            prompt_prefix=prefix,
-            prompt_suffix=suffixes.get("inputs", ()),
-            targets_suffix=suffixes.get("targets", ()),
-            pack=self.pack,
-            loss_on_targets_only=self.loss_on_targets_only,
-        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -417,13 +285,13 @@ def open_train_data(
     Raises:
       ValueError: a name, a length, a rate, a file or the state is wrong; says which and what to do.
     """
-    seqio_door.import_tasks(
+    seqio_adapter.import_tasks(
         config.task_modules, data_dir=config.data_dir, vocabulary=config.vocabulary
     )
     mixture = config.mixture_or_task_name
     task_names, missing = task_data.present_tasks(
         mixture,
-        seqio_door.resolve(mixture).task_names,
+        seqio_adapter.resolve(mixture).task_names,
         allow_missing=config.allow_missing_tasks,
     )
     stores = build.open_stores(
@@ -449,7 +317,7 @@ def open_train_data(
         stores,
         task_names=task_names,
         rates=_choose_rates(config, sizes, leave_out={status.task for status in missing}),
-        vocabulary=seqio_door.token_features(task_names[0])["targets"],
+        vocabulary=seqio_adapter.token_features(task_names[0])["targets"],
         host_index=host_index,
         host_count=host_count,
         state=state,
@@ -457,7 +325,7 @@ def open_train_data(
         missing=missing,
         templates=task_data.templates(task_names),
         initial=initial,
-        chat_template=seqio_door.chat_template(task_names),
+        chat_template=seqio_adapter.chat_template(task_names),
     )
     if host_index == 0:
         log.info("%s", data.describe())
@@ -557,10 +425,10 @@ def _choose_rates(
     """The rate of each task, as `DataConfig` describes; not normalised."""
     mixture = config.mixture_or_task_name
     given = dict(config.mixture_rates or {})
-    inside = seqio_door.sub_mixtures(mixture)
+    inside = seqio_adapter.sub_mixtures(mixture)
     overrides = {name: given.pop(name) for name in inside if name in given}
     if config.rate_maximum is None and config.rate_temperature is None:
-        rates = seqio_door.rates(mixture, num_examples, overrides=overrides, leave_out=leave_out)
+        rates = seqio_adapter.rates(mixture, num_examples, overrides=overrides, leave_out=leave_out)
     elif overrides:
         raise ValueError(
             f"DataConfig.mixture_rates names sub-mixtures ({', '.join(overrides)}), whose rates "

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t5lite.data import environment, seqio_door
-from t5lite.data.vocabularies import ByteVocabulary, Vocabulary
+from t5lite.data.tasks import environment, seqio_adapter
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from t5lite.data.pipeline import DataConfig
+    from t5lite.data.data_config import DataConfig
 
 _PADDED_TO = 128  # what the number of embeddings is usually a multiple of
 
@@ -19,11 +20,11 @@ def tasks_vocabulary(config: DataConfig) -> Vocabulary:
     Raises:
       ValueError: a name is not registered, or a module cannot be imported.
     """
-    seqio_door.import_tasks(
+    seqio_adapter.import_tasks(
         config.task_modules, data_dir=config.data_dir, vocabulary=config.vocabulary
     )
-    task_names = seqio_door.resolve(config.mixture_or_task_name).task_names
-    return seqio_door.token_features(task_names[0])["targets"]
+    task_names = seqio_adapter.resolve(config.mixture_or_task_name).task_names
+    return seqio_adapter.token_features(task_names[0])["targets"]
 
 
 def check_vocabulary_fits(vocabulary: Vocabulary, config: DataConfig, vocab_size: int) -> None:

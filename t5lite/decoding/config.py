@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal, get_args
 
-from t5lite.suggest import did_you_mean
+from t5lite.messages.suggest import did_you_mean
 
 Strategy = Literal["greedy", "sample", "beam"]
 LengthPenaltyStyle = Literal["t5x", "hugging_face"]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from t5lite.data.feature_converters import FeatureConverter, Tokens
+from t5lite.data.features.feature_converters import FeatureConverter, Tokens
 from t5lite.decoding import batching, compiled, ranking, stopping
 from t5lite.decoding.compiled import Prepared
 from t5lite.decoding.config import DecodingConfig

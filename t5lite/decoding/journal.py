@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import filelock
 
-from t5lite.data import strict_json
+from t5lite.files import strict_json
 
 
 class Journal:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from t5lite.data.feature_converters import Tokens
+from t5lite.data.features.feature_converters import Tokens
 from t5lite.decoding.batching import bucket_length
 from t5lite.models.transformer import Model
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from t5lite.suggest import did_you_mean
+from t5lite.messages.suggest import did_you_mean
 
 ARCHITECTURES = ("encoder_decoder", "decoder_only")
 ACTIVATIONS = ("relu", "gelu", "gelu_exact", "silu", "linear")

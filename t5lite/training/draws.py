@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from t5lite.data import strict_json
 from t5lite.data.pipeline import BatchStats, TrainData
+from t5lite.files import strict_json
 
 MIXTURE_FILE = "mixture.json"
 

@@ -5,7 +5,7 @@ import math
 import re
 from typing import Literal, cast, get_args
 
-from t5lite.suggest import did_you_mean
+from t5lite.messages.suggest import did_you_mean
 
 Unit = Literal["steps", "examples", "tokens", "epochs"]
 UNITS: tuple[str, ...] = get_args(Unit)

@@ -18,9 +18,9 @@ import jax
 import numpy as np
 import tqdm
 
-from t5lite.data import strict_json
 from t5lite.data.pipeline import Batch
-from t5lite.progress import progress_bar
+from t5lite.files import strict_json
+from t5lite.messages.progress import progress_bar
 from t5lite.training.duration import Duration, Progress
 
 METRICS_FILE = "metrics.jsonl"

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from t5lite.suggest import did_you_mean
+from t5lite.messages.suggest import did_you_mean
 
 NORMALIZATIONS = ("num_real_target_tokens", "num_total_target_tokens", "average_per_sequence")
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from t5lite.suggest import did_you_mean
+from t5lite.messages.suggest import did_you_mean
 from t5lite.training.adafactor import (
     LAYERS,
     AdafactorConfig,

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import jax
 import jax.numpy as jnp
 
-from t5lite.suggest import did_you_mean
+from t5lite.messages.suggest import did_you_mean
 
 Step = int | jax.Array
 Schedule = Callable[[Step], jax.Array]

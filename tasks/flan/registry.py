@@ -13,9 +13,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from t5lite.data import environment
-from t5lite.data.data_status import DataStatus
-from t5lite.data.vocabularies import parse_vocabulary
+from t5lite.data.tasks import environment
+from t5lite.data.tasks.data_status import DataStatus
+from t5lite.data.vocabularies.load import parse_vocabulary
 
 from .. import cot_files, natural_instructions_metrics
 from ..python_tasks import Example, MetricFn, add_python_task, task_name

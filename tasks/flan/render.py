@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Literal
 
-from t5lite.data.labels import Label
+from t5lite.data.tasks.labels import Label
 
 from ..python_tasks import Example
 from .draws import Draws

@@ -77,7 +77,7 @@ def add_task(
     """Registers one Task over lazily rendered examples and returns its name."""
     import seqio
 
-    from t5lite.data.seqio_door import output_features
+    from t5lite.data.tasks.seqio_adapter import output_features
 
     name = f"{suite}_{task.name}" + ("_new_templates" if new_wording else _SUFFIXES[form])
     templates = task.new_templates if new_wording else task.templates

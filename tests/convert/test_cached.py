@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from t5lite import cli
-from t5lite.checkpoints import load_model_dir
+from t5lite.checkpoints.load import load_model_dir
+from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.convert import cached, export_hf
 from t5lite.convert.cached import model_folder
 from t5lite.convert.source import SpecialIds
-from t5lite.model_dir import ModelDescription
 from t5lite.models.parameters import flatten_names
 from tests.conftest import shared_path
 from tests.convert import t5x_trees

@@ -5,7 +5,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from t5lite.checkpoints import CheckpointConfig, Checkpointer
+from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer
 from t5lite.convert import checkpoint_stream
 from t5lite.convert.checkpoint_stream import read_arrays, read_leaf, write_arrays
 from t5lite.convert.names import LazyArray, stack, unstack

@@ -8,17 +8,17 @@ import pytest
 from safetensors.numpy import load_file
 
 from t5lite import cli
-from t5lite.checkpoints import load_model_dir
+from t5lite.checkpoints.load import load_model_dir
+from t5lite.checkpoints.model_dir import ModelDescription
+from t5lite.configuration.flags import make_parser
 from t5lite.convert import convert as convert_module
 from t5lite.convert import export_hf, load_foreign
 from t5lite.convert.checkpoint_stream import read_leaf
 from t5lite.convert.model_folder import open_model_folder
 from t5lite.convert.names import stack
 from t5lite.convert.source import SpecialIds
-from t5lite.flags import make_parser
-from t5lite.model_dir import ModelDescription
+from t5lite.initialization.restore import RestoreConfig, open_initial
 from t5lite.models.parameters import flatten_names
-from t5lite.restore import RestoreConfig, open_initial
 from tests.conftest import shared_path
 from tests.models.tiny import encoder_decoder, family, sharp_params
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from t5lite import config as gin_config
+from t5lite.configuration import config as gin_config
 from t5lite.convert import export_hf, load_foreign
 from t5lite.convert.hf.family import Fields
 from t5lite.convert.hf.folder import FAMILIES, choose_family, open_folder

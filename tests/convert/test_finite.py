@@ -9,11 +9,11 @@ from safetensors.numpy import load_file, save_file
 
 from t5lite import cli
 from t5lite.convert import export_hf, load_foreign
-from t5lite.data.vocabularies import ByteVocabulary
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Decoder
+from t5lite.initialization.restore import RestoreConfig, open_initial
 from t5lite.models import finite
-from t5lite.restore import RestoreConfig, open_initial
 from t5lite.training.state import TrainState
 from tests.feature_converters import converter
 from tests.models.tiny import family, sharp_params

@@ -13,8 +13,8 @@ from t5lite.convert.frame import with_frame_of
 from t5lite.convert.hf.frame import with_frame
 from t5lite.convert.hf.tokenizer import written_files
 from t5lite.convert.source import Source
-from t5lite.data.hf_vocabulary import HFVocabulary
-from t5lite.data.vocabularies import ByteVocabulary
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
 from tests.models.tiny import encoder_decoder, family
 
 VOCAB = {"<pad>": 0, "</s>": 1, "<unk>": 2, "a": 3, "b": 4}

@@ -6,14 +6,14 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.cli import main
 from t5lite.convert import load_foreign
 from t5lite.convert.gguf import TABLE
 from t5lite.convert.gguf_header import read_header
 from t5lite.convert.load import open_foreign
 from t5lite.convert.names import to_theirs, unstack
-from t5lite.data.vocabularies import vocabulary_from_spec
-from t5lite.model_dir import ModelDescription
+from t5lite.data.vocabularies.load import vocabulary_from_spec
 from tests.convert.test_llama2_c import assert_same, make_config
 from tests.models.tiny import sharp_params
 

@@ -13,7 +13,7 @@ from t5lite.convert.llama2_c_tokenizer import (
     read_pieces,
     sentencepiece_model,
 )
-from t5lite.data.vocabularies import SentencePieceVocabulary
+from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from tests.conftest import shared_path
 
 # Pieces after the bytes, best first; each can be merged from two before it or from characters.

@@ -14,7 +14,8 @@ from safetensors.numpy import load_file
 from t5lite.cli import main
 from t5lite.convert import load_foreign
 from t5lite.convert.load import open_foreign
-from t5lite.data.vocabularies import SentencePieceVocabulary, parse_vocabulary
+from t5lite.data.vocabularies.load import parse_vocabulary
+from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from tests.conftest import shared_path
 from tests.convert.test_llama2_c import assert_same
 from tests.models.tiny import logits

@@ -5,7 +5,7 @@ import numpy as np
 import optax
 import pytest
 
-from t5lite.checkpoints import Checkpointer
+from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.convert.convert import convert
 from t5lite.convert.names import stack, to_ours, unstack
 from t5lite.convert.t5x import open_checkpoint

@@ -16,8 +16,9 @@ from t5lite.convert.gguf_tokenizer import (
 from t5lite.convert.hf.tokenizer import read_vocabulary, written_files
 from t5lite.convert.sentencepiece_model import PieceType, read_piece_model
 from t5lite.convert.tokenizer_json import from_pieces
-from t5lite.data.hf_vocabulary import HFVocabulary
-from t5lite.data.vocabularies import ByteVocabulary, SentencePieceVocabulary
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
+from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from tests.conftest import shared_path
 from tests.data.tokenizer_folders import CHATML, chat_folder, write_json
 

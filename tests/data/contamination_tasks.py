@@ -14,7 +14,7 @@ import signal
 import seqio
 import tensorflow as tf
 
-from t5lite.data import seqio_door
+from t5lite.data.tasks import seqio_adapter
 from tasks.python_tasks import Example, add_python_task
 
 
@@ -52,6 +52,6 @@ for name in NAMES:
                 functools.partial(seqio.preprocessors.tokenize, copy_pretokenized=keeps_text),
                 seqio.preprocessors.append_eos,
             ],
-            output_features=seqio_door.output_features(),
+            output_features=seqio_adapter.output_features(),
         )
 seqio.MixtureRegistry.add("contaminated", [(name, 1.0) for name in NAMES])

@@ -10,7 +10,7 @@ import signal
 import seqio
 import tensorflow as tf
 
-from t5lite.data import seqio_door
+from t5lite.data.tasks import seqio_adapter
 
 NUM_SUMS = 6
 WORDING = "what is {} and {}?"
@@ -59,7 +59,7 @@ def add(name, source, **kwargs):
         name,
         source=source,
         preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
-        **{"output_features": seqio_door.output_features(), **kwargs},
+        **{"output_features": seqio_adapter.output_features(), **kwargs},
     )
 
 

@@ -6,12 +6,13 @@ import types
 import numpy as np
 import pytest
 
-from t5lite.data import seqio_door
-from t5lite.data.chat_format import ChatFormat
-from t5lite.data.conversations import read_conversation
-from t5lite.data.pipeline import DataConfig, open_train_data
-from t5lite.data.vocabularies import parse_vocabulary
-from t5lite.prompts import chat_prompt
+from t5lite.data.chat.chat_format import ChatFormat
+from t5lite.data.chat.conversations import read_conversation
+from t5lite.data.data_config import DataConfig
+from t5lite.data.pipeline import open_train_data
+from t5lite.data.tasks import seqio_adapter
+from t5lite.data.vocabularies.load import parse_vocabulary
+from t5lite.inference.prompts import chat_prompt
 from tests.data.tokenizer_folders import chat_folder
 
 MODULE = """
@@ -181,7 +182,9 @@ def test_conversations_and_texts_share_rows(run):
 def test_an_evaluation_asks_and_scores_the_same(run):
     lengths = {"inputs": 150, "targets": 250}
     data = open_rows(run, "rows_chat", "decoder_only", lengths)
-    (task,) = seqio_door.load_eval_tasks("rows_chat", split="train", task_feature_lengths=lengths)
+    (task,) = seqio_adapter.load_eval_tasks(
+        "rows_chat", split="train", task_feature_lengths=lengths
+    )
     messages = run.conversations[0]
     conversation = read_conversation({"messages": messages}, where="")
     written = ChatFormat(parse_vocabulary(run.settings["vocabulary"]), data.chat_template)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from t5lite.data.mixing import MixtureReader
+from t5lite.data.mixing.mixing import MixtureReader
 from t5lite.data.packing import MAX_WAITING, RowPlanner
 from tests.data.fakes import make_corpus, random_stores
 from tests.feature_converters import converter as make_converter

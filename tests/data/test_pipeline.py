@@ -9,9 +9,11 @@ import threading
 import numpy as np
 import pytest
 
-from t5lite.data import pipeline, seqio_door
-from t5lite.data.pipeline import DataConfig, TrainData, open_train_data
-from t5lite.data.vocabularies import ByteVocabulary
+from t5lite.data import pipeline
+from t5lite.data.data_config import DataConfig
+from t5lite.data.pipeline import TrainData, open_train_data
+from t5lite.data.tasks import seqio_adapter
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from tests.data.fakes import MemoryStore, random_examples
 from tests.feature_converters import converter as make_converter
 
@@ -345,7 +347,7 @@ MODULE = """
                 num_input_examples={"train": count},
             ),
             preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
-            output_features=seqio_door.output_features(),
+            output_features=seqio_adapter.output_features(),
         )
     seqio.MixtureRegistry.add(
         "pipeline_animals",
@@ -410,6 +412,6 @@ def test_truncation_is_said_with_figures(registered, caplog):
 
 
 def test_rates_of_the_door_cover_every_task(registered):
-    seqio_door.import_tasks(registered["task_modules"])
-    names = seqio_door.resolve("pipeline_animals").task_names
-    assert list(seqio_door.rates("pipeline_animals", dict.fromkeys(names, 1))) == list(names)
+    seqio_adapter.import_tasks(registered["task_modules"])
+    names = seqio_adapter.resolve("pipeline_animals").task_names
+    assert list(seqio_adapter.rates("pipeline_animals", dict.fromkeys(names, 1))) == list(names)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from t5lite.data import environment
-from t5lite.data.pipeline import DataConfig
+from t5lite.data.data_config import DataConfig
 from t5lite.data.run_vocabulary import check_vocabulary_fits
-from t5lite.data.vocabularies import ByteVocabulary
+from t5lite.data.tasks import environment
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 
 
 def check(vocab_size, *, extra_ids=0, vocabulary=None):

@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-from t5lite.checkpoints import Checkpointer
-from t5lite.data.vocabularies import ByteVocabulary
-from t5lite.model_dir import ModelDescription
+from t5lite.checkpoints.checkpointer import Checkpointer
+from t5lite.checkpoints.model_dir import ModelDescription
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.models.parameters import init_params
 from t5lite.training.state import TrainState
 from tests import feature_converters

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from t5lite.data.vocabularies import ByteVocabulary
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.decoding import decoder as decoder_module
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.stopping import cut, pieces, stopped_length

@@ -8,8 +8,8 @@ import shutil
 import pytest
 
 from t5lite import cli
-from t5lite.checkpoints import load_model_dir
-from t5lite.data import vocabularies
+from t5lite.checkpoints.load import load_model_dir
+from t5lite.data.vocabularies import load
 from tests.conftest import forget_registry_modules, shared_path
 from tests.docs.pages import DOCS, blocks, commands
 
@@ -57,7 +57,7 @@ def reader(tmp_path_factory):
         (folder / "my_tasks.py").write_text(module)
         (gin_file,) = blocks(PAGE, "gin")
         (folder / "my_finetune.gin").write_text(gin_file)
-        vocabularies.load_tokenizer.cache_clear()
+        load.load_tokenizer.cache_clear()
         yield folder
 
 

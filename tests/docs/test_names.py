@@ -9,9 +9,9 @@ import re
 import numpy as np
 import pytest
 
-from t5lite import config
-from t5lite.data.feature_converters import make_feature_converter
-from t5lite.flags import make_parser
+from t5lite.configuration import config
+from t5lite.configuration.flags import make_parser
+from t5lite.data.features.feature_converters import make_feature_converter
 from tests.docs.pages import DOCS, PAGES, commands, table_rows
 
 PAGE = DOCS / "names.md"

@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from t5lite import config
+from t5lite.configuration import config
 from t5lite.models.parameters import param_axes, param_shapes
 from t5lite.training.optimizers import make_transformation
 from t5lite.training.schedules import schedule

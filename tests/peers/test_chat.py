@@ -5,10 +5,11 @@ import json
 import pytest
 
 from t5lite.convert.hf.tokenizer import written_files
-from t5lite.data.chat_format import ChatFormat
-from t5lite.data.hf_vocabulary import HFVocabulary
-from t5lite.data.named_chat_templates import choose_template
-from t5lite.data.vocabularies import ByteVocabulary, SentencePieceVocabulary
+from t5lite.data.chat.chat_format import ChatFormat
+from t5lite.data.chat.named_chat_templates import choose_template
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
+from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from tests.conftest import shared_path
 from tests.data.tokenizer_folders import byte_level, write_json
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from t5lite.convert.convert import convert
-from t5lite.data import seqio_door
-from t5lite.evaluate import EvalConfig, evaluate
+from t5lite.data.tasks import seqio_adapter
+from t5lite.evaluate import evaluate
+from t5lite.inference.evaluator import EvalConfig
 from tests.data.tokenizer_folders import chat_folder, write_json
 
 seqio = pytest.importorskip("seqio")
@@ -90,7 +91,7 @@ def test_it_is_transformers_loss(make, tmp_path):
         return tf.data.Dataset.from_tensor_slices({"inputs": inputs, "targets": targets})
 
     task = f"evaluation_loss_{make.__name__}"
-    vocabulary = seqio_door.to_seqio(_vocabulary(ours))
+    vocabulary = seqio_adapter.to_seqio(_vocabulary(ours))
     seqio.TaskRegistry.add(
         task,
         source=seqio.FunctionDataSource(examples, splits=["validation"]),
@@ -106,6 +107,6 @@ def test_it_is_transformers_loss(make, tmp_path):
 
 
 def _vocabulary(folder):
-    from t5lite.checkpoints import load_model_dir
+    from t5lite.checkpoints.load import load_model_dir
 
     return load_model_dir(folder).vocabulary

@@ -8,13 +8,13 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.cli import main
 from t5lite.convert import load_foreign
 from t5lite.convert.llama import TABLE
 from t5lite.convert.load import open_foreign
 from t5lite.convert.names import to_theirs, unstack
-from t5lite.data.vocabularies import SentencePieceVocabulary
-from t5lite.model_dir import ModelDescription
+from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from tests.conftest import shared_path
 from tests.convert.test_llama2_c import assert_same, make_config
 from tests.models.tiny import logits, random_tokens, sharp_params

@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from t5lite import cli
+from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.convert import export_hf
-from t5lite.data.vocabularies import vocabulary_from_spec
-from t5lite.model_dir import ModelDescription
+from t5lite.data.vocabularies.load import vocabulary_from_spec
 from tests.conftest import shared_path
 from tests.data.tokenizer_folders import byte_level, write_json
 from tests.models.tiny import encoder_decoder, family, sharp_params

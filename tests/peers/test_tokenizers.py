@@ -8,8 +8,9 @@ import pytest
 
 from t5lite.convert.gguf_tokenizer import write_gguf_tokenizer
 from t5lite.convert.hf.tokenizer import carried_files, read_vocabulary, written_files
-from t5lite.data.hf_vocabulary import HFVocabulary
-from t5lite.data.vocabularies import ByteVocabulary, SentencePieceVocabulary
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
+from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from tests.conftest import REPOSITORY, shared_path
 from tests.data.tokenizer_folders import (
     CHATML,

@@ -4,14 +4,16 @@ import json
 
 import pytest
 
-from t5lite.data import build, seqio_door
-from t5lite.data.vocabularies import ByteVocabulary, parse_vocabulary
+from t5lite.data.stores import build
+from t5lite.data.tasks import seqio_adapter
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.load import parse_vocabulary
 from tasks.chat import add_chat_task
 from tasks.metrics import exact_match
 from tests.conftest import REPOSITORY
 from tests.data.tokenizer_folders import chat_folder
 
-SAVED = REPOSITORY / "tests" / "data" / "saved_by_datasets"
+SAVED = REPOSITORY / "tests" / "data" / "sources" / "saved_by_datasets"
 TALK = [
     {"role": "system", "content": "Be kind."},
     {"role": "user", "content": "hello"},
@@ -55,7 +57,7 @@ def test_as_seqio_sees_it_an_example_is_an_answer(data_root, add):
         .get_dataset({"inputs": 500, "targets": 50}, shuffle=False)
         .as_numpy_iterator()
     )
-    ours = list(seqio_door.iterate_examples(name, "train", task_feature_lengths=None))
+    ours = list(seqio_adapter.iterate_examples(name, "train", task_feature_lengths=None))
     assert [row["inputs"].tolist() for row in rows] == [row["inputs"].tolist() for row in ours]
     assert [row["targets"].tolist() for row in rows] == [row["targets"].tolist() for row in ours]
     assert [texts(row["targets"]) for row in ours] == ["hi", "four", "è"]
@@ -64,9 +66,9 @@ def test_as_seqio_sees_it_an_example_is_an_answer(data_root, add):
         "System:\nBe kind.\n\nUser:\nhello\n\nAssistant:\nhi</s>\n\n"
         "User:\ntwo and two?\n\nAssistant:\n"
     )
-    (task,) = seqio_door.load_eval_tasks(name, split="train", task_feature_lengths={})
+    (task,) = seqio_adapter.load_eval_tasks(name, split="train", task_feature_lengths={})
     assert task.predict_metrics(["hi", "four ", "e"]) == {"accuracy": pytest.approx(2 / 3)}
-    assert [e["targets"] for e in seqio_door.iterate_texts(name, "train")] == ["hi", "four", "è"]
+    assert [e["targets"] for e in seqio_adapter.iterate_texts(name, "train")] == ["hi", "four", "è"]
 
 
 def test_stores_of_answers_and_of_whole_conversations(data_root, add, tmp_path):
@@ -92,17 +94,19 @@ def test_stores_of_answers_and_of_whole_conversations(data_root, add, tmp_path):
 def test_too_long_conversations_lose_their_oldest_turns(data_root, add):
     name = add(files={"train": "talk.jsonl"}, chat_template="plain")
     shorter = {"inputs": 60, "targets": 10}
-    for row in list(seqio_door.iterate_examples(name, "train", task_feature_lengths=shorter))[:2]:
+    for row in list(seqio_adapter.iterate_examples(name, "train", task_feature_lengths=shorter))[
+        :2
+    ]:
         assert len(row["inputs"]) <= 60
         assert texts(row["inputs"]).startswith("System:\nBe kind.\n\nUser:\n")
 
 
 def test_every_format_and_a_field_of_ones_own(data_root, add):
     name = add(files={"train": str(SAVED), "test": str(SAVED)}, chat_template="instruction")
-    (row,) = seqio_door.iterate_examples(name, "test", task_feature_lengths=None)
+    (row,) = seqio_adapter.iterate_examples(name, "test", task_feature_lengths=None)
     assert texts(row["inputs"]) == "### Instruction:\nhé 4\n\n### Response:\n"
     assert texts(row["targets"]) == "yes 4"
-    assert seqio_door.registered(name).num_input_examples("train") == 4
+    assert seqio_adapter.registered(name).num_input_examples("train") == 4
     import seqio
 
     seqio.TaskRegistry.remove(name)
@@ -115,7 +119,7 @@ def test_every_format_and_a_field_of_ones_own(data_root, add):
         ]
 
     name = add(files={"train": "x.csv"}, chat_template="plain", messages=as_messages)
-    (row,) = seqio_door.iterate_examples(name, "train", task_feature_lengths=None)
+    (row,) = seqio_adapter.iterate_examples(name, "train", task_feature_lengths=None)
     assert texts(row["targets"]) == "das"
 
 
@@ -125,20 +129,20 @@ def test_the_vocabulary_s_own_template_and_one_of_a_file(data_root, add, monkeyp
     monkeypatch.setenv("T5LITE_VOCABULARY", str(chat_folder(folder)))
     name = add(files={"train": "talk.jsonl"})
     vocabulary = parse_vocabulary(str(folder))
-    rows = list(seqio_door.iterate_examples(name, "train", task_feature_lengths=None))
+    rows = list(seqio_adapter.iterate_examples(name, "train", task_feature_lengths=None))
     assert rows[0]["inputs"].tolist() == vocabulary.encode(
         vocabulary.chat_template.render(TALK[:2])
     )
-    assert seqio_door.chat_template([name]) == vocabulary.chat_template
-    first = seqio_door.task_source(name).fingerprint
+    assert seqio_adapter.chat_template([name]) == vocabulary.chat_template
+    first = seqio_adapter.task_source(name).fingerprint
     import seqio
 
     seqio.TaskRegistry.remove(name)
     template = "{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}"
     (data_root / "own.jinja").write_text(template)
     name = add(files={"train": "talk.jsonl"}, chat_template="own.jinja")
-    assert seqio_door.chat_template([name]).sources == {"default": template}
-    assert seqio_door.task_source(name).fingerprint != first
+    assert seqio_adapter.chat_template([name]).sources == {"default": template}
+    assert seqio_adapter.task_source(name).fingerprint != first
 
 
 def test_two_templates_in_one_run_are_refused(data_root, add):
@@ -147,9 +151,9 @@ def test_two_templates_in_one_run_are_refused(data_root, add):
 
     other = add_chat_task("chat_other", files={"train": "x"}, chat_template="instruction").name
     try:
-        assert seqio_door.chat_template([name]).sources
+        assert seqio_adapter.chat_template([name]).sources
         with pytest.raises(ValueError, match=r"with different chat templates.*give both the same"):
-            seqio_door.chat_template([name, other])
+            seqio_adapter.chat_template([name, other])
     finally:
         seqio.TaskRegistry.remove(other)
 
@@ -166,9 +170,9 @@ def test_faults_are_named_with_their_line(data_root, add, line, message):
         file.write(line + "\n")
     name = add(files={"train": "talk.jsonl"}, chat_template="plain")
     with pytest.raises(ValueError, match=message):
-        list(seqio_door.iterate_examples(name, "train", task_feature_lengths=None))
+        list(seqio_adapter.iterate_examples(name, "train", task_feature_lengths=None))
     with pytest.raises(ValueError, match=message):
-        seqio_door.load_eval_tasks(name, split="train", task_feature_lengths={})
+        seqio_adapter.load_eval_tasks(name, split="train", task_feature_lengths={})
 
 
 def test_what_a_template_refuses_is_named_with_its_line(data_root, add):
@@ -177,7 +181,7 @@ def test_what_a_template_refuses_is_named_with_its_line(data_root, add):
     (data_root / "no.jinja").write_text(source)
     name = add(files={"train": "talk.jsonl"}, chat_template="no.jinja")
     with pytest.raises(ValueError, match=r"talk\.jsonl, line 2: .*refuses.*no é"):
-        list(seqio_door.iterate_examples(name, "train", task_feature_lengths=None))
+        list(seqio_adapter.iterate_examples(name, "train", task_feature_lengths=None))
 
 
 @pytest.mark.parametrize(

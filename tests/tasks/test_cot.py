@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from t5lite.data import seqio_door
+from t5lite.data.tasks import seqio_adapter
 from tasks import cot_files
 from tests.conftest import shared_path
 
@@ -137,17 +137,17 @@ def test_tasks_and_mixture(register, tmp_path):
     _write(tmp_path / "a", name="more")
     prefix = register(tmp_path / "a")
     names = [f"{prefix}_{s}_{f}" for s in ("more", "sums") for f in _FORMS]
-    assert sorted(seqio_door.resolve(prefix).task_names) == sorted(names)
-    shares = seqio_door.rates(prefix, dict.fromkeys(names, 1000))
+    assert sorted(seqio_adapter.resolve(prefix).task_names) == sorted(names)
+    shares = seqio_adapter.rates(prefix, dict.fromkeys(names, 1000))
     assert shares[f"{prefix}_sums_ask"] / shares[f"{prefix}_sums_reason"] == pytest.approx(0.3)
-    capped = seqio_door.rates(prefix, dict.fromkeys(names, 1_000_000))
+    capped = seqio_adapter.rates(prefix, dict.fromkeys(names, 1_000_000))
     assert capped[f"{prefix}_sums_ask"] == capped[f"{prefix}_sums_reason"]
 
 
 def test_reasoned_predictions_are_scored_by_their_answers(register, tmp_path):
     _write(tmp_path / "a")
     prefix = register(tmp_path / "a")
-    (task,) = seqio_door.load_eval_tasks(
+    (task,) = seqio_adapter.load_eval_tasks(
         f"{prefix}_sums_reason", split="validation", task_feature_lengths={}
     )
     right = [e.targets_text for e in task.examples]
@@ -163,7 +163,7 @@ def test_a_missing_folder_says_where_it_looked(register, tmp_path):
 
 def test_real_sets(register):
     prefix = register(shared_path("data"))
-    assert len(seqio_door.resolve(prefix).tasks) == 7 * len(_FORMS)
+    assert len(seqio_adapter.resolve(prefix).tasks) == 7 * len(_FORMS)
     for path in cot_files.find_sets(shared_path("data")).values():
         train = cot_files.read_split(path, "train")
         validation = cot_files.read_split(path, "validation")

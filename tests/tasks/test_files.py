@@ -5,12 +5,12 @@ import pathlib
 
 import pytest
 
-from t5lite.data import seqio_door
+from t5lite.data.tasks import seqio_adapter
 from tasks.files import add_file_task
 from tasks.metrics import exact_match
 from tests.conftest import REPOSITORY
 
-SAVED = REPOSITORY / "tests" / "data" / "saved_by_datasets"
+SAVED = REPOSITORY / "tests" / "data" / "sources" / "saved_by_datasets"
 ROWS = [{"q": f"q {i}, é", "a": f"a {i}"} for i in range(3)]
 TEXTS = [(f"Q: q {i}, é A:", f"a {i}") for i in range(3)]
 
@@ -33,7 +33,7 @@ def add(request):
 
 
 def texts(name, split="train"):
-    return [(e["inputs"], e["targets"]) for e in seqio_door.iterate_texts(name, split)]
+    return [(e["inputs"], e["targets"]) for e in seqio_adapter.iterate_texts(name, split)]
 
 
 def write(path):
@@ -54,12 +54,12 @@ def test_every_format_gives_the_same_examples(data_root, add, suffix):
     write(data_root / f"x.{suffix}")
     name = add(files={"train": f"x.{suffix}"}, inputs="Q: {q} A:", targets="a")
     assert texts(name) == TEXTS
-    (task,) = seqio_door.load_eval_tasks(name, split="train", task_feature_lengths={})
+    (task,) = seqio_adapter.load_eval_tasks(name, split="train", task_feature_lengths={})
     assert [(e.inputs_text, e.targets_text) for e in task.examples] == TEXTS
-    assert seqio_door.registered(name).num_input_examples("train") == 3
-    before = seqio_door.task_source(name).fingerprint
+    assert seqio_adapter.registered(name).num_input_examples("train") == 3
+    before = seqio_adapter.task_source(name).fingerprint
     (data_root / f"x.{suffix}").write_bytes(b"other")
-    assert seqio_door.task_source(name).fingerprint != before
+    assert seqio_adapter.task_source(name).fingerprint != before
 
 
 def test_a_saved_data_set_with_nested_fields(data_root, add):
@@ -70,7 +70,7 @@ def test_a_saved_data_set_with_nested_fields(data_root, add):
         metrics=(exact_match,),
     )
     assert [text for text, _ in texts(name, "test")] == ["question 4 (4, 0, hé 4)"]
-    (task,) = seqio_door.load_eval_tasks(name, split="test", task_feature_lengths={})
+    (task,) = seqio_adapter.load_eval_tasks(name, split="test", task_feature_lengths={})
     for right in ("answer 4", "reply 4"):
         assert task.predict_metrics([right]) == {"accuracy": 1.0}
     assert sorted(text[:10] for text, _ in texts(name)) == [f"question {i}" for i in range(4)]
@@ -108,7 +108,7 @@ def test_what_is_no_template_is_said_at_registration(data_root):
 def test_reading_is_a_stream(data_root, add):
     (data_root / "x.csv").write_text("q,a\nx,y\nbroken\n")
     name = add(files={"train": pathlib.Path("x.csv")}, inputs="q", targets="a")
-    examples = seqio_door.iterate_texts(name, "train")
+    examples = seqio_adapter.iterate_texts(name, "train")
     assert next(examples)["inputs"] == "x"
     with pytest.raises(ValueError, match=r"x\.csv, line 3: the row has not the 2 fields"):
         next(examples)

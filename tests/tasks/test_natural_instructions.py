@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from t5lite.data import seqio_door
+from t5lite.data.tasks import seqio_adapter
 from tests.conftest import shared_path
 from tests.tasks.natural_instructions_folder import (
     OTHER,
@@ -37,14 +37,14 @@ def register(tmp_path, monkeypatch):
 
 def _texts(name, split):
     """(inputs, targets, references) of every example, references as the metrics get them."""
-    (task,) = seqio_door.load_eval_tasks(name, split=split, task_feature_lengths={})
+    (task,) = seqio_adapter.load_eval_tasks(name, split=split, task_feature_lengths={})
     pairs = zip(task.examples, task._targets, strict=True)
     return [(example.inputs_text, example.targets_text, target) for example, target in pairs]
 
 
 def test_every_form_of_every_file(register, tmp_path):
     prefix = register(write_folder(tmp_path / "a"))
-    tasks, _ = seqio_door.registered_names()
+    tasks, _ = seqio_adapter.registered_names()
     ours = [name for name in tasks if name.startswith(prefix + "_")]
     stems = (TRAIN, TEST.replace("-", "_"), OTHER)
     forms = ("", "_1shot", "_2shot", "_2shot_2neg")
@@ -57,26 +57,28 @@ def test_nothing_is_opened_at_registration(register, tmp_path):
         path.write_text("not JSON")
     prefix = register(root)
     with pytest.raises(ValueError, match=rf"{TRAIN}\.json, line 1, column 1: malformed JSON"):
-        next(seqio_door.iterate_examples(f"{prefix}_{TRAIN}", "train", task_feature_lengths=None))
+        next(
+            seqio_adapter.iterate_examples(f"{prefix}_{TRAIN}", "train", task_feature_lengths=None)
+        )
 
 
 def test_official_test_tasks_are_for_evaluation_only(register, tmp_path):
     prefix = register(write_folder(tmp_path / "a"))
     test_task = f"{prefix}_{TEST.replace('-', '_')}"
-    assert seqio_door.task_source(test_task).splits == ("test",)
-    assert seqio_door.task_source(f"{prefix}_{OTHER}").splits == ("train", "validation")
-    assert seqio_door.resolve(f"{prefix}_train").task_names == (f"{prefix}_{TRAIN}",)
-    assert seqio_door.resolve(f"{prefix}_test").task_names == (test_task,)
-    assert test_task not in seqio_door.resolve(f"{prefix}_all").task_names
-    assert len(seqio_door.resolve(f"{prefix}_all_2shot").task_names) == 2
+    assert seqio_adapter.task_source(test_task).splits == ("test",)
+    assert seqio_adapter.task_source(f"{prefix}_{OTHER}").splits == ("train", "validation")
+    assert seqio_adapter.resolve(f"{prefix}_train").task_names == (f"{prefix}_{TRAIN}",)
+    assert seqio_adapter.resolve(f"{prefix}_test").task_names == (test_task,)
+    assert test_task not in seqio_adapter.resolve(f"{prefix}_all").task_names
+    assert len(seqio_adapter.resolve(f"{prefix}_all_2shot").task_names) == 2
     with pytest.raises(ValueError, match=f"{prefix}_xlingual_test"):
-        seqio_door.resolve(f"{prefix}_xlingual_test")
+        seqio_adapter.resolve(f"{prefix}_xlingual_test")
 
 
 def test_rates_are_counts_with_a_cap(register, tmp_path):
     prefix = register(write_folder(tmp_path / "a"))
     counts = {f"{prefix}_{TRAIN}": 1_000_000, f"{prefix}_{OTHER}": 2500}
-    shares = seqio_door.rates(f"{prefix}_all", counts)
+    shares = seqio_adapter.rates(f"{prefix}_all", counts)
     assert shares[f"{prefix}_{TRAIN}"] == pytest.approx(2 / 3)
 
 
@@ -97,9 +99,9 @@ def test_examples_through_seqio(register, tmp_path):
 def test_tokens_end_with_eos(register, tmp_path):
     prefix = register(write_folder(tmp_path / "a"))
     example = next(
-        seqio_door.iterate_examples(f"{prefix}_{TRAIN}", "train", task_feature_lengths=None)
+        seqio_adapter.iterate_examples(f"{prefix}_{TRAIN}", "train", task_feature_lengths=None)
     )
-    vocabulary = seqio_door.task_source(f"{prefix}_{TRAIN}").features["targets"]
+    vocabulary = seqio_adapter.task_source(f"{prefix}_{TRAIN}").features["targets"]
     assert example["inputs"][-1] == example["targets"][-1] == vocabulary.eos_id
     assert vocabulary.decode(example["inputs"]).startswith("Name the colour.")
 
@@ -107,14 +109,14 @@ def test_tokens_end_with_eos(register, tmp_path):
 def test_metrics_take_the_best_reference_in_the_tasks_language(register, tmp_path):
     root = write_folder(tmp_path / "a")
     prefix = register(root)
-    (english,) = seqio_door.load_eval_tasks(
+    (english,) = seqio_adapter.load_eval_tasks(
         f"{prefix}_{TRAIN}", split="train", task_feature_lengths={}
     )
     predictions = [e.raw["references"][-1].decode() for e in english.examples]
     assert english.predict_metrics(predictions) == {"exact_match": 1.0, "rouge_l": 1.0}
     assert english.predict_metrics(["été"] * len(predictions))["rouge_l"] == 0.0
 
-    (french,) = seqio_door.load_eval_tasks(
+    (french,) = seqio_adapter.load_eval_tasks(
         f"{prefix}_{OTHER}", split="train", task_feature_lengths={}
     )
     assert french.predict_metrics(["number"] * len(french.examples))["rouge_l"] > 0.0
@@ -128,11 +130,14 @@ def test_a_changed_file_changes_the_fingerprint_and_another_does_not(register, t
     root = write_folder(tmp_path / "a")
     prefix = register(root)
     name, other = f"{prefix}_{TRAIN}", f"{prefix}_{OTHER}"
-    before = seqio_door.task_source(name).fingerprint, seqio_door.task_source(other).fingerprint
+    before = (
+        seqio_adapter.task_source(name).fingerprint,
+        seqio_adapter.task_source(other).fingerprint,
+    )
     write_task(root, TRAIN, task_content("colour", num_instances=41))
-    assert seqio_door.task_source(name).fingerprint != before[0]
-    assert seqio_door.task_source(other).fingerprint == before[1]
-    assert seqio_door.task_source(f"{name}_2shot").fingerprint not in before
+    assert seqio_adapter.task_source(name).fingerprint != before[0]
+    assert seqio_adapter.task_source(other).fingerprint == before[1]
+    assert seqio_adapter.task_source(f"{name}_2shot").fingerprint not in before
 
 
 def test_a_missing_folder_says_where_it_looked(register, tmp_path):
@@ -142,7 +147,7 @@ def test_a_missing_folder_says_where_it_looked(register, tmp_path):
 
 def test_the_whole_collection_registers(register):
     prefix = register(shared_path("data", "niv2_1ex"))
-    mixture = seqio_door.resolve(f"{prefix}_all")
+    mixture = seqio_adapter.resolve(f"{prefix}_all")
     assert len(mixture.tasks) == 1613
     name = f"{prefix}_task1487_organism_substance_extraction_anem_dataset_1shot"
     ((inputs, target, _),) = _texts(name, "train")
@@ -152,9 +157,9 @@ def test_the_whole_collection_registers(register):
 
 def test_real_files_through_seqio(register):
     prefix = register(shared_path("data"))
-    assert len(seqio_door.resolve(f"{prefix}_train").tasks) == 133
-    assert len(seqio_door.resolve(f"{prefix}_test").tasks) == 13
-    assert len(seqio_door.resolve(f"{prefix}_all").tasks) == 178
+    assert len(seqio_adapter.resolve(f"{prefix}_train").tasks) == 133
+    assert len(seqio_adapter.resolve(f"{prefix}_test").tasks) == 13
+    assert len(seqio_adapter.resolve(f"{prefix}_all").tasks) == 178
     examples = _texts(f"{prefix}_task002_quoref_answer_generation_2shot", "train")
     assert len(examples) == 300 - 15
     assert all("Example 2\nInput: " in inputs for inputs, _, _ in examples)

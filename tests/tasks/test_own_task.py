@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from t5lite.cli import main
-from t5lite.data import seqio_door
-from t5lite.data.hf_vocabulary import HFVocabulary
+from t5lite.data.tasks import seqio_adapter
+from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
 from t5lite.models.config import TransformerConfig
 from tasks.jsonl import add_jsonl_task
 from tasks.metrics import exact_match
@@ -40,7 +40,7 @@ def _write_jsonl(path, lines):
 
 
 def _load(name, split):
-    (task,) = seqio_door.load_eval_tasks(name, split=split, task_feature_lengths={})
+    (task,) = seqio_adapter.load_eval_tasks(name, split=split, task_feature_lengths={})
     return task
 
 
@@ -53,7 +53,7 @@ def test_the_documented_jsonl_task_runs(data_root):
     code = _code_blocks()["my_tasks.py"]
     assert len(code.splitlines()) <= 10
     (data_root / "my_tasks.py").write_text(code)
-    seqio_door.import_tasks(["my_tasks"])
+    seqio_adapter.import_tasks(["my_tasks"])
 
     task = _load("my_trivia", "validation")
     (example,) = task.examples
@@ -65,7 +65,7 @@ def test_the_documented_jsonl_task_runs(data_root):
     assert task.predict_metrics(["Venus"]) == {"accuracy": 0.0}
     targets = [e.targets_text for e in _load("my_trivia", "train").examples]
     assert {target[0] for target in targets} == {"a", "b"}
-    assert str(data_root / "my_tasks.py") in seqio_door.task_source("my_trivia").provenance
+    assert str(data_root / "my_tasks.py") in seqio_adapter.task_source("my_trivia").provenance
 
 
 def _write_table(path, rows):
@@ -79,9 +79,9 @@ def _examples_of_documented(data_root, module, name, split="train"):
     code = _code_blocks()[f"{module}.py"]
     assert len(code.splitlines()) <= 10
     (data_root / f"{module}.py").write_text(code)
-    seqio_door.import_tasks([module])
+    seqio_adapter.import_tasks([module])
     sys.modules.pop(module)
-    return [(e["inputs"], e["targets"]) for e in seqio_door.iterate_texts(name, split)]
+    return [(e["inputs"], e["targets"]) for e in seqio_adapter.iterate_texts(name, split)]
 
 
 def test_the_documented_csv_task_runs(data_root):
@@ -91,7 +91,7 @@ def test_the_documented_csv_task_runs(data_root):
     examples = _examples_of_documented(data_root, "my_reviews", "my_reviews")
     asked = "How many stars does this review give?\n\n"
     assert examples == [(asked + "good, really", "5")]
-    assert list(seqio_door.iterate_texts("my_reviews", "validation")) == [
+    assert list(seqio_adapter.iterate_texts("my_reviews", "validation")) == [
         {"inputs": asked + "bad", "targets": "1"}
     ]
 
@@ -113,7 +113,7 @@ def test_the_documented_data_set_runs(data_root):
         if split == "train":
             examples = _examples_of_documented(data_root, "my_questions", name)
         else:
-            found = seqio_door.iterate_texts(name, split)
+            found = seqio_adapter.iterate_texts(name, split)
             examples = [(e["inputs"], e["targets"]) for e in found]
         assert examples == [("c\n\nq", "a")]
 
@@ -175,15 +175,15 @@ def test_the_documented_handwritten_task_runs(data_root):
     (data_root / "sums" / "train.csv").write_text("1,2,3\n4,5,9\n")
     (data_root / "sums" / "dev.csv").write_text("2,2,4\n")
     (data_root / "my_sums.py").write_text(_code_blocks()["my_sums.py"])
-    seqio_door.import_tasks(["my_sums"])
+    seqio_adapter.import_tasks(["my_sums"])
 
     train = _load("my_sums", "train")
     assert [e.inputs_text for e in train.examples] == ["What is 1 plus 2?", "What is 4 plus 5?"]
     assert train.predict_metrics(["3", "8"]) == {"accuracy": 0.5}
-    assert seqio_door.rates("my_mixture", {}) == {"my_sums": 1.0}
-    before = seqio_door.task_source("my_sums").fingerprint
+    assert seqio_adapter.rates("my_mixture", {}) == {"my_sums": 1.0}
+    before = seqio_adapter.task_source("my_sums").fingerprint
     (data_root / "sums" / "train.csv").write_text("1,2,3\n4,5,9\n6,6,12\n")
-    assert seqio_door.task_source("my_sums").fingerprint != before
+    assert seqio_adapter.task_source("my_sums").fingerprint != before
     sys.modules.pop("my_sums")
 
 
@@ -198,10 +198,10 @@ def test_templates_fields_numbers_and_braces(data_root):
 def test_a_changed_file_changes_the_fingerprint(data_root):
     _write_jsonl(data_root / "b.jsonl", [{"q": "x", "a": "y"}])
     add_jsonl_task("own_changing", files={"train": "b.jsonl"}, inputs="q", targets="a")
-    before = seqio_door.task_source("own_changing").fingerprint
-    assert seqio_door.task_source("own_changing").fingerprint == before
+    before = seqio_adapter.task_source("own_changing").fingerprint
+    assert seqio_adapter.task_source("own_changing").fingerprint == before
     _write_jsonl(data_root / "b.jsonl", [{"q": "x", "a": "z"}, {"q": "x", "a": "y"}])
-    assert seqio_door.task_source("own_changing").fingerprint != before
+    assert seqio_adapter.task_source("own_changing").fingerprint != before
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from t5lite.data import seqio_door
+from t5lite.data.tasks import seqio_adapter
 from tasks.python_tasks import Example, add_python_task
 from tests.conftest import shared_path
 
@@ -37,12 +37,12 @@ def task(request, monkeypatch):
 
 def tokens(task_name, monkeypatch, *, plain_text):
     if not plain_text:
-        monkeypatch.setattr(seqio_door, "_is_plain_text", lambda task: False)
-    return list(seqio_door.iterate_examples(task_name, "train", task_feature_lengths=None))
+        monkeypatch.setattr(seqio_adapter, "_is_plain_text", lambda task: False)
+    return list(seqio_adapter.iterate_examples(task_name, "train", task_feature_lengths=None))
 
 
 def test_tokens_are_those_of_seqio(task, monkeypatch):
-    assert seqio_door._is_plain_text(task)
+    assert seqio_adapter._is_plain_text(task)
     found = tokens(task.name, monkeypatch, plain_text=True)
     expected = tokens(task.name, monkeypatch, plain_text=False)
     assert len(found) == len(expected) == len(TEXTS)
@@ -57,9 +57,9 @@ def test_another_preprocessor_goes_through_seqio(task):
     import seqio
 
     steps = [*task.preprocessors, seqio.preprocessors.append_eos_after_trim]
-    assert not seqio_door._is_plain_text(task.replace(preprocessors=steps))
+    assert not seqio_adapter._is_plain_text(task.replace(preprocessors=steps))
 
 
 def test_a_split_that_is_not_there_is_named(task):
     with pytest.raises(ValueError, match="has no split 'test'; it has train"):
-        list(seqio_door.iterate_examples(task.name, "test", task_feature_lengths=None))
+        list(seqio_adapter.iterate_examples(task.name, "test", task_feature_lengths=None))

@@ -11,8 +11,8 @@ import numpy as np
 
 from t5lite.convert.layouts import TRANSPOSED, Layout
 from t5lite.convert.names import LazyArray, Row, Tensors, wanted_names
+from t5lite.messages.suggest import did_you_mean
 from t5lite.models.config import TransformerConfig
-from t5lite.suggest import did_you_mean
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from t5lite.convert.hf.slow_tokenizer import llama_spaces
 from t5lite.convert.tokenizer_json import template
-from t5lite.data import strict_json
-from t5lite.data.tokenizer_settings import TokenizerSettings
+from t5lite.data.vocabularies.tokenizer_settings import TokenizerSettings
+from t5lite.files import strict_json
 
 
 def as_class_makes_it(

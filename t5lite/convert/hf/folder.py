@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from t5lite.checkpoints.model_dir import CHAT_TEMPLATE_FILE, read_chat_template
 from t5lite.convert.hf import tokenizer, weights
 from t5lite.convert.hf.family import Family, Fields, normalise, without_leftovers
 from t5lite.convert.hf.frame import with_frame
@@ -17,9 +18,8 @@ from t5lite.convert.hf.t5 import MT5, T5, UMT5
 from t5lite.convert.json_files import read_json, write_json
 from t5lite.convert.names import LazyArray, to_ours, to_theirs
 from t5lite.convert.source import Format, Source, SpecialIds
-from t5lite.data.feature_converters import DecoderOnlyFeatureConverter
-from t5lite.data.vocabularies import vocabulary_from_spec
-from t5lite.model_dir import CHAT_TEMPLATE_FILE, read_chat_template
+from t5lite.data.features.feature_converters import DecoderOnlyFeatureConverter
+from t5lite.data.vocabularies.load import vocabulary_from_spec
 from t5lite.models.config import TransformerConfig
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ import tokenizers
 
 from t5lite.convert.hf.slow_tokenizer import bytes_tokenizer
 from t5lite.convert.tokenizer_json import template
-from t5lite.data import strict_json
-from t5lite.data.hf_vocabulary import TOKENIZER_FILE
-from t5lite.data.tokenizer_settings import CONFIG_FILE
-from t5lite.data.vocabularies import ByteVocabulary
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.hf_vocabulary import TOKENIZER_FILE
+from t5lite.data.vocabularies.tokenizer_settings import CONFIG_FILE
+from t5lite.files import strict_json
 
 # The class that takes tokenizer.json as it is; others put what they like around a text.
 _CLASS = "PreTrainedTokenizerFast"

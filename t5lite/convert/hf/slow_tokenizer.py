@@ -23,7 +23,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokeniz
 
 from t5lite.convert.json_files import read_json
 from t5lite.convert.sentencepiece_model import PieceModel, PieceType, read_piece_model
-from t5lite.data.tokenizer_settings import TokenizerSettings
+from t5lite.data.vocabularies.tokenizer_settings import TokenizerSettings
 
 LLAMA_MODEL, T5_MODEL = "tokenizer.model", "spiece.model"
 VOCAB_FILE, MERGES_FILE = "vocab.json", "merges.txt"

@@ -18,8 +18,8 @@ from t5lite.convert.hf.family import (
 )
 from t5lite.convert.layouts import TRANSPOSED
 from t5lite.convert.names import Row
+from t5lite.messages.suggest import did_you_mean
 from t5lite.models.config import TransformerConfig
-from t5lite.suggest import did_you_mean
 
 log = logging.getLogger(__name__)
 

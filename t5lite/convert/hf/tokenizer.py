@@ -21,9 +21,10 @@ from t5lite.convert.hf.slow_tokenizer import (
 )
 from t5lite.convert.sentencepiece_model import PieceModel, read_piece_model
 from t5lite.convert.tokenizer_json import from_pieces
-from t5lite.data import strict_json
-from t5lite.data.hf_vocabulary import TOKENIZER_FILE, HFVocabulary, tokenizer_files
-from t5lite.data.tokenizer_settings import (
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.hf_vocabulary import TOKENIZER_FILE, HFVocabulary, tokenizer_files
+from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
+from t5lite.data.vocabularies.tokenizer_settings import (
     ADDED_FILE,
     CONFIG_FILE,
     GENERATION_FILE,
@@ -31,11 +32,8 @@ from t5lite.data.tokenizer_settings import (
     TokenizerSettings,
     read_object,
 )
-from t5lite.data.vocabularies import (
-    ByteVocabulary,
-    SentencePieceVocabulary,
-    Vocabulary,
-)
+from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.files import strict_json
 
 _CARRIED = (
     TOKENIZER_FILE,

@@ -13,7 +13,7 @@ import safetensors
 from t5lite.convert.json_files import read_json
 from t5lite.convert.names import LazyArray, Tensors
 from t5lite.convert.torch_file import read_torch_file
-from t5lite.data import strict_json
+from t5lite.files import strict_json
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"

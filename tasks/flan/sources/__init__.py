@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Sequence
 
-from t5lite.data.data_status import DataStatus
+from t5lite.data.tasks.data_status import DataStatus
 
 from ..manifest import FlanTask
 from ..records import Record

@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 from collections.abc import Callable, Sequence
 
-from t5lite.data import local_files
+from t5lite.data.sources import local_files
 
 from ..records import Record
 

@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from t5lite.data.record_files import Located
+from t5lite.data.sources.record_files import Located
 
 from . import rows
 from .folders import Folders, file_problem

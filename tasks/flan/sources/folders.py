@@ -9,7 +9,7 @@ import pathlib
 import stat
 from collections.abc import Iterable, Sequence
 
-from t5lite.data import environment
+from t5lite.data.tasks import environment
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from t5lite.data import local_files
+from t5lite.data.sources import local_files
 
 from ..manifest import FlanTask
 from ..records import Record, Schema

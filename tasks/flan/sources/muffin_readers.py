@@ -13,7 +13,7 @@ import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from t5lite.data import local_files
+from t5lite.data.sources import local_files
 
 Row = Mapping[str, Any]
 

@@ -6,8 +6,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from t5lite.data import local_files
-from t5lite.data.record_files import JsonLines
+from t5lite.data.sources import local_files
+from t5lite.data.sources.record_files import JsonLines
 
 from ..manifest import FlanTask
 from ..records import Record

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Collection, Iterator
 from typing import Protocol
 
-from t5lite.data.record_files import Located, RecordFile, open_records
+from t5lite.data.sources.record_files import Located, RecordFile, open_records
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 

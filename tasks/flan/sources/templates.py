@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 import jinja2.sandbox
 
-from t5lite.data import local_files
+from t5lite.data.sources import local_files
 
 _PARTS = "|||"
 # Longest text or list an operation may make, and most steps of all `range`s of one rendering.

@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from t5lite.data.vocabularies import SentencePieceVocabulary
+from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from tasks.flan import patterns
 from tasks.flan.manifest import FLAN_TASKS
 from tasks.flan.pattern import OPTIONS_SLOT

@@ -10,25 +10,25 @@ import textwrap
 import pytest
 
 from t5lite import catalog
-from t5lite.data import seqio_door, task_data
+from t5lite.data.tasks import seqio_adapter, task_data
 from tests.conftest import REPOSITORY, shared_path
 
 pytest.importorskip("seqio")
-seqio_door.import_tasks(["tasks.flan"])
+seqio_adapter.import_tasks(["tasks.flan"])
 
 from tasks.flan import mixtures, registry  # noqa: E402
 from tasks.flan.manifest import FLAN_TASKS, HELD_OUT_SUITES, HELD_OUT_TASKS  # noqa: E402
 from tasks.python_tasks import task_name  # noqa: E402
 
-ALL_MIXTURES = [name for name in seqio_door.registered_names()[1] if name.startswith("flan")]
+ALL_MIXTURES = [name for name in seqio_adapter.registered_names()[1] if name.startswith("flan")]
 
 
 def leaves(name):
-    return seqio_door.resolve(name).task_names
+    return seqio_adapter.resolve(name).task_names
 
 
 def shares(name, counts=None, **settings):
-    found = seqio_door.rates(name, counts or dict.fromkeys(leaves(name), 0), **settings)
+    found = seqio_adapter.rates(name, counts or dict.fromkeys(leaves(name), 0), **settings)
     assert abs(sum(found.values()) - 1) < 1e-9
     return found
 
@@ -54,7 +54,7 @@ def root(tmp_path, monkeypatch):
 
 
 def examples(name, split="train"):
-    return list(seqio_door.registered(name).source.texts(split))
+    return list(seqio_adapter.registered(name).source.texts(split))
 
 
 # -------------------------------------------------------------------------------------- importing
@@ -67,7 +67,7 @@ def test_importing_opens_no_file_and_no_socket():
         import jinja2.sandbox
         from t5lite.data import seqio_door
         from tasks.python_tasks import add_python_task
-        seqio_door.registered_names()
+        seqio_adapter.registered_names()
         # The vocabulary is the settings', not the collection's: this loads it.
         add_python_task("first", lambda split: [], splits=("train",), metrics=())
         seen = []
@@ -77,8 +77,8 @@ def test_importing_opens_no_file_and_no_socket():
             if event.startswith(("open", "socket", "subprocess", "os.system", "urllib")):
                 seen.append((event, arguments))
         sys.addaudithook(hook)
-        seqio_door.import_tasks(["tasks.flan"])
-        tasks, mixtures = seqio_door.registered_names()
+        seqio_adapter.import_tasks(["tasks.flan"])
+        tasks, mixtures = seqio_adapter.registered_names()
         open("/dev/null").close()
         print(len(tasks), len(mixtures), len(seen), [item for item in seen[:-1]])
         """
@@ -98,7 +98,7 @@ def test_importing_opens_no_file_and_no_socket():
 
 
 def test_every_task_is_registered_in_every_form():
-    registered = {name for name in seqio_door.registered_names()[0] if name.startswith("flan_")}
+    registered = {name for name in seqio_adapter.registered_names()[0] if name.startswith("flan_")}
     wanted = {
         registry.full_name(task, form)
         for task in FLAN_TASKS.values()
@@ -211,7 +211,7 @@ def test_seqio_itself_mixes_alike():
 
 
 def test_notes_say_what_the_mixture_is():
-    notes = " ".join(seqio_door.resolve("flan2022").notes)
+    notes = " ".join(seqio_adapter.resolve("flan2022").notes)
     for phrase in ("Proportions B", "1,838 tasks", "niv2 1,556", "MMLU", "BBH, TyDiQA, MGSM"):
         assert phrase in notes
     assert set(mixtures.PROPORTIONS) == {"flan2022", "flan2022_a", "flan2022_public"}
@@ -258,7 +258,7 @@ def test_prompts_keep_to_their_tokens(root, monkeypatch):
 
 
 def test_the_reasoning_is_scored_by_its_answer(root):
-    task = seqio_door.registered("flan_cot_gsm8k_zs")
+    task = seqio_adapter.registered("flan_cot_gsm8k_zs")
     assert task.postprocessor("Because. The answer is 7.", is_target=False) == "7"
     (metric,) = task.metric_fns
     assert metric(["7"], ["7.0"]) == {"accuracy": 1.0}
@@ -266,11 +266,11 @@ def test_the_reasoning_is_scored_by_its_answer(root):
 
 def test_a_change_of_data_or_wording_changes_the_fingerprint(root):
     names = ["flan_cot_gsm8k_zs", "flan_cot_strategyqa_zs"]
-    before = [source.fingerprint for source in seqio_door.task_sources(names)]
-    assert before == [source.fingerprint for source in seqio_door.task_sources(names)]
+    before = [source.fingerprint for source in seqio_adapter.task_sources(names)]
+    assert before == [source.fingerprint for source in seqio_adapter.task_sources(names)]
     with (root / "cot" / "gsm8k_train.tsv").open("a") as file:
         file.write("One more?\t1\tYes.\n")
-    after = [source.fingerprint for source in seqio_door.task_sources(names)]
+    after = [source.fingerprint for source in seqio_adapter.task_sources(names)]
     assert after[0] != before[0]
     assert after[1] == before[1]
     task = FLAN_TASKS["cot_gsm8k"]

@@ -5,7 +5,7 @@ import functools
 
 import pytest
 
-from t5lite.data.vocabularies import parse_vocabulary
+from t5lite.data.vocabularies.load import parse_vocabulary
 from tasks.flan.few_shot import ExemplarPool
 from tasks.flan.patterns import PATTERNS
 from tasks.flan.render import Prompt, compose

@@ -1,0 +1,395 @@
+"""Checkpoints: orbax behind one thin face.
+
+One orbax step holds, together and atomically, the train state, the data state and the operative
+gin configuration. A step that was not finished (a killed process, a full disk) is never listed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import pathlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
+from orbax.checkpoint import checkpoint_managers
+
+from t5lite.files.local_paths import check_storable, local_path
+from t5lite.messages.suggest import did_you_mean
+
+FOLDER = "checkpoints"
+SHOWN_NAMES = 20
+_STEPS_BETWEEN_AGREEMENTS = 10
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CheckpointConfig:
+    """When to save and what to keep.
+
+    Attributes:
+      period: how often to save, a duration ("1000 steps", "1 epochs", ...); the end always saves.
+      period_minutes: also save where the last checkpoint is this many minutes old; None: never.
+      first_minutes: also save this many minutes after a start, so that an early end costs little;
+        None: not before the periods say so.
+      keep: how many of the latest checkpoints stay.
+      keep_period: every checkpoint whose step is a multiple of this stays, whatever its age.
+      best_metric: an evaluation metric, e.g. "new_instances/mean/accuracy"; the checkpoint where it
+        was best stays too.
+      best_mode: "max" or "min", what best means for `best_metric`.
+      asynchronous: write in the background while training goes on.
+    """
+
+    period: int | str = 1000
+    period_minutes: float | None = 20.0
+    first_minutes: float | None = 2.0
+    keep: int = 2
+    keep_period: int | None = None
+    best_metric: str | None = None
+    best_mode: str = "max"
+    asynchronous: bool = True
+
+    def check_best_metric(self, metrics: Mapping[str, float]) -> None:
+        """Raises ValueError where no evaluation gives `best_metric`.
+
+        Args:
+          metrics: what the run's evaluations gave.
+        """
+        if self.best_metric is not None and self.best_metric not in metrics:
+            raise ValueError(
+                f"CheckpointConfig.best_metric is {self.best_metric!r}, which no evaluation of the "
+                f"run gives.{did_you_mean(self.best_metric, metrics)}"
+            )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for values that cannot mean anything."""
+        if self.keep < 1:
+            raise ValueError(
+                f"CheckpointConfig.keep={self.keep}: at least the latest checkpoint must be kept, "
+                "or a stopped run could not go on. Use 1 or more."
+            )
+        for name in ("period_minutes", "first_minutes"):
+            minutes = getattr(self, name)
+            if minutes is not None and not minutes > 0:
+                raise ValueError(
+                    f"CheckpointConfig.{name}={minutes!r} must be a positive number of minutes, "
+                    "or None for no checkpoints by the clock"
+                )
+        if self.best_mode not in ("max", "min"):
+            raise ValueError(
+                f"CheckpointConfig.best_mode={self.best_mode!r} is neither 'max' nor 'min'"
+            )
+
+
+def has_checkpoint(model_dir: str | pathlib.Path) -> bool:
+    """Whether a folder holds a finished checkpoint; opens none."""
+    folders = (local_path(model_dir, name="MODEL_DIR") / FOLDER).glob("*")
+    return any(folder.name.isdecimal() for folder in folders)
+
+
+class SaveClock:
+    """Says when a checkpoint is due by the clock; all processes say the same.
+
+    Process 0 looks at its clock and tells the others. As that makes every process wait for the
+    device, several ask every `_STEPS_BETWEEN_AGREEMENTS` steps only.
+    """
+
+    def __init__(
+        self, config: CheckpointConfig, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Starts the clock; `now` gives seconds."""
+        self._config, self._now = config, now
+        minutes = (config.first_minutes, config.period_minutes)
+        self._set(min((m for m in minutes if m is not None), default=None))
+
+    def due(self, step: int) -> bool:
+        """Whether to save after this step."""
+        if self._due_at is None:
+            return False
+        if jax.process_count() == 1:
+            return self._now() >= self._due_at
+        if step % _STEPS_BETWEEN_AGREEMENTS:
+            return False
+        return bool(multihost_utils.broadcast_one_to_all(np.asarray(self._now() >= self._due_at)))
+
+    def saved(self) -> None:
+        """Begins the next period."""
+        self._set(self._config.period_minutes)
+
+    def _set(self, minutes: float | None) -> None:
+        self._due_at = None if minutes is None else self._now() + 60 * minutes
+
+
+class Checkpointer:
+    """Saves to and restores from `MODEL_DIR/checkpoints`."""
+
+    def __init__(
+        self,
+        model_dir: str | pathlib.Path,
+        config: CheckpointConfig | None = None,
+        *,
+        read_only: bool = False,
+    ) -> None:
+        """Opens the folder; with `read_only` nothing in it is created, cleaned or deleted."""
+        folder = local_path(model_dir, name="MODEL_DIR")
+        check_storable(folder, name="MODEL_DIR")
+        self._path = folder.absolute() / FOLDER
+        config = config or CheckpointConfig()
+        if read_only:
+            options = ocp.CheckpointManagerOptions(read_only=True, create=False)
+        else:
+            options = ocp.CheckpointManagerOptions(
+                preservation_policy=_preservation_policy(config),
+                enable_async_checkpointing=config.asynchronous,
+            )
+        self._manager = ocp.CheckpointManager(
+            self._path,
+            options=options,
+            item_handlers={
+                "state": ocp.PyTreeCheckpointHandler(),
+                "data": ocp.JsonCheckpointHandler(),
+                "config": ocp.JsonCheckpointHandler(),
+            },
+        )
+
+    def latest_step(self) -> int | None:
+        """The newest finished checkpoint's step, or None."""
+        return self._manager.latest_step()
+
+    def all_steps(self) -> list[int]:
+        """Steps of all finished checkpoints, ascending."""
+        return sorted(self._manager.all_steps())
+
+    def save(
+        self,
+        step: int,
+        state: Any,
+        *,
+        data_state: Mapping[str, Any],
+        config: str,
+        metrics: Mapping[str, float],
+    ) -> None:
+        """Saves one step; with an asynchronous checkpointer errors may surface at the next call.
+
+        Args:
+          step: the number of updates `state` has seen.
+          state: the train state, a pytree of global arrays.
+          data_state: JSON-able state of the data *after* the last batch `state` has seen.
+          config: the run's operative gin configuration.
+          metrics: the latest evaluation metrics, for `best_metric`.
+
+        Raises:
+          ValueError: the disk is full; earlier checkpoints are whole.
+        """
+        arguments = ocp.args.Composite(
+            state=ocp.args.PyTreeSave(state),
+            data=ocp.args.JsonSave(dict(data_state)),
+            config=ocp.args.JsonSave({"gin": config}),
+        )
+        with self._explain_save_errors(step):
+            self._manager.save(step, args=arguments, metrics=dict(metrics), force=True)
+
+    def restore_state(self, step: int, abstract_state: Any) -> Any:
+        """Restores the train state of `step`.
+
+        Args:
+          step: a step of `all_steps()`.
+          abstract_state: the state's tree of `jax.ShapeDtypeStruct` with shardings.
+
+        Raises:
+          ValueError: the checkpoint is damaged, or is of another model or optimizer; lists what is
+            missing in it, what it has too much, and what differs in shape.
+        """
+        self._check_names(step, abstract_state)
+        arguments = ocp.args.Composite(state=_restore_arguments(abstract_state))
+        return self._restore(step, arguments).state
+
+    def restore_data(self, step: int) -> dict[str, Any]:
+        """The JSON data state of `step`, without its arrays.
+
+        Raises:
+          ValueError: as `restore_state`, or the folder is not one of a run.
+        """
+        if not (self._path / str(step) / "data").exists():
+            raise ValueError(
+                f"{self._path.parent} holds a model that was converted, not a run that could go "
+                f"on. Start one from it: --initial_checkpoint_path={self._path.parent} and another "
+                "--model_dir."
+            )
+        arguments = ocp.args.Composite(data=ocp.args.JsonRestore())
+        restored: dict[str, Any] = self._restore(step, arguments).data
+        return restored
+
+    def restore_params(self, step: int, abstract_params: Any) -> Any:
+        """Restores all parameters and nothing else; `abstract_params` as in `restore_state`."""
+        self._check_names(step, {"params": abstract_params}, only="params")
+        return self.restore_part(step, abstract_params)
+
+    def restore_part(self, step: int, abstract_params: Any) -> Any:
+        """Restores the parameters named in `abstract_params`, whatever else is saved."""
+        arguments = ocp.args.Composite(
+            state=_restore_arguments({"params": abstract_params}, partial=True)
+        )
+        return self._restore(step, arguments).state["params"]
+
+    def saved_shapes(self, step: int) -> dict[str, tuple[int, ...]]:
+        """Shape of every array in a checkpoint's state by its '/'-name."""
+        try:
+            metadata = self._manager.item_metadata(step)
+            tree = metadata["state"].tree
+        except Exception as error:
+            raise ValueError(_damaged(self._path / str(step), error)) from error
+        if tree is None:
+            raise ValueError(_damaged(self._path / str(step), "no array metadata"))
+        return {name: tuple(leaf.shape) for name, leaf in _named_leaves(tree).items()}
+
+    def wait(self) -> None:
+        """Blocks until everything saved lies on disk."""
+        with self._explain_save_errors(None):
+            self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        """Waits and releases orbax's threads."""
+        self.wait()
+        self._manager.close()
+
+    def _restore(self, step: int, arguments: Any) -> Any:
+        try:
+            return self._manager.restore(step, args=arguments)
+        except Exception as error:
+            raise ValueError(_damaged(self._path / str(step), error)) from error
+
+    def _check_names(self, step: int, abstract: Any, *, only: str = "") -> None:
+        """Compares names and shapes before anything is read."""
+        saved = self.saved_shapes(step)
+        if only:
+            saved = {name: s for name, s in saved.items() if name.startswith(only + "/")}
+        wanted = {name: tuple(leaf.shape) for name, leaf in _named_leaves(abstract).items()}
+        problems = name_differences(saved, wanted)
+        if problems:
+            raise ValueError(
+                f"checkpoint {self._path / str(step)} does not fit this run's model and optimizer:"
+                f"\n{problems}\nUse the config it was trained with, or a new MODEL_DIR with "
+                "INITIAL_CHECKPOINT_PATH and initial_checkpoint.remap."
+            )
+
+    def _explain_save_errors(self, step: int | None) -> _ExplainFullDisk:
+        return _ExplainFullDisk(self._path, step)
+
+
+class _ExplainFullDisk:
+    """Turns a full disk, however orbax wraps it, into one sentence."""
+
+    def __init__(self, path: pathlib.Path, step: int | None) -> None:
+        self._path, self._step = path, step
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if isinstance(error, Exception) and _is_full_disk(error):
+            saved = "a checkpoint" if self._step is None else f"checkpoint {self._step}"
+            raise ValueError(
+                f"no space left on the disk of {self._path} while saving {saved}. The checkpoints "
+                "listed there are whole; free some space and start the same command again."
+            ) from error
+
+
+def _is_full_disk(error: BaseException | None) -> bool:
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in _FULL_DISK:
+            return True
+        found = re.search(r"os_error_code='(\d+)'", str(error))  # how tensorstore passes it on
+        if found and int(found[1]) in _FULL_DISK:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def name_differences(
+    saved: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]]
+) -> str:
+    """Lists names missing in `saved`, names it has too much, and differing shapes; '' if none."""
+    parts = []
+    for title, names in (
+        ("missing in the checkpoint", sorted(wanted.keys() - saved.keys())),
+        ("only in the checkpoint", sorted(saved.keys() - wanted.keys())),
+    ):
+        if names:
+            parts.append(f"  {title} ({len(names)}):")
+            parts += [f"    {name}" for name in names[:SHOWN_NAMES]]
+            if len(names) > SHOWN_NAMES:
+                parts.append(f"    ... and {len(names) - SHOWN_NAMES} more")
+    for name in sorted(saved.keys() & wanted.keys()):
+        if saved[name] != wanted[name]:
+            parts.append(f"  {name}: {saved[name]} in the checkpoint, {wanted[name]} wanted")
+    return "\n".join(parts)
+
+
+def abstract(shapes: Any, shardings: Any) -> Any:
+    """What orbax restores into: a tree of shapes joined with a tree of shardings."""
+    return jax.tree.map(
+        lambda shape, where: jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=where),
+        shapes,
+        shardings,
+    )
+
+
+def _restore_arguments(abstract: Any, *, partial: bool = False) -> ocp.args.PyTreeRestore:
+    return ocp.args.PyTreeRestore(
+        item=abstract,
+        restore_args=ocp.checkpoint_utils.construct_restore_args(abstract),
+        partial_restore=partial,
+    )
+
+
+def _preservation_policy(config: CheckpointConfig) -> Any:
+    policies: list[Any] = [checkpoint_managers.LatestN(config.keep)]
+    if config.keep_period:
+        policies.append(checkpoint_managers.EveryNSteps(config.keep_period))
+    if config.best_metric:
+        name, sign = config.best_metric, 1.0 if config.best_mode == "max" else -1.0
+
+        def metric(metrics: Mapping[str, float] | None) -> float:
+            value = (metrics or {}).get(name)
+            return float("-inf") if value is None else sign * value
+
+        policies.append(
+            checkpoint_managers.BestN(
+                get_metric_fn=metric, n=1, keep_checkpoints_without_metrics=False
+            )
+        )
+    return checkpoint_managers.AnyPreservationPolicy(policies)
+
+
+def _named_leaves(tree: Any) -> dict[str, Any]:
+    """Leaves by '/'-name; tuples, named tuples and lists count as in orbax's own metadata."""
+    named = {}
+    is_leaf = lambda node: hasattr(node, "shape")  # noqa: E731
+    for path, leaf in jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_leaf)[0]:
+        if hasattr(leaf, "shape"):
+            named["/".join(_key_name(key) for key in path)] = leaf
+    return named
+
+
+def _key_name(key: Any) -> str:
+    for attribute in ("key", "name", "idx"):
+        if hasattr(key, attribute):
+            return str(getattr(key, attribute))
+    raise AssertionError(f"unknown tree key {key!r}")
+
+
+def _damaged(path: pathlib.Path, error: Any) -> str:
+    return (
+        f"checkpoint {path} cannot be read ({str(error).strip().splitlines()[0][:300]}). It is "
+        "truncated or damaged: delete that folder and start again from the step before, or restore "
+        "it from a copy."
+    )

@@ -1,0 +1,96 @@
+"""A model folder, loaded for evaluation or inference."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import jax
+
+from t5lite import sharding
+from t5lite.checkpoints.checkpointer import Checkpointer, abstract
+from t5lite.checkpoints.model_dir import ModelDescription
+from t5lite.data.features.feature_converters import FeatureConverter
+from t5lite.data.vocabularies.chat_template import ChatTemplate
+from t5lite.data.vocabularies.load import vocabulary_from_spec
+from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.models import finite
+from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import param_axes, param_shapes
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """A model folder, loaded for evaluation or inference.
+
+    Attributes:
+      config: the model's config.
+      params: nested dict of arrays, sharded as asked.
+      vocabulary: the vocabulary it was trained with.
+      converter: what its examples and prompts look like.
+      step: the checkpoint's step.
+      chat_template: how its conversations are written, where that is known.
+    """
+
+    config: TransformerConfig
+    params: Any
+    vocabulary: Vocabulary
+    converter: FeatureConverter
+    step: int
+    chat_template: ChatTemplate | None = None
+
+
+def load_model_dir(
+    model_dir: str | pathlib.Path,
+    step: int | None = None,
+    *,
+    mesh: jax.sharding.Mesh | None = None,
+) -> LoadedModel:
+    """Loads a trained model: parameters, config and vocabulary.
+
+    Args:
+      model_dir: folder that `t5lite train` wrote.
+      step: which checkpoint; the latest when None.
+      mesh: shard the parameters over it; one device when None.
+
+    Raises:
+      ValueError: not a model folder, no such step, a damaged checkpoint, or parameters that are
+        not finite.
+    """
+    description = ModelDescription.load(model_dir)
+    checkpointer = Checkpointer(model_dir, read_only=True)
+    steps = checkpointer.all_steps()
+    if not steps:
+        raise ValueError(f"{model_dir} holds no finished checkpoint yet")
+    if step is None:
+        step = steps[-1]
+    elif step not in steps:
+        raise ValueError(f"{model_dir} has no checkpoint of step {step}; it has {steps}")
+    mesh = mesh or sharding.make_mesh(sharding.MeshConfig(), devices=jax.devices()[:1])
+    shapes = param_shapes(description.model)
+    shardings = sharding.param_shardings(shapes, param_axes(description.model), mesh)
+    params = checkpointer.restore_params(step, abstract(shapes, shardings))
+    checkpointer.close()
+    if not_finite := finite.find(params):
+        raise ValueError(
+            f"checkpoint {step} of {model_dir} holds parameters that are not finite, with which a "
+            f"model gives no answers:\n{finite.told(not_finite)}\n"
+            f"Take another checkpoint with --step; the folder has {steps}"
+        )
+    vocabulary = vocabulary_from_spec(description.vocabulary)
+    return LoadedModel(
+        config=description.model,
+        params=params,
+        vocabulary=vocabulary,
+        converter=description.converter,
+        step=step,
+        chat_template=_chat_template(description, vocabulary),
+    )
+
+
+def _chat_template(description: ModelDescription, vocabulary: Vocabulary) -> ChatTemplate | None:
+    """A tokenizer reads the folder's template itself, with others that may be there by name."""
+    if vocabulary.chat_template is not None or description.chat_template is None:
+        return vocabulary.chat_template
+    return ChatTemplate({"default": description.chat_template}, vocabulary.special_tokens)

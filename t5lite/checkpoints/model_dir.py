@@ -1,0 +1,204 @@
+"""The model folder: what lies where in it, what the model is, and who may write to it.
+
+In MODEL_DIR:
+- `t5lite.json`: what the model is, as a `ModelDescription`
+- `vocabulary.model`: the SentencePiece model, where the vocabulary is one; or `tokenizer.json` and
+  the files beside it, where it is that
+- `chat_template.jinja`: how it was taught to read conversations, if it was
+- `config.gin`: the operative gin configuration of the last start; `configs/<n>.gin`: those before
+  it that were different; `starts.jsonl`: what each start changed (configuration/run_record.py)
+- `checkpoints/<step>`: parameters, optimizer state, data state (t5lite/checkpoints/checkpointer.py)
+- `mixture.json`: what the run was asked to draw (t5lite/training/draws.py)
+- `missing_tasks.json`: which tasks the run goes on without, and why, if any
+- `metrics.jsonl`: one line per logged step and per evaluation
+- `tensorboard/`: the same figures as TensorBoard events
+- `eval/<name>/`: metrics and predictions of the last evaluation
+- `report.png`, `report.html`: drawn at the end of training
+- `audit.png`: drawn by `t5lite tasks audit`
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import filelock
+
+from t5lite.data.features.feature_converters import FeatureConverter, feature_converter_from_dict
+from t5lite.data.vocabularies.load import moved_to, vocabulary_files, vocabulary_from_spec
+from t5lite.files import strict_json
+from t5lite.files.local_paths import local_path
+from t5lite.models.config import TransformerConfig
+
+DESCRIPTION_FILE = "t5lite.json"
+# What a conversion writes beside its result.
+CONVERSION_FILE = "conversion.json"
+CHAT_TEMPLATE_FILE = "chat_template.jinja"
+FORMAT = 1
+
+# Fields of a TransformerConfig that change how a model is run, never what its parameters mean.
+RUNTIME_FIELDS = frozenset(
+    {"dropout_rate", "dtype", "scan_layers", "remat", "float32_attention_logits"}
+)
+
+# Fields of a feature converter that change what a model is asked.
+_PROMPT_FIELDS = ("converter", "prompt_prefix", "prompt_suffix", "targets_suffix", "prefix_lm")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelDescription:
+    """All that eval, infer and generate must know of a model besides its parameters.
+
+    Attributes:
+      model: the model's config.
+      vocabulary: `spec()` of the vocabulary the model was trained with.
+      converter: what its examples and prompts look like; of a converted model, what its tokenizer
+        puts around a text.
+      chat_template: jinja2 that writes its conversations, where that came with its training;
+        a vocabulary may bring one too.
+    """
+
+    model: TransformerConfig
+    vocabulary: Mapping[str, Any]
+    converter: FeatureConverter
+    chat_template: str | None = None
+
+    def __post_init__(self) -> None:
+        self.converter.check_model(self.model)
+
+    def save(self, model_dir: str | pathlib.Path) -> None:
+        """Writes `t5lite.json`, atomically, and copies of the vocabulary's files beside it."""
+        path = pathlib.Path(model_dir) / DESCRIPTION_FILE
+        for name, content in vocabulary_files(self.vocabulary).items():
+            (path.parent / name).parent.mkdir(exist_ok=True)
+            (path.parent / name).write_bytes(content)
+        if self.chat_template is not None:
+            (path.parent / CHAT_TEMPLATE_FILE).write_bytes(self.chat_template.encode())
+        record = {
+            "format": FORMAT,
+            "model": self.model.to_dict(),
+            # As seen from the folder, which may be moved.
+            "vocabulary": moved_to(self.vocabulary, pathlib.Path()),
+            **self.converter.to_dict(),
+        }
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(strict_json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, model_dir: str | pathlib.Path) -> ModelDescription:
+        """Reads `t5lite.json`.
+
+        Raises:
+          ValueError: the folder holds no readable description.
+        """
+        path = local_path(model_dir, name="--model_dir") / DESCRIPTION_FILE
+        if not path.exists():
+            raise ValueError(
+                f"{model_dir} is not a t5lite model folder: it holds no {DESCRIPTION_FILE}. "
+                "Give --model_dir the folder that `t5lite train` wrote."
+            )
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if record["format"] != FORMAT:
+                raise ValueError(
+                    f"{path} has format {record['format']}; this t5lite reads {FORMAT}"
+                )
+            vocabulary = moved_to(record["vocabulary"], path.parent)
+            if "prompt_suffix" not in record:
+                record |= _of_before_suffixes(record, path.parent, vocabulary)
+            return cls(
+                model=TransformerConfig.from_dict(record["model"]),
+                vocabulary=vocabulary,
+                converter=feature_converter_from_dict(record),
+                chat_template=read_chat_template(path.parent),
+            )
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is damaged ({error!r}); restore it or retrain") from error
+
+    def check_same_model(self, other: ModelDescription, *, model_dir: str) -> None:
+        """Refuses to go on in a folder that holds another model.
+
+        Raises:
+          ValueError: listing every field that differs between the folder's model and the run's.
+        """
+        mine, theirs = self.model.to_dict(), other.model.to_dict()
+        differences = [
+            f"  {name}: {mine[name]!r} in the folder, {theirs[name]!r} in this run"
+            for name in mine
+            if name not in RUNTIME_FIELDS and mine[name] != theirs[name]
+        ]
+        if not same_vocabulary(self.vocabulary, other.vocabulary):
+            differences.append(
+                f"  vocabulary: {self.vocabulary} in the folder, {other.vocabulary} in this run"
+            )
+        mine, theirs = self.converter.to_dict(), other.converter.to_dict()
+        differences += [
+            f"  {name}: {mine.get(name)!r} in the folder, {theirs.get(name)!r} in this run"
+            for name in _PROMPT_FIELDS
+            if mine.get(name) != theirs.get(name)
+        ]
+        if other.chat_template is not None and other.chat_template != self.chat_template:
+            differences.append("  chat template: another one in this run than in the folder")
+        if differences:
+            raise ValueError(
+                f"MODEL_DIR {model_dir} holds checkpoints of another model:\n"
+                + "\n".join(differences)
+                + "\nGive this run a MODEL_DIR of its own, or the config it was started with."
+            )
+
+
+def read_chat_template(folder: pathlib.Path) -> str | None:
+    """What `chat_template.jinja` of a folder says, if there is one."""
+    path = folder / CHAT_TEMPLATE_FILE
+    return path.read_bytes().decode() if path.is_file() else None
+
+
+def _of_before_suffixes(
+    record: Mapping[str, Any], folder: pathlib.Path, vocabulary: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a `t5lite.json` without `prompt_suffix` meant.
+
+    Training then left the Tasks' end token behind the inputs of language models too; converted
+    language models never had one there.
+    """
+    eos_id = vocabulary_from_spec(vocabulary).eos_id
+    is_pair = record["converter"] == "encoder_decoder"
+    is_converted = (folder / CONVERSION_FILE).is_file()
+    return {
+        "eos_id": eos_id,
+        "prompt_prefix": record.get("prompt_prefix", [] if is_pair else [0]),
+        "prompt_suffix": [eos_id] if is_pair or not is_converted else [],
+        "targets_suffix": [eos_id],
+        "pack": True,
+        "prefix_lm": record["converter"] == "prefix_lm",
+        "loss_on_targets_only": True,
+    }
+
+
+def same_vocabulary(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two vocabulary specs give the same ids; where the file lies does not matter."""
+    return {k: v for k, v in a.items() if k != "path"} == {
+        k: v for k, v in b.items() if k != "path"
+    }
+
+
+def lock(model_dir: str | pathlib.Path) -> filelock.BaseFileLock:
+    """Takes the folder for this process; the system releases it however the process ends.
+
+    Raises:
+      ValueError: another run holds the folder.
+    """
+    path = pathlib.Path(model_dir) / ".lock"
+    file_lock = filelock.FileLock(path, timeout=0)
+    try:
+        file_lock.acquire()
+    except filelock.Timeout:
+        raise ValueError(
+            f"another run is training in MODEL_DIR {model_dir} (it holds {path}). "
+            "Stop it, or give this run another --model_dir."
+        ) from None
+    return file_lock

@@ -1,0 +1,253 @@
+"""Configuration by gin: what can be configured, and where gin files are found.
+
+`parse` reads gin files and flags, checks every name against what is registered here and hands back
+a `ParsedConfig` (t5lite/configuration/gin_resolve.py), which builds a verb's arguments.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import pathlib
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import gin
+
+from t5lite.configuration.gin_reader import (
+    Binding,
+    Import,
+    Reference,
+    is_finite,
+    read_file,
+    read_flag,
+    uses,
+)
+from t5lite.configuration.gin_resolve import ParsedConfig
+from t5lite.configuration.gin_types import checked, parameter_hints
+from t5lite.data.tasks import registry_modules
+from t5lite.messages.suggest import did_you_mean
+
+# Verbs: gin binds their arguments, and `ParsedConfig.arguments` hands these over instead of calling
+# them, so that an error inside training carries no frames of gin.
+VERBS = {
+    "train": "t5lite.train",
+    "evaluate": "t5lite.evaluate",
+    "infer": "t5lite.infer",
+}
+
+# Everything else a gin file may name: gin name -> module it comes from.
+CONFIGURABLES = {
+    "TransformerConfig": "t5lite.models.config",
+    "ModelOfCheckpoint": "t5lite.initialization.initial_model",
+    "MeshConfig": "t5lite.sharding",
+    "DataConfig": "t5lite.data.data_config",
+    "EvalConfig": "t5lite.inference.evaluator",
+    "DecodingConfig": "t5lite.decoding.config",
+    "CheckpointConfig": "t5lite.checkpoints.checkpointer",
+    "RestoreConfig": "t5lite.initialization.restore",
+    "initial_checkpoint": "t5lite.initialization.restore",
+    "Objective": "t5lite.training.objective",
+    "adafactor": "t5lite.training.optimizers",
+    "adamw": "t5lite.training.optimizers",
+    "optax_optimizer": "t5lite.training.optimizers",
+    "schedule": "t5lite.training.schedules",
+}
+
+# Given by the command line, never by a gin file.
+_NOT_CONFIGURABLE = ("config_text",)
+
+
+@functools.cache
+def register_configurables() -> Mapping[str, Callable[..., Any]]:
+    """Imports and registers every configurable, once; returns them by gin name."""
+    registered = {
+        name: getattr(importlib.import_module(module), name)
+        for name, module in (VERBS | CONFIGURABLES).items()
+    }
+    makers = _makers({name: registered[name] for name in CONFIGURABLES})
+    for name, function in registered.items():
+        # A verb's arguments are handed over, see VERBS.
+        call = dict if name in VERBS else function
+        denied = [p for p in inspect.signature(function).parameters if p in _NOT_CONFIGURABLE]
+        gin.external_configurable(
+            checked(name, function, call=call, makers=makers),
+            name=name,
+            module="t5lite",
+            denylist=denied,
+        )
+    return registered
+
+
+def _makers(configurables: Mapping[str, Callable[..., Any]]) -> dict[Any, tuple[str, ...]]:
+    """What a gin file may write for a value of some type: {Optimizer: ("@adamw()", ...)}."""
+    makers: dict[Any, tuple[str, ...]] = {}
+    for name, function in configurables.items():
+        made = function if inspect.isclass(function) else parameter_hints(function)["return"]
+        # initial_checkpoint makes a RestoreConfig or None.
+        for kind in typing.get_args(made) if isinstance(made, types.UnionType) else (made,):
+            if kind is not type(None):
+                makers[kind] = (*makers.get(kind, ()), f"@{name}()")
+    return makers
+
+
+def packaged_gin_dir() -> pathlib.Path:
+    """Where our own gin files lie: inside an installed package, or in the repository."""
+    package = pathlib.Path(__file__).resolve().parents[1]
+    installed = package / "gin_files"
+    return installed if installed.is_dir() else package.parent / "gin"
+
+
+def search_path(extra: Sequence[str] = ()) -> list[pathlib.Path]:
+    """Folders gin files are looked for in: the current one, `extra` in order, and our own.
+
+    Raises:
+      ValueError: a folder of `extra` does not exist.
+    """
+    for folder in extra:
+        if not pathlib.Path(folder).is_dir():
+            raise ValueError(f"--gin_search_paths: there is no folder {folder!r}")
+    return [pathlib.Path.cwd(), *map(pathlib.Path, extra), packaged_gin_dir()]
+
+
+def parse(
+    gin_files: Sequence[str] = (),
+    bindings: Sequence[str] = (),
+    *,
+    defaults: Sequence[Binding | Import] = (),
+    taken: Sequence[Binding] = (),
+    shorthands: Mapping[str, tuple[str, Any]] | None = None,
+    search_paths: Sequence[str] = (),
+    overrides: Sequence[Binding] = (),
+    remedies: Mapping[str, str] | None = None,
+) -> ParsedConfig:
+    """Reads, and the later wins: defaults, gin files, `taken`, shorthands, bindings, overrides.
+
+    It replaces whatever gin held before.
+
+    Args:
+      gin_files: names of files, looked for along `search_path(search_paths)`.
+      bindings: `"NAME=VALUE"` as in `--gin.NAME=VALUE`.
+      defaults: what was read elsewhere, see `read_defaults` and `folder_config`.
+      taken: what a run that goes on takes from its folder whatever files say.
+      shorthands: macros with flags of their own: `{"--model_dir": ("MODEL_DIR", "/tmp/x")}`.
+      search_paths: further folders to look in.
+      overrides: what was made of values read before, to take their place.
+      remedies: what to give for macros that are missing, as `ParsedConfig` has them.
+
+    Raises:
+      ValueError: a file is missing or malformed, or a name in it is not known. The message names
+        the file and line, or the flag, and the nearest names.
+    """
+    folders = search_path(search_paths)
+    statements: list[Binding | Import] = [
+        dataclasses.replace(default, is_ours=True) if isinstance(default, Binding) else default
+        for default in defaults
+    ]
+    ours = packaged_gin_dir().resolve()
+    for name in gin_files:
+        for statement in read_file(name, folders, wanted_by=f"--gin_file={name}"):
+            if isinstance(statement, Binding):
+                is_ours = pathlib.Path(statement.file).is_relative_to(ours)
+                statement = dataclasses.replace(statement, is_ours=is_ours)
+            statements.append(statement)
+    statements += [dataclasses.replace(binding, is_ours=True) for binding in taken]
+    for flag, (macro, value) in (shorthands or {}).items():
+        statements.append(Binding("", "", macro, value, flag))
+    statements += [read_flag(text) for text in bindings]
+    statements += overrides
+
+    registered = register_configurables()
+    gin.clear_config()
+    for statement in statements:
+        if isinstance(statement, Import):
+            _import(statement)
+    history: dict[str, list[Binding]] = {}
+    for statement in statements:
+        if isinstance(statement, Binding):
+            binding = _checked(statement, registered)
+            history.setdefault(binding.key, []).append(binding)
+    live = {key: written[-1] for key, written in history.items()}
+    overridden = {key: tuple(written[:-1]) for key, written in history.items()}
+    for binding in live.values():
+        target = (binding.name, "gin.macro", "value")
+        if not binding.is_macro:
+            target = (binding.scope, binding.configurable, binding.name)
+        gin.bind_parameter(target, gin.config.parse_value(repr(binding.value)))
+    return ParsedConfig(live, overridden, registered, shipped_macros(), remedies or {})
+
+
+@functools.cache
+def shipped_macros() -> frozenset[str]:
+    """The macros that t5lite's own gin files set, whichever of them a run includes."""
+    texts = (path.read_text(encoding="utf-8") for path in packaged_gin_dir().rglob("*.gin"))
+    return frozenset(
+        name for text in texts for name in re.findall(r"^(\w+) *=", text, re.MULTILINE)
+    )
+
+
+def read_defaults(name: str) -> list[Binding | Import]:
+    """Statements of one of t5lite's own gin files, e.g. "runs/eval.gin"."""
+    return read_file(name, [packaged_gin_dir()], wanted_by="t5lite")
+
+
+def _import(statement: Import) -> None:
+    if statement.module.startswith("__gin__"):
+        raise ValueError(
+            f"{statement.place}: dynamic registration is not needed here and not supported: every "
+            "configurable of t5lite is known by its short name. Remove the line and the imports, "
+            "and write e.g. TransformerConfig.num_layers."
+        )
+    registry_modules.import_module(statement.module, asked_by=statement.place)
+
+
+def _checked(binding: Binding, registered: Mapping[str, Callable[..., Any]]) -> Binding:
+    """The binding under its configurable's short name, every name in it known.
+
+    Raises:
+      ValueError: an unknown configurable or parameter.
+    """
+    if not is_finite(binding.value):
+        raise ValueError(f"{binding.place}: {binding.key} has a number that is too large, or none")
+    for use in uses(binding.value):
+        if not isinstance(use, Reference):
+            continue
+        name, _ = _find(use.name, registered, binding.place, f"@{use.scoped_name}")
+        if name in registered and not use.is_called:
+            raise ValueError(
+                f"{binding.place}: {binding.key} = {binding.value!r}: write {use!r}() with "
+                f"parentheses; without them the value is {name} itself, not what it makes."
+            )
+    if binding.is_macro:
+        return binding
+    name, function = _find(binding.configurable, registered, binding.place, binding.key)
+    known = inspect.signature(function).parameters.values()
+    parameters = [p.name for p in known if p.name not in _NOT_CONFIGURABLE]
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in known)
+    if binding.name not in parameters and not takes_any:
+        raise ValueError(
+            f"{binding.place}: {name} has no parameter {binding.name!r}."
+            + did_you_mean(binding.name, parameters)
+        )
+    return dataclasses.replace(binding, configurable=name)
+
+
+def _find(
+    selector: str, registered: Mapping[str, Callable[..., Any]], place: str, written: str
+) -> tuple[str, Callable[..., Any]]:
+    """A configurable's short name and the function or class behind it."""
+    short = selector.removeprefix("t5lite.")
+    if short in registered:
+        return short, registered[short]
+    try:
+        return selector, gin.get_configurable(selector)  # registered by an imported module
+    except (ValueError, KeyError):
+        raise ValueError(
+            f"{place}: {written}: there is no configurable {selector!r}."
+            + did_you_mean(selector, registered)
+        ) from None

@@ -1,0 +1,453 @@
+"""The flags of the `t5lite` command, and which gin macros they stand for. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import t5lite
+from t5lite.configuration import external_flags
+from t5lite.configuration.train_flags import (
+    MAX_DECODE_LENGTH,
+    TASK_FEATURE_LENGTHS,
+    TRAIN_FLAGS,
+    Shorthand,
+    lengths,
+)
+
+
+def _ids(text: str) -> tuple[int, ...]:
+    if not all(part.isdecimal() for part in _comma_separated(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 2,13")
+    return tuple(map(int, _comma_separated(text)))
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    """A JSON list of texts, or one text as it is."""
+    if not text.startswith("["):
+        return (text,)
+    try:
+        texts = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON list: {error}") from None
+    if not all(isinstance(item, str) for item in texts):
+        raise argparse.ArgumentTypeError(f"{text!r} holds what is no text")
+    return tuple(texts)
+
+
+def _comma_separated(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+_MODEL_DIR: Shorthand = ("--model_dir", "MODEL_DIR", str, "folder of the run")
+_MODEL: Shorthand = (
+    *("--model_dir", "MODEL_DIR", str),
+    "folder of a run, or a checkpoint of any format that `t5lite convert` reads",
+)
+_TASK_FLAGS: tuple[Shorthand, ...] = (
+    ("--tasks", "TASK_MODULES", _comma_separated, "registry modules to import, comma separated"),
+    ("--data_dir", "DATA_DIR", str, "root of the tasks' files"),
+    (
+        "--vocabulary",
+        "VOCABULARY",
+        str,
+        "bytes, bytes:EXTRA_IDS, PATH.model, PATH.model:EXTRA_IDS or PATH/tokenizer.json",
+    ),
+)
+_CACHE_DIR: Shorthand = (
+    *("--cache_dir", "CACHE_DIR", str),
+    "where token stores and converted checkpoints are kept",
+)
+_ITS_VOCABULARY: Shorthand = (
+    *("--vocabulary", "VOCABULARY", str),
+    "that of a checkpoint of another format that holds none, as for `t5lite convert`",
+)
+_SOURCE_FLAGS: tuple[Shorthand, ...] = (
+    ("--mixture", "MIXTURE_OR_TASK_NAME", str, "registered mixture or task"),
+    ("--split", "SPLIT", str, "split of its tasks"),
+)
+_MODEL_FLAGS: tuple[Shorthand, ...] = (
+    ("--step", "STEP", int, "which checkpoint (default: the latest)"),
+    ("--batch_size", "BATCH_SIZE", int, "examples decoded at once"),
+)
+_EVAL_FLAGS: tuple[Shorthand, ...] = (
+    ("--max_examples", "MAX_EXAMPLES_PER_TASK", int, "only the first so many of each task"),
+    ("--output_dir", "OUTPUT_DIR", str, "where results go (default: MODEL_DIR/eval)"),
+)
+_INFER_FLAGS: tuple[Shorthand, ...] = (
+    ("--input", "INPUT", str, "JSONL file to answer"),
+    ("--output", "OUTPUT", str, "JSONL file to write"),
+    ("--inputs_field", "INPUTS_FIELD", str, "field of --input with the prompt or messages"),
+    ("--options_field", "OPTIONS_FIELD", str, "field of --input with the answers to choose from"),
+    ("--rank_by", "RANK_BY", str, "compare options by the sum or the mean of log-likelihoods"),
+)
+_DECODING_FLAGS: tuple[Shorthand, ...] = (
+    ("--temperature", "TEMPERATURE", float, "sample, with logits divided by this"),
+    ("--top_k", "TOP_K", int, "sample among the k most likely tokens"),
+    ("--top_p", "TOP_P", float, "sample among the most likely tokens of this probability"),
+    ("--num_beams", "NUM_BEAMS", int, "search with so many beams"),
+    ("--length_penalty", "LENGTH_PENALTY", float, "exponent: 0 is none, more favours the long"),
+    ("--length_penalty_style", "LENGTH_PENALTY_STYLE", str, "t5x (default) or hugging_face"),
+    ("--repetition_penalty", "REPETITION_PENALTY", float, "above 1: repeat less"),
+    MAX_DECODE_LENGTH,
+    ("--min_decode_length", "MIN_DECODE_LENGTH", int, "tokens before which no answer ends"),
+    ("--stop_ids", "STOP_IDS", _ids, "tokens that end an answer too, comma separated"),
+    ("--stop_strings", "STOP_STRINGS", _texts, 'text that ends an answer, or ["several", "texts"]'),
+    ("--decode_seed", "DECODE_SEED", int, "seed of sampling"),
+)
+_ANSWERS: Shorthand = (
+    "--num_return_sequences",
+    "NUM_RETURN_SEQUENCES",
+    int,
+    "draws, or best beams, of a prompt",
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a mistake in two lines; the whole usage is longer than a screen."""
+
+    def flags(self) -> set[str]:
+        """Every flag it takes."""
+        return set(re.findall(r"--\w[\w.]*", self.format_usage()))
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}\n`{self.prog} --help` shows its flags.\n")
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Parses a command's words, those of gin flags taken out before.
+
+    Raises:
+      SystemExit: with status 2 after a mistake, told on stderr; 0 after --help.
+    """
+    arguments, unknown = make_parser().parse_known_args(words)
+    if unknown:
+        arguments.parser.error(external_flags.complaint(unknown[0], arguments.parser.flags()))
+    return arguments
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of every verb."""
+    parser = _Parser(
+        prog="t5lite",
+        description="Instruction-tune, evaluate and study text-to-text transformers.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"t5lite {t5lite.__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    train = _verb(verbs, "train", "train on a mixture of tasks, or go on where it stopped")
+    _add_gin_flags(train)
+    _add_shorthands(train, _MODEL_DIR, *_TASK_FLAGS, _CACHE_DIR, *TRAIN_FLAGS)
+    _add_process_flags(train)
+
+    evaluate = _verb(verbs, "eval", "evaluate a model folder on a mixture or task")
+    _add_gin_flags(evaluate)
+    _add_shorthands(evaluate, _MODEL, *_SOURCE_FLAGS, *_MODEL_FLAGS, *_EVAL_FLAGS)
+    _add_shorthands(evaluate, TASK_FEATURE_LENGTHS, *_DECODING_FLAGS, *_TASK_FLAGS)
+    _add_shorthands(evaluate, _CACHE_DIR)
+    _add_process_flags(evaluate)
+
+    infer = _verb(verbs, "infer", "answer a JSONL file, or the examples of a task")
+    _add_gin_flags(infer)
+    _add_shorthands(infer, _MODEL, *_INFER_FLAGS, *_SOURCE_FLAGS, *_MODEL_FLAGS)
+    # The prompts are read with the model's own vocabulary.
+    _add_shorthands(infer, *_DECODING_FLAGS, _ANSWERS, *_TASK_FLAGS[:2])
+    _add_shorthands(infer, _ITS_VOCABULARY, _CACHE_DIR)
+    _add_process_flags(infer)
+
+    generate = _verb(verbs, "generate", "answer prompts given here, or typed in")
+    generate.add_argument("prompts", nargs="*", metavar="PROMPT", help="none: read lines of stdin")
+    generate.add_argument(
+        "--chat",
+        action="store_true",
+        help="one conversation, written as the model's chat template says; without it a prompt "
+        "goes to the model alone and as it is",
+    )
+    generate.add_argument("--system", metavar="TEXT", help="what a conversation begins with")
+    _add_shorthands(generate, _MODEL, _MODEL_FLAGS[0], *_DECODING_FLAGS, _ANSWERS)
+    _add_plain_flags(generate, _ITS_VOCABULARY, _CACHE_DIR)
+
+    _add_tasks_verb(verbs)
+    _add_data_verb(verbs)
+    _add_cache_verb(verbs)
+    _add_vocabulary_verb(verbs)
+
+    _add_convert_verb(verbs)
+
+    config = _verb(verbs, "config", "print every gin value a verb gets, and its place")
+    config.add_argument("of", nargs="?", choices=("train", "eval", "infer"), default="train")
+    _add_gin_flags(config)
+    _add_shorthands(config, _MODEL_DIR, *_TASK_FLAGS, _CACHE_DIR, *_SOURCE_FLAGS, *_MODEL_FLAGS)
+    _add_shorthands(config, *_EVAL_FLAGS, *_INFER_FLAGS, *_DECODING_FLAGS, _ANSWERS, *TRAIN_FLAGS)
+    return parser
+
+
+def _verb(verbs: Any, name: str, summary: str) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
+    )
+    parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
+    # Of nested parsers the innermost wins: it is the one whose flags a mistake is about.
+    parser.set_defaults(verb=name, parser=parser)
+    return parser
+
+
+def _add_shorthands(parser: argparse.ArgumentParser, *shorthands: Shorthand) -> None:
+    """Adds flags that set macros; the parsed value keeps flag and macro beside it."""
+    known = dict(parser.get_default("shorthands") or {})
+    for flag, macro, kind, text in shorthands:
+        text = f"{text} [%%{macro}]"
+        if flag in known:  # `config` has the flags of three verbs
+            continue
+        known[flag] = macro
+        if kind is bool:
+            parser.add_argument(flag, action="store_const", const=True, help=text)
+        else:
+            metavar = flag.removeprefix("--").upper()
+            parser.add_argument(flag, type=kind, metavar=metavar, help=text)
+    parser.set_defaults(shorthands=known)
+
+
+def _add_gin_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("gin")
+    group.add_argument(
+        "--gin_file", action="append", default=[], metavar="FILE", help="repeatable; later wins"
+    )
+    group.add_argument(
+        "--gin_search_paths",
+        type=_comma_separated,
+        default=(),
+        metavar="DIRS",
+        help="folders to look in besides the current one and t5lite's own, comma separated",
+    )
+    group.add_argument(
+        "--gin.NAME",
+        dest="gin_help",
+        metavar="VALUE",
+        help="set a macro or CONFIGURABLE.PARAMETER; repeatable, wins over files",
+    )
+
+
+def _add_process_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("many processes (jax.distributed)")
+    group.add_argument(
+        "--multi_host", action="store_true", help="join the others of this TPU pod or Slurm job"
+    )
+    group.add_argument("--coordinator", metavar="HOST:PORT", help="where there is neither")
+    group.add_argument("--num_processes", type=int, metavar="N")
+    group.add_argument("--process_id", type=int, metavar="K")
+
+
+def _add_tasks_verb(verbs: Any) -> None:
+    parser = _verb(verbs, "tasks", "see what is registered, what a mixture holds, real examples")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    names = _verb(actions, "list", "list mixtures and tasks")
+    names.add_argument("pattern", nargs="?", metavar="PATTERN", help="part of a name, or *_2shot")
+
+    describe = _verb(actions, "describe", "show rates, caps, counts and places of a mixture")
+    describe.add_argument("name", metavar="NAME", help="registered mixture or task")
+    describe.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
+    _add_lengths_flag(describe, "also show how much these would cut of token stores already built")
+    _add_plain_flags(describe, _CACHE_DIR)
+
+    show = _verb(actions, "show", "print examples of a task as the model will see them")
+    show.add_argument("name", metavar="TASK", help="registered task")
+    show.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
+    show.add_argument("--num_examples", type=int, default=3, metavar="N", help="default: 3")
+    show.add_argument("--tokens", action="store_true", help="print every token id with its text")
+    contamination = _add_contamination_action(actions)
+
+    audit = _verb(actions, "audit", "compare what a run drew with what it was asked to draw")
+    audit.add_argument("model_dir", metavar="MODEL_DIR", help="folder that `t5lite train` wrote")
+
+    for action in (names, describe, show, contamination):
+        _add_plain_flags(action, *_TASK_FLAGS)
+    for action in (names, describe, show, contamination, audit):
+        action.set_defaults(verb="tasks")
+
+
+def _add_contamination_action(actions: Any) -> argparse.ArgumentParser:
+    parser = _verb(actions, "contamination", "find a mixture's overlap with evaluation sets")
+    parser.add_argument("name", metavar="MIXTURE", help="registered mixture or task")
+    parser.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="[NAME=]PATH",
+        help="evaluation set, a file or folder of JSON, JSONL, CSV, TSV or text; repeatable",
+    )
+    parser.add_argument(
+        "--against_tasks",
+        action="append",
+        default=[],
+        metavar="NAME:SPLIT",
+        help="registered mixture or task to take for an evaluation set; repeatable",
+    )
+    parser.add_argument(
+        "--ngram", type=int, default=13, metavar="N", help="words in a row; default: 13"
+    )
+    parser.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
+    parser.add_argument("--output", metavar="FILE.jsonl", help="also write the whole report here")
+    parser.add_argument(
+        "--fail_above",
+        type=float,
+        metavar="SHARE",
+        help="exit with 1 if this share of some task's examples overlaps; 0 allows none",
+    )
+    parser.add_argument(
+        "--allow_missing_tasks", action="store_true", help="leave out tasks that have no data"
+    )
+    parser.add_argument("--num_workers", type=int, metavar="N", help="processes (default: cores)")
+    return parser
+
+
+def _add_data_verb(verbs: Any) -> None:
+    parser = _verb(verbs, "data", "see which data are there, get what has an official download")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    status = _verb(actions, "status", "show what is present, missing or broken, and why")
+    status.add_argument("--verify", action="store_true", help="read the data, not only folders")
+    status.add_argument("--verbose", action="store_true", help="a line for each task")
+    status.add_argument("--json", action="store_true", help="everything as one JSON object")
+    _add_plain_flags(status, *_TASK_FLAGS[:2])
+
+    fetch = _verb(actions, "fetch", "get data sets into the data root; without a name, list them")
+    fetch.add_argument("names", nargs="*", metavar="NAME", help="such as niv2")
+    _add_plain_flags(fetch, _TASK_FLAGS[1])
+    for action in (status, fetch):
+        action.set_defaults(verb="data")
+
+
+def _add_cache_verb(verbs: Any) -> None:
+    parser = _verb(verbs, "cache", "build the token stores of a mixture ahead of a run")
+    parser.add_argument("mixture", metavar="MIXTURE", help="registered mixture or task")
+    parser.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
+    parser.add_argument(
+        "--shard", type=_shard, default=(0, 1), metavar="K/N", help="this part of N, K from 0"
+    )
+    parser.add_argument("--num_workers", type=int, metavar="N", help="processes (default: cores)")
+    parser.add_argument(
+        "--allow_missing_tasks", action="store_true", help="leave out tasks that have no data"
+    )
+    parser.add_argument(
+        "--beam",
+        type=shlex.split,
+        metavar="OPTIONS",
+        help="build on Apache Beam with these options of it, as in --beam=--runner=DirectRunner; "
+        "its workers must share --cache_dir and --data_dir",
+    )
+    _add_lengths_flag(parser, "told to preprocessors that ask for lengths")
+    parser.add_argument(
+        "--converter",
+        choices=("encoder_decoder", "decoder_only", "prefix_lm"),
+        default="encoder_decoder",
+        help="the run's DataConfig.converter, which conversations are stored for "
+        "(default: encoder_decoder)",
+    )
+    _add_plain_flags(parser, *_TASK_FLAGS, _CACHE_DIR)
+
+
+def _add_vocabulary_verb(verbs: Any) -> None:
+    parser = _verb(verbs, "vocabulary", "train a SentencePiece vocabulary on a mixture's text")
+    parser.add_argument("mixture", metavar="MIXTURE", help="registered mixture or task")
+    parser.add_argument("--size", type=int, required=True, metavar="N", help="number of ids")
+    parser.add_argument("--output", required=True, metavar="FILE.model", help="file to write")
+    parser.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
+    parser.add_argument(
+        "--max_examples", type=int, default=400, metavar="N", help="of each task; default: 400"
+    )
+    _add_plain_flags(parser, *_TASK_FLAGS[:2])
+
+
+def _add_convert_verb(verbs: Any) -> None:
+    parser = _verb(verbs, "convert", "write a checkpoint in another format, and prove it the same")
+    parser.add_argument("src", metavar="SRC", help="folder or file; what it is, is found out")
+    parser.add_argument("dst", metavar="DST", help="folder to write; it must be new or empty")
+    parser.add_argument(
+        "--to",
+        choices=("hf", "t5lite", "t5x"),
+        help="format to write (default: hf out of a t5lite model folder, t5lite out of all others)",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16", "float16"),
+        help="type to store parameters in (default: the source's)",
+    )
+    parser.add_argument(
+        "--max_shard_size",
+        type=_size,
+        default=_size("5GB"),
+        metavar="SIZE",
+        help="of a file of weights for Hugging Face, such as 500MB or 2GiB; default: 5GB",
+    )
+    parser.add_argument("--step", type=int, metavar="STEP", help=_MODEL_FLAGS[0][3])
+    parser.add_argument(
+        "--optimizer_state", action="store_true", help="take it along, between T5X and t5lite"
+    )
+    parser.add_argument(
+        "--keep_nonfinite",
+        action="store_true",
+        help="go on where parameters are NaN or infinite, which is refused otherwise",
+    )
+    parser.add_argument(
+        "--verify",
+        dest="verified",
+        action="store_true",
+        default=None,
+        help="compare logits with transformers (default: where torch and transformers are there)",
+    )
+    parser.add_argument("--noverify", dest="verified", action="store_false", help="do not")
+    _add_plain_flags(parser, _TASK_FLAGS[2])
+
+
+def _add_plain_flags(parser: argparse.ArgumentParser, *flags: Shorthand) -> None:
+    """The same flags for a verb without gin."""
+    for flag, _, kind, text in flags:
+        parser.add_argument(flag, type=kind, metavar=flag.removeprefix("--").upper(), help=text)
+
+
+def _add_lengths_flag(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument(
+        "--task_feature_lengths", type=lengths, metavar="inputs=512,targets=128", help=text
+    )
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not K/N, such as 0/4")
+    return int(index), int(count)
+
+
+def _size(text: str) -> int:
+    """Bytes, of a number with a decimal or binary unit."""
+    units = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+    units |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+    number = text.rstrip("KMGTiBkmgtb")
+    unit = text[len(number) :].upper()
+    if not number.isdecimal() or int(number) == 0 or (unit and unit not in units):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500MB, 5GB or 2GiB")
+    return int(number) * units.get(unit, 1)
+
+
+def split_gin_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Takes every `--gin.NAME=VALUE` (or `--gin.NAME VALUE`) out of a command's words.
+
+    Returns:
+      The other words, and the `NAME=VALUE`s, both in order.
+    """
+    others, bindings = [], []
+    waiting = iter(words)
+    for word in waiting:
+        if not word.startswith("--gin."):
+            others.append(word)
+            continue
+        binding = word.removeprefix("--gin.")
+        bindings.append(binding if "=" in binding else f"{binding}={next(waiting, '')}")
+    return others, bindings

@@ -1,0 +1,157 @@
+"""What a verb takes from the model folder it works on where nobody said it.
+
+A folder may come from anywhere, so of the registry modules that its `config.gin` names only
+t5lite's own are imported unasked; others are refused, with the flag that allows them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from t5lite.checkpoints.checkpointer import has_checkpoint
+from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription, same_vocabulary
+from t5lite.configuration.gin_reader import Binding, Macro, read_file
+from t5lite.configuration.gin_resolve import ParsedConfig
+from t5lite.configuration.run_record import CONFIG_FILE
+from t5lite.data.tasks import registry_modules
+from t5lite.data.vocabularies.load import format_vocabulary, parse_vocabulary, vocabulary_from_spec
+from t5lite.files.local_paths import local_path
+
+
+def model_folder_defaults(model_dir: str) -> list[Binding]:
+    """Macros that say of a trained model what eval and infer would otherwise have to be told.
+
+    The lengths and the vocabulary are the model's; TASK_MODULES and DATA_DIR are its training's.
+
+    Raises:
+      ValueError: the folder holds no model, or its vocabulary's file is gone.
+    """
+    description = ModelDescription.load(model_dir)
+    place = str(local_path(model_dir, name="--model_dir") / DESCRIPTION_FILE)
+    found = [
+        _macro("TASK_FEATURE_LENGTHS", dict(description.converter.task_feature_lengths), place),
+        _macro("VOCABULARY", _own_vocabulary(description), place),
+    ]
+    macros = (b for b in last_start(model_dir) if b.is_macro)
+    return found + [b for b in macros if b.name in ("TASK_MODULES", "DATA_DIR")]
+
+
+def found_model(model_dir: str, folder: pathlib.Path) -> list[Binding]:
+    """Puts the model folder that was made of a checkpoint of another format in its place."""
+    if folder == pathlib.Path(model_dir):
+        return []
+    return [_macro("MODEL_DIR", str(folder), f"{model_dir}, converted")]
+
+
+def last_start(model_dir: str) -> list[Binding]:
+    """All settings of a run's last start; none where none is recorded."""
+    path = _config_path(model_dir)
+    if not path.exists():
+        return []
+    statements = read_file(str(path), [], wanted_by="--model_dir")
+    return [statement for statement in statements if isinstance(statement, Binding)]
+
+
+def mixtures_of(model_dir: str) -> str:
+    """Which mixtures a run trains and is evaluated on, in words; '' where it does not say."""
+    last = last_start(model_dir)
+    macros = {binding.name: binding.value for binding in last if binding.is_macro}
+
+    def names(configurable: str) -> str:
+        values = [
+            macros.get(b.value.name) if isinstance(b.value, Macro) else b.value
+            for b in last
+            if (b.configurable, b.name) == (configurable, "mixture_or_task_name")
+        ]
+        return ", ".join(dict.fromkeys(value for value in values if isinstance(value, str)))
+
+    trained, evaluated = names("DataConfig"), names("EvalConfig")
+    told = [f"trains on {trained}"] if trained else []
+    return " and ".join([*told, f"is evaluated on {evaluated}"] if evaluated else told)
+
+
+def resumed_settings(model_dir: str, given: ParsedConfig) -> list[Binding]:
+    """Macros of a run that goes on: its vocabulary, registry modules and data root.
+
+    The vocabulary is that of the model unless a flag names one, for gin files that many runs share
+    may name another; the rest is taken where neither files nor flags give it.
+
+    Args:
+      model_dir: the run's folder.
+      given: what files and flags say.
+
+    Returns:
+      Nothing where the folder holds no checkpoint, so where there is nothing to go on with.
+
+    Raises:
+      ValueError: the folder's vocabulary is gone.
+    """
+    if not has_checkpoint(model_dir):
+        return []
+    macros = {b.name: b for b in last_start(model_dir) if b.is_macro}
+    taken = [
+        macros[name]
+        for name in ("TASK_MODULES", "DATA_DIR")
+        if name in macros and macros[name].value and not given.macro(name)
+    ]
+    vocabulary = macros.get("VOCABULARY")
+    if vocabulary is not None and vocabulary.value and not _is_flag(given, "VOCABULARY"):
+        taken.append(_kept_vocabulary(vocabulary, model_dir))
+    return taken
+
+
+def check_modules(parsed: ParsedConfig, model_dir: str, *, shipped: pathlib.Path) -> None:
+    """Refuses registry modules that no file or flag of the user names and that are not ours.
+
+    Args:
+      parsed: the settings.
+      model_dir: the folder that may name modules.
+      shipped: where t5lite's own gin files lie; what those name is named by the user's choice.
+
+    Raises:
+      ValueError: naming them, and the flag.
+    """
+    for binding in parsed.bindings.values():
+        if binding.name not in ("TASK_MODULES", "task_modules"):
+            continue
+        while isinstance(binding.value, Macro) and binding.value.name in parsed.bindings:
+            binding = parsed.bindings[binding.value.name]
+        is_shipped = pathlib.Path(binding.file).is_relative_to(shipped.resolve())
+        modules = binding.value if binding.is_ours and not is_shipped else ()
+        is_macro = binding.name == "TASK_MODULES"
+        if not all(map(registry_modules.is_ours, modules)):
+            raise ValueError(
+                f"{binding.place}: the run in {model_dir} imported the registry modules "
+                f"{', '.join(modules)}. To import a module is to run it, so of those that a model "
+                "folder names only t5lite's own are imported unasked. Give "
+                + (f"--tasks={','.join(modules)}" if is_macro else f"--gin_file={binding.file}")
+            )
+
+
+def _kept_vocabulary(last: Binding, model_dir: str) -> Binding:
+    """The name that the last start gave, where it still means the same; else the folder's copy."""
+    description = ModelDescription.load(model_dir)
+    try:
+        if same_vocabulary(parse_vocabulary(last.value).spec(), description.vocabulary):
+            return last
+    except ValueError:  # Its file is gone.
+        pass
+    return dataclasses.replace(last, value=_own_vocabulary(description))
+
+
+def _own_vocabulary(description: ModelDescription) -> str:
+    return format_vocabulary(vocabulary_from_spec(description.vocabulary))
+
+
+def _is_flag(given: ParsedConfig, name: str) -> bool:
+    return name in given.bindings and given.bindings[name].place.startswith("--")
+
+
+def _macro(name: str, value: Any, place: str) -> Binding:
+    return Binding("", "", name, value, place)
+
+
+def _config_path(model_dir: str) -> pathlib.Path:
+    return local_path(model_dir, name="--model_dir").absolute() / CONFIG_FILE

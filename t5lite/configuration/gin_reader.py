@@ -1,0 +1,279 @@
+"""Reads gin files and flags into bindings that remember where they were written.
+
+The gin library forgets the file and line of a binding once it is parsed. This module runs gin's
+own parser, keeps every statement's place, and resolves includes along our search path. It knows
+nothing of what can be configured; `config.py` does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import pathlib
+import re
+import tokenize
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gin import config_parser
+
+from t5lite.messages.suggest import did_you_mean
+
+# A flag's value that is no gin literal is taken as a plain string when it looks like a name, a
+# path, or a number with a unit. Anything else is more likely a slip in quoting.
+_BARE_STRING = re.compile(r"[A-Za-z_./~][\w./~:+ -]*|[\d._]+(e\d+)? +[a-z]+")
+_ALMOST_LITERALS = {"true": "True", "false": "False", "none": "None", "null": "None"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Macro:
+    """A use of a macro, `%NAME`."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"%{self.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """A use of a configurable, `@scope/name` or, called, `@scope/name()`."""
+
+    scoped_name: str
+    is_called: bool
+
+    def __repr__(self) -> str:
+        return f"@{self.scoped_name}{'()' if self.is_called else ''}"
+
+    @property
+    def name(self) -> str:
+        """The configurable's name without its scopes."""
+        return self.scoped_name.rsplit("/", 1)[-1]
+
+    @property
+    def scope(self) -> str:
+        """The scopes, '' for none."""
+        return self.scoped_name.rpartition("/")[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Binding:
+    """One `scope/configurable.parameter = value`, or `MACRO = value`.
+
+    Attributes:
+      scope: the scopes, '' for none; '' for a macro.
+      configurable: the configurable as written, '' for a macro.
+      name: the parameter, or the macro.
+      value: literals, with `Macro` and `Reference` in the places of `%` and `@`.
+      place: where it was written: "path/file.gin:12", or a flag.
+      file: the file it was written in, whole path; '' for a flag.
+      is_ours: whether t5lite wrote it: in a file that it ships, or in a model folder.
+    """
+
+    scope: str
+    configurable: str
+    name: str
+    value: Any
+    place: str
+    file: str = ""
+    is_ours: bool = False
+
+    @property
+    def is_macro(self) -> bool:
+        """Whether this defines a macro."""
+        return not self.configurable
+
+    @property
+    def key(self) -> str:
+        """What is bound, as gin writes it."""
+        if self.is_macro:
+            return self.name
+        return f"{self.scope + '/' if self.scope else ''}{self.configurable}.{self.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Import:
+    """One `import module` statement."""
+
+    module: str
+    place: str
+
+
+class _KeepReferences(config_parser.ParserDelegate):
+    """Leaves references unresolved, so that a file can be read before anything is registered."""
+
+    def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> Reference:
+        return Reference(scoped_configurable_name, evaluate)
+
+    def macro(self, macro_name: str) -> Macro:
+        return Macro(macro_name)
+
+
+def uses(value: Any) -> Iterator[Macro | Reference]:
+    """Every macro and reference inside a value, however nested."""
+    return (item for item in _items(value) if isinstance(item, Macro | Reference))
+
+
+def is_finite(value: Any) -> bool:
+    """Whether no number inside a value is infinite, as 1e999 is, or none at all."""
+    return all(math.isfinite(item) for item in _items(value) if isinstance(item, float))
+
+
+def _items(value: Any) -> Iterator[Any]:
+    """A value that holds no others, or those that it holds, however nested."""
+    if isinstance(value, dict):
+        value = (*value.keys(), *value.values())
+    if not isinstance(value, list | tuple):
+        yield value
+        return
+    for item in value:
+        yield from _items(item)
+
+
+def find_file(name: str, search_path: Sequence[pathlib.Path], *, wanted_by: str) -> pathlib.Path:
+    """The first file of that name on the search path.
+
+    Args:
+      name: absolute, or relative to a folder of the search path.
+      search_path: folders, in the order they are tried.
+      wanted_by: the flag or file:line that names it, for the message.
+
+    Raises:
+      ValueError: there is none; lists the folders searched and the nearest names in them.
+    """
+    if pathlib.Path(name).is_absolute():
+        if pathlib.Path(name).is_file():
+            return pathlib.Path(name)
+        raise ValueError(f"{wanted_by}: there is no gin file {name}.")
+    for folder in search_path:
+        if (folder / name).is_file():
+            return folder / name
+    known = [str(p.relative_to(folder)) for folder in search_path for p in _gin_files_in(folder)]
+    raise ValueError(
+        f"{wanted_by}: there is no gin file {name!r} in "
+        + ", ".join(map(str, search_path))
+        + f".{did_you_mean(name, known)} --gin_search_paths adds folders."
+    )
+
+
+def _gin_files_in(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gin files at most three folders deep: enough for ours, and quick in a large home folder."""
+    for pattern in ("*.gin", "*/*.gin", "*/*/*.gin"):
+        yield from folder.glob(pattern)
+
+
+def read_file(
+    name: str, search_path: Sequence[pathlib.Path], *, wanted_by: str
+) -> list[Binding | Import]:
+    """Reads a gin file and everything it includes, in the order gin would apply it.
+
+    An `include` is looked for beside the tree its file was found in, then on the search path, then
+    in its file's own folder, so a packaged recipe includes packaged files wherever it is used from.
+
+    Args:
+      name: the file, as `find_file` takes it.
+      search_path: folders, in the order they are tried.
+      wanted_by: who asks for it, for messages.
+
+    Raises:
+      ValueError: a file is missing, includes itself, or breaks gin's syntax; names file and line.
+    """
+    return list(_read_file(name, tuple(search_path), wanted_by, ()))
+
+
+def _read_file(
+    name: str, search_path: tuple[pathlib.Path, ...], wanted_by: str, parents: tuple[str, ...]
+) -> Iterator[Binding | Import]:
+    path = find_file(name, search_path, wanted_by=wanted_by)
+    if str(path.resolve()) in parents:
+        raise ValueError(f"{wanted_by}: {path} includes itself.")
+    parents = (*parents, str(path.resolve()))
+    below_root = 1 if pathlib.PurePath(name).is_absolute() else len(pathlib.PurePath(name).parts)
+    root = path.parents[below_root - 1]
+    shown = display(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # without a byte-order mark
+    except OSError as error:
+        raise ValueError(f"{wanted_by}: cannot read gin file {shown}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{wanted_by}: gin file {shown} is not UTF-8 ({error}); save it as UTF-8"
+        ) from error
+    for statement in _statements(text, shown):
+        place = f"{shown}:{statement.location.line_num}"
+        if isinstance(statement, config_parser.IncludeStatement):
+            folders = tuple(dict.fromkeys((root, *search_path, path.parent)))
+            yield from _read_file(statement.filename, folders, place, parents)
+        elif isinstance(statement, config_parser.ImportStatement):
+            yield Import(statement.module, place)
+        elif isinstance(statement, config_parser.BindingStatement):
+            yield dataclasses.replace(_binding(statement, place), file=str(path.resolve()))
+
+
+def read_flag(text: str) -> Binding:
+    """Reads the `NAME=VALUE` of a `--gin.NAME=VALUE` flag.
+
+    A value that is no gin literal but looks like a name, a path or a number with a unit is taken as
+    a string, so that `--gin.MODEL_DIR=/tmp/run` needs no inner quotes.
+
+    Raises:
+      ValueError: no `=`, or a value that is neither.
+    """
+    key, equals, value = text.partition("=")
+    key, value = key.strip(), value.strip()
+    flag = f"--gin.{key}"
+    if not equals or not key:
+        raise ValueError(f"--gin.{text}: write --gin.NAME=VALUE, e.g. --gin.TRAIN_STEPS=100.")
+    if value.lower() in _ALMOST_LITERALS and value not in _ALMOST_LITERALS.values():
+        raise ValueError(
+            f"{flag}={value}: write {_ALMOST_LITERALS[value.lower()]} for the value, or "
+            f"""{flag}="'{value}'" for the text."""
+        )
+    try:
+        return _flag_binding(f"{key} = {value}", flag)
+    except ValueError:
+        if not _BARE_STRING.fullmatch(value):
+            raise ValueError(
+                f"{flag}={value}: the value is no gin literal (a number, True, None, 'text', "
+                f"""(a, list), %MACRO or @configurable()). For a text write {flag}="'{value}'"."""
+            ) from None
+    return _flag_binding(f"{key} = {value!r}", flag)
+
+
+def _flag_binding(text: str, flag: str) -> Binding:
+    statements = [*_statements(text, flag)]
+    if len(statements) != 1 or not isinstance(statements[0], config_parser.BindingStatement):
+        raise ValueError(f"{flag}: {text!r} is not one NAME = VALUE")
+    return _binding(statements[0], flag)
+
+
+def _binding(statement: config_parser.BindingStatement, place: str) -> Binding:
+    if statement.arg_name:
+        return Binding(
+            statement.scope, statement.selector, statement.arg_name, statement.value, place
+        )
+    scope = f"{statement.scope}/" if statement.scope else ""
+    return Binding("", "", scope + statement.selector, statement.value, place)
+
+
+def _statements(text: str, shown: str) -> Iterator[Any]:
+    """Runs gin's parser; its statements, or one ValueError with file and line."""
+    try:
+        yield from config_parser.ConfigParser(text, _KeepReferences())
+    except SyntaxError as error:  # IndentationError is one too
+        line = (error.text or "").strip()
+        message = error.msg.strip().splitlines()[0]
+        raise ValueError(
+            f"{shown}:{error.lineno}: {message}" + (f" Found: {line}" if line else "")
+        ) from error
+    except tokenize.TokenError as error:
+        message, (line_number, _) = error.args
+        raise ValueError(f"{shown}:{line_number}: {message}: a bracket is not closed.") from error
+
+
+def display(path: pathlib.Path) -> str:
+    """A path relative to the current folder where that is shorter."""
+    try:
+        return str(path.resolve().relative_to(pathlib.Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,302 @@
+"""A configuration with the place of every value: what a verb reaches, what it lacks, its table."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import gin
+
+from t5lite.configuration.gin_reader import Binding, Macro, Reference, uses
+from t5lite.messages.suggest import did_you_mean, is_misspelt
+
+log = logging.getLogger(__name__)
+
+_REQUIRED = Macro("gin.REQUIRED")
+
+# What gin appends to an error's message, once for every configurable it passes through.
+_GIN_NOISE = re.compile(
+    r"\n  In call to configurable '([^']+)' \(.*?\)(?: in scope '([^']*)')?$", re.MULTILINE
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ParsedConfig:
+    """A whole configuration, with the place of every value.
+
+    Attributes:
+      bindings: what holds, by key ("TRAIN_STEPS", "train.seed", "new_tasks/EvalConfig.split").
+      overridden: earlier values of the same keys, in the order they were written.
+      registered: what `config.register_configurables` knows, by gin name.
+      shipped_macros: macros of t5lite's own files, whether or not this configuration has them.
+      remedies: for macros that may be missing, what to give: {"MODEL_DIR": "--model_dir=VALUE"}.
+    """
+
+    bindings: Mapping[str, Binding]
+    overridden: Mapping[str, Sequence[Binding]]
+    registered: Mapping[str, Callable[..., Any]]
+    shipped_macros: frozenset[str] = frozenset()
+    remedies: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def macro(self, name: str, default: Any = None) -> Any:
+        """A macro's value with other macros filled in; `default` where it is not set."""
+        binding = self.bindings.get(name)
+        if binding is None or self.resolved(binding.value) == _REQUIRED:
+            return default
+        return self.resolved(binding.value)
+
+    def resolved(self, value: Any) -> Any:
+        """A value with its macros filled in; undefined ones and references stay."""
+        return self._resolved(value, ())
+
+    def _resolved(self, value: Any, parents: tuple[str, ...]) -> Any:
+        if isinstance(value, Macro) and value.name in self.bindings:
+            binding = self.bindings[value.name]
+            if value.name in parents:
+                raise ValueError(f"{binding.place}: macro {value.name} is defined by itself.")
+            return self._resolved(binding.value, (*parents, value.name))
+        if isinstance(value, dict):
+            return {
+                self._resolved(k, parents): self._resolved(v, parents) for k, v in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return type(value)(self._resolved(item, parents) for item in value)
+        return value
+
+    def arguments(self, verb: str) -> dict[str, Any]:
+        """Builds the arguments of `train`, `evaluate` or `infer`.
+
+        Raises:
+          ValueError: a value is missing, a flag has no effect, or an object refuses its arguments;
+            the message names files and lines.
+        """
+        self.check(verb)
+        for binding in self.unused(verb):
+            if not binding.is_ours:
+                kind = "macro " if binding.is_macro else ""
+                log.warning("%s: %s%s has no effect on %s", binding.place, kind, binding.key, verb)
+        try:
+            return gin.get_configurable(verb)()
+        except (ValueError, TypeError) as error:
+            raise ValueError(self._without_gin_noise(error)) from error
+
+    def operative_config(self) -> str:
+        """What `arguments` used, defaults included, as text that `--gin_file` reads back."""
+        return gin.operative_config_str(max_line_length=100)
+
+    def check(self, verb: str) -> None:
+        """Checks that everything a verb needs is set, that every flag reaches it, and the spelling.
+
+        Raises:
+          ValueError: naming the macro or parameter, and the files and lines that use it.
+        """
+        used = list(self._used_by(verb))
+        reached = {binding.key for binding in used}
+        for binding in self.bindings.values():
+            if binding.place.startswith("--") and binding.key not in reached:
+                self._refuse_unused_flag(binding, verb, used)
+        self._refuse_misspelt_macros(verb, used)
+        self._refuse_circles(Reference(verb, True), {})
+        self._check_macros(verb, used)
+        self._check_parameters(verb, used)
+
+    def unused(self, verb: str) -> list[Binding]:
+        """Bindings that have no effect on a verb."""
+        reached = {binding.key for binding in self._used_by(verb)}
+        return [b for b in self.bindings.values() if b.key not in reached]
+
+    def _used_by(self, verb: str) -> Iterator[Binding]:
+        """The verb's bindings and those of everything they name, each once."""
+        yielded = set()
+        for _, found in self._walk(verb):
+            for binding in found:
+                if binding.key not in yielded:
+                    yielded.add(binding.key)
+                    yield binding
+
+    def _walk(self, verb: str) -> Iterator[tuple[Reference | Macro, list[Binding]]]:
+        """Each configurable and macro a verb reaches, with the bindings that apply to it there.
+
+        Follows gin's rules: a reference with scopes runs in them, one without in those of its user,
+        and a macro's value in a scope of the macro's name.
+        """
+        waiting: list[Reference | Macro] = [Reference(verb, True)]
+        seen: set[Reference | Macro] = set()
+        while waiting:
+            node = waiting.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            found = [b for b in self.bindings.values() if _applies(b, node)]
+            yield node, found
+            for binding in found:
+                waiting += _used_in(binding, node)
+
+    def _check_macros(self, verb: str, used: Sequence[Binding]) -> None:
+        defined = [b.name for b in self.bindings.values() if b.is_macro]
+        for binding in used:
+            for use in uses(binding.value):
+                if not isinstance(use, Macro) or use == _REQUIRED:
+                    continue
+                value = self.resolved(use)
+                if value != _REQUIRED and not isinstance(value, Macro):
+                    continue
+                missing = self._end_of(use)
+                users = [b.place for b in used if use in set(uses(b.value))]
+                hint = did_you_mean(missing, defined) if missing not in defined else ""
+                remedy = self.remedies.get(missing, f"--gin.{missing}=VALUE")
+                raise ValueError(
+                    f"{verb} needs a value for the macro {missing}, used at "
+                    f"{', '.join(users)}.{hint} Set it in a gin file, or give {remedy}."
+                )
+
+    def _end_of(self, macro: Macro) -> str:
+        """The macro without a value that a macro's value leads to."""
+        value = self.bindings[macro.name].value if macro.name in self.bindings else None
+        return (
+            self._end_of(value) if isinstance(value, Macro) and value != _REQUIRED else macro.name
+        )
+
+    def _check_parameters(self, verb: str, used: Sequence[Binding]) -> None:
+        for node, found in self._walk(verb):
+            if isinstance(node, Macro) or not node.is_called:
+                continue
+            function = self.registered.get(node.name, None)
+            if function is None:  # registered by a module that a gin file imports
+                continue
+            bound = {b.name for b in found if self.resolved(b.value) != _REQUIRED}
+            for name, parameter in inspect.signature(function).parameters.items():
+                optional = parameter.default is not parameter.empty or parameter.kind in (
+                    parameter.VAR_KEYWORD,
+                    parameter.VAR_POSITIONAL,
+                )
+                if optional or name in bound:
+                    continue
+                users = [b.place for b in used if _names(b.value, node)]
+                raise ValueError(
+                    f"{verb} needs {node.scoped_name}.{name}, which no gin file and no flag sets"
+                    + (f" ({node!r} is used at {', '.join(users)})." if users else ".")
+                )
+
+    def _refuse_circles(
+        self, node: Reference | Macro, parents: Mapping[Reference | Macro, Binding]
+    ) -> None:
+        """Refuses what is made of itself, which gin would make for ever."""
+        for binding in self.bindings.values():
+            if not _applies(binding, node):
+                continue
+            inside = {**parents, node: binding}
+            for use in _used_in(binding, node):
+                if use in inside:
+                    raise ValueError(
+                        f"{binding.place}: {binding.key} = {binding.value!r}: {use!r} is made of "
+                        "itself here. Give a value, or another configurable."
+                    )
+                self._refuse_circles(use, inside)
+
+    def _refuse_misspelt_macros(self, verb: str, used: Sequence[Binding]) -> None:
+        """Refuses macros of a user's file that nothing uses and that resemble one that is used.
+
+        Those that t5lite ships, or that another part of the file uses, are for another verb.
+        """
+        macros = {u.name for b in used for u in uses(b.value) if isinstance(u, Macro)}
+        named = {
+            u.name for b in self.bindings.values() for u in uses(b.value) if isinstance(u, Macro)
+        }
+        for binding in self.bindings.values():
+            if not binding.is_macro or binding.is_ours or binding.name in named:
+                continue
+            if binding.name not in self.shipped_macros and is_misspelt(binding.name, macros):
+                raise ValueError(
+                    f"{binding.place}: nothing uses the macro {binding.name}."
+                    f"{did_you_mean(binding.name, macros)} Otherwise remove the line."
+                )
+
+    def _refuse_unused_flag(self, binding: Binding, verb: str, used: Sequence[Binding]) -> None:
+        if binding.is_macro:
+            macros = {u.name for b in used for u in uses(b.value) if isinstance(u, Macro)}
+            raise ValueError(
+                f"{binding.place}: nothing that {verb} uses has a macro of this name."
+                + did_you_mean(binding.name, macros)
+            )
+        raise ValueError(
+            f"{binding.place} has no effect: {verb} as configured does not use "
+            f"{binding.key.rpartition('.')[0]}. `t5lite config` shows what it uses."
+        )
+
+    def _without_gin_noise(self, error: Exception) -> str:
+        """The error's own words, and where the values it speaks of were written."""
+        text = str(error)
+        calls = _GIN_NOISE.findall(text)  # the innermost first
+        text = _GIN_NOISE.sub("", text).split("\n  No values supplied by Gin")[0]
+        own: list[Binding] = []
+        if calls:
+            name, scope = calls[0]
+            node = Reference(f"{scope}/{name}" if scope else name, True)
+            own = [b for b in self.bindings.values() if _applies(b, node)]
+        # The value it names, or those it speaks of, or all of them where it names none.
+        named = (
+            [b for b in own if re.match(rf"{re.escape(f'{b.configurable}.{b.name}')}\b", text)]
+            or [b for b in own if re.search(rf"\b{re.escape(b.name)}\b", text)]
+            or own
+        )
+        return "".join([text, *(f"\n  {self._origin(b)}" for b in named)])
+
+    def _origin(self, binding: Binding) -> str:
+        """`DataConfig.batch_size = %BATCH_SIZE at file:56; BATCH_SIZE = 0 at --gin.BATCH_SIZE`."""
+        written = [f"{binding.key} = {binding.value!r} at {binding.place}"]
+        for use in uses(binding.value):
+            if isinstance(use, Macro) and use.name in self.bindings:
+                written.append(self._origin(self.bindings[use.name]))
+        return "; ".join(written)
+
+    def table(self, verb: str) -> str:
+        """Every value a verb uses, with its place; then what has no effect on it."""
+        unused = {binding.key for binding in self.unused(verb)}
+        macros = [b for b in self.bindings.values() if b.is_macro and b.key not in unused]
+        others = [b for b in self.bindings.values() if not b.is_macro and b.key not in unused]
+        sections = [("Macros", macros), (f"What {verb} is given", others)]
+        if unused:
+            sections.append(("No effect", [self.bindings[key] for key in sorted(unused)]))
+        return "\n".join(line for title, rows in sections for line in self._section(title, rows))
+
+    def _section(self, title: str, rows: Sequence[Binding]) -> Iterator[str]:
+        yield f"# {title}"
+        lines = []
+        for binding in sorted(rows, key=lambda b: (b.configurable, b.scope, b.name)):
+            value, resolved = binding.value, self.resolved(binding.value)
+            shown = f"{binding.key} = {value!r}"
+            lines.append((shown + (f" -> {resolved!r}" if resolved != value else ""), binding))
+        width = min(max((len(text) for text, _ in lines), default=0), 72)
+        for text, binding in lines:
+            earlier = ", ".join(b.place for b in reversed(self.overridden.get(binding.key, ())))
+            yield f"{text:{width}}  {binding.place}" + (f" (over {earlier})" if earlier else "")
+        yield ""
+
+
+def _applies(binding: Binding, node: Reference | Macro) -> bool:
+    """Whether gin would use a binding when it calls `node`."""
+    if isinstance(node, Macro):
+        return binding.is_macro and binding.name == node.name
+    if binding.is_macro or binding.configurable != node.name.removeprefix("t5lite."):
+        return False
+    return not binding.scope or f"{node.scope}/".startswith(f"{binding.scope}/")
+
+
+def _used_in(binding: Binding, node: Reference | Macro) -> list[Reference | Macro]:
+    """What a binding of `node` names, in the scopes that gin calls it in."""
+    scope = node.name if isinstance(node, Macro) else node.scope
+    return [
+        Reference(f"{scope}/{use.name}", use.is_called)
+        if isinstance(use, Reference) and not use.scope and scope
+        else use
+        for use in uses(binding.value)
+    ]
+
+
+def _names(value: Any, node: Reference) -> bool:
+    return any(isinstance(use, Reference) and use.name == node.name for use in uses(value))

@@ -1,0 +1,1 @@
+"""Conversations, the templates that write one as text, and what a chat model learns of it."""

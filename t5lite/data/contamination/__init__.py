@@ -1,0 +1,1 @@
+"""Which training examples share n-grams with evaluation sets."""

@@ -1,0 +1,287 @@
+"""Which examples of Tasks share an n-gram of words with evaluation sets.
+
+An example's text is its features one after the other (inputs, then targets). It overlaps a set if
+they have an n-gram in common; `ngrams` says what a word is.
+"""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import dataclasses
+import functools
+import itertools
+import math
+import os
+import pathlib
+import tempfile
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from t5lite.data.contamination.ngrams import NgramIndex
+from t5lite.data.stores.worker_pool import worker_pool
+from t5lite.data.tasks import seqio_adapter
+from t5lite.messages.progress import progress_bar
+
+# A worker spends seconds importing TensorFlow, so a few small Tasks are not worth one.
+_TASKS_PER_WORKER = 16
+_TEXTS_AT_ONCE = 256
+_SHOWN_NGRAMS = 5
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SetOverlap:
+    """An evaluation set.
+
+    Attributes:
+      name: its name.
+      num_texts: its texts.
+      num_short: of these, those of fewer words than an n-gram, with which nothing can overlap.
+      num_overlapping: of these, those that share an n-gram with a training example.
+      num_examples: training examples that share one with it.
+    """
+
+    name: str
+    num_texts: int
+    num_short: int
+    num_overlapping: int
+    num_examples: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskOverlap:
+    """A Task.
+
+    Attributes:
+      name: its name.
+      num_examples: examples read.
+      num_overlapping: of these, those that share an n-gram with some evaluation set.
+      by_set: those that share one with this set, by its name; sets without any are left out.
+      ngrams: some n-grams that they share, no two of one passage, those of the most examples
+        first, with the number of examples and the sets they are of.
+    """
+
+    name: str
+    num_examples: int
+    num_overlapping: int
+    by_set: Mapping[str, int]
+    ngrams: tuple[tuple[str, int, tuple[str, ...]], ...]
+
+    @property
+    def share(self) -> float:
+        """Share of the examples that overlap, in [0, 1]."""
+        return self.num_overlapping / max(self.num_examples, 1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contamination:
+    """The overlap of some Tasks with some evaluation sets.
+
+    Attributes:
+      n: words of an n-gram.
+      tasks: one for each Task, in the order asked.
+      sets: one for each evaluation set.
+      seconds: how long reading and searching the examples took.
+    """
+
+    n: int
+    tasks: tuple[TaskOverlap, ...]
+    sets: tuple[SetOverlap, ...]
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """One Task to read; travels to a worker process."""
+
+    task: str
+    split: str
+    task_modules: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Searched:
+    """How one Task ended: with what it shares, or with an error."""
+
+    job: _Job
+    overlap: TaskOverlap | None = None
+    groups: frozenset[int] = frozenset()
+    error: str = ""
+
+
+def search(
+    task_names: Sequence[str],
+    against: Mapping[str, Iterable[str]],
+    *,
+    split: str,
+    n: int = 13,
+    task_modules: Sequence[str] = (),
+    num_workers: int | None = None,
+    progress: bool = True,
+) -> Contamination:
+    """Searches all examples of Tasks for n-grams of evaluation sets.
+
+    The result does not depend on the number of workers. The index, about 40 bytes a word of the
+    evaluation sets, is in memory once, whatever that number, but for its vocabulary.
+
+    Args:
+      task_names: registered Tasks.
+      against: the evaluation sets' texts, by name.
+      split: of the Tasks.
+      n: words of an n-gram; 13 is what GPT-3 and many after it used.
+      task_modules: registry modules for workers to import.
+      num_workers: processes; None for one per core, and no more than one for every 16 Tasks.
+      progress: whether to show a progress bar on stderr.
+
+    Raises:
+      ValueError: if `n` is not positive, or a Task cannot be read.
+    """
+    if n < 1:
+        raise ValueError(f"--ngram {n}: an n-gram has at least 1 word")
+    index = NgramIndex.build(against, n=n)
+    if num_workers is None:
+        num_workers = min(os.cpu_count() or 1, math.ceil(len(task_names) / _TASKS_PER_WORKER))
+    started = time.monotonic()
+    found: dict[str, _Searched] = {}
+    jobs = [_Job(name, split, tuple(task_modules)) for name in task_names]
+    workers = min(num_workers, len(jobs))
+    results = _in_workers(jobs, workers, index) if workers > 1 else _here(jobs, index)
+    count = 0
+    with progress_bar(total=len(jobs), desc="searching", unit="task", disable=not progress) as bar:
+        for result in results:
+            if result.overlap is None:
+                raise ValueError(f"Cannot read task {result.job.task!r}: {result.error}")
+            found[result.job.task] = result
+            count += result.overlap.num_examples
+            rate = count / max(time.monotonic() - started, 1e-9)
+            bar.set_postfix_str(f"{rate:,.0f} examples/s", refresh=False)
+            bar.update()
+    tasks = tuple(overlap for name in task_names if (overlap := found[name].overlap) is not None)
+    groups = frozenset().union(*(result.groups for result in found.values()))
+    return Contamination(
+        n=n,
+        tasks=tasks,
+        sets=_count_sets(index, tasks, groups),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _count_sets(
+    index: NgramIndex, tasks: Sequence[TaskOverlap], groups: Iterable[int]
+) -> tuple[SetOverlap, ...]:
+    hit_X = np.zeros(len(index.text_start) - 1, bool)
+    for group in groups:
+        hit_X[index.texts_of(group)] = True
+    short_X = np.diff(index.text_start) < index.n
+    counts = []
+    for number, name in enumerate(index.set_names):
+        texts = slice(index.set_start[number], index.set_start[number + 1])
+        counts.append(
+            SetOverlap(
+                name=name,
+                num_texts=len(hit_X[texts]),
+                num_short=int(short_X[texts].sum()),
+                num_overlapping=int(hit_X[texts].sum()),
+                num_examples=sum(task.by_set.get(name, 0) for task in tasks),
+            )
+        )
+    return tuple(counts)
+
+
+# ------------------------------------------------------------------------------------ searching
+
+
+def _here(jobs: Sequence[_Job], index: NgramIndex) -> Iterator[_Searched]:
+    for job in jobs:
+        yield _search_job(job, index)
+
+
+def _in_workers(jobs: Sequence[_Job], num_workers: int, index: NgramIndex) -> Iterator[_Searched]:
+    """Yields results as they come."""
+    died = (
+        f"A worker process died while reading {len(jobs)} tasks; was the machine out of "
+        "memory? Run again, with a smaller --num_workers."
+    )
+    with (
+        tempfile.TemporaryDirectory(prefix="t5lite-ngrams-") as folder,
+        worker_pool(num_workers, died=died) as executor,
+    ):
+        index.save(pathlib.Path(folder))
+        futures = [executor.submit(_search_job_in_worker, job, folder) for job in jobs]
+        for future in concurrent.futures.as_completed(futures):
+            yield future.result()
+
+
+def _search_job_in_worker(job: _Job, folder: str) -> _Searched:
+    return _search_job(job, _open_index(folder))
+
+
+@functools.cache
+def _open_index(folder: str) -> NgramIndex:
+    """The index of a worker process, opened once."""
+    return NgramIndex.open(pathlib.Path(folder))
+
+
+def _search_job(job: _Job, index: NgramIndex) -> _Searched:
+    """Searches one Task; an error comes back as text, to cross processes."""
+    try:
+        seqio_adapter.import_tasks(job.task_modules)
+        return _search_task(job, index)
+    except Exception as error:
+        if isinstance(error, ValueError):
+            return _Searched(job, error=str(error))
+        return _Searched(job, error="".join(traceback.format_exception(error)))
+
+
+def _search_task(job: _Job, index: NgramIndex) -> _Searched:
+    num_examples = num_overlapping = 0
+    by_set: collections.Counter[str] = collections.Counter()
+    by_group: collections.Counter[int] = collections.Counter()
+    sets_by_group: dict[int, tuple[str, ...]] = {}
+    texts = ("\n".join(e.values()) for e in seqio_adapter.iterate_texts(job.task, job.split))
+    while batch := list(itertools.islice(texts, _TEXTS_AT_ONCE)):
+        num_examples += len(batch)
+        for found in map(np.ndarray.tolist, index.find(batch)):
+            if not found:
+                continue
+            num_overlapping += 1
+            by_group.update(found)
+            sets: set[str] = set()
+            for group in found:
+                if group not in sets_by_group:
+                    sets_by_group[group] = _sets_of(index, group)
+                sets.update(sets_by_group[group])
+            by_set.update(sets)
+    shown = _most_frequent(by_group, index)
+    overlap = TaskOverlap(
+        name=job.task,
+        num_examples=num_examples,
+        num_overlapping=num_overlapping,
+        by_set={name: by_set[name] for name in index.set_names if name in by_set},
+        ngrams=tuple(
+            (text, by_group[group], sets_by_group[group])
+            for text, group in zip(index.ngrams(shown), shown, strict=True)
+        ),
+    )
+    return _Searched(job, overlap, groups=frozenset(by_group))
+
+
+def _most_frequent(by_group: Mapping[int, int], index: NgramIndex) -> list[int]:
+    """Some groups with the most examples, each of another passage of the evaluation sets."""
+    first = {group: int(index.place[index.group_start[group]]) for group in by_group}
+    shown: list[int] = []
+    # Ties in the order of the evaluation sets' texts, which no hash decides.
+    for group in sorted(by_group, key=lambda g: (-by_group[g], first[g])):
+        if all(abs(first[group] - first[other]) >= index.n for other in shown):
+            shown.append(group)
+        if len(shown) == _SHOWN_NGRAMS:
+            break
+    return shown
+
+
+def _sets_of(index: NgramIndex, group: int) -> tuple[str, ...]:
+    numbers = np.unique(index.sets_of(index.texts_of(group)))
+    return tuple(index.set_names[number] for number in numbers)

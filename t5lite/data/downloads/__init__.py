@@ -1,0 +1,1 @@
+"""What `t5lite data fetch` gets, from where, and how it is unpacked."""

@@ -1,0 +1,1 @@
+"""From tokens to rows: feature converters and packing."""

@@ -1,0 +1,562 @@
+"""Feature converters: what a model's examples and prompts look like, wherever they are made.
+
+One frozen object a model, saved with it in `t5lite.json`. Training rows, evaluation's prompts,
+texts typed at a terminal, scored answers and the exported tokenizer all ask it, so that a model is
+asked just what it was trained on. Features have T5X's names and the values of seqio's feature
+converters; they are made for many rows at once.
+
+Names: N examples, F task features, R rows, L positions of a row, K tokens of all examples together.
+"""
+
+import abc
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Protocol, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from t5lite.data.features import row_layout
+from t5lite.data.features.row_layout import Features as Features
+from t5lite.data.features.row_layout import Tokens as Tokens
+
+ConverterName = Literal["encoder_decoder", "decoder_only", "prefix_lm"]
+
+
+class ModelConfig(Protocol):
+    """What a converter asks of a `TransformerConfig`."""
+
+    @property
+    def architecture(self) -> str:
+        """`encoder_decoder` or `decoder_only`."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Rows of the embedding."""
+
+    @property
+    def max_positions(self) -> int | None:
+        """Rows of a learned table of positions."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FeatureConverter(abc.ABC):
+    """How the task features of examples become model features; see the two kinds of it.
+
+    Around a prompt stand `prompt_prefix` and `prompt_suffix`, behind an answer `targets_suffix`.
+    Tasks that end their features by themselves (`seqio.preprocessors.append_eos`) have that end
+    token taken off first. What is longer than its length is cut at its end, the suffix included, as
+    seqio cuts.
+
+    Conversations are complete: their template writes what stands before them and what ends an
+    answer, so nothing is put around them (nor does transformers' `apply_chat_template`). A target
+    that bears no loss may come as its complement, `~id`.
+
+    Attributes:
+      task_feature_lengths: longest "inputs" and "targets" in tokens.
+      eos_id: the vocabulary's end token.
+      prompt_prefix: ids before the inputs.
+      prompt_suffix: ids behind the inputs.
+      targets_suffix: ids behind the targets.
+      pack: several examples a training row; otherwise one.
+    """
+
+    architecture: ClassVar[str]
+
+    task_feature_lengths: Mapping[str, int]
+    eos_id: int
+    prompt_prefix: tuple[int, ...] = ()
+    prompt_suffix: tuple[int, ...] = ()
+    targets_suffix: tuple[int, ...] = ()
+    pack: bool = True
+
+    def __post_init__(self) -> None:
+        found = set(self.task_feature_lengths)
+        allowed = self._feature_sets()
+        if found not in allowed:
+            wanted = " or ".join(str(sorted(names)) for names in allowed)
+            raise ValueError(
+                f"task_feature_lengths must name {wanted} for a model of architecture "
+                f"{self.architecture!r}; found {sorted(found)}"
+            )
+        for feature, length in self.task_feature_lengths.items():
+            if length < 1:
+                raise ValueError(f"task_feature_lengths[{feature!r}] must be positive: {length}")
+
+    # ------------------------------------------------------------------ what a converter says
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The task features in the order in which lengths and tokens are given."""
+        return tuple(name for name in ("inputs", "targets") if name in self.task_feature_lengths)
+
+    @property
+    @abc.abstractmethod
+    def longest_prompt(self) -> int:
+        """Tokens of the longest prompt, with what stands around it."""
+
+    @property
+    @abc.abstractmethod
+    def capacities(self) -> tuple[int, ...]:
+        """Positions of a row: (encoder, decoder), or (decoder,)."""
+
+    @abc.abstractmethod
+    def num_positions(self, prompt_length: int, target_length: int) -> int:
+        """Positions that either stack needs at most for a prompt and an answer to it."""
+
+    @classmethod
+    @abc.abstractmethod
+    def _feature_sets(cls) -> list[set[str]]:
+        """Which task features there may be."""
+
+    def check_model(self, config: ModelConfig, *, vocab_size: int | None = None) -> None:
+        """Compares what the converter makes with what a model reads.
+
+        Args:
+          config: the model's.
+          vocab_size: ids of the vocabulary, where it has fewer than the model.
+
+        Raises:
+          ValueError: another architecture, or an id that the vocabulary does not have.
+        """
+        check_architecture(self.architecture, config.architecture)
+        limit = min(config.vocab_size, vocab_size or config.vocab_size)
+        for field in ("prompt_prefix", "prompt_suffix", "targets_suffix"):
+            for token in getattr(self, field):
+                if not 0 <= token < limit:
+                    raise ValueError(
+                        f"{field} holds the id {token}, which the vocabulary of {limit} ids does "
+                        "not have. Set DataConfig.bos_id to an id of the run's VOCABULARY."
+                    )
+
+    def check_rows(self, config: ModelConfig) -> None:
+        """Raises ValueError where training rows are longer than a model's table of positions."""
+        most = config.max_positions
+        if most is not None and max(self.capacities) > most:
+            raise ValueError(
+                f"task_feature_lengths {dict(self.task_feature_lengths)} make rows of "
+                f"{max(self.capacities)} positions, and the model has learned {most} "
+                "(TransformerConfig.max_positions). Shorten TASK_FEATURE_LENGTHS."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields in JSON's types; `feature_converter_from_dict` reads them."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        plain = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in fields.items()
+        }
+        return {
+            "converter": self.architecture,
+            **plain,
+            "task_feature_lengths": dict(self.task_feature_lengths),
+        }
+
+    # ------------------------------------------------------------------------- one example
+
+    def prompt(self, inputs: Tokens, *, is_chat: bool = False) -> npt.NDArray[np.int32]:
+        """What the model is asked with for the tokens of a text, int32 `[length]`, cut.
+
+        Args:
+          inputs: ids of the text.
+          is_chat: whether it is a conversation.
+        """
+        prefix, suffix = ((), ()) if is_chat else (self.prompt_prefix, self.prompt_suffix)
+        whole = np.array([*prefix, *inputs, *suffix], np.int32)
+        return whole[: self.longest_prompt]
+
+    def targets(self, targets: Tokens, *, is_chat: bool = False) -> npt.NDArray[np.int32]:
+        """The answer that the tokens of a text are, int32 `[length]`, cut.
+
+        Args:
+          targets: ids of the text.
+          is_chat: whether it is a turn of a conversation.
+        """
+        whole = np.array([*targets, *(() if is_chat else self.targets_suffix)], np.int32)
+        return whole[: self.task_feature_lengths["targets"]]
+
+    def without_end(self, tokens: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+        """The tokens of a Task's feature without the end token that the Task put behind them."""
+        return tokens[:-1] if len(tokens) and tokens[-1] == self.eos_id else tokens
+
+    # ------------------------------------------------------------------------ many examples
+
+    def num_tokens(
+        self,
+        lengths_NF: npt.NDArray[np.integer],
+        *,
+        is_chat_N: npt.NDArray[np.bool_] | None = None,
+    ) -> npt.NDArray[np.int64]:
+        """Tokens of prompts and targets, `[N, 2]`, of examples with so many tokens a feature.
+
+        Args:
+          lengths_NF: tokens of each of `features` without ends, `[N, F]`.
+          is_chat_N: which examples are conversations, `[N]`; None for none.
+        """
+        num_N2 = np.empty((len(lengths_NF), 2), np.int64)
+        is_text_N = _is_text(lengths_NF, is_chat_N)
+        num_N2[:, 0] = len(self.prompt_prefix) * is_text_N
+        if "inputs" in self.features:
+            num_N2[:, 0] += lengths_NF[:, 0] + len(self.prompt_suffix) * is_text_N
+            np.minimum(num_N2[:, 0], self.longest_prompt, out=num_N2[:, 0])
+        num_N2[:, 1] = np.minimum(
+            lengths_NF[:, -1] + len(self.targets_suffix) * is_text_N,
+            self.task_feature_lengths["targets"],
+        )
+        return num_N2
+
+    @abc.abstractmethod
+    def needs(self, num_N2: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """What prompts and targets of so many tokens take of each capacity, `[N, capacities]`."""
+
+    def convert(
+        self,
+        tokens: Sequence[npt.NDArray[np.int32]],
+        *,
+        lengths_NF: npt.NDArray[np.integer],
+        row_N: npt.NDArray[np.integer],
+        num_rows: int,
+        is_chat_N: npt.NDArray[np.bool_] | None = None,
+    ) -> Features:
+        """Materialises training rows.
+
+        Args:
+          tokens: for each of `features`, the tokens of all examples without ends, one after
+            another.
+          lengths_NF: how many tokens each example has of each feature.
+          row_N: the row of each example, ascending; within a row, examples stand in this order.
+          num_rows: R; rows that no example names are padding.
+          is_chat_N: which examples are conversations, `[N]`; None for none.
+
+        Returns:
+          Arrays `[R, L]`, int32 but for the float32 `decoder_loss_weights`.
+        """
+        num_N2 = self.num_tokens(lengths_NF, is_chat_N=is_chat_N)
+        has_inputs = "inputs" in self.features
+        prompts_K = row_layout.framed(
+            tokens[0] if has_inputs else np.zeros(0, np.int32),
+            lengths_NF[:, 0] if has_inputs else np.zeros(len(lengths_NF), np.int64),
+            prefix=self.prompt_prefix,
+            num_before_N=len(self.prompt_prefix) * _is_text(lengths_NF, is_chat_N),
+            suffix=self.prompt_suffix,
+            num_N=num_N2[:, 0],
+        )
+        targets_K = row_layout.framed(
+            tokens[-1], lengths_NF[:, -1], suffix=self.targets_suffix, num_N=num_N2[:, 1]
+        )
+        return self._rows(
+            (prompts_K, targets_K),
+            num_N2,
+            row_N=row_N,
+            num_rows=num_rows,
+            capacities=self.capacities,
+            pack=self.pack,
+        )
+
+    def scoring_batch(
+        self, prompts: Sequence[Tokens], targets: Sequence[Tokens], *, capacities: tuple[int, ...]
+    ) -> Features:
+        """What training makes of one example a row, unpacked.
+
+        Args:
+          prompts: each row's prompt, as `prompt` makes it.
+          targets: each row's targets, as `targets` makes them.
+          capacities: positions of the rows, at least what `needs` says.
+
+        Returns:
+          As `convert`.
+
+        Raises:
+          ValueError: a decoder-only model has nothing to go on from.
+        """
+        self._check_prompts(prompts)
+        return self._rows(
+            (row_layout.joined(prompts), row_layout.joined(targets)),
+            np.array([[len(p), len(t)] for p, t in zip(prompts, targets, strict=True)], np.int64),
+            row_N=np.arange(len(prompts)),
+            num_rows=len(prompts),
+            capacities=capacities,
+            pack=False,
+        )
+
+    @abc.abstractmethod
+    def prompt_batch(self, prompts: Sequence[Tokens], *, length: int) -> dict[str, Any]:
+        """What a model's `prefill` reads.
+
+        Args:
+          prompts: each row's prompt, as `prompt` makes it.
+          length: L, at least that of the longest.
+
+        Returns:
+          int32 `[N, L]` `encoder_input_tokens`, or for decoder-only `decoder_input_tokens` with
+          `prompt_lengths` `[N]`, and `decoder_causal_attention` for prefix language models.
+
+        Raises:
+          ValueError: a decoder-only model has nothing to go on from.
+        """
+
+    @abc.abstractmethod
+    def _rows(
+        self,
+        tokens: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]],
+        num_N2: npt.NDArray[np.int64],
+        *,
+        row_N: npt.NDArray[np.integer],
+        num_rows: int,
+        capacities: tuple[int, ...],
+        pack: bool,
+    ) -> Features:
+        """Rows of prompts and targets that are complete."""
+
+    def _check_prompts(self, prompts: Sequence[Tokens]) -> None:  # noqa: B027 (a hook)
+        """Refuses prompts that the model cannot go on from."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EncoderDecoderFeatureConverter(FeatureConverter):
+    """As seqio.EncDecFeatureConverter: prompts to the encoder, targets to the decoder.
+
+    The decoder's first token is 0, as in T5. The prompt's length holds what stands around it.
+    """
+
+    architecture: ClassVar[str] = "encoder_decoder"
+
+    @classmethod
+    def _feature_sets(cls) -> list[set[str]]:
+        return [{"inputs", "targets"}]
+
+    @property
+    def longest_prompt(self) -> int:
+        """Tokens of the longest prompt, with what stands around it."""
+        return self.task_feature_lengths["inputs"]
+
+    @property
+    def capacities(self) -> tuple[int, ...]:
+        """Positions of a row: (encoder, decoder)."""
+        return self.task_feature_lengths["inputs"], self.task_feature_lengths["targets"]
+
+    def num_positions(self, prompt_length: int, target_length: int) -> int:
+        """Positions that either stack needs at most for a prompt and an answer to it."""
+        return max(prompt_length, target_length)
+
+    def needs(self, num_N2: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """Positions of encoder and decoder, `[N, 2]`."""
+        return num_N2.astype(np.int64)
+
+    def prompt_batch(self, prompts: Sequence[Tokens], *, length: int) -> dict[str, Any]:
+        """See `FeatureConverter.prompt_batch`."""
+        return {"encoder_input_tokens": row_layout.padded(prompts, length)}
+
+    def _rows(
+        self,
+        tokens: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]],
+        num_N2: npt.NDArray[np.int64],
+        *,
+        row_N: npt.NDArray[np.integer],
+        num_rows: int,
+        capacities: tuple[int, ...],
+        pack: bool,
+    ) -> Features:
+        encoder, decoder = (
+            row_layout.Layout(num_N, row_N=row_N, num_rows=num_rows, length=length)
+            for num_N, length in zip(num_N2.T, capacities, strict=True)
+        )
+        prompts_K, targets_K = tokens
+        shifted_K = np.zeros_like(targets_K)
+        shifted_K[1:] = targets_K[:-1]
+        shifted_K[decoder.position_K == 0] = 0
+        features: Features = {
+            "encoder_input_tokens": encoder.rows(prompts_K),
+            "decoder_target_tokens": decoder.rows(targets_K),
+            "decoder_input_tokens": decoder.rows(shifted_K),
+            "decoder_loss_weights": decoder.rows(np.ones(len(targets_K)), dtype=np.float32),
+        }
+        if not pack:
+            row_layout.shift_into_padding(features)
+            return features
+        return features | {
+            "encoder_segment_ids": encoder.rows(encoder.segment_K),
+            "encoder_positions": encoder.rows(encoder.position_K),
+            "decoder_segment_ids": decoder.rows(decoder.segment_K),
+            "decoder_positions": decoder.rows(decoder.position_K),
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DecoderOnlyFeatureConverter(FeatureConverter):
+    """As seqio.PrefixLMFeatureConverter, and as seqio.LMFeatureConverter without inputs.
+
+    An example is one sequence, prompt and targets; each token predicts the next. What stands before
+    a prompt comes on top of its length, as seqio's start token does.
+
+    Attributes:
+      prefix_lm: whether the tokens of a prompt see one another both ways
+        (`decoder_causal_attention`).
+      loss_on_targets_only: whether inputs bear no loss.
+    """
+
+    architecture: ClassVar[str] = "decoder_only"
+
+    prefix_lm: bool = False
+    loss_on_targets_only: bool = True
+
+    @classmethod
+    def _feature_sets(cls) -> list[set[str]]:
+        return [{"inputs", "targets"}, {"targets"}]
+
+    @property
+    def longest_prompt(self) -> int:
+        """Tokens of the longest prompt; a model trained on targets alone takes prompts as long."""
+        lengths = self.task_feature_lengths
+        return len(self.prompt_prefix) + lengths.get("inputs", lengths["targets"])
+
+    @property
+    def capacities(self) -> tuple[int, ...]:
+        """Positions of a row: (decoder,)."""
+        num_tokens = len(self.prompt_prefix) + sum(self.task_feature_lengths.values())
+        return (max(num_tokens - 1, 1),)
+
+    def num_positions(self, prompt_length: int, target_length: int) -> int:
+        """Positions that a prompt and an answer to it need; nothing follows the last token."""
+        return prompt_length + target_length - 1
+
+    def needs(self, num_N2: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """Positions of the decoder, `[N, 1]`: one less than there are tokens."""
+        return np.maximum(num_N2.sum(axis=1, keepdims=True, dtype=np.int64) - 1, 0)
+
+    def prompt_batch(self, prompts: Sequence[Tokens], *, length: int) -> dict[str, Any]:
+        """See `FeatureConverter.prompt_batch`."""
+        self._check_prompts(prompts)
+        lengths_N = np.array([len(prompt) for prompt in prompts], np.int32)
+        batch = {
+            "decoder_input_tokens": row_layout.padded(prompts, length),
+            "prompt_lengths": lengths_N,
+        }
+        if self.prefix_lm:
+            is_prompt_NL = np.arange(length) < lengths_N[:, None]
+            batch["decoder_causal_attention"] = is_prompt_NL.astype(np.int32)
+        return batch
+
+    def _check_prompts(self, prompts: Sequence[Tokens]) -> None:
+        if not all(len(prompt) for prompt in prompts):
+            raise ValueError(
+                "a prompt has no tokens, and this model has none that goes before every prompt, so "
+                "there is nothing to go on from; write something in it"
+            )
+
+    def _rows(
+        self,
+        tokens: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]],
+        num_N2: npt.NDArray[np.int64],
+        *,
+        row_N: npt.NDArray[np.integer],
+        num_rows: int,
+        capacities: tuple[int, ...],
+        pack: bool,
+    ) -> Features:
+        num_N = num_N2.sum(axis=1)
+        place_K = row_layout.places(num_N)
+        is_prompt_K = place_K < np.repeat(num_N2[:, 0], num_N)
+        tokens_K = np.empty(len(place_K), np.int32)
+        tokens_K[is_prompt_K], tokens_K[~is_prompt_K] = tokens
+        is_learned_K = ~is_prompt_K & (tokens_K >= 0)
+        tokens_K = np.maximum(tokens_K, ~tokens_K)
+        # All but a sequence's first token are predicted, each from the one before it.
+        predicted = np.flatnonzero(place_K > 0)
+        layout = row_layout.Layout(
+            np.maximum(num_N - 1, 0), row_N=row_N, num_rows=num_rows, length=capacities[0]
+        )
+        # By place, not by id: in some vocabularies 0 is a token like any other.
+        bears_loss_K = is_learned_K[predicted]
+        if not self.loss_on_targets_only:
+            bears_loss_K = place_K[predicted] >= len(self.prompt_prefix)
+        features: Features = {
+            "decoder_target_tokens": layout.rows(tokens_K[predicted]),
+            "decoder_input_tokens": layout.rows(tokens_K[predicted - 1]),
+            "decoder_loss_weights": layout.rows(bears_loss_K, dtype=np.float32),
+            "decoder_segment_ids": layout.rows(layout.segment_K),
+            "decoder_positions": layout.rows(layout.position_K),
+        }
+        if self.prefix_lm:
+            features["decoder_causal_attention"] = layout.rows(is_prompt_K[predicted - 1])
+        if not pack:
+            row_layout.shift_into_padding(features)
+        return features
+
+
+def check_architecture(converter: str, architecture: str) -> None:
+    """Compares `DataConfig.converter` with the model's architecture.
+
+    Raises:
+      ValueError: they do not go together; names both.
+    """
+    wanted = "encoder_decoder" if converter == "encoder_decoder" else "decoder_only"
+    if wanted != architecture:
+        right = (
+            '"encoder_decoder"'
+            if architecture == "encoder_decoder"
+            else '"decoder_only" or "prefix_lm"'
+        )
+        raise ValueError(
+            f"DataConfig.converter is {converter!r}, which is for a model of architecture "
+            f"{wanted!r}, but TransformerConfig.architecture is {architecture!r}. Set "
+            f"DataConfig.converter = {right}, or the other architecture."
+        )
+
+
+def make_feature_converter(
+    name: str,
+    *,
+    prefix_lm: bool = False,
+    loss_on_targets_only: bool = True,
+    **fields: Any,
+) -> FeatureConverter:
+    """The converter of a name.
+
+    Args:
+      name: "encoder_decoder", "decoder_only", or "prefix_lm", which is decoder-only with
+        `prefix_lm`.
+      prefix_lm: see `DecoderOnlyFeatureConverter`.
+      loss_on_targets_only: likewise; of no meaning to an encoder-decoder.
+      **fields: those of `FeatureConverter`.
+
+    Raises:
+      ValueError: there is no such name, or the fields contradict themselves.
+    """
+    if name not in get_args(ConverterName):
+        names = ", ".join(get_args(ConverterName))
+        raise ValueError(f"converter must be one of {names}; found {name!r}")
+    if name == "encoder_decoder":
+        return EncoderDecoderFeatureConverter(**fields)
+    return DecoderOnlyFeatureConverter(
+        prefix_lm=prefix_lm or name == "prefix_lm",
+        loss_on_targets_only=loss_on_targets_only,
+        **fields,
+    )
+
+
+def feature_converter_from_dict(record: Mapping[str, Any]) -> FeatureConverter:
+    """The inverse of `FeatureConverter.to_dict`; other entries of the record are ignored.
+
+    Raises:
+      KeyError: an entry is missing.
+      ValueError: entries contradict themselves.
+    """
+    is_decoder = record["converter"] != "encoder_decoder"
+    options = ("prefix_lm", "loss_on_targets_only") if is_decoder else ()
+    return make_feature_converter(
+        record["converter"],
+        task_feature_lengths=record["task_feature_lengths"],
+        eos_id=record["eos_id"],
+        prompt_prefix=tuple(record["prompt_prefix"]),
+        prompt_suffix=tuple(record["prompt_suffix"]),
+        targets_suffix=tuple(record["targets_suffix"]),
+        pack=record["pack"],
+        **{name: record[name] for name in options},
+    )
+
+
+def _is_text(
+    lengths_NF: npt.NDArray[np.integer], is_chat_N: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[np.bool_]:
+    return np.ones(len(lengths_NF), bool) if is_chat_N is None else ~is_chat_N

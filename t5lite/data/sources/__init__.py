@@ -1,0 +1,1 @@
+"""Files of examples that users bring: JSON lines, CSV, Parquet, `datasets` on disk."""

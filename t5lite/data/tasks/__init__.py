@@ -1,0 +1,1 @@
+"""The adapter to seqio: registry modules, and what Tasks and Mixtures give."""

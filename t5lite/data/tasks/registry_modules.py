@@ -1,0 +1,193 @@
+"""Importing the modules that `--tasks` names, once a process, with errors that help."""
+
+import importlib
+import importlib.util
+import os
+import pathlib
+import pkgutil
+import sys
+import sysconfig
+import traceback
+import types
+from collections.abc import Callable, Sequence
+
+from t5lite import tasks_finder
+from t5lite.data.tasks import environment
+from t5lite.data.tasks.data_status import DataStatus
+from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.told import is_told_by_us
+
+# seqio's registries are one to a process, and so is this record of what was imported into them:
+# module name to the (vocabulary, data folder) it was imported with.
+_imported: dict[str, tuple[str, str]] = {}
+
+
+def import_modules(modules: Sequence[str]) -> None:
+    """Imports modules by name, or by a path below the current folder, which is searched too, last.
+
+    Raises:
+      ValueError: if one cannot be found or imported, or was imported under other settings before.
+    """
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
+    settings = (
+        environment.vocabulary_name(),
+        os.environ.get(environment.DATA_DIR_VARIABLE, ""),
+    )
+    for module in map(_module_name, modules):
+        imported = import_module(module, asked_by="--tasks")
+        _check_is_no_bare_folder(imported)
+        # `tasks.mini` may have been imported as `t5lite.tasks.mini`.
+        known = [name for name in _imported if sys.modules.get(name) is imported]
+        if known:
+            _check_same_settings(known[0], settings)
+        else:
+            _imported[module] = settings
+
+
+def _check_is_no_bare_folder(module: types.ModuleType) -> None:
+    """Refuses a folder without `__init__.py`, which Python imports and which registers nothing."""
+    if getattr(module, "__file__", None) is not None:
+        return
+    folders = list(getattr(module, "__path__", ()))
+    inside = [f"--tasks={module.__name__}.{entry.name}" for entry in pkgutil.iter_modules(folders)]
+    hint = f"Name one of its modules: {', '.join(inside[:5])}" if inside else "It holds no module"
+    raise ValueError(
+        f"--tasks={module.__name__} is a folder without __init__.py ({', '.join(folders)}), which "
+        f"registers nothing. {hint}."
+    )
+
+
+def import_module(name: str, *, asked_by: str) -> types.ModuleType:
+    """Imports a module of the user's.
+
+    Args:
+      name: the module's name.
+      asked_by: the flag or file:line that names it, for errors.
+
+    Raises:
+      ValueError: there is none, or running it fails; with the file and line where it does.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ValueError(_explain_missing(name, error.name or "", asked_by)) from error
+    except SyntaxError as error:
+        text = (error.text or "").strip()
+        raise ValueError(
+            f"The module {name} ({asked_by}) is no Python: {error.filename}, line {error.lineno}: "
+            f"{error.msg}: {text}"
+        ) from error
+    except Exception as error:
+        if is_told_by_us(error):
+            raise
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_of_user(f.filename)]
+        place = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "importing it"
+        raise ValueError(
+            f"The module {name} ({asked_by}) cannot be imported: {place}: "
+            f"{type(error).__name__}: {error}. --traceback shows more."
+        ) from error
+
+
+def _is_of_user(file: str) -> bool:
+    """Whether a file is neither ours nor a library's nor Python's own."""
+    path = pathlib.Path(file)
+    if not path.is_file() or {"site-packages", "dist-packages"} & set(path.parts):
+        return False
+    others = (
+        pathlib.Path(sysconfig.get_path("stdlib")),
+        pathlib.Path(__file__).parents[2],
+        tasks_finder.folder(),
+    )
+    return not any(path.is_relative_to(folder) for folder in others)
+
+
+def _module_name(written: str) -> str:
+    """The module that `--tasks` names, where need be by the path of its file or folder.
+
+    Raises:
+      ValueError: a path that leads out of the current folder, or no name of a module.
+    """
+    path = pathlib.PurePath(written)
+    is_path = path.suffix == ".py" or len(path.parts) > 1 or path.is_absolute()
+    if not is_path:
+        if all(part.isidentifier() for part in written.split(".")):
+            return written
+        raise ValueError(
+            f"--tasks={written}: {written!r} is no name of a module; give names such as "
+            "tasks.mini, or files such as mine/my_tasks.py, comma separated."
+        )
+    here = pathlib.Path.cwd()
+    file = pathlib.Path(os.path.normpath(here / path))
+    if not file.exists():
+        name = ".".join(path.with_suffix("").parts)
+        is_name = not path.is_absolute() and all(map(str.isidentifier, name.split(".")))
+        hint = f" A module is also given by its name, as in --tasks={name}." if is_name else ""
+        raise ValueError(f"--tasks={written}: there is no file {file}.{hint}")
+    parts = file.relative_to(here).with_suffix("").parts if file.is_relative_to(here) else ()
+    if parts and all(part.isidentifier() for part in parts):
+        return ".".join(parts)
+    raise ValueError(
+        f"--tasks={written}: a module is named by a path only below the current folder, each part "
+        f"of it letters, digits and _. Run from {file.parent}, or put that on PYTHONPATH, and give "
+        f"--tasks={file.stem}."
+    )
+
+
+def imported_modules() -> tuple[str, ...]:
+    """Names of the modules imported so far."""
+    return tuple(_imported)
+
+
+def is_ours(module: str) -> bool:
+    """Whether a name is one of a module that t5lite ships; imports nothing.
+
+    Where a user has a package `tasks` too, `tasks.mini` may be theirs, and only
+    `t5lite.tasks.mini` is surely ours.
+    """
+    if module.startswith("t5lite.tasks."):
+        return True
+    spec = importlib.util.find_spec("tasks") if module.startswith("tasks.") else None
+    return spec is not None and tasks_finder.is_shipped(spec.origin or "")
+
+
+def data_status_of(module: str) -> Callable[..., list[DataStatus]] | None:
+    """The function `data_status` of an imported module, where it has one."""
+    return getattr(sys.modules[module], "data_status", None)
+
+
+def _check_same_settings(module: str, settings: tuple[str, str]) -> None:
+    vocabulary, data_dir = _imported[module]
+    # A module that was imported without a data folder did not need one for registering.
+    if settings[0] != vocabulary or (data_dir and settings[1] != data_dir):
+        raise ValueError(
+            f"The registry module {module} was imported with vocabulary {vocabulary!r} and data "
+            f"folder {data_dir!r}, and is asked for with {settings[0]!r} and {settings[1]!r}. "
+            "Its Tasks are registered once a process: start another for other settings."
+        )
+
+
+def _explain_missing(module: str, missing: str, asked_by: str) -> str:
+    if missing != module and not module.startswith(missing + "."):
+        shipped = tasks_finder.shipped_modules()
+        near = did_you_mean(missing, shipped) if missing.startswith("tasks.") else ""
+        return f"The module {module} ({asked_by}) needs {missing!r}, which is not installed.{near}"
+    parent = missing.rpartition(".")[0]
+    if not parent:
+        searched = ", ".join(repr(path) for path in sys.path)
+        return (
+            f"No module {module!r} ({asked_by}): {missing!r} is not on the search path "
+            f"{searched}. Run from the folder that holds it, or add that folder to PYTHONPATH."
+        )
+    spec = importlib.util.find_spec(parent)
+    assert spec is not None, parent  # Python has just imported it.
+    folders = [str(folder) for folder in spec.submodule_search_locations or ()]
+    found = spec.origin or ", ".join(folders)
+    siblings = {f"{parent}.{entry.name}" for entry in pkgutil.iter_modules(folders)}
+    if parent == "tasks":  # Theirs, beside which ours are found.
+        siblings.update(tasks_finder.shipped_modules())
+    return (
+        f"No module {module!r} ({asked_by}): package {parent!r} was found at {found}, and "
+        f"has no {missing!r}.{did_you_mean(missing, sorted(siblings))}"
+    )

@@ -1,0 +1,218 @@
+"""What a seqio Task is: its features, its preprocessors, and a fingerprint of all it depends on."""
+
+import dataclasses
+import functools
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from t5lite.data.tasks import environment
+from t5lite.data.tasks.fingerprint import NOT_MINE, Memo, fingerprint
+from t5lite.data.tasks.seqio_vocabularies import from_seqio
+from t5lite.data.vocabularies.vocabulary import Vocabulary
+
+_DIGITS = 16
+
+UNKNOWN_PROVENANCE = "unknown: registered outside the modules of --tasks"
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskSource:
+    """What a Task is made of.
+
+    Attributes:
+      name: its name.
+      provenance: `file:line` in the registry module, and in the function that it registered
+        the Task through, if any.
+      splits: names of its splits.
+      features: vocabulary of each output feature.
+      required_features: output features that every example must have.
+      preprocessors: names of its preprocessors.
+      uses_lengths: whether a preprocessor takes `sequence_length`; its examples depend on it then.
+      fingerprint: hash of source, preprocessors with what is bound to them, and features.
+    """
+
+    name: str
+    provenance: str
+    splits: tuple[str, ...]
+    features: Mapping[str, Vocabulary]
+    required_features: tuple[str, ...]
+    preprocessors: tuple[str, ...]
+    uses_lengths: bool
+    fingerprint: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Features:
+    """What output features are.
+
+    Attributes:
+      vocabularies: by feature.
+      required: those that every example must have.
+      settings: all that matters of them for a fingerprint.
+    """
+
+    vocabularies: Mapping[str, Vocabulary]
+    required: tuple[str, ...]
+    settings: Sequence[Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Preprocessors:
+    """What preprocessors are.
+
+    Attributes:
+      functions: themselves.
+      names: their names.
+      use_lengths: whether one takes `sequence_length`.
+    """
+
+    functions: Sequence[Callable[..., Any]]
+    names: tuple[str, ...]
+    use_lengths: bool
+
+
+class TaskDescriber:
+    """Describes Tasks, of which thousands may have the same features and preprocessors."""
+
+    def __init__(self) -> None:
+        self._memo: Memo = {}
+        self._features: dict[tuple[Any, ...], _Features] = {}
+        self._preprocessors: dict[tuple[int, ...], _Preprocessors] = {}
+
+    def describe(self, task: Any, *, provenance: str | None = None) -> TaskSource:
+        """Describes a seqio Task, which must stay alive as long as this does.
+
+        Args:
+          task: the Task.
+          provenance: where it was registered, if that is known.
+
+        Raises:
+          ValueError: if t5lite cannot train on its features.
+        """
+        features = self._features_of(task)
+        preprocessors = self._preprocessors_of(task)
+        return TaskSource(
+            name=task.name,
+            provenance=provenance or _where_written(task),
+            splits=tuple(task.splits),
+            features=features.vocabularies,
+            required_features=features.required,
+            preprocessors=preprocessors.names,
+            uses_lengths=preprocessors.use_lengths,
+            fingerprint=fingerprint(
+                task.source,
+                preprocessors.functions,
+                features.settings,
+                describe=_describe_for_fingerprint,
+                memo=self._memo,
+            ),
+        )
+
+    def parts(self, task: Any) -> dict[str, str]:
+        """Hashes of what `TaskSource.fingerprint` is made of: source, preprocessors, features."""
+        parts = {
+            "source": task.source,
+            "preprocessors": self._preprocessors_of(task).functions,
+            "features": self._features_of(task).settings,
+        }
+        return {
+            name: fingerprint(part, describe=_describe_for_fingerprint)[:_DIGITS]
+            for name, part in parts.items()
+        }
+
+    def _features_of(self, task: Any) -> _Features:
+        declared = task.output_features
+        key = tuple(
+            (name, id(f.vocabulary), f.add_eos, f.required, f.rank, f.dtype)
+            for name, f in declared.items()
+        )
+        if key not in self._features:
+            vocabularies = feature_vocabularies(task)
+            self._features[key] = _Features(
+                vocabularies,
+                required=tuple(name for name, f in declared.items() if f.required),
+                settings=[
+                    (name, vocabularies[name], f.add_eos, f.required, f.dtype.name)
+                    for name, f in declared.items()
+                ],
+            )
+        return self._features[key]
+
+    def _preprocessors_of(self, task: Any) -> _Preprocessors:
+        functions = task.preprocessors
+        key = tuple(map(id, functions))
+        if key not in self._preprocessors:
+            self._preprocessors[key] = _Preprocessors(
+                functions,
+                names=tuple(map(function_name, functions)),
+                use_lengths=any(
+                    "sequence_length" in inspect.signature(f).parameters for f in functions
+                ),
+            )
+        return self._preprocessors[key]
+
+
+def feature_vocabularies(task: Any) -> dict[str, Vocabulary]:
+    """Vocabulary of each output feature of a seqio Task, in its (sorted) order.
+
+    Raises:
+      ValueError: if a feature is not a sequence of token ids.
+    """
+    features = {}
+    for name, feature in task.output_features.items():
+        if feature.rank != 1 or not feature.dtype.is_integer:
+            raise ValueError(
+                f"Task {task.name!r}: output feature {name!r} has rank {feature.rank} and type "
+                f"{feature.dtype.name}; t5lite trains on integer features of rank 1."
+            )
+        features[name] = from_seqio(feature.vocabulary)
+    return features
+
+
+def _describe_for_fingerprint(value: Any) -> Any:
+    """What matters of seqio's and TensorFlow's objects, and of the settings."""
+    if value is environment.data_dir:
+        return ("data_dir", os.environ.get(environment.DATA_DIR_VARIABLE, ""))
+    if value is environment.vocabulary_name:
+        return ("vocabulary_name", environment.vocabulary_name())
+    if hasattr(value, "_split_to_filepattern"):
+        # A seqio.FileDataSource: of the files of a pattern, each one's state matters.
+        return [type(value), vars(value), [value.list_shards(split) for split in value.splits]]
+    module = type(value).__module__
+    if module.startswith(("seqio", "t5lite")) and hasattr(value, "encode_tf"):
+        value = from_seqio(value)
+    if isinstance(value, Vocabulary):
+        # Not the path: the same model file elsewhere is the same vocabulary.
+        return {k: v for k, v in value.spec().items() if k != "path"}
+    if module.startswith("tensorflow"):
+        if hasattr(value, "numpy"):
+            return value.numpy()
+        if hasattr(value, "as_numpy_dtype"):
+            return value.name
+    return NOT_MINE
+
+
+def _where_written(task: Any) -> str:
+    """Place of the first function of a Task whose code is not seqio's own."""
+    functions = [*task.preprocessors, getattr(task.source, "_dataset_fn", None)]
+    for function in functions:
+        function = _without_arguments(function)
+        code = getattr(inspect.unwrap(function) if function else None, "__code__", None)
+        if code is not None and "/seqio/" not in code.co_filename:
+            return f"{code.co_filename}:{code.co_firstlineno}"
+    return UNKNOWN_PROVENANCE
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """Name of a function, also of one that has arguments bound to it."""
+    function = _without_arguments(function)
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _without_arguments(function: Any) -> Any:
+    """The function that arguments were bound to, if any were."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function

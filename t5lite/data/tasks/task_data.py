@@ -1,0 +1,99 @@
+"""Which Tasks of a mixture have their data: stops a run that lacks some, or leaves them out."""
+
+import pathlib
+from collections.abc import Sequence
+
+from t5lite.data.tasks import data_status, registry_modules, seqio_adapter
+from t5lite.data.tasks.data_status import DataStatus
+from t5lite.files import strict_json
+
+_NAMED = 5
+
+
+def statuses(task_names: Sequence[str]) -> list[DataStatus]:
+    """The state of the data of those Tasks whose sources can tell; no file is opened.
+
+    Args:
+      task_names: registered Tasks.
+    """
+    asked = (getattr(seqio_adapter.registered(n).source, "data_status", None) for n in task_names)
+    return [ask() for ask in asked if ask is not None]
+
+
+def templates(task_names: Sequence[str]) -> list[str]:
+    """Which wordings each Task uses, as its source says in an attribute `template`; else ""."""
+    return [getattr(seqio_adapter.registered(n).source, "template", "") for n in task_names]
+
+
+def module_statuses(modules: Sequence[str], *, verify: bool = False) -> list[DataStatus]:
+    """The state of all data that registry modules know of.
+
+    Args:
+      modules: names of imported registry modules.
+      verify: whether to read them, which finds what is broken inside.
+
+    Raises:
+      ValueError: if none of them can tell.
+    """
+    found: list[DataStatus] = []
+    asked = [ask for ask in map(registry_modules.data_status_of, modules) if ask is not None]
+    for ask in asked:
+        found += ask(verify=verify)
+    if not asked:
+        raise ValueError(
+            "no registry module says which data its tasks read; name one that does, such as "
+            f"--tasks tasks.flan (found: {', '.join(modules) or 'none'})"
+        )
+    return found
+
+
+def present_tasks(
+    mixture: str, task_names: Sequence[str], *, allow_missing: bool
+) -> tuple[list[str], list[DataStatus]]:
+    """Tells Tasks with data from those without.
+
+    Args:
+      mixture: what they belong to, for the error.
+      task_names: its leaf Tasks.
+      allow_missing: whether it may go on without some, though not without all.
+
+    Returns:
+      The Tasks that have data, or whose sources cannot tell, in order; and the state of the others.
+
+    Raises:
+      ValueError: if some are missing and that is not allowed, or all are, with the tally.
+    """
+    known = statuses(task_names)
+    absent = {status.task: status for status in known if status.state != "present"}
+    present = [name for name in task_names if name not in absent]
+    if absent and not (allow_missing and present):
+        raise ValueError(_explain(mixture, known, list(absent.values()), anything=bool(present)))
+    return present, list(absent.values())
+
+
+def _explain(
+    mixture: str, known: Sequence[DataStatus], absent: Sequence[DataStatus], *, anything: bool
+) -> str:
+    named = [f"  {s.task}: {s.state}, {s.why} ({s.where})" for s in absent[:_NAMED]]
+    if len(absent) > _NAMED:
+        named.append(f"  and {len(absent) - _NAMED:,} more")
+    remedy = "`t5lite data status` says what is looked for, `t5lite data fetch` gets what it can"
+    if anything:
+        remedy += "; ALLOW_MISSING_TASKS=True (--allow_missing_tasks) goes on without them"
+    return "\n".join(
+        [
+            f"{len(absent):,} of the tasks of {mixture!r} have no data that can be read:",
+            data_status.table(known),
+            *named,
+            f"{remedy}.",
+        ]
+    )
+
+
+def write_missing(path: pathlib.Path, absent: Sequence[DataStatus]) -> None:
+    """Records in a JSON file which Tasks a run goes on without, and why."""
+    record = {
+        "tally": data_status.tally(absent),
+        "tasks": {s.task: {"state": s.state, "where": s.where, "why": s.why} for s in absent},
+    }
+    path.write_text(strict_json.dumps(record, indent=2) + "\n", encoding="utf-8")

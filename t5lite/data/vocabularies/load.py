@@ -1,0 +1,111 @@
+"""The vocabulary that a flag names, or that a saved description describes."""
+
+import functools
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.sentencepiece_vocabulary import (
+    SENTENCEPIECE_FILE,
+    SentencePieceVocabulary,
+)
+from t5lite.data.vocabularies.vocabulary import HELP, Vocabulary, read_file
+
+
+def vocabulary_from_spec(spec: Mapping[str, Any]) -> Vocabulary:
+    """The vocabulary that `spec()` described.
+
+    Raises:
+      ValueError: if the kind is unknown, or the file is absent or another one.
+    """
+    kind = spec.get("kind")
+    if kind == "bytes":
+        return ByteVocabulary(extra_ids=spec["extra_ids"])
+    vocabulary: Vocabulary
+    if kind == "sentencepiece":
+        vocabulary = load_sentencepiece(spec["path"], spec["extra_ids"])
+    elif kind == "tokenizer":
+        vocabulary = load_tokenizer(spec["path"])
+    else:
+        raise ValueError(
+            f"Unknown kind of vocabulary {kind!r}: known are 'bytes', 'sentencepiece' and "
+            "'tokenizer'."
+        )
+    found = vocabulary.spec()["sha256"]
+    if found != spec["sha256"]:
+        raise ValueError(
+            f"The vocabulary {spec['path']} is not the one this was made with: its sha256 is "
+            f"{found[:12]}..., expected {spec['sha256'][:12]}.... Put the right file there."
+        )
+    return vocabulary
+
+
+def parse_vocabulary(text: str) -> Vocabulary:
+    """The vocabulary a flag, macro or variable names.
+
+    Args:
+      text: `bytes`, `bytes:EXTRA_IDS`, `PATH.model` (100 extra ids, as T5 has),
+        `PATH.model:EXTRA_IDS`, `PATH/tokenizer.json`, or the folder that holds a tokenizer.json.
+
+    Raises:
+      ValueError: if it is none of these, or the file cannot be read.
+    """
+    name, separator, count = text.rpartition(":")
+    if not separator or not count.isdecimal():
+        name, count = text, ""
+    if name == "bytes":
+        return ByteVocabulary(extra_ids=int(count or 0))
+    if not count and name.endswith(".json"):
+        return load_tokenizer(name)
+    if not count and name and pathlib.Path(name).expanduser().is_dir():
+        return load_tokenizer(str(pathlib.Path(name) / "tokenizer.json"))
+    if name.endswith(".model") or ("/" in name and not name.endswith(".json")):
+        return load_sentencepiece(name, int(count or 100))
+    raise ValueError(f"Unknown vocabulary {text!r}. {HELP}")
+
+
+def format_vocabulary(vocabulary: Vocabulary) -> str:
+    """The shortest text that `parse_vocabulary` reads as this vocabulary."""
+    spec = vocabulary.spec()
+    name = spec.get("path", spec["kind"])
+    return name if parse_vocabulary(name) == vocabulary else f"{name}:{spec['extra_ids']}"
+
+
+@functools.lru_cache(maxsize=8)
+def load_sentencepiece(path: str, extra_ids: int) -> SentencePieceVocabulary:
+    """A `SentencePieceVocabulary`, read once: every Task of a mixture asks for the same one."""
+    return SentencePieceVocabulary(path, extra_ids)
+
+
+@functools.lru_cache(maxsize=8)
+def load_tokenizer(path: str) -> Vocabulary:
+    """The `HFVocabulary` of a tokenizer.json, read once."""
+    # Here, for most runs need no `tokenizers`.
+    from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
+
+    return HFVocabulary(path)
+
+
+def vocabulary_files(spec: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files that a model folder keeps of a vocabulary, by their names there.
+
+    Raises:
+      ValueError: if one cannot be read.
+    """
+    if spec["kind"] == "bytes":
+        return {}
+    if spec["kind"] == "sentencepiece":
+        return {SENTENCEPIECE_FILE: read_file(spec["path"])}
+    from t5lite.data.vocabularies.hf_vocabulary import tokenizer_files
+
+    return tokenizer_files(spec["path"])
+
+
+def moved_to(spec: Mapping[str, Any], folder: pathlib.Path) -> dict[str, Any]:
+    """The spec of a vocabulary whose files lie in `folder`, as `vocabulary_files` names them."""
+    names = {"sentencepiece": SENTENCEPIECE_FILE, "tokenizer": "tokenizer.json"}
+    moved = dict(spec)
+    if spec["kind"] in names:
+        moved["path"] = str(folder / names[spec["kind"]])
+    return moved

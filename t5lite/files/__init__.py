@@ -1,0 +1,1 @@
+"""Paths, and files that are written whole or not at all."""

@@ -1,0 +1,1 @@
+"""What eval, infer and generate share: prompts and answers of a loaded model."""

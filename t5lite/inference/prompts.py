@@ -1,0 +1,123 @@
+"""Between texts and a loaded model: prompts as token ids, what answers them, answers as text."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from t5lite.checkpoints.load import LoadedModel
+from t5lite.data.chat.chat_format import ChatFormat
+from t5lite.data.vocabularies.chat_template import Message
+from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.decoder import Decoder, Generation
+from t5lite.decoding.stopping import cut
+
+log = logging.getLogger(__name__)
+
+
+class Prompt(NamedTuple):
+    """What goes into a model.
+
+    Attributes:
+      tokens: int32 [length], with what the model has around every prompt.
+      was_cut: whether it had more than the model's length.
+      end_ids: tokens that end its answer besides the vocabulary's.
+    """
+
+    tokens: np.ndarray
+    was_cut: bool
+    end_ids: tuple[int, ...] = ()
+
+
+def text_prompt(text: str, model: LoadedModel) -> Prompt:
+    """A text as in training; what is too long is cut at its end."""
+    converter, tokens = model.converter, model.vocabulary.encode(text)
+    around = len(converter.prompt_prefix) + len(converter.prompt_suffix)
+    return Prompt(converter.prompt(tokens), len(tokens) + around > converter.longest_prompt)
+
+
+def chat_prompt(
+    messages: Sequence[Message],
+    model: LoadedModel,
+    *,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+) -> Prompt:
+    """A conversation, up to what opens the model's answer.
+
+    Of one that is too long the oldest exchanges are left out, system messages at its beginning
+    apart; if its last turn alone is too long, that is cut at its beginning. The template writes
+    what stands around the text, so nothing else does.
+
+    Args:
+      messages: see `ChatTemplate.render`.
+      model: the model.
+      tools: see `ChatTemplate.render`.
+
+    Raises:
+      ValueError: the model has no chat template, or it refuses the conversation.
+    """
+    converter = model.converter
+    lengths = converter.task_feature_lengths
+    longest = lengths["inputs" if "inputs" in lengths else "targets"]
+    written = chat_format(model)
+    prompt = written.prompt(messages, longest=longest, tools=tools)
+    tokens = converter.prompt(prompt.tokens, is_chat=True)
+    return Prompt(tokens, prompt.was_cut, written.end_ids())
+
+
+def chat_format(model: LoadedModel) -> ChatFormat:
+    """How the model's conversations are written.
+
+    Raises:
+      ValueError: it has no chat template.
+    """
+    if model.chat_template is None:
+        raise ValueError(
+            "the model's folder holds no chat template, so it cannot read a conversation; give it "
+            "texts (without --chat, and lines without messages)."
+        )
+    return ChatFormat(model.vocabulary, model.chat_template)
+
+
+def warn_cut(num_cut: int, total: int, model: LoadedModel) -> None:
+    """Says that prompts were too long."""
+    log.warning(
+        "%d of %d prompts are longer than the %d tokens the model was trained on, and were cut",
+        num_cut,
+        total,
+        model.converter.longest_prompt,
+    )
+
+
+def make_decoder(
+    model: LoadedModel,
+    *,
+    batch_size: int,
+    end_ids: Sequence[int] = (),
+    mesh: jax.sharding.Mesh | None = None,
+) -> Decoder:
+    """What answers the prompts that are made here.
+
+    Args:
+      model: the model.
+      batch_size: prompts answered at once.
+      end_ids: tokens that end an answer besides the vocabulary's, such as `ChatFormat.end_ids`.
+      mesh: where the model's parameters lie; None for one device.
+    """
+    return Decoder(
+        model.config,
+        converter=model.converter,
+        eos_ids=tuple(dict.fromkeys([*model.vocabulary.eos_ids, *end_ids])),
+        batch_size=batch_size,
+        decode=model.vocabulary.decode,
+        mesh=mesh,
+    )
+
+
+def answer_text(answer: Generation, model: LoadedModel, decoding: DecodingConfig) -> str:
+    """The text of an answer, up to a stop string."""
+    return cut(model.vocabulary.decode(answer.tokens.tolist()), decoding.stop_strings)

@@ -1,0 +1,135 @@
+"""How two models differ that could share parameters: by field of TransformerConfig, and by id.
+
+Shapes alone do not say what a model computes. Under other rotary wavelengths, another epsilon or
+another activation the same parameters load without a word, and are another model's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from t5lite.checkpoints.model_dir import RUNTIME_FIELDS, same_vocabulary
+from t5lite.data.vocabularies.load import vocabulary_from_spec
+from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.models.config import TransformerConfig
+
+# Fields that only say how fresh parameters are drawn.
+_FRESH_FIELDS = frozenset({"initializer", "initializer_range"})
+
+COMPARED_FIELDS = tuple(
+    field.name
+    for field in dataclasses.fields(TransformerConfig)
+    if field.name not in RUNTIME_FIELDS | _FRESH_FIELDS
+)
+
+# Fields that the names and shapes of the parameters say as well.
+SHAPE_FIELDS = frozenset(
+    {
+        "vocab_size",
+        "d_model",
+        "d_ff",
+        "num_encoder_layers",
+        "num_decoder_layers",
+        "relative_attention_num_buckets",
+        "max_positions",
+        "embedding_dim",
+    }
+)
+
+# Fields that mean something under one kind of positions only.
+_OF_POSITIONS = {
+    "relative_attention_num_buckets": "relative",
+    "relative_attention_max_distance": "relative",
+    "rotary_fraction": "rotary",
+    "rope_theta": "rotary",
+    "rope_scaling_factor": "rotary",
+    "max_positions": "learned",
+    "position_offset": "learned",
+}
+
+# Where None stands for the value of a property.
+_PROPERTIES = {"num_kv_heads": "kv_heads", "embedding_dim": "embedding_width"}
+
+# What a SentencePiece model and a tokenizer.json made of it read alike, and two others do not.
+_PROBES = (
+    "The quick brown fox jumps over 13 lazy dogs; isn't that (at least) 100% remarkable?",
+    "Où est la bibliothèque? Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich.",
+    "def add(a, b): return a + b  # 0x1F, 3.14159, #42, e-mail: name@example.org",
+)
+
+# Single precision, in which some formats keep their numbers.
+_RELATIVE_TOLERANCE = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """One field in which two models differ.
+
+    Attributes:
+      field: its name in TransformerConfig.
+      first: its value in the first model.
+      second: its value in the second.
+    """
+
+    field: str
+    first: Any
+    second: Any
+
+
+def model_differences(
+    first: TransformerConfig, second: TransformerConfig, *, ignored: Collection[str] = ()
+) -> list[Difference]:
+    """Lists the fields that make two models compute different things from the same parameters.
+
+    How a model is run (`RUNTIME_FIELDS`) and how fresh parameters are drawn make no difference,
+    nor does what neither model uses, such as `rope_theta` without rotary positions.
+
+    Args:
+      first: a model.
+      second: another.
+      ignored: fields that are not to be compared.
+    """
+    found = []
+    for name in COMPARED_FIELDS:
+        if name in ignored or not _is_used(name, first, second):
+            continue
+        a, b = _meant(first, name), _meant(second, name)
+        as_written = getattr(first, name) == getattr(second, name)
+        if not as_written and not _is_same(a, b):
+            found.append(Difference(name, a, b))
+    return found
+
+
+def reads_alike(vocabulary: Vocabulary, spec: Mapping[str, Any]) -> bool:
+    """Whether a vocabulary gives the ids of another, which may be kept in another kind of file.
+
+    Args:
+      vocabulary: one.
+      spec: `spec()` of the other.
+    """
+    if vocabulary.spec()["kind"] == spec["kind"]:
+        return same_vocabulary(vocabulary.spec(), spec)
+    other = vocabulary_from_spec(spec)
+    return (
+        vocabulary.vocab_size == other.vocab_size
+        and vocabulary.eos_ids == other.eos_ids
+        and all(list(vocabulary.encode(text)) == list(other.encode(text)) for text in _PROBES)
+    )
+
+
+def _is_used(name: str, first: TransformerConfig, second: TransformerConfig) -> bool:
+    kind = _OF_POSITIONS.get(name)
+    return kind is None or kind in (first.positions, second.positions)
+
+
+def _meant(model: TransformerConfig, name: str) -> Any:
+    return getattr(model, _PROPERTIES.get(name, name))
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    if isinstance(a, float) or isinstance(b, float):
+        return math.isclose(a, b, rel_tol=_RELATIVE_TOLERANCE)
+    return bool(a == b)

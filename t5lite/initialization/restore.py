@@ -1,0 +1,413 @@
+"""Starting a run from parameters made elsewhere: a t5lite folder, or any other format.
+
+Resuming a run is not this: `train` resumes by itself from its own MODEL_DIR, which always wins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import pathlib
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from t5lite import convert
+from t5lite.checkpoints.checkpointer import Checkpointer, abstract, name_differences
+from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription
+from t5lite.convert.convert import own_vocabulary
+from t5lite.convert.finite import noting
+from t5lite.convert.frame import with_frame_of
+from t5lite.convert.model_folder import feature_converter
+from t5lite.convert.source import Source
+from t5lite.data.features.feature_converters import FeatureConverter
+from t5lite.data.vocabularies.load import vocabulary_from_spec
+from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.files.local_paths import local_path
+from t5lite.initialization.model_differences import (
+    COMPARED_FIELDS,
+    SHAPE_FIELDS,
+    Difference,
+    model_differences,
+    reads_alike,
+)
+from t5lite.messages.suggest import did_you_mean
+from t5lite.models import finite
+from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import flatten_names, param_shapes, unflatten_names
+from t5lite.training.state import TrainState
+
+log = logging.getLogger(__name__)
+
+# What `allow_differences` calls the vocabulary; every other name is a field of TransformerConfig.
+_VOCABULARY = "vocabulary"
+
+_EMBEDDING = "token_embedder/embedding"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RestoreConfig:
+    r"""What a fresh run starts from.
+
+    Attributes:
+      path: a t5lite model folder, or a checkpoint of any format that `t5lite convert` reads.
+      step: which checkpoint of a t5lite model folder; the latest when None.
+      remap: numbered rules `(pattern, replacement)`. For every parameter of this run, the first
+        rule whose pattern matches its whole name says where its values come from: `replacement`
+        expanded as by `re.Match.expand` is the name in the source, or None keeps the parameter's
+        fresh initialisation. A name no rule matches is looked up unchanged. A rule that matches
+        nothing is an error.
+      restore_optimizer: also take the optimizer's state (t5lite folders of the same model and
+        optimizer only, without remap); the step count starts at 0 either way.
+      allow_differences: fields of TransformerConfig, or "vocabulary", in which this run may differ
+        from the checkpoint's model on purpose, such as `rope_scaling_factor` to interpolate
+        positions.
+    """
+
+    path: str
+    step: int | None = None
+    remap: Sequence[tuple[str, str | None]] = ()
+    restore_optimizer: bool = False
+    allow_differences: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for malformed rules and unknown fields."""
+        for number, rule in enumerate(self.remap, start=1):
+            try:
+                pattern, _ = rule
+                re.compile(pattern)
+            except (re.error, ValueError, TypeError) as error:
+                raise ValueError(
+                    f"initial_checkpoint.remap rule {number} {rule!r} is not (pattern, replacement "
+                    f"or None): {error}"
+                ) from error
+        if self.restore_optimizer and self.remap:
+            raise ValueError(
+                "initial_checkpoint.restore_optimizer needs the same parameters as the source; "
+                "drop remap or restore the parameters only"
+            )
+        for name in self.allow_differences:
+            if name not in (*COMPARED_FIELDS, _VOCABULARY):
+                raise ValueError(
+                    f"initial_checkpoint.allow_differences names {name!r}, which is no field that "
+                    f"is compared.{did_you_mean(str(name), (*COMPARED_FIELDS, _VOCABULARY))}"
+                )
+
+
+def initial_checkpoint(
+    path: str | None = None,
+    *,
+    step: int | None = None,
+    remap: Sequence[tuple[str, str | None]] = (),
+    restore_optimizer: bool = False,
+    allow_differences: Sequence[str] = (),
+) -> RestoreConfig | None:
+    """A `RestoreConfig`, or None where no path is given; gin files have no `if`."""
+    if path is None:
+        return None
+    return RestoreConfig(
+        path=path,
+        step=step,
+        remap=remap,
+        restore_optimizer=restore_optimizer,
+        allow_differences=allow_differences,
+    )
+
+
+def source_names(
+    names: Sequence[str], remap: Sequence[tuple[str, str | None]]
+) -> dict[str, str | None]:
+    """Applies `RestoreConfig.remap`: this run's names to the source's names.
+
+    Raises:
+      ValueError: a rule matches no parameter.
+    """
+    used: set[int] = set()
+    result: dict[str, str | None] = {}
+    for name in names:
+        number, result[name] = _source_name(name, remap)
+        if number is not None:
+            used.add(number)
+    for number, (pattern, _) in enumerate(remap):
+        if number not in used:
+            raise ValueError(
+                f"initial_checkpoint.remap rule {number + 1} ({pattern!r}) matches no parameter, "
+                f"or only ones an earlier rule takes. Parameters: {', '.join(sorted(names))}"
+            )
+    return result
+
+
+def _source_name(
+    name: str, remap: Sequence[tuple[str, str | None]]
+) -> tuple[int | None, str | None]:
+    """The number of the first rule that matches a name, and what the rules make of the name."""
+    for number, (pattern, replacement) in enumerate(remap):
+        if match := re.fullmatch(pattern, name):
+            return number, None if replacement is None else match.expand(replacement)
+    return None, name
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InitialCheckpoint:
+    """A checkpoint that a fresh run starts from: opened, none of its parameters read yet.
+
+    Attributes:
+      config: where it lies, and what is asked of it.
+      format: its format, as messages call it.
+      model: the model it is of.
+      not_said: fields of `model` that its files do not say.
+      shapes: of its parameters, by name.
+      vocabulary: its vocabulary; None where its files hold none.
+      converter: what its prompts look like; None where its files do not say.
+      step: which checkpoint of a t5lite model folder.
+      source: what a checkpoint of another format holds; None for a t5lite folder.
+    """
+
+    config: RestoreConfig
+    format: str
+    model: TransformerConfig
+    not_said: frozenset[str] = frozenset()
+    shapes: Mapping[str, tuple[int, ...]]
+    vocabulary: Vocabulary | None = None
+    converter: FeatureConverter | None = None
+    step: int = 0
+    source: Source | None = None
+
+    def check_model(self, model: TransformerConfig) -> None:
+        """Refuses a run whose model is another than the checkpoint's.
+
+        Compares every field that changes what the parameters mean, then names and shapes of what
+        the rules of `remap` ask for. Allowed differences are logged.
+
+        Args:
+          model: this run's.
+
+        Raises:
+          ValueError: listing everything that differs, and how to take the checkpoint's values.
+        """
+        # Rules say for every parameter where it comes from, so that shapes are theirs to judge.
+        ignored = self.not_said | (SHAPE_FIELDS if self.config.remap else set())
+        found = model_differences(self.model, model, ignored=ignored)
+        allowed = [d for d in found if d.field in self.config.allow_differences]
+        refused = [d for d in found if d.field not in self.config.allow_differences]
+        if refused:
+            raise ValueError(self._told(refused))
+        self._check_parameters(model)
+        for difference in allowed:
+            log.warning(
+                "%s: %s is %r in the checkpoint and %r in this run, as "
+                "initial_checkpoint.allow_differences allows",
+                *(self.config.path, difference.field, difference.first, difference.second),
+            )
+        for name in sorted(self.not_said):
+            log.warning(
+                "%s does not say its %s; this run's %r is taken to be right",
+                *(self.config.path, name, getattr(model, name)),
+            )
+
+    def check_vocabulary(self, vocabulary: Mapping[str, Any]) -> None:
+        """Refuses a run whose token ids are not those the embeddings were trained with.
+
+        Args:
+          vocabulary: `spec()` of this run's.
+
+        Raises:
+          ValueError: the checkpoint has another, and its embeddings are asked for.
+        """
+        _, embedding = _source_name(_EMBEDDING, self.config.remap)
+        if embedding is None or _VOCABULARY in self.config.allow_differences:
+            return
+        if self.vocabulary is None or reads_alike(self.vocabulary, vocabulary):
+            return
+        raise ValueError(
+            f"the vocabulary of INITIAL_CHECKPOINT_PATH {self.config.path} is "
+            f"{self.vocabulary.spec()}, but this run's tasks use {vocabulary}: its embeddings "
+            "mean other tokens. Set VOCABULARY to the checkpoint's, or keep the embeddings fresh "
+            f"with initial_checkpoint.remap = [('{_EMBEDDING}', None)], or, where both give the "
+            f'same ids, set initial_checkpoint.allow_differences = ("{_VOCABULARY}",).'
+        )
+
+    def warn_of_prompts(self, converter: FeatureConverter) -> None:
+        """Says where this run asks the model otherwise than it was asked before.
+
+        Args:
+          converter: this run's; it is the checkpoint's but for what DataConfig names.
+        """
+        if self.converter is None:
+            return
+        for field in ("prompt_prefix", "prompt_suffix", "targets_suffix"):
+            theirs, ours = getattr(self.converter, field), getattr(converter, field)
+            if theirs != ours:
+                log.warning(
+                    "%s: %s is %s in the checkpoint and %s in this run, as DataConfig.bos_id or "
+                    "DataConfig.add_eos says; None there takes the checkpoint's",
+                    *(self.config.path, field, list(theirs), list(ours)),
+                )
+
+    def restore_into(self, state: TrainState, shardings: Any) -> TrainState:
+        """Replaces a fresh state's parameters by the checkpoint's.
+
+        Args:
+          state: the freshly initialised state, of a model that `check_model` let pass; what the
+            rules keep fresh stays as it is.
+          shardings: a TrainState of shardings.
+
+        Raises:
+          ValueError: the checkpoint is damaged or not finite, or its optimizer's state is
+            another's.
+        """
+        fresh, where = flatten_names(state.params), flatten_names(shardings.params)
+        names = source_names(list(fresh), self.config.remap)
+        if self.source is not None:
+            not_finite: dict[str, finite.NonFinite] = {}
+            source = convert.parameters(noting(self.source.arrays, not_finite))
+            taken = {
+                name: fresh[name]
+                if theirs is None
+                else jax.device_put(source[theirs].read(), where[name])
+                for name, theirs in names.items()
+            }
+            self._check_finite(list(not_finite.values()))
+            return state._replace(params=unflatten_names(taken))
+        with contextlib.closing(Checkpointer(self.config.path, read_only=True)) as checkpointer:
+            if self.config.restore_optimizer:
+                # A converted folder has no data state.
+                restored = checkpointer.restore_state(self.step, abstract(state, shardings))
+                self._check_finite(finite.find(restored.params))
+                return restored._replace(step=state.step)
+            wanted = {
+                theirs: jax.ShapeDtypeStruct(
+                    fresh[name].shape, fresh[name].dtype, sharding=where[name]
+                )
+                for name, theirs in names.items()
+                if theirs is not None
+            }
+            read = flatten_names(checkpointer.restore_part(self.step, unflatten_names(wanted)))
+        self._check_finite(finite.find(unflatten_names(read)))
+        taken = {
+            # A copy, for several parameters may come from one, and the step donates each.
+            name: fresh[name] if theirs is None else jnp.copy(read[theirs])
+            for name, theirs in names.items()
+        }
+        return state._replace(params=unflatten_names(taken))
+
+    def _check_finite(self, found: list[finite.NonFinite]) -> None:
+        if found:
+            raise ValueError(
+                f"INITIAL_CHECKPOINT_PATH {self.config.path} holds parameters that are not finite, "
+                f"from which nothing is learned:\n{finite.told(found)}\n"
+                "Start from an earlier checkpoint, or copy it again"
+            )
+
+    def _check_parameters(self, model: TransformerConfig) -> None:
+        """Compares what the rules ask of the source with what it has; extra names are no error."""
+        shapes = flatten_names(param_shapes(model))
+        names = source_names(list(shapes), self.config.remap)
+        wanted = {
+            source: tuple(shapes[name].shape)
+            for name, source in names.items()
+            if source is not None
+        }
+        offered = {name: tuple(s) for name, s in self.shapes.items() if name in wanted}
+        if problems := name_differences(offered, wanted):
+            unasked = sorted(set(self.shapes) - set(wanted))
+            raise ValueError(
+                f"INITIAL_CHECKPOINT_PATH {self.config.path} does not fit this run's model:\n"
+                f"{problems}\n"
+                f"  in the checkpoint but not asked for: {', '.join(unasked) or 'nothing'}\n"
+                "Map names with initial_checkpoint.remap, or use the model's own config."
+            )
+
+    def _told(self, differences: Sequence[Difference]) -> str:
+        lines = "\n".join(
+            f"  {d.field}: {d.first!r} in the checkpoint, {d.second!r} in this run"
+            for d in differences
+        )
+        bindings = "\n".join(
+            f"  TransformerConfig.{d.field} = {getattr(self.model, d.field)!r}" for d in differences
+        )
+        names = tuple(d.field for d in differences)
+        return (
+            f"INITIAL_CHECKPOINT_PATH {self.config.path} ({self.format}) is of another model than "
+            f"this run's:\n{lines}\n"
+            f"To start from it as it was trained, set in a gin file, after its includes:\n"
+            f"{bindings}\n"
+            "or take the whole model from the checkpoint: --gin_file=runs/finetune.gin, without a "
+            "model's file. If the run is to differ, say so: "
+            f"initial_checkpoint.allow_differences = {names}"
+        )
+
+
+def open_initial(config: RestoreConfig) -> InitialCheckpoint:
+    """Opens what a fresh run starts from; reads no parameters.
+
+    Raises:
+      ValueError: nothing restorable there, or nothing that fits the other settings.
+    """
+    path = local_path(config.path, name="INITIAL_CHECKPOINT_PATH")
+    if not path.exists():
+        raise ValueError(
+            f"INITIAL_CHECKPOINT_PATH {path} does not exist. It is a folder or file on this "
+            "machine; nothing is downloaded."
+        )
+    if (path / DESCRIPTION_FILE).exists():
+        return _open_model_folder(config)
+    if config.step is not None or config.restore_optimizer:
+        raise ValueError(
+            "initial_checkpoint.step and restore_optimizer are for t5lite model folders; "
+            f"{path} is not one (no {DESCRIPTION_FILE})"
+        )
+    source = convert.open_foreign(path)
+    vocabulary = _vocabulary_of(source)
+    return InitialCheckpoint(
+        config=config,
+        format=source.format,
+        model=source.config,
+        not_said=source.not_said,
+        shapes={n: array.shape for n, array in convert.parameters(source.arrays).items()},
+        vocabulary=vocabulary,
+        converter=None if vocabulary is None else _converter_of(source, vocabulary),
+        source=source,
+    )
+
+
+def _open_model_folder(config: RestoreConfig) -> InitialCheckpoint:
+    description = ModelDescription.load(config.path)
+    with contextlib.closing(Checkpointer(config.path, read_only=True)) as checkpointer:
+        steps = checkpointer.all_steps()
+        step = steps[-1] if config.step is None and steps else config.step
+        if step is None or step not in steps:
+            raise ValueError(f"{config.path} has no checkpoint of step {step}; it has {steps}")
+        shapes = checkpointer.saved_shapes(step)
+    return InitialCheckpoint(
+        config=config,
+        format="t5lite",
+        model=description.model,
+        shapes={
+            name.removeprefix("params/"): shape
+            for name, shape in shapes.items()
+            if name.startswith("params/")
+        },
+        vocabulary=vocabulary_from_spec(description.vocabulary),
+        converter=description.converter,
+        step=step,
+    )
+
+
+def _vocabulary_of(source: Source) -> Vocabulary | None:
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            return own_vocabulary(source, scratch=pathlib.Path(scratch))
+        except ValueError as error:
+            # Parameters are asked for; the run has a vocabulary of its own.
+            log.warning("the tokenizer of %s is not looked at: %s", source.path, error)
+            return None
+
+
+def _converter_of(source: Source, vocabulary: Vocabulary) -> FeatureConverter:
+    return feature_converter(with_frame_of(source, vocabulary, is_own=True), vocabulary)

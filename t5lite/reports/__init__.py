@@ -1,0 +1,1 @@
+"""Reports of a run, of what a mixture drew, and of its contamination."""

@@ -1,0 +1,257 @@
+"""`report.png` and `report.html`: what a training run did, for a person to open."""
+
+from __future__ import annotations
+
+import base64
+import collections
+import io
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from t5lite.checkpoints.model_dir import ModelDescription
+from t5lite.training.metrics import METRICS_FILE, read_lines
+
+# Metrics that say how hard an evaluation is, not how good the model is at it; a Task's own metrics
+# may give `blind_guess`.
+BASELINES = ("loss", "best_constant", "blind_guess")
+SAMPLES_PER_EVAL = 6
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
+<style>
+ body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+        color: #1c2430; }
+ table { border-collapse: collapse; margin: 1rem 0; }
+ th, td { padding: .25rem .8rem; text-align: right; border-bottom: 1px solid #dfe4ea; }
+ th:first-child, td:first-child { text-align: left; }
+ pre { white-space: pre-wrap; margin: 0; font-size: 13px; }
+ img { max-width: 100%; } .right { color: #17734a; } .wrong { color: #a63d2f; }
+ td.text { text-align: left; vertical-align: top; }
+</style></head><body>
+<h1>{{ title }}</h1>
+<p>{{ facts }}</p>
+<img alt="training loss and evaluation scores" src="data:image/png;base64,{{ image }}">
+<h2>Evaluations</h2>
+<table><tr><th>evaluation</th><th>metric</th><th>{{ first }}</th><th>after</th>
+<th>best constant answer</th><th>blind guess</th>
+<th>loss {{ first }}</th><th>loss after</th></tr>
+{% for row in means %}<tr><td>{{ row.name }}</td><td>{{ row.metric }}</td><td>{{ row.before }}</td>
+<td>{{ row.after }}</td><td>{{ row.constant }}</td><td>{{ row.guess }}</td>
+<td>{{ row.loss_before }}</td><td>{{ row.loss_after }}</td></tr>{% endfor %}</table>
+{% for name, samples in samples.items() %}<h2>{{ name }}: what it was asked, what it said</h2>
+<table><tr><th>task</th><th>prompt</th><th>answer</th><th>reference</th></tr>
+{% for s in samples %}<tr><td>{{ s.task }}</td><td class="text"><pre>{{ s.inputs }}</pre></td>
+<td class="text {{ 'right' if s.prediction.strip() == s.targets.strip() else 'wrong' }}">
+<pre>{{ s.prediction }}</pre></td><td class="text"><pre>{{ s.targets }}</pre></td></tr>
+{% endfor %}</table>{% endfor %}
+<h2>By task</h2>
+{% for name, rows in by_task.items() %}<h3>{{ name }}</h3>
+<table><tr><th>task</th><th>metric</th><th>{{ first }}</th><th>after</th>
+<th>best constant answer</th><th>blind guess</th></tr>
+{% for row in rows %}<tr><td>{{ row.name }}</td><td>{{ row.metric }}</td><td>{{ row.before }}</td>
+<td>{{ row.after }}</td><td>{{ row.constant }}</td><td>{{ row.guess }}</td></tr>{% endfor %}</table>
+{% endfor %}
+</body></html>
+"""
+
+
+def write_report(model_dir: str | pathlib.Path) -> pathlib.Path:
+    """Draws `report.png` and writes `report.html` from what the run left in its folder.
+
+    Args:
+      model_dir: a folder that `t5lite train` wrote.
+
+    Returns:
+      The path of `report.html`; it holds the picture and needs no other file.
+    """
+    import jinja2
+
+    folder = pathlib.Path(model_dir)
+    lines = read_lines(folder / METRICS_FILE)
+    training = [line for line in lines if line["kind"] == "train"]
+    evals = [line for line in lines if line["kind"] == "eval"]
+    means = _rows(evals, task="mean")
+    png = _draw(training, evals, means)
+    (folder / "report.png").write_bytes(png)
+    page = jinja2.Environment(autoescape=True).from_string(_PAGE)
+    path = folder / "report.html"
+    path.write_text(
+        page.render(
+            title=f"Training report of {folder.name}",
+            facts=_facts(folder, training),
+            first=_first_column(means),
+            image=base64.b64encode(png).decode(),
+            means=_shown(means),
+            by_task={
+                row["name"]: _shown(_task_rows(evals, row["name"]), first_step=_first_step(means))
+                for row in means
+            },
+            samples={row["name"]: _samples(folder / "eval" / row["name"]) for row in means},
+        ),
+        encoding="utf-8",
+    )
+    return path
+
+
+def format_samples(model_dir: str | pathlib.Path, *, per_eval: int = 3) -> str:
+    """A few prompts of the last evaluations with the model's answers, as text."""
+    parts = []
+    for folder in sorted((pathlib.Path(model_dir) / "eval").glob("*")):
+        for sample in _samples(folder)[:per_eval]:
+            parts.append(
+                f"[{folder.name}] {sample['task']}\n  prompt: {sample['inputs']!r}\n"
+                f"  answer: {sample['prediction']!r}   reference: {sample['targets']!r}"
+            )
+    return "\n".join(parts)
+
+
+def format_means(model_dir: str | pathlib.Path) -> str:
+    """The evaluations before and after as a small text table; '' when there were none."""
+    lines = read_lines(pathlib.Path(model_dir) / METRICS_FILE)
+    rows = _rows([x for x in lines if x["kind"] == "eval"], task="mean")
+    if not rows:
+        return ""
+    columns = ["name", "metric", "before", "after", "constant", "guess"]
+    title = ["evaluation", "metric", _first_column(rows), "after", "best constant", "blind guess"]
+    table = [title, *([row[column] for column in columns] for row in _shown(rows))]
+    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(w) if i < 2 else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in table
+    )
+
+
+def _rows(evals: Sequence[Mapping[str, Any]], *, task: str) -> list[dict[str, Any]]:
+    """First and last value of every metric that judges the model on `task`, by evaluation.
+
+    `first_step` is the step of the first, where it is another evaluation than the last: 0 is before
+    training, but a run need not begin by evaluating, and evaluations may come with a resume.
+    """
+    if not evals:
+        return []
+    last = evals[-1]
+    rows = []
+    for key in last:
+        name, _, rest = key.partition("/")
+        row_task, _, metric = rest.rpartition("/")
+        if row_task != task or metric in BASELINES:
+            continue
+        first = next(line for line in evals if key in line)
+        before = first if first is not last else {}
+        rows.append(
+            {
+                "name": name,
+                "metric": metric,
+                "before": before.get(key),
+                "after": last[key],
+                "constant": last.get(f"{name}/{task}/best_constant"),
+                "guess": last.get(f"{name}/{task}/blind_guess"),
+                "loss_before": before.get(f"{name}/{task}/loss"),
+                "loss_after": last.get(f"{name}/{task}/loss"),
+                "first_step": before.get("step"),
+            }
+        )
+    return rows
+
+
+def _first_step(rows: Sequence[Mapping[str, Any]]) -> int:
+    """The step of the earliest evaluation; 0 also where there was only one."""
+    return min((row["first_step"] for row in rows if row["first_step"] is not None), default=0)
+
+
+def _first_column(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The title of what the rows begin with."""
+    step = _first_step(rows)
+    return f"at step {step:,}" if step else "before"
+
+
+def _task_rows(evals: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
+    tasks = dict.fromkeys(
+        key.split("/")[1] for key in evals[-1] if key.startswith(name + "/") and "/mean/" not in key
+    )
+    found = []
+    for task in tasks:
+        found += [row | {"name": task} for row in _rows(evals, task=task) if row["name"] == name]
+    return found
+
+
+def _shown(
+    rows: Sequence[Mapping[str, Any]], *, first_step: int | None = None
+) -> list[dict[str, str]]:
+    """Rows as text; a first value of a later step than `first_step` (of these rows) says so."""
+    if first_step is None:
+        first_step = _first_step(rows)
+    shown = []
+    for row in rows:
+        texts = {
+            key: value if isinstance(value, str) else "-" if value is None else f"{value:.3f}"
+            for key, value in row.items()
+        }
+        if row["first_step"] not in (None, first_step):
+            texts["before"] += f" (at step {row['first_step']:,})"
+        shown.append(texts)
+    return shown
+
+
+def _samples(folder: pathlib.Path) -> list[dict[str, Any]]:
+    """The first prediction of each of a few tasks, evenly spread over the evaluation's tasks."""
+    path = folder / "predictions.jsonl"
+    if not path.exists():
+        return []
+    by_task: dict[str, dict[str, Any]] = collections.OrderedDict()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        by_task.setdefault(record["task"], record)
+    samples = list(by_task.values())
+    stride = max(1, len(samples) // SAMPLES_PER_EVAL)
+    return samples[::stride][:SAMPLES_PER_EVAL]
+
+
+def _facts(folder: pathlib.Path, training: Sequence[Mapping[str, Any]]) -> str:
+    model = ModelDescription.load(folder).model
+    sizes = f"{model.num_encoder_layers}+{model.num_decoder_layers} layers, d_model {model.d_model}"
+    if not training:
+        return f"{model.architecture}, {sizes}; no step was logged."
+    last = training[-1]
+    return (
+        f"{model.architecture}, {sizes}; {last['step']:,} steps, {last['examples']:,} examples, "
+        f"{last['tokens']:,} tokens; last cross entropy {last['cross_entropy']:.3f} nats a target "
+        "token."
+    )
+
+
+def _draw(
+    training: Sequence[Mapping[str, Any]],
+    evals: Sequence[Mapping[str, Any]],
+    means: Sequence[Mapping[str, Any]],
+) -> bytes:
+    """The loss curve, and each evaluation's score over the steps with its two baselines."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    loss, score = figure.subplots(1, 2)
+    steps = [line["step"] for line in training]
+    loss.plot(steps, [line["cross_entropy"] for line in training], lw=1, color="#30507a")
+    loss.set(title="training", xlabel="step", ylabel="cross entropy (nats per target token)")
+    loss.grid(alpha=0.3)
+    for index, row in enumerate(means):
+        key = f"{row['name']}/mean/{row['metric']}"
+        points = [(line["step"], line[key]) for line in evals if key in line]
+        label, color = f"{row['name']} ({row['metric']})", f"C{index}"
+        score.plot(*zip(*points, strict=True), marker="o", ms=4, label=label, color=color)
+        if row["constant"] is not None:
+            score.axhline(row["constant"], ls=":", lw=1, color=color)
+        if row["guess"] is not None:
+            score.axhline(row["guess"], ls="--", lw=1, color=color)
+    score.set(title="evaluation (dotted: best constant, dashed: blind guess)", xlabel="step")
+    score.grid(alpha=0.3)
+    if means:
+        score.legend(loc="best", fontsize=9)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()

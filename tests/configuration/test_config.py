@@ -1,0 +1,282 @@
+"""Reading gin with the place of every value, and what is said when something is wrong."""
+
+import pathlib
+
+import pytest
+
+from t5lite.configuration import config, folder_config
+from t5lite.configuration.gin_reader import Macro, Reference, read_flag
+from t5lite.initialization.restore import RestoreConfig, initial_checkpoint
+from t5lite.models.config import TransformerConfig
+
+MODEL = """TransformerConfig:
+  vocab_size = 32
+  d_model = 8
+  d_ff = %WIDTH
+  d_kv = 4
+  num_heads = 2
+  num_encoder_layers = 1
+  num_decoder_layers = 1
+"""
+TRAIN = """WIDTH = 16
+MODEL_DIR = %gin.REQUIRED
+train:
+  model = @TransformerConfig()
+  model_dir = %MODEL_DIR
+  train_data = @DataConfig()
+  optimizer = @adamw()
+  train_steps = 3
+adamw.learning_rate = 0.1
+DataConfig:
+  mixture_or_task_name = "mini"
+  task_feature_lengths = {"inputs": 8, "targets": 4}
+  batch_size = 2
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """A current folder with a small, whole configuration in two files."""
+    (tmp_path / "model.gin").write_text(MODEL)
+    (tmp_path / "run.gin").write_text('include "model.gin"\n' + TRAIN)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def message_of(*arguments, **settings) -> str:
+    verb = settings.pop("verb", "train")
+    with pytest.raises(ValueError) as caught:
+        config.parse(*arguments, **settings).arguments(verb)
+    return str(caught.value)
+
+
+def test_builds_the_arguments_of_a_verb():
+    arguments = config.parse(["run.gin"], ["MODEL_DIR=/tmp/run"]).arguments("train")
+    assert arguments["model_dir"] == "/tmp/run"
+    assert arguments["train_steps"] == 3
+    # The very class, not gin's stand-in for it.
+    assert type(arguments["model"]) is TransformerConfig
+    assert arguments["model"].d_ff == 16
+
+
+def test_later_wins_and_the_earlier_place_is_kept():
+    (pathlib.Path.cwd() / "more.gin").write_text("WIDTH = 24\n")
+    parsed = config.parse(
+        ["run.gin", "more.gin"], ["WIDTH=32"], shorthands={"--model_dir": ("MODEL_DIR", "/a")}
+    )
+    assert parsed.macro("WIDTH") == 32
+    assert parsed.bindings["WIDTH"].place == "--gin.WIDTH"
+    assert [b.place for b in parsed.overridden["WIDTH"]] == ["run.gin:2", "more.gin:1"]
+    assert parsed.bindings["MODEL_DIR"].place == "--model_dir"
+    assert parsed.bindings["TransformerConfig.d_ff"].place == "model.gin:4"
+
+
+def test_parse_starts_afresh():
+    config.parse(["run.gin"], ["train.seed=7", "MODEL_DIR=/a"])
+    assert "seed" not in config.parse(["run.gin"], ["MODEL_DIR=/a"]).arguments("train")
+
+
+def test_table_shows_values_places_and_what_has_no_effect():
+    (pathlib.Path.cwd() / "more.gin").write_text("adafactor.learning_rate = 0.5\n")
+    table = config.parse(["run.gin", "more.gin"], ["MODEL_DIR=/a"]).table("train")
+    lines = {line.split(" = ")[0]: line for line in table.splitlines()}
+    assert lines["TransformerConfig.d_ff"].split("  ")[0] == "TransformerConfig.d_ff = %WIDTH -> 16"
+    assert lines["TransformerConfig.d_ff"].endswith("model.gin:4")
+    assert lines["MODEL_DIR"].endswith("--gin.MODEL_DIR (over run.gin:3)")
+    assert table.index("# No effect") < table.index("adafactor.learning_rate")
+
+
+def test_operative_config_can_be_read_back():
+    parsed = config.parse(["run.gin"], ["MODEL_DIR=/a", "WIDTH=40"])
+    arguments = parsed.arguments("train")
+    text = parsed.operative_config()
+    assert "train.seed = 0" in text, "defaults belong to it"
+    assert "config_text" not in text
+    pathlib.Path("saved.gin").write_text(text)
+    again = config.parse(["saved.gin"]).arguments("train")
+    assert again["model"] == arguments["model"]
+    assert again["train_data"] == arguments["train_data"]
+
+
+def test_a_file_elsewhere_is_found_by_search_path_and_packaged_files_always(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine.gin").write_text('include "runs/train.gin"\nTRAIN_STEPS = 5\n')
+    parsed = config.parse(["mine.gin"], search_paths=[str(elsewhere)])
+    assert parsed.macro("TRAIN_STEPS") == 5
+    assert parsed.macro("BATCH_SIZE") == 128
+
+
+def test_include_prefers_the_tree_its_file_was_found_in(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "byte").mkdir()
+    (tmp_path / "models" / "byte" / "mini.gin").write_text("TransformerConfig.d_model = 4\n")
+    parsed = config.parse(["recipes/mini_demo.gin"])
+    assert parsed.bindings["TransformerConfig.d_model"].value != 4
+
+
+def test_an_include_that_includes_itself_is_told():
+    pathlib.Path("loop.gin").write_text('\ninclude "loop.gin"\n')
+    assert message_of(["loop.gin"]).startswith("loop.gin:2: ")
+
+
+def test_a_missing_file_lists_where_it_was_sought_and_near_names(tmp_path):
+    message = message_of(["recipes/mini_dmo.gin"])
+    assert "--gin_file=recipes/mini_dmo.gin" in message
+    assert str(tmp_path) in message and str(config.packaged_gin_dir()) in message
+    assert "'recipes/mini_demo.gin'" in message
+
+
+def test_a_missing_include_names_the_line():
+    pathlib.Path("a.gin").write_text('\n\ninclude "modle.gin"\n')
+    message = message_of(["a.gin"])
+    assert message.startswith("a.gin:3: ") and "'model.gin'" in message
+
+
+def test_a_missing_search_path_is_told():
+    assert "nowhere" in message_of(["run.gin"], search_paths=["nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("TransformrConfig.d_ff = 3", ["a.gin:2", "'TransformrConfig'", "'TransformerConfig'"]),
+        ("TransformerConfig.d_f = 3", ["a.gin:2", "TransformerConfig has no", "'d_ff'"]),
+        ("train.optimizer = @adamv()", ["a.gin:2", "@adamv", "'adamw'"]),
+        ("train.optimizer = @adamw", ["a.gin:2", "write @adamw() with parentheses"]),
+        ("train.evals = (@x/EvalConfig,)", ["a.gin:2", "write @x/EvalConfig() with"]),
+        ("train.evals = [@x/EvalConfg()]", ["a.gin:2", "@x/EvalConfg", "'EvalConfig'"]),
+        ("train.seed = (1, 2", ["a.gin:", "bracket"]),
+        ("train.seed == 1", ["a.gin:2"]),
+        ("train.seed", ["a.gin:2"]),
+        ("import no_such_module", ["a.gin:2", "no_such_module"]),
+        ("from __gin__ import dynamic_registration", ["a.gin:2", "dynamic registration"]),
+        ("train.config_text = 'x'", ["a.gin:2", "has no parameter"]),
+    ],
+)
+def test_a_wrong_line_is_named_with_file_line_and_near_names(line, expected):
+    pathlib.Path("a.gin").write_text(f"WIDTH = 1\n{line}\n")
+    message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
+    for part in expected:
+        assert part in message
+
+
+def test_a_required_macro_is_named_with_its_uses():
+    message = message_of(["run.gin"])
+    assert "MODEL_DIR" in message and "run.gin:6" in message
+
+
+def test_an_undefined_macro_is_named_with_its_uses_and_near_names():
+    pathlib.Path("a.gin").write_text("train.train_steps = %WIDHT\n")
+    message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
+    assert "WIDHT" in message and "a.gin:1" in message and "'WIDTH'" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("WIDHT", "'WIDTH'"), ("MODELDIR", "'MODEL_DIR'"), ("DIR", "'MODEL_DIR'")]
+)
+def test_a_misspelt_macro_of_a_file_is_refused_with_the_nearest(name, near):
+    pathlib.Path("a.gin").write_text(f"\n{name} = 3\n")
+    message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
+    assert message.startswith(f"a.gin:2: nothing uses the macro {name}.") and near in message
+
+
+def test_a_macro_that_another_part_of_the_files_uses_is_not_misspelt():
+    pathlib.Path("a.gin").write_text("WIDTHS = 3\nevaluate.step = %WIDTHS\nNUM_BEAMS = 2\n")
+    config.parse(["run.gin", "a.gin"], ["MODEL_DIR=/a"]).arguments("train")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(folder):
+    (folder / "run.gin").write_bytes(b"\xef\xbb\xbf" + (folder / "run.gin").read_bytes())
+    assert config.parse(["run.gin"], ["MODEL_DIR=/a"]).arguments("train")["model_dir"] == "/a"
+
+
+def test_a_file_in_another_encoding_is_told():
+    pathlib.Path("a.gin").write_bytes("WIDTH = 3".encode("utf-16"))
+    assert "a.gin is not UTF-8" in message_of(["a.gin"])
+
+
+def test_a_macro_through_another_is_followed():
+    pathlib.Path("a.gin").write_text("train.train_steps = %STEPS\nSTEPS = %LENGTH\n")
+    message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
+    assert "LENGTH" in message
+    assert config.parse(["run.gin", "a.gin"], ["LENGTH=4"]).macro("STEPS") == 4
+
+
+def test_macros_in_a_circle_are_told():
+    pathlib.Path("a.gin").write_text("train.train_steps = %A\nA = %B\nB = %A\n")
+    assert "itself" in message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
+
+
+def test_a_missing_parameter_is_named_with_the_use_of_its_configurable():
+    pathlib.Path("a.gin").write_text("train.optimizer = @adafactor()\n")
+    message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
+    assert "adafactor.learning_rate" in message and "a.gin:1" in message
+
+
+@pytest.mark.parametrize(
+    ("flag", "near"),
+    [("WIDHT=3", "'WIDTH'"), ("adafactor.beta1=0.9", "adafactor"), ("x/adamw.b1=0.9", "x/adamw")],
+)
+def test_a_flag_without_effect_is_refused(flag, near):
+    message = message_of(["run.gin"], ["MODEL_DIR=/a", flag])
+    assert f"--gin.{flag.split('=')[0]}" in message and near in message
+
+
+def test_a_flag_within_a_used_scope_has_effect():
+    pathlib.Path("a.gin").write_text(
+        "train.evals = (@one/EvalConfig(),)\n"
+        "EvalConfig.task_feature_lengths = {'inputs': 1, 'targets': 1}\n"
+        "one/EvalConfig.name = 'one'\none/EvalConfig.mixture_or_task_name = 'x'\n"
+        "EvalConfig.decoding = @DecodingConfig()\n"
+    )
+    flags = ["MODEL_DIR=/a", "one/EvalConfig.split=test", "one/DecodingConfig.max_decode_length=3"]
+    (evaluation,) = config.parse(["run.gin", "a.gin"], flags).arguments("train")["evals"]
+    assert evaluation.split == "test"
+    assert evaluation.decoding.max_decode_length == 3
+
+
+def test_an_objects_refusal_names_the_place_of_the_value_and_no_frame_of_gin():
+    message = message_of(["run.gin"], ["MODEL_DIR=/a", "WIDTH=-3"])
+    assert "d_ff" in message and "-3" in message
+    assert "model.gin:4" in message and "--gin.WIDTH" in message
+    assert "In call to configurable" not in message
+
+
+def test_initial_checkpoint_is_none_without_a_path():
+    assert initial_checkpoint() is None
+    restored = initial_checkpoint("/a", remap=(("a", "b"),))
+    assert restored == RestoreConfig(path="/a", remap=(("a", "b"),))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("A=3", 3),
+        ("A=-1e-3", -1e-3),
+        ("A='x'", "x"),
+        ("A=mini", "mini"),
+        ("A=/tmp/a b", "/tmp/a b"),
+        ("A=~/runs/1", "~/runs/1"),
+        ("A=3 epochs", "3 epochs"),
+        ("A=50_000 examples", "50_000 examples"),
+        ("A={'inputs': 4}", {"inputs": 4}),
+        ("A=True", True),
+        ("A=None", None),
+        ("A=(1, %B)", (1, Macro("B"))),
+        ("A=@x/f()", Reference("x/f", True)),
+    ],
+)
+def test_a_flags_value_is_a_literal_or_plainly_a_text(text, value):
+    assert read_flag(text).value == value
+
+
+@pytest.mark.parametrize("text", ["A=true", "A=3b", "A=2026-01-01", "A=[1", "A=", "A", "=3"])
+def test_an_unclear_value_of_a_flag_is_refused_with_the_right_form(text):
+    with pytest.raises(ValueError, match="--gin"):
+        read_flag(text)
+
+
+def test_model_folder_defaults_need_a_model_folder(tmp_path):
+    with pytest.raises(ValueError, match="--model_dir"):
+        folder_config.model_folder_defaults(str(tmp_path))

@@ -1,0 +1,207 @@
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from t5lite.data.stores import build
+from t5lite.data.stores.store import TokenStore
+from t5lite.data.tasks import environment, seqio_adapter
+from tests.conftest import REPOSITORY
+
+pytest.importorskip("seqio")
+
+MODULES = ("tests.data.sample_tasks",)
+SUMS = tuple(f"sample_sum_{index}" for index in range(6))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def sample_tasks():
+    os.environ.pop(environment.VOCABULARY_VARIABLE, None)
+    seqio_adapter.import_tasks(MODULES)
+
+
+def open_stores(names, cache_dir, **kwargs):
+    arguments = {"split": "train", "task_modules": MODULES, "progress": False}
+    return build.open_stores(names, cache_dir=cache_dir, **{**arguments, **kwargs})
+
+
+def contents(folder):
+    """Every file under a folder but the locks."""
+    files = (path for path in pathlib.Path(folder).rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for path in files if path.suffix != ".lock"
+    }
+
+
+def test_stores_hold_the_examples_in_the_order_asked_for(tmp_path):
+    names = [SUMS[2], SUMS[0], SUMS[2]]
+    stores = open_stores(names, tmp_path)
+    assert [store.task for store in stores] == names
+    assert [store.num_examples for store in stores] == [40, 20, 40]
+    expected = seqio_adapter.iterate_examples(SUMS[0], "train", task_feature_lengths=None)
+    for index, example in enumerate(expected):
+        found = stores[1].example(index)
+        assert {k: v.tolist() for k, v in found.items()} == {
+            k: v.tolist() for k, v in example.items()
+        }
+
+
+def test_finished_stores_are_reused_and_missing_ones_built(tmp_path):
+    open_stores(SUMS[:2], tmp_path)
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("tokens.bin")}
+    assert len(times) == 2
+    open_stores(SUMS[:3], tmp_path)
+    assert len(list(tmp_path.rglob("tokens.bin"))) == 3
+    assert all(path.stat().st_mtime_ns == time for path, time in times.items())
+
+
+def test_parallel_is_serial_and_an_error_in_a_worker_names_its_task(tmp_path):
+    names = [*SUMS, "sample_long"]
+    open_stores(names, tmp_path / "serial", num_workers=1)
+    with pytest.raises(ValueError, match=r"'sample_empty'.*gave no example in split 'train'"):
+        open_stores([*names, "sample_empty"], tmp_path / "parallel", num_workers=2)
+    # What workers had finished by then is kept; whatever is missing is built now.
+    assert len(list((tmp_path / "parallel").rglob("meta.json"))) >= len(SUMS)
+    open_stores(names, tmp_path / "parallel", num_workers=1)
+    assert contents(tmp_path / "serial") == contents(tmp_path / "parallel")
+
+
+def test_shards_together_are_the_whole(tmp_path):
+    def cache(folder, shard=(0, 1)):
+        return build.cache(
+            "sample_sums",
+            split="train",
+            task_modules=MODULES,
+            cache_dir=tmp_path / folder,
+            shard=shard,
+            num_workers=1,
+            progress=False,
+        )
+
+    assert cache("whole") == build.CacheReport(6, 6, 20 + 30 + 40 + 50 + 60 + 70)
+    reports = [cache("shards", shard=(k, 4)) for k in range(4)]
+    assert [report.num_built for report in reports] == [2, 2, 1, 1]
+    assert contents(tmp_path / "shards") == contents(tmp_path / "whole")
+    assert cache("shards").num_built == 0
+    with pytest.raises(ValueError, match="--shard 4/4"):
+        cache("shards", shard=(4, 4))
+
+
+def test_a_killed_build_goes_on_without_repeating_what_is_finished(tmp_path):
+    names, killed, whole = [*SUMS[:2], "sample_long"], tmp_path / "killed", tmp_path / "whole"
+    code = (
+        "from t5lite.data import build\n"
+        f"build.open_stores({names!r}, split='train', task_modules={MODULES!r},\n"
+        f"                  cache_dir={str(killed)!r}, num_workers=1)\n"
+    )
+    environment_ = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SAMPLE_TASKS_KILL": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment_, check=False, cwd=tmp_path)
+    assert done.returncode == -9
+    assert [path for path in killed.rglob(".*.tmp-*/tokens.bin") if path.stat().st_size]
+    finished = {path: path.stat() for path in killed.rglob("meta.json")}
+    assert len(finished) == 2, "the store that was being written must not look whole"
+
+    assert open_stores(names, killed)[2].num_examples == 3000
+    assert not list(killed.rglob(".*.tmp-*"))
+    for path, before in finished.items():
+        now = path.stat()
+        assert (now.st_ino, now.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    open_stores(names, whole)
+    assert contents(killed) == contents(whole)
+
+
+def test_errors_name_the_task_and_keep_what_is_finished(tmp_path):
+    with pytest.raises(ValueError, match=r"'sample_empty'.*gave no example in split 'train'"):
+        open_stores([SUMS[0], "sample_empty"], tmp_path)
+    assert len(list(tmp_path.rglob("meta.json"))) == 1
+
+
+def test_a_worker_that_dies_is_explained(tmp_path, monkeypatch):
+    monkeypatch.setenv("SAMPLE_TASKS_KILL", "1")
+    with pytest.raises(ValueError, match=r"worker process died.*--num_workers"):
+        open_stores([SUMS[0], "sample_long"], tmp_path, num_workers=2)
+
+
+def test_a_missing_split_lists_those_there_are(tmp_path):
+    with pytest.raises(ValueError, match=r"'sample_long' has no split 'test'; it has train"):
+        open_stores(["sample_long"], tmp_path, split="test")
+
+
+def test_a_damaged_store_says_what_to_do(tmp_path):
+    open_stores(SUMS[:1], tmp_path)
+    (file,) = tmp_path.rglob("tokens.bin")
+    file.write_bytes(b"")
+    with pytest.raises(ValueError, match=f"{file}.*Delete {file.parent}"):
+        open_stores(SUMS[:1], tmp_path)
+
+
+def test_tasks_with_other_vocabularies_do_not_mix(tmp_path):
+    import seqio
+
+    other = seqio.Feature(seqio.ByteVocabulary(5))
+    task = seqio.TaskRegistry.get(SUMS[0])
+    changed = task.replace(name="test_other", output_features={"inputs": other, "targets": other})
+    seqio.TaskRegistry.add_provider("test_other", changed)
+    try:
+        with pytest.raises(ValueError, match=r"'sample_sum_1' and 'test_other' cannot be mixed"):
+            open_stores([SUMS[1], "test_other"], tmp_path)
+    finally:
+        seqio.TaskRegistry.remove("test_other")
+
+
+def test_lengths_matter_only_to_preprocessors_that_ask(tmp_path):
+    import seqio
+
+    task = seqio.TaskRegistry.get(SUMS[0])
+    preprocessors = [seqio.preprocessors.tokenize, seqio.preprocessors.append_eos_after_trim]
+    seqio.TaskRegistry.add_provider(
+        "test_trim", task.replace(name="test_trim", preprocessors=preprocessors)
+    )
+    names = [SUMS[0], "test_trim"]
+    try:
+        plain, trimmed = open_stores(
+            names, tmp_path, task_feature_lengths={"inputs": 10, "targets": 9}
+        )
+        assert not plain.length_counts("inputs")[:11].any()
+        assert trimmed.meta["max_lengths"]["inputs"] == 10
+        assert trimmed.example(0)["inputs"][-1] == 1
+        open_stores(names, tmp_path, task_feature_lengths={"inputs": 11, "targets": 9})
+        assert len(list((tmp_path / SUMS[0]).glob("train-*"))) == 1
+        assert len(list((tmp_path / "test_trim").glob("train-*"))) == 2
+        report = build.truncation_report([plain, trimmed], {"inputs": 10, "targets": 9})
+        assert "sample_sum_0: 100% of examples, inputs up to" in report
+        assert "test_trim: 100% of examples, inputs up to 10 tokens, cut to 10" in report
+    finally:
+        seqio.TaskRegistry.remove("test_trim")
+
+
+def test_truncation_is_reported_from_a_share_on(tmp_path):
+    (store,) = open_stores(["sample_long"], tmp_path)
+    # Lengths of targets are i % 7 and the end of sequence: 3 in 7 are over 4.
+    lengths = {"inputs": 100, "targets": 4}
+    report = build.truncation_report([store], lengths, threshold=0.4)
+    assert "sample_long: 43% of examples, targets up to 7 tokens, cut to 4" in report
+    assert "1 of 1 tasks" in report and "40%" in report
+    assert build.truncation_report([store] * 25, lengths, threshold=0.4).count("\n") == 21
+    assert build.truncation_report([store] * 25, lengths, threshold=0.4).endswith("  and 5 more")
+    assert build.truncation_report([store], lengths, threshold=0.5) == ""
+    assert build.truncation_report([store], {"inputs": 100, "targets": 7}) == ""
+    with pytest.raises(ValueError, match=r"TASK_FEATURE_LENGTHS.*'targets'.*it has inputs"):
+        build.truncation_report([store], {"inputs": 100})
+
+
+def test_progress_is_shown_on_stderr(tmp_path, capfd):
+    open_stores(SUMS[:2], tmp_path, progress=True)
+    shown = capfd.readouterr()
+    assert "2 of 2" in shown.err and "examples/s" in shown.err and shown.out == ""
+
+
+def test_stores_say_what_they_were_made_of(tmp_path):
+    (store,) = open_stores(SUMS[:1], tmp_path)
+    meta = TokenStore.open(store.path).meta
+    assert meta["split"] == "train" and meta["task"] == SUMS[0]
+    vocabulary = {"kind": "bytes", "extra_ids": 0}
+    assert meta["vocabularies"] == {"inputs": vocabulary, "targets": vocabulary}
+    assert len(meta["fingerprint"]) == 64 and store.path.name.endswith(meta["fingerprint"][:16])

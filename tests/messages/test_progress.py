@@ -1,0 +1,52 @@
+"""Progress: a bar on a terminal, whole lines elsewhere."""
+
+import io
+
+import pytest
+import tqdm
+
+from t5lite.messages.progress import progress_bar
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(file: io.StringIO, *, total: float | None = 200, steps: int = 200, **settings) -> str:
+    with progress_bar(
+        total=total, desc="eval", unit=" ex", disable=False, file=file, **settings
+    ) as bar:
+        for step in range(steps):
+            bar.set_postfix_str(f"step {step}", refresh=False)
+            bar.update(1)
+    return file.getvalue()
+
+
+def test_lines_where_there_is_no_terminal():
+    lines = shown(io.StringIO()).splitlines()
+    assert len(lines) == 20
+    assert lines[0] == "eval: 10 of 200 ex, step 9"
+    assert lines[-1] == "eval: 200 of 200 ex, step 199"
+
+
+def test_a_resumed_job_shows_what_is_left():
+    assert shown(io.StringIO(), initial=190, steps=10) == "eval: 200 of 200 ex, step 9\n"
+
+
+def test_fractions_and_unknown_totals():
+    assert (
+        shown(io.StringIO(), total=0.5, steps=1, initial=-0.75) == "eval: 0.25 of 0.50 ex, step 0\n"
+    )
+    assert shown(io.StringIO(), total=None) == ""
+
+
+def test_a_bar_on_a_terminal():
+    assert "\r" in shown(Terminal())
+
+
+@pytest.mark.parametrize("file", [io.StringIO(), Terminal()])
+def test_nothing_where_it_is_disabled(file):
+    with progress_bar(total=3, desc="x", unit="y", disable=True, file=file) as bar:
+        bar.update(3)
+    assert isinstance(bar, tqdm.tqdm) and file.getvalue() == ""

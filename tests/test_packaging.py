@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 # Prints where t5lite was imported from and what the library called gin is, and parses a recipe.
 PROBE = """
 import gin, t5lite
-from t5lite import config
+from t5lite.configuration import config
 print(t5lite.__file__)
 print(gin.__file__)
 parsed = config.parse(["recipes/mini_demo.gin"], ["MODEL_DIR=/tmp/x"])

@@ -331,7 +331,7 @@ MODULE = """
     import functools
     import seqio
     import tensorflow as tf
-    from t5lite.data import seqio_door
+    from t5lite.data.tasks import seqio_adapter
 
     def examples(split, shuffle_files, word="", count=0):
         del split, shuffle_files

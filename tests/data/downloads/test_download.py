@@ -15,7 +15,8 @@ import zipfile
 
 import pytest
 
-from t5lite.data.downloads.downloads import DOWNLOADS, Download, File, download
+from t5lite.data.downloads import download
+from t5lite.data.downloads.downloads import DOWNLOADS, Download, File
 from tests.conftest import REPOSITORY
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -142,7 +143,7 @@ def test_a_killed_download_goes_on_in_the_next_run(server, tmp_path):
     item = one(server)
     program = (
         "import sys, pathlib\n"
-        "from t5lite.data import download\n"
+        "from t5lite.data.downloads import download\n"
         "from t5lite.data.downloads.downloads import Download, File\n"
         "item = Download('a', 'set', '', (File(sys.argv[1], 'a.bin'),))\n"
         "download.fetch(item, pathlib.Path(sys.argv[2]), progress=False)\n"

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from t5lite.data.mixing.mixing import WINDOW_DRAWS, MixtureReader, mixing
+from t5lite.data.mixing import mixing
+from t5lite.data.mixing.mixing import WINDOW_DRAWS, MixtureReader
 
 
 def take(reader, num_windows=None):

@@ -92,7 +92,7 @@ def test_shards_together_are_the_whole(tmp_path):
 def test_a_killed_build_goes_on_without_repeating_what_is_finished(tmp_path):
     names, killed, whole = [*SUMS[:2], "sample_long"], tmp_path / "killed", tmp_path / "whole"
     code = (
-        "from t5lite.data import build\n"
+        "from t5lite.data.stores import build\n"
         f"build.open_stores({names!r}, split='train', task_modules={MODULES!r},\n"
         f"                  cache_dir={str(killed)!r}, num_workers=1)\n"
     )

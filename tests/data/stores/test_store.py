@@ -106,7 +106,7 @@ def test_an_interrupted_writer_leaves_nothing(tmp_path):
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
-from tests.data.test_store import writer, random_examples
+from tests.data.stores.test_store import writer, random_examples
 from t5lite.data.stores.store import store_lock
 with store_lock({path!r}), writer({path!r}) as opened:
     for example in random_examples():
@@ -134,7 +134,7 @@ def test_a_killed_writer_leaves_nothing_that_looks_whole(tmp_path, request, last
 RACING = """
 import sys, pathlib
 sys.path.insert(0, {root!r})
-from tests.data.test_store import write, random_examples
+from tests.data.stores.test_store import write, random_examples
 from t5lite.data.stores.store import TokenStore, is_finished, store_lock
 for i in range(20):
     path = {path!r} + str(i)

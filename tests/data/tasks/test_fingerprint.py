@@ -135,7 +135,7 @@ def test_cyclic_data_ends():
 def test_processes_agree(request):
     code = (
         f"import sys; sys.path.insert(0, {str(request.config.rootpath)!r})\n"
-        "from tests.data.test_fingerprint import module, fingerprint\n"
+        "from tests.data.tasks.test_fingerprint import module, fingerprint\n"
         "m = module(); print(fingerprint(m.use, m.closing(2), m.Reader('x').read, m.loop))"
     )
     found = {

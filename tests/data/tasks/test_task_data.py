@@ -16,7 +16,7 @@ _MODULE = """
 import pathlib
 
 import seqio
-from t5lite.data import environment
+from t5lite.data.tasks import environment
 from t5lite.data.tasks.data_status import DataStatus
 from tasks.python_tasks import Example, add_python_task
 

@@ -65,7 +65,7 @@ def test_importing_opens_no_file_and_no_socket():
         """
         import sys
         import jinja2.sandbox
-        from t5lite.data import seqio_door
+        from t5lite.data.tasks import seqio_adapter
         from tasks.python_tasks import add_python_task
         seqio_adapter.registered_names()
         # The vocabulary is the settings', not the collection's: this loads it.

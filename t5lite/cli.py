@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import logging
 import os
 import pathlib
@@ -19,31 +18,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from t5lite.configuration.flags import parse, split_gin_flags
+from t5lite.configuration.macro_flags import DECODING_FLAGS
 from t5lite.messages.told import is_told_by_us
 
 if TYPE_CHECKING:
     from t5lite.configuration.config import ParsedConfig
-    from t5lite.decoding.config import DecodingConfig
 
 log = logging.getLogger(__name__)
 
-# Flags that mean nothing without a strategy, and so choose it.
-_STRATEGY_FLAGS = {
-    "sample": ("temperature", "top_k", "top_p"),
-    "beam": ("num_beams", "length_penalty", "length_penalty_style"),
-}
-_DECODING_FIELDS = {
-    **{name: name for names in _STRATEGY_FLAGS.values() for name in names},
-    "repetition_penalty": "repetition_penalty",
-    "num_return_sequences": "num_return_sequences",
-    "max_decode_length": "max_decode_length",
-    "min_decode_length": "min_decode_length",
-    "stop_ids": "stop_ids",
-    "stop_strings": "stop_strings",
-    "decode_seed": "seed",
-}
-_RUN_FILES = {"eval": "runs/eval.gin", "infer": "runs/infer.gin"}
-_GIN_VERBS = {"train": "train", "eval": "evaluate", "infer": "infer"}
+# The gin file that a verb begins with, and the function that gin binds the arguments of.
+_RUN_FILES = {verb: f"runs/{verb}.gin" for verb in ("eval", "infer", "generate")}
+_GIN_VERBS = {"train": "train", "eval": "evaluate", "infer": "infer", "generate": "generate"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -138,10 +123,10 @@ def _join_processes(arguments: argparse.Namespace) -> None:
 
 
 def _shorthands(arguments: argparse.Namespace) -> dict[str, tuple[str, Any]]:
-    """The macros that flags of their own set: `{"--model_dir": ("MODEL_DIR", "/tmp/x")}`."""
+    """The macros that flags of their own set: `{"MODEL_DIR": ("--model_dir", "/tmp/x")}`."""
     given = {flag: getattr(arguments, flag[2:]) for flag in arguments.shorthands}
     return {
-        flag: (arguments.shorthands[flag], value)
+        arguments.shorthands[flag]: (flag, value)
         for flag, value in given.items()
         if value is not None
     }
@@ -150,18 +135,17 @@ def _shorthands(arguments: argparse.Namespace) -> dict[str, tuple[str, Any]]:
 def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
     """Reads the configuration of a gin verb.
 
-    eval and infer need no gin file: t5lite's own runs/eval.gin or runs/infer.gin comes first, then
-    what the model folder says of its model and tasks, then the user's files and flags. A run that
-    goes on takes its vocabulary and tasks, or all settings where no file is given, from its folder.
+    All but train need no gin file: t5lite's own runs/eval.gin, runs/infer.gin or runs/generate.gin
+    comes first, then what the model folder says of its model and tasks, then the user's files and
+    flags. A run that goes on takes its vocabulary and tasks, or all settings where no file is
+    given, from its folder.
     """
     from t5lite.configuration import config, folder_config
 
     shorthands = _shorthands(arguments)
     defaults: list[Any] = []
     if verb in _RUN_FILES:
-        if (strategy := _strategy(arguments)) is not None:
-            flags = ", ".join(f"--{name}" for name in _STRATEGY_FLAGS[strategy])
-            shorthands[flags] = ("STRATEGY", strategy)
+        shorthands |= _strategy(arguments)
         defaults = config.read_defaults(_RUN_FILES[verb])
     parsed = _parse(arguments, shorthands, defaults=defaults)
     model_dir = parsed.macro("MODEL_DIR")
@@ -174,14 +158,17 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
             vocabulary, cache_dir = parsed.macro("VOCABULARY"), parsed.macro("CACHE_DIR")
             folder = _model_folder(model_dir, arguments, vocabulary=vocabulary, cache_dir=cache_dir)
             # What only says how to find the model has no other part in these verbs.
-            shorthands.pop("--cache_dir", None)
-            if verb == "infer":
-                shorthands.pop("--vocabulary", None)
+            shorthands.pop("CACHE_DIR", None)
+            if verb != "eval":
+                shorthands.pop("VOCABULARY", None)
             overrides = folder_config.found_model(model_dir, folder)
             model_dir = str(folder)
-            defaults += folder_config.model_folder_defaults(model_dir)
-            if mixtures := folder_config.mixtures_of(model_dir):
-                remedies["MIXTURE_OR_TASK_NAME"] = f"--mixture=VALUE (this run {mixtures})"
+            if verb == "generate":
+                defaults += folder_config.chat_defaults(parsed)
+            else:
+                defaults += folder_config.model_folder_defaults(model_dir)
+                if mixtures := folder_config.mixtures_of(model_dir):
+                    remedies["MIXTURE_OR_TASK_NAME"] = f"--mixture=VALUE (this run {mixtures})"
         else:
             if not arguments.gin_file:
                 defaults = folder_config.last_start(model_dir)
@@ -277,30 +264,10 @@ def _infer(arguments: argparse.Namespace) -> None:
 
 
 def _generate(arguments: argparse.Namespace) -> None:
-    if arguments.model_dir is None:
-        raise ValueError(
-            "give --model_dir: the folder of a run, or a checkpoint that `t5lite convert` reads."
-        )
-    from t5lite.decoding.config import CHAT_DECODE_LENGTH
-    from t5lite.generate import generate_text
+    built = _parse_gin(arguments, "generate").arguments("generate")
+    from t5lite.generate import generate
 
-    decoding = _decoding(arguments)
-    if arguments.chat and arguments.max_decode_length is None:
-        decoding = dataclasses.replace(decoding, max_decode_length=CHAT_DECODE_LENGTH)
-    folder = _model_folder(
-        arguments.model_dir,
-        arguments,
-        vocabulary=arguments.vocabulary,
-        cache_dir=arguments.cache_dir,
-    )
-    generate_text(
-        model_dir=str(folder),
-        prompts=arguments.prompts,
-        chat=arguments.chat,
-        system=arguments.system,
-        decoding=decoding,
-        step=arguments.step,
-    )
+    generate(**built, prompts=arguments.prompts)
 
 
 def _tasks(arguments: argparse.Namespace) -> int | None:
@@ -431,31 +398,19 @@ def _convert(arguments: argparse.Namespace) -> None:
     )
 
 
-def _strategy(arguments: argparse.Namespace) -> str | None:
-    """The decoding strategy that the flags given ask for."""
-    given = {
-        strategy: [f"--{name}" for name in names if getattr(arguments, name) is not None]
-        for strategy, names in _STRATEGY_FLAGS.items()
-    }
-    if given["sample"] and given["beam"]:
+def _strategy(arguments: argparse.Namespace) -> dict[str, tuple[str, str]]:
+    """The macro of the decoding strategy that the flags given belong to, as `_shorthands`."""
+    given: dict[str, list[str]] = {}
+    for flag in DECODING_FLAGS:
+        if flag.strategy is not None and getattr(arguments, flag.name) is not None:
+            given.setdefault(flag.strategy, []).append(flag.flag)
+    if len(given) > 1:
         raise ValueError(
             f"{given['sample'][0]} asks for sampling and {given['beam'][0]} for a beam search; "
             "give one of them."
         )
-    return next((strategy for strategy, flags in given.items() if flags), None)
-
-
-def _decoding(arguments: argparse.Namespace) -> DecodingConfig:
-    from t5lite.decoding.config import DecodingConfig
-
-    settings: dict[str, Any] = {
-        field: getattr(arguments, flag)
-        for flag, field in _DECODING_FIELDS.items()
-        if getattr(arguments, flag) is not None
-    }
-    if (strategy := _strategy(arguments)) is not None:
-        settings["strategy"] = strategy
-    return DecodingConfig(**settings)
+    strategy = next(iter(given), None)
+    return {} if strategy is None else {"STRATEGY": (", ".join(given[strategy]), strategy)}
 
 
 def _config(arguments: argparse.Namespace) -> None:

@@ -23,7 +23,7 @@ from t5lite.inference.prompts import (
 )
 
 
-def generate_text(
+def generate(
     *,
     model_dir: str,
     prompts: Sequence[str] = (),

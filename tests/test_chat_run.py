@@ -11,7 +11,7 @@ from t5lite.convert.convert import convert
 from t5lite.data.data_config import DataConfig
 from t5lite.data.vocabularies.load import parse_vocabulary
 from t5lite.decoding.config import DecodingConfig
-from t5lite.generate import generate_text
+from t5lite.generate import generate
 from t5lite.infer import infer
 from t5lite.inference.prompts import chat_prompt
 from t5lite.models.config import TransformerConfig
@@ -90,7 +90,7 @@ def model_dir(tmp_path_factory):
 
 def test_it_answers_as_it_learned_and_stops(model_dir):
     out = io.StringIO()
-    generate_text(model_dir=str(model_dir), chat=True, prompts=TALK[::2], stdout=out)
+    generate(model_dir=str(model_dir), chat=True, prompts=TALK[::2], stdout=out)
     assert out.getvalue() == "hi there\nfour\nfive\nof them\n"
 
 

@@ -1,5 +1,6 @@
 """The command: its flags, its exit status, and what it says to a user's mistake."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -51,8 +52,7 @@ def parse(line: str):
 
 def built(line: str):
     arguments = parse(line)
-    verb = {"train": "train", "eval": "evaluate", "infer": "infer"}[arguments.verb]
-    return cli._parse_gin(arguments, arguments.verb).arguments(verb)
+    return cli._parse_gin(arguments, arguments.verb).arguments(cli._GIN_VERBS[arguments.verb])
 
 
 def test_gin_flags_are_taken_out_in_order():
@@ -125,13 +125,16 @@ def test_what_the_system_says_of_a_file_is_told(tmp_path, monkeypatch, capsys):
 
 
 def test_flags_win_over_the_model_folder_and_it_over_the_defaults(model_dir, tmp_path):
-    (tmp_path / "mine.gin").write_text("SPLIT = 'test'\nTASK_MODULES = ('b',)\n")
+    (tmp_path / "mine.gin").write_text(
+        "SPLIT = 'test'\nTASK_MODULES = ('b',)\nBATCH_SIZE = 7\nEVAL_BATCH_SIZE = 5\n"
+    )
     arguments = built(
         f"eval --model_dir={model_dir} --mixture=x --gin_file={tmp_path}/mine.gin "
         "--gin.TASK_FEATURE_LENGTHS={'inputs':9,'targets':3} --step=4"
     )
     (evaluation,) = arguments["evals"]
     assert evaluation.split == "test"
+    assert evaluation.batch_size == 5, "a recipe's EVAL_BATCH_SIZE is evaluation's in eval too"
     assert tuple(evaluation.task_modules) == ("b",)
     assert evaluation.task_feature_lengths == {"inputs": 9, "targets": 3}
     assert arguments["step"] == 4
@@ -202,9 +205,47 @@ def test_a_sampling_flag_means_sampling(model_dir):
     decoding = arguments["decoding"]
     assert (decoding.strategy, decoding.temperature, decoding.top_k) == ("sample", 0.5, 3)
     assert arguments["mixture_or_task_name"] is None
-    generation = cli._decoding(parse("generate --model_dir=m --top_p=0.9 --decode_seed=3"))
+    line = f"generate --model_dir={model_dir}"
+    generation = built(f"{line} --top_p=0.9 --decode_seed=3")["decoding"]
     assert (generation.strategy, generation.top_p, generation.seed) == ("sample", 0.9, 3)
-    assert cli._decoding(parse("generate --model_dir=m hello")).strategy == "greedy"
+    assert built(f"{line} hello")["decoding"].strategy == "greedy"
+
+
+def test_generate_takes_gin_files_and_bindings(model_dir, tmp_path, capsys):
+    (tmp_path / "talk.gin").write_text("CHAT = True\nTEMPERATURE = 0.5\nSTRATEGY = 'sample'\n")
+    line = f"generate --model_dir={model_dir} --gin_file={tmp_path}/talk.gin --gin.TOP_K=3"
+    arguments = built(f"{line} --stop_ids=7")
+    decoding = arguments["decoding"]
+    assert (decoding.strategy, decoding.temperature, decoding.top_k) == ("sample", 0.5, 3)
+    assert arguments["chat"] is True and decoding.stop_ids == (7,)
+    assert decoding.max_decode_length == 512, "answers in a conversation may be longer"
+    assert built(f"{line} --max_decode_length=9")["decoding"].max_decode_length == 9
+    assert cli.main(f"config {line}".split()) == 0
+    printed = capsys.readouterr().out
+    assert "MAX_DECODE_LENGTH = 512" in printed and "talk.gin:1 (over " in printed
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("--num_beams=0", "num_beams is 0; it must be 2 or more in a beam search"),
+        ("--num_beams=1", "NUM_BEAMS = 1 at --num_beams"),
+        (
+            "--length_penalty=1",
+            "num_beams is 1; it must be 2 or more in a beam search, which length",
+        ),
+        ("--num_return_sequences=2", "sample (temperature, top_k, top_p) or search (num_beams)"),
+        ("--temperature=0", "temperature is 0.0; it must be above 0"),
+        ("--num_beams=2 --top_k=3", "--top_k asks for sampling and --num_beams for a beam search"),
+        ("--gin.NUM_BEEMS=2", "Did you mean 'NUM_BEAMS'"),
+        ("--batch_size=2", "there is no flag --batch_size."),
+    ],
+)
+def test_mistakes_in_decoding_are_told_in_the_users_words(flags, expected, model_dir, capsys):
+    with contextlib.suppress(SystemExit):
+        assert cli.main(["generate", f"--model_dir={model_dir}", *flags.split(), "hello"]) == 2
+    error = capsys.readouterr().err
+    assert expected in error and "strategy" not in error
 
 
 def test_shards_and_lengths_are_parsed():
@@ -227,6 +268,7 @@ def test_shards_and_lengths_are_parsed():
         ("train --num_train_epochs=3", "it is --train_steps='3 epochs' here"),
         ("train --weight_decay=0.1", "it is --gin.adamw.weight_decay here"),
         ("train --model_name_or_path=t5-small", "it is --initial_checkpoint_path here"),
+        ("eval --batch_size=4", "it is --eval_batch_size here"),
         ("eval --model_name_or_path=t5-small", "it is --model_dir here"),
         ("generate --weight_decay=0.1", "there is no flag --weight_decay."),
         ("generate --max_new_tokens=5", "it is --max_decode_length here"),
@@ -249,6 +291,7 @@ def test_every_plain_macro_of_a_run_has_a_flag():
         "train": {"EVALS"},  # holds configurables
         "eval": {"EVAL_NAME", "STRATEGY"},  # the mixture's name; chosen by other flags
         "infer": {"STRATEGY"},
+        "generate": {"STRATEGY"},
     }
     for verb, expected in without_flag.items():
         macros = {
@@ -292,7 +335,8 @@ def test_a_flag_whose_macro_the_run_does_not_use_is_refused(capsys):
         ("eval --mixture=mini", "MODEL_DIR"),
         ("eval --model_dir=/no/such --mixture=mini", "/no/such"),
         ("generate hello", "--model_dir"),
-        ("generate --gin.A=3 hello", "--gin.A"),
+        ("generate --model_dir=/no/such hello", "/no/such"),
+        ("tasks list --gin.A=3", "--gin.A"),
         ("tasks list --tasks=tasks.minni", "'tasks.mini'"),
         ("tasks show mini_last_fod --tasks=tasks.mini", "mini_last_food"),
         ("cache mini --tasks=tasks.mini --shard=4/4", "shard"),

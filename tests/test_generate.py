@@ -13,7 +13,7 @@ from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Generation
-from t5lite.generate import generate_text
+from t5lite.generate import generate
 from tests.data.tokenizer_folders import chat_folder
 from tests.decoding import model_dirs
 from tests.feature_converters import bare
@@ -54,7 +54,7 @@ class Parrot:
 
 @pytest.fixture
 def parrot(vocabulary, monkeypatch):
-    """Makes `generate_text` ask a parrot."""
+    """Makes `generate` ask a parrot."""
 
     def make(answers, vocabulary=vocabulary):
         bird = Parrot(vocabulary, answers)
@@ -75,7 +75,7 @@ def parrot(vocabulary, monkeypatch):
 
 def run(**arguments):
     out = io.StringIO()
-    generate_text(model_dir="x", stdout=out, **arguments)
+    generate(model_dir="x", stdout=out, **arguments)
     return out.getvalue()
 
 

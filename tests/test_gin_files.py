@@ -174,14 +174,17 @@ def test_trains_with_it_could_begin(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "verb"), [("runs/eval.gin", "evaluate"), ("runs/infer.gin", "infer")]
+    ("name", "verb"),
+    [("runs/eval.gin", "evaluate"), ("runs/infer.gin", "infer"), ("runs/generate.gin", "generate")],
 )
-def test_eval_and_infer_could_begin(name, verb):
-    flags = [*required_flags([name]), "SPLIT=test"]
+def test_decoding_verbs_could_begin(name, verb):
+    flags = [*required_flags([name]), "NUM_BEAMS=3", "STRATEGY=beam"]
     if verb == "evaluate":
         flags += [f"{m}={REQUIRED[m]}" for m in ("TASK_FEATURE_LENGTHS", "VOCABULARY")]
     arguments = config.parse([name], flags).arguments(verb)
     assert arguments["model_dir"] == "/tmp/run"
+    decoding = arguments["evals"][0].decoding if verb == "evaluate" else arguments["decoding"]
+    assert (decoding.strategy, decoding.num_beams) == ("beam", 3)
 
 
 def test_the_demo_is_evaluated_at_three_levels():

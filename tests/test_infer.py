@@ -15,7 +15,7 @@ import pytest
 from t5lite import infer as infer_module
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
-from t5lite.generate import generate_text
+from t5lite.generate import generate
 from t5lite.infer import infer
 from tests.decoding import model_dirs
 from tests.decoding.ways import WAYS
@@ -231,11 +231,11 @@ def test_a_long_prompt_is_cut_with_a_warning(model_dir, tmp_path, caplog):
     assert "2 of 3 prompts are longer than the 48 tokens" in caplog.text
 
 
-def test_generate_text_prints_what_infer_writes(model_dir, questions, answers):
+def test_generate_prints_what_infer_writes(model_dir, questions, answers):
     out = io.StringIO()
     prompts = [record["prompt"] for record in questions[1][:5]]
     stdin = io.StringIO("\n".join(prompts[1:4]) + "\n\n")
-    generate_text(
+    generate(
         model_dir=str(model_dir),
         prompts=[prompts[0], "-", prompts[4]],
         decoding=SAMPLE,

@@ -14,7 +14,7 @@ import pytest
 
 from t5lite import cli
 from t5lite.configuration import config
-from t5lite.configuration.train_flags import TRAIN_FLAGS
+from t5lite.configuration.macro_flags import TRAIN_FLAGS
 from tests.decoding import model_dirs
 
 VALUES = (
@@ -78,14 +78,15 @@ def bindings_of(verb: str) -> list[str]:
 NUM_BINDINGS = 100
 
 
-@pytest.mark.parametrize("verb", ["train", "eval", "infer"])
+@pytest.mark.parametrize("verb", ["train", "eval", "infer", "generate"])
 def test_wrong_values_of_every_parameter(verb, tmp_path):
     words = ["config", verb, f"--model_dir={tmp_path / 'run'}"]
     if verb == "train":
         words.append(RECIPE)
     else:
         model_dirs.save(tmp_path / "run")
-        words += ["--mixture=mini", "--gin.OUTPUT=x"] if verb == "infer" else ["--mixture=mini"]
+        more = {"eval": ["--mixture=mini"], "infer": ["--mixture=mini", "--gin.OUTPUT=x"]}
+        words += more.get(verb, [])
     pairs = [
         [*words, f"--gin.{name}={value}"]
         for name in bindings_of(config_name(verb))
@@ -102,8 +103,8 @@ def config_name(verb: str) -> str:
 def test_wrong_values_of_every_flag_of_train():
     values = ("", "x", "-1", "4.5", "1e999", "nan", "None", "gs://a/b", "0", "inputs=3", "inputs=a")
     pairs = [
-        ["config", RECIPE, "--model_dir=/m", f"{flag}={value}"]
-        for flag, _, _, _ in TRAIN_FLAGS
+        ["config", RECIPE, "--model_dir=/m", f"{flag.flag}={value}"]
+        for flag in TRAIN_FLAGS
         for value in values
     ]
     counts = check(random.Random(0).sample(pairs, 60))

@@ -19,7 +19,7 @@ from t5lite.data.tasks import seqio_adapter
 from t5lite.data.vocabularies.load import parse_vocabulary
 from t5lite.decoding.decoder import Decoder, Generation, Ranking
 from t5lite.evaluate import evaluate
-from t5lite.generate import generate_text
+from t5lite.generate import generate
 from t5lite.infer import infer
 from t5lite.inference.evaluator import EvalConfig, Evaluator
 from tests.conftest import shared_path
@@ -202,7 +202,7 @@ def test_every_verb_asks_what_training_saw(run, asked, tmp_path):
         options_field="options",
     )
     assert asked() == wanted
-    generate_text(model_dir=run.folder, prompts=TEXTS, stdout=io.StringIO())
+    generate(model_dir=run.folder, prompts=TEXTS, stdout=io.StringIO())
     assert asked() == wanted
 
 

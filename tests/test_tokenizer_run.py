@@ -11,7 +11,7 @@ import pytest
 
 from t5lite.checkpoints.load import load_model_dir
 from t5lite.data.vocabularies.load import parse_vocabulary
-from t5lite.generate import generate_text
+from t5lite.generate import generate
 from tests.conftest import REPOSITORY
 from tests.data.tokenizer_folders import chat_folder
 
@@ -58,5 +58,5 @@ def test_from_tasks_to_answers(tmp_path):
     text = vocabulary.decode(np.fromfile(tokens, "<u2")[:40].tolist())
     assert text.startswith("copy: ")
     out = io.StringIO()
-    generate_text(model_dir=str(model_dir), prompts=["first: abc"], stdout=out)
+    generate(model_dir=str(model_dir), prompts=["first: abc"], stdout=out)
     assert len(out.getvalue()) > 1

@@ -39,6 +39,7 @@ VERBS = {
     "train": "t5lite.train",
     "evaluate": "t5lite.evaluate",
     "infer": "t5lite.infer",
+    "generate": "t5lite.generate",
 }
 
 # Everything else a gin file may name: gin name -> module it comes from.
@@ -60,7 +61,7 @@ CONFIGURABLES = {
 }
 
 # Given by the command line, never by a gin file.
-_NOT_CONFIGURABLE = ("config_text",)
+_NOT_CONFIGURABLE = ("config_text", "prompts", "stdin", "stdout")
 
 
 @functools.cache
@@ -135,7 +136,7 @@ def parse(
       bindings: `"NAME=VALUE"` as in `--gin.NAME=VALUE`.
       defaults: what was read elsewhere, see `read_defaults` and `folder_config`.
       taken: what a run that goes on takes from its folder whatever files say.
-      shorthands: macros with flags of their own: `{"--model_dir": ("MODEL_DIR", "/tmp/x")}`.
+      shorthands: macros with flags of their own: `{"MODEL_DIR": ("--model_dir", "/tmp/x")}`.
       search_paths: further folders to look in.
       overrides: what was made of values read before, to take their place.
       remedies: what to give for macros that are missing, as `ParsedConfig` has them.
@@ -157,7 +158,7 @@ def parse(
                 statement = dataclasses.replace(statement, is_ours=is_ours)
             statements.append(statement)
     statements += [dataclasses.replace(binding, is_ours=True) for binding in taken]
-    for flag, (macro, value) in (shorthands or {}).items():
+    for macro, (flag, value) in (shorthands or {}).items():
         statements.append(Binding("", "", macro, value, flag))
     statements += [read_flag(text) for text in bindings]
     statements += overrides

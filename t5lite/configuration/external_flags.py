@@ -26,7 +26,7 @@ _OURS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("save_steps", "save_every", "save_interval"): ("--checkpoint_period",),
     ("save_total_limit", "keep"): ("--keep_checkpoints",),
     ("eval_steps", "eval_every", "eval_interval"): ("--eval_period",),
-    ("per_device_eval_batch_size",): ("--eval_batch_size", "--batch_size"),
+    ("per_device_eval_batch_size", "batch_size"): ("--eval_batch_size",),
     ("max_new_tokens", "max_length", "max_tokens"): ("--max_decode_length",),
     (
         *("max_seq_length", "max_source_length", "max_target_length", "max_input_length"),
@@ -73,7 +73,8 @@ def complaint(word: str, known: Collection[str]) -> str:
         if name not in names:
             continue
         for other in ours:
-            is_gin = other.startswith("--gin.") and "--gin_file" in known
+            wanted = "--gin_file" if "NAME" in other else "--train_steps"  # of training alone
+            is_gin = other.startswith("--gin.") and wanted in known
             if other.partition("=")[0] in known or is_gin:
                 return f"there is no flag {flag}; it is {other} here."
     gin = " Any other setting is --gin.NAME=VALUE." if "--gin_file" in known else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -11,100 +10,24 @@ from typing import Any, NoReturn
 
 import t5lite
 from t5lite.configuration import external_flags
-from t5lite.configuration.train_flags import (
-    MAX_DECODE_LENGTH,
-    TASK_FEATURE_LENGTHS,
-    TRAIN_FLAGS,
-    Shorthand,
-    lengths,
-)
+from t5lite.configuration import macro_flags as macro
+from t5lite.configuration.macro_flags import Flag
 
-
-def _ids(text: str) -> tuple[int, ...]:
-    if not all(part.isdecimal() for part in _comma_separated(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not like 2,13")
-    return tuple(map(int, _comma_separated(text)))
-
-
-def _texts(text: str) -> tuple[str, ...]:
-    """A JSON list of texts, or one text as it is."""
-    if not text.startswith("["):
-        return (text,)
-    try:
-        texts = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no JSON list: {error}") from None
-    if not all(isinstance(item, str) for item in texts):
-        raise argparse.ArgumentTypeError(f"{text!r} holds what is no text")
-    return tuple(texts)
-
-
-def _comma_separated(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-_MODEL_DIR: Shorthand = ("--model_dir", "MODEL_DIR", str, "folder of the run")
-_MODEL: Shorthand = (
-    *("--model_dir", "MODEL_DIR", str),
-    "folder of a run, or a checkpoint of any format that `t5lite convert` reads",
-)
-_TASK_FLAGS: tuple[Shorthand, ...] = (
-    ("--tasks", "TASK_MODULES", _comma_separated, "registry modules to import, comma separated"),
-    ("--data_dir", "DATA_DIR", str, "root of the tasks' files"),
-    (
-        "--vocabulary",
-        "VOCABULARY",
-        str,
-        "bytes, bytes:EXTRA_IDS, PATH.model, PATH.model:EXTRA_IDS or PATH/tokenizer.json",
+# What a verb with gin takes. Prompts are read with the model's own vocabulary.
+_DECODING = (macro.STEP, *macro.DECODING_FLAGS)
+_PROMPTING = (*_DECODING, macro.NUM_RETURN_SEQUENCES, macro.MODELS_VOCABULARY, macro.CACHE_DIR)
+_GIN_VERBS: dict[str, tuple[Flag, ...]] = {
+    "train": (macro.MODEL_DIR, *macro.TASK_FLAGS, macro.CACHE_DIR, *macro.TRAIN_FLAGS),
+    "eval": (
+        *(macro.MODEL, *macro.EXAMPLE_FLAGS, macro.EVAL_BATCH_SIZE, *macro.EVAL_FLAGS),
+        *(macro.TASK_FEATURE_LENGTHS, *_DECODING, *macro.TASK_FLAGS, macro.CACHE_DIR),
     ),
-)
-_CACHE_DIR: Shorthand = (
-    *("--cache_dir", "CACHE_DIR", str),
-    "where token stores and converted checkpoints are kept",
-)
-_ITS_VOCABULARY: Shorthand = (
-    *("--vocabulary", "VOCABULARY", str),
-    "that of a checkpoint of another format that holds none, as for `t5lite convert`",
-)
-_SOURCE_FLAGS: tuple[Shorthand, ...] = (
-    ("--mixture", "MIXTURE_OR_TASK_NAME", str, "registered mixture or task"),
-    ("--split", "SPLIT", str, "split of its tasks"),
-)
-_MODEL_FLAGS: tuple[Shorthand, ...] = (
-    ("--step", "STEP", int, "which checkpoint (default: the latest)"),
-    ("--batch_size", "BATCH_SIZE", int, "examples decoded at once"),
-)
-_EVAL_FLAGS: tuple[Shorthand, ...] = (
-    ("--max_examples", "MAX_EXAMPLES_PER_TASK", int, "only the first so many of each task"),
-    ("--output_dir", "OUTPUT_DIR", str, "where results go (default: MODEL_DIR/eval)"),
-)
-_INFER_FLAGS: tuple[Shorthand, ...] = (
-    ("--input", "INPUT", str, "JSONL file to answer"),
-    ("--output", "OUTPUT", str, "JSONL file to write"),
-    ("--inputs_field", "INPUTS_FIELD", str, "field of --input with the prompt or messages"),
-    ("--options_field", "OPTIONS_FIELD", str, "field of --input with the answers to choose from"),
-    ("--rank_by", "RANK_BY", str, "compare options by the sum or the mean of log-likelihoods"),
-)
-_DECODING_FLAGS: tuple[Shorthand, ...] = (
-    ("--temperature", "TEMPERATURE", float, "sample, with logits divided by this"),
-    ("--top_k", "TOP_K", int, "sample among the k most likely tokens"),
-    ("--top_p", "TOP_P", float, "sample among the most likely tokens of this probability"),
-    ("--num_beams", "NUM_BEAMS", int, "search with so many beams"),
-    ("--length_penalty", "LENGTH_PENALTY", float, "exponent: 0 is none, more favours the long"),
-    ("--length_penalty_style", "LENGTH_PENALTY_STYLE", str, "t5x (default) or hugging_face"),
-    ("--repetition_penalty", "REPETITION_PENALTY", float, "above 1: repeat less"),
-    MAX_DECODE_LENGTH,
-    ("--min_decode_length", "MIN_DECODE_LENGTH", int, "tokens before which no answer ends"),
-    ("--stop_ids", "STOP_IDS", _ids, "tokens that end an answer too, comma separated"),
-    ("--stop_strings", "STOP_STRINGS", _texts, 'text that ends an answer, or ["several", "texts"]'),
-    ("--decode_seed", "DECODE_SEED", int, "seed of sampling"),
-)
-_ANSWERS: Shorthand = (
-    "--num_return_sequences",
-    "NUM_RETURN_SEQUENCES",
-    int,
-    "draws, or best beams, of a prompt",
-)
+    "infer": (
+        *(macro.MODEL, *macro.INFER_FLAGS, *macro.EXAMPLE_FLAGS, macro.EVAL_BATCH_SIZE),
+        *(macro.TASKS, macro.DATA_DIR, *_PROMPTING),
+    ),
+    "generate": (macro.MODEL, *macro.GENERATE_FLAGS, *_PROMPTING),
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -141,36 +64,17 @@ def make_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     train = _verb(verbs, "train", "train on a mixture of tasks, or go on where it stopped")
-    _add_gin_flags(train)
-    _add_shorthands(train, _MODEL_DIR, *_TASK_FLAGS, _CACHE_DIR, *TRAIN_FLAGS)
+    _add_gin_flags(train, *_GIN_VERBS["train"])
     _add_process_flags(train)
-
     evaluate = _verb(verbs, "eval", "evaluate a model folder on a mixture or task")
-    _add_gin_flags(evaluate)
-    _add_shorthands(evaluate, _MODEL, *_SOURCE_FLAGS, *_MODEL_FLAGS, *_EVAL_FLAGS)
-    _add_shorthands(evaluate, TASK_FEATURE_LENGTHS, *_DECODING_FLAGS, *_TASK_FLAGS)
-    _add_shorthands(evaluate, _CACHE_DIR)
+    _add_gin_flags(evaluate, *_GIN_VERBS["eval"])
     _add_process_flags(evaluate)
-
     infer = _verb(verbs, "infer", "answer a JSONL file, or the examples of a task")
-    _add_gin_flags(infer)
-    _add_shorthands(infer, _MODEL, *_INFER_FLAGS, *_SOURCE_FLAGS, *_MODEL_FLAGS)
-    # The prompts are read with the model's own vocabulary.
-    _add_shorthands(infer, *_DECODING_FLAGS, _ANSWERS, *_TASK_FLAGS[:2])
-    _add_shorthands(infer, _ITS_VOCABULARY, _CACHE_DIR)
+    _add_gin_flags(infer, *_GIN_VERBS["infer"])
     _add_process_flags(infer)
-
     generate = _verb(verbs, "generate", "answer prompts given here, or typed in")
     generate.add_argument("prompts", nargs="*", metavar="PROMPT", help="none: read lines of stdin")
-    generate.add_argument(
-        "--chat",
-        action="store_true",
-        help="one conversation, written as the model's chat template says; without it a prompt "
-        "goes to the model alone and as it is",
-    )
-    generate.add_argument("--system", metavar="TEXT", help="what a conversation begins with")
-    _add_shorthands(generate, _MODEL, _MODEL_FLAGS[0], *_DECODING_FLAGS, _ANSWERS)
-    _add_plain_flags(generate, _ITS_VOCABULARY, _CACHE_DIR)
+    _add_gin_flags(generate, *_GIN_VERBS["generate"])
 
     _add_tasks_verb(verbs)
     _add_data_verb(verbs)
@@ -180,10 +84,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_convert_verb(verbs)
 
     config = _verb(verbs, "config", "print every gin value a verb gets, and its place")
-    config.add_argument("of", nargs="?", choices=("train", "eval", "infer"), default="train")
-    _add_gin_flags(config)
-    _add_shorthands(config, _MODEL_DIR, *_TASK_FLAGS, _CACHE_DIR, *_SOURCE_FLAGS, *_MODEL_FLAGS)
-    _add_shorthands(config, *_EVAL_FLAGS, *_INFER_FLAGS, *_DECODING_FLAGS, _ANSWERS, *TRAIN_FLAGS)
+    config.add_argument("of", nargs="?", choices=tuple(_GIN_VERBS), default="train")
+    _add_gin_flags(config, *(flag for flags in _GIN_VERBS.values() for flag in flags))
     return parser
 
 
@@ -197,30 +99,21 @@ def _verb(verbs: Any, name: str, summary: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_shorthands(parser: argparse.ArgumentParser, *shorthands: Shorthand) -> None:
-    """Adds flags that set macros; the parsed value keeps flag and macro beside it."""
-    known = dict(parser.get_default("shorthands") or {})
-    for flag, macro, kind, text in shorthands:
-        text = f"{text} [%%{macro}]"
-        if flag in known:  # `config` has the flags of three verbs
-            continue
-        known[flag] = macro
-        if kind is bool:
-            parser.add_argument(flag, action="store_const", const=True, help=text)
-        else:
-            metavar = flag.removeprefix("--").upper()
-            parser.add_argument(flag, type=kind, metavar=metavar, help=text)
-    parser.set_defaults(shorthands=known)
-
-
-def _add_gin_flags(parser: argparse.ArgumentParser) -> None:
+def _add_gin_flags(parser: argparse.ArgumentParser, *flags: Flag) -> None:
+    """Adds what every verb with gin takes, and flags that set macros, each once."""
+    macros: dict[str, str] = {}
+    for flag in flags:
+        if flag.flag not in macros:  # `config` has the flags of all verbs
+            _add_flag(parser, flag, f"{flag.help} [%%{flag.macro}]")
+            macros[flag.flag] = flag.macro
+    parser.set_defaults(shorthands=macros)
     group = parser.add_argument_group("gin")
     group.add_argument(
         "--gin_file", action="append", default=[], metavar="FILE", help="repeatable; later wins"
     )
     group.add_argument(
         "--gin_search_paths",
-        type=_comma_separated,
+        type=macro.comma_separated,
         default=(),
         metavar="DIRS",
         help="folders to look in besides the current one and t5lite's own, comma separated",
@@ -253,8 +146,12 @@ def _add_tasks_verb(verbs: Any) -> None:
     describe = _verb(actions, "describe", "show rates, caps, counts and places of a mixture")
     describe.add_argument("name", metavar="NAME", help="registered mixture or task")
     describe.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
-    _add_lengths_flag(describe, "also show how much these would cut of token stores already built")
-    _add_plain_flags(describe, _CACHE_DIR)
+    _add_flag(
+        describe,
+        macro.TASK_FEATURE_LENGTHS,
+        "also show how much these would cut of token stores already built",
+    )
+    _add_plain_flags(describe, macro.CACHE_DIR)
 
     show = _verb(actions, "show", "print examples of a task as the model will see them")
     show.add_argument("name", metavar="TASK", help="registered task")
@@ -267,7 +164,7 @@ def _add_tasks_verb(verbs: Any) -> None:
     audit.add_argument("model_dir", metavar="MODEL_DIR", help="folder that `t5lite train` wrote")
 
     for action in (names, describe, show, contamination):
-        _add_plain_flags(action, *_TASK_FLAGS)
+        _add_plain_flags(action, *macro.TASK_FLAGS)
     for action in (names, describe, show, contamination, audit):
         action.set_defaults(verb="tasks")
 
@@ -315,11 +212,11 @@ def _add_data_verb(verbs: Any) -> None:
     status.add_argument("--verify", action="store_true", help="read the data, not only folders")
     status.add_argument("--verbose", action="store_true", help="a line for each task")
     status.add_argument("--json", action="store_true", help="everything as one JSON object")
-    _add_plain_flags(status, *_TASK_FLAGS[:2])
+    _add_plain_flags(status, macro.TASKS, macro.DATA_DIR)
 
     fetch = _verb(actions, "fetch", "get data sets into the data root; without a name, list them")
     fetch.add_argument("names", nargs="*", metavar="NAME", help="such as niv2")
-    _add_plain_flags(fetch, _TASK_FLAGS[1])
+    _add_plain_flags(fetch, macro.DATA_DIR)
     for action in (status, fetch):
         action.set_defaults(verb="data")
 
@@ -342,7 +239,7 @@ def _add_cache_verb(verbs: Any) -> None:
         help="build on Apache Beam with these options of it, as in --beam=--runner=DirectRunner; "
         "its workers must share --cache_dir and --data_dir",
     )
-    _add_lengths_flag(parser, "told to preprocessors that ask for lengths")
+    _add_flag(parser, macro.TASK_FEATURE_LENGTHS, "told to preprocessors that ask for lengths")
     parser.add_argument(
         "--converter",
         choices=("encoder_decoder", "decoder_only", "prefix_lm"),
@@ -350,7 +247,7 @@ def _add_cache_verb(verbs: Any) -> None:
         help="the run's DataConfig.converter, which conversations are stored for "
         "(default: encoder_decoder)",
     )
-    _add_plain_flags(parser, *_TASK_FLAGS, _CACHE_DIR)
+    _add_plain_flags(parser, *macro.TASK_FLAGS, macro.CACHE_DIR)
 
 
 def _add_vocabulary_verb(verbs: Any) -> None:
@@ -362,7 +259,7 @@ def _add_vocabulary_verb(verbs: Any) -> None:
     parser.add_argument(
         "--max_examples", type=int, default=400, metavar="N", help="of each task; default: 400"
     )
-    _add_plain_flags(parser, *_TASK_FLAGS[:2])
+    _add_plain_flags(parser, macro.TASKS, macro.DATA_DIR)
 
 
 def _add_convert_verb(verbs: Any) -> None:
@@ -386,7 +283,6 @@ def _add_convert_verb(verbs: Any) -> None:
         metavar="SIZE",
         help="of a file of weights for Hugging Face, such as 500MB or 2GiB; default: 5GB",
     )
-    parser.add_argument("--step", type=int, metavar="STEP", help=_MODEL_FLAGS[0][3])
     parser.add_argument(
         "--optimizer_state", action="store_true", help="take it along, between T5X and t5lite"
     )
@@ -403,19 +299,20 @@ def _add_convert_verb(verbs: Any) -> None:
         help="compare logits with transformers (default: where torch and transformers are there)",
     )
     parser.add_argument("--noverify", dest="verified", action="store_false", help="do not")
-    _add_plain_flags(parser, _TASK_FLAGS[2])
+    _add_plain_flags(parser, macro.VOCABULARY, macro.STEP)
 
 
-def _add_plain_flags(parser: argparse.ArgumentParser, *flags: Shorthand) -> None:
+def _add_plain_flags(parser: argparse.ArgumentParser, *flags: Flag) -> None:
     """The same flags for a verb without gin."""
-    for flag, _, kind, text in flags:
-        parser.add_argument(flag, type=kind, metavar=flag.removeprefix("--").upper(), help=text)
+    for flag in flags:
+        _add_flag(parser, flag, flag.help)
 
 
-def _add_lengths_flag(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument(
-        "--task_feature_lengths", type=lengths, metavar="inputs=512,targets=128", help=text
-    )
+def _add_flag(parser: argparse.ArgumentParser, flag: Flag, text: str) -> None:
+    if flag.read is bool:
+        parser.add_argument(flag.flag, action="store_const", const=True, help=text)
+    else:
+        parser.add_argument(flag.flag, type=flag.read, metavar=flag.name.upper(), help=text)
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from t5lite.configuration.gin_resolve import ParsedConfig
 from t5lite.configuration.run_record import CONFIG_FILE
 from t5lite.data.tasks import registry_modules
 from t5lite.data.vocabularies.load import format_vocabulary, parse_vocabulary, vocabulary_from_spec
+from t5lite.decoding.config import CHAT_DECODE_LENGTH
 from t5lite.files.local_paths import local_path
 
 
@@ -36,6 +37,13 @@ def model_folder_defaults(model_dir: str) -> list[Binding]:
     ]
     macros = (b for b in last_start(model_dir) if b.is_macro)
     return found + [b for b in macros if b.name in ("TASK_MODULES", "DATA_DIR")]
+
+
+def chat_defaults(given: ParsedConfig) -> list[Binding]:
+    """The length of answers in a conversation, where files or flags ask for one."""
+    if given.macro("CHAT") is not True:
+        return []
+    return [_macro("MAX_DECODE_LENGTH", CHAT_DECODE_LENGTH, given.bindings["CHAT"].place)]
 
 
 def found_model(model_dir: str, folder: pathlib.Path) -> list[Binding]:

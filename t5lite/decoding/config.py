@@ -62,7 +62,9 @@ class DecodingConfig:
         object.__setattr__(self, "stop_strings", tuple(self.stop_strings))
         self._require_choice("strategy", get_args(Strategy))
         self._require_choice("length_penalty_style", get_args(LengthPenaltyStyle))
-        self._require("temperature", self.temperature > 0, "above 0 (for 0, use greedy)")
+        self._require(
+            "temperature", self.temperature > 0, "above 0 (without it, decoding is greedy)"
+        )
         self._require("top_k", self.top_k >= 0, "0 (off) or more")
         self._require("top_p", 0 < self.top_p <= 1, "above 0 and at most 1 (1 is off)")
         self._require("repetition_penalty", self.repetition_penalty > 0, "above 0 (1 is off)")
@@ -101,7 +103,12 @@ class DecodingConfig:
 
     def _check_beams(self) -> None:
         if self.strategy == "beam":
-            self._require("num_beams", self.num_beams >= 2, "2 or more with strategy='beam'")
+            self._require(
+                "num_beams",
+                self.num_beams >= 2,
+                "2 or more in a beam search, which length penalties are for (without either, "
+                "decoding is greedy)",
+            )
             self._require(
                 "num_return_sequences",
                 self.num_return_sequences <= self.num_beams,
@@ -110,7 +117,7 @@ class DecodingConfig:
             self._require(
                 "stop_strings",
                 not self.stop_strings,
-                "empty with strategy='beam', which ends a beam at tokens only; use stop_ids",
+                "empty in a beam search, which ends a beam at tokens only; use stop_ids",
             )
             return
         self._require("num_beams", self.num_beams == 1, "1 unless strategy='beam'")
@@ -119,7 +126,8 @@ class DecodingConfig:
             self._require(
                 "num_return_sequences",
                 self.num_return_sequences == 1,
-                "1 with strategy='greedy', which has one answer; use 'sample' or 'beam'",
+                "1 in greedy decoding, which has one answer; sample (temperature, top_k, top_p) or "
+                "search (num_beams)",
             )
 
     def _require_choice(self, field: str, choices: tuple[str, ...]) -> None:

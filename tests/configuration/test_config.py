@@ -62,7 +62,7 @@ def test_builds_the_arguments_of_a_verb():
 def test_later_wins_and_the_earlier_place_is_kept():
     (pathlib.Path.cwd() / "more.gin").write_text("WIDTH = 24\n")
     parsed = config.parse(
-        ["run.gin", "more.gin"], ["WIDTH=32"], shorthands={"--model_dir": ("MODEL_DIR", "/a")}
+        ["run.gin", "more.gin"], ["WIDTH=32"], shorthands={"MODEL_DIR": ("--model_dir", "/a")}
     )
     assert parsed.macro("WIDTH") == 32
     assert parsed.bindings["WIDTH"].place == "--gin.WIDTH"

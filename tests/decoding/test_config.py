@@ -22,7 +22,7 @@ BEAM = {"strategy": "beam", "num_beams": 4}
         ({"length_penalty": 0.6}, "length_penalty is 0.6; it must be None unless"),
         (BEAM | {"length_penalty_style": "hf"}, "length_penalty_style is 'hf'; choose one of"),
         (BEAM | {"num_return_sequences": 5}, "at most num_beams=4"),
-        ({"num_return_sequences": 2}, "greedy', which has one answer"),
+        ({"num_return_sequences": 2}, "greedy decoding, which has one answer"),
         (BEAM | {"stop_strings": ("x",)}, "ends a beam at tokens only; use stop_ids"),
         ({"stop_strings": ("x", "")}, "stop_strings"),
         ({"stop_ids": (-1,)}, "stop_ids"),

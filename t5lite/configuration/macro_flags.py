@@ -1,0 +1,173 @@
+"""The flags that set gin macros: one table for every verb.
+
+A flag is its macro's name in lower case; `--mixture`, `--tasks` and `--max_examples` are the
+exceptions. `t5lite train` has one for every macro of gin/runs/train.gin whose value fits on a
+command line, so for all but EVALS, which names configurables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Flag(NamedTuple):
+    """A flag that sets a gin macro.
+
+    Attributes:
+      flag: As it is written.
+      read: Makes its value of a text; `bool` for a flag that takes none.
+      help: What it is for.
+      other_macro: What it sets, where that is not its own name in capitals.
+      strategy: The decoding strategy that it belongs to, and so chooses.
+    """
+
+    flag: str
+    read: Callable[[str], Any]
+    help: str
+    other_macro: str | None = None
+    strategy: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The flag without dashes."""
+        return self.flag.removeprefix("--")
+
+    @property
+    def macro(self) -> str:
+        """What it sets."""
+        return self.other_macro or self.name.upper()
+
+
+def lengths(text: str) -> dict[str, int]:
+    """Reads `inputs=512,targets=128`."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(name and number.isdecimal() for name, _, number in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like inputs=512,targets=128")
+    return {name: int(number) for name, _, number in pairs}
+
+
+def duration(text: str) -> int | str:
+    """Reads a number of steps; a text such as `3 epochs` is read where it is used."""
+    return int(text) if text.isdecimal() else text
+
+
+def comma_separated(text: str) -> tuple[str, ...]:
+    """Reads `a,b`."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _ids(text: str) -> tuple[int, ...]:
+    if not all(part.isdecimal() for part in comma_separated(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 2,13")
+    return tuple(map(int, comma_separated(text)))
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    """A JSON list of texts, or one text as it is."""
+    if not text.startswith("["):
+        return (text,)
+    try:
+        texts = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON list: {error}") from None
+    if not all(isinstance(item, str) for item in texts):
+        raise argparse.ArgumentTypeError(f"{text!r} holds what is no text")
+    return tuple(texts)
+
+
+# ---- Where things are ----------------------------------------------------------------------------
+
+MODEL_DIR = Flag("--model_dir", str, "folder of the run")
+MODEL = Flag(
+    "--model_dir", str, "folder of a run, or a checkpoint of any format that `t5lite convert` reads"
+)
+TASKS = Flag("--tasks", comma_separated, "registry modules, comma separated", "TASK_MODULES")
+DATA_DIR = Flag("--data_dir", str, "root of the tasks' files")
+VOCABULARY = Flag(
+    *("--vocabulary", str),
+    "bytes, bytes:EXTRA_IDS, PATH.model, PATH.model:EXTRA_IDS or PATH/tokenizer.json",
+)
+TASK_FLAGS = (TASKS, DATA_DIR, VOCABULARY)
+MODELS_VOCABULARY = Flag(
+    *("--vocabulary", str),
+    "that of a checkpoint of another format that holds none, as for `t5lite convert`",
+)
+CACHE_DIR = Flag("--cache_dir", str, "where token stores and converted checkpoints are kept")
+STEP = Flag("--step", int, "which checkpoint (default: the latest)")
+
+# ---- Decoding ------------------------------------------------------------------------------------
+
+MAX_DECODE_LENGTH = Flag("--max_decode_length", int, "most tokens of an answer")
+EVAL_BATCH_SIZE = Flag("--eval_batch_size", int, "examples decoded at once, over all devices")
+DECODING_FLAGS = (
+    Flag("--temperature", float, "sample, with logits divided by this", strategy="sample"),
+    Flag("--top_k", int, "sample among the k most likely tokens", strategy="sample"),
+    Flag("--top_p", float, "sample among likely tokens of this probability", strategy="sample"),
+    Flag("--num_beams", int, "search with so many beams", strategy="beam"),
+    Flag("--length_penalty", float, "exponent: 0 is none, more favours the long", strategy="beam"),
+    Flag("--length_penalty_style", str, "t5x (default) or hugging_face", strategy="beam"),
+    Flag("--repetition_penalty", float, "above 1: repeat less"),
+    MAX_DECODE_LENGTH,
+    Flag("--min_decode_length", int, "tokens before which no answer ends"),
+    Flag("--stop_ids", _ids, "tokens that end an answer too, comma separated"),
+    Flag("--stop_strings", _texts, 'text that ends an answer, or ["several", "texts"]'),
+    Flag("--decode_seed", int, "seed of sampling"),
+)
+NUM_RETURN_SEQUENCES = Flag("--num_return_sequences", int, "draws, or best beams, of a prompt")
+
+# ---- Of one verb or two --------------------------------------------------------------------------
+
+TASK_FEATURE_LENGTHS = Flag(
+    *("--task_feature_lengths", lengths),
+    "longest inputs and targets in tokens, as in inputs=512,targets=128",
+)
+MIXTURE = Flag("--mixture", str, "registered mixture or task", "MIXTURE_OR_TASK_NAME")
+EXAMPLE_FLAGS = (MIXTURE, Flag("--split", str, "split of its tasks"))
+EVAL_FLAGS = (
+    Flag("--max_examples", int, "only the first so many of each task", "MAX_EXAMPLES_PER_TASK"),
+    Flag("--output_dir", str, "where results go (default: MODEL_DIR/eval)"),
+)
+INFER_FLAGS = (
+    Flag("--input", str, "JSONL file to answer"),
+    Flag("--output", str, "JSONL file to write"),
+    Flag("--inputs_field", str, "field of --input with the prompt or messages"),
+    Flag("--options_field", str, "field of --input with the answers to choose from"),
+    Flag("--rank_by", str, "compare options by the sum or the mean of log-likelihoods"),
+)
+GENERATE_FLAGS = (
+    Flag(
+        *("--chat", bool),
+        "one conversation, written as the model's chat template says; without it a prompt goes to "
+        "the model alone and as it is",
+    ),
+    Flag("--system", str, "what a conversation begins with"),
+)
+TRAIN_FLAGS = (
+    MIXTURE,
+    TASK_FEATURE_LENGTHS,
+    Flag("--train_steps", duration, "1000, '3 epochs', '50_000 examples', '2e6 tokens'"),
+    Flag("--batch_size", int, "rows of a batch, of all devices together"),
+    Flag("--num_microbatches", int, "parts of a batch, one after the other"),
+    Flag(
+        *("--initial_checkpoint_path", str),
+        "what a fresh run starts from: a model folder, Hugging Face's too, or a checkpoint",
+    ),
+    Flag("--learning_rate", float, "base of the schedule"),
+    Flag("--max_grad_norm", float, "clip gradients to this global norm"),
+    Flag("--dropout_rate", float, "between 0 and 1"),
+    Flag("--activation_dtype", str, "float32 or bfloat16"),
+    Flag("--remat_policy", str, "what the backward pass recomputes: none, full, dots"),
+    Flag("--seed", int, "of initialisation, dropout and mixing"),
+    Flag("--allow_missing_tasks", bool, "leave out tasks that have no data"),
+    Flag("--eval_period", duration, "how often to evaluate (default: at the end)"),
+    EVAL_BATCH_SIZE,
+    MAX_DECODE_LENGTH,
+    Flag("--checkpoint_period", duration, "how often to save"),
+    Flag("--checkpoint_minutes", float, "also save when so many have passed"),
+    Flag("--keep_checkpoints", int, "how many of the last to keep"),
+    Flag("--mesh_fsdp", int, "devices that parameters are split over"),
+    Flag("--mesh_tensor", int, "devices that each layer is split over"),
+)

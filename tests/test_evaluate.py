@@ -113,7 +113,7 @@ def test_evaluate_writes_what_it_prints(model, tmp_path, capsys):
         dataclasses.asdict(p) for p in results["toys"].predictions
     ]
     printed = capsys.readouterr().out
-    first, header, *rows, last = printed.splitlines()
+    first, header, _, *rows, last = printed.splitlines()
     assert last == f"In {tmp_path / 'toys'}: metrics.json, predictions.jsonl"
     assert first == "toys: toy, validation, step 3"
     assert header.split() == ["task", "examples", "loss", "best_constant", "accuracy"]

@@ -27,6 +27,7 @@ from t5lite.decoding.decoder import Decoder
 from t5lite.decoding.stopping import cut
 from t5lite.files import strict_json
 from t5lite.messages.progress import Bar, progress_bar
+from t5lite.messages.tables import format_table
 from t5lite.models.config import TransformerConfig
 
 
@@ -148,18 +149,18 @@ class EvalResult:
             task, metric = name.removeprefix(f"{self.config.name}/").split("/", 1)
             rows[task][metric] = value
         columns = list(dict.fromkeys(metric for row in rows.values() for metric in row))
-        table = [["task", "examples", *columns]]
-        for task, row in rows.items():
-            count = self.num_examples.get(task, sum(self.num_examples.values()))
-            cells = [f"{row[metric]:.4g}" if metric in row else "" for metric in columns]
-            table.append([task, str(count), *cells])
-        widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+        cells = [
+            [
+                task,
+                str(self.num_examples.get(task, sum(self.num_examples.values()))),
+                *(f"{row[metric]:.4g}" if metric in row else "" for metric in columns),
+            ]
+            for task, row in rows.items()
+        ]
+        titles = ["task", "examples", *columns]
         title = f"{self.config.name}: {self.config.mixture_or_task_name}, {self.config.split}"
-        lines = [title if step is None else f"{title}, step {step}"]
-        for first, *others in table:
-            cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-            lines.append("  ".join([first.ljust(widths[0]), *cells]))
-        return "\n".join(lines)
+        title += "" if step is None else f", step {step}"
+        return f"{title}\n{format_table(titles, cells, right=range(1, len(titles)))}"
 
 
 class Evaluator:

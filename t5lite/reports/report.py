@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from t5lite.checkpoints.model_dir import ModelDescription
+from t5lite.messages.tables import format_table
 from t5lite.training.metrics import METRICS_FILE, read_lines
 
 # Metrics that say how hard an evaluation is, not how good the model is at it; a Task's own metrics
@@ -115,15 +116,8 @@ def format_means(model_dir: str | pathlib.Path) -> str:
         return ""
     columns = ["name", "metric", "before", "after", "constant", "guess"]
     title = ["evaluation", "metric", _first_column(rows), "after", "best constant", "blind guess"]
-    table = [title, *([row[column] for column in columns] for row in _shown(rows))]
-    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(w) if i < 2 else cell.rjust(w)
-            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in table
-    )
+    cells = [[row[column] for column in columns] for row in _shown(rows)]
+    return format_table(title, cells, right=range(2, len(columns)))
 
 
 def _rows(evals: Sequence[Mapping[str, Any]], *, task: str) -> list[dict[str, Any]]:

@@ -27,7 +27,8 @@ def scores(name, accuracy):
 
 
 def table(folder):
-    return [line.split("  ") for line in format_means(folder).splitlines()]
+    title, _, *rows = format_means(folder).splitlines()
+    return [line.split("  ") for line in (title, *rows)]
 
 
 def cells(line):

@@ -10,6 +10,8 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from t5lite.messages.tables import format_table
+
 State = Literal["present", "missing", "broken"]
 STATES: tuple[State, ...] = ("present", "missing", "broken")
 
@@ -50,11 +52,4 @@ def table(statuses: Sequence[DataStatus]) -> str:
         for name, count in [*counts.items(), ("total", total)]
     ]
     titles = ("collection", "tasks", *STATES)
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if index else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in (titles, *rows)
-    )
+    return format_table(titles, rows, right=range(1, len(titles)))

@@ -29,7 +29,7 @@ import filelock
 
 from t5lite.data.features.feature_converters import FeatureConverter, feature_converter_from_dict
 from t5lite.data.vocabularies.load import moved_to, vocabulary_files, vocabulary_from_spec
-from t5lite.files import strict_json
+from t5lite.files.json_files import write_object
 from t5lite.files.local_paths import local_path
 from t5lite.models.config import TransformerConfig
 
@@ -84,9 +84,7 @@ class ModelDescription:
             "vocabulary": moved_to(self.vocabulary, pathlib.Path()),
             **self.converter.to_dict(),
         }
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(strict_json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_object(path, record)
 
     @classmethod
     def load(cls, model_dir: str | pathlib.Path) -> ModelDescription:

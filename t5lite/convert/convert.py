@@ -18,7 +18,6 @@ from t5lite.convert.finite import check, noting
 from t5lite.convert.frame import with_frame_of
 from t5lite.convert.hf import folder as hf_folder
 from t5lite.convert.hf.tokenizer import read_vocabulary
-from t5lite.convert.json_files import write_json
 from t5lite.convert.load import FOREIGN_FORMATS, open_foreign, unrecognised
 from t5lite.convert.names import Arrays, LazyArray, stack
 from t5lite.convert.new_folder import check_new, new_folder
@@ -27,6 +26,7 @@ from t5lite.convert.t5x_write import write_checkpoint
 from t5lite.convert.verify import Proof, is_too_large, missing_packages, verify
 from t5lite.data.vocabularies.load import parse_vocabulary, vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.files.json_files import write_object
 from t5lite.files.local_paths import local_path
 from t5lite.messages.progress import progress_bar
 from t5lite.models.config import TransformerConfig
@@ -143,7 +143,7 @@ def convert(
             "not_finite": [dataclasses.asdict(item) for item in not_finite.values()],
             "verification": outcome.to_dict() if isinstance(outcome, Proof) else outcome,
         }
-        write_json(work / model_folder.CONVERSION_FILE, record)
+        write_object(work / model_folder.CONVERSION_FILE, record)
 
 
 def _open(path: pathlib.Path, step: int | None) -> Source:

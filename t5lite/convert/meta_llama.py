@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from t5lite.convert.json_files import read_json
 from t5lite.convert.llama import EMBEDDING, OUTPUT, TABLE, llama_config
 from t5lite.convert.names import LazyArray, Tensors, to_ours
 from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.convert.torch_file import read_torch_file
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
+from t5lite.files.json_files import read_object
 from t5lite.models.config import TransformerConfig
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ FORMAT = Format(
 
 
 def _read_params(path: pathlib.Path) -> dict[str, Any]:
-    params = read_json(path)
+    params = read_object(path)
     missing = [name for name in ("dim", "n_layers", "n_heads") if name not in params]
     if missing:
         raise ValueError(f"{path} has no {', '.join(missing)}: is it of a LLaMA?")

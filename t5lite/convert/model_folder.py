@@ -11,13 +11,13 @@ import numpy as np
 from t5lite.checkpoints.checkpointer import Checkpointer, name_differences
 from t5lite.checkpoints.model_dir import CONVERSION_FILE, DESCRIPTION_FILE, ModelDescription
 from t5lite.convert.checkpoint_stream import read_arrays, read_leaf, write_arrays
-from t5lite.convert.json_files import read_json
 from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.data.chat.chat_format import ChatFormat
 from t5lite.data.features.feature_converters import FeatureConverter, make_feature_converter
 from t5lite.data.vocabularies.chat_template import ChatTemplate
 from t5lite.data.vocabularies.load import vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.files.json_files import read_object
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes, unflatten_names
 from t5lite.training.adafactor import AdafactorState
@@ -56,7 +56,7 @@ def open_model_folder(path: pathlib.Path, step: int | None = None) -> Source:
         )
     origin = {}
     if (path / CONVERSION_FILE).is_file():
-        origin = read_json(path / CONVERSION_FILE)["model"]
+        origin = read_object(path / CONVERSION_FILE)["model"]
     return Source(
         format=FORMAT.name,
         path=path,

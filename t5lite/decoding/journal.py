@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import filelock
 
 from t5lite.files import strict_json
+from t5lite.files.json_files import read_object, write_object
 
 
 class Journal:
@@ -108,11 +109,7 @@ class Journal:
     def _open(self) -> None:
         """Opens the partial file after its last whole chunk."""
         if not self._partial.exists():
-            temporary = self._beside(".settings.tmp")
-            temporary.write_text(
-                strict_json.dumps(self._settings, indent=2) + "\n", encoding="utf-8"
-            )
-            temporary.replace(self._settings_path)
+            write_object(self._settings_path, self._settings)
         self._file = self._partial.open("a+b")
         self._file.seek(0)
         kept_bytes = num_lines = position = 0
@@ -129,7 +126,7 @@ class Journal:
                 f"{found} exists, and {self._settings_path.name}, which would say how it was made, "
                 "does not: choose another output, or delete it."
             )
-        before = json.loads(self._settings_path.read_text(encoding="utf-8"))
+        before = read_object(self._settings_path)
         differing = [
             f"  {name}: {before.get(name)!r} then, {self._settings.get(name)!r} now"
             for name in sorted(before.keys() | self._settings.keys())

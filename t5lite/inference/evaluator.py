@@ -26,6 +26,7 @@ from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Decoder
 from t5lite.decoding.stopping import cut
 from t5lite.files import strict_json
+from t5lite.files.json_files import write_object
 from t5lite.messages.progress import Bar, progress_bar
 from t5lite.messages.tables import format_table
 from t5lite.models.config import TransformerConfig
@@ -133,9 +134,7 @@ class EvalResult:
             "num_examples": self.num_examples,
             "metrics": self.metrics,
         }
-        (folder / "metrics.json").write_text(
-            strict_json.dumps(record, indent=2) + "\n", encoding="utf-8"
-        )
+        write_object(folder / "metrics.json", record)
         with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
             for prediction in self.predictions:
                 file.write(

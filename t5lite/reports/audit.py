@@ -9,7 +9,6 @@ from `MODEL_DIR/mixture.json`; no task is imported and no data are read.
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +19,7 @@ import numpy.typing as npt
 from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.files.local_paths import local_path
 from t5lite.messages.tables import format_table
-from t5lite.training.draws import MIXTURE_FILE
+from t5lite.training.draws import MIXTURE_FILE, read_asked
 
 PLOT_FILE = "audit.png"
 
@@ -109,14 +108,13 @@ def read_audit(model_dir: str | pathlib.Path) -> Audit:
       ValueError: the folder holds no run, no checkpoint, or one that counted no draws.
     """
     folder = local_path(model_dir, name="MODEL_DIR")
-    path = folder / MIXTURE_FILE
-    if not path.exists():
+    asked = read_asked(folder)
+    if asked is None:
         raise ValueError(
             f"{model_dir} holds no {MIXTURE_FILE}, which `t5lite train` writes when it "
             "starts: it is no folder of a run, as one that was converted, or its run was made "
             "before draws were counted"
         )
-    asked = json.loads(path.read_text(encoding="utf-8"))
     checkpointer = Checkpointer(folder, read_only=True)
     step = checkpointer.latest_step()
     if step is None:

@@ -12,6 +12,7 @@ from t5lite.data.contamination import contamination, evaluation_texts
 from t5lite.data.contamination.contamination import Contamination, TaskOverlap
 from t5lite.data.tasks import data_status, seqio_adapter, task_data
 from t5lite.files import strict_json
+from t5lite.files.whole_file import write_whole
 from t5lite.messages.tables import format_table
 
 _SHOWN_TASKS = 20
@@ -159,7 +160,5 @@ def _write(path: pathlib.Path, found: Contamination) -> None:
     }
     records.append({"kind": "total", "n": found.n, **total})
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
     lines = (strict_json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    temporary.write_text("".join(lines), encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, "".join(lines))

@@ -7,7 +7,6 @@ that goes on from there goes on counting from there. What was asked lies beside 
 
 from __future__ import annotations
 
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +15,8 @@ import numpy as np
 
 from t5lite.data.pipeline import BatchStats, TrainData
 from t5lite.files import strict_json
+from t5lite.files.json_files import read_object
+from t5lite.files.whole_file import write_whole
 
 MIXTURE_FILE = "mixture.json"
 
@@ -48,15 +49,10 @@ class DrawTally:
 
 def write_asked(model_dir: pathlib.Path, data: TrainData) -> None:
     """Writes what ought to be drawn to `MODEL_DIR/mixture.json`, atomically."""
-    temporary = model_dir / f"{MIXTURE_FILE}.tmp"
-    temporary.write_text(strict_json.dumps(data.asked()) + "\n", encoding="utf-8")
-    temporary.replace(model_dir / MIXTURE_FILE)
+    write_whole(model_dir / MIXTURE_FILE, strict_json.dumps(data.asked()) + "\n")
 
 
 def read_asked(model_dir: pathlib.Path) -> dict[str, Any] | None:
     """What the folder's last start was asked to draw; None where it is not recorded."""
     path = model_dir / MIXTURE_FILE
-    if not path.exists():
-        return None
-    asked: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return asked
+    return read_object(path) if path.exists() else None

@@ -20,6 +20,7 @@ import tqdm
 
 from t5lite.data.pipeline import Batch
 from t5lite.files import strict_json
+from t5lite.files.whole_file import write_whole
 from t5lite.messages.progress import progress_bar
 from t5lite.training.duration import Duration, Progress
 
@@ -42,9 +43,7 @@ class MetricsWriter:
 
         path = pathlib.Path(model_dir) / METRICS_FILE
         kept = [line for line in read_lines(path) if line["step"] <= start_step]
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text("".join(_to_line(line) for line in kept), encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, "".join(_to_line(line) for line in kept))
         self._file = path.open("a", encoding="utf-8")
         self._tensorboard = SummaryWriter(
             str(pathlib.Path(model_dir) / "tensorboard"), purge_step=start_step + 1

@@ -149,7 +149,7 @@ def test_old_activation_spellings(exported):
 
 def test_config_that_is_not_json(exported):
     (exported[2] / "config.json").write_text("{")
-    with pytest.raises(ValueError, match=r"config\.json is not JSON"):
+    with pytest.raises(ValueError, match=r"config\.json, line 1, column \d+: malformed JSON"):
         load_foreign(exported[2])
 
 

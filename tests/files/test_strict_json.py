@@ -2,12 +2,13 @@
 
 import json
 import math
+import pathlib
 import re
 
 import pytest
 
 from t5lite.data.sources import local_files
-from t5lite.files import strict_json
+from t5lite.files import json_files, strict_json
 from tests.conftest import REPOSITORY
 
 
@@ -78,3 +79,14 @@ def test_all_of_t5lite_writes_json_so():
         if re.search(r"(?<!strict_)json\.dumps?\(", path.read_text(encoding="utf-8"))
     }
     assert others == {"files/strict_json.py", "data/vocabularies/chat_template.py"}
+
+
+def test_a_file_is_written_as_a_whole_or_stays_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    json_files.write_object(path, {"a": float("nan")})
+    assert json_files.read_object(path) == {"a": None}
+    monkeypatch.setattr(pathlib.Path, "replace", lambda *_: 1 / 0)  # killed before it has its name
+    with pytest.raises(ZeroDivisionError):
+        json_files.write_object(path, {"a": 1})
+    assert json_files.read_object(path) == {"a": None}
+    assert [file.name for file in tmp_path.iterdir()] == ["x.json"]

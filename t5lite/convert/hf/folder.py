@@ -15,11 +15,11 @@ from t5lite.convert.hf.gpt_neox import GPT_NEOX
 from t5lite.convert.hf.llama import LLAMA
 from t5lite.convert.hf.opt import OPT
 from t5lite.convert.hf.t5 import MT5, T5, UMT5
-from t5lite.convert.json_files import read_json, write_json
 from t5lite.convert.names import LazyArray, to_ours, to_theirs
 from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.data.features.feature_converters import DecoderOnlyFeatureConverter
 from t5lite.data.vocabularies.load import vocabulary_from_spec
+from t5lite.files.json_files import read_object, write_object
 from t5lite.models.config import TransformerConfig
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def open_folder(path: pathlib.Path) -> Source:
       ValueError: config.json or the weights are of a kind that t5lite does not do, or something in
         them is missing, left over or damaged.
     """
-    record = read_json(path / CONFIG_FILE)
+    record = read_object(path / CONFIG_FILE)
     family = _family_of(record, path)
     fields = Fields(record)
     fields.expect_nothing_not_done()
@@ -94,8 +94,8 @@ def write_folder(
     record = _config_record(family, source)
     if source.config.tied_embeddings and not record["tie_word_embeddings"]:
         theirs[family.output] = theirs[family.embedding]
-    write_json(folder / CONFIG_FILE, record)
-    write_json(folder / _GENERATION_FILE, _generation_record(source))
+    write_object(folder / CONFIG_FILE, record)
+    write_object(folder / _GENERATION_FILE, _generation_record(source))
     for name, content in _tokenizer_files(source).items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
@@ -145,7 +145,7 @@ def _read_special_ids(path: pathlib.Path, record: Mapping[str, Any], vocab_size:
     """
     said = {name: (CONFIG_FILE, record.get(name)) for name in _ID_FIELDS}
     if (path / _GENERATION_FILE).is_file():
-        generation = read_json(path / _GENERATION_FILE)
+        generation = read_object(path / _GENERATION_FILE)
         named = {name for name in _ID_FIELDS if generation.get(name) is not None}
         said |= {name: (_GENERATION_FILE, generation[name]) for name in named}
     found: dict[str, tuple[int, ...]] = {}
@@ -191,7 +191,7 @@ def _config_record(family: Family, source: Source) -> dict[str, Any]:
 def _generation_record(source: Source) -> dict[str, Any]:
     carried: dict[str, Any] = {}
     if source.hf_folder is not None and (source.hf_folder / _GENERATION_FILE).is_file():
-        carried = read_json(source.hf_folder / _GENERATION_FILE)
+        carried = read_object(source.hf_folder / _GENERATION_FILE)
     ours = {name: value for name, value in _special_ids(source).items() if value is not None}
     return carried | ours
 

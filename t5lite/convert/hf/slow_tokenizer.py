@@ -21,9 +21,9 @@ from typing import Any
 import tokenizers
 from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 
-from t5lite.convert.json_files import read_json
 from t5lite.convert.sentencepiece_model import PieceModel, PieceType, read_piece_model
 from t5lite.data.vocabularies.tokenizer_settings import TokenizerSettings
+from t5lite.files.json_files import read_object
 
 LLAMA_MODEL, T5_MODEL = "tokenizer.model", "spiece.model"
 VOCAB_FILE, MERGES_FILE = "vocab.json", "merges.txt"
@@ -207,7 +207,7 @@ def _t5(model: PieceModel, settings: TokenizerSettings) -> SlowTokenizer:
 def _gpt2(folder: pathlib.Path, settings: TokenizerSettings, *, normalises: bool) -> SlowTokenizer:
     tokenizer = Tokenizer(
         tokenizers.models.BPE(
-            vocab=read_json(folder / VOCAB_FILE),
+            vocab=read_object(folder / VOCAB_FILE),
             merges=list(_read_merges(folder / MERGES_FILE)),
             continuing_subword_prefix="",
             end_of_word_suffix="",

@@ -30,10 +30,10 @@ from t5lite.data.vocabularies.tokenizer_settings import (
     GENERATION_FILE,
     MAP_FILE,
     TokenizerSettings,
-    read_object,
 )
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.files import strict_json
+from t5lite.files.json_files import read_object
 
 _CARRIED = (
     TOKENIZER_FILE,
@@ -95,7 +95,7 @@ def read_vocabulary(folder: pathlib.Path, *, scratch: pathlib.Path) -> Vocabular
         if not has_others and not _is_framed_otherwise(folder, pieces):
             return pieces
     if (folder / TOKENIZER_FILE).is_file():
-        record = read_object(folder / TOKENIZER_FILE)
+        record = read_object(folder / TOKENIZER_FILE, missing_ok=True)
         made = as_class_makes_it(record, class_name=class_name, settings=settings)
         if made == record:
             return HFVocabulary(str(folder / TOKENIZER_FILE))
@@ -220,7 +220,7 @@ def _sentinels(count: int) -> set[str]:
 def _added_tokens(folder: pathlib.Path, settings: TokenizerSettings) -> set[str]:
     """Tokens that a folder names beside a vocabulary's own, or with them."""
     named = {*settings.added, *settings.named.values(), *(settings.extra or ())}
-    in_file = read_object(folder / TOKENIZER_FILE).get("added_tokens", [])
+    in_file = read_object(folder / TOKENIZER_FILE, missing_ok=True).get("added_tokens", [])
     return {token.content for token in named} | {token["content"] for token in in_file}
 
 
@@ -234,7 +234,9 @@ def _is_framed_otherwise(folder: pathlib.Path, vocabulary: Vocabulary) -> bool:
     """Whether a tokenizer.json puts something else around a text than the vocabulary's kind."""
     if not (folder / TOKENIZER_FILE).is_file():
         return False
-    read = tokenizers.Tokenizer.from_str(strict_json.dumps(read_object(folder / TOKENIZER_FILE)))
+    read = tokenizers.Tokenizer.from_str(
+        strict_json.dumps(read_object(folder / TOKENIZER_FILE, missing_ok=True))
+    )
     plain = read.encode("a", add_special_tokens=False).ids
     return read.encode("a").ids != [*vocabulary.prefix_ids, *plain, *vocabulary.suffix_ids]
 
@@ -245,7 +247,7 @@ def _piece_texts(path: pathlib.Path) -> set[str]:
 
 def _class_name(folder: pathlib.Path, settings: TokenizerSettings) -> str:
     """The class of transformers that the folder asks for, or an empty text."""
-    model = read_object(folder / "config.json")
+    model = read_object(folder / "config.json", missing_ok=True)
     named = settings.record.get("tokenizer_class") or model.get("tokenizer_class")
     return named or _CLASS_OF_MODEL.get(model.get("model_type", ""), "")
 

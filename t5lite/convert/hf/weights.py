@@ -10,10 +10,10 @@ import ml_dtypes
 import numpy as np
 import safetensors
 
-from t5lite.convert.json_files import read_json
 from t5lite.convert.names import LazyArray, Tensors
 from t5lite.convert.torch_file import read_torch_file
 from t5lite.files import strict_json
+from t5lite.files.json_files import read_object
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
@@ -109,7 +109,7 @@ def _weight_files(folder: pathlib.Path) -> list[pathlib.Path]:
         if (folder / single).exists():
             return [folder / single]
         if (folder / index).exists():
-            shards = sorted(set(read_json(folder / index).get("weight_map", {}).values()))
+            shards = sorted(set(read_object(folder / index).get("weight_map", {}).values()))
             missing = [shard for shard in shards if not (folder / shard).exists()]
             if missing:
                 raise ValueError(

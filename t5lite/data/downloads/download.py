@@ -11,7 +11,6 @@ Unfinished downloads lie in `.fetch/`, and nothing appears in its place before i
 import contextlib
 import hashlib
 import http.client
-import json
 import os
 import pathlib
 import shutil
@@ -26,7 +25,7 @@ import filelock
 
 from t5lite.data.downloads.archives import unpack
 from t5lite.data.downloads.downloads import Download, File
-from t5lite.files import strict_json
+from t5lite.files.json_files import read_object, write_object
 from t5lite.messages.progress import Bar, progress_bar
 
 LOCK_FILE = "fetched.json"
@@ -160,23 +159,14 @@ def _git_blob(path: pathlib.Path) -> str:
 
 
 def _read_lock(root: pathlib.Path) -> dict[str, Any]:
-    path = root / LOCK_FILE
-    if not path.exists():
-        return {}
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is damaged ({error}); remove it to trust anew") from error
-    return content
+        return read_object(root / LOCK_FILE, missing_ok=True)
+    except ValueError as error:
+        raise ValueError(f"{error}; remove it to trust anew") from error
 
 
 def _write_lock(root: pathlib.Path, url: str, entry: dict[str, str]) -> None:
-    content = {**_read_lock(root), url: entry}
-    temporary = root / _WORK_FOLDER / LOCK_FILE
-    temporary.write_text(
-        strict_json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8"
-    )
-    os.replace(temporary, root / LOCK_FILE)
+    write_object(root / LOCK_FILE, {**_read_lock(root), url: entry}, sort_keys=True)
 
 
 # ------------------------------------------------------------------------------------ downloading

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import itertools
-import os
 import pathlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +12,7 @@ import sentencepiece
 
 from t5lite.data.tasks import seqio_adapter
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.files.whole_file import write_whole
 
 # 3 special ids and a piece for each byte, so that no text is ever unknown.
 _SMALLEST = 3 + 256
@@ -57,34 +58,31 @@ def train_vocabulary(
     tasks = seqio_adapter.resolve(mixture_or_task_name).task_names
     texts = dict.fromkeys(_texts(tasks, split=split, max_examples=max_examples_per_task))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    model = io.BytesIO()
     try:
-        with temporary.open("wb") as file:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=itertools.chain(texts, _words_again(texts)),
-                model_writer=file,
-                vocab_size=size,
-                model_type="unigram",
-                byte_fallback=True,
-                split_digits=True,
-                character_coverage=1.0,
-                normalization_rule_name="identity",
-                remove_extra_whitespaces=False,
-                pad_id=0,
-                eos_id=1,
-                unk_id=2,
-                bos_id=-1,
-                num_threads=1,
-                minloglevel=2,
-            )
-        temporary.replace(path)
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=itertools.chain(texts, _words_again(texts)),
+            model_writer=model,
+            vocab_size=size,
+            model_type="unigram",
+            byte_fallback=True,
+            split_digits=True,
+            character_coverage=1.0,
+            normalization_rule_name="identity",
+            remove_extra_whitespaces=False,
+            pad_id=0,
+            eos_id=1,
+            unk_id=2,
+            bos_id=-1,
+            num_threads=1,
+            minloglevel=2,
+        )
     except RuntimeError as error:
         raise ValueError(
             f"no vocabulary of --size {size} can be trained on {len(texts):,} texts of "
             f"{mixture_or_task_name!r} ({error}); give a smaller one"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, model.getvalue())
 
 
 def _words_again(texts: Iterable[str]) -> Iterator[str]:

@@ -8,12 +8,13 @@ templates; of older folders `special_tokens_map.json` and `added_tokens.json` ho
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import tokenizers
+
+from t5lite.files.json_files import read_object
 
 CONFIG_FILE = "tokenizer_config.json"
 GENERATION_FILE = "generation_config.json"
@@ -62,9 +63,9 @@ class TokenizerSettings:
         Raises:
           ValueError: one is no JSON object, or a token in it has no text.
         """
-        config = read_object(folder / CONFIG_FILE)
+        config = read_object(folder / CONFIG_FILE, missing_ok=True)
         if is_old := "added_tokens_decoder" not in config:
-            config |= read_object(folder / MAP_FILE)
+            config |= read_object(folder / MAP_FILE, missing_ok=True)
         extra = config.get("extra_special_tokens") or config.get("additional_special_tokens")
         roles: dict[str, Any] = {role: config.get(role) for role in _ROLES}
         roles |= {role: token for role, token in config.items() if role.endswith("_token")}
@@ -74,7 +75,9 @@ class TokenizerSettings:
         extras = None if extra is None else tuple(_token(token, special=True) for token in extra)
         special = {token.content for token in (*named.values(), *(extras or ()))}
         if is_old:
-            places = sorted((i, token) for token, i in read_object(folder / ADDED_FILE).items())
+            places = sorted(
+                (i, token) for token, i in read_object(folder / ADDED_FILE, missing_ok=True).items()
+            )
             added = [_token(token, special=token in special) for _, token in places]
         else:
             decoder = {int(i): token for i, token in config["added_tokens_decoder"].items()}
@@ -112,23 +115,6 @@ def extra_templates(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted((folder / TEMPLATE_FOLDER).glob("*.jinja"))
 
 
-def read_object(path: pathlib.Path) -> dict[str, Any]:
-    """A JSON object; empty where there is no such file.
-
-    Raises:
-      ValueError: the file holds something else.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}); copy it again.") from error
-    if not isinstance(record, dict):
-        raise ValueError(f"{path} holds a {type(record).__name__}, expected a JSON object.")
-    return record
-
-
 def _has_text(token: Any) -> bool:
     """Whether a role's value is a token; some files hold `false`, null or an empty text there."""
     return bool(
@@ -152,7 +138,9 @@ def _token(token: Any, *, special: bool | None = None) -> tokenizers.AddedToken:
 
 def _generation_ids(folder: pathlib.Path) -> dict[str, tuple[int, ...]]:
     """Ids by role, of generation_config.json where there is one, else of config.json."""
-    record = read_object(folder / GENERATION_FILE) or read_object(folder / "config.json")
+    record = read_object(folder / GENERATION_FILE, missing_ok=True) or read_object(
+        folder / "config.json", missing_ok=True
+    )
     found = {}
     for role in ("bos_token", "eos_token", "pad_token"):
         value = record.get(f"{role}_id")

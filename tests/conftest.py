@@ -8,6 +8,24 @@ import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
+# Most of the tests' time is XLA compiling tiny models; without optimisation it takes an eighth of
+# that. tests/models/test_compilation.py compares the numbers with those of the default settings.
+QUICK_COMPILATION = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1"
+)
+os.environ["XLA_FLAGS"] = f"{QUICK_COMPILATION} {os.environ.get('XLA_FLAGS', '')}"
+
+
+def on_devices(num_devices):
+    """The environment of a process that has so many fake devices."""
+    count = f"--xla_force_host_platform_device_count={num_devices}"
+    return os.environ | {
+        "PYTHONPATH": str(REPOSITORY),
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": f"{QUICK_COMPILATION} {count}",
+    }
+
 
 def shared_path(*parts: str) -> pathlib.Path:
     """Path under the real test data; skips the calling test where it is absent.

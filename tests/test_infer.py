@@ -3,8 +3,6 @@
 import dataclasses
 import io
 import json
-import os
-import pathlib
 import socket
 import subprocess
 import sys
@@ -17,12 +15,12 @@ from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
 from t5lite.generate import generate
 from t5lite.infer import infer
+from tests.conftest import REPOSITORY, on_devices
 from tests.decoding import model_dirs
 from tests.decoding.ways import WAYS
 
 GREEDY = DecodingConfig(max_decode_length=6)
 SAMPLE = DecodingConfig(strategy="sample", top_p=0.9, max_decode_length=6, seed=4)
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +131,6 @@ def test_eight_devices_without_tensorflow_answer_as_one(
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={8 // num_processes}",
-    }
     command = [sys.executable, "-m", "tests.decoding.on_devices", model_dir, source]
     children = [
         subprocess.Popen(
@@ -148,8 +141,8 @@ def test_eight_devices_without_tensorflow_answer_as_one(
                 str(num_processes),
                 str(port),
             ],
-            env=environment,
-            cwd=ROOT,
+            env=on_devices(8 // num_processes),
+            cwd=REPOSITORY,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

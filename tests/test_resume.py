@@ -1,7 +1,6 @@
 """Resuming is exact: killed, terminated, sharded or distributed, the curve is the same."""
 
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -15,7 +14,7 @@ import pytest
 
 from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.reports.audit import read_audit
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, on_devices
 from tests.toy_run import num_logged, signal_at, toy_train
 
 STEPS = 30
@@ -44,17 +43,12 @@ def draws(model_dir: pathlib.Path) -> list[int]:
 
 
 def start(model_dir, cache_dir, *arguments: str, devices: int = 1) -> subprocess.Popen:
-    environment = os.environ | {
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-        "PYTHONPATH": str(REPOSITORY),
-        "JAX_PLATFORMS": "cpu",
-    }
     command = [sys.executable, "-m", "tests.toy_run", str(model_dir)]
     command += ["--cache_dir", str(cache_dir), *arguments]
     return subprocess.Popen(
         command,
         cwd=REPOSITORY,
-        env=environment,
+        env=on_devices(devices),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,5 +1,3 @@
-import os
-import pathlib
 import socket
 import subprocess
 import sys
@@ -15,6 +13,7 @@ from jax.sharding import AbstractMesh, AxisType, PartitionSpec
 
 from t5lite import sharding
 from t5lite.training.optimizers import adafactor, adamw, make_transformation
+from tests.conftest import REPOSITORY, on_devices
 
 SHAPES = {
     "token_embedder": {"embedding": jax.ShapeDtypeStruct((384, 64), jnp.float32)},
@@ -194,16 +193,10 @@ def test_overlapping_rows_are_refused():
 
 
 def run_on_devices(num_devices, *args):
-    root = pathlib.Path(__file__).parent.parent
-    environment = os.environ | {
-        "PYTHONPATH": str(root),
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={num_devices}",
-    }
     return subprocess.Popen(
         [sys.executable, "-m", "tests.sharding_on_devices", *map(str, args)],
-        env=environment,
-        cwd=root,
+        env=on_devices(num_devices),
+        cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -11,6 +11,7 @@ from t5lite.models.parameters import bind, init_params
 from tests.feature_converters import bare
 
 EOS = 1
+_ROW_STEP = 16
 CONVERTERS = ("encoder_decoder", "decoder_only", "prefix_lm")
 
 
@@ -59,10 +60,11 @@ def logits(model_config, params, batch):
 
 
 def scoring_batch(prompts, targets, *, converter="encoder_decoder"):
-    """What training makes of complete prompts and targets, in the smallest rows."""
+    """What training makes of complete prompts and targets, in rows of few lengths to compile."""
     converter = bare(converter)
     sizes = np.array([[len(p), len(t)] for p, t in zip(prompts, targets, strict=True)])
-    capacities = tuple(converter.needs(sizes).max(axis=0).tolist())
+    needed = converter.needs(sizes).max(axis=0)
+    capacities = tuple((-(-needed // _ROW_STEP) * _ROW_STEP).tolist())
     return converter.scoring_batch(prompts, targets, capacities=capacities)
 
 

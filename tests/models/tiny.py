@@ -122,3 +122,19 @@ def random_tokens(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 def shift_right(targets: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros_like(targets[..., :1]), targets[..., :-1]], axis=-1)
+
+
+def loss_and_gradients(name: str) -> dict[str, Any]:
+    """A mean over logits of the model "t5" or of a family, and its gradients by name."""
+    config = encoder_decoder() if name == "t5" else family(name)
+    rng = np.random.default_rng(4)
+    batch = {
+        "encoder_input_tokens": random_tokens(rng, 3, 7),
+        "decoder_input_tokens": random_tokens(rng, 3, 11),
+    }
+
+    def loss(params):
+        return (bind(config, params).logits(batch) ** 2).mean()
+
+    value, grads = jax.jit(jax.value_and_grad(loss))(sharp_params(config))
+    return {"loss": value} | flatten_names(grads)

@@ -155,7 +155,7 @@ def describe(
             task,
             f"{weights[task]:,.6g}",
             f"{shares[task]:.2%}",
-            f"{caps[task]:,}" if task in caps else "-",
+            f"{caps[task]:,.0f}" if task in caps else "-",
             f"{counts[task]:,}",
             "token store" if task in stores else "source",
             *(_truncated(stores.get(task), feature, lengths) for feature in lengths),
@@ -213,9 +213,9 @@ def _count_examples(
     return counts
 
 
-def _caps(provider: Any) -> dict[str, int]:
+def _caps(provider: Any) -> dict[str, float]:
     """`maximum` of each Task's rate function, where the function has one bound."""
-    caps: dict[str, int] = {}
+    caps: dict[str, float] = {}
     if not hasattr(provider, "rate_per_task_name"):
         return caps
     for name, rate in provider.rate_per_task_name.items():

@@ -99,15 +99,19 @@ def task_name(text: str) -> str:
     return re.sub(r"[^\w.]", "_", text)
 
 
-def capped_examples(task: Any, *, maximum: int, scale: float = 1.0) -> float:
+def capped_examples(
+    task: Any, *, maximum: float, scale: float = 1.0, declared: int | None = None
+) -> float:
     """A mixing rate: the Task's number of examples times `scale`, at most `maximum`.
 
     What `seqio.mixing_rate_num_examples` computes, for Tasks that are never cached by seqio. A
     Task without a train split counts the first split it has, so that a mixture of evaluation
-    Tasks has rates too.
+    Tasks has rates too. Where the number is `declared`, nothing is counted.
     """
-    split = "train" if "train" in task.splits else task.splits[0]
-    return float(min(task.num_input_examples(split) * scale, maximum))
+    if declared is None:
+        split = "train" if "train" in task.splits else task.splits[0]
+        declared = task.num_input_examples(split)
+    return float(min(declared * scale, maximum))
 
 
 @functools.cache

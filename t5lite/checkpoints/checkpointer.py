@@ -162,6 +162,21 @@ class Checkpointer:
         """The newest finished checkpoint's step, or None."""
         return self._manager.latest_step()
 
+    def step_or_latest(self, step: int | None) -> int:
+        """The step asked for, or the newest when None.
+
+        Raises:
+          ValueError: there is no finished checkpoint, or none of this step.
+        """
+        steps = self.all_steps()
+        if not steps:
+            raise ValueError(f"{self._path.parent} holds no finished checkpoint yet")
+        if step is not None and step not in steps:
+            raise ValueError(
+                f"{self._path.parent} has no checkpoint of step {step}; it has {steps}"
+            )
+        return steps[-1] if step is None else step
+
     def all_steps(self) -> list[int]:
         """Steps of all finished checkpoints, ascending."""
         return sorted(self._manager.all_steps())

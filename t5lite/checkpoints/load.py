@@ -60,13 +60,7 @@ def load_model_dir(
     """
     description = ModelDescription.load(model_dir)
     checkpointer = Checkpointer(model_dir, read_only=True)
-    steps = checkpointer.all_steps()
-    if not steps:
-        raise ValueError(f"{model_dir} holds no finished checkpoint yet")
-    if step is None:
-        step = steps[-1]
-    elif step not in steps:
-        raise ValueError(f"{model_dir} has no checkpoint of step {step}; it has {steps}")
+    step, steps = checkpointer.step_or_latest(step), checkpointer.all_steps()
     mesh = mesh or sharding.make_mesh(sharding.MeshConfig(), devices=jax.devices()[:1])
     shapes = param_shapes(description.model)
     shardings = sharding.param_shardings(shapes, param_axes(description.model), mesh)

@@ -38,10 +38,7 @@ def open_model_folder(path: pathlib.Path, step: int | None = None) -> Source:
     """
     description = ModelDescription.load(path)
     checkpointer = Checkpointer(path, read_only=True)
-    steps = checkpointer.all_steps()
-    chosen = steps[-1] if steps and step is None else step
-    if chosen not in steps:
-        raise ValueError(f"{path} has no checkpoint of step {chosen}; it has {steps}")
+    chosen = checkpointer.step_or_latest(step)
     saved_names = checkpointer.saved_shapes(chosen)
     checkpointer.close()
     saved = {

@@ -379,10 +379,7 @@ def open_initial(config: RestoreConfig) -> InitialCheckpoint:
 def _open_model_folder(config: RestoreConfig) -> InitialCheckpoint:
     description = ModelDescription.load(config.path)
     with contextlib.closing(Checkpointer(config.path, read_only=True)) as checkpointer:
-        steps = checkpointer.all_steps()
-        step = steps[-1] if config.step is None and steps else config.step
-        if step is None or step not in steps:
-            raise ValueError(f"{config.path} has no checkpoint of step {step}; it has {steps}")
+        step = checkpointer.step_or_latest(config.step)
         shapes = checkpointer.saved_shapes(step)
     return InitialCheckpoint(
         config=config,

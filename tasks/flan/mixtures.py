@@ -10,6 +10,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..python_tasks import capped_examples
 from .manifest import (
     CAPS,
     COUNT_NOTE,
@@ -99,23 +100,8 @@ def _add_with_inversions(name: str, tasks: Iterable[FlanTask], *, cap: int) -> N
 
 def _rate(task: FlanTask, cap: int, scale: float = 1.0) -> Any:
     return functools.partial(
-        proportional_rate, maximum=cap, scale=scale, declared=task.num_examples
+        capped_examples, maximum=cap * scale, scale=scale, declared=task.num_examples
     )
-
-
-def proportional_rate(
-    task: Any, *, maximum: int, scale: float = 1.0, declared: int | None = None
-) -> float:
-    """A mixing rate: the number of examples, at most `maximum`, times `scale`.
-
-    Args:
-      task: the seqio Task; counted where no number is declared.
-      maximum: the cap.
-      scale: what to multiply by.
-      declared: the number of examples, where it is known.
-    """
-    number = task.num_input_examples("train") if declared is None else declared
-    return min(number, maximum) * scale
 
 
 def _notes(name: str) -> tuple[str, ...]:

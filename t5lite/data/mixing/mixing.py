@@ -220,22 +220,18 @@ class MixtureReader:
 def mixing_rates(
     num_examples: npt.ArrayLike,
     *,
-    declared: npt.ArrayLike | None = None,
     maximum: float | None = None,
     temperature: float = 1.0,
-    scale: float = 1.0,
 ) -> npt.NDArray[np.float64]:
-    """Rates of tasks from their sizes, `min(size * scale, maximum) ** (1 / temperature)`.
+    """Rates of tasks from their sizes, `min(size, maximum) ** (1 / temperature)`.
 
     Examples-proportional mixing with an artificial limit and temperature, Raffel et al. (2020),
     section 3.5.2; the same formula as `seqio.mixing_rate_num_examples`.
 
     Args:
       num_examples: `[T]`.
-      declared: `[T]`, taken for the sizes where given.
-      maximum: cap, applied after the scale and before the temperature.
+      maximum: cap, applied before the temperature.
       temperature: 1 is proportional; the larger, the closer to equal rates.
-      scale: factor.
 
     Returns:
       float64 `[T]`, not normalised.
@@ -247,7 +243,7 @@ def mixing_rates(
         raise ValueError(f"rate_maximum must be positive, found {maximum}")
     if temperature <= 0:
         raise ValueError(f"rate_temperature must be positive, found {temperature}")
-    sizes = np.asarray(num_examples if declared is None else declared, np.float64) * scale
+    sizes = np.asarray(num_examples, np.float64)
     if maximum is not None:
         sizes = np.minimum(sizes, maximum)
     return sizes ** (1.0 / temperature)

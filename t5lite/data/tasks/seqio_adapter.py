@@ -190,12 +190,10 @@ class ResolvedMixture:
     Attributes:
       name: its name.
       tasks: the leaf Tasks, sorted by name.
-      notes: what its registry module says about it, in an attribute `notes` of the Mixture.
     """
 
     name: str
     tasks: tuple[MixedTask, ...]
-    notes: tuple[str, ...] = ()
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -216,7 +214,7 @@ def resolve(name: str) -> ResolvedMixture:
     else:
         shares = rates(name, {})
     tasks = tuple(MixedTask(task, share) for task, share in shares.items())
-    return ResolvedMixture(name, tasks, notes=tuple(getattr(provider, "notes", ())))
+    return ResolvedMixture(name, tasks)
 
 
 def sub_mixtures(name: str) -> tuple[str, ...]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 
-from t5lite.messages.suggest import did_you_mean
-
 from ..pattern import Pattern
 from . import (
     classification,
@@ -43,14 +41,3 @@ _MODULES = (
 PATTERNS: Mapping[str, Pattern] = types.MappingProxyType(
     {pattern.name: pattern for module in _MODULES for pattern in module.PATTERNS}
 )
-
-
-def get_pattern(name: str) -> Pattern:
-    """The pattern of this name.
-
-    Raises:
-      ValueError: if there is none, with the nearest names.
-    """
-    if name not in PATTERNS:
-        raise ValueError(f"no pattern {name!r}.{did_you_mean(name, PATTERNS)}")
-    return PATTERNS[name]

@@ -189,11 +189,8 @@ def test_bad_arguments(arguments, message):
 def test_mixing_rates_formula():
     sizes = [100, 1000, 50_000]
     np.testing.assert_array_equal(mixing.mixing_rates(sizes), sizes)
-    capped = mixing.mixing_rates(sizes, maximum=3000, temperature=2.0, scale=10.0)
-    np.testing.assert_allclose(capped, np.sqrt([1000, 3000, 3000]))
-    np.testing.assert_allclose(
-        mixing.mixing_rates(sizes, declared=[1, 4, 9], temperature=2), [1, 2, 3]
-    )
+    capped = mixing.mixing_rates(sizes, maximum=3000, temperature=2.0)
+    np.testing.assert_allclose(capped, np.sqrt([100, 1000, 3000]))
     with pytest.raises(ValueError, match="rate_temperature"):
         mixing.mixing_rates(sizes, temperature=0)
     with pytest.raises(ValueError, match="rate_maximum"):
@@ -214,6 +211,6 @@ def test_mixing_rates_equal_seqio():
             return self.size
 
     sizes = [7, 300, 10**7]
-    for options in ({}, {"maximum": 256}, {"maximum": 2**20, "temperature": 3.0, "scale": 0.5}):
+    for options in ({}, {"maximum": 256}, {"maximum": 2**20, "temperature": 3.0}):
         theirs = [seqio.mixing_rate_num_examples(FakeTask(n), **options) for n in sizes]
         np.testing.assert_allclose(mixing.mixing_rates(sizes, **options), theirs)

@@ -11,7 +11,7 @@ from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocab
 from tasks.flan import patterns
 from tasks.flan.manifest import FLAN_TASKS
 from tasks.flan.pattern import OPTIONS_SLOT
-from tasks.flan.patterns import PATTERNS, get_pattern
+from tasks.flan.patterns import PATTERNS
 from tasks.flan.schemas import SCHEMAS
 from tests.conftest import shared_path
 
@@ -49,11 +49,6 @@ def texts(pattern):
 def test_every_schema_has_its_pattern():
     assert set(PATTERNS) == set(SCHEMAS)
     assert all(pattern.schema is SCHEMAS[name] for name, pattern in PATTERNS.items())
-
-
-def test_a_wrong_name_is_answered_with_the_nearest():
-    with pytest.raises(ValueError, match=r"no pattern 'nlii'\. Did you mean 'nli'"):
-        get_pattern("nlii")
 
 
 @ALL

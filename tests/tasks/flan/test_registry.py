@@ -211,7 +211,7 @@ def test_seqio_itself_mixes_alike():
 
 
 def test_notes_say_what_the_mixture_is():
-    notes = " ".join(seqio_adapter.resolve("flan2022").notes)
+    notes = " ".join(seqio_adapter.registered("flan2022").notes)
     for phrase in ("Proportions B", "1,838 tasks", "niv2 1,556", "MMLU", "BBH, TyDiQA, MGSM"):
         assert phrase in notes
     assert set(mixtures.PROPORTIONS) == {"flan2022", "flan2022_a", "flan2022_public"}

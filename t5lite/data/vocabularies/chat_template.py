@@ -1,8 +1,7 @@
 """Chat templates: a conversation written as the one text that its model was trained on.
 
 A template is a jinja2 program that comes with a model, written by a stranger. It runs with the
-names that Hugging Face's `apply_chat_template` gives it, in jinja2's sandbox (no attribute that
-leads out, nothing changed in place), and with an end to its loops and to what it can build up.
+names that Hugging Face's `apply_chat_template` gives it, in the sandbox of `jinja_sandbox`.
 """
 
 from __future__ import annotations
@@ -18,15 +17,10 @@ import jinja2
 import jinja2.ext
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.visitor import NodeTransformer
+
+from t5lite.data.vocabularies.jinja_sandbox import Sandbox, refuse_if
 
 Message = Mapping[str, Any]
-
-# Far beyond any conversation: turns of loops and calls of macros, characters, bits of a number.
-MAX_STEPS = 100_000
-MAX_LENGTH = 10_000_000
-_MAX_BITS = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +70,8 @@ class ChatTemplate:
         }
         # Anything may come out of a stranger's program.
         try:
-            return _compile(self.sources[name]).write(variables)
+            sandbox, template = _compile(self.sources[name])
+            return sandbox.write(template, variables)
         except TemplateSyntaxError as error:
             raise ValueError(
                 f"the model's chat template is broken in its line {error.lineno}: {error.message}"
@@ -105,88 +100,20 @@ def _checked(messages: Sequence[Message]) -> list[dict[str, Any]]:
     return [{k: v for k, v in message.items() if v is not None} for message in messages]
 
 
-class _Program:
-    """A compiled template."""
-
-    def __init__(self, source: str):
-        self._environment = _Environment()
-        self._template = self._environment.from_string(source)
-
-    def write(self, variables: Mapping[str, Any]) -> str:
-        self._environment.steps_left = MAX_STEPS
-        written: list[str] = []
-        length = 0
-        for piece in self._template.generate(**variables):
-            written.append(piece)
-            length += len(piece)
-            _refuse_if(length > MAX_LENGTH, "it writes without an end")
-        return "".join(written)
-
-
 @functools.lru_cache(maxsize=8)
-def _compile(source: str) -> _Program:
-    return _Program(source)
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """jinja2's sandbox with Hugging Face's additions, and counted steps."""
-
-    intercepted_binops = frozenset(["+", "*", "**"])
-
-    def __init__(self) -> None:
-        super().__init__(
-            trim_blocks=True,
-            lstrip_blocks=True,
-            extensions=[jinja2.ext.loopcontrols, _GenerationTag],
-        )
-        self.steps_left = MAX_STEPS
-        self.filters |= {"tojson": _to_json, "count_step": self._count_step}
-        self.globals |= {
-            "raise_exception": _raise_exception,
-            "strftime_now": _strftime_now,
-            "namespace": _ChatNamespace,
-        }
-
-    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        """jinja2's hook between parsing and compiling."""
-        return super()._generate(_CountSteps().visit(source), *args, **kwargs)
-
-    @jinja2.pass_context  # or it would run once, when compiled
-    def _count_step(self, _: Any, value: None) -> None:
-        """At each turn of a loop and at each call of a macro; a filter, for calls are slow."""
-        self.steps_left -= 1
-        _refuse_if(self.steps_left < 0, f"it goes on after {MAX_STEPS:,} steps")
-
-    def join(self, *values: Any) -> str:
-        """What `~` does."""
-        return _not_too_big("".join(map(str, values)))
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """What the intercepted operators do."""
-        if operator == "*":
-            for many, times in ((left, right), (right, left)):
-                if hasattr(many, "__len__") and isinstance(times, int):
-                    _refuse_if(len(many) * times > MAX_LENGTH, "it builds something too big")
-        if operator == "**" and isinstance(left, int) and isinstance(right, int):
-            _refuse_if(left.bit_length() * right > _MAX_BITS, "it builds something too big")
-        return _not_too_big(super().call_binop(context, operator, left, right))
-
-
-class _CountSteps(NodeTransformer):
-    """Makes loops and macros count, and `~` go through `_Environment.join`."""
-
-    def _counted(self, node: Any) -> Any:
-        self.generic_visit(node)
-        count = nodes.Filter(nodes.Const(None), "count_step", [], [], None, None)
-        node.body.insert(0, nodes.ExprStmt(count).set_lineno(node.lineno))
-        return node
-
-    visit_For = visit_Macro = visit_CallBlock = _counted
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
-        self.generic_visit(node)
-        join = nodes.EnvironmentAttribute("join")
-        return nodes.Call(join, node.nodes, [], None, None).set_lineno(node.lineno)
+def _compile(source: str) -> tuple[Sandbox, jinja2.Template]:
+    sandbox = Sandbox(
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=[jinja2.ext.loopcontrols, _GenerationTag],
+    )
+    sandbox.filters["tojson"] = _to_json
+    sandbox.globals |= {
+        "raise_exception": _raise_exception,
+        "strftime_now": _strftime_now,
+        "namespace": _ChatNamespace,
+    }
+    return sandbox, sandbox.from_string(source)
 
 
 class _GenerationTag(jinja2.ext.Extension):
@@ -215,7 +142,7 @@ class _ChatNamespace(jinja2.utils.Namespace):
 
 
 def _refuse_underscore(name: Any) -> None:
-    _refuse_if(str(name).startswith("_"), f"it sets the attribute {name!r}")
+    refuse_if(str(name).startswith("_"), f"it sets the attribute {name!r}")
 
 
 def _to_json(
@@ -241,16 +168,3 @@ def _raise_exception(message: str) -> None:
 
 def _strftime_now(form: str) -> str:
     return datetime.datetime.now().strftime(form)
-
-
-def _not_too_big(value: Any) -> Any:
-    big = (isinstance(value, int) and value.bit_length() > _MAX_BITS) or (
-        hasattr(value, "__len__") and len(value) > MAX_LENGTH
-    )
-    _refuse_if(big, "it builds something too big")
-    return value
-
-
-def _refuse_if(condition: bool, reason: str) -> None:
-    if condition:
-        raise SecurityError(reason)

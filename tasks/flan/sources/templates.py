@@ -1,8 +1,6 @@
 """PromptSource's templates: found, read, and rendered in a sandbox.
 
-A template is Jinja text `inputs ||| target` over the fields of a data set's row. Jinja's immutable
-sandbox keeps it from Python's internals and from changing the row; on top of that, here it can
-neither build huge values nor count for long.
+A template is Jinja text `inputs ||| target` over the fields of a data set's row.
 """
 
 from __future__ import annotations
@@ -11,18 +9,16 @@ import dataclasses
 import functools
 import pathlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
-import jinja2.sandbox
+from jinja2.exceptions import SecurityError
 
 from t5lite.data.sources import local_files
+from t5lite.data.vocabularies.jinja_sandbox import Sandbox
 
 _PARTS = "|||"
-# Longest text or list an operation may make, and most steps of all `range`s of one rendering.
-_MAX_SIZE = 1_000_000
-_MAX_STEPS = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,66 +115,41 @@ def render_template(template: PromptTemplate, row: Mapping[str, Any], *, key: st
     Raises:
       ValueError: if the template is malformed, fails, or does what the sandbox forbids.
     """
-    environment = _Sandbox(key)
+    environment = _Environment(key)
     try:
         choices: tuple[str, ...] = ()
         if template.choices:
             text = environment.render(template.choices, row)
             choices = tuple(choice.strip() for choice in text.split(_PARTS))
         text = environment.render(template.jinja, {**row, "answer_choices": choices})
-    except jinja2.sandbox.SecurityError as error:
+    except SecurityError as error:
         raise ValueError(f"{template.where}: refused by the sandbox: {error}") from error
-    except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (
+        *(jinja2.TemplateError, ArithmeticError, LookupError, RecursionError),
+        *(TypeError, ValueError),
+    ) as error:
         raise ValueError(f"{template.where}: {type(error).__name__}: {error}") from error
     prompt, _, target = text.partition(_PARTS)
     return Rendered(prompt.strip(), target.strip(), choices)
 
 
-class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
-    """Jinja's sandbox with PromptSource's filters, for one rendering."""
-
-    intercepted_binops = frozenset(["*", "**", "%"])
+class _Environment(Sandbox):
+    """The sandbox with PromptSource's filters and no function but `range` and `zip`."""
 
     def __init__(self, key: str):
         super().__init__()
         self._key = key
-        self._steps = 0
         self._draws = 0
-        self.globals = {"range": self._range, "zip": zip}
-        self.filters["choice"] = self._choice
-        self.filters["most_frequent"] = _most_frequent
+        self.globals = {"range": self.globals["range"], "zip": zip}
+        self.filters |= {"choice": self._choice, "most_frequent": _most_frequent}
 
     def render(self, text: str, fields: Mapping[str, Any]) -> str:
-        """The text with the fields put in, at most `_MAX_SIZE` characters."""
-        pieces, size = [], 0
-        for piece in self.from_string(text).generate(fields):
-            size += len(piece)
-            if size > _MAX_SIZE:
-                raise jinja2.sandbox.SecurityError(f"its text is longer than {_MAX_SIZE:,}")
-            pieces.append(piece)
-        return "".join(pieces)
+        """The text with the fields put in."""
+        return self.write(self.from_string(text), fields)
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> Any:
         """Raises where Jinja would go on with an empty text."""
-        raise jinja2.sandbox.SecurityError(f"it reads {attribute!r} of a {type(obj).__name__}")
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Multiplication and the like of moderate numbers only, and of no text or list by much."""
-        sizes = [abs(v) if isinstance(v, int | float) else len(v) for v in (left, right)]
-        too_large = sizes[0] * sizes[1] > _MAX_SIZE if operator == "*" else max(sizes) > _MAX_SIZE
-        if too_large or (operator == "**" and max(sizes) > 100):
-            raise jinja2.sandbox.SecurityError(f"the operation {operator} makes too much")
-        if operator == "%" and isinstance(left, str):
-            raise jinja2.sandbox.SecurityError("text is not formatted by %")
-        return super().call_binop(context, operator, left, right)
-
-    def _range(self, *bounds: int) -> Iterator[int]:
-        """`range`, all of which together take `_MAX_STEPS` steps."""
-        for number in range(*bounds):
-            self._steps += 1
-            if self._steps > _MAX_STEPS:
-                raise jinja2.sandbox.SecurityError(f"more than {_MAX_STEPS:,} steps of range")
-            yield number
+        raise SecurityError(f"it reads {attribute!r} of a {type(obj).__name__}")
 
     def _choice(self, items: Sequence[Any]) -> Any:
         """One of the items, drawn from the key."""

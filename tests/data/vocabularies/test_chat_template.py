@@ -105,6 +105,7 @@ def test_no_way_out_of_the_sandbox(source):
         "{% set n = namespace(s='a') %}{% for i in range(60) %}{% set n.s = n.s+n.s %}{% endfor %}",
         "{% set n = namespace(s='a') %}{% for i in range(60) %}{% set n.s = n.s~n.s %}{% endfor %}",
         "{% set n = namespace(i=3) %}{% for i in range(60) %}{% set n.i = n.i * n.i %}{% endfor %}",
+        "{{ '%999999999d' % 1 }}",
         "{% for i in range(2000) %}{{ '          ' * 1000 }}{% endfor %}",
     ],
 )

@@ -3,7 +3,7 @@
 # built-in suite `mini`, asks it things that it was never trained to do, and writes it as a Hugging
 # Face folder.
 #
-#   bash launch/demo.sh [MODEL_DIR]          default runs/demo; a stopped demo goes on where it was
+#   bash launch/demo.sh [MODEL_DIR]          default runs/demo; a stopped demo resumes where it was
 #
 # T5LITE_VENV names the environment (default .venv-demo), PYTHON the interpreter to make it with.
 set -euo pipefail

@@ -6,7 +6,7 @@
 #
 # Copies this repository to each host, makes ~/t5lite/.venv there the first time, and starts the
 # command with --multi_host. MODEL_DIR and the cache must lie where every host sees them. The command
-# can be started again after a preemption: it goes on from the last checkpoint.
+# can be started again after a preemption: it resumes from the last checkpoint.
 #
 # TPU and ZONE name the slice; PROJECT the project, when it is not gcloud's default.
 set -euo pipefail

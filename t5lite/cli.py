@@ -137,7 +137,7 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
 
     All but train need no gin file: t5lite's own runs/eval.gin, runs/infer.gin or runs/generate.gin
     comes first, then what the model folder says of its model and tasks, then the user's files and
-    flags. A run that goes on takes its vocabulary and tasks, or all settings where no file is
+    flags. A run that is resumed takes its vocabulary and tasks, or all settings where no file is
     given, from its folder.
     """
     from t5lite.configuration import config, folder_config
@@ -190,7 +190,7 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
         recipes = sorted((config.packaged_gin_dir() / "recipes").glob("*.gin"))
         names = ", ".join(f"recipes/{path.name}" for path in recipes)
         raise ValueError(
-            f"give --gin_file=FILE, or --model_dir of a run to go on with; t5lite's own recipes: "
+            f"give --gin_file=FILE, or --model_dir of a run to resume; t5lite's own recipes: "
             f"{names}"
         )
     return parsed
@@ -239,7 +239,7 @@ def _train(arguments: argparse.Namespace) -> None:
     if result.stopped:
         print(
             f"Stopped at step {result.progress.steps}, saved in {model_dir}. "
-            "The same command goes on from there."
+            "The same command resumes from there."
         )
     elif not result.already_finished:
         print(f"Trained {result.progress.steps} steps: {pathlib.Path(model_dir) / 'report.html'}")

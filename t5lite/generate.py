@@ -48,7 +48,7 @@ def generate(
       decoding: How to decode; greedy when None, and then answers of a conversation may be longer,
         `CHAT_DECODE_LENGTH`. Sampling differs from prompt to prompt. Several
         answers, and that of a beam search, are printed when they are done, one a line; a
-        conversation goes on with the first.
+        conversation continues with the first.
       step: Which checkpoint; the latest when None.
       stdin: Standard input when None.
       stdout: Standard output when None.

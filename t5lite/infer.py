@@ -90,7 +90,7 @@ def infer(
     prediction's log-likelihood in nats under the model. Where several answers are asked for,
     `predictions` and `scores` hold them all, the first being `prediction`. Where the lines hold
     options, the likeliest one is the prediction, and `scores` are those of all options in their
-    order. Lines keep their order. A killed run, started again with the same arguments, goes on
+    order. Lines keep their order. A killed run, started again with the same arguments, resumes
     where it stopped and ends with the bytes of a run that was never stopped.
 
     Args:

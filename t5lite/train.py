@@ -46,7 +46,7 @@ class TrainResult:
     Attributes:
       progress: how far the model folder's training has come.
       metrics: the last evaluation's metrics.
-      stopped: True when SIGTERM or Ctrl-C ended it early; the same command goes on from there.
+      stopped: True when SIGTERM or Ctrl-C ended it early; the same command resumes from there.
       already_finished: True when the folder's training was over before, and nothing was trained.
     """
 
@@ -77,7 +77,7 @@ def train(
     seed: int = 0,
     config_text: str = "",
 ) -> TrainResult:
-    """Trains a model on a mixture of tasks, or goes on where this folder's training stopped.
+    """Trains a model on a mixture of tasks, or resumes where this folder's training stopped.
 
     Killed at any moment and started again with the same arguments, it ends with the same
     parameters, to the bit, as a run that was never stopped.
@@ -318,11 +318,11 @@ def _say_finished(folder: pathlib.Path, progress: Progress, total: Duration) -> 
     """Says that there is nothing to train, and how there could be; writes the report again."""
     if total.reached(progress):
         why = f"{total.of(progress):,} {total.unit} are done, and TRAIN_STEPS is {total}"
-        remedy = "Give a larger TRAIN_STEPS to go on (--gin.TRAIN_STEPS=...)."
+        remedy = "Give a larger TRAIN_STEPS to train on (--gin.TRAIN_STEPS=...)."
     else:
         why = f"its mixture ended after {progress.examples:,} examples, before TRAIN_STEPS, {total}"
         remedy = (
-            "Start in another folder with INITIAL_CHECKPOINT_PATH to go on from its parameters."
+            "Start in another folder with INITIAL_CHECKPOINT_PATH to start from its parameters."
         )
     log.info("%s is finished: %s. Nothing is trained. %s", folder, why, remedy)
     _conclude(folder)

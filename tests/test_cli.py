@@ -169,7 +169,7 @@ def test_a_resume_takes_the_models_vocabulary_unless_a_flag_names_one(begun):
     for flag in ("--vocabulary=bytes:3", "--gin.VOCABULARY=bytes:3"):
         assert built(f"{line} {flag}")["train_data"].vocabulary == "bytes:3"
     (begun / "checkpoints" / "3").rmdir()
-    assert built(line)["train_data"].vocabulary == "bytes", "nothing to go on with"
+    assert built(line)["train_data"].vocabulary == "bytes", "nothing to resume"
 
 
 def test_a_resume_takes_the_tasks_unless_they_are_given(begun, tmp_path):

@@ -43,7 +43,7 @@ class CheckpointConfig:
       best_metric: an evaluation metric, e.g. "new_instances/mean/accuracy"; the checkpoint where it
         was best stays too.
       best_mode: "max" or "min", what best means for `best_metric`.
-      asynchronous: write in the background while training goes on.
+      asynchronous: write in the background while training continues.
     """
 
     period: int | str = 1000
@@ -72,7 +72,7 @@ class CheckpointConfig:
         if self.keep < 1:
             raise ValueError(
                 f"CheckpointConfig.keep={self.keep}: at least the latest checkpoint must be kept, "
-                "or a stopped run could not go on. Use 1 or more."
+                "or a stopped run could not resume. Use 1 or more."
             )
         for name in ("period_minutes", "first_minutes"):
             minutes = getattr(self, name)

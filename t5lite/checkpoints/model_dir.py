@@ -9,7 +9,7 @@ In MODEL_DIR:
   it that were different; `starts.jsonl`: what each start changed (configuration/run_record.py)
 - `checkpoints/<step>`: parameters, optimizer state, data state (t5lite/checkpoints/checkpointer.py)
 - `mixture.json`: what the run was asked to draw (t5lite/training/draws.py)
-- `missing_tasks.json`: which tasks the run goes on without, and why, if any
+- `missing_tasks.json`: which tasks the run continues without, and why, if any
 - `metrics.jsonl`: one line per logged step and per evaluation
 - `tensorboard/`: the same figures as TensorBoard events
 - `eval/<name>/`: metrics and predictions of the last evaluation
@@ -118,7 +118,7 @@ class ModelDescription:
             raise ValueError(f"{path} is damaged ({error!r}); restore it or retrain") from error
 
     def check_same_model(self, other: ModelDescription, *, model_dir: str) -> None:
-        """Refuses to go on in a folder that holds another model.
+        """Refuses to resume in a folder that holds another model.
 
         Raises:
           ValueError: listing every field that differs between the folder's model and the run's.

@@ -135,7 +135,7 @@ def parse(
       gin_files: names of files, looked for along `search_path(search_paths)`.
       bindings: `"NAME=VALUE"` as in `--gin.NAME=VALUE`.
       defaults: what was read elsewhere, see `read_defaults` and `folder_config`.
-      taken: what a run that goes on takes from its folder whatever files say.
+      taken: what a run that is resumed takes from its folder whatever files say.
       shorthands: macros with flags of their own: `{"MODEL_DIR": ("--model_dir", "/tmp/x")}`.
       search_paths: further folders to look in.
       overrides: what was made of values read before, to take their place.

@@ -63,7 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"t5lite {t5lite.__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    train = _verb(verbs, "train", "train on a mixture of tasks, or go on where it stopped")
+    train = _verb(verbs, "train", "train on a mixture of tasks, or resume where it stopped")
     _add_gin_flags(train, *_GIN_VERBS["train"])
     _add_process_flags(train)
     evaluate = _verb(verbs, "eval", "evaluate a model folder on a mixture or task")
@@ -289,7 +289,7 @@ def _add_convert_verb(verbs: Any) -> None:
     parser.add_argument(
         "--keep_nonfinite",
         action="store_true",
-        help="go on where parameters are NaN or infinite, which is refused otherwise",
+        help="continue where parameters are NaN or infinite, which is refused otherwise",
     )
     parser.add_argument(
         "--verify",

@@ -81,7 +81,7 @@ def mixtures_of(model_dir: str) -> str:
 
 
 def resumed_settings(model_dir: str, given: ParsedConfig) -> list[Binding]:
-    """Macros of a run that goes on: its vocabulary, registry modules and data root.
+    """Macros of a run that is resumed: its vocabulary, registry modules and data root.
 
     The vocabulary is that of the model unless a flag names one, for gin files that many runs share
     may name another; the rest is taken where neither files nor flags give it.
@@ -91,7 +91,7 @@ def resumed_settings(model_dir: str, given: ParsedConfig) -> list[Binding]:
       given: what files and flags say.
 
     Returns:
-      Nothing where the folder holds no checkpoint, so where there is nothing to go on with.
+      Nothing where the folder holds no checkpoint, so where there is nothing to resume.
 
     Raises:
       ValueError: the folder's vocabulary is gone.

@@ -27,7 +27,7 @@ _LARGEST = 2**63 - 1
 Makers = Mapping[Any, tuple[str, ...]]
 
 
-class _Misfit(Exception):
+class _Mismatch(Exception):
     """A value that does not fit: where inside it, what was wanted, what was found, the remedy."""
 
     def __init__(self, wanted: str, value: Any, remedy: str = "", *, where: str = "") -> None:
@@ -57,11 +57,11 @@ def checked(
             try:
                 hint = hints().get(parameter, Any)
                 fitted_arguments[parameter] = fitted(value, hint, makers=makers)
-            except _Misfit as misfit:
-                remedy = f"; {misfit.remedy}" if misfit.remedy else ""
+            except _Mismatch as mismatch:
+                remedy = f"; {mismatch.remedy}" if mismatch.remedy else ""
                 raise ValueError(
-                    f"{name}.{parameter}{misfit.where}: wanted {misfit.wanted}, found "
-                    f"{_found(misfit.value)}{remedy}"
+                    f"{name}.{parameter}{mismatch.where}: wanted {mismatch.wanted}, found "
+                    f"{_found(mismatch.value)}{remedy}"
                 ) from None
         return call(**fitted_arguments)
 
@@ -79,7 +79,7 @@ def fitted(value: Any, hint: Any, *, makers: Makers) -> Any:
     """The value as its annotation wants it.
 
     Raises:
-      _Misfit: it is something else.
+      _Mismatch: it is something else.
     """
     origin, members = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
@@ -95,47 +95,47 @@ def fitted(value: Any, hint: Any, *, makers: Makers) -> Any:
     if origin is collections.abc.Callable:
         if callable(value):
             return value
-        raise _Misfit(_wanted(hint), value, _reference_remedy(hint, makers))
+        raise _Mismatch(_wanted(hint), value, _reference_remedy(hint, makers))
     if hint in (int, float):
         return _fit_number(value, hint)
     if type(value) is hint or (hint not in (str, bool) and isinstance(value, hint)):
         return value
-    raise _Misfit(_wanted(hint), value, _remedy(value, hint, makers))
+    raise _Mismatch(_wanted(hint), value, _remedy(value, hint, makers))
 
 
 def _fit_number(value: Any, hint: type[int] | type[float]) -> int | float:
     """An integer or a number: 4.0 is the integer 4, and 1 the number 1.0; True is neither."""
     wanted = _wanted(hint)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _Misfit(wanted, value, _remedy(value, hint, {}))
+        raise _Mismatch(wanted, value, _remedy(value, hint, {}))
     if abs(value) > (_LARGEST if hint is int else sys.float_info.max):
-        raise _Misfit(f"{wanted} of at most 64 bits", value)
+        raise _Mismatch(f"{wanted} of at most 64 bits", value)
     if hint is int and value != int(value):
-        raise _Misfit(wanted, value, f"such as {round(value)}")
+        raise _Mismatch(wanted, value, f"such as {round(value)}")
     return hint(value)
 
 
 def _fit_union(value: Any, members: tuple[Any, ...], makers: Makers) -> Any:
     """The first member that takes the value; one of the value's own type goes before others."""
-    misfits = []
+    mismatches = []
     for member in sorted(members, key=lambda member: member is not type(value)):
         try:
             return fitted(value, member, makers=makers)
-        except _Misfit as misfit:
-            misfits.append(misfit)
+        except _Mismatch as mismatch:
+            mismatches.append(mismatch)
     # A fault inside a list or mapping says more than that the whole is none of the members.
-    deepest = max(misfits, key=lambda misfit: len(misfit.where))
+    deepest = max(mismatches, key=lambda mismatch: len(mismatch.where))
     if deepest.where:
         raise deepest
-    remedy = next((misfit.remedy for misfit in misfits if misfit.remedy), "")
-    raise _Misfit(" or ".join(_wanted(member) for member in members), value, remedy)
+    remedy = next((mismatch.remedy for mismatch in mismatches if mismatch.remedy), "")
+    raise _Mismatch(" or ".join(_wanted(member) for member in members), value, remedy)
 
 
 def _fit_literal(value: Any, choices: tuple[Any, ...]) -> Any:
     if isinstance(value, str) and value in choices:
         return value
     near = did_you_mean(value, choices).strip() if isinstance(value, str) else ""
-    raise _Misfit(f"one of {', '.join(map(repr, choices))}", value, near.removesuffix("."))
+    raise _Mismatch(f"one of {', '.join(map(repr, choices))}", value, near.removesuffix("."))
 
 
 def _fit_mapping(value: Any, members: tuple[Any, ...], makers: Makers) -> dict[Any, Any]:
@@ -144,7 +144,7 @@ def _fit_mapping(value: Any, members: tuple[Any, ...], makers: Makers) -> dict[A
         example = {int: "{'inputs': 512, 'targets': 128}", bool: "{'inputs': True}"}.get(
             item_hint, "{'name': 0.5}"
         )
-        raise _Misfit("a dictionary", value, f"such as {example}")
+        raise _Mismatch("a dictionary", value, f"such as {example}")
     fitted_mapping = {}
     for key, item in value.items():
         with _inside(f"[{key!r}]"):
@@ -159,10 +159,10 @@ def _fit_sequence(value: Any, hint: Any, makers: Makers) -> tuple[Any, ...]:
     hints = typing.get_args(hint)
     is_fixed = typing.get_origin(hint) is tuple and hints[-1] is not Ellipsis
     if not isinstance(value, list | tuple) or (is_fixed and len(value) != len(hints)):
-        raise _Misfit(_wanted(hint), value, _remedy(value, hint, makers))
+        raise _Mismatch(_wanted(hint), value, _remedy(value, hint, makers))
     is_one_item = not is_fixed and not isinstance(value, list) and _fits(value, hints[0], makers)
     if value and is_one_item and not _fits(value[0], hints[0], makers):  # a pair, not pairs
-        raise _Misfit(_wanted(hint), value, _remedy(value, hint, makers))
+        raise _Mismatch(_wanted(hint), value, _remedy(value, hint, makers))
     items = []
     for index, item in enumerate(value):
         with _inside(f"[{index}]"):
@@ -171,7 +171,7 @@ def _fit_sequence(value: Any, hint: Any, makers: Makers) -> tuple[Any, ...]:
 
 
 class _inside:
-    """Puts a place before what a misfit inside it says of its own."""
+    """Puts a place before what a mismatch inside it says of its own."""
 
     def __init__(self, where: str) -> None:
         self.where = where
@@ -180,7 +180,7 @@ class _inside:
         pass
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if isinstance(error, _Misfit):
+        if isinstance(error, _Mismatch):
             error.where = self.where + error.where
 
 
@@ -265,7 +265,7 @@ _TRUTHS = ("true", "false")
 def _fits(value: Any, hint: Any, makers: Makers) -> bool:
     try:
         fitted(value, hint, makers=makers)
-    except _Misfit:
+    except _Mismatch:
         return False
     return True
 

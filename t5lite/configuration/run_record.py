@@ -24,7 +24,7 @@ def record_start(model_dir: str | pathlib.Path, config_text: str, *, step: int) 
       model_dir: the run's folder.
       config_text: the operative configuration; empty where a run was not configured by gin, which
         leaves `config.gin` as it is.
-      step: that the run goes on from; 0 at its beginning.
+      step: that the run resumes from; 0 at its beginning.
 
     Returns:
       The settings that differ from the last start's, "NAME: before -> now" each.

@@ -23,7 +23,7 @@ import t5lite
 from t5lite.checkpoints.checkpointer import FOLDER as CHECKPOINTS
 from t5lite.checkpoints.model_dir import ModelDescription, same_vocabulary
 from t5lite.convert.convert import convert, own_vocabulary
-from t5lite.convert.load import FOREIGN_FORMATS, open_foreign, unrecognised
+from t5lite.convert.load import EXTERNAL_FORMATS, open_external, unrecognised
 from t5lite.convert.model_folder import FORMAT as MODEL_FOLDER
 from t5lite.data.tasks import environment
 from t5lite.data.vocabularies.load import parse_vocabulary
@@ -96,7 +96,7 @@ def _convert(
 ) -> None:
     if vocabulary is not None:
         with tempfile.TemporaryDirectory() as scratch:
-            own = own_vocabulary(open_foreign(path), scratch=pathlib.Path(scratch))
+            own = own_vocabulary(open_external(path), scratch=pathlib.Path(scratch))
         if own is not None:
             _check_vocabulary(own.spec(), parse_vocabulary(vocabulary).spec(), path, named_by)
     log.info("%s is no t5lite model folder; converting it, once, into %s", path, folder)
@@ -132,8 +132,8 @@ def _check_readable(path: pathlib.Path, named_by: str) -> None:
                 f"{named_by} {path} holds checkpoints of the t5lite model folder {folder.parent}. "
                 "Give that folder, and --step where another checkpoint than the latest is meant."
             )
-    if not any(format_.recognise(path) for format_ in FOREIGN_FORMATS):
-        raise ValueError(f"{named_by}: {unrecognised(path, (MODEL_FOLDER, *FOREIGN_FORMATS))}")
+    if not any(format_.recognise(path) for format_ in EXTERNAL_FORMATS):
+        raise ValueError(f"{named_by}: {unrecognised(path, (MODEL_FOLDER, *EXTERNAL_FORMATS))}")
 
 
 def _state(path: pathlib.Path) -> list[tuple[str, int, int]]:

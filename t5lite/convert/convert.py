@@ -1,4 +1,4 @@
-"""`t5lite convert`: one checkpoint into another format, and the proof that it is the same model."""
+"""`t5lite convert`: one checkpoint into another format, verified to be the same model."""
 
 import contextlib
 import dataclasses
@@ -18,12 +18,12 @@ from t5lite.convert.finite import check, noting
 from t5lite.convert.frame import with_frame_of
 from t5lite.convert.hf import folder as hf_folder
 from t5lite.convert.hf.tokenizer import read_vocabulary
-from t5lite.convert.load import FOREIGN_FORMATS, open_foreign, unrecognised
+from t5lite.convert.load import EXTERNAL_FORMATS, open_external, unrecognised
 from t5lite.convert.names import Arrays, LazyArray, stack
 from t5lite.convert.new_folder import check_new, new_folder
 from t5lite.convert.source import Source
 from t5lite.convert.t5x_write import write_checkpoint
-from t5lite.convert.verify import Proof, is_too_large, missing_packages, verify
+from t5lite.convert.verify import Verification, is_too_large, missing_packages, verify
 from t5lite.data.vocabularies.load import parse_vocabulary, vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.files.json_files import write_object
@@ -43,7 +43,7 @@ _KEEP = (
     "It comes of training that went astray, or of a damaged file. Take an earlier checkpoint or "
     "copy the file again; with --keep_nonfinite the numbers go over as they are"
 )
-_FORMATS = (model_folder.FORMAT, *FOREIGN_FORMATS)
+_FORMATS = (model_folder.FORMAT, *EXTERNAL_FORMATS)
 
 
 def convert(
@@ -64,7 +64,7 @@ def convert(
     """Writes a checkpoint in another format; behind `t5lite convert`.
 
     Parameters go over one after the other, so that a model need not fit into memory. Beside the
-    result lies `conversion.json`: what was converted, and what the proof gave.
+    result lies `conversion.json`: what was converted, and what the verification gave.
 
     Args:
       src: What to convert; its format is told from what is in it.
@@ -75,12 +75,12 @@ def convert(
       vocabulary: The vocabulary, as `--vocabulary` gives it; None takes the source's own.
       step: Which checkpoint of a t5lite model folder; the latest when None.
       optimizer_state: Whether the optimizer's state goes along; between T5X and t5lite.
-      keep_nonfinite: Whether to go on where parameters are NaN or infinite; such a result is not
+      keep_nonfinite: Whether to continue where parameters are NaN or infinite; such a result is not
         verified.
       verified: Whether to run the result and the source, one of them in transformers, on the same
         ids; None does where that is possible.
       progress: Show a progress bar.
-      say: Told what is converted, and what the proof gave.
+      say: Told what is converted, and what the verification gave.
 
     Raises:
       ValueError: the source is unknown, damaged, not finite or not of a kind that the target can
@@ -124,7 +124,7 @@ def convert(
         if not_finite:
             say(f"Kept, though not finite:\n{told(list(not_finite.values()))}")
         say(_told(outcome))
-        if isinstance(outcome, Proof) and not outcome.holds:
+        if isinstance(outcome, Verification) and not outcome.holds:
             raise ValueError(
                 f"the result is not the model in {src}, and was not kept. If you want to look at "
                 "it, convert with --noverify"
@@ -141,7 +141,7 @@ def convert(
                 "special_ids": dataclasses.asdict(source.special_ids),
             },
             "not_finite": [dataclasses.asdict(item) for item in not_finite.values()],
-            "verification": outcome.to_dict() if isinstance(outcome, Proof) else outcome,
+            "verification": outcome.to_dict() if isinstance(outcome, Verification) else outcome,
         }
         write_object(work / model_folder.CONVERSION_FILE, record)
 
@@ -297,7 +297,7 @@ def _prove(
     verified: bool | None,
     rounded_to: str | None,
     not_finite: bool,
-) -> Proof | str:
+) -> Verification | str:
     """Runs our model against Hugging Face's; the reason where that was not done.
 
     What was written is read again, and stands on one side. On the other stands the source, as
@@ -327,14 +327,14 @@ def _prove(
                 theirs = pathlib.Path(work)
                 hf_folder.write_folder(theirs, dataclasses.replace(rounded, vocabulary=None))
                 remarks = ("neither is Hugging Face's: the source was exported to compare",)
-        proof = verify(
+        verification = verify(
             config,
             params,
             theirs,
             rounded_to=rounded_to,
             unrounded=stack(source.arrays) if rounded_to else None,
         )
-    return dataclasses.replace(proof, remarks=(*remarks, *proof.remarks))
+    return dataclasses.replace(verification, remarks=(*remarks, *verification.remarks))
 
 
 def _why_not(source: Source, verified: bool | None, *, rounded: bool) -> str | None:
@@ -354,7 +354,7 @@ def _load_result(folder: pathlib.Path, target: str) -> tuple[TransformerConfig, 
     if target == "t5lite":
         model = load_model_dir(folder)
         return model.config, model.params
-    source = open_foreign(folder)
+    source = open_external(folder)
     return source.config, stack(source.arrays)
 
 
@@ -362,7 +362,7 @@ def _dtypes(source: Source) -> list[str]:
     return sorted({array.dtype.name for array in source.arrays.values()})
 
 
-def _told(outcome: Proof | str) -> str:
+def _told(outcome: Verification | str) -> str:
     if isinstance(outcome, str):
         return f"Not verified: {outcome}."
     verdict = "the same model" if outcome.holds else "NOT THE SAME MODEL"

@@ -15,7 +15,7 @@ from t5lite.models.finite import NonFinite
 from t5lite.models.parameters import Params
 
 # In the order in which they are asked whether a path is theirs.
-FOREIGN_FORMATS: tuple[Format, ...] = (
+EXTERNAL_FORMATS: tuple[Format, ...] = (
     folder.FORMAT,
     t5x.FORMAT,
     meta_llama.FORMAT,
@@ -24,20 +24,20 @@ FOREIGN_FORMATS: tuple[Format, ...] = (
 )
 
 
-def open_foreign(path: str | pathlib.Path) -> Source:
+def open_external(path: str | pathlib.Path) -> Source:
     """Opens a checkpoint that other programs made, its format told from what is in it.
 
     Raises:
-      ValueError: it is of no format in `FOREIGN_FORMATS`; or it is, and something in it is missing,
-        left over or damaged.
+      ValueError: it is of no format in `EXTERNAL_FORMATS`; or it is, and something in it is
+        missing, left over or damaged.
     """
     path = pathlib.Path(path)
     if not path.exists():
         raise ValueError(f"{path} does not exist")
-    for format_ in FOREIGN_FORMATS:
+    for format_ in EXTERNAL_FORMATS:
         if format_.recognise(path):
             return format_.open(path)
-    raise ValueError(unrecognised(path, FOREIGN_FORMATS))
+    raise ValueError(unrecognised(path, EXTERNAL_FORMATS))
 
 
 def unrecognised(path: pathlib.Path, formats: tuple[Format, ...]) -> str:
@@ -48,19 +48,19 @@ def unrecognised(path: pathlib.Path, formats: tuple[Format, ...]) -> str:
     return f"{path} is no checkpoint that t5lite can read. Looked for: {looked_for}.{found}"
 
 
-def load_foreign(path: str | pathlib.Path) -> tuple[TransformerConfig, Params, str]:
+def load_external(path: str | pathlib.Path) -> tuple[TransformerConfig, Params, str]:
     """Reads a whole checkpoint that other programs made.
 
     Args:
-      path: A folder or file of any format in `FOREIGN_FORMATS`.
+      path: A folder or file of any format in `EXTERNAL_FORMATS`.
 
     Returns:
       The config, the parameters as float32 NumPy arrays, and the format's name.
 
     Raises:
-      ValueError: as `open_foreign`, or a parameter is not finite.
+      ValueError: as `open_external`, or a parameter is not finite.
     """
-    source = open_foreign(path)
+    source = open_external(path)
     not_finite: dict[str, NonFinite] = {}
     params = stack(noting(source.arrays, not_finite))
     check(not_finite, source=str(path), remedy="Take an earlier checkpoint, or copy it again")

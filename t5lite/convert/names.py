@@ -128,7 +128,7 @@ class Tensors(Mapping[str, LazyArray]):
 
 
 def to_ours(table: Iterable[Row], tensors: Tensors, *, config: TransformerConfig) -> Arrays:
-    """Finds every parameter of a model among foreign tensors; reads none of them yet.
+    """Finds every parameter of a model among external tensors; reads none of them yet.
 
     Args:
       table: Rows; those whose parameters this config does not have are not looked at.
@@ -166,7 +166,7 @@ def to_ours(table: Iterable[Row], tensors: Tensors, *, config: TransformerConfig
 
 
 def to_theirs(table: Iterable[Row], arrays: Arrays, *, config: TransformerConfig) -> Tensors:
-    """Every parameter under its foreign name; the inverse of `to_ours`, to the bit.
+    """Every parameter under its external name; the inverse of `to_ours`, to the bit.
 
     Tensors come in the table's order, all layers of a row one after the other.
 
@@ -263,9 +263,9 @@ def _walk(
             count = num_layers[held[0]]
             assert row.stacked == bool(count), row
             found += [(row, layer) for layer in (range(count) if count else (None,))]
-    homeless = sorted(num_layers.keys() - placed)
-    if homeless:
-        raise ValueError(f"the format has no place for the parameters {', '.join(homeless)}")
+    unmapped = sorted(num_layers.keys() - placed)
+    if unmapped:
+        raise ValueError(f"the format has no place for the parameters {', '.join(unmapped)}")
     return iter(found)
 
 

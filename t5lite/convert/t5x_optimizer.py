@@ -64,7 +64,7 @@ class _Accumulator:
 
 
 def read_adafactor(tree: Tree, form: TreeForm, config: TransformerConfig) -> AdafactorState:
-    """Reads the optimizer's state, for a run to go on from.
+    """Reads the optimizer's state, for a run to resume from.
 
     The run's Adafactor must keep the same accumulators. Our defaults keep those of T5X's defaults;
     for others `beta1`, `factored` and `min_dim_size_to_factor` must be as they were there.

@@ -1,4 +1,4 @@
-"""Proof of a conversion: our model and Hugging Face's, on the same random ids."""
+"""Verification of a conversion: our model and Hugging Face's, on the same random ids."""
 
 import dataclasses
 import importlib.util
@@ -23,7 +23,7 @@ TOLERANCE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Proof:
+class Verification:
     """What came of running two models.
 
     Attributes:
@@ -66,7 +66,7 @@ class Proof:
 
 
 def missing_packages() -> list[str]:
-    """Which of the packages that a proof needs are not installed."""
+    """Which of the packages that a verification needs are not installed."""
     return [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
 
 
@@ -89,7 +89,7 @@ def verify(
     *,
     rounded_to: str | None = None,
     unrounded: Params | None = None,
-) -> Proof:
+) -> Verification:
     """Compares the float32 logits of a model of ours with those of a Hugging Face folder.
 
     Args:
@@ -112,7 +112,7 @@ def verify(
     rounding = None
     if unrounded is not None:
         rounding = float(np.abs(found - np.asarray(run(unrounded, ours))[real_BT]).max())
-    return Proof(
+    return Verification(
         difference=float(np.abs(found - expected).max()),
         largest_logit=float(np.abs(expected).max()),
         num_logits=expected.size,

@@ -82,7 +82,7 @@ def check_unchanged(
       asked_now: what it would hold now (`TrainData.asked`).
 
     Raises:
-      ValueError: they differ, so the order of examples cannot go on; says how.
+      ValueError: they differ, so the order of examples cannot be resumed; says how.
     """
     different = [name for name in current if name in saved and saved[name] != current[name]]
     if not different:
@@ -96,8 +96,10 @@ def check_unchanged(
         told = _task_changes(asked_before, asked_now) if asked_before else []
         lines += told or [f"{name}: {saved[name]} -> {current[name]}" for name in different]
     raise ValueError(
-        "the data are not those that this run was stopped with, so its order of examples cannot go "
-        "on:\n  " + "\n  ".join(lines) + "\nRestore them, or go on from the parameters in another "
+        "the data are not those that this run was stopped with, so its order of examples cannot "
+        "be resumed:\n  "
+        + "\n  ".join(lines)
+        + "\nRestore them, or start from the parameters in another "
         "MODEL_DIR, with INITIAL_CHECKPOINT_PATH."
     )
 

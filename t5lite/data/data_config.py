@@ -46,7 +46,7 @@ class DataConfig:
       rate_maximum: cap of examples-proportional rates, which replace the mixture's own if this or
         `rate_temperature` is given.
       rate_temperature: temperature of examples-proportional rates.
-      allow_missing_tasks: whether to go on without the tasks whose data are not there; what is
+      allow_missing_tasks: whether to continue without the tasks whose data are not there; what is
         inside a sub-mixture then shares that sub-mixture's rate.
       truncation_warning_share: share of cut examples from which on a warning names the tasks.
       num_build_workers: processes that build missing stores; None is one a core.

@@ -95,7 +95,7 @@ class RowPlanner:
         self._offset = position["offset"]
 
     def position(self) -> Position:
-        """Where to go on after the rows planned so far."""
+        """Where to resume after the rows planned so far."""
         waiting = np.array([index for *_, index in self._waiting], np.int64)
         task_and_example = np.stack(self._corpus.locate(waiting), axis=-1)
         return Position(window=self._window, offset=self._offset, waiting=task_and_example.tolist())

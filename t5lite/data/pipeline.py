@@ -3,7 +3,7 @@
     data = open_train_data(DataConfig(mixture_or_task_name="mini", ...))
     for batch in data:
         train_step(batch.features)
-        save(batch.state)        # open_train_data(config, state=...) goes on after this batch
+        save(batch.state)        # open_train_data(config, state=...) resumes after this batch
 
 A global batch is the same whatever the number of hosts; each host materialises its own rows.
 """
@@ -120,7 +120,7 @@ class TrainData:
           vocabulary: handed on to whoever asks.
           host_index: which rows are this host's.
           host_count: how many hosts share a batch.
-          state: of a batch after which to go on.
+          state: of a batch after which to resume.
           asked_before: what `asked` gave when the state was saved, to tell what has changed.
           missing: the state of tasks that were left out, handed on to whoever asks.
           templates: likewise; one a task, or none at all.
@@ -275,7 +275,7 @@ def open_train_data(
       config: what to read, and how.
       host_index: this host, in [0, host_count).
       host_count: how many hosts share each global batch; they see the same order.
-      state: `Batch.state` of the batch after which to go on; None begins.
+      state: `Batch.state` of the batch after which to resume; None begins.
       asked_before: what `TrainData.asked` gave when the state was saved, to tell what has changed.
       initial: the feature converter of the model that the run starts from; None for a fresh one.
 

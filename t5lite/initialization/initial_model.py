@@ -11,7 +11,7 @@ import jax
 from t5lite.checkpoints.checkpointer import has_checkpoint
 from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription
 from t5lite.convert.cached import model_folder
-from t5lite.convert.load import FOREIGN_FORMATS
+from t5lite.convert.load import EXTERNAL_FORMATS
 from t5lite.data.data_config import DataConfig
 from t5lite.data.features.feature_converters import ConverterName
 from t5lite.data.vocabularies.load import format_vocabulary, vocabulary_from_spec
@@ -61,7 +61,7 @@ class ModelOfCheckpoint:
         *,
         model_dir: pathlib.Path,
     ) -> ChosenModel:
-        """Takes the model from the run's own folder if it goes on there, else from the checkpoint.
+        """Takes the model from the run's own folder if it resumes there, else from the checkpoint.
 
         A checkpoint of another format is converted first, once, into the cache folder.
 
@@ -108,7 +108,7 @@ def check_run_folder(folder: pathlib.Path) -> None:
     """
     if not folder.exists() or (folder / DESCRIPTION_FILE).exists():
         return
-    for format_ in FOREIGN_FORMATS:
+    for format_ in EXTERNAL_FORMATS:
         if format_.recognise(folder):
             raise ValueError(
                 f"MODEL_DIR {folder} holds a checkpoint of another format: {format_.looked_for}. A "

@@ -362,7 +362,7 @@ def open_initial(config: RestoreConfig) -> InitialCheckpoint:
             "initial_checkpoint.step and restore_optimizer are for t5lite model folders; "
             f"{path} is not one (no {DESCRIPTION_FILE})"
         )
-    source = convert.open_foreign(path)
+    source = convert.open_external(path)
     vocabulary = _vocabulary_of(source)
     return InitialCheckpoint(
         config=config,

@@ -1,7 +1,7 @@
 """What a run has drawn so far, and what it was asked to draw: for `t5lite tasks audit`.
 
 The counts are global ones, the same on every host. They are saved with each checkpoint, so a run
-that goes on from there goes on counting from there. What was asked lies beside the checkpoints, in
+that resumes from there counts on from there. What was asked lies beside the checkpoints, in
 `MODEL_DIR/mixture.json`.
 """
 

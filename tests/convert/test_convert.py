@@ -12,7 +12,7 @@ from t5lite.checkpoints.load import load_model_dir
 from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.configuration.flags import make_parser
 from t5lite.convert import convert as convert_module
-from t5lite.convert import export_hf, load_foreign
+from t5lite.convert import export_hf, load_external
 from t5lite.convert.checkpoint_stream import read_leaf
 from t5lite.convert.model_folder import open_model_folder
 from t5lite.convert.names import stack
@@ -86,7 +86,7 @@ def test_a_decoder_becomes_a_model_folder_and_comes_back(llama, tmp_path, capsys
 
     convert(tmp_path / "ours", tmp_path / "back")
     assert "To hf: " in capsys.readouterr().out
-    config, again, _ = load_foreign(tmp_path / "back")
+    config, again, _ = load_external(tmp_path / "back")
     assert config == LLAMA
     assert_same(again, params)
     # Not those of the bytes, which the vocabulary has: the model's own are remembered.
@@ -114,7 +114,7 @@ def test_t5x_out_and_in(t5, tmp_path):
     convert(tmp_path / "ours", tmp_path / "t5x", "--to=t5x")
     assert (tmp_path / "t5x" / "checkpoint_0" / "checkpoint").is_file()
     convert(tmp_path / "t5x", tmp_path / "again", "--to=hf", "--vocabulary=bytes:5")
-    assert_same(load_foreign(tmp_path / "again")[1], params)
+    assert_same(load_external(tmp_path / "again")[1], params)
     convert(tmp_path / "t5x", tmp_path / "last", "--vocabulary=bytes:5")
     assert_same(load_model_dir(tmp_path / "last").params, params)
 
@@ -146,7 +146,7 @@ def test_types(llama, tmp_path, target, dtype):
         tensors = load_file(tmp_path / "new" / "model.safetensors")
         assert {tensor.dtype for tensor in tensors.values()} == {narrow}
         assert json.loads((tmp_path / "new" / "config.json").read_text())["dtype"] == dtype
-        again = load_foreign(tmp_path / "new")[1]
+        again = load_external(tmp_path / "new")[1]
     else:
         source = open_model_folder(tmp_path / "new")
         assert {array.dtype for array in source.arrays.values()} == {narrow}
@@ -176,7 +176,7 @@ def test_shards(llama, tmp_path):
     files = sorted(file.name for file in (tmp_path / "new").glob("*.safetensors"))
     assert files[0] == f"model-00001-of-{len(files):05}.safetensors"
     assert all((tmp_path / "new" / name).stat().st_size < 30_000 for name in files)
-    assert_same(load_foreign(tmp_path / "new")[1], params)
+    assert_same(load_external(tmp_path / "new")[1], params)
 
 
 def test_a_run_starts_from_a_converted_folder(t5, tmp_path):
@@ -292,10 +292,10 @@ def test_without_the_packages_a_proof_is_skipped_or_refused(llama, tmp_path, mon
 
 
 def test_another_model_is_not_delivered(llama, tmp_path, monkeypatch, capsys):
-    proof = convert_module.Proof(difference=0.5, largest_logit=20.0, num_logits=100)
-    assert not proof.holds
+    verification = convert_module.Verification(difference=0.5, largest_logit=20.0, num_logits=100)
+    assert not verification.holds
     monkeypatch.setattr(convert_module, "missing_packages", list)
-    monkeypatch.setattr(convert_module, "verify", lambda *args, **kwargs: proof)
+    monkeypatch.setattr(convert_module, "verify", lambda *args, **kwargs: verification)
     assert run(llama[0], tmp_path / "new", "--to=hf") == 2
     captured = capsys.readouterr()
     assert "NOT THE SAME MODEL. Largest difference of 100 logits 0.5" in captured.out
@@ -304,10 +304,12 @@ def test_another_model_is_not_delivered(llama, tmp_path, monkeypatch, capsys):
 
 
 def test_when_a_proof_holds():
-    def proof(difference, largest):
-        return convert_module.Proof(difference=difference, largest_logit=largest, num_logits=1)
+    def verification(difference, largest):
+        return convert_module.Verification(
+            difference=difference, largest_logit=largest, num_logits=1
+        )
 
-    assert proof(9e-4, 0.1).holds and proof(9e-3, 10.0).holds
-    assert not proof(2e-3, 1.0).holds
-    assert not proof(float("nan"), 1.0).holds
-    assert not proof(1e-6, float("nan")).holds
+    assert verification(9e-4, 0.1).holds and verification(9e-3, 10.0).holds
+    assert not verification(2e-3, 1.0).holds
+    assert not verification(float("nan"), 1.0).holds
+    assert not verification(1e-6, float("nan")).holds

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from t5lite.configuration import config as gin_config
-from t5lite.convert import export_hf, load_foreign
+from t5lite.convert import export_hf, load_external
 from t5lite.convert.hf.family import Fields
 from t5lite.convert.hf.folder import FAMILIES, choose_family, open_folder
 from t5lite.convert.names import layer_shapes, to_theirs, unstack
@@ -64,7 +64,7 @@ def test_there_and_back_to_the_bit(name, tmp_path):
     config = CONFIGS[name]
     params = sharp_params(config, 1)
     export_hf(config, params, tmp_path / "model")
-    again, params_again, source = load_foreign(tmp_path / "model")
+    again, params_again, source = load_external(tmp_path / "model")
     assert again == config
     assert source == "hf"
     flat, flat_again = flatten_names(params), flatten_names(params_again)
@@ -195,7 +195,7 @@ def test_what_we_cannot_do_is_told(name, changes, message, exported):
     folder = exported(name)
     edit_config(folder, **changes)
     with pytest.raises(ValueError, match=message):
-        load_foreign(folder)
+        load_external(folder)
 
 
 def test_rotary_fields_of_both_versions(exported):
@@ -241,14 +241,14 @@ def test_names_of_older_files(exported):
         ("llama", "model.", ("layers.0.self_attn.rotary_emb.inv_freq",)),
     ):
         folder = exported(name)
-        before = load_foreign(folder)[1]
+        before = load_external(folder)[1]
 
         def older(tensors, prefix=prefix, buffers=buffers):
             masks = {buffer: np.ones((1, 4), np.uint8) for buffer in buffers}
             return {key.removeprefix(prefix): value for key, value in tensors.items()} | masks
 
         edit_tensors(folder, older)
-        after = load_foreign(folder)[1]
+        after = load_external(folder)[1]
         for key, leaf in flatten_names(before).items():
             np.testing.assert_array_equal(flatten_names(after)[key], leaf, err_msg=key)
         for file in folder.iterdir():
@@ -260,23 +260,23 @@ def test_leftovers_are_told_and_others_refused(exported, caplog):
     masks = {f"transformer.h.{i}.attn.bias": np.ones((4, 4), np.uint8) for i in range(3)}
     edit_tensors(folder, lambda t: t | masks)
     with caplog.at_level("INFO", "t5lite"):
-        load_foreign(folder)
+        load_external(folder)
     assert len(caplog.records) == 1
     assert "3 tensors are left out, which GPT2LMHeadModel in transformers" in caplog.text
     # Of a layer that the config does not have: a bias by the name of a leftover's kind.
     edit_tensors(folder, lambda t: t | {"transformer.h.7.attn.c_attn.bias": np.ones(3)})
     with pytest.raises(ValueError, match=r"unused transformer\.h\.7\.attn\.c_attn\.bias"):
-        load_foreign(folder)
+        load_external(folder)
 
 
 def test_one_embedding_under_several_names(exported):
     folder = exported("t5")
-    before = load_foreign(folder)
+    before = load_external(folder)
     edit_tensors(
         folder,
         lambda t: {k.replace("shared", "decoder.embed_tokens"): v for k, v in t.items()},
     )
-    after = load_foreign(folder)
+    after = load_external(folder)
     assert after[0] == before[0]
     np.testing.assert_array_equal(
         after[1]["token_embedder"]["embedding"], before[1]["token_embedder"]["embedding"]
@@ -284,32 +284,32 @@ def test_one_embedding_under_several_names(exported):
     other = "encoder.embed_tokens.weight"
     edit_tensors(folder, lambda t: t | {other: t["decoder.embed_tokens.weight"] + 1})
     with pytest.raises(ValueError, match=r"decoder\.embed_tokens\.weight differs from shared"):
-        load_foreign(folder)
+        load_external(folder)
 
 
 def test_the_output_projection_by_neoxs_newer_name(exported):
     folder = exported("gpt_neox")
     edit_tensors(folder, lambda t: {k.replace("embed_out", "lm_head"): v for k, v in t.items()})
-    assert not load_foreign(folder)[0].tied_embeddings
+    assert not load_external(folder)[0].tied_embeddings
 
 
 def test_tied_is_decided_by_the_tensors(exported):
     folder = exported("gpt2")
     edit_config(folder, tie_word_embeddings=False)
     with pytest.raises(ValueError, match=r"saved without its language-model head"):
-        load_foreign(folder)
+        load_external(folder)
     edit_tensors(folder, lambda t: t | {"lm_head.weight": t["transformer.wte.weight"].copy()})
-    assert load_foreign(folder)[0].tied_embeddings
+    assert load_external(folder)[0].tied_embeddings
     edit_config(folder, tie_word_embeddings=True)
     edit_tensors(folder, lambda t: t | {"lm_head.weight": t["transformer.wte.weight"] + 1})
-    assert not load_foreign(folder)[0].tied_embeddings
+    assert not load_external(folder)[0].tied_embeddings
 
 
 def test_weights_without_an_embedding_are_told(exported):
     folder = exported("llama")
     edit_tensors(folder, lambda t: {k: v for k, v in t.items() if "embed_tokens" not in k})
     with pytest.raises(ValueError, match=r"no tensor model\.embed_tokens\.weight; is it a LLaMA"):
-        load_foreign(folder)
+        load_external(folder)
 
 
 def test_quantised_weights_are_refused(exported):
@@ -317,7 +317,7 @@ def test_quantised_weights_are_refused(exported):
     name = "model.layers.1.mlp.up_proj.weight"
     edit_tensors(folder, lambda t: t | {name: t[name].astype(np.int8)})
     with pytest.raises(ValueError, match=r"up_proj\.weight \(int8\)\. Quantised models"):
-        load_foreign(folder)
+        load_external(folder)
 
 
 def test_special_ids_are_kept(exported):
@@ -367,7 +367,7 @@ def test_tied_without_scaling_is_said_in_words_of_both_versions(tmp_path):
     assert (record["tie_word_embeddings"], record["scale_decoder_outputs"]) == (False, False)
     tensors = load_file(tmp_path / "model" / "model.safetensors")
     np.testing.assert_array_equal(tensors["lm_head.weight"], tensors["shared.weight"])
-    assert load_foreign(tmp_path / "model")[0] == config
+    assert load_external(tmp_path / "model")[0] == config
 
 
 def test_every_family_has_a_name_of_its_own():

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from t5lite import cli
-from t5lite.convert import export_hf, load_foreign
+from t5lite.convert import export_hf, load_external
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Decoder
@@ -50,7 +50,7 @@ def test_a_conversion_names_each_tensor(broken, tmp_path, capsys):
         assert "--keep_nonfinite" in told
         assert not (tmp_path / target).exists()
     with pytest.raises(ValueError, match=r"model\.norm\.weight: 1 of"):
-        load_foreign(broken)
+        load_external(broken)
 
 
 def test_it_goes_on_when_told_to_and_says_so(broken, tmp_path, capsys):

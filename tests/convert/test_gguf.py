@@ -8,10 +8,10 @@ import pytest
 
 from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.cli import main
-from t5lite.convert import load_foreign
+from t5lite.convert import load_external
 from t5lite.convert.gguf import TABLE
 from t5lite.convert.gguf_header import read_header
-from t5lite.convert.load import open_foreign
+from t5lite.convert.load import open_external
 from t5lite.convert.names import to_theirs, unstack
 from t5lite.data.vocabularies.load import vocabulary_from_spec
 from tests.convert.test_llama2_c import assert_same, make_config
@@ -89,7 +89,7 @@ def test_float32_comes_back_to_the_bit(tmp_path):
         config = make_config(**SMALL, tied_embeddings=tied, rope_theta=500.0)
         params = sharp_params(config)
         write_gguf(tmp_path / f"{tied}.gguf", config, params)
-        found_config, found, source = load_foreign(tmp_path / f"{tied}.gguf")
+        found_config, found, source = load_external(tmp_path / f"{tied}.gguf")
         assert source == "gguf"
         assert found_config == config
         assert_same(found, params)
@@ -99,7 +99,7 @@ def test_float32_comes_back_to_the_bit(tmp_path):
 def test_sixteen_bits_keep_their_type(kind, dtype, tmp_path):
     config = make_config(**SMALL)
     tensors = write_gguf(tmp_path / "m.gguf", config, sharp_params(config), kind=KINDS[kind])
-    source = open_foreign(tmp_path / "m.gguf")
+    source = open_external(tmp_path / "m.gguf")
     value = source.arrays["decoder/layers/mlp/wo/kernel", 1]
     assert value.dtype == dtype
     np.testing.assert_array_equal(value.read().T, tensors["blk.1.ffn_down.weight"].astype(dtype))
@@ -110,7 +110,7 @@ def test_sixteen_bits_keep_their_type(kind, dtype, tmp_path):
 def test_blocks_stand_for_what_ggml_says(kind, tmp_path):
     config = make_config(**SMALL)
     tensors = write_gguf(tmp_path / "m.gguf", config, sharp_params(config), kind=KINDS[kind])
-    _, params, _ = load_foreign(tmp_path / "m.gguf")
+    _, params, _ = load_external(tmp_path / "m.gguf")
     num_bytes, reference = REFERENCES[kind]
     for name, tensor in to_theirs(TABLE, unstack(params), config=config).items():
         expected = tensors[name]
@@ -125,7 +125,7 @@ def test_other_blocks_are_near_what_was_quantised(kind, tmp_path):
     config = make_config(**SMALL)
     params = sharp_params(config)
     tensors = write_gguf(tmp_path / "m.gguf", config, params, kind=KINDS[kind])
-    _, found, _ = load_foreign(tmp_path / "m.gguf")
+    _, found, _ = load_external(tmp_path / "m.gguf")
     for name, tensor in to_theirs(TABLE, unstack(found), config=config).items():
         # Five bits: 31 steps between the extremes of a block, and half a step of error.
         step = 2 * np.abs(tensors[name]).max() / 31
@@ -139,7 +139,7 @@ def test_blocks_the_package_reads_and_does_not_write(tmp_path):
     blocks[:, -2:] = np.array([2**-9], np.float16).view(np.uint8)
     override = {"blk.0.ffn_down.weight": (blocks, KINDS.Q6_K)}
     write_gguf(tmp_path / "m.gguf", config, sharp_params(config), **override)
-    _, found, _ = load_foreign(tmp_path / "m.gguf")
+    _, found, _ = load_external(tmp_path / "m.gguf")
     kernel = found["decoder"]["layers"]["mlp"]["wo"]["kernel"][0]
     np.testing.assert_array_equal(kernel.T, gguf.dequantize(blocks, KINDS.Q6_K))
     assert kernel.std() > 0.1
@@ -149,7 +149,7 @@ def test_biases_are_permuted_as_their_kernels(tmp_path):
     config = make_config(**SMALL, attention_bias=True, mlp_bias=True)
     params = sharp_params(config)
     tensors = write_gguf(tmp_path / "m.gguf", config, params)
-    found_config, found, _ = load_foreign(tmp_path / "m.gguf")
+    found_config, found, _ = load_external(tmp_path / "m.gguf")
     assert found_config == config
     assert_same(found, params)
     # Rows of the two halves of a head alternate in the file.
@@ -168,13 +168,13 @@ def test_metadata_of_rotary_positions(tmp_path):
     ]:
         changes = {f"llama.{name}": value for name, value in changes.items()}
         write_gguf(tmp_path / "m.gguf", config, params, changes=changes)
-        assert open_foreign(tmp_path / "m.gguf").config.rope_scaling_factor == factor
+        assert open_external(tmp_path / "m.gguf").config.rope_scaling_factor == factor
     ones = np.ones(4, np.float32)
     write_gguf(tmp_path / "m.gguf", config, params, **{"rope_freqs.weight": (ones, KINDS.F32)})
-    assert open_foreign(tmp_path / "m.gguf").config == config
+    assert open_external(tmp_path / "m.gguf").config == config
     write_gguf(tmp_path / "m.gguf", config, params, **{"rope_freqs.weight": (2 * ones, KINDS.F32)})
     with pytest.raises(ValueError, match=r"rope_freqs\.weight scales each rotary frequency"):
-        open_foreign(tmp_path / "m.gguf")
+        open_external(tmp_path / "m.gguf")
 
 
 def test_heads_wider_than_their_share_of_the_model(tmp_path):
@@ -182,7 +182,7 @@ def test_heads_wider_than_their_share_of_the_model(tmp_path):
     params = sharp_params(config)
     changes = {"llama.attention.key_length": 12, "llama.attention.value_length": 12}
     write_gguf(tmp_path / "m.gguf", config, params, changes=changes)
-    found_config, found, _ = load_foreign(tmp_path / "m.gguf")
+    found_config, found, _ = load_external(tmp_path / "m.gguf")
     assert found_config == config
     assert_same(found, params)
 
@@ -208,7 +208,7 @@ def test_models_of_another_kind_are_refused(changes, complaint, tmp_path):
     config = make_config(**SMALL)
     write_gguf(tmp_path / "m.gguf", config, sharp_params(config), changes=changes)
     with pytest.raises(ValueError, match=complaint) as caught:
-        load_foreign(tmp_path / "m.gguf")
+        load_external(tmp_path / "m.gguf")
     assert "m.gguf" in str(caught.value)
 
 
@@ -217,13 +217,13 @@ def test_architectures_and_types_are_refused_by_name(tmp_path):
     params = sharp_params(config)
     write_gguf(tmp_path / "m.gguf", config, params, architecture="qwen2")
     with pytest.raises(ValueError, match="architecture is 'qwen2'; t5lite does only 'llama'"):
-        load_foreign(tmp_path / "m.gguf")
+        load_external(tmp_path / "m.gguf")
     _, block_bytes = gguf.GGML_QUANT_SIZES[KINDS.Q8_1]
     blocks = np.zeros((32, 2 * block_bytes), np.uint8)
     override = {"blk.1.ffn_down.weight": (blocks, KINDS.Q8_1)}
     write_gguf(tmp_path / "m.gguf", config, params, **override)
     with pytest.raises(ValueError, match=r"blk\.1\.ffn_down\.weight is of type Q8_1"):
-        load_foreign(tmp_path / "m.gguf")
+        load_external(tmp_path / "m.gguf")
 
 
 def test_damaged_files_are_refused(tmp_path):
@@ -233,7 +233,7 @@ def test_damaged_files_are_refused(tmp_path):
     for length in (4, 20, 300, 1500, len(whole) // 2, len(whole) - 32):
         (tmp_path / "m.gguf").write_bytes(whole[:length])
         with pytest.raises(ValueError, match=r"m\.gguf is damaged or cut short .* copy it again"):
-            load_foreign(tmp_path / "m.gguf")
+            load_external(tmp_path / "m.gguf")
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_what_goes_around_a_prompt_and_after_an_answer(changes, prefix, suffix, 
     config = make_config(**SMALL)
     changes = {f"tokenizer.ggml.{name}": value for name, value in changes.items()}
     write_gguf(tmp_path / "m.gguf", config, sharp_params(config), changes=changes)
-    source = open_foreign(tmp_path / "m.gguf")
+    source = open_external(tmp_path / "m.gguf")
     assert (source.prompt_prefix, source.prompt_suffix) == (prefix, suffix)
     assert source.special_ids.eos == eos
     assert source.context_length == 77
@@ -266,7 +266,7 @@ def test_special_ids_that_no_token_has(token, tmp_path):
     with pytest.raises(
         ValueError, match=rf"m\.gguf: tokenizer\.ggml\.bos_token_id is {token}, and"
     ):
-        open_foreign(tmp_path / "m.gguf")
+        open_external(tmp_path / "m.gguf")
 
 
 def test_headers_of_other_kinds_are_refused(tmp_path):
@@ -279,7 +279,7 @@ def test_headers_of_other_kinds_are_refused(tmp_path):
     ]:
         (tmp_path / "m.gguf").write_bytes(whole[:4] + version + whole[8:])
         with pytest.raises(ValueError, match=complaint):
-            load_foreign(tmp_path / "m.gguf")
+            load_external(tmp_path / "m.gguf")
 
 
 def test_any_damage_to_a_header_is_told_as_such(tmp_path):
@@ -294,7 +294,7 @@ def test_any_damage_to_a_header_is_told_as_such(tmp_path):
         damaged[rng.integers(4, header_bytes)] = rng.integers(256)
         (tmp_path / "m.gguf").write_bytes(damaged)
         try:
-            open_foreign(tmp_path / "m.gguf")
+            open_external(tmp_path / "m.gguf")
         except ValueError as error:
             assert "m.gguf" in str(error) or "TransformerConfig" in str(error)
             refused += 1
@@ -331,7 +331,7 @@ def test_values_are_those_the_package_reads(tmp_path):
 def test_floats_are_the_shortest_decimals(tmp_path):
     config = make_config(**SMALL, norm_epsilon=1e-5)
     write_gguf(tmp_path / "m.gguf", config, sharp_params(config))
-    assert open_foreign(tmp_path / "m.gguf").config.norm_epsilon == 1e-5
+    assert open_external(tmp_path / "m.gguf").config.norm_epsilon == 1e-5
 
 
 def test_only_quantised_files_need_the_package(tmp_path, monkeypatch):
@@ -340,9 +340,9 @@ def test_only_quantised_files_need_the_package(tmp_path, monkeypatch):
     write_gguf(tmp_path / "plain.gguf", config, params)
     write_gguf(tmp_path / "blocks.gguf", config, params, kind=KINDS.Q8_0)
     monkeypatch.setitem(sys.modules, "gguf", None)
-    assert_same(load_foreign(tmp_path / "plain.gguf")[1], params)
+    assert_same(load_external(tmp_path / "plain.gguf")[1], params)
     with pytest.raises(ValueError, match=r"blocks\.gguf holds quantised numbers.*\[gguf\]"):
-        load_foreign(tmp_path / "blocks.gguf")
+        load_external(tmp_path / "blocks.gguf")
 
 
 def test_the_tokenizer_inside_goes_along(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from t5lite.convert import export_hf, load_foreign
+from t5lite.convert import export_hf, load_external
 from t5lite.models.parameters import flatten_names
 from tests.conftest import shared_path
 from tests.models.tiny import decoder_only, encoder_decoder, sharp_params
@@ -43,7 +43,7 @@ def exported(tmp_path):
 def test_our_models_come_back_to_the_bit(config, tmp_path):
     params = sharp_params(config, 1)
     export_hf(config, params, tmp_path / "model")
-    again, params_again, source = load_foreign(tmp_path / "model")
+    again, params_again, source = load_external(tmp_path / "model")
     assert again == config
     assert source == "hf"
     assert_same_params(params_again, params)
@@ -54,7 +54,7 @@ def test_our_models_come_back_to_the_bit(config, tmp_path):
 def test_a_t5_with_more_in_it_is_refused():
     folder = shared_path("weights", "chronos-dummy", "dummy-chronos-bolt-model")
     with pytest.raises(ValueError, match=r"unused input_patch_embedding\.hidden_layer\.bias"):
-        load_foreign(folder)
+        load_external(folder)
 
 
 def test_tied_is_decided_by_the_tensors(exported):
@@ -63,7 +63,7 @@ def test_tied_is_decided_by_the_tensors(exported):
     tensors["lm_head.weight"] = tensors["shared.weight"].copy()
     tensors["encoder.embed_tokens.weight"] = tensors["shared.weight"].copy()
     save_file(tensors, folder / "model.safetensors")
-    config, again, _ = load_foreign(folder)
+    config, again, _ = load_external(folder)
     assert config.tied_embeddings
     del params["decoder"]["logits_dense"]
     assert_same_params(again, params)
@@ -75,7 +75,7 @@ def test_two_different_embeddings_are_refused(exported):
     tensors["decoder.embed_tokens.weight"] = tensors["shared.weight"] + 1
     save_file(tensors, folder / "model.safetensors")
     with pytest.raises(ValueError, match=r"decoder\.embed_tokens\.weight differs"):
-        load_foreign(folder)
+        load_external(folder)
 
 
 def test_bfloat16_and_shards(exported):
@@ -89,20 +89,20 @@ def test_bfloat16_and_shards(exported):
     index = {"weight_map": {name: shard for shard, held in shards.items() for name in held}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     (folder / "model.safetensors").unlink()
-    again, params_again, _ = load_foreign(folder)
+    again, params_again, _ = load_external(folder)
     assert again == config
     rounded = jax.tree.map(lambda leaf: leaf.astype(ml_dtypes.bfloat16).astype(np.float32), params)
     assert_same_params(params_again, rounded)
     (folder / "b.safetensors").unlink()
     with pytest.raises(ValueError, match=r"shards that are not there: b\.safetensors"):
-        load_foreign(folder)
+        load_external(folder)
 
 
 def test_a_file_cut_short_is_named(exported):
     path = exported[2] / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match=r"model\.safetensors is damaged or cut short"):
-        load_foreign(exported[2])
+        load_external(exported[2])
 
 
 def edit_config(folder, **changes):
@@ -128,47 +128,47 @@ def edit_config(folder, **changes):
 def test_bad_configs_are_explained(exported, changes, message):
     edit_config(exported[2], **changes)
     with pytest.raises(ValueError, match=message):
-        load_foreign(exported[2])
+        load_external(exported[2])
 
 
 def test_scaling_of_configs_older_than_its_field(exported):
     folder = exported[2]
     edit_config(folder, scale_decoder_outputs=None)
-    assert not load_foreign(folder)[0].scale_logits
+    assert not load_external(folder)[0].scale_logits
     edit_config(folder, tie_word_embeddings=None)
-    assert load_foreign(folder)[0].scale_logits
+    assert load_external(folder)[0].scale_logits
     edit_config(folder, model_type="mt5")
-    assert not load_foreign(folder)[0].scale_logits
+    assert not load_external(folder)[0].scale_logits
 
 
 def test_old_activation_spellings(exported):
     folder = exported[2]
     edit_config(folder, dense_act_fn=None, is_gated_act=None)
-    assert load_foreign(folder)[0].mlp_activations == ("gelu", "linear")
+    assert load_external(folder)[0].mlp_activations == ("gelu", "linear")
 
 
 def test_config_that_is_not_json(exported):
     (exported[2] / "config.json").write_text("{")
     with pytest.raises(ValueError, match=r"config\.json, line 1, column \d+: malformed JSON"):
-        load_foreign(exported[2])
+        load_external(exported[2])
 
 
 def test_weights_in_another_format_are_explained(exported):
     folder = exported[2]
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(ValueError, match=r"pytorch_model\.bin"):
-        load_foreign(folder)
+        load_external(folder)
     (folder / "pytorch_model.bin").unlink()
     with pytest.raises(ValueError, match=r"no weights beside it: none of model\.safetensors"):
-        load_foreign(folder)
+        load_external(folder)
 
 
 def test_other_places_are_refused_with_what_was_looked_for(tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
-        load_foreign(tmp_path / "nowhere")
+        load_external(tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("optimizer")
     with pytest.raises(ValueError, match=r"Looked for: config\.json .* Found: notes\.txt\."):
-        load_foreign(tmp_path)
+        load_external(tmp_path)
 
 
 def test_export_leaves_nothing_half(exported, tmp_path, monkeypatch):

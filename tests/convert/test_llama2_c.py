@@ -5,9 +5,9 @@ import struct
 import numpy as np
 import pytest
 
-from t5lite.convert import llama2_c, load_foreign
+from t5lite.convert import llama2_c, load_external
 from t5lite.convert.llama import TABLE
-from t5lite.convert.load import open_foreign
+from t5lite.convert.load import open_external
 from t5lite.convert.names import to_theirs, unstack
 from t5lite.models.parameters import flatten_names
 from tests.models.tiny import decoder_only, sharp_params
@@ -125,7 +125,7 @@ def test_float32_comes_back_to_the_bit(model, version, tmp_path):
         write_version_0(path, config, tensors)
     else:
         write_newer(path, config, tensors, version=1)
-    found_config, found, source = load_foreign(path)
+    found_config, found, source = load_external(path)
     assert source == "llama2.c"
     assert found_config == config
     assert_same(found, params)
@@ -134,7 +134,7 @@ def test_float32_comes_back_to_the_bit(model, version, tmp_path):
 def test_int8_is_scaled_back(model, tmp_path):
     config, _, tensors = model
     stored = write_newer(tmp_path / "model.bin", config, tensors, version=2)
-    found_config, found, _ = load_foreign(tmp_path / "model.bin")
+    found_config, found, _ = load_external(tmp_path / "model.bin")
     assert found_config == config
     for name, tensor in meta_tensors(config, found).items():
         np.testing.assert_array_equal(tensor, stored[name], err_msg=name)
@@ -143,7 +143,7 @@ def test_int8_is_scaled_back(model, tmp_path):
 def test_what_a_file_says_of_prompts(model, tmp_path):
     config, _, tensors = model
     write_version_0(tmp_path / "model.bin", config, tensors)
-    source = open_foreign(tmp_path / "model.bin")
+    source = open_external(tmp_path / "model.bin")
     assert (source.prompt_prefix, source.context_length) == ((1,), MAX_LENGTH)
     assert (source.special_ids.bos, source.special_ids.eos) == (1, 2)
 
@@ -161,10 +161,10 @@ def test_a_file_cut_short_is_refused(model, version, tmp_path):
     with pytest.raises(
         ValueError, match=rf"model.bin has {len(whole) - 4:,} bytes.*{len(whole):,}"
     ):
-        load_foreign(path)
+        load_external(path)
     path.write_bytes(whole + b"\0\0\0\0")
     with pytest.raises(ValueError, match="calls for"):
-        load_foreign(path)
+        load_external(path)
 
 
 def test_headers_that_make_no_sense_are_refused(model, tmp_path):
@@ -174,13 +174,13 @@ def test_headers_that_make_no_sense_are_refused(model, tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[:4] + struct.pack("<i", 3) + whole[8:])
     with pytest.raises(ValueError, match=r"version 3; t5lite reads 0, 1, 2.*--version 1"):
-        load_foreign(path)
+        load_external(path)
     path.write_bytes(whole[:8] + struct.pack("<i", -24) + whole[12:])
     with pytest.raises(ValueError, match=r"no model has the sizes in its header.*dim=-24"):
-        load_foreign(path)
+        load_external(path)
     path.write_bytes(whole[:100])
     with pytest.raises(ValueError, match="ends within its header"):
-        load_foreign(path)
+        load_external(path)
 
 
 @pytest.mark.parametrize(
@@ -192,4 +192,4 @@ def test_other_files_are_not_taken_for_it(content, tmp_path):
     assert not llama2_c.recognise(tmp_path / "model.bin")
     assert not llama2_c.recognise(tmp_path)
     with pytest.raises(ValueError, match=r"Looked for.*llama2\.c"):
-        load_foreign(tmp_path / "model.bin")
+        load_external(tmp_path / "model.bin")

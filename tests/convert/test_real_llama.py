@@ -12,8 +12,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from t5lite.cli import main
-from t5lite.convert import load_foreign
-from t5lite.convert.load import open_foreign
+from t5lite.convert import load_external
+from t5lite.convert.load import open_external
 from t5lite.data.vocabularies.load import parse_vocabulary
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from tests.conftest import shared_path
@@ -35,12 +35,12 @@ PUBLISHED = (
 
 @pytest.fixture(scope="module")
 def stories():
-    return load_foreign(shared_path(*STORIES, "stories260K.bin"))
+    return load_external(shared_path(*STORIES, "stories260K.bin"))
 
 
 def test_stories_are_those_of_hugging_face_to_the_bit(stories):
     config, params, source = stories
-    hf_config, hf_params, _ = load_foreign(shared_path(*STORIES, "hf"))
+    hf_config, hf_params, _ = load_external(shared_path(*STORIES, "hf"))
     assert source == "llama2.c"
     assert config == hf_config
     assert_same(params, hf_params)
@@ -108,8 +108,8 @@ def smollm2(tmp_path_factory):
 def test_smollm2_answers_a_question(smollm2, tmp_path, capsys):
     model_dir = str(tmp_path / "smollm2")
     assert main(["convert", str(smollm2), model_dir]) == 0
-    proof = json.loads((tmp_path / "smollm2" / "conversion.json").read_text())["verification"]
-    assert isinstance(proof, str) or proof["relative_difference"] < 1e-4
+    found = json.loads((tmp_path / "smollm2" / "conversion.json").read_text())["verification"]
+    assert isinstance(found, str) or found["relative_difference"] < 1e-4
     capsys.readouterr()
     flags = ["--model_dir", model_dir, "--chat", "--max_decode_length", "30"]
     assert main(["generate", *flags, "What is the capital of France?"]) == 0
@@ -119,7 +119,7 @@ def test_smollm2_answers_a_question(smollm2, tmp_path, capsys):
 @pytest.mark.downloads
 @pytest.mark.slow
 def test_smollm2_is_grouped_tied_and_asked_without_a_beginning(smollm2):
-    source = open_foreign(smollm2)
+    source = open_external(smollm2)
     config = source.config
     assert (config.num_heads, config.kv_heads, config.num_decoder_layers) == (9, 3, 30)
     assert config.tied_embeddings and config.rope_theta == 100000.0

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from t5lite import cli
-from t5lite.convert import export_hf, load_foreign
+from t5lite.convert import export_hf, load_external
 from tests.conftest import shared_path
 from tests.models.tiny import logits
 
@@ -24,7 +24,7 @@ def golden(name):
 @pytest.mark.parametrize(("parts", "name"), [(CAPP, "capp_gpt"), (STORIES, "stories260k")])
 def test_decoders_agree_with_torch(parts, name):
     expected = golden(name)
-    config, params, _ = load_foreign(shared_path(*parts))
+    config, params, _ = load_external(shared_path(*parts))
     # The greedy continuation starts with the ids whose logits are there.
     ids = expected["greedy"].astype(np.int32)
     num_ids = len(expected["ids"])
@@ -39,7 +39,7 @@ def test_decoders_agree_with_torch(parts, name):
 )
 def test_t5s_agree_with_torch(parts, name):
     expected = golden(name)
-    config, params, _ = load_foreign(shared_path(*parts))
+    config, params, _ = load_external(shared_path(*parts))
     batch = {
         "encoder_input_tokens": expected["enc"].astype(np.int32),
         "decoder_input_tokens": expected["dec"].astype(np.int32),
@@ -49,7 +49,7 @@ def test_t5s_agree_with_torch(parts, name):
 
 @pytest.mark.parametrize("parts", [CAPP, STORIES, CHRONOS, CONVERTED])
 def test_they_come_back_to_the_bit(parts, tmp_path):
-    config, params, _ = load_foreign(shared_path(*parts))
+    config, params, _ = load_external(shared_path(*parts))
     export_hf(config, params, tmp_path / "out")
     theirs = load_file(shared_path(*parts) / "model.safetensors")
     ours = load_file(tmp_path / "out" / "model.safetensors")
@@ -61,7 +61,7 @@ def test_they_come_back_to_the_bit(parts, tmp_path):
 
 
 def test_capp_gpts_config_is_read_as_it_is_written():
-    config, _, _ = load_foreign(shared_path(*CAPP))
+    config, _, _ = load_external(shared_path(*CAPP))
     assert (config.d_ff, config.max_positions, config.mlp_activations) == (256, 512, ("gelu",))
     assert config.tied_embeddings
     assert config.position_offset == 0

@@ -6,7 +6,7 @@ import orbax.checkpoint as ocp
 import pytest
 from flax import serialization
 
-from t5lite.convert import load_foreign
+from t5lite.convert import load_external
 from t5lite.convert.names import stack
 from t5lite.convert.t5x import FORMAT, open_checkpoint
 from t5lite.models.parameters import flatten_names
@@ -38,7 +38,7 @@ def assert_same_params(params, expected):
 
 def test_tiny_checkpoint_agrees_with_t5x():
     golden = np.load(shared_path("weights", "golden", "t5x_tiny.npz"))
-    config, params, source = load_foreign(shared_path(*TINY))
+    config, params, source = load_external(shared_path(*TINY))
     assert source == "t5x"
     batch = {
         "encoder_input_tokens": golden["enc"].astype(np.int32),
@@ -48,9 +48,9 @@ def test_tiny_checkpoint_agrees_with_t5x():
 
 
 def test_tiny_checkpoint_is_the_converted_folder_to_the_bit():
-    _, params, _ = load_foreign(shared_path(*TINY))
+    _, params, _ = load_external(shared_path(*TINY))
     folder = shared_path("weights", "t5x_testdata", "hf_converted")
-    assert_same_params(load_foreign(folder)[1], params)
+    assert_same_params(load_external(folder)[1], params)
 
 
 def test_a_scanned_model_agrees_with_t5x(tmp_path):

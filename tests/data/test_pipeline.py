@@ -245,7 +245,7 @@ def test_a_state_of_other_data_is_refused_and_told_by_task(change, named):
         asked, batch = json.loads(json.dumps(data.asked())), next(data)
     with pytest.raises(ValueError, match=named):
         make_data(state=batch.state, asked_before=asked, **change)
-    with pytest.raises(ValueError, match="cannot go on"):
+    with pytest.raises(ValueError, match="cannot be resumed"):
         make_data(state=batch.state, **change)
 
 

@@ -1,4 +1,4 @@
-"""The proof that `t5lite convert` gives: it holds for what is right, and for nothing else."""
+"""`t5lite convert` verifies what is right, and nothing else."""
 
 import json
 import shutil
@@ -40,13 +40,13 @@ def t5(tmp_path):
 
 def test_both_ways_and_by_rounding(t5, tmp_path, capsys):
     assert run(t5, tmp_path / "ours", "--dtype=bfloat16") == 0
-    proof = figures(tmp_path / "ours")
-    assert proof["largest_difference"] < 1e-4 < proof["largest_difference_by_rounding"]
+    found = figures(tmp_path / "ours")
+    assert found["largest_difference"] < 1e-4 < found["largest_difference_by_rounding"]
     assert "Verified against transformers: the same model." in capsys.readouterr().out
     assert run(tmp_path / "ours", tmp_path / "back", "--verify") == 0
-    proof = figures(tmp_path / "back")
-    assert proof["largest_difference"] < 1e-4
-    assert proof["largest_difference_by_rounding"] is None
+    found = figures(tmp_path / "back")
+    assert found["largest_difference"] < 1e-4
+    assert found["largest_difference_by_rounding"] is None
     # Both load without a word on their types.
     model = transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "back")
     assert model.dtype == torch.bfloat16
@@ -70,18 +70,18 @@ def test_another_models_weights_do_not_pass(t5, tmp_path):
     save_file(swapped, tmp_path / "swapped" / "model.safetensors")
     params = sharp_params(T5)
     assert verify(T5, params, t5).holds
-    proof = verify(T5, params, tmp_path / "swapped")
-    assert not proof.holds
-    assert proof.relative > 0.01
+    verification = verify(T5, params, tmp_path / "swapped")
+    assert not verification.holds
+    assert verification.relative > 0.01
 
 
 @pytest.mark.parametrize("config", [LLAMA, GPT2])
 def test_decoders(config, tmp_path):
     params = sharp_params(config)
     export_hf(config, params, tmp_path / "model")
-    proof = verify(config, params, tmp_path / "model")
-    assert proof.difference < 1e-4
-    assert proof.num_logits == (3 + 17 + 40 + 40) * ROWS
+    verification = verify(config, params, tmp_path / "model")
+    assert verification.difference < 1e-4
+    assert verification.num_logits == (3 + 17 + 40 + 40) * ROWS
 
 
 def test_umt5s_logits_are_not_scaled(tmp_path):
@@ -89,9 +89,9 @@ def test_umt5s_logits_are_not_scaled(tmp_path):
     config = encoder_decoder(relative_bias_per_layer=True)
     params = sharp_params(config)
     export_hf(config, params, tmp_path / "model")
-    proof = verify(config, params, tmp_path / "model")
-    assert proof.difference < 1e-4
-    assert "divides umT5's logits by sqrt(d_model)" in proof.remarks[0]
+    verification = verify(config, params, tmp_path / "model")
+    assert verification.difference < 1e-4
+    assert "divides umT5's logits by sqrt(d_model)" in verification.remarks[0]
 
 
 def test_no_class_no_proof(tmp_path, capsys):

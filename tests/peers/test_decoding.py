@@ -6,7 +6,7 @@ import functools
 import numpy as np
 import pytest
 
-from t5lite.convert import load_foreign
+from t5lite.convert import load_external
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.decoder import Decoder
 from tests.feature_converters import bare
@@ -67,7 +67,7 @@ def _models(name, folder):
     with torch.no_grad():
         head[EOS] *= 1.5
     model.save_pretrained(folder)
-    config, params, _ = load_foreign(folder)
+    config, params, _ = load_external(folder)
     return model, config, params
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from t5lite.convert import export_hf, load_foreign
+from t5lite.convert import export_hf, load_external
 from t5lite.convert.hf.folder import FAMILIES
 from t5lite.models.parameters import flatten_names
 from tests.models.tiny import logits
@@ -259,7 +259,7 @@ def test_there_and_back(name, tmp_path):
     case = CASES[name]
     model = their_model(case)
     model.save_pretrained(tmp_path / "theirs")
-    config, params, _ = load_foreign(tmp_path / "theirs")
+    config, params, _ = load_external(tmp_path / "theirs")
     batch = make_batch(config.architecture == "encoder_decoder")
     expected = their_logits(model, batch)
     assert np.std(expected) > 0.05
@@ -337,7 +337,7 @@ def their_folder(name, folder):
     model = their_model(CASES[name])
     model.save_pretrained(folder)
     # A module's own dict names tied parameters by all their names.
-    return dict(model.state_dict()), load_foreign(folder)
+    return dict(model.state_dict()), load_external(folder)
 
 
 def assert_same_model(folder, expected):
@@ -345,7 +345,7 @@ def assert_same_model(folder, expected):
     theirs = load_theirs(folder)
     embedding = expected[1]["token_embedder"]["embedding"]
     np.testing.assert_array_equal(theirs.get_input_embeddings().weight.detach().numpy(), embedding)
-    config, params, _ = load_foreign(folder)
+    config, params, _ = load_external(folder)
     assert config == expected[0]
     flat, flat_expected = flatten_names(params), flatten_names(expected[1])
     assert flat.keys() == flat_expected.keys()
@@ -367,7 +367,7 @@ def test_leftovers_in_files_of_every_kind(name, container, sharded, tmp_path):
     tensors["something.else"] = torch.ones(2)
     write_weights(tmp_path, tensors, container=container, sharded=sharded)
     with pytest.raises(ValueError, match=r"unused something\.else"):
-        load_foreign(tmp_path)
+        load_external(tmp_path)
 
 
 def test_what_their_classes_declare_as_leftovers_is_ours():
@@ -432,7 +432,7 @@ def test_heads_are_tied_by_their_numbers(name, tmp_path):
         write_weights(tmp_path, held, container="safetensors", sharded=False)
         theirs = load_theirs(tmp_path)
         assert torch.equal(theirs.get_output_embeddings().weight, head)
-        config, params, _ = load_foreign(tmp_path)
+        config, params, _ = load_external(tmp_path)
         assert config.tied_embeddings is tied
         if not tied:
             kernel = params["decoder"]["logits_dense"]["kernel"]

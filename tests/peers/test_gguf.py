@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from t5lite.convert import load_foreign
+from t5lite.convert import load_external
 from tests.convert.test_llama2_c import make_config
 from tests.models.tiny import logits, random_tokens, sharp_params
 
@@ -35,7 +35,7 @@ def test_logits_are_those_of_transformers(kind, tied, tmp_path):
     config = make_config(**SMALL, tied_embeddings=tied, rope_theta=500.0)
     write_gguf(tmp_path / "m.gguf", config, sharp_params(config), kind=KINDS[kind])
     theirs = their_model(tmp_path / "m.gguf")
-    found_config, params, _ = load_foreign(tmp_path / "m.gguf")
+    found_config, params, _ = load_external(tmp_path / "m.gguf")
     assert found_config == config
     tokens = random_tokens(np.random.default_rng(0), 2, 17)
     ours = np.asarray(logits(config, params, {"decoder_input_tokens": tokens}))

@@ -10,9 +10,9 @@ import pytest
 
 from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.cli import main
-from t5lite.convert import load_foreign
+from t5lite.convert import load_external
 from t5lite.convert.llama import TABLE
-from t5lite.convert.load import open_foreign
+from t5lite.convert.load import open_external
 from t5lite.convert.names import to_theirs, unstack
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from tests.conftest import shared_path
@@ -119,7 +119,7 @@ def test_logits_are_those_of_metas_code(num_shards, changes, tmp_path):
     params = sharp_params(config)
     tensors = meta_tensors(config, params)
     write_folder(tmp_path / "7B", config, tensors, num_shards=num_shards)
-    found_config, found, source = load_foreign(tmp_path / "7B")
+    found_config, found, source = load_external(tmp_path / "7B")
     assert source == "meta_llama"
     assert found_config == config
     assert_same(found, params)
@@ -134,7 +134,7 @@ def test_shards_of_llama_3_cut_the_embedding_by_rows(model, tmp_path):
     config, params = model
     tensors = meta_tensors(config, params)
     write_folder(tmp_path / "8B", config, tensors, num_shards=2, embedding_axis=0, vocab_size=44)
-    assert_same(load_foreign(tmp_path / "8B")[1], params)
+    assert_same(load_external(tmp_path / "8B")[1], params)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
@@ -142,7 +142,7 @@ def test_the_type_of_the_files_is_kept(model, dtype, tmp_path):
     config, params = model
     tensors = meta_tensors(config, params, getattr(torch, dtype))
     write_folder(tmp_path / "7B", config, tensors, num_shards=2)
-    source = open_foreign(tmp_path / "7B")
+    source = open_external(tmp_path / "7B")
     assert {str(array.dtype) for array in source.arrays.values()} == {dtype}
     expected = params["decoder"]["layers"]["mlp"]["wo"]["kernel"][1]
     found = source.arrays["decoder/layers/mlp/wo/kernel", 1].read()
@@ -153,10 +153,10 @@ def test_the_type_of_the_files_is_kept(model, dtype, tmp_path):
 def test_the_tokenizer_is_in_the_folder_or_one_level_up(model, place, tmp_path):
     config, params = model
     write_folder(tmp_path / "7B", config, meta_tensors(config, params), num_shards=1)
-    assert open_foreign(tmp_path / "7B").vocabulary is None
+    assert open_external(tmp_path / "7B").vocabulary is None
     tokenizer = tmp_path / place / "tokenizer.model"
     shutil.copyfile(shared_path("weights", "stories260k", "tok512.model"), tokenizer)
-    source = open_foreign(tmp_path / "7B")
+    source = open_external(tmp_path / "7B")
     assert source.vocabulary == SentencePieceVocabulary(str(tokenizer), extra_ids=0).spec()
     assert source.prompt_prefix == (1,)
     assert (source.special_ids.bos, source.special_ids.eos) == (1, 2)
@@ -166,7 +166,7 @@ def test_a_tokenizer_of_another_kind_is_left_out_with_a_word(model, tmp_path, ca
     config, params = model
     write_folder(tmp_path / "8B", config, meta_tensors(config, params), num_shards=1)
     (tmp_path / "8B" / "tokenizer.model").write_text("IQ== 0\nIg== 1\n")
-    assert open_foreign(tmp_path / "8B").vocabulary is None
+    assert open_external(tmp_path / "8B").vocabulary is None
     assert "is not a SentencePiece model" in caplog.text
 
 
@@ -185,7 +185,7 @@ def test_params_that_do_not_fit_are_refused(changes, complaint, model, tmp_path)
     config, params = model
     write_folder(tmp_path / "7B", config, meta_tensors(config, params), num_shards=1, **changes)
     with pytest.raises(ValueError, match=complaint):
-        load_foreign(tmp_path / "7B")
+        load_external(tmp_path / "7B")
 
 
 def test_missing_and_damaged_shards_are_refused(model, tmp_path):
@@ -194,15 +194,15 @@ def test_missing_and_damaged_shards_are_refused(model, tmp_path):
     write_folder(folder, config, meta_tensors(config, params), num_shards=3)
     (folder / "consolidated.02.pth").rename(tmp_path / "kept")
     with pytest.raises(ValueError, match=r"13B has 2 files .* call for 3; copy all"):
-        load_foreign(folder)
+        load_external(folder)
     (tmp_path / "kept").rename(folder / "consolidated.03.pth")
     with pytest.raises(ValueError, match="shards are missing between"):
-        load_foreign(folder)
+        load_external(folder)
     (folder / "consolidated.03.pth").rename(folder / "consolidated.02.pth")
     whole = (folder / "consolidated.01.pth").read_bytes()
     (folder / "consolidated.01.pth").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"consolidated\.01\.pth is not a file of tensors"):
-        load_foreign(folder)
+        load_external(folder)
 
 
 def test_a_pickle_that_runs_something_is_not_read(model, tmp_path):
@@ -216,7 +216,7 @@ def test_a_pickle_that_runs_something_is_not_read(model, tmp_path):
 
     torch.save({"tok_embeddings.weight": Trap()}, tmp_path / "7B" / "consolidated.00.pth")
     with pytest.raises(ValueError, match=r"consolidated\.00\.pth is not a file of tensors"):
-        load_foreign(tmp_path / "7B")
+        load_external(tmp_path / "7B")
     assert not trace.exists()
 
 

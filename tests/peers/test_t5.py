@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5lite.convert import export_hf, load_foreign
+from t5lite.convert import export_hf, load_external
 from t5lite.models.parameters import bind
 from tests.models.tiny import encoder_decoder, logits, random_tokens, sharp_params
 
@@ -88,7 +88,7 @@ def test_their_models_here(name, tmp_path):
     fields, untied = THEIR_MODELS[name]
     model = their_model(fields, untied)
     model.save_pretrained(tmp_path)
-    config, params, _ = load_foreign(tmp_path)
+    config, params, _ = load_external(tmp_path)
     assert config.tied_embeddings == (not untied)
     assert config.scale_logits == (name in ("t5_1_0", "untied_scaled"))
     expected = their_logits(model, make_batch())
@@ -99,7 +99,7 @@ def test_their_models_here(name, tmp_path):
 def test_their_mt5_here(tmp_path):
     model = their_model({}, untied=True, model_class="MT5")
     model.save_pretrained(tmp_path)
-    config, params, _ = load_foreign(tmp_path)
+    config, params, _ = load_external(tmp_path)
     expected = their_logits(model, make_batch())
     np.testing.assert_allclose(logits(config, params, make_batch()), expected, atol=1e-4)
 

@@ -147,7 +147,7 @@ def test_draws_are_counted_by_wording_and_shots(tmp_path):
             draws.add(batch.stats)
             tokens = batch.features["encoder_input_tokens"]
             drawn += [int((tokens == 100 + wording).sum()) for wording in range(5)]
-    draws = DrawTally(draws.state())  # as a run that goes on
+    draws = DrawTally(draws.state())  # as a run that is resumed
     saved = {"progress": {"examples": int(drawn.sum())}, "draws": draws.state()}
     checkpointer = Checkpointer(tmp_path)
     checkpointer.save(10, {"x": np.zeros(2)}, data_state=saved, config="", metrics={})

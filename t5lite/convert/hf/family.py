@@ -139,8 +139,8 @@ class Family:
       prepare: Brings oddities of older files' tensors into order.
       read_config: Our config from config.json's fields and whether the embeddings are tied.
         Raises ValueError for what t5lite does not do.
-      misfits: Why a config cannot be of this family, one phrase each; empty where it can.
-      write_config: config.json's fields of its own, for a config without misfits.
+      mismatches: Why a config cannot be of this family, one phrase each; empty where it can.
+      write_config: config.json's fields of its own, for a config without mismatches.
     """
 
     name: str
@@ -157,7 +157,7 @@ class Family:
     context_field: str
     prepare: Callable[[Tensors], Tensors] = lambda tensors: tensors
     read_config: Callable[[Fields, bool], TransformerConfig]
-    misfits: Callable[[TransformerConfig], list[str]]
+    mismatches: Callable[[TransformerConfig], list[str]]
     write_config: Callable[[TransformerConfig], dict[str, Any]]
 
 

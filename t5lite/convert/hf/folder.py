@@ -109,17 +109,17 @@ def choose_family(config: TransformerConfig, model_type: str | None = None) -> F
     Raises:
       ValueError: it can be none; says what keeps it from the nearest ones.
     """
-    misfits = {family.name: family.misfits(config) for family in FAMILIES}
-    able = [family for family in FAMILIES if not misfits[family.name]]
+    mismatches = {family.name: family.mismatches(config) for family in FAMILIES}
+    able = [family for family in FAMILIES if not mismatches[family.name]]
     for family in able:
         if family.model_type == model_type:
             return family
     if able:
         return able[0]
-    fewest = min(map(len, misfits.values()))
+    fewest = min(map(len, mismatches.values()))
     nearest = "\n".join(
         f"  {name}: {'; '.join(reasons)}"
-        for name, reasons in misfits.items()
+        for name, reasons in mismatches.items()
         if len(reasons) == fewest
     )
     raise ValueError(f"transformers has no class that can be this model. Nearest:\n{nearest}")

@@ -72,7 +72,7 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
     )
 
 
-def _misfits(config: TransformerConfig) -> list[str]:
+def _mismatches(config: TransformerConfig) -> list[str]:
     return full_width(config) + demands(
         config,
         {
@@ -126,6 +126,6 @@ GPT2 = Family(
     leftovers=(r"(\.|^)(attn|crossattention)\.(masked_)?bias$",),
     context_field="n_positions",
     read_config=_read_config,
-    misfits=_misfits,
+    mismatches=_mismatches,
     write_config=_write_config,
 )

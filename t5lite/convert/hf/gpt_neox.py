@@ -71,7 +71,7 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
     )
 
 
-def _misfits(config: TransformerConfig) -> list[str]:
+def _mismatches(config: TransformerConfig) -> list[str]:
     return full_width(config) + demands(
         config,
         {
@@ -127,6 +127,6 @@ GPT_NEOX = Family(
     context_field="max_position_embeddings",
     prepare=_with_old_output,
     read_config=_read_config,
-    misfits=_misfits,
+    mismatches=_mismatches,
     write_config=_write_config,
 )

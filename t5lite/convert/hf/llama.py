@@ -54,7 +54,7 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
     )
 
 
-def _misfits(config: TransformerConfig) -> list[str]:
+def _mismatches(config: TransformerConfig) -> list[str]:
     found = demands(
         config,
         {
@@ -109,6 +109,6 @@ LLAMA = Family(
     leftovers=(r"rotary_emb\.inv_freq$",),
     context_field="max_position_embeddings",
     read_config=_read_config,
-    misfits=_misfits,
+    mismatches=_mismatches,
     write_config=_write_config,
 )

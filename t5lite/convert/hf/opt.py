@@ -79,7 +79,7 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
     )
 
 
-def _misfits(config: TransformerConfig) -> list[str]:
+def _mismatches(config: TransformerConfig) -> list[str]:
     found = full_width(config) + demands(
         config,
         {
@@ -135,6 +135,6 @@ OPT = Family(
     leftovers=(r"decoder\.version$",),
     context_field="max_position_embeddings",
     read_config=_read_config,
-    misfits=_misfits,
+    mismatches=_mismatches,
     write_config=_write_config,
 )

@@ -120,7 +120,7 @@ def _read_scale(fields: Fields) -> bool:
     return bool(fields.get("scale_decoder_outputs", declared))
 
 
-def _misfits(config: TransformerConfig) -> list[str]:
+def _mismatches(config: TransformerConfig) -> list[str]:
     found = demands(
         config,
         {
@@ -173,16 +173,16 @@ def _write_config(config: TransformerConfig) -> dict[str, Any]:
     }
 
 
-def _umt5_misfits(config: TransformerConfig) -> list[str]:
-    return _misfits(config) + demands(config, {"relative_bias_per_layer": True})
+def _umt5_mismatches(config: TransformerConfig) -> list[str]:
+    return _mismatches(config) + demands(config, {"relative_bias_per_layer": True})
 
 
-def _t5_misfits(config: TransformerConfig) -> list[str]:
-    return _misfits(config) + demands(config, {"relative_bias_per_layer": False})
+def _t5_mismatches(config: TransformerConfig) -> list[str]:
+    return _mismatches(config) + demands(config, {"relative_bias_per_layer": False})
 
 
-def _mt5_misfits(config: TransformerConfig) -> list[str]:
-    return _t5_misfits(config) + demands(config, {"scale_logits": False})
+def _mt5_mismatches(config: TransformerConfig) -> list[str]:
+    return _t5_mismatches(config) + demands(config, {"scale_logits": False})
 
 
 T5 = Family(
@@ -199,7 +199,7 @@ T5 = Family(
     leftovers=(r"EncDecAttention\.relative_attention_bias\.weight$",),
     context_field="n_positions",
     read_config=_read_config,
-    misfits=_t5_misfits,
+    mismatches=_t5_mismatches,
     write_config=_write_config,
 )
 MT5 = dataclasses.replace(
@@ -207,12 +207,12 @@ MT5 = dataclasses.replace(
     name="mT5",
     model_type="mt5",
     architecture="MT5ForConditionalGeneration",
-    misfits=_mt5_misfits,
+    mismatches=_mt5_mismatches,
 )
 UMT5 = dataclasses.replace(
     T5,
     name="umT5",
     model_type="umt5",
     architecture="UMT5ForConditionalGeneration",
-    misfits=_umt5_misfits,
+    mismatches=_umt5_mismatches,
 )

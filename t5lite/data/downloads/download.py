@@ -204,7 +204,7 @@ def _download(url: str, part: pathlib.Path, *, progress: bool, wait_seconds: flo
             if fruitless == _MAX_FRUITLESS:
                 raise ValueError(
                     f"{url}: cannot be fetched: {reason}; {_size(part):,} bytes are kept, the same "
-                    "command goes on from there"
+                    "command resumes from there"
                 )
             time.sleep(wait_seconds * 2**fruitless)
 

@@ -267,7 +267,7 @@ class FeatureConverter(abc.ABC):
           As `convert`.
 
         Raises:
-          ValueError: a decoder-only model has nothing to go on from.
+          ValueError: a decoder-only model has nothing to continue.
         """
         self._check_prompts(prompts)
         return self._rows(
@@ -292,7 +292,7 @@ class FeatureConverter(abc.ABC):
           `prompt_lengths` `[N]`, and `decoder_causal_attention` for prefix language models.
 
         Raises:
-          ValueError: a decoder-only model has nothing to go on from.
+          ValueError: a decoder-only model has nothing to continue.
         """
 
     @abc.abstractmethod
@@ -309,7 +309,7 @@ class FeatureConverter(abc.ABC):
         """Rows of prompts and targets that are complete."""
 
     def _check_prompts(self, prompts: Sequence[Tokens]) -> None:  # noqa: B027 (a hook)
-        """Refuses prompts that the model cannot go on from."""
+        """Refuses prompts that the model cannot continue."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -441,7 +441,7 @@ class DecoderOnlyFeatureConverter(FeatureConverter):
         if not all(len(prompt) for prompt in prompts):
             raise ValueError(
                 "a prompt has no tokens, and this model has none that goes before every prompt, so "
-                "there is nothing to go on from; write something in it"
+                "there is nothing to continue; write something in it"
             )
 
     def _rows(

@@ -55,7 +55,7 @@ def present_tasks(
     Args:
       mixture: what they belong to, for the error.
       task_names: its leaf Tasks.
-      allow_missing: whether it may go on without some, though not without all.
+      allow_missing: whether it may continue without some, though not without all.
 
     Returns:
       The Tasks that have data, or whose sources cannot tell, in order; and the state of the others.
@@ -79,7 +79,7 @@ def _explain(
         named.append(f"  and {len(absent) - _NAMED:,} more")
     remedy = "`t5lite data status` says what is looked for, `t5lite data fetch` gets what it can"
     if anything:
-        remedy += "; ALLOW_MISSING_TASKS=True (--allow_missing_tasks) goes on without them"
+        remedy += "; ALLOW_MISSING_TASKS=True (--allow_missing_tasks) continues without them"
     return "\n".join(
         [
             f"{len(absent):,} of the tasks of {mixture!r} have no data that can be read:",
@@ -91,7 +91,7 @@ def _explain(
 
 
 def write_missing(path: pathlib.Path, absent: Sequence[DataStatus]) -> None:
-    """Records in a JSON file which Tasks a run goes on without, and why."""
+    """Records in a JSON file which Tasks a run continues without, and why."""
     record = {
         "tally": data_status.tally(absent),
         "tasks": {s.task: {"state": s.state, "where": s.where, "why": s.why} for s in absent},

@@ -55,7 +55,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _count_step(self, _: Any, value: None) -> None:
         """At each turn of a loop and at each call of a macro; a filter, for calls are slow."""
         self._steps_left -= 1
-        refuse_if(self._steps_left < 0, f"it goes on after {MAX_STEPS:,} steps")
+        refuse_if(self._steps_left < 0, f"it runs on after {MAX_STEPS:,} steps")
 
     def join(self, *values: Any) -> str:
         """What `~` does."""

@@ -130,7 +130,7 @@ def test_it_starts_over_where_nothing_tells_that_the_content_is_the_same(server,
 def test_it_starts_over_where_the_content_has_changed_meanwhile(server, tmp_path):
     server.cuts = [300_000, 0, 0, 0, 0]
     item = one(server)
-    with pytest.raises(ValueError, match=r"300,000 bytes are kept, the same command goes on"):
+    with pytest.raises(ValueError, match=r"300,000 bytes are kept, the same command resumes"):
         fetch(item, tmp_path)
     server.cuts = []
     server.files["a.bin"] = CONTENT[::-1]

@@ -17,11 +17,13 @@ import time
 
 import numpy as np
 
+from t5lite.models.position_config import Rotary
+
 DECODER = {
     "architecture": "decoder_only",
     "num_encoder_layers": 0,
     "scale_attention": True,
-    "positions": "rotary",
+    "positions": Rotary(),
     "mlp_activations": ("silu", "linear"),
     "initializer": "normal",
     "norm_epsilon": 1e-5,
@@ -58,7 +60,7 @@ MODELS = {
         "num_heads": 9,
         "num_kv_heads": 3,
         "num_decoder_layers": 30,
-        "rope_theta": 100000.0,
+        "positions": Rotary(theta=100000.0),
         "tied_embeddings": True,
     },
 }

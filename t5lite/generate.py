@@ -114,7 +114,7 @@ class _Writer:
     def _fitted(self, prompt: Prompt) -> DecodingConfig:
         """How to decode; in a conversation, which grows, no more than the model has room for."""
         config = self._model.config
-        if not self._chat or config.positions != "learned" or config.max_positions is None:
+        if not self._chat or config.max_positions is None:
             return self._decoding
         room = config.max_positions
         if config.architecture == "decoder_only":

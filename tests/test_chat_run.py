@@ -15,6 +15,7 @@ from t5lite.generate import generate
 from t5lite.infer import infer
 from t5lite.inference.prompts import chat_prompt
 from t5lite.models.config import TransformerConfig
+from t5lite.models.position_config import Rotary
 from t5lite.train import train
 from t5lite.training.optimizers import adafactor
 from tests.data.tokenizer_folders import chat_folder, write_json
@@ -62,7 +63,7 @@ def model_dir(tmp_path_factory):
                 num_encoder_layers=0,
                 num_decoder_layers=2,
                 mlp_activations=("silu", "linear"),
-                positions="rotary",
+                positions=Rotary(),
                 scale_attention=True,
                 dropout_rate=0.0,
             ),

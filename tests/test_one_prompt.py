@@ -22,6 +22,7 @@ from t5lite.evaluate import evaluate
 from t5lite.generate import generate
 from t5lite.infer import infer
 from t5lite.inference.evaluator import EvalConfig, Evaluator
+from t5lite.models.position_config import Learned
 from tests.conftest import shared_path
 from tests.convert.test_families import CONFIGS
 from tests.data.tokenizer_folders import chat_folder
@@ -123,8 +124,10 @@ def run(request, vocabularies, tmp_path_factory):
         config = CONFIGS["t5"]
     else:
         config = CONFIGS.get(name, CONFIGS["llama"])
-    positions = config.max_positions and 64
-    config = dataclasses.replace(config, vocab_size=vocabulary.vocab_size, max_positions=positions)
+    changes = {"vocab_size": vocabulary.vocab_size}
+    if isinstance(config.positions, Learned):
+        changes["positions"] = dataclasses.replace(config.positions, max_positions=64)
+    config = dataclasses.replace(config, **changes)
     model_dirs.save(folder, made.data[0].converter, vocabulary=vocabulary, config=config)
     return made
 

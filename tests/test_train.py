@@ -14,6 +14,7 @@ from t5lite.checkpoints.model_dir import lock
 from t5lite.inference.evaluator import EvalConfig
 from t5lite.initialization.restore import RestoreConfig
 from t5lite.models.parameters import flatten_names
+from t5lite.models.position_config import RelativeBias
 from t5lite.sharding import MeshConfig
 from t5lite.training.optimizers import adafactor, adamw
 from tests.toy_run import LENGTHS, MODEL, data_config, toy_train
@@ -174,8 +175,8 @@ def test_another_model_in_the_folder(cache_dir, trained, tmp_path):
     model_dir, _ = trained
     with pytest.raises(ValueError, match=r"(?s)does not fit.*\(2, 32, 64\) in the checkpoint"):
         toy_train(model_dir, cache_dir, model=dataclasses.replace(MODEL, d_ff=128))
-    other = dataclasses.replace(MODEL, relative_attention_max_distance=64)
-    with pytest.raises(ValueError, match="relative_attention_max_distance: 128 in the folder"):
+    other = dataclasses.replace(MODEL, positions=RelativeBias(max_distance=64))
+    with pytest.raises(ValueError, match=r"positions\.max_distance: 128 in the folder"):
         toy_train(model_dir, cache_dir, model=other)
 
 

@@ -32,6 +32,7 @@ from t5lite.data.vocabularies.load import moved_to, vocabulary_files, vocabulary
 from t5lite.files.json_files import write_object
 from t5lite.files.local_paths import local_path
 from t5lite.models.config import TransformerConfig
+from t5lite.models.nested_config import differences
 
 DESCRIPTION_FILE = "t5lite.json"
 # What a conversion writes beside its result.
@@ -123,28 +124,27 @@ class ModelDescription:
         Raises:
           ValueError: listing every field that differs between the folder's model and the run's.
         """
-        mine, theirs = self.model.to_dict(), other.model.to_dict()
-        differences = [
-            f"  {name}: {mine[name]!r} in the folder, {theirs[name]!r} in this run"
-            for name in mine
-            if name not in RUNTIME_FIELDS and mine[name] != theirs[name]
+        found = [
+            f"  {d.field}: {d.first!r} in the folder, {d.second!r} in this run"
+            for d in differences(self.model, other.model)
+            if d.field not in RUNTIME_FIELDS
         ]
         if not same_vocabulary(self.vocabulary, other.vocabulary):
-            differences.append(
+            found.append(
                 f"  vocabulary: {self.vocabulary} in the folder, {other.vocabulary} in this run"
             )
         mine, theirs = self.converter.to_dict(), other.converter.to_dict()
-        differences += [
+        found += [
             f"  {name}: {mine.get(name)!r} in the folder, {theirs.get(name)!r} in this run"
             for name in _PROMPT_FIELDS
             if mine.get(name) != theirs.get(name)
         ]
         if other.chat_template is not None and other.chat_template != self.chat_template:
-            differences.append("  chat template: another one in this run than in the folder")
-        if differences:
+            found.append("  chat template: another one in this run than in the folder")
+        if found:
             raise ValueError(
                 f"MODEL_DIR {model_dir} holds checkpoints of another model:\n"
-                + "\n".join(differences)
+                + "\n".join(found)
                 + "\nGive this run a MODEL_DIR of its own, or the config it was started with."
             )
 

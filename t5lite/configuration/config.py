@@ -30,6 +30,7 @@ from t5lite.configuration.gin_reader import (
 )
 from t5lite.configuration.gin_resolve import ParsedConfig
 from t5lite.configuration.gin_types import checked, parameter_hints
+from t5lite.configuration.older_settings import check_current
 from t5lite.data.tasks import registry_modules
 from t5lite.messages.suggest import did_you_mean
 
@@ -45,6 +46,10 @@ VERBS = {
 # Everything else a gin file may name: gin name -> module it comes from.
 CONFIGURABLES = {
     "TransformerConfig": "t5lite.models.config",
+    "RelativeBias": "t5lite.models.position_config",
+    "Rotary": "t5lite.models.position_config",
+    "LinearScaling": "t5lite.models.position_config",
+    "Learned": "t5lite.models.position_config",
     "ModelOfCheckpoint": "t5lite.initialization.initial_model",
     "MeshConfig": "t5lite.sharding",
     "DataConfig": "t5lite.data.data_config",
@@ -227,6 +232,7 @@ def _checked(binding: Binding, registered: Mapping[str, Callable[..., Any]]) -> 
     if binding.is_macro:
         return binding
     name, function = _find(binding.configurable, registered, binding.place, binding.key)
+    check_current(dataclasses.replace(binding, configurable=name))
     known = inspect.signature(function).parameters.values()
     parameters = [p.name for p in known if p.name not in _NOT_CONFIGURABLE]
     takes_any = any(p.kind is p.VAR_KEYWORD for p in known)

@@ -14,6 +14,7 @@ from t5lite.checkpoints.checkpointer import has_checkpoint
 from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription, same_vocabulary
 from t5lite.configuration.gin_reader import Binding, Macro, read_file
 from t5lite.configuration.gin_resolve import ParsedConfig
+from t5lite.configuration.older_settings import renewed
 from t5lite.configuration.run_record import CONFIG_FILE
 from t5lite.data.tasks import registry_modules
 from t5lite.data.vocabularies.load import format_vocabulary, parse_vocabulary, vocabulary_from_spec
@@ -59,7 +60,9 @@ def last_start(model_dir: str) -> list[Binding]:
     if not path.exists():
         return []
     statements = read_file(str(path), [], wanted_by="--model_dir")
-    return [statement for statement in statements if isinstance(statement, Binding)]
+    return [
+        b for statement in statements if isinstance(statement, Binding) for b in renewed(statement)
+    ]
 
 
 def mixtures_of(model_dir: str) -> str:

@@ -21,6 +21,7 @@ from t5lite.convert.llama import llama_config
 from t5lite.convert.names import LazyArray, Row, Tensors, to_ours
 from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.models.config import TransformerConfig
+from t5lite.models.position_config import LinearScaling, Rotary, linear_scaling
 
 ARCHITECTURE = "llama"
 
@@ -291,8 +292,9 @@ def _config(metadata: _Metadata, tensors: Tensors) -> TransformerConfig:
         attention_bias="blk.0.attn_q.bias" in tensors,
         mlp_bias="blk.0.ffn_up.bias" in tensors,
         norm_epsilon=metadata.number("llama.attention.layer_norm_rms_epsilon"),
-        rope_theta=metadata.number("llama.rope.freq_base", 10000.0),
-        rope_scaling_factor=_rope_scaling_factor(metadata),
+        positions=Rotary(
+            theta=metadata.number("llama.rope.freq_base", 10000.0), scaling=_scaling(metadata)
+        ),
     )
 
 
@@ -307,11 +309,11 @@ def _num_layers(metadata: _Metadata, tensors: Tensors) -> int:
     return held
 
 
-def _rope_scaling_factor(metadata: _Metadata) -> float:
+def _scaling(metadata: _Metadata) -> LinearScaling | None:
     metadata.expect("llama.rope.scaling.type", "none", "linear")
     kind = metadata.get("llama.rope.scaling.type", "linear")
     # The second key is that of files older than the first.
     older = metadata.number("llama.rope.scale_linear", 1.0)
     factor = metadata.number("llama.rope.scaling.factor", older)
     # llama.cpp takes 0 for no scaling.
-    return factor if kind == "linear" and factor != 0 else 1.0
+    return linear_scaling(factor) if kind == "linear" and factor != 0 else None

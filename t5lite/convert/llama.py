@@ -41,7 +41,6 @@ def llama_config(*, num_heads: int, num_kv_heads: int, **fields: Any) -> Transfo
         num_encoder_layers=0,
         mlp_activations=("silu", "linear"),
         scale_attention=True,
-        positions="rotary",
         initializer="normal",
         **fields,
     )

@@ -24,6 +24,7 @@ from t5lite.convert.llama2_c_tokenizer import (
 )
 from t5lite.convert.names import LazyArray, Tensors, to_ours
 from t5lite.convert.source import Format, Source, SpecialIds
+from t5lite.models.position_config import Rotary
 
 MAGIC = 0x616B3432
 VERSIONS = (0, 1, 2)
@@ -98,7 +99,7 @@ def open_checkpoint(path: pathlib.Path) -> Source:
         num_decoder_layers=header.num_layers,
         tied_embeddings=header.tied,
         norm_epsilon=_NORM_EPSILON,
-        rope_theta=_ROPE_THETA,
+        positions=Rotary(theta=_ROPE_THETA),
     )
     return Source(
         format=FORMAT.name,

@@ -20,6 +20,7 @@ from t5lite.convert.torch_file import read_torch_file
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from t5lite.files.json_files import read_object
 from t5lite.models.config import TransformerConfig
+from t5lite.models.position_config import Rotary
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ def _config(params: Mapping[str, Any], tensors: Tensors, path: pathlib.Path) -> 
         tied_embeddings=OUTPUT not in tensors,
         # Defaults of Meta's ModelArgs.
         norm_epsilon=params.get("norm_eps", 1e-5),
-        rope_theta=params.get("rope_theta", 10000.0),
+        positions=Rotary(theta=params.get("rope_theta", 10000.0)),
     )
 
 

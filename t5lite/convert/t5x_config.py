@@ -18,6 +18,7 @@ from t5lite.convert.t5x_names import TreeForm
 from t5lite.convert.t5x_tree import STATE_FOLDER, STEP_FOLDER
 from t5lite.messages.suggest import did_you_mean
 from t5lite.models.config import ACTIVATIONS, TransformerConfig
+from t5lite.models.position_config import RelativeBias
 
 GIN_FILES = ("config.gin", "model.gin")
 
@@ -69,8 +70,7 @@ def infer_config(
         mlp_activations=_activations(tensors, activations, shape, is_gated=is_gated),
         tied_embeddings=is_tied,
         scale_logits=is_tied,
-        relative_attention_num_buckets=buckets,
-        relative_bias_per_layer=form.bias_per_layer,
+        positions=RelativeBias(num_buckets=buckets, per_layer=form.bias_per_layer),
     )
 
 

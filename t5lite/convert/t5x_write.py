@@ -18,7 +18,9 @@ from t5lite.convert.t5x_names import SCAN_AXIS, TreeForm
 from t5lite.convert.t5x_optimizer import PARAM_STATES, adafactor_tensors, find_adafactor
 from t5lite.convert.t5x_tree import TREE_FILE
 from t5lite.models.config import TransformerConfig
+from t5lite.models.nested_config import differences
 from t5lite.models.parameters import unflatten_names
+from t5lite.models.position_config import RelativeBias
 
 GIN_FILE = "model.gin"
 
@@ -30,12 +32,9 @@ _FIXED: Mapping[str, Any] = {
     "norm": "rms",
     "norm_position": "pre",
     "block": "sequential",
-    "positions": "relative",
     "attention_bias": False,
     "mlp_bias": False,
     "scale_attention": False,
-    "relative_attention_num_buckets": 32,
-    "relative_attention_max_distance": 128,
     "norm_epsilon": 1e-6,
 }
 _ACTIVATIONS = ("relu", "gelu", "silu", "linear")
@@ -112,12 +111,22 @@ def form_for(config: TransformerConfig) -> TreeForm:
         if name not in _ACTIVATIONS
     ]
     is_decoder_only = config.architecture == "decoder_only"
-    if is_decoder_only and config.relative_bias_per_layer:
-        problems.append("relative_bias_per_layer is True, T5X's decoder_only has one table")
+    per_layer = isinstance(config.positions, RelativeBias) and config.positions.per_layer
+    if not isinstance(config.positions, RelativeBias):
+        problems.append(f"positions is {config.positions!r}, T5X's is RelativeBias()")
+    else:
+        problems += [
+            f"{d.field} is {d.first!r}, T5X's is {d.second!r}"
+            for d in differences(
+                config.positions, RelativeBias(per_layer=per_layer), prefix="positions."
+            )
+        ]
+    if is_decoder_only and per_layer:
+        problems.append("positions.per_layer is True, T5X's decoder_only has one table")
     if problems:
         listed = "\n  ".join(problems)
         raise ValueError(f"T5X's networks cannot be this model:\n  {listed}")
-    if config.relative_bias_per_layer:
+    if per_layer:
         return TreeForm(scanned=True, heads_apart=True, bias_per_layer=True)
     return TreeForm(stacks=("decoder",)) if is_decoder_only else TreeForm()
 

@@ -6,7 +6,6 @@ another activation the same parameters load without a word, and are another mode
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -15,14 +14,13 @@ from t5lite.checkpoints.model_dir import RUNTIME_FIELDS, same_vocabulary
 from t5lite.data.vocabularies.load import vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.models.config import TransformerConfig
+from t5lite.models.nested_config import Difference, differences, field_names
 
 # Fields that only say how fresh parameters are drawn.
 _FRESH_FIELDS = frozenset({"initializer", "initializer_range"})
 
 COMPARED_FIELDS = tuple(
-    field.name
-    for field in dataclasses.fields(TransformerConfig)
-    if field.name not in RUNTIME_FIELDS | _FRESH_FIELDS
+    name for name in field_names(TransformerConfig) if name not in RUNTIME_FIELDS | _FRESH_FIELDS
 )
 
 # Fields that the names and shapes of the parameters say as well.
@@ -33,22 +31,11 @@ SHAPE_FIELDS = frozenset(
         "d_ff",
         "num_encoder_layers",
         "num_decoder_layers",
-        "relative_attention_num_buckets",
-        "max_positions",
+        "positions.num_buckets",
+        "positions.max_positions",
         "embedding_dim",
     }
 )
-
-# Fields that mean something under one kind of positions only.
-_OF_POSITIONS = {
-    "relative_attention_num_buckets": "relative",
-    "relative_attention_max_distance": "relative",
-    "rotary_fraction": "rotary",
-    "rope_theta": "rotary",
-    "rope_scaling_factor": "rotary",
-    "max_positions": "learned",
-    "position_offset": "learned",
-}
 
 # Where None stands for the value of a property.
 _PROPERTIES = {"num_kv_heads": "kv_heads", "embedding_dim": "embedding_width"}
@@ -64,42 +51,28 @@ _PROBES = (
 _RELATIVE_TOLERANCE = 1e-6
 
 
-@dataclasses.dataclass(frozen=True)
-class Difference:
-    """One field in which two models differ.
-
-    Attributes:
-      field: its name in TransformerConfig.
-      first: its value in the first model.
-      second: its value in the second.
-    """
-
-    field: str
-    first: Any
-    second: Any
-
-
 def model_differences(
     first: TransformerConfig, second: TransformerConfig, *, ignored: Collection[str] = ()
 ) -> list[Difference]:
     """Lists the fields that make two models compute different things from the same parameters.
 
-    How a model is run (`RUNTIME_FIELDS`) and how fresh parameters are drawn make no difference,
-    nor does what neither model uses, such as `rope_theta` without rotary positions.
+    How a model is run (`RUNTIME_FIELDS`) and how fresh parameters are drawn make no difference.
 
     Args:
       first: a model.
       second: another.
-      ignored: fields that are not to be compared.
+      ignored: dotted names of fields that are not to be compared.
     """
     found = []
-    for name in COMPARED_FIELDS:
-        if name in ignored or not _is_used(name, first, second):
+    for difference in differences(first, second):
+        name = difference.field
+        if name not in COMPARED_FIELDS or name in ignored:
             continue
-        a, b = _meant(first, name), _meant(second, name)
-        as_written = getattr(first, name) == getattr(second, name)
-        if not as_written and not _is_same(a, b):
-            found.append(Difference(name, a, b))
+        if name in _PROPERTIES:
+            a, b = getattr(first, _PROPERTIES[name]), getattr(second, _PROPERTIES[name])
+            difference = Difference(name, a, b)
+        if not _is_same(difference.first, difference.second):
+            found.append(difference)
     return found
 
 
@@ -120,16 +93,8 @@ def reads_alike(vocabulary: Vocabulary, spec: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_used(name: str, first: TransformerConfig, second: TransformerConfig) -> bool:
-    kind = _OF_POSITIONS.get(name)
-    return kind is None or kind in (first.positions, second.positions)
-
-
-def _meant(model: TransformerConfig, name: str) -> Any:
-    return getattr(model, _PROPERTIES.get(name, name))
-
-
 def _is_same(a: Any, b: Any) -> bool:
-    if isinstance(a, float) or isinstance(b, float):
+    kinds = {type(a), type(b)}
+    if float in kinds and kinds <= {int, float}:
         return math.isclose(a, b, rel_tol=_RELATIVE_TOLERANCE)
     return bool(a == b)

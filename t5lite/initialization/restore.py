@@ -65,8 +65,8 @@ class RestoreConfig:
       restore_optimizer: also take the optimizer's state (t5lite folders of the same model and
         optimizer only, without remap); the step count starts at 0 either way.
       allow_differences: fields of TransformerConfig, or "vocabulary", in which this run may differ
-        from the checkpoint's model on purpose, such as `rope_scaling_factor` to interpolate
-        positions.
+        from the checkpoint's model on purpose, such as `positions.scaling` to interpolate
+        positions; one that holds others stands for all of them.
     """
 
     path: str
@@ -97,6 +97,22 @@ class RestoreConfig:
                     f"initial_checkpoint.allow_differences names {name!r}, which is no field that "
                     f"is compared.{did_you_mean(str(name), (*COMPARED_FIELDS, _VOCABULARY))}"
                 )
+
+
+def gin_bindings(config: Any, field: str) -> list[str]:
+    """The lines of a gin file that give a field, and the kind of config it is of, their values.
+
+    Args:
+      config: a config, which may hold others.
+      field: a dotted name, such as `positions.scaling.factor`.
+    """
+    name, _, inner = field.partition(".")
+    value = getattr(config, name)
+    if not dataclasses.is_dataclass(value):
+        return [f"{type(config).__name__}.{name} = {value!r}"]
+    names = [inner] if inner else [f.name for f in dataclasses.fields(value)]
+    lines = [f"{type(config).__name__}.{name} = @{type(value).__name__}()"]
+    return lines + [line for n in names for line in gin_bindings(value, n)]
 
 
 def initial_checkpoint(
@@ -193,8 +209,8 @@ class InitialCheckpoint:
         # Rules say for every parameter where it comes from, so that shapes are theirs to judge.
         ignored = self.not_said | (SHAPE_FIELDS if self.config.remap else set())
         found = model_differences(self.model, model, ignored=ignored)
-        allowed = [d for d in found if d.field in self.config.allow_differences]
-        refused = [d for d in found if d.field not in self.config.allow_differences]
+        allowed = [d for d in found if self._is_allowed(d.field)]
+        refused = [d for d in found if not self._is_allowed(d.field)]
         if refused:
             raise ValueError(self._told(refused))
         self._check_parameters(model)
@@ -323,14 +339,16 @@ class InitialCheckpoint:
                 "Map names with initial_checkpoint.remap, or use the model's own config."
             )
 
+    def _is_allowed(self, field: str) -> bool:
+        return any(f"{field}.".startswith(f"{name}.") for name in self.config.allow_differences)
+
     def _told(self, differences: Sequence[Difference]) -> str:
         lines = "\n".join(
             f"  {d.field}: {d.first!r} in the checkpoint, {d.second!r} in this run"
             for d in differences
         )
-        bindings = "\n".join(
-            f"  TransformerConfig.{d.field} = {getattr(self.model, d.field)!r}" for d in differences
-        )
+        written = [line for d in differences for line in gin_bindings(self.model, d.field)]
+        bindings = "\n".join(f"  {line}" for line in dict.fromkeys(written))
         names = tuple(d.field for d in differences)
         return (
             f"INITIAL_CHECKPOINT_PATH {self.config.path} ({self.format}) is of another model than "

@@ -4,7 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from t5lite.messages.suggest import did_you_mean
+from t5lite.models import nested_config
+from t5lite.models.checks import check_choice, check_positive, require
+from t5lite.models.position_config import Learned, Positions, RelativeBias, Rotary, from_flat
 
 ARCHITECTURES = ("encoder_decoder", "decoder_only")
 ACTIVATIONS = ("relu", "gelu", "gelu_exact", "silu", "linear")
@@ -13,7 +15,6 @@ REMAT_POLICIES = ("none", "full", "dots")
 NORMS = ("rms", "layer")
 NORM_POSITIONS = ("pre", "post")
 BLOCKS = ("sequential", "parallel", "parallel_shared_norm")
-POSITIONS = ("relative", "rotary", "learned", "none")
 INITIALIZERS = ("t5", "normal", "small")
 
 _POSITIVE_FIELDS = (
@@ -23,8 +24,6 @@ _POSITIVE_FIELDS = (
     "d_kv",
     "num_heads",
     "num_decoder_layers",
-    "relative_attention_num_buckets",
-    "relative_attention_max_distance",
 )
 
 _CHOICES = {
@@ -32,7 +31,6 @@ _CHOICES = {
     "norm": NORMS,
     "norm_position": NORM_POSITIONS,
     "block": BLOCKS,
-    "positions": POSITIONS,
     "initializer": INITIALIZERS,
     "remat": REMAT_POLICIES,
 }
@@ -66,20 +64,11 @@ class TransformerConfig:
         norms the sum after it, and nothing more (OPT-350m).
       block: `sequential`, attention then MLP; `parallel`, both from the layer's input, each through
         a norm of its own (GPT-NeoX); `parallel_shared_norm`, both through one (PaLM).
-      positions: How a model knows order: `relative` (T5's bias), `rotary` (arXiv:2104.09864,
-        the halves of a head rotated against each other), `learned` (a table), or `none`.
+      positions: How a model knows order: `RelativeBias(...)`, `Rotary(...)`, `Learned(...)`, or
+        None for a model that does not.
       tied_embeddings: Whether the output projection is the token embedding transposed.
       scale_logits: Whether the last hidden states are divided by sqrt(d_model) before the output
         projection. T5 1.0 does (with tied embeddings), T5 1.1 does not.
-      relative_attention_num_buckets: Buckets of T5's relative position bias; even.
-      relative_attention_max_distance: Distance, in tokens, from which all positions share a bucket.
-      relative_bias_per_layer: Whether every layer has a table of its own (umT5), not every stack.
-      rotary_fraction: Share of each head, its first part, that is rotated; GPT-NeoX turns 0.25.
-      rope_theta: Base of the rotary wavelengths.
-      rope_scaling_factor: Positions are divided by it before they are rotated (Position
-        Interpolation, arXiv:2306.15595; "linear" scaling in Hugging Face).
-      max_positions: Most positions a `learned` table knows.
-      position_offset: Unused rows in front of that table; OPT has 2.
       embedding_dim: Width of the token embedding, where linear maps without bias lead from it to
         `d_model` and back (OPT-350m). None: `d_model`.
       initializer: What a fresh model starts from: `t5` (T5X's), `normal` (deviation
@@ -115,17 +104,9 @@ class TransformerConfig:
     norm_bias: bool = False
     norm_position: str = "pre"
     block: str = "sequential"
-    positions: str = "relative"
+    positions: Positions | None = RelativeBias()  # noqa: RUF009
     tied_embeddings: bool = False
     scale_logits: bool = False
-    relative_attention_num_buckets: int = 32
-    relative_attention_max_distance: int = 128
-    relative_bias_per_layer: bool = False
-    rotary_fraction: float = 1.0
-    rope_theta: float = 10000.0
-    rope_scaling_factor: float = 1.0
-    max_positions: int | None = None
-    position_offset: int = 0
     embedding_dim: int | None = None
     initializer: str = "t5"
     initializer_range: float = 0.02
@@ -141,12 +122,12 @@ class TransformerConfig:
         # Gin and JSON give lists.
         object.__setattr__(self, "mlp_activations", tuple(self.mlp_activations))
         for name, choices in _CHOICES.items():
-            _check_choice(name, getattr(self, name), choices)
+            check_choice(f"TransformerConfig.{name}", getattr(self, name), choices)
         for name in _POSITIVE_FIELDS:
-            _check_positive(name, getattr(self, name))
-        for name in ("num_kv_heads", "max_positions", "embedding_dim"):
+            check_positive(f"TransformerConfig.{name}", getattr(self, name))
+        for name in ("num_kv_heads", "embedding_dim"):
             if getattr(self, name) is not None:
-                _check_positive(name, getattr(self, name))
+                check_positive(f"TransformerConfig.{name}", getattr(self, name))
         self._check_layers()
         self._check_attention()
         self._check_positions()
@@ -164,9 +145,9 @@ class TransformerConfig:
         return self.d_model if self.embedding_dim is None else self.embedding_dim
 
     @property
-    def rotary_dim(self) -> int:
-        """How many of a head's `d_kv` numbers are rotated."""
-        return int(self.d_kv * self.rotary_fraction)
+    def max_positions(self) -> int | None:
+        """Most positions that the model knows; None where they have no end."""
+        return self.positions.max_positions if isinstance(self.positions, Learned) else None
 
     def _check_layers(self) -> None:
         if self.architecture == "decoder_only" and self.num_encoder_layers != 0:
@@ -175,7 +156,7 @@ class TransformerConfig:
                 f"'decoder_only', got {self.num_encoder_layers}"
             )
         if self.architecture == "encoder_decoder":
-            _check_positive("num_encoder_layers", self.num_encoder_layers)
+            check_positive("TransformerConfig.num_encoder_layers", self.num_encoder_layers)
             self._require(
                 self.block == "sequential",
                 "block must be 'sequential' when architecture is 'encoder_decoder'",
@@ -200,43 +181,13 @@ class TransformerConfig:
         )
 
     def _check_positions(self) -> None:
-        buckets = self.relative_attention_num_buckets
-        # Encoders halve the buckets by direction, and half of those are exact distances.
         self._require(
-            buckets % 4 == 0, "relative_attention_num_buckets must be a multiple of 4", buckets
+            isinstance(self.positions, Positions | None),
+            "positions must be RelativeBias(...), Rotary(...), Learned(...) or None",
+            self.positions,
         )
-        self._require(
-            self.relative_attention_max_distance > buckets // 2,
-            "relative_attention_max_distance must exceed half of "
-            f"relative_attention_num_buckets ({buckets // 2})",
-            self.relative_attention_max_distance,
-        )
-        self._require(
-            not self.relative_bias_per_layer or self.positions == "relative",
-            f"relative_bias_per_layer must be False when positions is {self.positions!r}",
-            self.relative_bias_per_layer,
-        )
-        self._require(
-            (self.positions == "learned") == (self.max_positions is not None),
-            "max_positions is given when positions is 'learned', and only then "
-            f"(positions is {self.positions!r})",
-            self.max_positions,
-        )
-        self._require(
-            self.position_offset >= 0 and (self.positions == "learned" or not self.position_offset),
-            "position_offset must be 0 or more, and 0 unless positions is 'learned'",
-            self.position_offset,
-        )
-        if self.positions == "rotary":
-            self._require(
-                0.0 < self.rotary_fraction <= 1.0
-                and self.rotary_dim >= 2
-                and self.rotary_dim % 2 == 0,
-                f"rotary_fraction must turn an even number of each head's {self.d_kv} entries",
-                self.rotary_fraction,
-            )
-        for name in ("rope_theta", "rope_scaling_factor", "initializer_range"):
-            self._require(getattr(self, name) > 0, f"{name} must be positive", getattr(self, name))
+        if isinstance(self.positions, Rotary):
+            self.positions.check_head(self.d_kv)
 
     def _check_mlp(self) -> None:
         if len(self.mlp_activations) not in (1, 2):
@@ -245,7 +196,7 @@ class TransformerConfig:
                 f"got {self.mlp_activations!r}"
             )
         for activation in self.mlp_activations:
-            _check_choice("mlp_activations", activation, ACTIVATIONS)
+            check_choice("TransformerConfig.mlp_activations", activation, ACTIVATIONS)
 
     def _check_numerics(self) -> None:
         if self.dtype == "float16":
@@ -253,54 +204,26 @@ class TransformerConfig:
                 "TransformerConfig.dtype 'float16' is refused: T5's residual stream grows past "
                 "float16's largest value (65504) and overflows; use 'bfloat16' or 'float32'"
             )
-        _check_choice("dtype", self.dtype, DTYPES)
+        check_choice("TransformerConfig.dtype", self.dtype, DTYPES)
         if not 0.0 <= self.dropout_rate < 1.0:
             raise ValueError(
                 f"TransformerConfig.dropout_rate must be in [0, 1), got {self.dropout_rate}"
             )
-        self._require(self.norm_epsilon > 0, "norm_epsilon must be positive", self.norm_epsilon)
+        for name in ("norm_epsilon", "initializer_range"):
+            self._require(getattr(self, name) > 0, f"{name} must be positive", getattr(self, name))
 
     def _require(self, holds: bool, wanted: str, found: object) -> None:
-        if not holds:
-            raise ValueError(f"TransformerConfig.{wanted}, got {found!r}")
+        require(holds, f"TransformerConfig.{wanted}", found)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as JSON values; `from_dict` reads them back."""
-        record = dataclasses.asdict(self)
-        record["mlp_activations"] = list(self.mlp_activations)
-        return record
+        return nested_config.to_dict(self)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "TransformerConfig":
-        """Builds a config from `to_dict`'s output.
+        """Builds a config from `to_dict`'s output, also of versions with flat fields of positions.
 
         Raises:
           ValueError: a key is not a field, a field without default is absent, or a value is bad.
         """
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        for key in record:
-            if key not in fields:
-                raise ValueError(
-                    f"TransformerConfig has no field {key!r}.{did_you_mean(key, fields)}"
-                )
-        missing = [
-            name
-            for name, field in fields.items()
-            if name not in record and field.default is dataclasses.MISSING
-        ]
-        if missing:
-            raise ValueError(f"TransformerConfig needs {', '.join(missing)}: not in {dict(record)}")
-        return cls(**record)
-
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(
-            f"TransformerConfig.{name} must be one of {', '.join(choices)}; "
-            f"got {value!r}.{did_you_mean(str(value), choices)}"
-        )
-
-
-def _check_positive(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"TransformerConfig.{name} must be a positive integer, got {value!r}")
+        return nested_config.from_dict(cls, from_flat(record))

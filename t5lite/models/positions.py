@@ -12,6 +12,7 @@ from flax import nnx
 
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import initializers, parameter
+from t5lite.models.position_config import Learned, RelativeBias, Rotary
 
 Rotation = tuple[jax.Array, jax.Array]
 
@@ -48,11 +49,11 @@ def relative_position_bucket(
     return offset + np.where(distance < num_exact, distance, np.minimum(far, num_buckets - 1))
 
 
-class RelativeBias(nnx.Module):
+class RelativeBiasTable(nnx.Module):
     """One learned bias a head and bucket, shared by all layers of a stack, or one layer's own."""
 
-    def __init__(self, config: TransformerConfig, *, bidirectional: bool):
-        shape = (config.num_heads, config.relative_attention_num_buckets)
+    def __init__(self, config: RelativeBias, num_heads: int, *, bidirectional: bool):
+        shape = (num_heads, config.num_buckets)
         # The heads have an axis name of their own: the table is tiny and is best replicated.
         self.rel_embedding = parameter(
             shape,
@@ -60,7 +61,7 @@ class RelativeBias(nnx.Module):
             init_fn=jax.nn.initializers.variance_scaling(1.0, "fan_avg", "uniform"),
         )
         self.bidirectional = bidirectional
-        self.max_distance = config.relative_attention_max_distance
+        self.max_distance = config.max_distance
 
     def __call__(self, query_length: int, key_length: int) -> jax.Array:
         """Bias [1, H, Q, S] where query i stands at position i and key j at position j."""
@@ -102,11 +103,11 @@ class PositionEmbedding(nnx.Module):
     """A learned vector for each position, added to the embedded tokens."""
 
     def __init__(self, config: TransformerConfig):
-        assert config.max_positions is not None
-        shape = (config.position_offset + config.max_positions, config.d_model)
+        assert isinstance(config.positions, Learned)
+        self.offset = config.positions.offset
+        shape = (self.offset + config.positions.max_positions, config.d_model)
         init_fn = initializers(config).embedding
         self.embedding = parameter(shape, axes=("positions", "embed"), init_fn=init_fn)
-        self.offset = config.position_offset
         self.dtype = config.dtype
 
     def __call__(self, position_BL: jax.Array) -> jax.Array:
@@ -116,16 +117,11 @@ class PositionEmbedding(nnx.Module):
         return jnp.take(self.embedding[...].astype(self.dtype), row_BL, axis=0)
 
 
-def rotation(config: TransformerConfig, position_BL: jax.Array) -> Rotation:
+def rotation(rotary: Rotary, position_BL: jax.Array, *, d_kv: int) -> Rotation:
     """Cosines and sines, float32 [B, 1, L, I], that `rotate` turns heads at these positions by."""
-    num_pairs = config.rotary_dim // 2
-    # NumPy's powers are the same on every device.
-    exponent_I = np.arange(num_pairs, dtype=np.float32) / np.float32(num_pairs)
-    frequency_I = 1.0 / (np.float32(config.rope_theta) ** exponent_I)
-    angle_BLI = position_BL.astype(jnp.float32)[..., None] * (
-        frequency_I / np.float32(config.rope_scaling_factor)
-    )
-    return jnp.cos(angle_BLI)[:, None], jnp.sin(angle_BLI)[:, None]
+    frequency_I, scale = rotary.frequencies(d_kv)
+    angle_BLI = position_BL.astype(jnp.float32)[..., None] * frequency_I
+    return scale * jnp.cos(angle_BLI)[:, None], scale * jnp.sin(angle_BLI)[:, None]
 
 
 def rotate(x_BHLK: jax.Array, by: Rotation) -> jax.Array:

@@ -17,10 +17,11 @@ from t5lite.models.attention import Attention, KeysValues
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import Linear, Mlp, Norm, constrain, dropout, initializers, split_key
 from t5lite.models.per_layer import Layers, PerLayer, is_per_layer
-from t5lite.models.positions import PositionEmbedding, RelativeBias, Rotation, rotation
+from t5lite.models.position_config import Learned, RelativeBias, Rotary
+from t5lite.models.positions import PositionEmbedding, RelativeBiasTable, Rotation, rotation
 
 # From a table of relative biases to the bias of the positions at hand.
-BiasFn = Callable[[RelativeBias], jax.Array]
+BiasFn = Callable[[RelativeBiasTable], jax.Array]
 
 _ACTIVATION_AXES = ("batch", "length", "activation_embed")
 
@@ -29,8 +30,12 @@ class _Layer(nnx.Module):
     """What the two layers share: residual branches around a norm."""
 
     def __init__(self, config: TransformerConfig, *, bidirectional: bool):
-        if config.relative_bias_per_layer:
-            self.relpos_bias = RelativeBias(config, bidirectional=bidirectional)
+        positions = config.positions
+        self.has_bias = isinstance(positions, RelativeBias) and positions.per_layer
+        if isinstance(positions, RelativeBias) and positions.per_layer:
+            self.relpos_bias = RelativeBiasTable(
+                positions, config.num_heads, bidirectional=bidirectional
+            )
         self.mlp = Mlp(config)
         self.config = config
 
@@ -50,7 +55,7 @@ class _Layer(nnx.Module):
 
     def bias(self, shared: jax.Array | None, bias_fn: BiasFn) -> jax.Array | None:
         """This layer's relative bias: its own, or else the stack's."""
-        return bias_fn(self.relpos_bias) if self.config.relative_bias_per_layer else shared
+        return bias_fn(self.relpos_bias) if self.has_bias else shared
 
 
 class EncoderLayer(_Layer):
@@ -241,25 +246,29 @@ class _Stack(nnx.Module):
     """What the two stacks share: positions on the way in, a norm on the way out."""
 
     def __init__(self, config: TransformerConfig, *, bidirectional: bool):
-        if config.positions == "relative" and not config.relative_bias_per_layer:
-            self.relpos_bias = RelativeBias(config, bidirectional=bidirectional)
-        if config.positions == "learned":
+        positions = config.positions
+        self.has_bias = isinstance(positions, RelativeBias) and not positions.per_layer
+        if isinstance(positions, RelativeBias) and not positions.per_layer:
+            self.relpos_bias = RelativeBiasTable(
+                positions, config.num_heads, bidirectional=bidirectional
+            )
+        if isinstance(positions, Learned):
             self.position_embedder = PositionEmbedding(config)
         self.config = config
 
     def _add_positions(self, x_BLD: jax.Array, position_BL: jax.Array) -> jax.Array:
-        if self.config.positions == "learned":
+        if isinstance(self.config.positions, Learned):
             x_BLD += self.position_embedder(position_BL)
         return x_BLD
 
     def _rotation(self, position_BL: jax.Array) -> Rotation | None:
-        return rotation(self.config, position_BL) if self.config.positions == "rotary" else None
+        if not isinstance(self.config.positions, Rotary):
+            return None
+        return rotation(self.config.positions, position_BL, d_kv=self.config.d_kv)
 
     def _shared_bias(self, bias_fn: BiasFn) -> jax.Array | None:
         """The bias all layers share, if they share one."""
-        if self.config.positions != "relative" or self.config.relative_bias_per_layer:
-            return None
-        return bias_fn(self.relpos_bias)
+        return bias_fn(self.relpos_bias) if self.has_bias else None
 
 
 class Encoder(_Stack):
@@ -284,7 +293,7 @@ class Encoder(_Stack):
         rate = self.config.dropout_rate
         length = x_BLD.shape[1]
 
-        def bias_fn(table: RelativeBias) -> jax.Array:
+        def bias_fn(table: RelativeBiasTable) -> jax.Array:
             return table(length, length)
 
         shared_bias = self._shared_bias(bias_fn)
@@ -354,7 +363,7 @@ class Decoder(_Stack):
         rate = self.config.dropout_rate
         length = x_BLE.shape[1]
 
-        def bias_fn(table: RelativeBias) -> jax.Array:
+        def bias_fn(table: RelativeBiasTable) -> jax.Array:
             return table(length, length)
 
         shared_bias = self._shared_bias(bias_fn)

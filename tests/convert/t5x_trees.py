@@ -5,10 +5,11 @@ import tensorstore
 from flax import serialization
 
 from t5lite.models.parameters import flatten_names, unflatten_names
+from t5lite.models.position_config import RelativeBias
 from tests.models.tiny import decoder_only, encoder_decoder
 
 # T5X's networks know 32 buckets, up to a distance of 128, and nothing else.
-RELATIVE = {"relative_attention_num_buckets": 32, "relative_attention_max_distance": 128}
+RELATIVE = {"positions": RelativeBias()}
 
 
 def t5(**changes):
@@ -16,7 +17,7 @@ def t5(**changes):
 
 
 def umt5(**changes):
-    return t5(relative_bias_per_layer=True, **changes)
+    return t5(positions=RelativeBias(per_layer=True), **changes)
 
 
 def language_model(**changes):

@@ -19,21 +19,18 @@ from t5lite.convert.names import stack
 from t5lite.convert.source import SpecialIds
 from t5lite.initialization.restore import RestoreConfig, open_initial
 from t5lite.models.parameters import flatten_names
+from t5lite.models.position_config import RelativeBias
 from tests.conftest import shared_path
 from tests.models.tiny import encoder_decoder, family, sharp_params
 
 # As many rows as bytes have ids, and some for padding.
 ROWS = 264
-T5 = encoder_decoder(
-    vocab_size=ROWS, relative_attention_num_buckets=32, relative_attention_max_distance=128
-)
+T5 = encoder_decoder(vocab_size=ROWS, positions=RelativeBias())
 LLAMA = family(
     "llama",
     vocab_size=ROWS,
     d_model=24,
     initializer="normal",
-    relative_attention_num_buckets=32,
-    relative_attention_max_distance=128,
 )
 
 

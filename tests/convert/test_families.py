@@ -14,24 +14,17 @@ from t5lite.convert.hf.folder import FAMILIES, choose_family, open_folder
 from t5lite.convert.names import layer_shapes, to_theirs, unstack
 from t5lite.convert.source import SpecialIds
 from t5lite.models.parameters import flatten_names
-from tests.models.tiny import encoder_decoder, family, sharp_params
+from t5lite.models.position_config import LinearScaling, Rotary
+from tests.models.tiny import PER_LAYER, encoder_decoder, family, sharp_params
 from tests.test_gin_files import MODELS
-
-# Fields that config.json of other families than T5 has no place for.
-UNSAID = {"relative_attention_num_buckets": 32, "relative_attention_max_distance": 128}
-
-
-def lm(name, **changes):
-    return family(name, **(UNSAID | changes))
-
 
 CONFIGS = {
     "t5": encoder_decoder(dropout_rate=0.1),
-    "umt5": encoder_decoder(relative_bias_per_layer=True, dropout_rate=0.1),
-    "gpt2": lm("gpt2", d_model=24, d_kv=8, initializer="normal"),
-    "opt": lm("opt", d_model=24, d_kv=8, norm_epsilon=1e-5, initializer="normal"),
-    "opt_350m": lm("opt_350m", d_model=24, d_kv=8, norm_epsilon=1e-5, initializer="normal"),
-    "opt_plain": lm(
+    "umt5": encoder_decoder(positions=PER_LAYER, dropout_rate=0.1),
+    "gpt2": family("gpt2", d_model=24, d_kv=8, initializer="normal"),
+    "opt": family("opt", d_model=24, d_kv=8, norm_epsilon=1e-5, initializer="normal"),
+    "opt_350m": family("opt_350m", d_model=24, d_kv=8, norm_epsilon=1e-5, initializer="normal"),
+    "opt_plain": family(
         "opt",
         d_model=24,
         d_kv=8,
@@ -42,18 +35,18 @@ CONFIGS = {
         tied_embeddings=False,
         embedding_dim=26,
     ),
-    "gpt_neox": lm("gpt_neox", d_model=33, rotary_fraction=0.4, initializer="small"),
-    "gpt_neox_sequential": lm(
+    "gpt_neox": family("gpt_neox", d_model=33, initializer="small"),
+    "gpt_neox_sequential": family(
         "gpt_neox",
         d_model=33,
         block="sequential",
         attention_bias=False,
-        rope_scaling_factor=3.0,
+        positions=Rotary(fraction=0.4, scaling=LinearScaling(factor=3.0)),
         tied_embeddings=True,
         initializer="small",
     ),
-    "llama": lm("llama", d_model=24, initializer="normal"),
-    "llama_biased": lm(
+    "llama": family("llama", d_model=24, initializer="normal"),
+    "llama_biased": family(
         "llama", d_model=24, attention_bias=True, mlp_bias=True, initializer="normal"
     ),
 }
@@ -125,14 +118,14 @@ def test_a_model_goes_back_as_what_it_came():
         ("opt", {"mlp_bias": False}, r"attention_bias is True, not False"),
         ("opt", {"embedding_dim": 24}, r"embedding_dim is d_model"),
         ("gpt_neox", {"mlp_bias": False}, r"GPT-NeoX: mlp_bias is False"),
-        ("llama", {"rotary_fraction": 0.5}, r"LLaMA: rotary_fraction is 0\.5"),
+        ("llama", {"positions": Rotary(fraction=0.5)}, r"LLaMA: positions.fraction is 0\.5"),
         ("llama", {"num_heads": 10}, r"num_heads \(10\) does not divide d_model \(24\)"),
         ("llama", {"mlp_activations": ("silu",)}, r"mlp_activations is \('silu',\), not gated"),
         ("t5", {"attention_bias": True}, r"  T5: attention_bias is True"),
     ],
 )
 def test_what_they_cannot_be_is_told(name, changes, message):
-    fields = CONFIGS[name].to_dict() | changes
+    fields = dict(vars(CONFIGS[name])) | changes
     with pytest.raises(ValueError, match=message):
         choose_family(type(CONFIGS[name]).from_dict(fields))
 
@@ -200,12 +193,12 @@ def test_what_we_cannot_do_is_told(name, changes, message, exported):
 
 def test_rotary_fields_of_both_versions(exported):
     folder = exported("llama")
-    for changes, theta, factor in (
-        ({}, 500.0, 2.0),
+    for changes, theta, scaling in (
+        ({}, 500.0, LinearScaling(factor=2.0)),
         # Version 4's, as saved by releases with and without a type of scaling.
-        ({"rope_parameters": "gone"}, 500.0, 2.0),
-        ({"rope_parameters": "gone", "rope_scaling": None}, 500.0, 1.0),
-        ({"rope_parameters": "gone", "rope_theta": "gone"}, 10000.0, 2.0),
+        ({"rope_parameters": "gone"}, 500.0, LinearScaling(factor=2.0)),
+        ({"rope_parameters": "gone", "rope_scaling": None}, 500.0, None),
+        ({"rope_parameters": "gone", "rope_theta": "gone"}, 10000.0, LinearScaling(factor=2.0)),
         # Version 5's alone.
         (
             {
@@ -214,18 +207,18 @@ def test_rotary_fields_of_both_versions(exported):
                 "rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 7.0},
             },
             7.0,
-            4.0,
+            LinearScaling(factor=4.0),
         ),
     ):
         before = (folder / "config.json").read_text()
         edit_config(folder, **changes)
         config = open_folder(folder).config
-        assert (config.rope_theta, config.rope_scaling_factor) == (theta, factor)
+        assert config.positions == Rotary(theta=theta, scaling=scaling)
         (folder / "config.json").write_text(before)
     folder = exported("gpt_neox")
     edit_config(folder, rope_parameters="gone", rotary_pct=0.6, rotary_emb_base=99)
     config = open_folder(folder).config
-    assert (config.rotary_fraction, config.rope_theta) == (0.6, 99.0)
+    assert config.positions == Rotary(fraction=0.6, theta=99.0)
 
 
 def test_names_of_older_files(exported):

@@ -14,6 +14,7 @@ from t5lite.convert.gguf_header import read_header
 from t5lite.convert.load import open_external
 from t5lite.convert.names import to_theirs, unstack
 from t5lite.data.vocabularies.load import vocabulary_from_spec
+from t5lite.models.position_config import LinearScaling, Rotary
 from tests.convert.test_llama2_c import assert_same, make_config
 from tests.models.tiny import sharp_params
 
@@ -35,7 +36,7 @@ def make_metadata(config, **changes):
         "attention.head_count": config.num_heads,
         "attention.head_count_kv": config.kv_heads,
         "attention.layer_norm_rms_epsilon": config.norm_epsilon,
-        "rope.freq_base": config.rope_theta,
+        "rope.freq_base": config.positions.theta,
         "rope.dimension_count": config.d_kv,
         "vocab_size": config.vocab_size,
     }
@@ -86,7 +87,7 @@ REFERENCES = {
 
 def test_float32_comes_back_to_the_bit(tmp_path):
     for tied in (True, False):
-        config = make_config(**SMALL, tied_embeddings=tied, rope_theta=500.0)
+        config = make_config(**SMALL, tied_embeddings=tied, positions=Rotary(theta=500.0))
         params = sharp_params(config)
         write_gguf(tmp_path / f"{tied}.gguf", config, params)
         found_config, found, source = load_external(tmp_path / f"{tied}.gguf")
@@ -160,15 +161,15 @@ def test_biases_are_permuted_as_their_kernels(tmp_path):
 def test_metadata_of_rotary_positions(tmp_path):
     config = make_config(**SMALL)
     params = sharp_params(config)
-    for changes, factor in [
-        ({"rope.scaling.type": "linear", "rope.scaling.factor": 4.0}, 4.0),
-        ({"rope.scaling.type": "none", "rope.scaling.factor": 4.0}, 1.0),
-        ({"rope.scale_linear": 2.0}, 2.0),
-        ({"rope.scaling.factor": 0.0}, 1.0),
+    for changes, scaling in [
+        ({"rope.scaling.type": "linear", "rope.scaling.factor": 4.0}, LinearScaling(factor=4.0)),
+        ({"rope.scaling.type": "none", "rope.scaling.factor": 4.0}, None),
+        ({"rope.scale_linear": 2.0}, LinearScaling(factor=2.0)),
+        ({"rope.scaling.factor": 0.0}, None),
     ]:
         changes = {f"llama.{name}": value for name, value in changes.items()}
         write_gguf(tmp_path / "m.gguf", config, params, changes=changes)
-        assert open_external(tmp_path / "m.gguf").config.rope_scaling_factor == factor
+        assert open_external(tmp_path / "m.gguf").config.positions.scaling == scaling
     ones = np.ones(4, np.float32)
     write_gguf(tmp_path / "m.gguf", config, params, **{"rope_freqs.weight": (ones, KINDS.F32)})
     assert open_external(tmp_path / "m.gguf").config == config

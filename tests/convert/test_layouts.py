@@ -11,10 +11,11 @@ from t5lite.convert.layouts import (
     SAME,
     TRANSPOSED,
 )
+from t5lite.models.position_config import Rotary
 from tests.models.tiny import decoder_only
 
 # Heads of 4 numbers, twice as many for queries as for keys and values.
-GROUPED = decoder_only(num_heads=4, num_kv_heads=2, d_kv=4, positions="rotary")
+GROUPED = decoder_only(num_heads=4, num_kv_heads=2, d_kv=4, positions=Rotary())
 FULL = decoder_only(num_heads=3, d_kv=2)
 WIDTH = 5
 

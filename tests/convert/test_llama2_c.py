@@ -10,6 +10,7 @@ from t5lite.convert.llama import TABLE
 from t5lite.convert.load import open_external
 from t5lite.convert.names import to_theirs, unstack
 from t5lite.models.parameters import flatten_names
+from t5lite.models.position_config import Rotary
 from tests.models.tiny import decoder_only, sharp_params
 
 MAX_LENGTH = 20
@@ -30,12 +31,10 @@ def make_config(**changes):
             "d_kv": 4,
             "mlp_activations": ("silu", "linear"),
             "scale_attention": True,
-            "positions": "rotary",
+            "positions": Rotary(),
             "tied_embeddings": True,
             "norm_epsilon": 1e-5,
             "initializer": "normal",
-            "relative_attention_num_buckets": 32,
-            "relative_attention_max_distance": 128,
         }
         | changes
     )

@@ -20,6 +20,7 @@ from t5lite.convert.names import LazyArray, Tensors, stack, to_ours
 from t5lite.models.attention import causal_mask, dot_product_attention
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import bind
+from t5lite.models.position_config import Learned
 from tests.conftest import shared_path
 
 FOLDER = ("weights", "llmviz-gpt-nano-sort")
@@ -58,8 +59,7 @@ def config():
         norm="layer",
         norm_bias=True,
         norm_epsilon=1e-5,
-        positions="learned",
-        max_positions=record["block_size"],
+        positions=Learned(max_positions=record["block_size"]),
     )
 
 

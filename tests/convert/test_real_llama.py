@@ -122,6 +122,6 @@ def test_smollm2_is_grouped_tied_and_asked_without_a_beginning(smollm2):
     source = open_external(smollm2)
     config = source.config
     assert (config.num_heads, config.kv_heads, config.num_decoder_layers) == (9, 3, 30)
-    assert config.tied_embeddings and config.rope_theta == 100000.0
+    assert config.tied_embeddings and config.positions.theta == 100000.0
     assert source.prompt_prefix == ()
     assert sum(array.size for array in source.arrays.values()) == 134_515_008

@@ -8,6 +8,7 @@ from safetensors.numpy import load_file
 
 from t5lite import cli
 from t5lite.convert import export_hf, load_external
+from t5lite.models.position_config import Learned
 from tests.conftest import shared_path
 from tests.models.tiny import logits
 
@@ -62,9 +63,9 @@ def test_they_come_back_to_the_bit(parts, tmp_path):
 
 def test_capp_gpts_config_is_read_as_it_is_written():
     config, _, _ = load_external(shared_path(*CAPP))
-    assert (config.d_ff, config.max_positions, config.mlp_activations) == (256, 512, ("gelu",))
+    assert (config.d_ff, config.mlp_activations) == (256, ("gelu",))
     assert config.tied_embeddings
-    assert config.position_offset == 0
+    assert config.positions == Learned(max_positions=512)
 
 
 def test_t5x_goes_to_hugging_face_by_way_of_ours(tmp_path):

@@ -58,7 +58,7 @@ def test_a_scanned_model_agrees_with_t5x(tmp_path):
     source = open_checkpoint(trees.write_one_file(tmp_path / "file", golden["target"]))
     config = source.config
     assert (config.num_encoder_layers, config.num_decoder_layers, config.d_kv) == (2, 3, 2)
-    assert config.relative_bias_per_layer and config.mlp_activations == ("gelu", "linear")
+    assert config.positions.per_layer and config.mlp_activations == ("gelu", "linear")
     batch = {
         "encoder_input_tokens": golden["batch"]["enc"],
         "decoder_input_tokens": golden["batch"]["dec"],
@@ -96,7 +96,7 @@ def test_a_language_model_agrees_with_t5x(tmp_path):
 @pytest.mark.parametrize("write", [trees.write_one_file, trees.write_folder])
 def test_names_and_shapes_say_what_the_model_is(tmp_path, config, write):
     params = sharp_params(config)
-    scans = config.relative_bias_per_layer
+    scans = config.positions.per_layer
     target = trees.scanned(params, config) if scans else trees.separate(params)
     source = FORMAT.open(write(tmp_path / "checkpoint_7", target))
     assert (source.config, source.step, source.read_optimizer_state) == (config, 7, None)

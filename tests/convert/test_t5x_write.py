@@ -14,6 +14,7 @@ from t5lite.convert.names import LazyArray, stack, unstack
 from t5lite.convert.t5x import open_checkpoint
 from t5lite.convert.t5x_write import write_checkpoint
 from t5lite.models.parameters import flatten_names
+from t5lite.models.position_config import RelativeBias
 from tests.convert import t5x_trees as trees
 from tests.convert.test_t5x import assert_same_params
 from tests.models.tiny import decoder_only, sharp_params
@@ -48,7 +49,7 @@ def test_there_and_back_to_the_bit(tmp_path, config):
 @pytest.mark.parametrize("config", [trees.t5(), trees.language_model(), trees.umt5()])
 def test_names_and_shapes_are_those_of_t5x(tmp_path, config):
     params = sharp_params(config)
-    scans = config.relative_bias_per_layer
+    scans = config.positions.per_layer
     expected = trees.scanned(params, config) if scans else trees.separate(params)
     folder = write_checkpoint(tmp_path, config, unstack(params))
     beside = {path.name for path in folder.iterdir()}
@@ -125,13 +126,29 @@ def test_one_array_at_a_time(tmp_path):
     write_checkpoint(tmp_path, config, arrays)
 
 
-def test_models_that_t5x_has_not(tmp_path):
+@pytest.mark.parametrize(
+    ("positions", "told"),
+    [
+        (
+            None,
+            ["  positions is None, T5X's is RelativeBias()"],
+        ),
+        (
+            RelativeBias(num_buckets=8, max_distance=10),
+            [
+                "  positions.num_buckets is 8, T5X's is 32",
+                "  positions.max_distance is 10, T5X's is 128",
+            ],
+        ),
+    ],
+    ids=["none", "relative"],
+)
+def test_models_that_t5x_has_not(tmp_path, positions, told):
     config = decoder_only(
         norm="layer",
-        positions="rotary",
+        positions=positions,
         num_kv_heads=1,
         mlp_activations=("gelu_exact", "linear"),
-        rotary_fraction=0.4,
         tied_embeddings=True,
     )
     with pytest.raises(ValueError) as error:
@@ -139,19 +156,17 @@ def test_models_that_t5x_has_not(tmp_path):
     assert str(error.value).splitlines() == [
         "T5X's networks cannot be this model:",
         "  norm is 'layer', T5X's is 'rms'",
-        "  positions is 'rotary', T5X's is 'relative'",
-        "  relative_attention_num_buckets is 8, T5X's is 32",
-        "  relative_attention_max_distance is 10, T5X's is 128",
         "  num_kv_heads is 1, T5X's is num_heads",
         "  tied_embeddings is True and scale_logits False, T5X divides logits exactly where they "
         "are tied",
         "  mlp_activations has 'gelu_exact', T5X has relu, gelu, silu, linear",
+        *told,
     ]
     assert not list(tmp_path.iterdir())
 
 
 def test_a_language_model_with_a_table_a_layer(tmp_path):
-    config = trees.language_model(relative_bias_per_layer=True)
+    config = trees.language_model(positions=RelativeBias(per_layer=True))
     with pytest.raises(ValueError, match="T5X's decoder_only has one table"):
         write_checkpoint(tmp_path, config, unstack(sharp_params(config)))
 

@@ -7,6 +7,7 @@ import pytest
 
 from t5lite.decoding import compiled
 from t5lite.decoding.config import DecodingConfig
+from t5lite.models.position_config import Learned
 from tests.decoding import tiny
 
 LENGTH = 9
@@ -219,7 +220,7 @@ def test_the_stream_is_the_generation(converter, strategy):
 
 
 def test_a_table_of_positions_is_not_passed():
-    config = tiny.config("decoder_only", positions="learned", max_positions=24)
+    config = tiny.config("decoder_only", positions=Learned(max_positions=24))
     params = jax.tree.map(lambda x: x, tiny.params(config))
     decoder = tiny.decoder(config, "decoder_only")
     decoding = DecodingConfig(max_decode_length=5)

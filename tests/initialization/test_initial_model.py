@@ -118,8 +118,8 @@ def test_the_shipped_file_takes_everything_from_the_checkpoint():
     assert arguments["model"] == ModelOfCheckpoint()
     assert arguments["initial_checkpoint"] == RestoreConfig(path="/b")
     assert arguments["train_data"].vocabulary is None
-    flags.append("initial_checkpoint.allow_differences=('rope_theta',)")
+    flags.append("initial_checkpoint.allow_differences=('positions.theta',)")
     allowing = config.parse(["runs/finetune.gin"], flags).arguments("train")["initial_checkpoint"]
-    assert allowing == RestoreConfig(path="/b", allow_differences=("rope_theta",))
+    assert allowing == RestoreConfig(path="/b", allow_differences=("positions.theta",))
     half = config.parse(["runs/finetune.gin"], [*flags, "ACTIVATION_DTYPE=bfloat16"])
     assert half.arguments("train")["model"] == ModelOfCheckpoint(dtype="bfloat16")

@@ -5,8 +5,10 @@ import dataclasses
 import pytest
 
 from t5lite.checkpoints.model_dir import RUNTIME_FIELDS
-from t5lite.initialization.model_differences import COMPARED_FIELDS, Difference, model_differences
+from t5lite.initialization.model_differences import COMPARED_FIELDS, model_differences
 from t5lite.models.config import TransformerConfig
+from t5lite.models.nested_config import Difference
+from t5lite.models.position_config import Rotary
 from tests.models.tiny import decoder_only, encoder_decoder, family
 
 T5, LLAMA, GPT2 = encoder_decoder(), family("llama"), family("gpt2")
@@ -29,20 +31,29 @@ CHANGES = {
     "norm_bias": (GPT2, False),
     "norm_position": (T5, "post"),
     "block": (LLAMA, "parallel"),
-    "positions": (T5, "none"),
+    "positions": (T5, None),
     "tied_embeddings": (T5, True),
     "scale_logits": (T5, True),
-    "relative_attention_num_buckets": (T5, 12),
-    "relative_attention_max_distance": (T5, 128),
-    "relative_bias_per_layer": (T5, True),
-    "rotary_fraction": (LLAMA, 0.5),
-    "rope_theta": (LLAMA, 10000.0),
-    "rope_scaling_factor": (LLAMA, 1.0),
-    "max_positions": (GPT2, 41),
-    "position_offset": (GPT2, 2),
+    "positions.num_buckets": (T5, 12),
+    "positions.max_distance": (T5, 128),
+    "positions.per_layer": (T5, True),
+    "positions.fraction": (LLAMA, 0.5),
+    "positions.theta": (LLAMA, 10000.0),
+    "positions.scaling": (LLAMA, None),
+    "positions.scaling.factor": (LLAMA, 1.5),
+    "positions.max_positions": (GPT2, 41),
+    "positions.offset": (GPT2, 2),
     "embedding_dim": (LLAMA, 14),
     "norm_epsilon": (T5, 1e-5),
 }
+
+
+def replaced(config, field, value):
+    """A config with a field changed, by its dotted name."""
+    name, _, inner = field.partition(".")
+    if inner:
+        value = replaced(getattr(config, name), inner, value)
+    return dataclasses.replace(config, **{name: value})
 
 
 def test_every_compared_field_has_a_case():
@@ -54,7 +65,7 @@ def test_every_compared_field_has_a_case():
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_changed_field_is_found(name):
     model, value = CHANGES[name]
-    changed = dataclasses.replace(model, **{name: value})
+    changed = replaced(model, name, value)
     found = model_differences(model, changed)
     assert [d.field for d in found] == [name]
     assert found[0].second == value
@@ -72,12 +83,9 @@ def test_another_architecture():
         (T5, {"dropout_rate": 0.1, "dtype": "bfloat16", "scan_layers": False, "remat": "full"}),
         (T5, {"float32_attention_logits": False}),
         (T5, {"initializer": "normal", "initializer_range": 0.5}),
-        # Of positions that the model does not have.
-        (T5, {"rope_theta": 1e6, "rope_scaling_factor": 4.0, "rotary_fraction": 0.4}),
-        (LLAMA, {"relative_attention_max_distance": 64, "relative_attention_num_buckets": 12}),
         # The same, said in another way.
         (T5, {"num_kv_heads": 3, "embedding_dim": 22}),
-        (LLAMA, {"rope_theta": 500}),
+        (LLAMA, {"positions": dataclasses.replace(LLAMA.positions, theta=500)}),
         # Rounded to single precision, as GGUF keeps it.
         (dataclasses.replace(T5, norm_epsilon=1e-5), {"norm_epsilon": 9.999999747378752e-06}),
     ],
@@ -86,10 +94,8 @@ def test_what_makes_no_difference(model, changes):
     assert model_differences(model, dataclasses.replace(model, **changes)) == []
 
 
-def test_positions_of_two_kinds_bring_their_own_fields():
-    rotary = dataclasses.replace(T5, positions="rotary", d_kv=4, rope_theta=500.0)
-    found = model_differences(dataclasses.replace(T5, d_kv=4), rotary)
-    assert found == [
-        Difference("positions", "relative", "rotary"),
-        Difference("rope_theta", 10000.0, 500.0),
-    ]
+def test_positions_of_two_kinds_are_one_difference():
+    four = dataclasses.replace(T5, d_kv=4)
+    rotary = dataclasses.replace(four, positions=Rotary(theta=500.0))
+    found = model_differences(four, rotary)
+    assert found == [Difference("positions", four.positions, rotary.positions)]

@@ -1,21 +1,27 @@
 """A run starts from the model it names: the checkpoint's model is compared with the run's."""
 
 import dataclasses
+import operator
+import re
 
+import gin
 import numpy as np
 import pytest
 
+from t5lite.configuration import config
 from t5lite.convert import export_hf
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
-from t5lite.initialization.restore import RestoreConfig, open_initial
+from t5lite.initialization.restore import RestoreConfig, gin_bindings, open_initial
+from t5lite.models.position_config import LinearScaling, RelativeBias, Rotary
 from tests.convert import t5x_trees
 from tests.convert.test_llama2_c import make_config, meta_tensors, write_version_0
 from tests.decoding import model_dirs
+from tests.initialization.test_model_differences import replaced
 from tests.models.tiny import encoder_decoder, family, sharp_params
 
 T5X = t5x_trees.t5(num_encoder_layers=1, num_decoder_layers=1)
 LLAMA = make_config(num_decoder_layers=1, tied_embeddings=False)
-T5 = encoder_decoder(relative_attention_num_buckets=32, relative_attention_max_distance=128)
+T5 = encoder_decoder(positions=RelativeBias())
 GPT2 = family("gpt2", d_model=15, num_decoder_layers=1)
 NEOX = family("gpt_neox", d_model=33, num_decoder_layers=1)
 
@@ -55,22 +61,25 @@ def write_meta(folder, model):
     return folder / "meta"
 
 
-ROTARY = {"rope_theta": 77.0, "rope_scaling_factor": 3.0, "rotary_fraction": 0.5}
+ROTARY = {"positions.theta": 77.0, "positions.scaling": LinearScaling(factor=3.0)}
 NUMERICS = {"norm_epsilon": 1e-2, "mlp_activations": ("relu", "linear"), "scale_attention": True}
-LLAMA_CHANGES = ROTARY | NUMERICS | {"scale_attention": False, "norm": "layer", "block": "parallel"}
+LLAMA_CHANGES = (
+    ROTARY | NUMERICS | {"positions.fraction": 0.5, "norm": "layer", "block": "parallel"}
+)
+LLAMA_CHANGES |= {"scale_attention": False}
 
 # How a source is written, its model, and what of it has no shape, changed.
 SOURCES = {
     "hf T5": (write_hf, T5, NUMERICS | {"scale_logits": True, "norm": "layer"}),
-    "hf T5, distances": (write_hf, T5, {"relative_attention_max_distance": 64}),
+    "hf T5, distances": (write_hf, T5, {"positions.max_distance": 64}),
     "hf LLaMA": (write_hf, LLAMA, LLAMA_CHANGES),
     "hf GPT-2": (write_hf, GPT2, {"mlp_activations": ("gelu_exact",), "norm_epsilon": 1e-2}),
-    "hf GPT-NeoX": (write_hf, NEOX, ROTARY | {"rotary_fraction": 1 / 5, "block": "sequential"}),
-    "t5x": (write_t5x, T5X, NUMERICS | {"relative_attention_max_distance": 64}),
+    "hf GPT-NeoX": (write_hf, NEOX, ROTARY | {"positions.fraction": 1 / 5, "block": "sequential"}),
+    "t5x": (write_t5x, T5X, NUMERICS | {"positions.max_distance": 64}),
     "llama2.c": (write_llama2_c, LLAMA, LLAMA_CHANGES),
     "gguf": (write_gguf, LLAMA, LLAMA_CHANGES),
     "meta_llama": (write_meta, LLAMA, LLAMA_CHANGES),
-    "t5lite": (write_t5lite, None, NUMERICS | {"relative_attention_max_distance": 64}),
+    "t5lite": (write_t5lite, None, NUMERICS | {"positions.max_distance": 64}),
 }
 
 
@@ -79,13 +88,20 @@ def test_what_has_no_shape_is_compared(name, tmp_path):
     write, model, changes = SOURCES[name]
     initial = open_initial(RestoreConfig(path=str(write(tmp_path, model))))
     initial.check_model(model or initial.model)
-    run = dataclasses.replace(initial.model, **changes)
+    run = initial.model
+    for field, value in changes.items():
+        run = replaced(run, field, value)
     with pytest.raises(ValueError, match="INITIAL_CHECKPOINT_PATH") as error:
         initial.check_model(run)
     for field, value in changes.items():
-        told = f"  {field}: {getattr(initial.model, field)!r} in the checkpoint, {value!r} in"
-        assert told in str(error.value)
-        assert f"TransformerConfig.{field} = {getattr(initial.model, field)!r}" in str(error.value)
+        theirs = operator.attrgetter(field)(initial.model)
+        assert f"  {field}: {theirs!r} in the checkpoint, {value!r} in" in str(error.value)
+    # The lines that it shows take everything from the checkpoint.
+    lines = re.findall(r"^  (\w+\.\w+ = .*)", str(error.value), re.MULTILINE)
+    fields = [field.name for field in dataclasses.fields(run)]
+    before = [line for field in fields for line in gin_bindings(run, field)]
+    config.parse(bindings=[*before, *lines])
+    initial.check_model(gin.get_configurable("TransformerConfig")())
 
 
 def test_shapes_stand_in_the_same_list(tmp_path):
@@ -116,21 +132,26 @@ def test_a_t5x_checkpoint_that_does_not_say_its_activations(tmp_path, caplog):
 
 def test_a_difference_on_purpose_is_let_pass_and_told(tmp_path, caplog):
     path = str(write_hf(tmp_path, LLAMA))
-    run = dataclasses.replace(LLAMA, rope_scaling_factor=4.0, norm_epsilon=1e-3)
-    allowed = RestoreConfig(path=path, allow_differences=("rope_scaling_factor",))
+    run = dataclasses.replace(
+        LLAMA, positions=Rotary(scaling=LinearScaling(factor=4.0)), norm_epsilon=1e-3
+    )
+    allowed = RestoreConfig(path=path, allow_differences=("positions.scaling",))
     with pytest.raises(ValueError, match="norm_epsilon") as error:
         open_initial(allowed).check_model(run)
-    assert "  rope_scaling_factor" not in str(error.value)
-    both = dataclasses.replace(allowed, allow_differences=("rope_scaling_factor", "norm_epsilon"))
+    assert "  positions.scaling" not in str(error.value)
+    both = dataclasses.replace(allowed, allow_differences=("positions.scaling", "norm_epsilon"))
     open_initial(both).check_model(run)
-    assert "rope_scaling_factor is 1.0 in the checkpoint and 4.0 in this run" in caplog.text
+    assert (
+        "positions.scaling is None in the checkpoint and LinearScaling(factor=4.0) in this run"
+        in caplog.text
+    )
 
 
 def test_a_difference_of_shape_cannot_be_allowed_away(tmp_path):
     path = str(write_hf(tmp_path, LLAMA))
-    config = RestoreConfig(path=path, allow_differences=("vocab_size",))
+    allowing = RestoreConfig(path=path, allow_differences=("vocab_size",))
     with pytest.raises(ValueError, match=r"token_embedder/embedding: \(43, 24\) in the checkpoint"):
-        open_initial(config).check_model(dataclasses.replace(LLAMA, vocab_size=99))
+        open_initial(allowing).check_model(dataclasses.replace(LLAMA, vocab_size=99))
 
 
 def test_rules_judge_shapes_and_never_numerics(tmp_path):
@@ -138,13 +159,13 @@ def test_rules_judge_shapes_and_never_numerics(tmp_path):
     remap = [("token_embedder/.*", None), ("decoder/logits_dense/.*", None)]
     initial = open_initial(RestoreConfig(path=path, remap=remap))
     initial.check_model(dataclasses.replace(LLAMA, vocab_size=99))
-    with pytest.raises(ValueError, match="rope_theta"):
-        initial.check_model(dataclasses.replace(LLAMA, vocab_size=99, rope_theta=5.0))
+    with pytest.raises(ValueError, match=r"positions\.theta"):
+        initial.check_model(dataclasses.replace(LLAMA, vocab_size=99, positions=Rotary(theta=5.0)))
 
 
 def test_unknown_differences_are_refused():
-    with pytest.raises(ValueError, match=r"'rope_teta'.* Did you mean 'rope_theta'"):
-        RestoreConfig(path="/a", allow_differences=("rope_teta",))
+    with pytest.raises(ValueError, match=r"'positions.teta'.* Did you mean 'positions.theta'"):
+        RestoreConfig(path="/a", allow_differences=("positions.teta",))
     with pytest.raises(ValueError, match="'dtype'"):
         RestoreConfig(path="/a", allow_differences=("dtype",))
 

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from t5lite.models.parameters import bind, step_params
+from t5lite.models.position_config import Learned, Rotary
 from t5lite.models.transformer import CACHE_BATCH_AXIS, unstack_cache
 from tests.models.tiny import (
     FAMILIES,
+    PER_LAYER,
     decoder_only,
     encoder_decoder,
     family,
@@ -42,9 +44,9 @@ def step(config, params, tokens, cache):
     [
         encoder_decoder(),
         encoder_decoder(scan_layers=False, tied_embeddings=True, scale_logits=True),
-        encoder_decoder(relative_bias_per_layer=True, num_kv_heads=1),
-        encoder_decoder(positions="rotary", d_kv=8, norm_position="post"),
-        encoder_decoder(positions="learned", max_positions=14, attention_bias=True),
+        encoder_decoder(positions=PER_LAYER, num_kv_heads=1),
+        encoder_decoder(positions=Rotary(), d_kv=8, norm_position="post"),
+        encoder_decoder(positions=Learned(max_positions=14), attention_bias=True),
     ],
     ids=["t5_1_1", "t5_1_0_unrolled", "umt5", "rotary", "learned"],
 )
@@ -122,7 +124,7 @@ def test_rows_of_a_cache_can_be_reordered_and_repeated(make_config):
     "config",
     [
         encoder_decoder(remat="full"),
-        encoder_decoder(relative_bias_per_layer=True),
+        encoder_decoder(positions=PER_LAYER),
         family("llama"),
         family("opt_350m"),
     ],
@@ -157,8 +159,7 @@ def extend(config, params, tokens, cache, position, seen):
 
 @pytest.mark.parametrize(
     "config",
-    [encoder_decoder(), encoder_decoder(relative_bias_per_layer=True)]
-    + [family(name) for name in FAMILIES],
+    [encoder_decoder(), encoder_decoder(positions=PER_LAYER)] + [family(name) for name in FAMILIES],
     ids=["t5", "umt5", *FAMILIES],
 )
 def test_branches_of_a_cache_are_as_if_alone(config):

@@ -39,11 +39,11 @@ def palm_logits(config, params, tokens):
             if name.startswith("decoder/layers/")
         }
         y = layer_norm(x, at["pre_self_attention_layer_norm/scale"], config.norm_epsilon)
-        key = turned(y @ at["self_attention/key/kernel"], config.rope_theta)
+        key = turned(y @ at["self_attention/key/kernel"], config.positions.theta)
         value = y @ at["self_attention/value/kernel"]
         heads = []
         for query in np.split(y @ at["self_attention/query/kernel"], config.num_heads, axis=1):
-            scores = turned(query, config.rope_theta) @ key.T / np.sqrt(config.d_kv)
+            scores = turned(query, config.positions.theta) @ key.T / np.sqrt(config.d_kv)
             scores[np.triu_indices(length, 1)] = -np.inf
             weights = np.exp(scores - scores.max(-1, keepdims=True))
             heads.append(weights / weights.sum(-1, keepdims=True) @ value)

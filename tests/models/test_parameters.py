@@ -11,6 +11,7 @@ from t5lite.models.parameters import (
     param_shapes,
     unflatten_names,
 )
+from t5lite.models.position_config import Rotary
 from tests.models.tiny import decoder_only, encoder_decoder, family
 
 fresh = jax.jit(init_params, static_argnums=0)
@@ -86,7 +87,7 @@ def test_initial_values_follow_t5x():
 def test_initial_values_of_the_other_initialisers():
     widths = {"d_model": 256, "d_ff": 512, "d_kv": 32, "num_heads": 4, "vocab_size": 500}
     normal = family("gpt2", initializer="normal", initializer_range=0.05, **widths)
-    small = family("gpt_neox", initializer="small", rotary_fraction=0.25, **widths)
+    small = family("gpt_neox", initializer="small", positions=Rotary(fraction=0.25), **widths)
     into, out = (2 / (5 * 256)) ** 0.5, 2 / (3 * 16)
     for config, of_input, of_output in [(normal, 0.05, 0.05), (small, into, out)]:
         flat = flatten_names(fresh(config, jax.random.key(0)))

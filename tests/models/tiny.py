@@ -1,5 +1,6 @@
 """Tiny odd-sized models and batches: nothing divides anything else, so mix-ups of axes show."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -8,8 +9,12 @@ import numpy as np
 
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import Params, bind, flatten_names, param_shapes, unflatten_names
+from t5lite.models.position_config import Learned, LinearScaling, RelativeBias, Rotary
 
 VOCAB_SIZE = 43
+# Small, so that short sequences reach the far buckets.
+RELATIVE = RelativeBias(num_buckets=8, max_distance=10)
+PER_LAYER = dataclasses.replace(RELATIVE, per_layer=True)
 
 
 def encoder_decoder(**changes: Any) -> TransformerConfig:
@@ -21,9 +26,7 @@ def encoder_decoder(**changes: Any) -> TransformerConfig:
         "num_heads": 3,
         "num_encoder_layers": 2,
         "num_decoder_layers": 3,
-        # Small, so that short sequences reach the far buckets.
-        "relative_attention_num_buckets": 8,
-        "relative_attention_max_distance": 10,
+        "positions": RELATIVE,
     }
     return TransformerConfig(**(fields | changes))
 
@@ -33,41 +36,38 @@ def decoder_only(**changes: Any) -> TransformerConfig:
 
 
 _BIASED = {"attention_bias": True, "mlp_bias": True, "norm": "layer", "norm_bias": True}
-_LEARNED = {"positions": "learned", "max_positions": 40}
 
 # What each decoder-only family is made of; widths stay those of `decoder_only`.
 FAMILIES: dict[str, dict[str, Any]] = {
     "t5_lm": {},
-    "t5_lm_per_layer_bias": {"relative_bias_per_layer": True},
+    "t5_lm_per_layer_bias": {"positions": PER_LAYER},
     "palm": {
         "num_kv_heads": 1,
         "scale_attention": True,
         "norm": "layer",
         "block": "parallel_shared_norm",
-        "positions": "rotary",
+        "positions": Rotary(),
         "d_kv": 6,
         "mlp_activations": ("silu", "linear"),
         "tied_embeddings": True,
         "scale_logits": True,
     },
     "gpt2": _BIASED
-    | _LEARNED
-    | {"mlp_activations": ("gelu",), "scale_attention": True, "tied_embeddings": True},
+    | {"positions": Learned(max_positions=40), "mlp_activations": ("gelu",)}
+    | {"scale_attention": True, "tied_embeddings": True},
     "opt": _BIASED
-    | _LEARNED
     | {
         "mlp_activations": ("relu",),
         "scale_attention": True,
         "tied_embeddings": True,
-        "position_offset": 2,
+        "positions": Learned(max_positions=40, offset=2),
     },
     "opt_350m": _BIASED
-    | _LEARNED
     | {
         "mlp_activations": ("relu",),
         "scale_attention": True,
         "tied_embeddings": True,
-        "position_offset": 2,
+        "positions": Learned(max_positions=40, offset=2),
         "norm_position": "post",
         "embedding_dim": 14,
     },
@@ -76,18 +76,15 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "mlp_activations": ("gelu_exact",),
         "scale_attention": True,
         "block": "parallel",
-        "positions": "rotary",
+        "positions": Rotary(fraction=0.4),
         "d_kv": 11,
-        "rotary_fraction": 0.4,
     },
     "llama": {
         "num_heads": 6,
         "num_kv_heads": 2,
         "d_kv": 8,
         "scale_attention": True,
-        "positions": "rotary",
-        "rope_theta": 500.0,
-        "rope_scaling_factor": 2.0,
+        "positions": Rotary(theta=500.0, scaling=LinearScaling(factor=2.0)),
         "mlp_activations": ("silu", "linear"),
     },
 }

@@ -13,7 +13,7 @@ from t5lite.convert.verify import verify
 from tests.conftest import shared_path
 from tests.convert.test_convert import LLAMA, ROWS, T5
 from tests.feature_converters import converter
-from tests.models.tiny import encoder_decoder, family, sharp_params
+from tests.models.tiny import PER_LAYER, encoder_decoder, family, sharp_params
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -86,7 +86,7 @@ def test_decoders(config, tmp_path):
 
 def test_umt5s_logits_are_not_scaled(tmp_path):
     """Version 5 of transformers scales them always; version 4, and training, where it is said."""
-    config = encoder_decoder(relative_bias_per_layer=True)
+    config = encoder_decoder(positions=PER_LAYER)
     params = sharp_params(config)
     export_hf(config, params, tmp_path / "model")
     verification = verify(config, params, tmp_path / "model")

@@ -12,6 +12,7 @@ transformers = pytest.importorskip("transformers")
 pytest.importorskip("gguf")
 from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint  # noqa: E402
 
+from t5lite.models.position_config import Rotary  # noqa: E402
 from tests.convert.test_gguf import KINDS, SMALL, write_gguf  # noqa: E402 - needs gguf
 
 pytestmark = pytest.mark.peers
@@ -32,7 +33,7 @@ def their_model(path):
 @pytest.mark.parametrize("kind", ["F32", "Q8_0", "Q4_1"])
 @pytest.mark.parametrize("tied", [True, False])
 def test_logits_are_those_of_transformers(kind, tied, tmp_path):
-    config = make_config(**SMALL, tied_embeddings=tied, rope_theta=500.0)
+    config = make_config(**SMALL, tied_embeddings=tied, positions=Rotary(theta=500.0))
     write_gguf(tmp_path / "m.gguf", config, sharp_params(config), kind=KINDS[kind])
     theirs = their_model(tmp_path / "m.gguf")
     found_config, params, _ = load_external(tmp_path / "m.gguf")

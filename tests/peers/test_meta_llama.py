@@ -15,6 +15,7 @@ from t5lite.convert.llama import TABLE
 from t5lite.convert.load import open_external
 from t5lite.convert.names import to_theirs, unstack
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
+from t5lite.models.position_config import Rotary
 from tests.conftest import shared_path
 from tests.convert.test_llama2_c import assert_same, make_config
 from tests.models.tiny import logits, random_tokens, sharp_params
@@ -51,7 +52,7 @@ def write_folder(folder, config, tensors, *, num_shards, embedding_axis=1, **cha
         "n_kv_heads": config.kv_heads,
         "multiple_of": 8,
         "norm_eps": config.norm_epsilon,
-        "rope_theta": config.rope_theta,
+        "rope_theta": config.positions.theta,
         "vocab_size": -1,
     }
     record = {name: value for name, value in (record | changes).items() if value is not None}
@@ -69,7 +70,7 @@ def their_logits(config, tensors, tokens):
     """What `llama/model.py` of Meta's repository computes, rotary pairs as complex numbers."""
     batch, length = tokens.shape
     heads, kv_heads, width = config.num_heads, config.kv_heads, config.d_kv
-    frequencies = config.rope_theta ** (-torch.arange(0, width, 2).float() / width)
+    frequencies = config.positions.theta ** (-torch.arange(0, width, 2).float() / width)
     angles = torch.outer(torch.arange(length).float(), frequencies)
     turns = torch.polar(torch.ones_like(angles), angles)[:, None]
     mask = torch.full((length, length), float("-inf")).triu(1)
@@ -109,7 +110,7 @@ LAYER = [
     ("num_shards", "changes"),
     [
         (1, {"tied_embeddings": False}),
-        (2, {"tied_embeddings": False, "rope_theta": 500.0, "norm_epsilon": 1e-6}),
+        (2, {"tied_embeddings": False, "positions": Rotary(theta=500.0), "norm_epsilon": 1e-6}),
         (2, {"tied_embeddings": True, "num_kv_heads": None}),
     ],
 )

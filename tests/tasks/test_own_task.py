@@ -11,6 +11,7 @@ from t5lite.cli import main
 from t5lite.data.tasks import seqio_adapter
 from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
 from t5lite.models.config import TransformerConfig
+from t5lite.models.position_config import Rotary
 from tasks.jsonl import add_jsonl_task
 from tasks.metrics import exact_match
 from tests.conftest import REPOSITORY
@@ -135,8 +136,7 @@ def test_the_documented_chat_runs(data_root, tmp_path, monkeypatch, capsys):
         num_encoder_layers=0,
         mlp_activations=("silu", "linear"),
         scale_attention=True,
-        positions="rotary",
-        rope_theta=100000.0,
+        positions=Rotary(theta=100000.0),
         norm_epsilon=1e-05,
         tied_embeddings=True,
         **sizes,

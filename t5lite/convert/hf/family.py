@@ -13,6 +13,7 @@ from t5lite.convert.layouts import TRANSPOSED, Layout
 from t5lite.convert.names import LazyArray, Row, Tensors, wanted_names
 from t5lite.messages.suggest import did_you_mean
 from t5lite.models.config import TransformerConfig
+from t5lite.models.position_config import Positions
 
 log = logging.getLogger(__name__)
 
@@ -279,13 +280,32 @@ def demands(config: TransformerConfig, wanted: Mapping[str, object]) -> list[str
       config: The model.
       wanted: A value, or a list of several, by field or property of the config.
     """
-    found = []
+    return _unlike(config, wanted)
+
+
+def demand_positions(
+    config: TransformerConfig, kind: type[Positions], wanted: Mapping[str, object] | None = None
+) -> list[str]:
+    """What of a config's positions is not as a family wants it.
+
+    Args:
+      config: The model.
+      kind: The positions that it should have.
+      wanted: Values of their fields.
+    """
+    if not isinstance(config.positions, kind):
+        return [f"positions is {config.positions!r}, not {kind.__name__}(...)"]
+    return _unlike(config.positions, wanted or {}, prefix="positions.")
+
+
+def _unlike(found: object, wanted: Mapping[str, object], *, prefix: str = "") -> list[str]:
+    phrases = []
     for name, value in wanted.items():
         allowed: Sequence[object] = value if isinstance(value, list) else [value]
-        if getattr(config, name) not in allowed:
+        if getattr(found, name) not in allowed:
             wants = " or ".join(map(repr, allowed))
-            found.append(f"{name} is {getattr(config, name)!r}, not {wants}")
-    return found
+            phrases.append(f"{prefix}{name} is {getattr(found, name)!r}, not {wants}")
+    return phrases
 
 
 def full_width(config: TransformerConfig) -> list[str]:

@@ -9,6 +9,7 @@ from t5lite.convert.hf.family import (
     PLAIN_MLPS,
     Family,
     Fields,
+    demand_positions,
     demands,
     full_width,
     linear_rows,
@@ -18,6 +19,7 @@ from t5lite.convert.hf.family import (
 from t5lite.convert.layouts import GPT2_QKV, SAME, TRANSPOSED
 from t5lite.convert.names import Row
 from t5lite.models.config import TransformerConfig
+from t5lite.models.position_config import Learned
 
 _OURS = "decoder/layers"
 _THEIRS = "transformer.h.{layer}"
@@ -63,8 +65,7 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
         norm_bias=True,
         norm_epsilon=fields.get("layer_norm_epsilon", 1e-5),
         scale_attention=fields.get("scale_attn_weights", True),
-        positions="learned",
-        max_positions=fields.need("n_positions"),
+        positions=Learned(max_positions=fields.need("n_positions")),
         tied_embeddings=tied,
         initializer="normal",
         initializer_range=fields.get("initializer_range", 0.02),
@@ -73,12 +74,11 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
 
 
 def _mismatches(config: TransformerConfig) -> list[str]:
-    return full_width(config) + demands(
+    found = full_width(config) + demand_positions(config, Learned, {"offset": 0})
+    return found + demands(
         config,
         {
             "architecture": "decoder_only",
-            "positions": "learned",
-            "position_offset": 0,
             "block": "sequential",
             "norm": "layer",
             "norm_bias": True,

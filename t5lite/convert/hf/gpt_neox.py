@@ -9,6 +9,7 @@ from t5lite.convert.hf.family import (
     PLAIN_MLPS,
     Family,
     Fields,
+    demand_positions,
     demands,
     full_width,
     linear_rows,
@@ -19,6 +20,7 @@ from t5lite.convert.hf.rotary import read_rotary, write_rotary
 from t5lite.convert.layouts import NEOX_QKV, TRANSPOSED
 from t5lite.convert.names import Row, Tensors
 from t5lite.models.config import TransformerConfig
+from t5lite.models.position_config import Rotary
 
 _OURS = "decoder/layers"
 _THEIRS = "gpt_neox.layers.{layer}"
@@ -63,8 +65,7 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
         norm_epsilon=fields.get("layer_norm_eps", 1e-5),
         scale_attention=True,
         block="parallel" if parallel else "sequential",
-        positions="rotary",
-        **read_rotary(fields, theta_field="rotary_emb_base", fraction_field="rotary_pct"),
+        positions=read_rotary(fields, theta_field="rotary_emb_base", fraction_field="rotary_pct"),
         tied_embeddings=tied,
         initializer="small",
         dropout_rate=fields.get("hidden_dropout", 0.0),
@@ -72,11 +73,11 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
 
 
 def _mismatches(config: TransformerConfig) -> list[str]:
-    return full_width(config) + demands(
+    found = full_width(config) + demand_positions(config, Rotary)
+    return found + demands(
         config,
         {
             "architecture": "decoder_only",
-            "positions": "rotary",
             "block": ["sequential", "parallel"],
             "norm": "layer",
             "norm_bias": True,

@@ -2,11 +2,19 @@
 
 from typing import Any
 
-from t5lite.convert.hf.family import Family, Fields, demands, linear_rows, write_activation
+from t5lite.convert.hf.family import (
+    Family,
+    Fields,
+    demand_positions,
+    demands,
+    linear_rows,
+    write_activation,
+)
 from t5lite.convert.hf.rotary import read_rotary, write_rotary
 from t5lite.convert.layouts import TRANSPOSED
 from t5lite.convert.names import Row
 from t5lite.models.config import TransformerConfig
+from t5lite.models.position_config import Rotary
 
 _OURS = "decoder/layers"
 _THEIRS = "model.layers.{layer}"
@@ -45,8 +53,7 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
         mlp_bias=fields.get("mlp_bias", False),
         norm_epsilon=fields.get("rms_norm_eps", 1e-6),
         scale_attention=True,
-        positions="rotary",
-        **read_rotary(fields, theta_field="rope_theta", fraction_field=None),
+        positions=read_rotary(fields, theta_field="rope_theta", fraction_field=None),
         tied_embeddings=tied,
         initializer="normal",
         initializer_range=fields.get("initializer_range", 0.02),
@@ -55,12 +62,10 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
 
 
 def _mismatches(config: TransformerConfig) -> list[str]:
-    found = demands(
+    found = demand_positions(config, Rotary, {"fraction": 1.0}) + demands(
         config,
         {
             "architecture": "decoder_only",
-            "positions": "rotary",
-            "rotary_fraction": 1.0,
             "block": "sequential",
             "norm": "rms",
             "norm_position": "pre",

@@ -10,6 +10,7 @@ from t5lite.convert.hf.family import (
     PLAIN_MLPS,
     Family,
     Fields,
+    demand_positions,
     demands,
     full_width,
     linear_rows,
@@ -19,6 +20,7 @@ from t5lite.convert.hf.family import (
 from t5lite.convert.layouts import TRANSPOSED
 from t5lite.convert.names import Row
 from t5lite.models.config import TransformerConfig
+from t5lite.models.position_config import Learned
 
 _OFFSET = 2
 # OPT takes torch's default; no field of config.json says so.
@@ -68,9 +70,7 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
         norm_epsilon=_EPSILON,
         norm_position="pre" if fields.get("do_layer_norm_before", True) else "post",
         scale_attention=True,
-        positions="learned",
-        max_positions=fields.need("max_position_embeddings"),
-        position_offset=_OFFSET,
+        positions=Learned(max_positions=fields.need("max_position_embeddings"), offset=_OFFSET),
         embedding_dim=None if embedding_dim == width else embedding_dim,
         tied_embeddings=tied,
         initializer="normal",
@@ -80,12 +80,11 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
 
 
 def _mismatches(config: TransformerConfig) -> list[str]:
-    found = full_width(config) + demands(
+    found = full_width(config) + demand_positions(config, Learned, {"offset": _OFFSET})
+    found += demands(
         config,
         {
             "architecture": "decoder_only",
-            "positions": "learned",
-            "position_offset": _OFFSET,
             "block": "sequential",
             "norm": "layer",
             "norm_bias": True,

@@ -4,13 +4,14 @@ from typing import Any
 
 from t5lite.convert.hf.family import Fields
 from t5lite.models.config import TransformerConfig
+from t5lite.models.position_config import LinearScaling, Rotary, linear_scaling
 
 _TYPES = ("default", "linear")
 _KNOWN = {"rope_type", "type", "rope_theta", "factor", "partial_rotary_factor"}
 
 
-def read_rotary(fields: Fields, *, theta_field: str, fraction_field: str | None) -> dict[str, Any]:
-    """`rope_theta`, `rope_scaling_factor` and `rotary_fraction` of a TransformerConfig.
+def read_rotary(fields: Fields, *, theta_field: str, fraction_field: str | None) -> Rotary:
+    """The rotary positions that config.json tells of.
 
     Version 4 has fields of the config for base and fraction, and `rope_scaling` for the rest;
     version 5 puts all in `rope_parameters`. Where a file has both, version 5 asks `rope_scaling`
@@ -38,27 +39,28 @@ def read_rotary(fields: Fields, *, theta_field: str, fraction_field: str | None)
             f"config.json: {where} is {parameters}; t5lite does only rope_type "
             f"{' and '.join(map(repr, _TYPES))}, with rope_theta and factor"
         )
-    return {
-        "rope_theta": float(parameters.get("rope_theta", theta)),
-        "rotary_fraction": float(parameters.get("partial_rotary_factor", fraction)),
-        "rope_scaling_factor": float(parameters["factor"]) if kind == "linear" else 1.0,
-    }
+    return Rotary(
+        fraction=float(parameters.get("partial_rotary_factor", fraction)),
+        theta=float(parameters.get("rope_theta", theta)),
+        scaling=linear_scaling(float(parameters["factor"])) if kind == "linear" else None,
+    )
 
 
 def write_rotary(
     config: TransformerConfig, *, theta_field: str, fraction_field: str | None
 ) -> dict[str, Any]:
     """The fields of both versions; the fraction is left out where a family has none."""
-    scaling: dict[str, Any] = {"rope_type": "default"}
-    if config.rope_scaling_factor != 1:
-        # "type" is what the first releases with scaling called it.
-        scaling = {"rope_type": "linear", "type": "linear", "factor": config.rope_scaling_factor}
-    parameters = scaling | {"rope_theta": config.rope_theta}
-    fields: dict[str, Any] = {theta_field: config.rope_theta}
+    rotary = config.positions
+    assert isinstance(rotary, Rotary)
+    scaling = None if rotary.scaling is None else _write_scaling(rotary.scaling)
+    parameters = (scaling or {"rope_type": "default"}) | {"rope_theta": rotary.theta}
+    fields: dict[str, Any] = {theta_field: rotary.theta}
     if fraction_field is not None:
-        parameters["partial_rotary_factor"] = config.rotary_fraction
-        fields[fraction_field] = config.rotary_fraction
-    return fields | {
-        "rope_parameters": parameters,
-        "rope_scaling": scaling if config.rope_scaling_factor != 1 else None,
-    }
+        parameters["partial_rotary_factor"] = rotary.fraction
+        fields[fraction_field] = rotary.fraction
+    return fields | {"rope_parameters": parameters, "rope_scaling": scaling}
+
+
+def _write_scaling(scaling: LinearScaling) -> dict[str, Any]:
+    # "type" is what the first releases with scaling called it.
+    return {"rope_type": "linear", "type": "linear", "factor": scaling.factor}

@@ -6,6 +6,7 @@ heads], in the first layer of a stack, or in every layer (umT5).
 """
 
 import dataclasses
+import functools
 import logging
 from typing import Any
 
@@ -13,6 +14,7 @@ from t5lite.convert.hf.family import (
     ACTIVATIONS,
     Family,
     Fields,
+    demand_positions,
     demands,
     write_activation,
 )
@@ -20,6 +22,7 @@ from t5lite.convert.layouts import TRANSPOSED
 from t5lite.convert.names import Row
 from t5lite.messages.suggest import did_you_mean
 from t5lite.models.config import TransformerConfig
+from t5lite.models.position_config import RelativeBias
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +89,11 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
         mlp_activations=_read_activations(fields),
         tied_embeddings=tied,
         scale_logits=_read_scale(fields),
-        relative_attention_num_buckets=fields.get("relative_attention_num_buckets", 32),
-        relative_attention_max_distance=fields.get("relative_attention_max_distance", 128),
-        relative_bias_per_layer=fields.need("model_type") == "umt5",
+        positions=RelativeBias(
+            num_buckets=fields.get("relative_attention_num_buckets", 32),
+            max_distance=fields.get("relative_attention_max_distance", 128),
+            per_layer=fields.need("model_type") == "umt5",
+        ),
         norm_epsilon=fields.get("layer_norm_epsilon", 1e-6),
         dropout_rate=fields.get("dropout_rate", 0.1),
     )
@@ -120,12 +125,11 @@ def _read_scale(fields: Fields) -> bool:
     return bool(fields.get("scale_decoder_outputs", declared))
 
 
-def _mismatches(config: TransformerConfig) -> list[str]:
-    found = demands(
+def _mismatches(config: TransformerConfig, *, per_layer: bool = False) -> list[str]:
+    found = demand_positions(config, RelativeBias, {"per_layer": per_layer}) + demands(
         config,
         {
             "architecture": "encoder_decoder",
-            "positions": "relative",
             "block": "sequential",
             "norm": "rms",
             "norm_position": "pre",
@@ -147,6 +151,7 @@ def _write_config(config: TransformerConfig) -> dict[str, Any]:
             "transformers 4 cannot scale the logits of a T5 whose output projection is its own; "
             "version 5 loads this model as it is"
         )
+    assert isinstance(config.positions, RelativeBias)
     activation, *gate = config.mlp_activations
     # "gated-gelu" is T5's own spelling of the tanh approximation.
     theirs = write_activation(activation)
@@ -163,8 +168,8 @@ def _write_config(config: TransformerConfig) -> dict[str, Any]:
         "feed_forward_proj": f"gated-{spelling}" if gate else spelling,
         "dense_act_fn": theirs,
         "is_gated_act": bool(gate),
-        "relative_attention_num_buckets": config.relative_attention_num_buckets,
-        "relative_attention_max_distance": config.relative_attention_max_distance,
+        "relative_attention_num_buckets": config.positions.num_buckets,
+        "relative_attention_max_distance": config.positions.max_distance,
         "layer_norm_epsilon": config.norm_epsilon,
         "dropout_rate": config.dropout_rate,
         # Version 4 both ties and scales by the first, version 5 scales by the second.
@@ -173,16 +178,8 @@ def _write_config(config: TransformerConfig) -> dict[str, Any]:
     }
 
 
-def _umt5_mismatches(config: TransformerConfig) -> list[str]:
-    return _mismatches(config) + demands(config, {"relative_bias_per_layer": True})
-
-
-def _t5_mismatches(config: TransformerConfig) -> list[str]:
-    return _mismatches(config) + demands(config, {"relative_bias_per_layer": False})
-
-
 def _mt5_mismatches(config: TransformerConfig) -> list[str]:
-    return _t5_mismatches(config) + demands(config, {"scale_logits": False})
+    return _mismatches(config) + demands(config, {"scale_logits": False})
 
 
 T5 = Family(
@@ -199,7 +196,7 @@ T5 = Family(
     leftovers=(r"EncDecAttention\.relative_attention_bias\.weight$",),
     context_field="n_positions",
     read_config=_read_config,
-    mismatches=_t5_mismatches,
+    mismatches=_mismatches,
     write_config=_write_config,
 )
 MT5 = dataclasses.replace(
@@ -214,5 +211,5 @@ UMT5 = dataclasses.replace(
     name="umT5",
     model_type="umt5",
     architecture="UMT5ForConditionalGeneration",
-    mismatches=_umt5_mismatches,
+    mismatches=functools.partial(_mismatches, per_layer=True),
 )

@@ -36,7 +36,7 @@ class ModelConfig(Protocol):
 
     @property
     def max_positions(self) -> int | None:
-        """Rows of a learned table of positions."""
+        """Most positions that it knows; None where they have no end."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ class FeatureConverter(abc.ABC):
             raise ValueError(
                 f"task_feature_lengths {dict(self.task_feature_lengths)} make rows of "
                 f"{max(self.capacities)} positions, and the model has learned {most} "
-                "(TransformerConfig.max_positions). Shorten TASK_FEATURE_LENGTHS."
+                "(Learned.max_positions). Shorten TASK_FEATURE_LENGTHS."
             )
 
     def to_dict(self) -> dict[str, Any]:

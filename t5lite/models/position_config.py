@@ -1,0 +1,156 @@
+"""How a model knows order: `RelativeBias`, `Rotary` or `Learned`, each with its own fields.
+
+A model without any has None in their place. `models/positions.py` computes with them.
+Shapes: I pairs of entries that are rotated.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from t5lite.models.checks import check_positive, require
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RelativeBias:
+    """T5's learned bias of each head and bucket of distances (arXiv:1910.10683).
+
+    Attributes:
+      num_buckets: Buckets of distances; a multiple of 4.
+      max_distance: Distance, in tokens, from which all positions share a bucket.
+      per_layer: Whether every layer has a table of its own (umT5), not every stack.
+    """
+
+    num_buckets: int = 32
+    max_distance: int = 128
+    per_layer: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, naming the field, where a value cannot be meant."""
+        check_positive("RelativeBias.num_buckets", self.num_buckets)
+        check_positive("RelativeBias.max_distance", self.max_distance)
+        # Encoders halve the buckets by direction, and half of those are exact distances.
+        wanted = "RelativeBias.num_buckets must be a multiple of 4"
+        require(self.num_buckets % 4 == 0, wanted, self.num_buckets)
+        half = self.num_buckets // 2
+        wanted = f"RelativeBias.max_distance must exceed half of num_buckets ({half})"
+        require(self.max_distance > half, wanted, self.max_distance)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LinearScaling:
+    """Position Interpolation (arXiv:2306.15595): positions are divided before they are rotated.
+
+    Attributes:
+      factor: What they are divided by; "linear" scaling in Hugging Face.
+    """
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where the factor is not positive."""
+        require(self.factor > 0, "LinearScaling.factor must be positive", self.factor)
+
+    def scaled(self, frequency_I: np.ndarray) -> tuple[np.ndarray, float]:
+        """The frequencies to rotate by, and what queries and keys are multiplied by besides."""
+        return frequency_I / np.float32(self.factor), 1.0
+
+
+def linear_scaling(factor: float) -> LinearScaling | None:
+    """A `LinearScaling`, or None where the factor is 1."""
+    return None if factor == 1 else LinearScaling(factor=factor)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rotary:
+    """Rotations of queries and keys (arXiv:2104.09864), the halves of a head against each other.
+
+    Attributes:
+      fraction: Share of each head, its first part, that is rotated; GPT-NeoX turns 0.25.
+      theta: Base of the wavelengths.
+      scaling: How a model reads longer texts than it was trained on; None for not at all.
+    """
+
+    fraction: float = 1.0
+    theta: float = 10000.0
+    scaling: LinearScaling | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, naming the field, where a value cannot be meant."""
+        require(self.theta > 0, "Rotary.theta must be positive", self.theta)
+        wanted = "Rotary.fraction must be above 0 and at most 1"
+        require(0.0 < self.fraction <= 1.0, wanted, self.fraction)
+
+    def check_head(self, d_kv: int) -> None:
+        """Raises ValueError unless an even number of a head's `d_kv` entries is rotated."""
+        rotated = int(d_kv * self.fraction)
+        wanted = f"Rotary.fraction must turn an even number of each head's {d_kv} entries"
+        require(rotated >= 2 and rotated % 2 == 0, wanted, self.fraction)
+
+    def frequencies(self, d_kv: int) -> tuple[np.ndarray, float]:
+        """Radians a position of each pair, float32 [I], and what cosines and sines are scaled by.
+
+        Args:
+          d_kv: Width of a head.
+        """
+        num_pairs = int(d_kv * self.fraction) // 2
+        # NumPy's powers are the same on every device.
+        exponent_I = np.arange(num_pairs, dtype=np.float32) / np.float32(num_pairs)
+        frequency_I = 1.0 / (np.float32(self.theta) ** exponent_I)
+        return (frequency_I, 1.0) if self.scaling is None else self.scaling.scaled(frequency_I)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Learned:
+    """A learned vector for each position, added to the embedded tokens.
+
+    Attributes:
+      max_positions: Most positions that the table knows.
+      offset: Unused rows in front of it; OPT has 2.
+    """
+
+    max_positions: int
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, naming the field, where a value cannot be meant."""
+        check_positive("Learned.max_positions", self.max_positions)
+        require(self.offset >= 0, "Learned.offset must be 0 or more", self.offset)
+
+
+Positions = RelativeBias | Rotary | Learned
+
+# Fields of TransformerConfig before positions had configs of their own: whose they are now.
+FLAT_FIELDS = {
+    "relative_attention_num_buckets": (RelativeBias, "num_buckets"),
+    "relative_attention_max_distance": (RelativeBias, "max_distance"),
+    "relative_bias_per_layer": (RelativeBias, "per_layer"),
+    "rotary_fraction": (Rotary, "fraction"),
+    "rope_theta": (Rotary, "theta"),
+    "rope_scaling_factor": (Rotary, "scaling"),
+    "max_positions": (Learned, "max_positions"),
+    "position_offset": (Learned, "offset"),
+}
+FLAT_KINDS = {"relative": RelativeBias, "rotary": Rotary, "learned": Learned, "none": None}
+
+
+def from_flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A TransformerConfig's record with its positions as they are written now.
+
+    Args:
+      record: As `TransformerConfig.to_dict` gave it, at any time.
+    """
+    kept = {name: value for name, value in record.items() if name not in FLAT_FIELDS}
+    if len(kept) == len(record) and not isinstance(record.get("positions"), str):
+        return kept
+    kind = FLAT_KINDS[record.get("positions", "relative")]
+    flat = {
+        name: record[flat_name]
+        for flat_name, (owner, name) in FLAT_FIELDS.items()
+        if owner is kind and flat_name in record
+    }
+    if "scaling" in flat:
+        flat["scaling"] = linear_scaling(flat["scaling"])
+    return kept | {"positions": None if kind is None else kind(**flat)}

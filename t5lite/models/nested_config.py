@@ -62,7 +62,11 @@ def sub_configs(cls: type[Any]) -> dict[str, dict[str, type[Any]]]:
     found = {}
     for name, hint in typing.get_type_hints(cls).items():
         members = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-        kinds = {m.__name__: m for m in members if dataclasses.is_dataclass(m)}
+        kinds: dict[str, type[Any]] = {
+            member.__name__: member
+            for member in members
+            if isinstance(member, type) and dataclasses.is_dataclass(member)
+        }
         if kinds:
             found[name] = kinds
     return found

@@ -2,12 +2,14 @@
 
 import pathlib
 
+import gin
 import pytest
 
 from t5lite.configuration import config, folder_config
 from t5lite.configuration.gin_reader import Macro, Reference, read_flag
 from t5lite.initialization.restore import RestoreConfig, initial_checkpoint
 from t5lite.models.config import TransformerConfig
+from t5lite.models.position_config import Learned, LinearScaling, RelativeBias, Rotary
 
 MODEL = """TransformerConfig:
   vocab_size = 32
@@ -152,6 +154,24 @@ def test_a_missing_search_path_is_told():
         ("import no_such_module", ["a.gin:2", "no_such_module"]),
         ("from __gin__ import dynamic_registration", ["a.gin:2", "dynamic registration"]),
         ("train.config_text = 'x'", ["a.gin:2", "has no parameter"]),
+        ("Rotary.teta = 3.0", ["a.gin:2", "Rotary has no parameter 'teta'", "'theta'"]),
+        # As they were written before positions had configs of their own.
+        (
+            "TransformerConfig.rope_theta = 5e5",
+            ["a.gin:2", "\n  TransformerConfig.positions = @Rotary()\n  Rotary.theta = 500000.0"],
+        ),
+        (
+            "TransformerConfig.rope_scaling_factor = 4.0",
+            ["a.gin:2", "\n  Rotary.scaling = @LinearScaling()\n  LinearScaling.factor = 4.0"],
+        ),
+        (
+            "TransformerConfig.positions = 'learned'",
+            ["a.gin:2", "Write\n  TransformerConfig.positions = @Learned()"],
+        ),
+        (
+            "initial_checkpoint.allow_differences = ('rope_theta',)",
+            ["a.gin:2", "initial_checkpoint.allow_differences = ('positions.theta',)"],
+        ),
     ],
 )
 def test_a_wrong_line_is_named_with_file_line_and_near_names(line, expected):
@@ -280,3 +300,43 @@ def test_an_unclear_value_of_a_flag_is_refused_with_the_right_form(text):
 def test_model_folder_defaults_need_a_model_folder(tmp_path):
     with pytest.raises(ValueError, match="--model_dir"):
         folder_config.model_folder_defaults(str(tmp_path))
+
+
+# Of an operative configuration, which has the defaults of all fields too.
+OLDER = """
+TransformerConfig:
+  max_positions = None
+  position_offset = 0
+  relative_attention_max_distance = 128
+  relative_attention_num_buckets = 32
+  relative_bias_per_layer = False
+  rope_scaling_factor = 1.0
+  rope_theta = 10000.0
+  rotary_fraction = 1.0
+"""
+
+
+@pytest.mark.parametrize(
+    ("fields", "positions"),
+    [
+        ({"positions": "relative", "relative_bias_per_layer": True}, RelativeBias(per_layer=True)),
+        ({"positions": "rotary", "rope_theta": 77.0}, Rotary(theta=77.0)),
+        (
+            {"positions": "rotary", "rope_scaling_factor": 4.0},
+            Rotary(scaling=LinearScaling(factor=4.0)),
+        ),
+        (
+            {"positions": "learned", "max_positions": 9, "position_offset": 2},
+            Learned(max_positions=9, offset=2),
+        ),
+        ({"positions": "none"}, None),
+    ],
+)
+def test_an_older_run_resumes_with_its_positions(fields, positions, tmp_path):
+    lines = [f"TransformerConfig.{name} = {value!r}" for name, value in fields.items()]
+    lines.append("initial_checkpoint.allow_differences = ('rope_scaling_factor', 'norm_epsilon')")
+    (tmp_path / "config.gin").write_text("\n".join([MODEL + OLDER, *lines, "WIDTH = 8"]))
+    parsed = config.parse(defaults=folder_config.last_start(str(tmp_path)))
+    assert gin.get_configurable("TransformerConfig")().positions == positions
+    allowed = parsed.bindings["initial_checkpoint.allow_differences"].value
+    assert allowed == ("positions.scaling", "norm_epsilon")

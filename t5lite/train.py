@@ -32,6 +32,7 @@ from t5lite.training.feed import feed
 from t5lite.training.metrics import MetricsWriter, ProgressBar, StepLog
 from t5lite.training.objective import Objective
 from t5lite.training.optimizers import Optimizer, make_transformation
+from t5lite.training.parameter_groups import FrozenDtype, partition_parameters
 from t5lite.training.signals import StopRequest
 from t5lite.training.state import init_state_fn
 from t5lite.training.step import make_train_step
@@ -66,6 +67,7 @@ def train(
     objective: Objective = Objective(),  # noqa: B008 (frozen)
     mesh: MeshConfig = MeshConfig(),  # noqa: B008 (frozen)
     parameter_groups: Sequence[tuple[str, float]] = (),
+    frozen_dtype: FrozenDtype = "float32",
     max_grad_norm: float | None = None,
     num_microbatches: int = 1,
     initial_checkpoint: RestoreConfig | None = None,
@@ -91,6 +93,7 @@ def train(
       objective: the loss.
       mesh: how the devices are arranged.
       parameter_groups: `(regex, learning-rate multiplier)`; 0 freezes.
+      frozen_dtype: the type in which frozen parameters are held, in checkpoints too.
       max_grad_norm: clip the gradient's global norm to this.
       num_microbatches: parts a batch is split into, their gradients added up before one update.
       initial_checkpoint: what a fresh run starts from; ignored, and said so, when resuming.
@@ -132,10 +135,14 @@ def train(
 
     # ---- Model and optimizer: shapes and shardings, nothing allocated ---------------------------
     shapes, axes = param_shapes(model), param_axes(model)
+    partition = partition_parameters(shapes, parameter_groups, frozen_dtype=frozen_dtype)
     transformation = make_transformation(
-        optimizer, shapes, axes, parameter_groups=parameter_groups, max_grad_norm=max_grad_norm
+        optimizer,
+        partition.split(axes)[0],
+        multipliers=partition.multipliers,
+        max_grad_norm=max_grad_norm,
     )
-    init_fn = init_state_fn(model, transformation, seed=seed)
+    init_fn = init_state_fn(model, transformation, partition=partition, seed=seed)
     state_shapes = jax.eval_shape(init_fn)
     shardings = sharding.state_shardings(
         state_shapes, sharding.param_shardings(shapes, axes, device_mesh)
@@ -224,6 +231,7 @@ def train(
         model,
         transformation,
         objective,
+        partition=partition,
         num_microbatches=num_microbatches,
         seed=seed,
         shardings=shardings,

@@ -94,7 +94,7 @@ def test_an_axis_without_a_rule_is_named():
 def test_optimizer_state_is_cut_as_its_parameters(optimizer, cut_as_parameters):
     mesh = planned_mesh(data=2, fsdp=2, tensor=2)
     shardings = sharding.param_shardings(SHAPES, AXES, mesh)
-    transformation = make_transformation(optimizer, SHAPES, AXES)
+    transformation = make_transformation(optimizer, AXES)
     state = State(
         step=jax.ShapeDtypeStruct((), jnp.int32),
         params=SHAPES,

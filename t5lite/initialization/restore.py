@@ -285,7 +285,7 @@ class InitialCheckpoint:
             taken = {
                 name: fresh[name]
                 if theirs is None
-                else jax.device_put(source[theirs].read(), where[name])
+                else jax.device_put(source[theirs].read().astype(fresh[name].dtype), where[name])
                 for name, theirs in names.items()
             }
             self._check_finite(list(not_finite.values()))

@@ -1,4 +1,4 @@
-"""Optimizers, and what is put around them: frozen and differently paced parameters, clipping.
+"""Optimizers, and what is put around them: learning rates by parameter, and clipping.
 
 An `Optimizer` is a function from the parameters' logical axes to an optax transformation: the axes
 say which parameters are stacks of layers and which are too small to decay.
@@ -6,8 +6,7 @@ say which parameters are stacks of layers and which are too small to decay.
 
 import dataclasses
 import inspect
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -23,9 +22,8 @@ from t5lite.training.adafactor import (
 )
 from t5lite.training.schedules import Schedule, Step
 
-# Nested dicts whose leaves are arrays, shapes, bools or tuples of logical axis names.
+# Nested dicts whose leaves are arrays, bools or tuples of logical axis names.
 Tree = Any
-ParameterGroups = Sequence[tuple[str, float]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,91 +181,42 @@ def optax_optimizer(
 
 def make_transformation(
     optimizer: Optimizer,
-    shapes: Tree,
     axes: Tree,
     *,
-    parameter_groups: ParameterGroups = (),
+    multipliers: Mapping[str, float] | None = None,
     max_grad_norm: float | None = None,
 ) -> optax.GradientTransformation:
-    """Puts clipping, learning-rate multipliers and freezing around an optimizer.
+    """Puts clipping and learning-rate multipliers around an optimizer.
 
     Args:
       optimizer: the optimizer.
-      shapes: nested dict of the parameters, or of their shapes.
-      axes: nested dict of tuples of logical axis names.
-      parameter_groups: pairs of a regular expression and a multiplier. The first expression found
-        (`re.search`) in a parameter's name, such as "encoder/layers/mlp/wo/kernel", multiplies its
-        updates, weight decay included; 0 freezes it, and nothing is kept for it in the optimizer's
-        state. Parameters that no expression matches have multiplier 1.
-      max_grad_norm: clip the gradients of all trained parameters together to this global norm.
+      axes: nested dict of tuples of logical axis names, of the trainable parameters alone.
+      multipliers: what multiplies the updates of each, by name; 1 where it is not given.
+      max_grad_norm: clip the gradients of all of them together to this global norm.
 
     Returns:
-      The transformation; its updates are to be added to the parameters and are 0 for frozen ones.
+      The transformation; its updates are to be added to the trainable parameters.
 
     Raises:
-      ValueError: on a bad expression or multiplier, an expression that matches no parameter, or if
-        everything is frozen.
+      ValueError: max_grad_norm is not positive.
     """
-    names = list(flatten_dict(shapes, sep="/"))
-    multipliers = _multipliers(names, parameter_groups)
-    trained = [name for name in names if multipliers[name] > 0]
-    if not trained:
-        raise ValueError("parameter_groups freezes every parameter: nothing is left to train.")
-    inner = optimizer.build(_select(axes, trained))
+    inner = optimizer.build(axes)
     if max_grad_norm is not None:
         if not max_grad_norm > 0:
             raise ValueError(f"max_grad_norm = {max_grad_norm}: it must be positive, or None.")
         inner = optax.chain(optax.clip_by_global_norm(max_grad_norm), inner)
 
-    def init(params: Tree) -> Any:
-        return inner.init(_select(params, trained))
+    factors = {name: m for name, m in (multipliers or {}).items() if m != 1}
 
     def update(gradients: Tree, state: Any, params: Tree | None = None) -> tuple[Tree, Any]:
-        kept = None if params is None else _select(params, trained)
-        updates, state = inner.update(_select(gradients, trained), state, kept)
+        updates, state = inner.update(gradients, state, params)
         scaled = {
-            name: update * multipliers[name] if multipliers[name] != 1 else update
+            name: update * factors[name] if name in factors else update
             for name, update in flatten_dict(updates, sep="/").items()
         }
-        every = {
-            name: scaled[name] if name in scaled else jnp.zeros_like(gradient)
-            for name, gradient in flatten_dict(gradients, sep="/").items()
-        }
-        return unflatten_dict(every, sep="/"), state
+        return unflatten_dict(scaled, sep="/"), state
 
-    return optax.GradientTransformation(init, update)
-
-
-def _multipliers(names: Sequence[str], groups: ParameterGroups) -> dict[str, float]:
-    """Gives every parameter the multiplier of the first group that it belongs to."""
-    compiled = []
-    for pattern, multiplier in groups:
-        try:
-            expression = re.compile(pattern)
-        except re.error as error:
-            raise ValueError(
-                f"parameter_groups: {pattern!r} is no regular expression: {error}."
-            ) from error
-        if not multiplier >= 0:
-            raise ValueError(
-                f"parameter_groups: {pattern!r} has multiplier {multiplier};"
-                " give a positive number, or 0 to freeze."
-            )
-        if not any(expression.search(name) for name in names):
-            raise ValueError(
-                f"parameter_groups: {pattern!r} matches no parameter.{did_you_mean(pattern, names)}"
-            )
-        compiled.append((expression, float(multiplier)))
-    return {
-        name: next((m for expression, m in compiled if expression.search(name)), 1.0)
-        for name in names
-    }
-
-
-def _select(tree: Tree, names: Sequence[str]) -> Tree:
-    """Keeps only the named leaves of a nested dict."""
-    flat = flatten_dict(tree, sep="/")
-    return unflatten_dict({name: flat[name] for name in names}, sep="/")
+    return optax.GradientTransformation(inner.init, update)
 
 
 def _decays(axes: Tree, norms_and_biases: bool) -> Tree:

@@ -11,6 +11,7 @@ import optax
 
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import init_params
+from t5lite.training.parameter_groups import Partition
 
 
 class TrainState(NamedTuple):
@@ -18,8 +19,8 @@ class TrainState(NamedTuple):
 
     Attributes:
       step: int32 scalar, the number of updates done.
-      params: nested dict of float32 arrays.
-      opt_state: the optax transformation's state.
+      params: nested dict of all parameters: float32 arrays, and frozen ones as the run holds them.
+      opt_state: the optax transformation's state, of the trainable parameters.
     """
 
     step: jax.Array
@@ -28,7 +29,11 @@ class TrainState(NamedTuple):
 
 
 def init_state_fn(
-    config: TransformerConfig, transformation: optax.GradientTransformation, *, seed: int
+    config: TransformerConfig,
+    transformation: optax.GradientTransformation,
+    *,
+    partition: Partition,
+    seed: int,
 ) -> Callable[[], TrainState]:
     """A function of no arguments making the state of step 0.
 
@@ -37,9 +42,10 @@ def init_state_fn(
     """
 
     def init() -> TrainState:
-        params = init_params(config, jax.random.key(seed))
+        params = partition.cast_frozen(init_params(config, jax.random.key(seed)))
+        trainable, _ = partition.split(params)
         return TrainState(
-            step=jnp.zeros((), jnp.int32), params=params, opt_state=transformation.init(params)
+            step=jnp.zeros((), jnp.int32), params=params, opt_state=transformation.init(trainable)
         )
 
     return init

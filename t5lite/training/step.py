@@ -16,6 +16,7 @@ from t5lite import sharding
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import bind
 from t5lite.training.objective import LossSums, Objective
+from t5lite.training.parameter_groups import Partition, merge
 from t5lite.training.state import TrainState
 
 Batch = Mapping[str, jax.Array]
@@ -27,6 +28,7 @@ def make_train_step(
     transformation: optax.GradientTransformation,
     objective: Objective,
     *,
+    partition: Partition,
     num_microbatches: int,
     seed: int,
     shardings: TrainState,
@@ -38,6 +40,7 @@ def make_train_step(
       config: the model's config.
       transformation: the optimizer, made by `optimizers.make_transformation`.
       objective: the loss.
+      partition: which parameters are trained; only these have gradients.
       num_microbatches: the batch is split into this many parts, run one after another; their sums
         are added and normalised once, so any number gives the same update up to rounding.
       seed: of the dropout masks; a step's key is derived from it and the step's number.
@@ -47,12 +50,13 @@ def make_train_step(
     Returns:
       `(state, batch) -> (state, metrics)` with metrics as replicated float32 scalars: `loss` (what
       is minimised), `cross_entropy` (nats per weighted target token, z-loss left out), `z_loss`,
-      `accuracy` (teacher-forced, of weighted target tokens), `grad_norm`, `target_tokens`.
-
+      `accuracy` (teacher-forced, of weighted target tokens), `target_tokens`, and `grad_norm`, the
+      norm that is clipped, as it is before.
     """
 
-    def loss_fn(params: Any, batch: Batch, dropout_key: jax.Array | None) -> Any:
-        sums = objective.sums(bind(config, params), batch, dropout_key=dropout_key)
+    def loss_fn(trainable: Any, frozen: Any, batch: Batch, dropout_key: jax.Array | None) -> Any:
+        model = bind(config, merge(trainable, frozen))
+        sums = objective.sums(model, batch, dropout_key=dropout_key)
         return sums.loss, sums
 
     grad_fn = jax.grad(loss_fn, has_aux=True)
@@ -63,17 +67,20 @@ def make_train_step(
             # Initialisation folds names into key(seed); this key is another.
             _, dropout_key = jax.random.split(jax.random.key(seed))
             key = jax.random.fold_in(dropout_key, state.step)
+        trainable, frozen = partition.split(state.params)
         with sharding.logical_rules(mesh):
             if num_microbatches == 1:
-                grads, sums = grad_fn(state.params, batch, key)
+                grads, sums = grad_fn(trainable, frozen, batch, key)
             else:
-                grads, sums = _accumulate(grad_fn, state.params, batch, key, num_microbatches)
+                grads, sums = _accumulate(
+                    grad_fn, trainable, frozen, batch=batch, key=key, parts=num_microbatches
+                )
         normalizer = objective.normalizer(sums)
         grads = jax.tree.map(lambda grad: grad / normalizer, grads)
-        updates, opt_state = transformation.update(grads, state.opt_state, state.params)
+        updates, opt_state = transformation.update(grads, state.opt_state, trainable)
         new_state = TrainState(
             step=state.step + 1,
-            params=optax.apply_updates(state.params, updates),
+            params=merge(optax.apply_updates(trainable, updates), frozen),
             opt_state=opt_state,
         )
         return new_state, _metrics(sums, normalizer, optax.global_norm(grads))
@@ -88,30 +95,30 @@ def make_train_step(
 
 def _accumulate(
     grad_fn: Callable[..., Any],
-    params: Any,
+    trainable: Any,
+    frozen: Any,
+    *,
     batch: Batch,
     key: jax.Array | None,
-    num_microbatches: int,
+    parts: int,
 ) -> tuple[Any, LossSums]:
     """Gradients and sums over the whole batch, one microbatch in memory at a time."""
     num_rows = next(iter(batch.values())).shape[0]
-    assert num_rows % num_microbatches == 0, "sharding.check_batch_size comes first"
+    assert num_rows % parts == 0, "sharding.check_batch_size comes first"
 
     def split(feature: jax.Array) -> jax.Array:
         # Row r goes to microbatch r mod M: every device keeps the rows it already holds.
-        parts = feature.reshape(num_rows // num_microbatches, num_microbatches, *feature.shape[1:])
-        return jnp.swapaxes(parts, 0, 1)
+        rows_M = feature.reshape(num_rows // parts, parts, *feature.shape[1:])
+        return jnp.swapaxes(rows_M, 0, 1)
 
     def body(carry: tuple[Any, LossSums], part: tuple[jax.Array, Batch]) -> tuple[Any, None]:
         index, microbatch = part
         part_key = None if key is None else jax.random.fold_in(key, index)
-        grads, sums = grad_fn(params, microbatch, part_key)
+        grads, sums = grad_fn(trainable, frozen, microbatch, part_key)
         return jax.tree.map(jnp.add, carry, (grads, sums)), None
 
-    zeros = jax.tree.map(jnp.zeros_like, params), LossSums.zeros()
-    total, _ = jax.lax.scan(
-        body, zeros, (jnp.arange(num_microbatches), jax.tree.map(split, dict(batch)))
-    )
+    zeros = jax.tree.map(jnp.zeros_like, trainable), LossSums.zeros()
+    total, _ = jax.lax.scan(body, zeros, (jnp.arange(parts), jax.tree.map(split, dict(batch))))
     return total
 
 

@@ -16,6 +16,7 @@ from t5lite.convert.t5x_tree import read_tree
 from t5lite.convert.t5x_write import form_for, write_checkpoint
 from t5lite.models.parameters import flatten_names, param_axes
 from t5lite.training.optimizers import adafactor, adamw, make_transformation
+from t5lite.training.parameter_groups import partition_parameters
 from t5lite.training.state import init_state_fn
 from tests.conftest import shared_path
 from tests.convert import t5x_trees as trees
@@ -212,9 +213,10 @@ def test_a_run_goes_on_from_t5x(tmp_path):
     convert(str(source), str(folder), to="t5lite", vocabulary="bytes", **quiet)
     checkpointer = Checkpointer(folder, read_only=True)
     transformation = make_transformation(
-        adafactor(0.01, min_dim_size_to_factor=4), params, param_axes(config)
+        adafactor(0.01, min_dim_size_to_factor=4), param_axes(config)
     )
-    abstract = jax.eval_shape(init_state_fn(config, transformation, seed=0))
+    partition = partition_parameters(params)
+    abstract = jax.eval_shape(init_state_fn(config, transformation, partition=partition, seed=0))
     here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     abstract = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), abstract

@@ -6,6 +6,7 @@ import pytest
 from t5lite.configuration import config
 from t5lite.models.parameters import param_axes, param_shapes
 from t5lite.training.optimizers import make_transformation
+from t5lite.training.parameter_groups import partition_parameters
 from t5lite.training.schedules import schedule
 from tests.docs.pages import DOCS, blocks, table_rows
 
@@ -25,14 +26,12 @@ def test_its_gin_builds_an_optimizer(block, tmp_path, caplog):
     arguments = config.parse([*FILES, str(path)], NEEDED).arguments("train")
     assert "has no effect" not in caplog.text
     shapes = param_shapes(arguments["model"])
+    partition = partition_parameters(shapes, arguments.get("parameter_groups", ()))
+    axes, _ = partition.split(param_axes(arguments["model"]))
     transformation = make_transformation(
-        arguments["optimizer"],
-        shapes,
-        param_axes(arguments["model"]),
-        parameter_groups=arguments.get("parameter_groups", ()),
-        max_grad_norm=arguments["max_grad_norm"],
+        arguments["optimizer"], axes, max_grad_norm=arguments["max_grad_norm"]
     )
-    jax.eval_shape(transformation.init, shapes)
+    jax.eval_shape(transformation.init, partition.split(shapes)[0])
     assert float(arguments["optimizer"].learning_rate_at(10)) > 0
 
 

@@ -36,7 +36,7 @@ Stop = Literal["restart", "first_exhausted", "all_exhausted", "drop_exhausted"]
 _FRACTION_BITS = 32
 _FRACTION = (1 << _FRACTION_BITS) - 1
 # What a random number is for: the last word of its counter.
-_FOR_PHASE, _FOR_JITTER, _FOR_SHUFFLE = 0, 1, 2
+_FOR_PHASE, _FOR_JITTER, _FOR_SHUFFLE, _FOR_TRANSFORM = 0, 1, 2, 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,12 +45,13 @@ class Draws:
 
     Attributes:
       task_D: int64, index of the task.
-      epoch_D: int64, how often the task had been read through before.
+      draw_D: int64, how many draws the task had made before; of a task of n examples, draw j is one
+        of epoch j div n.
       example_D: int64, index of the example in the task.
     """
 
     task_D: npt.NDArray[np.int64]
-    epoch_D: npt.NDArray[np.int64]
+    draw_D: npt.NDArray[np.int64]
     example_D: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -207,7 +208,7 @@ class MixtureReader:
         if self._shuffle:
             tweak_D3 = np.stack([epoch_D, task_D, np.full_like(task_D, _FOR_SHUFFLE)], axis=-1)
             example_D = philox.permute(example_D, size_D, self._key, tweak_N3=tweak_D3)
-        return Draws(task_D, epoch_D, example_D)
+        return Draws(task_D, draw_D, example_D)
 
     def _cut_at_end(
         self, order: npt.NDArray[np.int64], exhausts_D: npt.NDArray[np.bool_]
@@ -215,6 +216,20 @@ class MixtureReader:
         """Drops what comes after the draw that ends the mixture, in its last window."""
         ending = np.flatnonzero(exhausts_D)
         return order[: ending[0 if self._stop == "first_exhausted" else -1] + 1]
+
+
+def transform_keys(
+    seed: int, task_N: npt.NDArray[np.int64], draw_N: npt.NDArray[np.int64]
+) -> npt.NDArray[np.uint32]:
+    """A Philox key for the transform of each draw, uint32 `[N, 2]`: another in every epoch.
+
+    Args:
+      seed: the mixture's.
+      task_N: index of the task.
+      draw_N: the task's draw, as in `Draws`.
+    """
+    key = philox.key_from_seed(seed)
+    return philox.philox(key, _counters(draw_N, task_N, _FOR_TRANSFORM))[:, :2]
 
 
 def mixing_rates(

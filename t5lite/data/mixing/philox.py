@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 UInt64Array = npt.NDArray[np.uint64]
+# One key's two words, or for several keys the arrays of first and of second words.
+Key = tuple[int | UInt64Array, int | UInt64Array]
 
 _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
-_KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
+_KEY_STEPS = (np.uint64(0x9E3779B9), np.uint64(0xBB67AE85))
 _WORD = np.uint64(0xFFFFFFFF)
 _WORD_BITS = np.uint64(32)
 _PHILOX_ROUNDS = 10
@@ -39,11 +41,11 @@ def key_from_seed(seed: int) -> tuple[int, int]:
     return seed & 0xFFFFFFFF, seed >> 32
 
 
-def philox(key: tuple[int, int], counters: npt.ArrayLike) -> npt.NDArray[np.uint32]:
+def philox(key: Key, counters: npt.ArrayLike) -> npt.NDArray[np.uint32]:
     """Philox4x32-10: four random words for every counter.
 
     Args:
-      key: two words.
+      key: two words; arrays of them are broadcast against the counters.
       counters: integers below 2**32, `[..., 4]`.
 
     Returns:
@@ -54,11 +56,32 @@ def philox(key: tuple[int, int], counters: npt.ArrayLike) -> npt.NDArray[np.uint
     return np.stack(words, axis=-1).astype(np.uint32)
 
 
-def uniform(key: tuple[int, int], counters: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def words(keys_N2: npt.ArrayLike, num_N: npt.NDArray[np.integer]) -> npt.NDArray[np.uint32]:
+    """Random words for each of several keys, one key's after another's.
+
+    Args:
+      keys_N2: two words each.
+      num_N: how many words of each key's stream are wanted; asking for more begins alike.
+
+    Returns:
+      uint32 `[K]`, K the sum of `num_N`.
+    """
+    blocks_N = -(-num_N // 4)
+    counters_B4 = np.zeros((int(blocks_N.sum()), 4), np.int64)
+    counters_B4[:, 0] = np.arange(len(counters_B4)) - np.repeat(
+        np.cumsum(blocks_N) - blocks_N, blocks_N
+    )
+    keys_B2 = np.repeat(np.asarray(keys_N2, np.uint64), blocks_N, axis=0)
+    words_B4 = philox((keys_B2[:, 0], keys_B2[:, 1]), counters_B4)
+    place_B4 = 4 * counters_B4[:, :1] + np.arange(4)
+    return words_B4[place_B4 < np.repeat(num_N, blocks_N)[:, None]]
+
+
+def uniform(key: Key, counters: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """One number in [0, 1), a multiple of 2**-32, for every counter.
 
     Args:
-      key: two words.
+      key: two words; arrays of them are broadcast against the counters.
       counters: integers below 2**32, `[..., 4]`.
 
     Returns:
@@ -104,20 +127,20 @@ def permute(
 
 
 def _philox_words(
-    key: tuple[int, int], c0: UInt64Array, c1: UInt64Array, c2: UInt64Array, c3: UInt64Array
+    key: Key, c0: UInt64Array, c1: UInt64Array, c2: UInt64Array, c3: UInt64Array
 ) -> tuple[UInt64Array, UInt64Array, UInt64Array, UInt64Array]:
     """The ten rounds on separate words, each an array of values below 2**32."""
-    k0, k1 = key
+    k0, k1 = (np.asarray(word, np.uint64) for word in key)
     for _ in range(_PHILOX_ROUNDS):
         product0 = c0 * _MULTIPLIERS[0]
         product1 = c2 * _MULTIPLIERS[1]
         c0, c1, c2, c3 = (
-            (product1 >> _WORD_BITS) ^ c1 ^ np.uint64(k0),
+            (product1 >> _WORD_BITS) ^ c1 ^ k0,
             product1 & _WORD,
-            (product0 >> _WORD_BITS) ^ c3 ^ np.uint64(k1),
+            (product0 >> _WORD_BITS) ^ c3 ^ k1,
             product0 & _WORD,
         )
-        k0, k1 = (k0 + _KEY_STEPS[0]) & 0xFFFFFFFF, (k1 + _KEY_STEPS[1]) & 0xFFFFFFFF
+        k0, k1 = (k0 + _KEY_STEPS[0]) & _WORD, (k1 + _KEY_STEPS[1]) & _WORD
     return c0, c1, c2, c3
 
 

@@ -10,11 +10,12 @@ from t5lite.data.mixing.mixing import WINDOW_DRAWS, MixtureReader
 
 
 def take(reader, num_windows=None):
-    """All draws of the first windows of a walk, as three arrays."""
+    """All draws of the first windows of a walk: their tasks, epochs and examples."""
     parts = [draws for _, draws in itertools.islice(reader.walk(), num_windows)]
-    return [
-        np.concatenate([getattr(p, f) for p in parts]) for f in ("task_D", "epoch_D", "example_D")
-    ]
+    task, draw, example = (
+        np.concatenate([getattr(p, f) for p in parts]) for f in ("task_D", "draw_D", "example_D")
+    )
+    return task, draw // reader._num_examples[task], example
 
 
 SIZES = np.array([5, 40, 300, 2000, 1, 77])
@@ -73,17 +74,15 @@ def test_windows_are_computed_directly_even_far_away():
     counts = np.bincount(draws.task_D, minlength=len(SIZES))
     assert (np.abs(counts - WINDOW_DRAWS * reader.rates) < 1).all()
     for t in range(len(SIZES)):  # draws of adjacent windows still follow one another
-        numbers = [d.epoch_D[d.task_D == t] * SIZES[t] for d in (draws, following[far + 1])]
-        assert not len(numbers[0]) or not len(numbers[1]) or numbers[0].max() <= numbers[1].min()
-    # The most frequent task: its draw numbers, undone from (epoch, example), have no gap.
+        numbers = [d.draw_D[d.task_D == t] for d in (draws, following[far + 1])]
+        assert not len(numbers[0]) or not len(numbers[1]) or numbers[0].max() < numbers[1].min()
+    # The most frequent task: its draws have no gap, and unshuffled give its examples in turn.
     plain = MixtureReader(SIZES, RATES, seed=9, shuffle=False)
-    numbers = np.concatenate(
-        [
-            d.epoch_D[d.task_D == 3] * 2000 + d.example_D[d.task_D == 3]
-            for d in (plain.window(far), plain.window(far + 1))
-        ]
-    )
+    windows = [plain.window(far), plain.window(far + 1)]
+    numbers = np.concatenate([d.draw_D[d.task_D == 3] for d in windows])
     np.testing.assert_array_equal(np.diff(numbers), 1)
+    examples = np.concatenate([d.example_D[d.task_D == 3] for d in windows])
+    np.testing.assert_array_equal(examples, numbers % 2000)
     assert abs(numbers[0] - far * WINDOW_DRAWS * 0.4) < 1000
     last = reader.window(mixing.MAX_WINDOWS - 1)
     assert (
@@ -111,7 +110,8 @@ def test_seed_and_rates_change_the_order():
 def test_known_draws_stay_what_they_are():
     """The order is part of the format of a checkpoint: a change here breaks exact resume."""
     draws = MixtureReader([10, 20, 30], [1, 2, 3], seed=42).window(5)
-    found = list(zip(draws.task_D, draws.epoch_D, draws.example_D, strict=True))[:6]
+    epoch_D = draws.draw_D // np.array([10, 20, 30])[draws.task_D]
+    found = list(zip(draws.task_D, epoch_D, draws.example_D, strict=True))[:6]
     assert [tuple(int(v) for v in row) for row in found] == KNOWN
 
 

@@ -15,15 +15,21 @@ import numpy as np
 import tqdm
 
 from t5lite.data.mixing import mixture_rates
+from t5lite.data.mixing.mixing import transform_keys
 from t5lite.data.stores import build
 from t5lite.data.stores.store import TokenStore
 from t5lite.data.tasks import data_status, seqio_adapter, task_data
 from t5lite.data.tasks.eval_tasks import EvalExample, EvalTask
 from t5lite.data.tasks.labels import exemplar_report
 from t5lite.data.tasks.shipped_tasks import shipped_modules
+from t5lite.data.transforms.listed_examples import ListedExamples
+from t5lite.data.transforms.transform import describe as describe_transform
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.tables import format_table
+
+# Examples are transformed as for rows that hold so many tokens of each feature.
+_SHOWN_ROOM = 512
 
 # ----------------------------------------------------------------------------------------- list
 
@@ -287,6 +293,9 @@ def show(
 ) -> None:
     """Prints a Task's first examples as the model sees them: decoded from the token ids it gets.
 
+    Where the Task was registered with a transform, its examples come as they are evaluated, and
+    then as the transform might make them for training, in rows of `_SHOWN_ROOM` tokens.
+
     Warns where the vocabulary has no id for something, or loses it on the way.
 
     Args:
@@ -318,13 +327,39 @@ def show(
     print(f"registered at {_place(source.provenance)}")
     print(f"preprocessors: {', '.join(source.preprocessors)}")
     print(f"metrics: {', '.join(seqio_adapter.metric_names(name)) or 'none'}")
+    if transform := seqio_adapter.example_transform(name):
+        print(f"transform: {describe_transform(transform)}")
+    transformed = _transformed(name, task.examples, source.features)
     for number, example in enumerate(task.examples, start=1):
         print(f"\nexample {number}")
         _print_feature("inputs", example.inputs, source.features.get("inputs"), show_tokens)
         _print_feature("targets", example.targets, source.features["targets"], show_tokens)
         _print_scored_against(task, example)
+        for feature, ids in transformed[number - 1].items():
+            _print_feature(f"transformed {feature}", ids, source.features[feature], show_tokens)
     for warning in _losses(task.examples, source.features):
         print(f"\nwarning: {warning}")
+
+
+def _transformed(
+    name: str, examples: Sequence[EvalExample], vocabularies: Mapping[str, Vocabulary]
+) -> list[dict[str, np.ndarray]]:
+    """What a Task's transform makes of each example, by feature; nothing where it has none."""
+    transform = seqio_adapter.example_transform(name)
+    if transform is None:
+        return [{} for _ in examples]
+    features = [feature for feature in ("inputs", "targets") if feature in vocabularies]
+    listed = ListedExamples.without_ends(
+        [tuple(getattr(example, feature) for feature in features) for example in examples],
+        vocabulary=vocabularies["targets"],
+        room=dict.fromkeys(features, _SHOWN_ROOM),
+        is_chat=seqio_adapter.is_chat(name),
+    )
+    first_N = np.arange(len(examples))
+    keys_N2 = transform_keys(0, np.zeros_like(first_N), first_N)
+    return [
+        dict(zip(features, example, strict=True)) for example in transform(listed, first_N, keys_N2)
+    ]
 
 
 def _print_feature(

@@ -53,7 +53,9 @@ class Corpus:
 
     Attributes:
       task_names: names of the tasks, in the order of the stores.
+      features: the features asked for, in this order.
       num_examples: int64 `[T]`.
+      is_chat_T: bool, which tasks hold conversations.
       bin_widths: by feature, how many tokens a bin of its lengths spans.
     """
 
@@ -93,7 +95,7 @@ class Corpus:
                     f"are {', '.join(stores[0].features)} and {', '.join(store.features)}"
                 )
         self._stores = tuple(stores)
-        self._features = tuple(feature_lengths)
+        self.features = tuple(feature_lengths)
         self._columns_F = [stores[0].features.index(feature) for feature in feature_lengths]
         self._limits_F = np.array([*feature_lengths.values()], np.int64)
         # Plain arrays and memoryviews over the maps: a numpy.memmap takes ten times as long to
@@ -101,7 +103,7 @@ class Corpus:
         self._tokens_T = [np.asarray(store.tokens) for store in stores]
         self._token_views_T = [tokens.data for tokens in self._tokens_T]
         self._eos_id = eos_id
-        self._is_chat_T = np.array([store.is_chat for store in stores], bool)
+        self.is_chat_T = np.array([store.is_chat for store in stores], bool)
         self._offsets_T = [np.asarray(store.offsets).data for store in stores]
         self.bin_widths = {
             feature: length // LENGTH_BINS + 1 for feature, length in feature_lengths.items()
@@ -113,7 +115,7 @@ class Corpus:
         return any(
             len(store.length_counts(feature)) > 1
             for store in self._stores
-            for feature in self._features
+            for feature in self.features
         )
 
     def sizes(self) -> list[list[int]]:
@@ -138,16 +140,19 @@ class Corpus:
 
     def is_chat(self, index_N: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Which of these examples are conversations, `[N]`."""
-        return self._is_chat_T[self.locate(index_N)[0]]
+        return self.is_chat_T[self.locate(index_N)[0]]
 
-    def lengths(self, index_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Lengths without ends, after cutting, `[N, F]`.
+    def lengths(
+        self, index_N: npt.NDArray[np.int64], *, is_cut: bool = True
+    ) -> npt.NDArray[np.int64]:
+        """Lengths without ends, `[N, F]`, after cutting unless told otherwise.
 
         Raises:
           ValueError: a store's offsets are damaged.
         """
         start_NF, end_NF = self._without_ends(index_N, *self._bounds(index_N))
-        return np.minimum(end_NF - start_NF, self._limits_F)
+        lengths_NF = end_NF - start_NF
+        return np.minimum(lengths_NF, self._limits_F) if is_cut else lengths_NF
 
     def ended_tasks(self, feature: str) -> dict[str, bool]:
         """Whether each task ends a feature with the end token, told from its first example.
@@ -155,7 +160,7 @@ class Corpus:
         Tasks of which no example has a token of the feature are left out, and conversations, which
         have their own ends.
         """
-        column = self._columns_F[self._features.index(feature)]
+        column = self._columns_F[self.features.index(feature)]
         ended = {}
         for name, store, tokens in zip(
             self.task_names, self._stores, self._token_views_T, strict=True
@@ -194,13 +199,16 @@ class Corpus:
                 shares_H += np.bincount(bins, counts, minlength=LENGTH_BINS) * weight
         return shares_FH
 
-    def tokens(self, index_N: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int32]]:
-        """The tokens of these examples without ends, cut: for each feature an int32 `[K]`."""
+    def tokens(
+        self, index_N: npt.NDArray[np.int64], *, is_cut: bool = True
+    ) -> list[npt.NDArray[np.int32]]:
+        """The tokens of these examples, as long as `lengths` says: by feature an int32 `[K]`."""
         if not len(index_N):
-            return [np.zeros(0, np.int32) for _ in self._features]
+            return [np.zeros(0, np.int32) for _ in self.features]
         tokens_N = [self._tokens_T[task] for task in self.locate(index_N)[0].tolist()]
         start_NF, end_NF = self._without_ends(index_N, *self._bounds(index_N))
-        end_NF = np.minimum(end_NF, start_NF + self._limits_F)
+        if is_cut:
+            end_NF = np.minimum(end_NF, start_NF + self._limits_F)
         tokens_F = []
         for starts, ends in zip(start_NF.T.tolist(), end_NF.T.tolist(), strict=True):
             parts = [

@@ -23,7 +23,8 @@ _MACROS = {
     "task_feature_lengths": "TASK_FEATURE_LENGTHS",
     "seed": "SEED (DataConfig.seed)",
 }
-_OF_TASKS = ("tasks", "sizes", "rates", "tokens")
+_OF_TASKS = ("tasks", "sizes", "rates", "tokens", "transforms")
+_NO_TRANSFORMS = "none"
 _PARTS = {
     "source": "its source (files, or the code that reads them)",
     "files": "files that its source reads",
@@ -33,7 +34,12 @@ _PARTS = {
 
 
 def data_fingerprint(
-    config: DataConfig, corpus: Corpus, *, rates: Sequence[float], tokens: Sequence[str]
+    config: DataConfig,
+    corpus: Corpus,
+    *,
+    rates: Sequence[float],
+    tokens: Sequence[str],
+    transforms: Sequence[Mapping[str, str]],
 ) -> dict[str, Any]:
     """All that decides which examples come in which rows, in JSON's types.
 
@@ -42,12 +48,14 @@ def data_fingerprint(
       corpus: their examples.
       rates: of each task.
       tokens: a hash of each task's tokens, '' where it is not known.
+      transforms: of each task, what its transform is, and a hash of what it makes; '' for none.
     """
     return {
         "tasks": _digest(corpus.task_names),
         "sizes": _digest(corpus.sizes()),
         "rates": _digest(rates),
         **({"tokens": _digest(tokens)} if all(tokens) else {}),
+        "transforms": _digest(transforms) if any(t["is"] for t in transforms) else _NO_TRANSFORMS,
         "split": config.split,
         "task_feature_lengths": dict(sorted(config.task_feature_lengths.items())),
         "batch_size": config.batch_size,
@@ -84,6 +92,8 @@ def check_unchanged(
     Raises:
       ValueError: they differ, so the order of examples cannot be resumed; says how.
     """
+    # Until there were transforms, no state told that it was made without.
+    saved = {"transforms": _NO_TRANSFORMS, **saved}
     different = [name for name in current if name in saved and saved[name] != current[name]]
     if not different:
         return
@@ -94,7 +104,9 @@ def check_unchanged(
     ]
     if any(name in _OF_TASKS for name in different):
         told = _task_changes(asked_before, asked_now) if asked_before else []
-        lines += told or [f"{name}: {saved[name]} -> {current[name]}" for name in different]
+        lines += told or [
+            f"{name}: {saved[name]} -> {current[name]}" for name in different if name in _OF_TASKS
+        ]
     raise ValueError(
         "the data are not those that this run was stopped with, so its order of examples cannot "
         "be resumed:\n  "
@@ -105,12 +117,15 @@ def check_unchanged(
 
 
 def _task_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """A line for each task whose data changed; where none did, for each whose rate did."""
+    """A line a task whose data or transform changed; else one a task whose rate did."""
     old, new = _by_task(before), _by_task(now)
     lines = [f"task {name} is no longer in the mixture" for name in old if name not in new]
     lines += [f"task {name} is new in the mixture" for name in new if name not in old]
     both = [name for name in old if name in new]
     for name in both:
+        was, is_now = old[name]["transform"]["is"], new[name]["transform"]["is"]
+        if was != is_now:
+            lines.append(f"task {name}: its transform {was or None} -> {is_now or None}")
         if change := _data_change(old[name], new[name]):
             lines.append(f"task {name}: {change}")
     if not lines:
@@ -119,16 +134,25 @@ def _task_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
             for name in both
             if old[name]["rate"] != new[name]["rate"]
         ]
+    if not lines:
+        lines = [
+            f"task {name}: its transform {new[name]['transform']['is']} makes other examples"
+            for name in both
+            if old[name]["transform"] != new[name]["transform"]
+        ]
     rest = len(lines) - _SHOWN_TASKS
     return lines[:_SHOWN_TASKS] + ([f"and {rest:,} tasks more"] if rest > 0 else [])
 
 
 def _by_task(asked: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     made_of = asked.get("made_of") or [{}] * len(asked["tasks"])
-    columns = zip(asked["tasks"], asked["num_examples"], asked["rates"], made_of, strict=True)
+    transforms = asked.get("transforms") or [{"is": "", "makes": ""}] * len(asked["tasks"])
+    columns = zip(
+        asked["tasks"], asked["num_examples"], asked["rates"], made_of, transforms, strict=True
+    )
     return {
-        name: {"num_examples": size, "rate": rate, "made_of": parts}
-        for name, size, rate, parts in columns
+        name: {"num_examples": size, "rate": rate, "made_of": parts, "transform": transform}
+        for name, size, rate, parts, transform in columns
     }
 
 

@@ -11,6 +11,7 @@ from t5lite.data.features.feature_converters import (
     make_feature_converter,
 )
 from t5lite.data.mixing.mixing import Stop
+from t5lite.data.transforms.transform import ExampleTransform
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,9 @@ class DataConfig:
       rate_maximum: cap of examples-proportional rates, which replace the mixture's own if this or
         `rate_temperature` is given.
       rate_temperature: temperature of examples-proportional rates.
+      transforms: what makes other examples of a task's each time that they are drawn, by task, by
+        sub-mixture, or by the mixture's own name for all. The nearest to a task counts; None leaves
+        its examples as they are. A task that is not named keeps the transform of its registration.
       allow_missing_tasks: whether to continue without the tasks whose data are not there; what is
         inside a sub-mixture then shares that sub-mixture's rate.
       truncation_warning_share: share of cut examples from which on a warning names the tasks.
@@ -73,6 +77,7 @@ class DataConfig:
     mixture_rates: Mapping[str, float] | None = None
     rate_maximum: float | None = None
     rate_temperature: float | None = None
+    transforms: Mapping[str, ExampleTransform | None] | None = None
     allow_missing_tasks: bool = False
     truncation_warning_share: float = 0.05
     num_build_workers: int | None = None

@@ -6,7 +6,7 @@ row takes, in order, every waiting example that fits, then goes on with fresh dr
 so none waits for more than `MAX_WAITING` rows, and what waits at the end of a batch is, with the
 mixture's window and offset, the whole state.
 
-Names: N examples of a batch.
+Names: N examples of a batch, or of a window.
 """
 
 import dataclasses
@@ -16,14 +16,14 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from t5lite.data.corpus import Corpus
+from t5lite.data.drawn_examples import DrawnExamples
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.data.mixing.mixing import MixtureReader
 
 MAX_WAITING = 64
 
-# What it takes of the row's first and second capacity, and its index in the corpus.
-_Candidate = tuple[int, int, int]
+# What it takes of the row's first and second capacity, its index in the corpus, its Task's draw.
+_Candidate = tuple[int, int, int, int]
 
 
 class Position(TypedDict):
@@ -32,7 +32,8 @@ class Position(TypedDict):
     Attributes:
       window: the mixture's window it draws from.
       offset: draws of that window already seen.
-      waiting: (task, example) of those seen and not yet placed, oldest first.
+      waiting: (task, example, draw) of those seen and not yet placed, oldest first. Before
+        transforms there was no draw, and it did not matter.
     """
 
     window: int
@@ -46,10 +47,12 @@ class Plan:
 
     Attributes:
       index_N: int64, indices in the corpus.
+      draw_N: int64, of which draw of its Task each is.
       row_N: int64, the row of each, ascending.
     """
 
     index_N: npt.NDArray[np.int64]
+    draw_N: npt.NDArray[np.int64]
     row_N: npt.NDArray[np.int64]
 
 
@@ -59,7 +62,7 @@ class RowPlanner:
     def __init__(
         self,
         reader: MixtureReader,
-        corpus: Corpus,
+        examples: DrawnExamples,
         *,
         converter: FeatureConverter,
         position: Position | None = None,
@@ -68,21 +71,21 @@ class RowPlanner:
 
         Args:
           reader: the order of draws.
-          corpus: its examples and their lengths.
+          examples: what is drawn, and its lengths.
           converter: says what a row holds, and whether to pack.
           position: as `position()` gave it.
 
         Raises:
           ValueError: the position does not fit the mixture.
         """
-        self._corpus = corpus
+        self._examples = examples
         self._converter = converter
         capacities = converter.capacities
         self._capacities = (capacities[0], capacities[1] if len(capacities) > 1 else 0)
         position = position or Position(window=0, offset=0, waiting=[])
-        task_and_example = np.array(position["waiting"], np.int64).reshape(-1, 2)
-        index_N = corpus.index(task_and_example[:, 0], task_and_example[:, 1])
-        self._waiting = self._candidates(index_N)
+        waiting = [(*draw, 0)[:3] for draw in position["waiting"]]
+        task_N, example_N, draw_N = np.array(waiting, np.int64).reshape(-1, 3).T
+        self._waiting = self._candidates(examples.corpus.index(task_N, example_N), draw_N)
         self._windows = reader.walk(position["window"])
         self._window, self._offset = position["window"], 0
         self._fresh: list[_Candidate] = []
@@ -96,9 +99,9 @@ class RowPlanner:
 
     def position(self) -> Position:
         """Where to resume after the rows planned so far."""
-        waiting = np.array([index for *_, index in self._waiting], np.int64)
-        task_and_example = np.stack(self._corpus.locate(waiting), axis=-1)
-        return Position(window=self._window, offset=self._offset, waiting=task_and_example.tolist())
+        index_N, draw_N = np.array(self._waiting, np.int64).reshape(-1, 4)[:, 2:].T
+        waiting_N3 = np.stack([*self._examples.corpus.locate(index_N), draw_N], axis=-1)
+        return Position(window=self._window, offset=self._offset, waiting=waiting_N3.tolist())
 
     def plan(self, num_rows: int) -> Plan | None:
         """Fills the next rows.
@@ -110,7 +113,7 @@ class RowPlanner:
           The plan, the last rows empty where the mixture ends; None if nothing is left.
         """
         fill_row = self._pack_row if self._converter.pack else self._take_one
-        placed: list[int] = []
+        placed: list[_Candidate] = []
         ends = []
         for _ in range(num_rows):
             fill_row(placed)
@@ -118,52 +121,56 @@ class RowPlanner:
         if not placed:
             return None
         row_N = np.repeat(np.arange(num_rows), np.diff(ends, prepend=0))
-        return Plan(np.array(placed, np.int64), row_N)
+        index_N, draw_N = np.array(placed, np.int64)[:, 2:].T
+        return Plan(index_N, draw_N, row_N)
 
-    def _pack_row(self, placed: list[int]) -> None:
+    def _pack_row(self, placed: list[_Candidate]) -> None:
         free_first, free_second = self._capacities
         passed_over = []
         for candidate in self._waiting:
-            first, second, index = candidate
+            first, second, _, _ = candidate
             if first <= free_first and second <= free_second:
                 free_first -= first
                 free_second -= second
-                placed.append(index)
+                placed.append(candidate)
             else:
                 passed_over.append(candidate)
         while len(passed_over) < MAX_WAITING:
             if self._offset == len(self._fresh) and not self._next_window():
                 break
-            candidate = first, second, index = self._fresh[self._offset]
+            candidate = first, second, _, _ = self._fresh[self._offset]
             self._offset += 1
             if first <= free_first and second <= free_second:
                 free_first -= first
                 free_second -= second
-                placed.append(index)
+                placed.append(candidate)
             else:
                 passed_over.append(candidate)
         self._waiting = passed_over
 
-    def _take_one(self, placed: list[int]) -> None:
+    def _take_one(self, placed: list[_Candidate]) -> None:
         if self._offset < len(self._fresh) or self._next_window():
-            placed.append(self._fresh[self._offset][-1])
+            placed.append(self._fresh[self._offset])
             self._offset += 1
 
     def _next_window(self) -> bool:
         """Goes on to the next window that has draws; False, and stays, where there is none."""
         for window, draws in self._windows:
             if len(draws):
-                index_N = self._corpus.index(draws.task_D, draws.example_D)
+                index_N = self._examples.corpus.index(draws.task_D, draws.example_D)
                 self._window, self._offset = window, 0
-                self._fresh = self._candidates(index_N)
+                self._fresh = self._candidates(index_N, draws.draw_D)
                 return True
         return False
 
-    def _candidates(self, index_N: npt.NDArray[np.int64]) -> list[_Candidate]:
+    def _candidates(
+        self, index_N: npt.NDArray[np.int64], draw_N: npt.NDArray[np.int64]
+    ) -> list[_Candidate]:
         num_N2 = self._converter.num_tokens(
-            self._corpus.lengths(index_N), is_chat_N=self._corpus.is_chat(index_N)
+            self._examples.lengths(index_N, draw_N),
+            is_chat_N=self._examples.corpus.is_chat(index_N),
         )
         needs = self._converter.needs(num_N2)
         first = needs[:, 0].tolist()
         second: Sequence[int] = needs[:, 1].tolist() if needs.shape[1] > 1 else [0] * len(first)
-        return list(zip(first, second, index_N.tolist(), strict=True))
+        return list(zip(first, second, index_N.tolist(), draw_N.tolist(), strict=True))

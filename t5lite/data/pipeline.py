@@ -19,6 +19,7 @@ import numpy.typing as npt
 from t5lite.data.corpus import Corpus, Store
 from t5lite.data.data_changes import check_unchanged, data_fingerprint
 from t5lite.data.data_config import DataConfig
+from t5lite.data.drawn_examples import DrawnExamples
 from t5lite.data.features.feature_converters import (
     FeatureConverter,
     Features,
@@ -31,6 +32,8 @@ from t5lite.data.stores import build
 from t5lite.data.tasks import seqio_adapter, task_data
 from t5lite.data.tasks.data_status import DataStatus, table
 from t5lite.data.tasks.labels import LabelCounter
+from t5lite.data.tasks.task_transforms import choose_transforms
+from t5lite.data.transforms.transform import ExampleTransform
 from t5lite.data.vocabularies.chat_template import ChatTemplate
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.messages.suggest import did_you_mean
@@ -107,6 +110,7 @@ class TrainData:
         asked_before: Mapping[str, Any] | None = None,
         missing: Sequence[DataStatus] = (),
         templates: Sequence[str] = (),
+        transforms: Sequence[ExampleTransform | None] = (),
         initial: FeatureConverter | None = None,
         chat_template: ChatTemplate | None = None,
     ):
@@ -124,6 +128,7 @@ class TrainData:
           asked_before: what `asked` gave when the state was saved, to tell what has changed.
           missing: the state of tasks that were left out, handed on to whoever asks.
           templates: likewise; one a task, or none at all.
+          transforms: what makes other examples of each task's; one a task, or none at all.
           initial: the converter of the model that the run starts from.
           chat_template: what conversations are written with, handed on to whoever asks.
 
@@ -163,12 +168,24 @@ class TrainData:
             num_epochs=config.num_epochs,
             shuffle=config.shuffle,
         )
+        examples = DrawnExamples(
+            self._corpus,
+            transforms=transforms,
+            converter=self.converter,
+            vocabulary=vocabulary,
+            seed=config.seed,
+        )
+        self._transforms = examples.described()
         self.rates = reader.rates
         self.epoch_size = int(self._corpus.num_examples[self.rates > 0].sum())
         self._made_of = [dict(store.made_of) for store in stores]
         tokens = [parts.get("tokens", "") for parts in self._made_of]
         fingerprint = data_fingerprint(
-            config, self._corpus, rates=self.rates.tolist(), tokens=tokens
+            config,
+            self._corpus,
+            rates=self.rates.tolist(),
+            tokens=tokens,
+            transforms=self._transforms,
         )
         if state is not None:
             check_unchanged(
@@ -179,14 +196,14 @@ class TrainData:
             )
         planner = RowPlanner(
             reader,
-            self._corpus,
+            examples,
             converter=self.converter,
             position=None if state is None else state["position"],
         )
         rows_here = config.batch_size // host_count
         maker = _BatchMaker(
             planner,
-            self._corpus,
+            examples,
             self.converter,
             self._label_counter,
             batch_size=config.batch_size,
@@ -228,6 +245,7 @@ class TrainData:
             "rates": self.rates.tolist(),
             "num_examples": self._corpus.num_examples.tolist(),
             "made_of": self._made_of,
+            "transforms": self._transforms,
             "templates": list(self.templates),
             "labels": {
                 kind: {"cells": list(self._label_counter.cells[kind]), "shares": shares.tolist()}
@@ -306,8 +324,12 @@ def open_train_data(
         whole_conversations=config.converter == "decoder_only",
         num_workers=config.num_build_workers,
     )
+    transforms = choose_transforms(mixture, task_names, given=config.transforms or {})
     warning = build.truncation_report(
-        stores, config.task_feature_lengths, config.truncation_warning_share
+        # How much is cut of what a transform makes is for the transform to say.
+        [s for s, transform in zip(stores, transforms, strict=True) if transform is None],
+        config.task_feature_lengths,
+        config.truncation_warning_share,
     )
     if warning and host_index == 0:
         log.warning("%s", warning)
@@ -324,6 +346,7 @@ def open_train_data(
         asked_before=asked_before,
         missing=missing,
         templates=task_data.templates(task_names),
+        transforms=transforms,
         initial=initial,
         chat_template=seqio_adapter.chat_template(task_names),
     )
@@ -338,7 +361,7 @@ class _BatchMaker:
     def __init__(
         self,
         planner: RowPlanner,
-        corpus: Corpus,
+        examples: DrawnExamples,
         converter: FeatureConverter,
         label_counter: LabelCounter,
         *,
@@ -347,7 +370,8 @@ class _BatchMaker:
         fingerprint: Mapping[str, Any],
     ):
         self._planner = planner
-        self._corpus = corpus
+        self._examples = examples
+        self._corpus = examples.corpus
         self._converter = converter
         self._label_counter = label_counter
         self._batch_size = batch_size
@@ -356,7 +380,7 @@ class _BatchMaker:
 
     def batches(self) -> Iterator[Batch]:
         while (plan := self._planner.plan(self._batch_size)) is not None:
-            lengths_NF = self._corpus.lengths(plan.index_N)
+            lengths_NF = self._examples.lengths(plan.index_N, plan.draw_N)
             is_chat_N = self._corpus.is_chat(plan.index_N)
             num_N2 = self._converter.num_tokens(lengths_NF, is_chat_N=is_chat_N)
             yield Batch(
@@ -371,7 +395,11 @@ class _BatchMaker:
         """This host's rows."""
         first, last = np.searchsorted(plan.row_N, [self._rows.start, self._rows.stop])
         return self._converter.convert(
-            self._corpus.tokens(plan.index_N[first:last]),
+            self._examples.tokens(
+                plan.index_N[first:last],
+                plan.draw_N[first:last],
+                lengths_NF=lengths_NF[first:last],
+            ),
             lengths_NF=lengths_NF[first:last],
             row_N=plan.row_N[first:last] - self._rows.start,
             num_rows=len(self._rows),

@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from t5lite.data.drawn_examples import DrawnExamples
 from t5lite.data.mixing.mixing import MixtureReader
 from t5lite.data.packing import MAX_WAITING, RowPlanner
+from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from tests.data.fakes import make_corpus, random_stores
 from tests.feature_converters import converter as make_converter
 
@@ -16,9 +18,11 @@ LENGTHS = {"inputs": 64, "targets": 24}
 
 def make_planner(position=None, *, stop="drop_exhausted", name="encoder_decoder", pack=True):
     corpus = make_corpus(random_stores(SIZES), LENGTHS)
+    vocabulary = ByteVocabulary()
     reader = MixtureReader(SIZES, [1.0, 2.0, 3.0], seed=1, stop=stop)
     converter = make_converter(name, task_feature_lengths=LENGTHS, pack=pack)
-    return RowPlanner(reader, corpus, converter=converter, position=position), corpus, reader
+    examples = DrawnExamples(corpus, converter=converter, vocabulary=vocabulary, seed=1)
+    return RowPlanner(reader, examples, converter=converter, position=position), corpus, reader
 
 
 def needs_of(planner, corpus, index_N):
@@ -78,7 +82,7 @@ def test_waiting_is_bounded_and_the_oldest_opens_the_next_row():
         assert len(waiting) <= MAX_WAITING
         plan = planner.plan(1)
         if waiting:
-            task, example = np.array(waiting[0])
+            task, example, _ = np.array(waiting[0])
             assert plan.index_N[0] == corpus.index(task, example)
 
 
@@ -103,6 +107,7 @@ def test_a_position_continues_to_the_very_same_rows(pack):
         assert len(rest) == len(plans) - number
         for mine, theirs in zip(rest, plans[number:], strict=True):
             np.testing.assert_array_equal(mine.index_N, theirs.index_N)
+            np.testing.assert_array_equal(mine.draw_N, theirs.draw_N)
             np.testing.assert_array_equal(mine.row_N, theirs.row_N)
 
 

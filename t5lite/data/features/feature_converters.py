@@ -152,6 +152,22 @@ class FeatureConverter(abc.ABC):
             "task_feature_lengths": dict(self.task_feature_lengths),
         }
 
+    def room(self, *, is_chat: bool = False) -> dict[str, int]:
+        """How many tokens of each of `features` a row takes, beside what stands around them.
+
+        Args:
+          is_chat: of conversations, which nothing is put around.
+        """
+        num_around = {
+            "inputs": len(self.prompt_prefix) + len(self.prompt_suffix),
+            "targets": len(self.targets_suffix),
+        }
+        most = {"inputs": self.longest_prompt, "targets": self.task_feature_lengths["targets"]}
+        return {
+            feature: max(most[feature] - (0 if is_chat else num_around[feature]), 0)
+            for feature in self.features
+        }
+
     # ------------------------------------------------------------------------- one example
 
     def prompt(self, inputs: Tokens, *, is_chat: bool = False) -> npt.NDArray[np.int32]:

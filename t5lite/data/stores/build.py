@@ -67,7 +67,7 @@ class CacheReport:
     """What `cache` did.
 
     Attributes:
-      num_tasks: Tasks in its shard that have data.
+      num_tasks: Tasks in its shard that have data and a store of their own.
       num_built: of these, those built now.
       num_examples_built: the examples of these.
       notes: which Tasks were left out, and why; what became of the exemplars of few-shot examples.
@@ -147,16 +147,18 @@ def find_stores(
       Stores by Task name.
     """
     forms = sorted({False, any(map(seqio_adapter.is_chat, task_names))})
-    jobs = [
-        job
-        for whole in forms
-        for job in _plan(
+    finished: dict[str, str] = {}
+    for whole in forms:
+        jobs = _plan(
             task_names, split, (), cache_dir, task_feature_lengths, whole_conversations=whole
         )
-    ]
-    finished = list({job.task: job for job in jobs if is_finished(job.path)}.values())
+        finished |= {
+            name: job.path
+            for name, job in zip(task_names, jobs, strict=True)
+            if is_finished(job.path)
+        }
     reserve_file_descriptors(len(finished))
-    return {job.task: TokenStore.open(job.path) for job in finished}
+    return {name: TokenStore.open(path) for name, path in finished.items()}
 
 
 def cache(
@@ -204,7 +206,7 @@ def cache(
     present, missing = task_data.present_tasks(
         name, seqio_adapter.resolve(name).task_names, allow_missing=allow_missing
     )
-    task_names = sorted(present)[index::count]
+    task_names = sorted({seqio_adapter.stored_task(task) for task in present})[index::count]
     jobs = _plan(
         task_names,
         split,
@@ -306,7 +308,7 @@ def _plan(
         else environment.cache_dir()
     )
     jobs = []
-    for source in seqio_adapter.task_sources(task_names):
+    for source in seqio_adapter.task_sources(list(map(seqio_adapter.stored_task, task_names))):
         if split not in source.splits:
             raise ValueError(
                 f"Task {source.name!r} has no split {split!r}; it has {', '.join(source.splits)}."

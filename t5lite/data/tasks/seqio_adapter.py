@@ -31,6 +31,7 @@ from t5lite.data.tasks.seqio_vocabularies import from_seqio as from_seqio
 from t5lite.data.tasks.seqio_vocabularies import output_features as output_features
 from t5lite.data.tasks.seqio_vocabularies import to_seqio as to_seqio
 from t5lite.data.tasks.shipped_tasks import shipped_modules
+from t5lite.data.transforms.transform import ExampleTransform
 from t5lite.data.vocabularies.chat_template import ChatTemplate
 from t5lite.data.vocabularies.load import parse_vocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
@@ -308,6 +309,24 @@ def task_sources(task_names: Sequence[str]) -> list[TaskSource]:
     return [
         describer.describe(_get_task(name), provenance=_provenance.get(name)) for name in task_names
     ]
+
+
+def example_transform(task_name: str) -> ExampleTransform | None:
+    """What a Task was registered with to make other examples of its own; see tasks/transformed.py.
+
+    Raises:
+      ValueError: if there is no Task of this name.
+    """
+    return getattr(_get_task(task_name), "example_transform", None)
+
+
+def stored_task(task_name: str) -> str:
+    """The Task in whose token store a Task's examples are: itself, or the one it transforms.
+
+    Raises:
+      ValueError: if there is no Task of this name.
+    """
+    return getattr(_get_task(task_name), "stored_as", task_name)
 
 
 # --------------------------------------------------------------------------------- conversations

@@ -53,6 +53,7 @@ CONFIGURABLES = {
     "ModelOfCheckpoint": "t5lite.initialization.initial_model",
     "MeshConfig": "t5lite.sharding",
     "DataConfig": "t5lite.data.data_config",
+    "SpanCorruption": "t5lite.data.transforms.span_corruption",
     "EvalConfig": "t5lite.inference.evaluator",
     "DecodingConfig": "t5lite.decoding.config",
     "CheckpointConfig": "t5lite.checkpoints.checkpointer",

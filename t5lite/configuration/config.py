@@ -98,8 +98,11 @@ def _makers(configurables: Mapping[str, Callable[..., Any]]) -> dict[Any, tuple[
         made = function if inspect.isclass(function) else parameter_hints(function)["return"]
         # initial_checkpoint makes a RestoreConfig or None.
         for kind in typing.get_args(made) if isinstance(made, types.UnionType) else (made,):
-            if kind is not type(None):
-                makers[kind] = (*makers.get(kind, ()), f"@{name}()")
+            if kind is type(None):
+                continue
+            # What makes one of a kind of transforms makes a transform.
+            for base in kind.__mro__[:-1] if inspect.isclass(kind) else (kind,):
+                makers[base] = (*makers.get(base, ()), f"@{name}()")
     return makers
 
 

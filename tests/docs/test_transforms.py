@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from t5lite import catalog
 from t5lite.configuration import config
@@ -67,6 +68,8 @@ def test_its_gin_is_understood(tmp_path, monkeypatch):
         return config.parse(files, [*needed, *flags]).arguments("train")["train_data"].transforms
 
     assert transforms() == {"my_text": SpanCorruption(mean_noise_span_length=8.0)}
+    with pytest.raises(ValueError, match=r"transforms\['x'\]: wanted .* write @SpanCorruption\(\)"):
+        transforms("DataConfig.transforms={'x': 'SpanCorruption'}")
     own = transforms("DataConfig.transforms={'x': @Inversion(), 'my_text': None}")
     assert describe(own["x"]) == "Inversion()" and own["my_text"] is None
     examples = ListedExamples(

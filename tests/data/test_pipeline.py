@@ -247,7 +247,10 @@ def others_of(examples):
         ({"converter": "prefix_lm"}, "DataConfig.converter: 'encoder_decoder' -> 'prefix_lm'"),
         ({"rates": [1.0, 0.2, 2.0, 0.5]}, r"bee: rate 0.02778 -> 0.05405\n.*cat: rate 0.5556"),
         ({"names": ["ant", "bee", "cat", "emu"]}, "dog is no longer .*\n.*emu is new"),
-        ({"examples": [EXAMPLES[0][:-1], *EXAMPLES[1:]]}, r"on:\n  task ant: 40 -> 39 ex.*\nRes"),
+        (
+            {"examples": [EXAMPLES[0][:-1], *EXAMPLES[1:]]},
+            r"resumed:\n  task ant: 40 -> 39 ex.*\nRes",
+        ),
         ({"examples": [EXAMPLES[0], others_of(EXAMPLES[1]), *EXAMPLES[2:]]}, "bee: other tokens"),
         ({"pack": False}, "DataConfig.pack: True -> False"),
         (FINITE, "DataConfig.num_epochs: None -> 2"),

@@ -275,7 +275,9 @@ def test_a_state_of_other_transforms_is_refused_and_told_by_task(monkeypatch):
             (targets, inputs[::-1]) for inputs, targets in examples.tokens(example_N)
         ],
     )
-    with pytest.raises(ValueError, match=r"on:\n  task dog: its transform Swapped.. makes other"):
+    with pytest.raises(
+        ValueError, match=r"resumed:\n  task dog: its transform Swapped.. makes other"
+    ):
         resume()
 
 

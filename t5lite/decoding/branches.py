@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from t5lite.decoding import penalties
-from t5lite.models.transformer import Cache, Model, unstack_cache
+from t5lite.models.transformer import Cache, Model
 
 
 class Branches(NamedTuple):
@@ -48,11 +48,6 @@ def start(
     behind_BS = cache["key_position"][0] >= 0
     seen_BNS = jnp.repeat(behind_BS[:, None], num, axis=1)
     return logits_BV, Branches(cache, seen_BNS)
-
-
-def unstack(branches: Branches) -> Branches:
-    """For a model whose decoder's layers are apart."""
-    return branches._replace(cache=unstack_cache(branches.cache))
 
 
 def extend(

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import jax
 
-from t5lite.decoding import branches, ranking, scoring
+from t5lite.decoding import ranking, scoring
 from t5lite.decoding.beam import BeamSearch
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.generate import Generator
 from t5lite.models.config import TransformerConfig
-from t5lite.models.parameters import bind, step_params
+from t5lite.models.layer_loop import step_params, unstack_cache
+from t5lite.models.parameters import bind
 from t5lite.sharding import logical_rules, replicated
 
 Params = Any
@@ -24,7 +25,7 @@ Mesh = jax.sharding.Mesh
 
 
 class Prepared(NamedTuple):
-    """Parameters, and their form for a loop of steps (see `models.parameters.step_params`)."""
+    """Parameters, and their form for a loop of steps (see `models.layer_loop.step_params`)."""
 
     params: Params
     step_params: Params
@@ -58,10 +59,10 @@ def plain(params: Params | Prepared) -> Params:
 
 @functools.cache
 def _prepare_fn(model_config: TransformerConfig, mesh: Mesh | None) -> Callable[[Params], Params]:
-    apart = _apart(mesh)
+    unstacked = _unstacks(mesh)
 
     def run(params: Params) -> Params:
-        return step_params(model_config, params, apart=apart)
+        return step_params(model_config, params, unstacked=unstacked)
 
     return _jit(run, mesh)
 
@@ -81,8 +82,9 @@ def functions(
         features = dict(batch)
         index_B = features.pop("example_index")
         state = generator.start(bind(model_config, params), features, index_B=index_B)
-        if _apart(mesh):
-            state = state._replace(branches=branches.unstack(state.branches))
+        if _unstacks(mesh):
+            cache = unstack_cache(state.branches.cache)
+            state = state._replace(branches=state.branches._replace(cache=cache))
         return state
 
     def advance(params: Params, state: Any, until: jax.Array) -> Any:
@@ -120,8 +122,8 @@ def rank_fn(model_config: TransformerConfig, mesh: Mesh | None) -> Callable[...,
     return _jit(run, mesh, is_result=True)
 
 
-def _apart(mesh: Mesh | None) -> bool:
-    """Whether the decoder's layers are taken apart; see `models.per_layer`."""
+def _unstacks(mesh: Mesh | None) -> bool:
+    """Whether the decoder's layers are unstacked for a loop of steps; see `models.layer_loop`."""
     platform = jax.default_backend() if mesh is None else mesh.devices.flat[0].platform
     return platform == "cpu"
 

@@ -103,7 +103,7 @@ class Decoder:
     def prepare(self, params: Params) -> Prepared:
         """Parameters as the other methods use them, for a caller who uses them more than once.
 
-        On a CPU that is one more copy of the decoder's layers (see `models.per_layer`).
+        On a CPU that is one more copy of the decoder's layers (see `models.layer_loop`).
         """
         return compiled.prepare(self._model_config, params, mesh=self._mesh)
 

@@ -115,7 +115,7 @@ class Generator:
         """Generates until all branches have ended or have so many tokens.
 
         Args:
-          model: A bound model; its decoder's layers apart where the cache's are.
+          model: A bound model; its decoder's layers unstacked where the cache's are.
           state: What `start` or `advance` gave.
           until: Tokens; the config's maximum is kept to besides.
 

@@ -13,7 +13,6 @@ import jax.numpy as jnp
 from flax import nnx
 
 from t5lite.models.config import TransformerConfig
-from t5lite.models.per_layer import unstack
 from t5lite.models.transformer import Model, build
 
 Params = dict[str, Any]
@@ -67,7 +66,7 @@ def bind(config: TransformerConfig, params: Params) -> Model:
     Args:
       config: The model.
       params: Nested dict of arrays (or tracers) with the names and shapes of `param_shapes`, or
-        what `step_params` makes of it.
+        what `layer_loop.step_params` makes of it.
 
     Raises:
       ValueError: names are missing or unknown, or shapes differ; all are listed.
@@ -78,29 +77,6 @@ def bind(config: TransformerConfig, params: Params) -> Model:
     _check_names(wanted, given)
     nnx.update(model, params)
     return model
-
-
-def step_params(config: TransformerConfig, params: Params, *, apart: bool) -> Params:
-    """Parameters in the form in which a loop of steps reads them fastest; results are the same.
-
-    Args:
-      config: The model.
-      params: Its parameters.
-      apart: Whether the decoder's layers are taken apart (see `per_layer`): a copy of them, and a
-        loop that takes longer to compile, for a backend that would copy them at every step.
-
-    Returns:
-      `params` with the kernels of the decoder's layers in the type they are computed in, and its
-      layers as `PerLayer`s if they are to be apart.
-    """
-
-    def convert(path: tuple[Any, ...], leaf: jax.Array) -> Any:
-        leaf = leaf.astype(config.dtype) if path[-1].key == "kernel" else leaf
-        return unstack(leaf) if apart else leaf
-
-    decoder = params["decoder"]
-    layers = jax.tree_util.tree_map_with_path(convert, decoder["layers"])
-    return {**params, "decoder": {**decoder, "layers": layers}}
 
 
 def flatten_names(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Shapes: B batch, T target length, S source length, P prompt length, N new tokens
 d_model, E width of the token embedding, G heads of keys and values, K d_kv, V vocabulary.
 
 A cache is a dict of arrays, batch on axis `CACHE_BATCH_AXIS` in each:
-  self_key, self_value    [layers, B, G, slots, K], or `PerLayer` (`unstack_cache`)
+  self_key, self_value    [layers, B, G, slots, K], or unstacked (see `layer_loop`)
   cross_key, cross_value  [layers, B, G, S, K], likewise; encoder-decoder only
   cross_mask              [1, B, S]              encoder-decoder only
   key_position            [1, B, slots]          position held by each slot, -1 for none
@@ -24,8 +24,7 @@ from flax import nnx
 from t5lite.models.attention import causal_mask, padding_mask, segment_mask
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import Embedding, constrain, split_key
-from t5lite.models.per_layer import unstack
-from t5lite.models.stacks import Decoder, Encoder
+from t5lite.models.stacks import Stack
 
 Batch = Mapping[str, jax.Array]
 Cache = dict[str, Any]
@@ -38,7 +37,7 @@ class _LanguageModel(nnx.Module):
 
     def __init__(self, config: TransformerConfig):
         self.token_embedder = Embedding(config)
-        self.decoder = Decoder(config)
+        self.decoder = Stack(config, "decoder")
         self.config = config
 
     def _project(self, x_BTE: jax.Array) -> jax.Array:
@@ -118,9 +117,9 @@ class _LanguageModel(nnx.Module):
         key_position_BS = jax.lax.dynamic_update_slice(
             cache["key_position"][0], written_BN, (0, slot)
         )
-        x_BNE, (self_key, self_value) = self.decoder.extend(
+        x_BNE, past = self.decoder(
             self.token_embedder(tokens_BN),
-            (cache["self_key"], cache["self_value"]),
+            past=(cache["self_key"], cache["self_value"]),
             position_BL=position_BN,
             slot=slot,
             mask=seen_BNS[:, None],
@@ -129,8 +128,7 @@ class _LanguageModel(nnx.Module):
         )
         cache = {
             **cache,
-            "self_key": self_key,
-            "self_value": self_value,
+            **_as_cache(past),
             "key_position": key_position_BS[None],
             "next_slot": cache["next_slot"] + tokens_BN.shape[1],
         }
@@ -142,7 +140,7 @@ class EncoderDecoder(_LanguageModel):
 
     def __init__(self, config: TransformerConfig):
         super().__init__(config)
-        self.encoder = Encoder(config)
+        self.encoder = Stack(config, "encoder")
 
     def logits(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
         """Float32 logits [B, T, V] of every target position.
@@ -166,7 +164,7 @@ class EncoderDecoder(_LanguageModel):
             target_BT = batch["decoder_segment_ids"]
             mask &= segment_mask(target_BT, target_BT)
             cross_mask = segment_mask(target_BT, source_BS)
-        x_BTE = self.decoder(
+        x_BTE, _ = self.decoder(
             self.token_embedder(tokens_BT),
             position_BL=self._positions(batch, "decoder"),
             mask=mask,
@@ -182,12 +180,13 @@ class EncoderDecoder(_LanguageModel):
         mask = padding_mask(tokens_BS)
         if (segments_BS := batch.get("encoder_segment_ids")) is not None:
             mask = segment_mask(segments_BS, segments_BS)
-        return self.encoder(
+        x_BSD, _ = self.encoder(
             self.token_embedder(tokens_BS),
             position_BL=self._positions(batch, "encoder"),
             mask=mask,
             dropout_key=dropout_key,
         )
+        return x_BSD
 
     def prefill(self, batch: Batch, *, max_decode_length: int) -> tuple[jax.Array, Cache]:
         """Encodes the inputs and gives the first generated token's logits.
@@ -234,7 +233,7 @@ class DecoderOnly(_LanguageModel):
         mask = causal_mask(tokens_BT.shape[1], batch.get("decoder_causal_attention"))
         if (segments_BT := batch.get("decoder_segment_ids")) is not None:
             mask &= segment_mask(segments_BT, segments_BT)
-        x_BTE = self.decoder(
+        x_BTE, _ = self.decoder(
             self.token_embedder(tokens_BT),
             position_BL=self._positions(batch, "decoder"),
             mask=mask,
@@ -265,18 +264,16 @@ class DecoderOnly(_LanguageModel):
         cache = self._empty_cache(batch_size, prompt_length + max_decode_length - 1)
         num_slots = cache["key_position"].shape[-1]
         mask = causal_mask(prompt_length, batch.get("decoder_causal_attention"))
-        x_BPE, (self_key, self_value) = self.decoder.extend(
+        x_BPE, past = self.decoder(
             self.token_embedder(tokens_BP),
-            (cache["self_key"], cache["self_value"]),
+            past=(cache["self_key"], cache["self_value"]),
             position_BL=position_P[None],
             slot=jnp.int32(0),
             mask=jnp.pad(mask, ((0, 0), (0, 0), (0, 0), (0, num_slots - prompt_length))),
             bias_fn=lambda table: table(prompt_length, num_slots),
         )
         held_BP = jnp.where(position_P <= last_B[:, None], position_P, -1)
-        cache |= {
-            "self_key": self_key,
-            "self_value": self_value,
+        cache |= _as_cache(past) | {
             "key_position": cache["key_position"].at[0, :, :prompt_length].set(held_BP),
             "next_position": last_B[None] + 1,
             "next_slot": cache["next_slot"] + prompt_length,
@@ -293,10 +290,8 @@ def build(config: TransformerConfig) -> Model:
     return DecoderOnly(config) if config.architecture == "decoder_only" else EncoderDecoder(config)
 
 
-def unstack_cache(cache: Cache) -> Cache:
-    """The cache with its layers apart, for a model whose decoder's parameters are `PerLayer`."""
-    of_layers = ("self_key", "self_value", "cross_key", "cross_value")
-    return {name: unstack(leaf) if name in of_layers else leaf for name, leaf in cache.items()}
+def _as_cache(past: Any) -> Cache:
+    return dict(zip(("self_key", "self_value"), past, strict=True))
 
 
 def _cross_arguments(cache: Cache) -> dict:

@@ -3,10 +3,10 @@ import pytest
 from t5lite.decoding import compiled
 
 
-@pytest.fixture(params=[True, False], ids=["apart", "stacked"])
-def apart(request, monkeypatch):
+@pytest.fixture(params=[True, False], ids=["unstacked", "stacked"])
+def unstacked(request, monkeypatch):
     """Layers as on a CPU, and as on other devices."""
-    monkeypatch.setattr(compiled, "_apart", lambda mesh: request.param)
+    monkeypatch.setattr(compiled, "_unstacks", lambda mesh: request.param)
     for cached in (compiled.functions, compiled._prepare_fn):
         cached.cache_clear()
     yield request.param

@@ -60,7 +60,7 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize(
-    ("setting", "style", "converter", "apart"),
+    ("setting", "style", "converter", "unstacked"),
     [
         *((name, "t5x", "encoder_decoder", True) for name in SETTINGS),
         *((name, "hugging_face", "decoder_only", True) for name in SETTINGS),
@@ -68,9 +68,9 @@ SETTINGS = {
         ("n_best", "t5x", "decoder_only", False),
         ("n_best", "hugging_face", "encoder_decoder", False),
     ],
-    indirect=["apart"],
+    indirect=["unstacked"],
 )
-def test_beams_are_those_of_the_definition(setting, style, converter, apart):
+def test_beams_are_those_of_the_definition(setting, style, converter, unstacked):
     config = tiny.config(converter, vocab_size=9)
     params = tiny.params(config)
     inputs = tiny.prompts([1, 6, 11, 3], vocab_size=9)

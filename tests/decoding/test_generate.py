@@ -30,7 +30,7 @@ def _tokens(generations):
 
 
 @pytest.mark.parametrize("converter", tiny.CONVERTERS)
-def test_cached_greedy_is_argmax_of_the_full_forward(converter, apart):
+def test_cached_greedy_is_argmax_of_the_full_forward(converter, unstacked):
     config = tiny.config(converter)
     params = tiny.params(config)
     inputs = tiny.prompts([1, 7, 12, 4, 33])
@@ -174,7 +174,7 @@ def test_draws_do_not_depend_on_the_batch(converter):
 
 @pytest.mark.parametrize("converter", ["encoder_decoder", "decoder_only"])
 def test_several_draws_of_a_prompt_are_likely_as_scored_and_the_first_is_the_single_one(
-    converter, apart
+    converter, unstacked
 ):
     config = tiny.config(converter)
     params = tiny.params(config)

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5lite.models.parameters import bind, step_params
+from t5lite.models.layer_loop import step_params, unstack_cache
+from t5lite.models.parameters import bind
 from t5lite.models.position_config import Learned, Rotary
-from t5lite.models.transformer import CACHE_BATCH_AXIS, unstack_cache
+from t5lite.models.transformer import CACHE_BATCH_AXIS
 from tests.models.tiny import (
     FAMILIES,
     PER_LAYER,
@@ -130,7 +131,7 @@ def test_rows_of_a_cache_can_be_reordered_and_repeated(make_config):
     ],
     ids=["t5", "umt5", "llama", "opt_350m"],
 )
-def test_layers_apart_step_like_layers_stacked(config, dtype):
+def test_unstacked_layers_step_like_stacked_ones(config, dtype):
     config = dataclasses.replace(config, dtype=dtype)
     rng = np.random.default_rng(3)
     params = sharp_params(config)
@@ -140,16 +141,16 @@ def test_layers_apart_step_like_layers_stacked(config, dtype):
         "prompt_lengths": np.array([6, 3, 6], np.int32),
     }
     _, stacked = prefill(config, params, batch, 4)
-    _, apart = prefill(config, params, batch, 4)
-    apart = unstack_cache(apart)
-    params_apart = step_params(config, params, apart=True)
+    _, unstacked = prefill(config, params, batch, 4)
+    unstacked = unstack_cache(unstacked)
+    params_unstacked = step_params(config, params, unstacked=True)
     for _ in range(3):
         tokens = random_tokens(rng, 3)
         expected, stacked = step(config, params, tokens, stacked)
-        result, apart = step(config, params_apart, tokens, apart)
+        result, unstacked = step(config, params_unstacked, tokens, unstacked)
         # Compilers may round bfloat16 at other places.
         assert_same(result, expected, share=1e-5 if dtype == "float32" else 1e-2)
-    assert jax.tree.structure(unstack_cache(stacked)) == jax.tree.structure(apart)
+    assert jax.tree.structure(unstack_cache(stacked)) == jax.tree.structure(unstacked)
 
 
 @functools.partial(jax.jit, static_argnums=0)

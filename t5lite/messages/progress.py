@@ -6,12 +6,15 @@ A bar that redraws itself fills the log of a batch job with one endless line.
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 import tqdm
 
-# Of a whole job, where there is no terminal.
+# Where there is no terminal: lines of a whole job, and seconds between two of them.
 _NUM_LINES = 20
+_SECONDS = 5.0
 
 
 class Bar(Protocol):
@@ -39,9 +42,16 @@ class Bar(Protocol):
 
 
 def progress_bar(
-    *, total: float | None, desc: str, unit: str, initial: float = 0, disable: bool, **more: Any
+    *,
+    total: float | None,
+    desc: str,
+    unit: str,
+    initial: float = 0,
+    disable: bool,
+    clock: Callable[[], float] = time.monotonic,
+    **more: Any,
 ) -> Bar:
-    """A bar of tqdm's on a terminal; else lines, at most twenty of them.
+    """A bar of tqdm's on a terminal; else lines, some twenty at most and seconds apart.
 
     Args:
       total: how far it goes; None where nobody knows.
@@ -49,6 +59,7 @@ def progress_bar(
       unit: what is counted.
       initial: where it starts.
       disable: whether to show nothing.
+      clock: seconds since some moment, by which lines keep their distance.
       **more: what else tqdm takes; lines heed `file` alone.
     """
     file = more.get("file") or sys.stderr
@@ -56,19 +67,31 @@ def progress_bar(
         return tqdm.tqdm(
             total=total, desc=desc, unit=unit, initial=initial, disable=disable, **more
         )
-    return _Lines(total, desc, unit.strip(), initial, file)
+    return _Lines(total, desc, unit.strip(), initial, file, clock)
 
 
 class _Lines:
-    """Prints a line whenever another twentieth of the whole is done."""
+    """Prints a line when another twentieth of the whole is done, not too soon after the last.
+
+    Where it ends is always printed.
+    """
 
     disable = False
 
-    def __init__(self, total: float | None, desc: str, unit: str, initial: float, file: Any):
-        self.n = initial
-        self.total, self._desc, self._unit, self._file = total, desc, unit, file
+    def __init__(
+        self,
+        total: float | None,
+        desc: str,
+        unit: str,
+        initial: float,
+        file: Any,
+        clock: Callable[[], float],
+    ):
+        self.n = self._shown = initial
+        self.total, self._desc, self._unit = total, desc, unit
+        self._file, self._clock = file, clock
+        self._shown_at = clock()
         self._postfix = ""
-        self._shown = self._part()
 
     def __enter__(self) -> Self:
         return self
@@ -88,18 +111,26 @@ class _Lines:
             self.refresh()
 
     def refresh(self) -> None:
-        """See `Bar`; prints where another part is done."""
-        if self.total and self._part() > self._shown:
-            self._shown = self._part()
-            behind = f", {self._postfix}" if self._postfix else ""
-            done = f"{_written(self.n)} of {_written(self.total)} {self._unit}"
-            print(f"{self._desc}: {done}{behind}", file=self._file, flush=True)
+        """See `Bar`; prints where a line is due."""
+        if not self.total or self.n == self._shown:
+            return
+        is_due = self._part(self.n) > self._part(self._shown)
+        if self.n >= self.total or (is_due and self._clock() - self._shown_at >= _SECONDS):
+            self._show()
 
     def close(self) -> None:
-        """See `Bar`; the last line stands already."""
+        """See `Bar`; prints where it ends, unless that stands there already."""
+        if self.total and self.n != self._shown:
+            self._show()
 
-    def _part(self) -> int:
-        return int(_NUM_LINES * self.n / self.total) if self.total else 0
+    def _show(self) -> None:
+        self._shown, self._shown_at = self.n, self._clock()
+        behind = f", {self._postfix}" if self._postfix else ""
+        done = f"{_written(self.n)} of {_written(self.total or 0)} {self._unit}"
+        print(f"{self._desc}: {done}{behind}", file=self._file, flush=True)
+
+    def _part(self, n: float) -> int:
+        return int(_NUM_LINES * n / self.total) if self.total else 0
 
 
 def _written(number: float) -> str:

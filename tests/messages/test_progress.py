@@ -13,11 +13,22 @@ class Terminal(io.StringIO):
         return True
 
 
-def shown(file: io.StringIO, *, total: float | None = 200, steps: int = 200, **settings) -> str:
+def shown(
+    file: io.StringIO, *, total: float | None = 200, steps: int = 200, pace: float = 60, **settings
+) -> str:
+    """What is printed of steps that take `pace` seconds each."""
+    seconds = 0.0
     with progress_bar(
-        total=total, desc="eval", unit=" ex", disable=False, file=file, **settings
+        total=total,
+        desc="eval",
+        unit=" ex",
+        disable=False,
+        file=file,
+        clock=lambda: seconds,
+        **settings,
     ) as bar:
         for step in range(steps):
+            seconds += pace
             bar.set_postfix_str(f"step {step}", refresh=False)
             bar.update(1)
     return file.getvalue()
@@ -28,6 +39,17 @@ def test_lines_where_there_is_no_terminal():
     assert len(lines) == 20
     assert lines[0] == "eval: 10 of 200 ex, step 9"
     assert lines[-1] == "eval: 200 of 200 ex, step 199"
+
+
+def test_lines_are_seconds_apart_and_the_last_is_there():
+    assert shown(io.StringIO(), pace=0.01) == "eval: 200 of 200 ex, step 199\n"
+    lines = shown(io.StringIO(), pace=0.125).splitlines()
+    assert [line.split()[1] for line in lines] == ["40", "80", "120", "160", "200"]
+
+
+def test_a_job_that_ends_early_shows_where():
+    assert shown(io.StringIO(), steps=37, pace=0.01) == "eval: 37 of 200 ex, step 36\n"
+    assert shown(io.StringIO(), steps=0) == ""
 
 
 def test_a_resumed_job_shows_what_is_left():

@@ -12,7 +12,7 @@ import jax
 
 from t5lite import sharding
 from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer, SaveClock, abstract
-from t5lite.checkpoints.model_dir import ModelDescription, lock
+from t5lite.checkpoints.model_dir import ModelDescription, leaves_no_empty_folder, lock
 from t5lite.configuration.run_record import record_start
 from t5lite.data.data_config import DataConfig
 from t5lite.data.pipeline import Batch, TrainData, open_train_data
@@ -57,6 +57,7 @@ class TrainResult:
     already_finished: bool = False
 
 
+@leaves_no_empty_folder
 def train(
     *,
     model: TransformerConfig | ModelOfCheckpoint,
@@ -122,6 +123,11 @@ def train(
             train_data, initial_checkpoint, model_dir=folder
         )
     train_data.check_model(model)
+    if seed < 0 or log_period < 1:
+        raise ValueError(
+            f"train.seed is {seed} and train.log_period {log_period}: a seed must not be negative, "
+            "and a period must be at least 1."
+        )
     check_names(evals)
     total = parse_duration(train_steps, name="TRAIN_STEPS")
     save_every = parse_duration(checkpoint.period, name="CHECKPOINT_PERIOD")
@@ -195,10 +201,6 @@ def train(
         asked_before=read_asked(folder),
         initial=asked_as,
     )
-    if is_main:
-        write_asked(folder, data)
-        if data.missing:
-            task_data.write_missing(folder / "missing_tasks.json", data.missing)
     data.converter.check_model(model, vocab_size=vocabulary.vocab_size)
     data.converter.check_rows(model)
     description = ModelDescription(
@@ -211,12 +213,6 @@ def train(
         initial.warn_of_prompts(data.converter)
     if began:
         began.check_same_model(description, model_dir=model_dir)
-    elif is_main:
-        description.save(folder)
-    if is_main:
-        changed = record_start(folder, config_text, step=progress.steps)
-        if changed:
-            log.info("settings other than at the last start:\n  %s", "\n  ".join(changed))
 
     # ---- A fresh state, unless resumed ----------------------------------------------------------
     if state is None:
@@ -226,7 +222,7 @@ def train(
             log.info("starting from %s", initial.config.path)
     log.info("%s parameters, mesh %s", f"{count_params(model):,}", dict(device_mesh.shape))
 
-    # ---- The step, evaluators, writers ----------------------------------------------------------
+    # ---- The step and evaluators ----------------------------------------------------------------
     train_step = make_train_step(
         model,
         transformation,
@@ -240,6 +236,17 @@ def train(
     evaluators = [
         Evaluator(config, model, converter=data.converter, mesh=device_mesh) for config in evals
     ]
+
+    # ---- Nothing is refused any more: what this start was asked, in its folder ------------------
+    if is_main:
+        write_asked(folder, data)
+        if data.missing:
+            task_data.write_missing(folder / "missing_tasks.json", data.missing)
+        if began is None:
+            description.save(folder)
+        changed = record_start(folder, config_text, step=progress.steps)
+        if changed:
+            log.info("settings other than at the last start:\n  %s", "\n  ".join(changed))
     writer = MetricsWriter(
         folder, start_step=-1 if resume_step is None else resume_step, enabled=is_main
     )

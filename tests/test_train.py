@@ -211,6 +211,22 @@ def test_vocabulary_larger_than_the_model(cache_dir, tmp_path):
         toy_train(tmp_path, cache_dir, model=dataclasses.replace(MODEL, vocab_size=100))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": dataclasses.replace(MODEL, vocab_size=100)},
+        {"evals": (dataclasses.replace(EVAL, mixture_or_task_name="nothing"),)},
+        {"initial_checkpoint": RestoreConfig(path="/no/such/folder")},
+    ],
+)
+def test_a_refused_run_leaves_nothing_that_it_made(cache_dir, tmp_path, changes):
+    (tmp_path / "there").mkdir()
+    for folder in ("runs/fresh", "there"):
+        with pytest.raises(ValueError):
+            toy_train(tmp_path / folder, cache_dir, **changes)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "there"]
+
+
 def test_mesh_larger_than_the_machine(cache_dir, tmp_path):
     with pytest.raises(ValueError, match="device"):
         toy_train(tmp_path, cache_dir, mesh=MeshConfig(data=3, fsdp=5, tensor=7))

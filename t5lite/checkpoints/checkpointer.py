@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import functools
 import pathlib
 import re
 import time
@@ -136,19 +137,24 @@ class Checkpointer:
         *,
         read_only: bool = False,
     ) -> None:
-        """Opens the folder; with `read_only` nothing in it is created, cleaned or deleted."""
+        """Names the folder, which the first save makes; with `read_only` nothing in it changes."""
         folder = local_path(model_dir, name="MODEL_DIR")
         check_storable(folder, name="MODEL_DIR")
         self._path = folder.absolute() / FOLDER
-        config = config or CheckpointConfig()
-        if read_only:
+        self._config = config or CheckpointConfig()
+        self._read_only = read_only
+
+    @functools.cached_property
+    def _manager(self) -> ocp.CheckpointManager:
+        """Orbax's, opened when there is something to read or to write."""
+        if self._read_only:
             options = ocp.CheckpointManagerOptions(read_only=True, create=False)
         else:
             options = ocp.CheckpointManagerOptions(
-                preservation_policy=_preservation_policy(config),
-                enable_async_checkpointing=config.asynchronous,
+                preservation_policy=_preservation_policy(self._config),
+                enable_async_checkpointing=self._config.asynchronous,
             )
-        self._manager = ocp.CheckpointManager(
+        return ocp.CheckpointManager(
             self._path,
             options=options,
             item_handlers={
@@ -160,7 +166,7 @@ class Checkpointer:
 
     def latest_step(self) -> int | None:
         """The newest finished checkpoint's step, or None."""
-        return self._manager.latest_step()
+        return self._manager.latest_step() if has_checkpoint(self._path.parent) else None
 
     def step_or_latest(self, step: int | None) -> int:
         """The step asked for, or the newest when None.
@@ -266,13 +272,15 @@ class Checkpointer:
 
     def wait(self) -> None:
         """Blocks until everything saved lies on disk."""
-        with self._explain_save_errors(None):
-            self._manager.wait_until_finished()
+        if "_manager" in vars(self):
+            with self._explain_save_errors(None):
+                self._manager.wait_until_finished()
 
     def close(self) -> None:
         """Waits and releases orbax's threads."""
         self.wait()
-        self._manager.close()
+        if "_manager" in vars(self):
+            self._manager.close()
 
     def _restore(self, step: int, arguments: Any) -> Any:
         try:

@@ -19,11 +19,13 @@ In MODEL_DIR:
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import json
 import pathlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
 
 import filelock
 
@@ -39,6 +41,10 @@ DESCRIPTION_FILE = "t5lite.json"
 CONVERSION_FILE = "conversion.json"
 CHAT_TEMPLATE_FILE = "chat_template.jinja"
 FORMAT = 1
+LOCK_FILE = ".lock"
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 # Fields of a TransformerConfig that change how a model is run, never what its parameters mean.
 RUNTIME_FIELDS = frozenset(
@@ -190,7 +196,7 @@ def lock(model_dir: str | pathlib.Path) -> filelock.BaseFileLock:
     Raises:
       ValueError: another run holds the folder.
     """
-    path = pathlib.Path(model_dir) / ".lock"
+    path = pathlib.Path(model_dir) / LOCK_FILE
     file_lock = filelock.FileLock(path, timeout=0)
     try:
         file_lock.acquire()
@@ -200,3 +206,26 @@ def lock(model_dir: str | pathlib.Path) -> filelock.BaseFileLock:
             "Stop it, or give this run another --model_dir."
         ) from None
     return file_lock
+
+
+def leaves_no_empty_folder(run: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Makes what runs in `model_dir` take away what it made where it is refused.
+
+    That is its lock and the folders that were not there, as long as nothing else was written.
+    """
+
+    @functools.wraps(run)
+    def run_and_tidy(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        folder = local_path(str(kwargs["model_dir"]), name="MODEL_DIR").absolute()
+        places = (folder / LOCK_FILE, folder, *folder.parents)
+        made = [place for place in places if not place.exists()]
+        try:
+            return run(*args, **kwargs)
+        except BaseException:
+            if not any(path.name != LOCK_FILE for path in folder.glob("*")):
+                with contextlib.suppress(OSError):  # Another run's, or never made.
+                    for place in made:
+                        place.unlink() if place.name == LOCK_FILE else place.rmdir()
+            raise
+
+    return run_and_tidy

@@ -15,6 +15,7 @@ from t5lite.decoding.stopping import cut, pieces
 from t5lite.inference.prompts import (
     Prompt,
     answer_text,
+    answer_was_cut,
     chat_format,
     chat_prompt,
     make_decoder,
@@ -124,9 +125,7 @@ class _Writer:
 
     def _mark(self, tokens: Sequence[int], decoding: DecodingConfig) -> str:
         """What says that an answer in a conversation did not come to its end; else nothing."""
-        is_whole = len(tokens) < decoding.max_decode_length
-        text = self._model.vocabulary.decode(tokens)
-        if not self._chat or is_whole or cut(text, decoding.stop_strings) != text:
+        if not self._chat or not answer_was_cut(tokens, self._model, decoding):
             return ""
         return f" [cut after {len(tokens)} tokens; see --max_decode_length]"
 

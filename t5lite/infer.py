@@ -16,7 +16,7 @@ from jax.experimental import multihost_utils
 
 from t5lite.checkpoints.load import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
-from t5lite.data.chat.conversations import as_messages
+from t5lite.data.chat.conversations import field_of_messages, read_asked
 from t5lite.data.sources.local_files import read_jsonl, require
 from t5lite.data.tasks.seqio_adapter import import_tasks, load_eval_tasks
 from t5lite.data.vocabularies.load import format_vocabulary
@@ -29,6 +29,7 @@ from t5lite.inference.evaluator import check_vocabulary
 from t5lite.inference.prompts import (
     Prompt,
     answer_text,
+    answer_was_cut,
     chat_prompt,
     make_decoder,
     text_prompt,
@@ -39,11 +40,9 @@ from t5lite.sharding import MeshConfig, make_mesh
 
 log = logging.getLogger(__name__)
 
-# Fields an answer adds to its record; the last two where there are several.
-ANSWER_FIELDS = ("prediction", "score", "predictions", "scores")
-
-# Where a line's conversation is looked for if it has no field of the prompt.
-MESSAGES_FIELD = "messages"
+# Fields an answer adds to its record: the third where it was cut, the last two where there are
+# several.
+ANSWER_FIELDS = ("prediction", "score", "was_cut", "predictions", "scores")
 
 # A chunk is what a killed run loses, and what is sorted by length into batches.
 _BATCHES_PER_CHUNK = 16
@@ -88,7 +87,8 @@ def infer(
 
     Each output line is the input line with two fields more: `prediction`, and `score`, the
     prediction's log-likelihood in nats under the model. Where several answers are asked for,
-    `predictions` and `scores` hold them all, the first being `prediction`. Where the lines hold
+    `predictions` and `scores` hold them all, the first being `prediction`. One that is cut because
+    it was too long has `was_cut`, true, beside it. Where the lines hold
     options, the likeliest one is the prediction, and `scores` are those of all options in their
     order. Lines keep their order. A killed run, started again with the same arguments, resumes
     where it stopped and ends with the bytes of a run that was never stopped.
@@ -104,7 +104,8 @@ def infer(
       task_modules: Registry modules to import first.
       data_dir: Root of the Tasks' files; None leaves `T5LITE_DATA_DIR` as it is.
       inputs_field: The field of `input` that holds the prompt: a text, or a list of messages,
-        which the model's chat template writes. Lines without it may hold `messages`.
+        which the model's chat template writes. Lines without it may hold `messages`,
+        `conversations` or `conversation`, and beside any `system` and `tools`.
       options_field: The field of `input` that holds the answers to choose from, a list of texts;
         None to generate. An option is scored with the end token after it.
       rank_by: What options are compared by; see `Decoder.rank`.
@@ -210,14 +211,14 @@ def _questions_of_file(
 
 def _prompt(record: Any, field: str, model: LoadedModel, *, where: str) -> Prompt:
     """What a line asks: a text, or a list of messages."""
-    if isinstance(record, Mapping) and field not in record and MESSAGES_FIELD in record:
-        field = MESSAGES_FIELD
+    if isinstance(record, Mapping) and field not in record:
+        field = field_of_messages(record) or field
     if not isinstance(record, Mapping) or not isinstance(record.get(field), list):
         remedy = "name the field with --inputs_field"
         return text_prompt(require(record, field, str, where=where, remedy=remedy), model)
+    asked = read_asked(record, where=where, field=field)
     try:
-        messages = as_messages(record[field], where=f"field {field!r}")
-        return chat_prompt(messages, model, tools=record.get("tools"))
+        return chat_prompt(asked.messages, model, tools=asked.tools)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
 
@@ -298,6 +299,7 @@ def _answer_all(
         )
         stack.enter_context(bar)
         params = decoder.prepare(model.params)
+        num_cut = 0
         for start in range(num_done, len(questions), chunk_size):
             chunk = questions[start : start + chunk_size]
             tokens = [question.tokens for question in chunk]
@@ -314,8 +316,16 @@ def _answer_all(
                     _answered(question, answers, model, decoding)
                     for question, answers in zip(chunk, generations, strict=True)
                 ]
+            num_cut += sum("was_cut" in record for record in records)
             if journal:
                 journal.append(records)
+        if num_cut:
+            log.warning(
+                "%d answers were cut after %d tokens, and have was_cut beside them; see "
+                "--max_decode_length",
+                num_cut,
+                decoding.max_decode_length,
+            )
         if journal:
             journal.finish()
     return pathlib.Path(output)
@@ -345,6 +355,8 @@ def _answered(
     texts = [answer_text(answer, model, decoding) for answer in answers]
     scores = [answer.log_likelihood for answer in answers]
     record = {**question.record, "prediction": texts[0], "score": scores[0]}
+    if answer_was_cut(answers[0].tokens.tolist(), model, decoding):
+        record["was_cut"] = True
     if len(answers) > 1:
         record |= {"predictions": texts, "scores": scores}
     return record

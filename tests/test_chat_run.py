@@ -98,7 +98,8 @@ def test_it_answers_as_it_learned_and_stops(model_dir):
 def test_infer_asks_the_same(model_dir, tmp_path):
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     asked = [messages(TALK)[:3], messages(OTHER)[:1]]
-    source.write_text("".join(json.dumps({"messages": m}) + "\n" for m in asked))
+    lines = [{"messages": asked[0]}, {"conversations": asked[1]}]
+    source.write_text("".join(json.dumps(line) + "\n" for line in lines))
     decoding = DecodingConfig(max_decode_length=30)
     infer(model_dir=str(model_dir), input=str(source), output=str(output), decoding=decoding)
     found = [json.loads(line)["prediction"] for line in output.read_text().splitlines()]

@@ -69,7 +69,10 @@ def test_every_line_keeps_its_fields_and_its_place(answers, questions):
     lines = _lines(answers)
     kept = [{k: line[k] for k in ("id", "prompt", "tags")} for line in lines]
     assert kept == questions[1]
-    assert all(list(line)[-2:] == ["prediction", "score"] for line in lines)
+    added = [list(line)[3:] for line in lines]
+    assert all(fields[:2] == ["prediction", "score"] for fields in added)
+    cut = ["was_cut" in fields for fields in added]
+    assert any(cut) and cut == [list(line.values())[-1] is True for line in lines]
     assert all(line["score"] < 0 for line in lines)
     assert len({line["prediction"] for line in lines}) > 5
 

@@ -121,3 +121,10 @@ def make_decoder(
 def answer_text(answer: Generation, model: LoadedModel, decoding: DecodingConfig) -> str:
     """The text of an answer, up to a stop string."""
     return cut(model.vocabulary.decode(answer.tokens.tolist()), decoding.stop_strings)
+
+
+def answer_was_cut(tokens: Sequence[int], model: LoadedModel, decoding: DecodingConfig) -> bool:
+    """Whether an answer did not come to its end: neither to an end token nor to a stop string."""
+    text = model.vocabulary.decode(tokens)
+    is_long = len(tokens) >= decoding.max_decode_length
+    return is_long and cut(text, decoding.stop_strings) == text

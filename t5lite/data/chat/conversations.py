@@ -86,10 +86,7 @@ def read_conversation(
       ValueError: it is of no known layout, malformed, or holds no answer to learn from.
     """
     messages = _by_layout(record, where) if field is None else _messages(record, field, where)
-    system = record.get("system")
-    if isinstance(system, str) and system and messages[0]["role"] != "system":
-        messages = [{"role": "system", "content": system}, *messages]
-    conversation = Conversation(tuple(messages), _tools(record, where))
+    conversation = _with_system(record, messages, where)
     if not conversation.answers():
         roles = ", ".join(message["role"] for message in messages)
         raise ValueError(
@@ -99,10 +96,38 @@ def read_conversation(
     return conversation
 
 
+def field_of_messages(record: Mapping[str, Any]) -> str | None:
+    """The field in which a record of any layout has a list of messages; None where it has none."""
+    return next((name for name in _LISTS if name in record), None)
+
+
+def read_asked(record: Mapping[str, Any], *, where: str, field: str) -> Conversation:
+    """The conversation of a record that asks for its next message.
+
+    Args:
+      record: its fields.
+      where: what an error calls it.
+      field: the field that holds the list of messages.
+
+    Raises:
+      ValueError: it is malformed.
+    """
+    return _with_system(record, _messages(record, field, where), where)
+
+
+def _with_system(
+    record: Mapping[str, Any], messages: Sequence[Message], where: str
+) -> Conversation:
+    """The messages behind the record's `system`, and its `tools`."""
+    system = record.get("system")
+    if isinstance(system, str) and system and messages[0]["role"] != "system":
+        messages = [{"role": "system", "content": system}, *messages]
+    return Conversation(tuple(messages), _tools(record, where))
+
+
 def _by_layout(record: Mapping[str, Any], where: str) -> list[Message]:
-    for name in _LISTS:
-        if name in record:
-            return _messages(record, name, where)
+    if (name := field_of_messages(record)) is not None:
+        return _messages(record, name, where)
     for asked, about, answer in _LAYOUTS:
         if asked in record and answer in record:
             return _exchange(record, asked, about, answer, where)

@@ -50,9 +50,9 @@ def add_file_task(
       The registered Task.
 
     Raises:
-      ValueError: if `files` is empty, a template is malformed, or a relative path is given and no
-        data root is set. When the Task is used: for a missing file, a malformed record or a
-        missing field, with file, line and field.
+      ValueError: if `files` is empty or a template is malformed. When the Task is used: for a
+        relative path where no data root is set, a missing file, a malformed record or a missing
+        field, with file, line and field.
     """
     for argument, wording in (("inputs", inputs), ("targets", targets)):
         field_templates.check(wording, where=f"Task {name!r}, {argument}")
@@ -69,8 +69,8 @@ def split_files(name: str, files: Mapping[str, Place], *, format: str | None) ->
     places = {}
     for split, place in files.items():
         listed = [place] if isinstance(place, str | pathlib.PurePath) else place
-        places[split] = tuple(str(under_data_root(one)) for one in listed)
-    return SplitFiles(f"Task {name!r}", places, format)
+        places[split] = tuple(map(str, listed))
+    return SplitFiles(f"Task {name!r}", places, format, root=environment.data_dir)
 
 
 def under_data_root(file: str) -> pathlib.Path:

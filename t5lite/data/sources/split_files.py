@@ -11,7 +11,7 @@ import dataclasses
 import glob
 import pathlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from t5lite.data.sources import local_files
@@ -45,13 +45,16 @@ class SplitFiles:
 
     Attributes:
       owner: who reads them, for errors ("Task 'x'").
-      places: for each split whole paths of files, patterns or folders.
+      places: for each split paths of files, patterns or folders.
       format: the format of all files; None where each file's suffix tells.
+      root: gives the folder that relative paths are under; asked when they are needed, and may
+        raise ValueError.
     """
 
     owner: str
     places: Mapping[str, tuple[str, ...]]
     format: str | None = None
+    root: Callable[[], pathlib.Path] = pathlib.Path
 
     def __post_init__(self) -> None:
         if not self.places:
@@ -70,7 +73,7 @@ class SplitFiles:
             files are the split's.
         """
         try:
-            return [path for place in self.places[split] for path in find_files(place, split)]
+            return [path for place in self.places[split] for path in self._find(place, split)]
         except ValueError as error:
             raise ValueError(f"{error} ({self.owner}, split {split!r})") from error
 
@@ -94,10 +97,14 @@ class SplitFiles:
         for split, places in self.places.items():
             for place in places:
                 try:
-                    parts.append((split, find_files(place, split)))
+                    parts.append((split, self._find(place, split)))
                 except ValueError as error:  # For whoever reads them to say.
                     parts.append((split, str(error)))
         return parts
+
+    def _find(self, place: str, split: str) -> list[pathlib.Path]:
+        path = pathlib.Path(place).expanduser()
+        return find_files(str(path if path.is_absolute() else self.root() / path), split)
 
     def _open(self, path: pathlib.Path) -> RecordFile:
         return open_records(path) if self.format is None else FORMATS[self.format](path)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from t5lite import tasks_finder
 from t5lite.data.tasks import environment
 from t5lite.data.tasks.data_status import DataStatus
-from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.suggest import did_you_mean, is_misspelt
 from t5lite.messages.told import is_told_by_us
 
 # seqio's registries are one to a process, and so is this record of what was imported into them:
@@ -175,10 +175,16 @@ def _explain_missing(module: str, missing: str, asked_by: str) -> str:
         return f"The module {module} ({asked_by}) needs {missing!r}, which is not installed.{near}"
     parent = missing.rpartition(".")[0]
     if not parent:
-        searched = ", ".join(repr(path) for path in sys.path)
+        here = os.getcwd()
+        others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+        beside = [entry.name for entry in pkgutil.iter_modules([here, *others])]
+        near = did_you_mean(missing, beside) if is_misspelt(missing, beside) else ""
         return (
-            f"No module {module!r} ({asked_by}): {missing!r} is not on the search path "
-            f"{searched}. Run from the folder that holds it, or add that folder to PYTHONPATH."
+            f"No module {module!r} ({asked_by}): there is no {missing}.py and no package {missing} "
+            f"in the current folder {here}"
+            + (f", on PYTHONPATH ({', '.join(others)})" if others else "")
+            + f" or among what is installed.{near} Run from the folder that holds it, or add that "
+            "folder to PYTHONPATH."
         )
     spec = importlib.util.find_spec(parent)
     assert spec is not None, parent  # Python has just imported it.
@@ -187,7 +193,12 @@ def _explain_missing(module: str, missing: str, asked_by: str) -> str:
     siblings = {f"{parent}.{entry.name}" for entry in pkgutil.iter_modules(folders)}
     if parent == "tasks":  # Theirs, beside which ours are found.
         siblings.update(tasks_finder.shipped_modules())
+    last = missing.rpartition(".")[2]
+    if last in (entry.name for entry in pkgutil.iter_modules([os.getcwd()])):
+        near = f" Did you mean {last!r}, in the current folder?"
+    else:
+        near = did_you_mean(missing, sorted(siblings))
     return (
         f"No module {module!r} ({asked_by}): package {parent!r} was found at {found}, and "
-        f"has no {missing!r}.{did_you_mean(missing, sorted(siblings))}"
+        f"has no {missing!r}.{near}"
     )

@@ -36,7 +36,7 @@ from t5lite.data.vocabularies.chat_template import ChatTemplate
 from t5lite.data.vocabularies.load import parse_vocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.files.local_paths import local_path
-from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.suggest import did_you_mean, is_misspelt
 
 # Preprocessors that draw random numbers draw these, so that a store is always the same.
 _PREPROCESSING_SEED = 0
@@ -153,11 +153,13 @@ def _explain_unknown(name: str) -> str:
     if imported:
         near = did_you_mean(name, known) if known else " They register nothing."
         return f"{message} Modules imported: {', '.join(imported)}.{near}"
-    shipped = [mixture for module in absent for mixture in module.mixtures]
+    names = [*known, *(mixture for module in absent for mixture in module.mixtures)]
+    # Most likely it is a name of the user's own, and far from all of ours.
+    near = did_you_mean(name, names) if is_misspelt(name, names) else ""
     return (
         f"{message} No registry module was imported: give --tasks=MODULE (gin macro TASK_MODULES), "
         f"yours or one of {', '.join(module.module for module in absent)}."
-        f"{did_you_mean(name, [*known, *shipped])} `t5lite tasks list` shows all of ours."
+        f"{near} `t5lite tasks list` shows all of ours."
     )
 
 

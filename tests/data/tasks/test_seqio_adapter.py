@@ -110,7 +110,8 @@ def test_modules_of_the_current_folder_are_found_and_what_is_missing_is_named(tm
     assert done.returncode == 0, done.stderr
     found, missing, needy = done.stdout.splitlines()
     assert found == "yes ('mine',)"
-    assert "'no_such_module' is not on the search path" in missing and str(tmp_path) in missing
+    assert "no no_such_module.py" in missing and f"current folder {tmp_path}" in missing
+    assert "site-packages" not in missing
     assert "needs 'no_such_library', which is not installed" in needy
 
 

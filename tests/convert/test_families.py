@@ -1,5 +1,6 @@
 """Every family's table and config.json, both ways; tests/peers/test_families.py runs the models."""
 
+import dataclasses
 import json
 
 import gin
@@ -98,6 +99,15 @@ def test_every_size_that_we_ship(name):
     again = found.read_config(Fields(record), config.tied_embeddings)
     kept = {"dtype": config.dtype, "remat": config.remat, "scan_layers": config.scan_layers}
     assert again.to_dict() | kept == config.to_dict()
+
+
+def test_a_language_model_that_is_none_of_theirs_is_told_which_fields_make_it_one():
+    made = lm("llama")
+    config = dataclasses.replace(made, scale_attention=False)
+    with pytest.raises(ValueError, match="Nearest:\n  LLaMA: scale_attention is False") as error:
+        choose_family(config)
+    assert "T5:" not in str(error.value) and "train it" in str(error.value)
+    assert choose_family(made).model_type == "llama"
 
 
 def test_a_model_goes_back_as_what_it_came():

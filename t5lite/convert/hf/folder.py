@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from t5lite.checkpoints.model_dir import CHAT_TEMPLATE_FILE, read_chat_template
@@ -116,13 +116,22 @@ def choose_family(config: TransformerConfig, model_type: str | None = None) -> F
             return family
     if able:
         return able[0]
-    fewest = min(map(len, mismatches.values()))
+    # Of another architecture is none that some other fields would make it.
+    kin = {name: reasons for name, reasons in mismatches.items() if not _is_of_another(reasons)}
+    fewest = min(map(len, kin.values()))
     nearest = "\n".join(
-        f"  {name}: {'; '.join(reasons)}"
-        for name, reasons in mismatches.items()
-        if len(reasons) == fewest
+        f"  {name}: {'; '.join(reasons)}" for name, reasons in kin.items() if len(reasons) == fewest
     )
-    raise ValueError(f"transformers has no class that can be this model. Nearest:\n{nearest}")
+    raise ValueError(
+        f"transformers has no class that can be this model. Nearest:\n{nearest}\nThese are fields "
+        "of TransformerConfig, which the parameters were learned with: to export a model, train it "
+        "with them as that class has them, as the files of models/ do (such as models/t5_1_1, "
+        "models/llama, models/gpt2)."
+    )
+
+
+def _is_of_another(reasons: Sequence[str]) -> bool:
+    return any(reason.startswith("architecture is ") for reason in reasons)
 
 
 def _family_of(record: Mapping[str, Any], path: pathlib.Path) -> Family:

@@ -22,6 +22,13 @@ from t5lite.messages.suggest import did_you_mean
 # A flag's value that is no gin literal is taken as a plain string when it looks like a name, a
 # path, or a number with a unit. Anything else is more likely a slip in quoting.
 _BARE_STRING = re.compile(r"[A-Za-z_./~][\w./~:+ -]*|[\d._]+(e\d+)? +[a-z]+")
+_VALUES = (
+    "a number, True, False, None, 'text', [a, list], {'a': 'dictionary'}, %MACRO or @configurable()"
+)
+_LINES = "NAME = VALUE, CONFIGURABLE.PARAMETER = VALUE, include 'FILE' or import MODULE"
+# How the parser begins to speak of a value that is none, and of a line that is none.
+_NO_VALUE = ("malformed node", "invalid syntax", "Unable to parse value", "Expected newline")
+_NO_LINE = ("Couldn't parse statement", "Unexpected token", "Expected newline.  Got")
 _ALMOST_LITERALS = {"true": "True", "false": "False", "none": "None", "null": "None"}
 
 
@@ -234,8 +241,8 @@ def read_flag(text: str) -> Binding:
     except ValueError:
         if not _BARE_STRING.fullmatch(value):
             raise ValueError(
-                f"{flag}={value}: the value is no gin literal (a number, True, None, 'text', "
-                f"""(a, list), %MACRO or @configurable()). For a text write {flag}="'{value}'"."""
+                f"{flag}={value}: the value is no gin value, which is {_VALUES}. For a text write "
+                f"""{flag}="'{value}'"."""
             ) from None
     return _flag_binding(f"{key} = {value!r}", flag)
 
@@ -261,14 +268,27 @@ def _statements(text: str, shown: str) -> Iterator[Any]:
     try:
         yield from config_parser.ConfigParser(text, _KeepReferences())
     except SyntaxError as error:  # IndentationError is one too
-        line = (error.text or "").strip()
-        message = error.msg.strip().splitlines()[0]
-        raise ValueError(
-            f"{shown}:{error.lineno}: {message}" + (f" Found: {line}" if line else "")
-        ) from error
+        # A statement that ends early is told of at the line behind it, which may be none.
+        line = "".join(text.splitlines()[(error.lineno or 0) - 1 : error.lineno]).strip()
+        raise ValueError(f"{shown}:{error.lineno}: {_explained(error.msg, line)}") from error
     except tokenize.TokenError as error:
         message, (line_number, _) = error.args
         raise ValueError(f"{shown}:{line_number}: {message}: a bracket is not closed.") from error
+
+
+def _explained(message: str, line: str) -> str:
+    """What is wrong with a line of a gin file, where the parser's own words are of its inside."""
+    name, equals, value = (part.strip() for part in line.partition("="))
+    if message.startswith(_NO_VALUE) and equals and value:
+        near = _ALMOST_LITERALS.get(value.lower())
+        hint = f" Write {near}." if near else ""
+        return (
+            f"{name} = {value}: this is no gin value, which is {_VALUES}. A gin file calculates "
+            f"and calls nothing, and texts stand in quotes.{hint}"
+        )
+    if message.startswith((*_NO_LINE, *_NO_VALUE)) and line:
+        return f"{line!r} is not understood. A line of gin is {_LINES}; a value is {_VALUES}."
+    return message.strip().splitlines()[0] + (f" Found: {line}" if line else "")
 
 
 def display(path: pathlib.Path) -> str:

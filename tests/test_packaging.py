@@ -143,6 +143,26 @@ def test_a_package_named_tasks_of_ones_own_works_beside_an_installed_t5lite(inst
     assert {path.name for path in (tmp_path / "c").iterdir()} >= {"mine", "mini_last_food"}
 
 
+def test_an_installed_t5lite_takes_no_checkout_around_it_for_the_users(wheel, installed, tmp_path):
+    """The checkout's `tasks/` is found first; what recipes and runs name is ours all the same."""
+    run = tmp_path / "run"
+    (run / "checkpoints" / "3").mkdir(parents=True)
+    (run / "config.gin").write_text("TASK_MODULES = ('tasks.mini',)\n")
+    plain = "--gin_file=models/mini/small.gin --gin_file=runs/train.gin --mixture=mini "
+    plain += "--train_steps=9 --task_feature_lengths=inputs=24,targets=12"
+    for flags in (plain, "--gin_file=recipes/mini_demo.gin"):
+        done = subprocess.run(
+            [str(installed), "config", *flags.split(), f"--model_dir={run}"],
+            cwd=wheel.parent / "source",
+            env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "'tasks.mini'" in done.stdout
+
+
 @pytest.mark.parametrize("from_root", [True, False])
 def test_the_repository_finds_its_gin_files(from_root, tmp_path):
     cwd = REPOSITORY if from_root else tmp_path

@@ -171,7 +171,8 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
                     remedies["MIXTURE_OR_TASK_NAME"] = f"--mixture=VALUE (this run {mixtures})"
         else:
             if not arguments.gin_file:
-                defaults = folder_config.last_start(model_dir)
+                modules = parsed.macro("TASK_MODULES") or ()
+                defaults = folder_config.last_start(model_dir, modules=modules)
             taken = folder_config.resumed_settings(model_dir, parsed)
         parsed = _parse(
             arguments,
@@ -187,13 +188,27 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
         for binding in taken:
             log.info("%s = %r, from %s", binding.name, binding.value, binding.place)
     if verb not in _RUN_FILES and not (arguments.gin_file or defaults):
-        recipes = sorted((config.packaged_gin_dir() / "recipes").glob("*.gin"))
-        names = ", ".join(f"recipes/{path.name}" for path in recipes)
-        raise ValueError(
-            f"give --gin_file=FILE, or --model_dir of a run to resume; t5lite's own recipes: "
-            f"{names}"
-        )
+        raise ValueError(_no_settings(model_dir))
     return parsed
+
+
+def _no_settings(model_dir: Any) -> str:
+    """What to give to a run that nothing says anything of."""
+    from t5lite.configuration import config
+    from t5lite.configuration.run_record import CONFIG_FILE
+    from t5lite.initialization.initial_model import check_run_folder
+
+    found = ""
+    if isinstance(model_dir, str):
+        folder = pathlib.Path(model_dir)
+        check_run_folder(folder)
+        found = f" ({folder} {f'has no {CONFIG_FILE}' if folder.is_dir() else 'is no folder'})"
+    recipes = sorted((config.packaged_gin_dir() / "recipes").glob("*.gin"))
+    names = ", ".join(f"recipes/{path.name}" for path in recipes)
+    return (
+        f"give --gin_file=FILE, or --model_dir of a run to resume{found}; t5lite's own "
+        f"recipes: {names}"
+    )
 
 
 def _model_folder(
@@ -234,7 +249,8 @@ def _train(arguments: argparse.Namespace) -> None:
     built = parsed.arguments("train")
     from t5lite.train import train
 
-    result = train(**built, config_text=parsed.operative_config())
+    with parsed.places_told("train"):
+        result = train(**built, config_text=parsed.operative_config())
     model_dir = built["model_dir"]
     if result.stopped:
         print(
@@ -251,7 +267,8 @@ def _eval(arguments: argparse.Namespace) -> None:
     built = parsed.arguments("evaluate")
     from t5lite.evaluate import evaluate
 
-    evaluate(**built)
+    with parsed.places_told("evaluate"):
+        evaluate(**built)
 
 
 def _infer(arguments: argparse.Namespace) -> None:
@@ -260,14 +277,17 @@ def _infer(arguments: argparse.Namespace) -> None:
     built = parsed.arguments("infer")
     from t5lite.infer import infer
 
-    print(f"Answers: {infer(**built)}")
+    with parsed.places_told("infer"):
+        print(f"Answers: {infer(**built)}")
 
 
 def _generate(arguments: argparse.Namespace) -> None:
-    built = _parse_gin(arguments, "generate").arguments("generate")
+    parsed = _parse_gin(arguments, "generate")
+    built = parsed.arguments("generate")
     from t5lite.generate import generate
 
-    generate(**built, prompts=arguments.prompts)
+    with parsed.places_told("generate"):
+        generate(**built, prompts=arguments.prompts)
 
 
 def _tasks(arguments: argparse.Namespace) -> int | None:

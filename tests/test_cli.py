@@ -198,6 +198,24 @@ def test_a_folder_does_not_have_foreign_modules_imported(begun):
         built(f"train --model_dir={begun} --tasks=tasks.mini")
 
 
+def test_a_run_goes_on_with_what_its_gin_files_imported(begun, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_schedules.py").write_text(
+        "import gin\n\n\n@gin.configurable\ndef flat(rate):\n    return lambda step: rate\n"
+    )
+    (tmp_path / "mine.gin").write_text(
+        "import my_schedules\nadafactor.learning_rate = @flat()\nflat.rate = 0.5\n"
+    )
+    line = f"train --gin_file=recipes/mini_demo.gin --gin_file={tmp_path}/mine.gin"
+    parsed = cli._parse_gin(parse(f"{line} --model_dir={begun}"), "train")
+    parsed.arguments("train")
+    (begun / "config.gin").write_text(parsed.operative_config())
+    with pytest.raises(ValueError, match=r"config\.gin:1: .* my_schedules\. .*--gin_file=.*config"):
+        built(f"train --model_dir={begun}")
+    for more in (f"--gin_file={begun}/config.gin", "--tasks=tasks.mini,my_schedules"):
+        assert built(f"train --model_dir={begun} {more}")["optimizer"].learning_rate_at(3) == 0.5
+
+
 def test_a_sampling_flag_means_sampling(model_dir):
     arguments = built(
         f"infer --model_dir={model_dir} --input=a --output=b --temperature=0.5 --top_k=3"

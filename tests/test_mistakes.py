@@ -13,7 +13,7 @@ import random
 import pytest
 
 from t5lite import cli
-from t5lite.configuration import config
+from t5lite.configuration import config, external_names
 from t5lite.configuration.macro_flags import TRAIN_FLAGS
 from tests.decoding import model_dirs
 
@@ -144,6 +144,73 @@ def test_wrong_lines_of_a_gin_file(text, tmp_path):
     (tmp_path / "mine.gin").write_text(f"include 'recipes/mini_demo.gin'\n{text}\n")
     counts = check([["config", "--gin_file=mine.gin", "--model_dir=/m"]])
     assert counts["told"] == 1
+
+
+# What is wrong in line 2 of a file, and what is said of it beside that place.
+SAID = [
+    (
+        'TRAIN_STEPS = float("nan")',
+        ("= float(", "a number, True, False", "calls nothing"),
+    ),
+    ("TRAIN_STEPS = 3 * 4", ("TRAIN_STEPS = 3 * 4", "no gin value")),
+    ("SEED = true", ("Write True",)),
+    ("SEED", ("'SEED' is not understood", "NAME = VALUE")),
+    ("SEED = -1", ("DataConfig.seed", "SEED = -1")),
+    ("DataConfig.num_epochs = 3", ("DataConfig.num_epochs is 3", "DataConfig.stop")),
+    ("train.model = @T5Config()", ("@T5Config", "is TransformerConfig here")),
+    ("train.optimizer = @adafactor.Adafactor()", ("is adafactor here",)),
+    ("utils.DatasetConfig.pack = True", ("is DataConfig or EvalConfig here",)),
+    ("TransformerConfig.emb_dim = 64", ("no parameter 'emb_dim'", "TransformerConfig.d_model")),
+    ("LABEL_SMOOTHING = 0.1", ("Objective.label_smoothing",)),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), SAID, ids=[line for line, _ in SAID])
+def test_a_wrong_line_is_told_with_its_place_and_the_remedy(line, said, tmp_path, capsys):
+    (tmp_path / "mine.gin").write_text(f"include 'recipes/mini_demo.gin'\n{line}\n")
+    assert cli.main(["config", "--gin_file=mine.gin", "--model_dir=/m"]) == 2
+    error = capsys.readouterr().err
+    assert not [text for text in ("mine.gin:2", *said) if text not in error], error
+    assert "malformed node" not in error and "Traceback" not in error
+
+
+@pytest.mark.parametrize("name", [n for names in external_names.ALL for n in names.values()])
+def test_what_others_call_otherwise_exists_here(name):
+    for ours in name:
+        head, _, parameter = ours.partition(".")
+        known = config.register_configurables()
+        assert ours in config.shipped_macros() or head in known, ours
+        assert not parameter or parameter in inspect.signature(known[head]).parameters, ours
+
+
+LANGUAGE_MODEL = (
+    "TransformerConfig.architecture = 'decoder_only'\nTransformerConfig.num_encoder_layers = 0\n"
+    "DataConfig.converter = 'decoder_only'\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("TransformerConfig.vocab_size = 100", "TransformerConfig.vocab_size = 100"),
+        ("train.parameter_groups = [('nothing/.*', 0.0)]", "train.parameter_groups = [("),
+        ("train.seed = -1", "train.seed = -1"),
+        (f"DataConfig.bos_id = 900\n{LANGUAGE_MODEL}", "DataConfig.bos_id = 900"),
+        ("a/EvalConfig.mixture_or_task_name = 'toi'", "mixture_or_task_name = 'toi'"),
+    ],
+)
+def test_a_setting_that_a_run_refuses_is_told_with_its_place(line, said, tmp_path, capsys):
+    (tmp_path / "mine.gin").write_text(
+        "include 'models/mini/small.gin'\ninclude 'runs/train.gin'\n"
+        "TASK_MODULES = ('tests.toy_tasks',)\nMIXTURE_OR_TASK_NAME = 'toy'\nVOCABULARY = 'bytes'\n"
+        "TASK_FEATURE_LENGTHS = {'inputs': 32, 'targets': 16}\nTRAIN_STEPS = 1\nBATCH_SIZE = 8\n"
+        "CACHE_DIR = 'cache'\nDataConfig.num_build_workers = 1\nEVALS = (@a/EvalConfig(),)\n"
+        "a/EvalConfig.name = 'a'\na/EvalConfig.mixture_or_task_name = 'toy'\n" + line
+    )
+    assert cli.main(["train", "--gin_file=mine.gin", "--model_dir=runs/mine"]) == 2
+    error = capsys.readouterr().err
+    assert said in error and "at mine.gin:14" in error, error
+    assert not (tmp_path / "runs").exists()
 
 
 def test_wrong_files_and_folders(tmp_path):

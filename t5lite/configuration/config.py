@@ -14,11 +14,12 @@ import pathlib
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import gin
 
+from t5lite.configuration import external_names
 from t5lite.configuration.gin_reader import (
     Binding,
     Import,
@@ -174,9 +175,9 @@ def parse(
 
     registered = register_configurables()
     gin.clear_config()
-    for statement in statements:
-        if isinstance(statement, Import):
-            _import(statement)
+    imports = [statement for statement in statements if isinstance(statement, Import)]
+    for statement in imports:
+        _import(statement)
     history: dict[str, list[Binding]] = {}
     for statement in statements:
         if isinstance(statement, Binding):
@@ -189,7 +190,14 @@ def parse(
         if not binding.is_macro:
             target = (binding.scope, binding.configurable, binding.name)
         gin.bind_parameter(target, gin.config.parse_value(repr(binding.value)))
-    return ParsedConfig(live, overridden, registered, shipped_macros(), remedies or {})
+    return ParsedConfig(
+        live,
+        overridden,
+        registered,
+        shipped_macros=shipped_macros(),
+        imports=tuple(dict.fromkeys(statement.module for statement in imports)),
+        remedies=remedies or {},
+    )
 
 
 @functools.cache
@@ -243,7 +251,7 @@ def _checked(binding: Binding, registered: Mapping[str, Callable[..., Any]]) -> 
     if binding.name not in parameters and not takes_any:
         raise ValueError(
             f"{binding.place}: {name} has no parameter {binding.name!r}."
-            + did_you_mean(binding.name, parameters)
+            + _hint(binding.name, external_names.PARAMETERS, parameters)
         )
     return dataclasses.replace(binding, configurable=name)
 
@@ -260,5 +268,10 @@ def _find(
     except (ValueError, KeyError):
         raise ValueError(
             f"{place}: {written}: there is no configurable {selector!r}."
-            + did_you_mean(selector, registered)
+            + _hint(selector, external_names.CONFIGURABLES, registered)
         ) from None
+
+
+def _hint(name: str, known: dict[str, tuple[str, ...]], ours: Iterable[str]) -> str:
+    """What others' name is here, else the nearest names of ours."""
+    return external_names.counterpart(name, known) or did_you_mean(name, ours)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from t5lite.checkpoints.checkpointer import has_checkpoint
 from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription, same_vocabulary
-from t5lite.configuration.gin_reader import Binding, Macro, read_file
+from t5lite.configuration.gin_reader import Binding, Import, Macro, read_file
 from t5lite.configuration.gin_resolve import ParsedConfig
 from t5lite.configuration.older_settings import renewed
 from t5lite.configuration.run_record import CONFIG_FILE
@@ -36,7 +37,7 @@ def model_folder_defaults(model_dir: str) -> list[Binding]:
         _macro("TASK_FEATURE_LENGTHS", dict(description.converter.task_feature_lengths), place),
         _macro("VOCABULARY", _own_vocabulary(description), place),
     ]
-    macros = (b for b in last_start(model_dir) if b.is_macro)
+    macros = (b for b in _last_settings(model_dir) if b.is_macro)
     return found + [b for b in macros if b.name in ("TASK_MODULES", "DATA_DIR")]
 
 
@@ -54,20 +55,52 @@ def found_model(model_dir: str, folder: pathlib.Path) -> list[Binding]:
     return [_macro("MODEL_DIR", str(folder), f"{model_dir}, converted")]
 
 
-def last_start(model_dir: str) -> list[Binding]:
-    """All settings of a run's last start; none where none is recorded."""
+def last_start(model_dir: str, *, modules: Sequence[str]) -> list[Binding | Import]:
+    """All settings of a run's last start, and what its gin files imported; none where none is kept.
+
+    Args:
+      model_dir: the run's folder.
+      modules: what the user names to be imported.
+
+    Raises:
+      ValueError: it imports what is neither named nor ours.
+    """
+    statements = _statements(model_dir)
+    for statement in statements:
+        if isinstance(statement, Import) and not (
+            statement.module in modules or registry_modules.is_ours(statement.module)
+        ):
+            raise ValueError(
+                f"{statement.place}: {_refusal(model_dir, 'module', statement.module)} "
+                f"Give --gin_file={_config_path(model_dir)}, or --tasks={statement.module}"
+            )
+    return statements
+
+
+def _last_settings(model_dir: str) -> list[Binding]:
+    return [statement for statement in _statements(model_dir) if isinstance(statement, Binding)]
+
+
+def _statements(model_dir: str) -> list[Binding | Import]:
     path = _config_path(model_dir)
-    if not path.exists():
-        return []
-    statements = read_file(str(path), [], wanted_by="--model_dir")
+    statements = read_file(str(path), [], wanted_by="--model_dir") if path.exists() else []
     return [
-        b for statement in statements if isinstance(statement, Binding) for b in renewed(statement)
+        now
+        for statement in statements
+        for now in (renewed(statement) if isinstance(statement, Binding) else [statement])
     ]
+
+
+def _refusal(model_dir: str, kind: str, names: str) -> str:
+    return (
+        f"the run in {model_dir} imported the {kind} {names}. To import a module is to run it, so "
+        "of those that a model folder names only t5lite's own are imported unasked."
+    )
 
 
 def mixtures_of(model_dir: str) -> str:
     """Which mixtures a run trains and is evaluated on, in words; '' where it does not say."""
-    last = last_start(model_dir)
+    last = _last_settings(model_dir)
     macros = {binding.name: binding.value for binding in last if binding.is_macro}
 
     def names(configurable: str) -> str:
@@ -101,7 +134,7 @@ def resumed_settings(model_dir: str, given: ParsedConfig) -> list[Binding]:
     """
     if not has_checkpoint(model_dir):
         return []
-    macros = {b.name: b for b in last_start(model_dir) if b.is_macro}
+    macros = {b.name: b for b in _last_settings(model_dir) if b.is_macro}
     taken = [
         macros[name]
         for name in ("TASK_MODULES", "DATA_DIR")
@@ -134,9 +167,8 @@ def check_modules(parsed: ParsedConfig, model_dir: str, *, shipped: pathlib.Path
         is_macro = binding.name == "TASK_MODULES"
         if not all(map(registry_modules.is_ours, modules)):
             raise ValueError(
-                f"{binding.place}: the run in {model_dir} imported the registry modules "
-                f"{', '.join(modules)}. To import a module is to run it, so of those that a model "
-                "folder names only t5lite's own are imported unasked. Give "
+                f"{binding.place}: "
+                f"{_refusal(model_dir, 'registry modules', ', '.join(modules))} Give "
                 + (f"--tasks={','.join(modules)}" if is_macro else f"--gin_file={binding.file}")
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import logging
@@ -11,8 +12,10 @@ from typing import Any
 
 import gin
 
+from t5lite.configuration.external_names import MACROS, counterpart
 from t5lite.configuration.gin_reader import Binding, Macro, Reference, uses
 from t5lite.messages.suggest import did_you_mean, is_misspelt
+from t5lite.messages.told import is_told_by_us
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ class ParsedConfig:
       overridden: earlier values of the same keys, in the order they were written.
       registered: what `config.register_configurables` knows, by gin name.
       shipped_macros: macros of t5lite's own files, whether or not this configuration has them.
+      imports: modules that gin files import, in their order.
       remedies: for macros that may be missing, what to give: {"MODEL_DIR": "--model_dir=VALUE"}.
     """
 
@@ -40,6 +44,7 @@ class ParsedConfig:
     overridden: Mapping[str, Sequence[Binding]]
     registered: Mapping[str, Callable[..., Any]]
     shipped_macros: frozenset[str] = frozenset()
+    imports: Sequence[str] = ()
     remedies: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def macro(self, name: str, default: Any = None) -> Any:
@@ -86,7 +91,8 @@ class ParsedConfig:
 
     def operative_config(self) -> str:
         """What `arguments` used, defaults included, as text that `--gin_file` reads back."""
-        return gin.operative_config_str(max_line_length=100)
+        imports = "".join(f"import {module}\n" for module in self.imports)
+        return imports + gin.operative_config_str(max_line_length=100)
 
     def check(self, verb: str) -> None:
         """Checks that everything a verb needs is set, that every flag reaches it, and the spelling.
@@ -210,10 +216,13 @@ class ParsedConfig:
         for binding in self.bindings.values():
             if not binding.is_macro or binding.is_ours or binding.name in named:
                 continue
-            if binding.name not in self.shipped_macros and is_misspelt(binding.name, macros):
+            hint = counterpart(binding.name, MACROS)
+            if not hint and is_misspelt(binding.name, macros):
+                hint = did_you_mean(binding.name, macros)
+            if hint and binding.name not in self.shipped_macros:
                 raise ValueError(
-                    f"{binding.place}: nothing uses the macro {binding.name}."
-                    f"{did_you_mean(binding.name, macros)} Otherwise remove the line."
+                    f"{binding.place}: nothing uses the macro {binding.name}.{hint} Otherwise "
+                    "remove the line."
                 )
 
     def _refuse_unused_flag(self, binding: Binding, verb: str, used: Sequence[Binding]) -> None:
@@ -221,7 +230,7 @@ class ParsedConfig:
             macros = {u.name for b in used for u in uses(b.value) if isinstance(u, Macro)}
             raise ValueError(
                 f"{binding.place}: nothing that {verb} uses has a macro of this name."
-                + did_you_mean(binding.name, macros)
+                + (counterpart(binding.name, MACROS) or did_you_mean(binding.name, macros))
             )
         raise ValueError(
             f"{binding.place} has no effect: {verb} as configured does not use "
@@ -245,6 +254,49 @@ class ParsedConfig:
             or own
         )
         return "".join([text, *(f"\n  {self._origin(b)}" for b in named)])
+
+    @contextlib.contextmanager
+    def places_told(self, verb: str) -> Iterator[None]:
+        """Adds to an error of ours inside where the settings that it speaks of were written.
+
+        It is for what a verb refuses when it runs: most settings can only be compared there.
+
+        Raises:
+          ValueError: with those places, a line each.
+        """
+        try:
+            yield
+        except ValueError as error:
+            told = self._settings_in(str(error), verb) if is_told_by_us(error) else []
+            if not told:
+                raise
+            raise ValueError("\n  ".join([str(error), *told])) from error
+
+    def _settings_in(self, text: str, verb: str) -> list[str]:
+        """The settings that a message is about, with their places.
+
+        Those whose value it shows; else those that it names by their gin names or their flags; else
+        those with a parameter that it names. What is not set, None or empty, is none of them.
+        """
+        shown, named, similar = list[str](), list[str](), list[str]()
+        # A parameter's line holds those of its macros.
+        for binding in sorted(self._used_by(verb), key=lambda b: b.is_macro):
+            value = self.resolved(binding.value)
+            if value in (None, (), [], _REQUIRED) or binding.place in text:
+                continue
+            words = [binding.name if binding.is_macro else f"{binding.configurable}.{binding.name}"]
+            if binding.is_macro:
+                words.append(self.remedies.get(binding.name, binding.name).partition("=")[0])
+            is_named = any(re.search(rf"(?<![\w.]){re.escape(word)}\b", text) for word in words)
+            is_quoted = isinstance(value, str) and len(value) > 1 and repr(value) in text
+            if is_quoted or (is_named and str(value) in text):
+                shown.append(self._origin(binding))
+            elif is_named:
+                named.append(self._origin(binding))
+            elif "_" in binding.name and re.search(rf"\b{re.escape(binding.name)}\b", text):
+                similar.append(self._origin(binding))
+        told = shown or named or similar
+        return [line for i, line in enumerate(told) if not any(line in other for other in told[:i])]
 
     def _origin(self, binding: Binding) -> str:
         """`DataConfig.batch_size = %BATCH_SIZE at file:56; BATCH_SIZE = 0 at --gin.BATCH_SIZE`."""

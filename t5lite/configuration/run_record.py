@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pathlib
 
-from t5lite.configuration.gin_reader import Binding, read_file
+from t5lite.configuration.gin_reader import Binding, Import, read_file
 from t5lite.configuration.older_settings import renewed
 from t5lite.files import strict_json
 
@@ -61,8 +61,6 @@ def _differences(before: pathlib.Path, now: pathlib.Path) -> dict[str, tuple[str
 def _settings(path: pathlib.Path) -> dict[str, str]:
     statements = read_file(str(path.absolute()), [], wanted_by=str(path))
     return {
-        binding.key: repr(binding.value)
-        for statement in statements
-        if isinstance(statement, Binding)
-        for binding in renewed(statement)
+        **{b.key: repr(b.value) for s in statements if isinstance(s, Binding) for b in renewed(s)},
+        **{f"import {s.module}": "set" for s in statements if isinstance(s, Import)},
     }

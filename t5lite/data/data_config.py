@@ -10,6 +10,7 @@ from t5lite.data.features.feature_converters import (
     check_architecture,
     make_feature_converter,
 )
+from t5lite.data.mixing import mixing
 from t5lite.data.mixing.mixing import Stop
 from t5lite.data.transforms.transform import ExampleTransform
 
@@ -91,6 +92,8 @@ class DataConfig:
                 f"DataConfig.prefetch_batches must not be negative, found {self.prefetch_batches}"
             )
 
+        if self.seed < 0:
+            raise ValueError(f"DataConfig.seed must not be negative, found {self.seed}")
         unknown = set(self.add_eos or {}) - {"inputs", "targets"}
         if unknown:
             raise ValueError(
@@ -103,7 +106,10 @@ class DataConfig:
                 'DataConfig.converter = "encoder_decoder" (the default), as in T5. For a language '
                 'model set DataConfig.converter = "decoder_only" or "prefix_lm".'
             )
-        # Names and lengths that contradict themselves are told before anything is built.
+        # What contradicts itself is told before anything is built.
+        mixing.check_stop(self.stop, self.num_epochs)
+        temperature = 1.0 if self.rate_temperature is None else self.rate_temperature
+        mixing.mixing_rates([1], maximum=self.rate_maximum, temperature=temperature)
         self.make_converter(eos_id=0, ends_in_eos={})
 
     def check_model(self, config: ModelConfig) -> None:

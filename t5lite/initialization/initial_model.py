@@ -112,8 +112,8 @@ def check_run_folder(folder: pathlib.Path) -> None:
         if format_.recognise(folder):
             raise ValueError(
                 f"MODEL_DIR {folder} holds a checkpoint of another format: {format_.looked_for}. A "
-                "run needs a folder of its own. Give it another --model_dir, and "
-                f"--initial_checkpoint_path={folder} to start from that model."
+                "run needs a folder of its own. Give it another --model_dir, and to start from "
+                f"that model --initial_checkpoint_path={folder} with --gin_file=runs/finetune.gin."
             )
 
 

@@ -203,7 +203,9 @@ def make_transformation(
     inner = optimizer.build(axes)
     if max_grad_norm is not None:
         if not max_grad_norm > 0:
-            raise ValueError(f"max_grad_norm = {max_grad_norm}: it must be positive, or None.")
+            raise ValueError(
+                f"train.max_grad_norm = {max_grad_norm}: it must be positive, or None."
+            )
         inner = optax.chain(optax.clip_by_global_norm(max_grad_norm), inner)
 
     factors = {name: m for name, m in (multipliers or {}).items() if m != 1}

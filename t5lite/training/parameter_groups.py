@@ -72,7 +72,9 @@ def partition_parameters(
     multipliers = _multipliers(list(flatten_dict(shapes, sep="/")), groups)
     trainable = {name: m for name, m in multipliers.items() if m > 0}
     if not trainable:
-        raise ValueError("parameter_groups freezes every parameter: nothing is left to train.")
+        raise ValueError(
+            "train.parameter_groups freezes every parameter: nothing is left to train."
+        )
     frozen = tuple(name for name in multipliers if name not in trainable)
     if frozen_dtype != "float32" and not frozen:
         raise ValueError(
@@ -90,16 +92,17 @@ def _multipliers(names: Sequence[str], groups: ParameterGroups) -> dict[str, flo
             expression = re.compile(pattern)
         except re.error as error:
             raise ValueError(
-                f"parameter_groups: {pattern!r} is no regular expression: {error}."
+                f"train.parameter_groups: {pattern!r} is no regular expression: {error}."
             ) from error
         if not multiplier >= 0:
             raise ValueError(
-                f"parameter_groups: {pattern!r} has multiplier {multiplier};"
+                f"train.parameter_groups: {pattern!r} has multiplier {multiplier};"
                 " give a positive number, or 0 to freeze."
             )
         if not any(expression.search(name) for name in names):
             raise ValueError(
-                f"parameter_groups: {pattern!r} matches no parameter.{did_you_mean(pattern, names)}"
+                f"train.parameter_groups: {pattern!r} matches no parameter."
+                f"{did_you_mean(pattern, names)}"
             )
         compiled.append((expression, float(multiplier)))
     return {

@@ -14,10 +14,12 @@ def starts(folder):
 def test_the_last_start_is_config_gin_and_those_before_are_kept(tmp_path):
     assert record_start(tmp_path, FIRST, step=0) == []
     second = FIRST.replace("10", "20").replace("train.seed = 0\n", "") + "DATA_DIR = '/d'\n"
+    second = f"import mine\n{second}"
     assert record_start(tmp_path, second, step=4) == [
         "TRAIN_STEPS: 10 -> 20",
         "train.seed: 0 -> not set",
         "DATA_DIR: not set -> '/d'",
+        "import mine: not set -> set",
     ]
     assert record_start(tmp_path, second, step=6) == []
     assert record_start(tmp_path, FIRST.replace("10", "30"), step=8)[0] == "TRAIN_STEPS: 20 -> 30"

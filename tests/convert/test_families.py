@@ -102,7 +102,7 @@ def test_every_size_that_we_ship(name):
 
 
 def test_a_language_model_that_is_none_of_theirs_is_told_which_fields_make_it_one():
-    made = lm("llama")
+    made = CONFIGS["llama"]
     config = dataclasses.replace(made, scale_attention=False)
     with pytest.raises(ValueError, match="Nearest:\n  LLaMA: scale_attention is False") as error:
         choose_family(config)

@@ -95,15 +95,7 @@ class MixtureReader:
         """
         self._num_examples = np.asarray(num_examples, np.int64)
         self.rates = _normalised(rates, self._num_examples)
-        if stop not in get_args(Stop):
-            raise ValueError(f"stop must be one of {', '.join(get_args(Stop))}; found {stop!r}")
-        if stop == "restart" and num_epochs is not None:
-            raise ValueError(
-                f"num_epochs={num_epochs} has no meaning with stop='restart', which never ends; "
-                "choose stop='first_exhausted', 'all_exhausted' or 'drop_exhausted'"
-            )
-        if num_epochs is not None and num_epochs < 1:
-            raise ValueError(f"num_epochs must be at least 1, found {num_epochs}")
+        check_stop(stop, num_epochs)
         self._stop = stop
         self._shuffle = shuffle
         self._key = philox.key_from_seed(seed)
@@ -232,6 +224,22 @@ def transform_keys(
     return philox.philox(key, _counters(draw_N, task_N, _FOR_TRANSFORM))[:, :2]
 
 
+def check_stop(stop: str, num_epochs: int | None) -> None:
+    """Raises ValueError where these do not say when a mixture ends."""
+    if stop not in get_args(Stop):
+        raise ValueError(
+            f"DataConfig.stop must be one of {', '.join(get_args(Stop))}; found {stop!r}"
+        )
+    if stop == "restart" and num_epochs is not None:
+        raise ValueError(
+            f"DataConfig.num_epochs is {num_epochs}, which has no meaning with DataConfig.stop = "
+            "'restart', which never ends; choose 'first_exhausted', 'all_exhausted' or "
+            "'drop_exhausted'"
+        )
+    if num_epochs is not None and num_epochs < 1:
+        raise ValueError(f"DataConfig.num_epochs must be at least 1, found {num_epochs}")
+
+
 def mixing_rates(
     num_examples: npt.ArrayLike,
     *,
@@ -255,9 +263,9 @@ def mixing_rates(
       ValueError: the cap or the temperature is not positive.
     """
     if maximum is not None and maximum <= 0:
-        raise ValueError(f"rate_maximum must be positive, found {maximum}")
+        raise ValueError(f"DataConfig.rate_maximum must be positive, found {maximum}")
     if temperature <= 0:
-        raise ValueError(f"rate_temperature must be positive, found {temperature}")
+        raise ValueError(f"DataConfig.rate_temperature must be positive, found {temperature}")
     sizes = np.asarray(num_examples, np.float64)
     if maximum is not None:
         sizes = np.minimum(sizes, maximum)

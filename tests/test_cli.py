@@ -204,7 +204,7 @@ def test_a_run_goes_on_with_what_its_gin_files_imported(begun, tmp_path, monkeyp
         "import gin\n\n\n@gin.configurable\ndef flat(rate):\n    return lambda step: rate\n"
     )
     (tmp_path / "mine.gin").write_text(
-        "import my_schedules\nadafactor.learning_rate = @flat()\nflat.rate = 0.5\n"
+        "import my_schedules\nadamw.learning_rate = @flat()\nflat.rate = 0.5\n"
     )
     line = f"train --gin_file=recipes/mini_demo.gin --gin_file={tmp_path}/mine.gin"
     parsed = cli._parse_gin(parse(f"{line} --model_dir={begun}"), "train")
@@ -278,6 +278,8 @@ def test_shards_and_lengths_are_parsed():
         ("", "VERB"),
         ("trian", "'train'"),
         ("cache mini --shard=4", "not K/N"),
+        ("cache mini --num_workers=0", "no whole number of 1 or more"),
+        ("tasks contamination mini --fail_above=2", "a number from 0 to 1"),
         ("cache mini --task_feature_lengths=inputs", "inputs=512,targets=128"),
         ("train --batch_size=x", "--batch_size: invalid int value: 'x'"),
         ("train --batchsize 3", "Did you mean '--batch_size'"),

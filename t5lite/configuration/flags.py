@@ -30,6 +30,22 @@ _GIN_VERBS: dict[str, tuple[Flag, ...]] = {
 }
 
 
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share, a number from 0 to 1")
+    return share
+
+
 class _Parser(argparse.ArgumentParser):
     """Tells a mistake in two lines; the whole usage is longer than a screen."""
 
@@ -156,7 +172,7 @@ def _add_tasks_verb(verbs: Any) -> None:
     show = _verb(actions, "show", "print examples of a task as the model will see them")
     show.add_argument("name", metavar="TASK", help="registered task")
     show.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
-    show.add_argument("--num_examples", type=int, default=3, metavar="N", help="default: 3")
+    show.add_argument("--num_examples", type=_positive, default=3, metavar="N", help="default: 3")
     show.add_argument("--tokens", action="store_true", help="print every token id with its text")
     contamination = _add_contamination_action(actions)
 
@@ -187,20 +203,22 @@ def _add_contamination_action(actions: Any) -> argparse.ArgumentParser:
         help="registered mixture or task to take for an evaluation set; repeatable",
     )
     parser.add_argument(
-        "--ngram", type=int, default=13, metavar="N", help="words in a row; default: 13"
+        "--ngram", type=_positive, default=13, metavar="N", help="words in a row; default: 13"
     )
     parser.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
     parser.add_argument("--output", metavar="FILE.jsonl", help="also write the whole report here")
     parser.add_argument(
         "--fail_above",
-        type=float,
+        type=_share,
         metavar="SHARE",
         help="exit with 1 if this share of some task's examples overlaps; 0 allows none",
     )
     parser.add_argument(
         "--allow_missing_tasks", action="store_true", help="leave out tasks that have no data"
     )
-    parser.add_argument("--num_workers", type=int, metavar="N", help="processes (default: cores)")
+    parser.add_argument(
+        "--num_workers", type=_positive, metavar="N", help="processes (default: cores)"
+    )
     return parser
 
 
@@ -221,6 +239,12 @@ def _add_data_verb(verbs: Any) -> None:
         action.set_defaults(verb="data")
 
 
+def _add_num_workers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--num_workers", type=_positive, metavar="N", help="processes (default: cores)"
+    )
+
+
 def _add_cache_verb(verbs: Any) -> None:
     parser = _verb(verbs, "cache", "build the token stores of a mixture ahead of a run")
     parser.add_argument("mixture", metavar="MIXTURE", help="registered mixture or task")
@@ -228,7 +252,9 @@ def _add_cache_verb(verbs: Any) -> None:
     parser.add_argument(
         "--shard", type=_shard, default=(0, 1), metavar="K/N", help="this part of N, K from 0"
     )
-    parser.add_argument("--num_workers", type=int, metavar="N", help="processes (default: cores)")
+    parser.add_argument(
+        "--num_workers", type=_positive, metavar="N", help="processes (default: cores)"
+    )
     parser.add_argument(
         "--allow_missing_tasks", action="store_true", help="leave out tasks that have no data"
     )
@@ -257,7 +283,11 @@ def _add_vocabulary_verb(verbs: Any) -> None:
     parser.add_argument("--output", required=True, metavar="FILE.model", help="file to write")
     parser.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
     parser.add_argument(
-        "--max_examples", type=int, default=400, metavar="N", help="of each task; default: 400"
+        "--max_examples",
+        type=_positive,
+        default=400,
+        metavar="N",
+        help="of a task; default: 400",
     )
     _add_plain_flags(parser, macro.TASKS, macro.DATA_DIR)
 

@@ -186,6 +186,7 @@ class ParsedConfig:
                 raise ValueError(
                     f"{verb} needs {node.scoped_name}.{name}, which no gin file and no flag sets"
                     + (f" ({node!r} is used at {', '.join(users)})." if users else ".")
+                    + f" Set it in a gin file, or give --gin.{node.scoped_name}.{name}=VALUE."
                 )
 
     def _refuse_circles(
@@ -276,13 +277,17 @@ class ParsedConfig:
         """The settings that a message is about, with their places.
 
         Those whose value it shows; else those that it names by their gin names or their flags; else
-        those with a parameter that it names. What is not set, None or empty, is none of them.
+        those with a parameter that it names. What is not set, None or empty, is none of them, nor
+        what was given by a flag that the message names.
         """
+        text = text.split(" Did you mean ")[0]
         shown, named, similar = list[str](), list[str](), list[str]()
-        # A parameter's line holds those of its macros.
-        for binding in sorted(self._used_by(verb), key=lambda b: b.is_macro):
+        for binding in self._used_by(verb):
             value = self.resolved(binding.value)
-            if value in (None, (), [], _REQUIRED) or binding.place in text:
+            origin = binding
+            while isinstance(origin.value, Macro) and origin.value.name in self.bindings:
+                origin = self.bindings[origin.value.name]
+            if value in (None, (), [], _REQUIRED) or origin.place in text:
                 continue
             words = [binding.name if binding.is_macro else f"{binding.configurable}.{binding.name}"]
             if binding.is_macro:
@@ -290,13 +295,12 @@ class ParsedConfig:
             is_named = any(re.search(rf"(?<![\w.]){re.escape(word)}\b", text) for word in words)
             is_quoted = isinstance(value, str) and len(value) > 1 and repr(value) in text
             if is_quoted or (is_named and str(value) in text):
-                shown.append(self._origin(binding))
+                shown.append(self._origin(origin))
             elif is_named:
-                named.append(self._origin(binding))
+                named.append(self._origin(origin))
             elif "_" in binding.name and re.search(rf"\b{re.escape(binding.name)}\b", text):
-                similar.append(self._origin(binding))
-        told = shown or named or similar
-        return [line for i, line in enumerate(told) if not any(line in other for other in told[:i])]
+                similar.append(self._origin(origin))
+        return list(dict.fromkeys(shown or named or similar))
 
     def _origin(self, binding: Binding) -> str:
         """`DataConfig.batch_size = %BATCH_SIZE at file:56; BATCH_SIZE = 0 at --gin.BATCH_SIZE`."""

@@ -92,6 +92,11 @@ class DataConfig:
                 f"DataConfig.prefetch_batches must not be negative, found {self.prefetch_batches}"
             )
 
+        if self.num_build_workers is not None and self.num_build_workers < 1:
+            raise ValueError(
+                "DataConfig.num_build_workers must be at least 1, or None for one a core, found "
+                f"{self.num_build_workers}"
+            )
         if self.seed < 0:
             raise ValueError(f"DataConfig.seed must not be negative, found {self.seed}")
         unknown = set(self.add_eos or {}) - {"inputs", "targets"}

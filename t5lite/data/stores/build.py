@@ -452,6 +452,8 @@ def _build(job: _Job) -> _Built:
     except Exception as error:
         if isinstance(error, ValueError):
             return _Built(job, error=str(error))
+        if isinstance(error, OSError) and error.filename:  # No space left, or not allowed.
+            return _Built(job, error=f"{error.filename}: {error.strerror} (flag --cache_dir)")
         return _Built(job, error="".join(traceback.format_exception(error)))
 
 

@@ -158,10 +158,13 @@ def train(
     checkpointer = Checkpointer(folder, checkpoint)
     resume_step = checkpointer.latest_step()
     state: Any = None
+    began: ModelDescription | None = None
     data_state, progress, draws = None, Progress(), DrawTally()
     if resume_step is not None:
         saved = checkpointer.restore_data(resume_step)
         data_state, progress = saved["data"], Progress(**saved["progress"])
+        began = ModelDescription.load(folder)
+        began.check_same_model(dataclasses.replace(began, model=model), model_dir=model_dir)
         if total.reached(progress) or saved.get("exhausted"):
             checkpointer.close()
             if is_main:
@@ -177,11 +180,9 @@ def train(
     # ---- Whose tokens and prompts these are, before any data are built --------------------------
     vocabulary = tasks_vocabulary(train_data)
     check_vocabulary_fits(vocabulary, train_data, model.vocab_size)
-    began: ModelDescription | None = None
     initial, asked_as = None, None
-    if resume_step is not None:
-        began = ModelDescription.load(folder)
-        as_now = dataclasses.replace(began, model=model, vocabulary=vocabulary.spec())
+    if began:
+        as_now = dataclasses.replace(began, vocabulary=vocabulary.spec())
         began.check_same_model(as_now, model_dir=model_dir)
         asked_as = began.converter
     elif initial_checkpoint:

@@ -209,9 +209,10 @@ def lock(model_dir: str | pathlib.Path) -> filelock.BaseFileLock:
 
 
 def leaves_no_empty_folder(run: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Makes what runs in `model_dir` take away what it made where it is refused.
+    """Makes what runs in `model_dir` give back what it took where it is refused.
 
-    That is its lock and the folders that were not there, as long as nothing else was written.
+    That is its lock and the folders that were not there, as long as nothing else was written; and
+    what its own variables hold, the lock too, even where somebody keeps the error, as notebooks do.
     """
 
     @functools.wraps(run)
@@ -221,7 +222,10 @@ def leaves_no_empty_folder(run: Callable[_P, _T]) -> Callable[_P, _T]:
         made = [place for place in places if not place.exists()]
         try:
             return run(*args, **kwargs)
-        except BaseException:
+        except BaseException as error:
+            inside = error.__traceback__ and error.__traceback__.tb_next
+            if inside is not None:
+                inside.tb_frame.clear()
             if not any(path.name != LOCK_FILE for path in folder.glob("*")):
                 with contextlib.suppress(OSError):  # Another run's, or never made.
                     for place in made:

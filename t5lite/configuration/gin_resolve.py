@@ -277,8 +277,8 @@ class ParsedConfig:
         """The settings that a message is about, with their places.
 
         Those whose value it shows; else those that it names by their gin names or their flags; else
-        those with a parameter that it names. What is not set, None or empty, is none of them, nor
-        what was given by a flag that the message names.
+        those with a parameter that it names. What is not set, None or empty, is none of them; and
+        none is told where the message names the place of one itself, a flag.
         """
         text = text.split(" Did you mean ")[0]
         shown, named, similar = list[str](), list[str](), list[str]()
@@ -287,8 +287,10 @@ class ParsedConfig:
             origin = binding
             while isinstance(origin.value, Macro) and origin.value.name in self.bindings:
                 origin = self.bindings[origin.value.name]
-            if value in (None, (), [], _REQUIRED) or origin.place in text:
+            if value in (None, (), [], _REQUIRED):
                 continue
+            if origin.place in text:
+                return []
             words = [binding.name if binding.is_macro else f"{binding.configurable}.{binding.name}"]
             if binding.is_macro:
                 words.append(self.remedies.get(binding.name, binding.name).partition("=")[0])

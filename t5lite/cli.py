@@ -64,6 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"t5lite {arguments.verb}: error: {error}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        if arguments.traceback:
+            raise
+        print(
+            f"t5lite {arguments.verb}: error: out of memory ({error}). Give smaller batches, or "
+            "shorter lengths.",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print(f"\nt5lite {arguments.verb}: interrupted", file=sys.stderr)
         return 130

@@ -118,10 +118,14 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
 def test_changed_settings_are_refused(model_dir, questions, answers, tmp_path):
     output = tmp_path / "out.jsonl"
     _infer(model_dir, questions, output)
-    with pytest.raises(ValueError, match=r"decoding: .*'seed': 4.* then, .*'seed': 5.* now"):
+    with pytest.raises(ValueError, match=r"  decoding\.seed: 4 then, 5 now\nChoose"):
         decoding = DecodingConfig(strategy="sample", top_p=0.9, max_decode_length=6, seed=5)
         _infer(model_dir, questions, output, decoding)
     assert output.read_bytes() == answers
+    with pytest.raises(ValueError, match="is a folder"):
+        _infer(model_dir, questions, tmp_path)
+    with pytest.raises(ValueError, match=r"out\.jsonl is a file"):
+        _infer(model_dir, questions, output / "out.jsonl")
 
 
 @pytest.mark.parametrize("num_processes", WAYS)

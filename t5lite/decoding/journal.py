@@ -18,6 +18,7 @@ import filelock
 
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_object, write_object
+from t5lite.files.local_paths import writable_folder
 
 
 class Journal:
@@ -48,6 +49,9 @@ class Journal:
             another run is writing it.
         """
         self._output = pathlib.Path(output)
+        if self._output.is_dir():
+            raise ValueError(f"output {output} is a folder (flag --output); give a file")
+        writable_folder(self._output.parent, name=f"output {output}, flag --output:")
         self._partial = self._beside(".partial")
         self._settings_path = self._beside(".settings.json")
         # Through JSON, so that tuples compare equal to the lists read back.
@@ -60,7 +64,7 @@ class Journal:
         try:
             is_finished = self._output.exists()
             self.num_done = num_lines if is_finished else 0
-            if is_finished or self._partial.exists():
+            if is_finished or self._has_lines():
                 self._check_settings(self._output if is_finished else self._partial)
             if not is_finished:
                 self._open()
@@ -106,9 +110,12 @@ class Journal:
     def _beside(self, suffix: str) -> pathlib.Path:
         return self._output.with_name(self._output.name + suffix)
 
+    def _has_lines(self) -> bool:
+        return self._partial.exists() and self._partial.stat().st_size > 0
+
     def _open(self) -> None:
         """Opens the partial file after its last whole chunk."""
-        if not self._partial.exists():
+        if not self._has_lines():
             write_object(self._settings_path, self._settings)
         self._file = self._partial.open("a+b")
         self._file.seek(0)
@@ -126,11 +133,11 @@ class Journal:
                 f"{found} exists, and {self._settings_path.name}, which would say how it was made, "
                 "does not: choose another output, or delete it."
             )
-        before = read_object(self._settings_path)
+        before, now = _flat(read_object(self._settings_path)), _flat(self._settings)
         differing = [
-            f"  {name}: {before.get(name)!r} then, {self._settings.get(name)!r} now"
-            for name in sorted(before.keys() | self._settings.keys())
-            if before.get(name) != self._settings.get(name)
+            f"  {name}: {before.get(name)!r} then, {now.get(name)!r} now"
+            for name in sorted(before.keys() | now.keys())
+            if before.get(name) != now.get(name)
         ]
         if differing:
             raise ValueError(
@@ -151,3 +158,12 @@ class Journal:
     def _release(self) -> None:
         self._lock.release()
         pathlib.Path(self._lock.lock_file).unlink(missing_ok=True)
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by name, those inside others as `decoding.seed`."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        inside = _flat(value) if isinstance(value, Mapping) else None
+        flat |= {f"{name}.{k}": v for k, v in inside.items()} if inside else {name: value}
+    return flat

@@ -55,7 +55,7 @@ def found_model(model_dir: str, folder: pathlib.Path) -> list[Binding]:
     return [_macro("MODEL_DIR", str(folder), f"{model_dir}, converted")]
 
 
-def last_start(model_dir: str, *, modules: Sequence[str]) -> list[Binding | Import]:
+def last_start(model_dir: str, *, modules: Sequence[str] = ()) -> list[Binding | Import]:
     """All settings of a run's last start, and what its gin files imported; none where none is kept.
 
     Args:

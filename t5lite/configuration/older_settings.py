@@ -21,7 +21,7 @@ def renewed(binding: Binding) -> list[Binding]:
     """
     value = binding.value
     if binding.name == "allow_differences" and isinstance(value, list | tuple):
-        names = tuple(_dotted(name) if name in FLAT_FIELDS else name for name in value)
+        names = tuple(_dotted(n) if isinstance(n, str) and n in FLAT_FIELDS else n for n in value)
         return [binding if names == tuple(value) else dataclasses.replace(binding, value=names)]
     if binding.configurable != "TransformerConfig":
         return [binding]

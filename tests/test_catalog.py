@@ -12,12 +12,12 @@ _MODULE = """
 import functools
 
 import seqio
-from tasks.jsonl import add_jsonl_task
+from tasks.files import add_file_task
 from tasks.metrics import exact_match
 from tasks.python_tasks import capped_examples
 
 for name in ("long", "short"):
-    add_jsonl_task(
+    add_file_task(
         f"{prefix}_{{name}}",
         files={{"train": f"{{name}}.jsonl", "validation": "short.jsonl"}},
         inputs="Say {{q}}\\nnow",
@@ -68,7 +68,7 @@ def test_list_prints_kind_content_and_place(registry, capsys):
     rows = _table(capsys.readouterr().out)
     assert rows["cat_a_outer"][:3] == ["mixture", "2", "tasks"]
     assert rows["cat_a_long"][:3] == ["task", "train,", "validation"]
-    line = _MODULE.splitlines().index("    add_jsonl_task(") + 1
+    line = _MODULE.splitlines().index("    add_file_task(") + 1
     assert rows["cat_a_long"][3].startswith(f"cat_a_registry.py:{line}")
 
 

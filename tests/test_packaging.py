@@ -125,8 +125,8 @@ def test_a_package_named_tasks_of_ones_own_works_beside_an_installed_t5lite(inst
     (tmp_path / "tasks" / "metrics.py").write_text("")
     (tmp_path / "tasks" / "mine.py").write_text(
         "import seqio\n"
-        "from tasks.jsonl import add_jsonl_task\n"
-        "add_jsonl_task('mine', files={'train': 'a.jsonl'}, inputs='q', targets='a', metrics=())\n"
+        "from tasks.files import add_file_task\n"
+        "add_file_task('mine', files={'train': 'a.jsonl'}, inputs='q', targets='a', metrics=())\n"
         "seqio.MixtureRegistry.add('both', [('mine', 1), ('mini_last_food', 1)])\n"
     )
     (tmp_path / "a.jsonl").write_text('{"q": "Which?", "a": "This."}\n')

@@ -87,7 +87,7 @@ def test_theirs_comes_first_and_ours_beside_it(root, tmp_path, theirs, installed
         (folder / name).write_text(text)
     (folder / "tasks" / "own.py").write_text(
         # The line of the docs.
-        "from tasks.jsonl import add_jsonl_task\nfrom tasks.metrics import bleu\n"
+        "from tasks.files import add_file_task\nfrom tasks.metrics import bleu\n"
     )
     code = (
         f"import sys; {installed} and sys.path.append({str(folder)!r})\n"
@@ -96,7 +96,7 @@ def test_theirs_comes_first_and_ours_beside_it(root, tmp_path, theirs, installed
         "import tasks.own, tasks.metrics, tasks.cot_files, t5lite.tasks.metrics\n"
         "print(tasks.own.__file__)\n"
         "print(tasks.metrics.__file__, tasks.metrics.bleu)\n"
-        "print(tasks.own.add_jsonl_task.__module__, tasks.cot_files.Example.__module__)\n"
+        "print(tasks.own.add_file_task.__module__, tasks.cot_files.Example.__module__)\n"
         "assert t5lite.tasks.metrics.exact_match and not hasattr(tasks.metrics, 'exact_match')\n"
         "try: import tasks.metrics.flan\n"
         "except ModuleNotFoundError as error: print(error.name)\n"
@@ -104,28 +104,28 @@ def test_theirs_comes_first_and_ours_beside_it(root, tmp_path, theirs, installed
     own, metrics, modules, missing = lines(code, cwd=tmp_path, root=root)
     assert own == str(folder / "tasks" / "own.py")
     assert metrics.startswith(str(folder)) and metrics.endswith(" 1")
-    assert modules == "t5lite.tasks.jsonl t5lite.tasks.python_tasks"
+    assert modules == "t5lite.tasks.files t5lite.tasks.python_tasks"
     assert missing == "tasks.metrics.flan"
 
 
 def test_their_single_file_is_theirs_and_reaches_ours(root, tmp_path):
-    (tmp_path / "tasks.py").write_text("from tasks.jsonl import add_jsonl_task\nMINE = 1\n")
+    (tmp_path / "tasks.py").write_text("from tasks.files import add_file_task\nMINE = 1\n")
     code = (
         "from t5lite.data.tasks.registry_modules import import_modules\n"
         "import_modules(['tasks', 'tasks.cot_files'])\n"
         "import tasks\n"
-        "print(tasks.__file__, tasks.MINE, tasks.add_jsonl_task.__module__)\n"
+        "print(tasks.__file__, tasks.MINE, tasks.add_file_task.__module__)\n"
         "print(tasks.cot_files.__name__)\n"
     )
     assert lines(code, cwd=tmp_path, root=root) == [
-        f"{tmp_path / 'tasks.py'} 1 t5lite.tasks.jsonl",
+        f"{tmp_path / 'tasks.py'} 1 t5lite.tasks.files",
         "t5lite.tasks.cot_files",
     ]
 
 
 def test_a_name_that_neither_has_is_answered_with_those_of_both(root, tmp_path):
     (tmp_path / "tasks").mkdir()
-    (tmp_path / "tasks" / "minutes.py").write_text("import tasks.jsonll")
+    (tmp_path / "tasks" / "minutes.py").write_text("import tasks.filess")
     code = (
         "from t5lite.data.tasks.registry_modules import import_modules\n"
         "for name in ('tasks.minit', 'tasks.minutes'):\n"
@@ -135,7 +135,7 @@ def test_a_name_that_neither_has_is_answered_with_those_of_both(root, tmp_path):
     missing, needy = lines(code, cwd=tmp_path, root=root)
     assert f"'tasks' was found at {tmp_path / 'tasks'}, and has no 'tasks.minit'" in missing
     assert "'tasks.mini'" in missing and "'tasks.minutes'" in missing
-    assert "needs 'tasks.jsonll'" in needy and "Did you mean 'tasks.jsonl'" in needy
+    assert "needs 'tasks.filess'" in needy and "Did you mean 'tasks.files'" in needy
 
 
 def test_a_module_of_ours_runs_as_a_program(tmp_path):

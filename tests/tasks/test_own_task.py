@@ -12,7 +12,7 @@ from t5lite.data.tasks import seqio_adapter
 from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
 from t5lite.models.config import TransformerConfig
 from t5lite.models.position_config import Rotary
-from tasks.jsonl import add_jsonl_task
+from tasks.files import add_file_task
 from tasks.metrics import exact_match
 from tests.conftest import REPOSITORY
 from tests.data.tokenizer_folders import chat_folder
@@ -189,7 +189,7 @@ def test_the_documented_handwritten_task_runs(data_root):
 
 def test_templates_fields_numbers_and_braces(data_root):
     _write_jsonl(data_root / "a.jsonl", [{"q": "x{y}", "n": 3}, "", {"q": "é\u2028z", "n": 0.5}])
-    add_jsonl_task("own_braces", files={"train": "a.jsonl"}, inputs="{{{q}}} {n}", targets="n")
+    add_file_task("own_braces", files={"train": "a.jsonl"}, inputs="{{{q}}} {n}", targets="n")
     examples = _load("own_braces", "train").examples
     assert [e.inputs_text for e in examples] == ["{x{y}} 3", "{é\u2028z} 0.5"]
     assert [e.targets_text for e in examples] == ["3", "0.5"]
@@ -197,7 +197,7 @@ def test_templates_fields_numbers_and_braces(data_root):
 
 def test_a_changed_file_changes_the_fingerprint(data_root):
     _write_jsonl(data_root / "b.jsonl", [{"q": "x", "a": "y"}])
-    add_jsonl_task("own_changing", files={"train": "b.jsonl"}, inputs="q", targets="a")
+    add_file_task("own_changing", files={"train": "b.jsonl"}, inputs="q", targets="a")
     before = seqio_adapter.task_source("own_changing").fingerprint
     assert seqio_adapter.task_source("own_changing").fingerprint == before
     _write_jsonl(data_root / "b.jsonl", [{"q": "x", "a": "z"}, {"q": "x", "a": "y"}])
@@ -222,7 +222,7 @@ def test_a_changed_file_changes_the_fingerprint(data_root):
 def test_faulty_lines_are_named(data_root, request, lines, message):
     _write_jsonl(data_root / "c.jsonl", lines)
     name = f"own_faulty_{abs(hash(request.node.name))}"
-    add_jsonl_task(
+    add_file_task(
         name, files={"train": "c.jsonl"}, inputs="{q}", targets="a", metrics=(exact_match,)
     )
     with pytest.raises(ValueError, match=message):
@@ -230,7 +230,7 @@ def test_faulty_lines_are_named(data_root, request, lines, message):
 
 
 def test_a_missing_file_names_task_split_and_path(data_root):
-    add_jsonl_task("own_missing", files={"train": "no.jsonl"}, inputs="q", targets="a")
+    add_file_task("own_missing", files={"train": "no.jsonl"}, inputs="q", targets="a")
     with pytest.raises(
         ValueError, match=r"no\.jsonl: .*No such file.*'own_missing', split 'train'"
     ):
@@ -239,7 +239,7 @@ def test_a_missing_file_names_task_split_and_path(data_root):
 
 def test_no_data_root_is_said_when_files_are_read_and_not_at_registration(monkeypatch):
     monkeypatch.delenv("T5LITE_DATA_DIR", raising=False)
-    add_jsonl_task("own_rootless", files={"train": "a.jsonl"}, inputs="q", targets="a")
+    add_file_task("own_rootless", files={"train": "a.jsonl"}, inputs="q", targets="a")
     with pytest.raises(ValueError, match="no data folder is set"):
         _load("own_rootless", "train")
 
@@ -250,4 +250,4 @@ def test_no_data_root_is_said_when_files_are_read_and_not_at_registration(monkey
 )
 def test_malformed_templates_are_said_at_registration(data_root, template, message):
     with pytest.raises(ValueError, match=f"'own_template', inputs: .*{message}"):
-        add_jsonl_task("own_template", files={"train": "a.jsonl"}, inputs=template, targets="a")
+        add_file_task("own_template", files={"train": "a.jsonl"}, inputs=template, targets="a")

@@ -7,27 +7,22 @@ they have an n-gram in common; `ngrams` says what a word is.
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import dataclasses
 import functools
 import itertools
-import math
-import os
 import pathlib
 import tempfile
 import time
-import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from t5lite.data.contamination.ngrams import NgramIndex
-from t5lite.data.stores.worker_pool import worker_pool
+from t5lite.data.stores.worker_pool import error_text, run_jobs
 from t5lite.data.tasks import seqio_adapter
 from t5lite.messages.progress import progress_bar
 
-# A worker spends seconds importing TensorFlow, so a few small Tasks are not worth one.
-_TASKS_PER_WORKER = 16
 _TEXTS_AT_ONCE = 256
 _SHOWN_NGRAMS = 5
 
@@ -133,7 +128,7 @@ def search(
       split: of the Tasks.
       n: words of an n-gram; 13 is what GPT-3 and many after it used.
       task_modules: registry modules for workers to import.
-      num_workers: processes; None for one per core, and no more than one for every 16 Tasks.
+      num_workers: processes, see `run_jobs`.
       progress: whether to show a progress bar on stderr.
 
     Raises:
@@ -142,16 +137,20 @@ def search(
     if n < 1:
         raise ValueError(f"--ngram {n}: an n-gram has at least 1 word")
     index = NgramIndex.build(against, n=n)
-    if num_workers is None:
-        num_workers = min(os.cpu_count() or 1, math.ceil(len(task_names) / _TASKS_PER_WORKER))
     started = time.monotonic()
     found: dict[str, _Searched] = {}
     jobs = [_Job(name, split, tuple(task_modules)) for name in task_names]
-    workers = min(num_workers, len(jobs))
-    results = _in_workers(jobs, workers, index) if workers > 1 else _here(jobs, index)
+    died = (
+        f"A worker process died while reading {len(jobs)} tasks; was the machine out of "
+        "memory? Run again, with a smaller --num_workers."
+    )
     count = 0
-    with progress_bar(total=len(jobs), desc="searching", unit="task", disable=not progress) as bar:
-        for result in results:
+    with (
+        tempfile.TemporaryDirectory(prefix="t5lite-ngrams-") as folder,
+        progress_bar(total=len(jobs), desc="searching", unit="task", disable=not progress) as bar,
+    ):
+        search_task = _Searcher(index, folder)
+        for result in run_jobs(search_task, jobs, num_workers=num_workers, died=died):
             if result.overlap is None:
                 raise ValueError(f"Cannot read task {result.job.task!r}: {result.error}")
             found[result.job.task] = result
@@ -194,46 +193,31 @@ def _count_sets(
 # ------------------------------------------------------------------------------------ searching
 
 
-def _here(jobs: Sequence[_Job], index: NgramIndex) -> Iterator[_Searched]:
-    for job in jobs:
-        yield _search_job(job, index)
+class _Searcher:
+    """Searches one Task after the other; its copies in other processes map one index from files."""
 
+    def __init__(self, index: NgramIndex, folder: str):
+        self._index = index
+        self._folder = folder
 
-def _in_workers(jobs: Sequence[_Job], num_workers: int, index: NgramIndex) -> Iterator[_Searched]:
-    """Yields results as they come."""
-    died = (
-        f"A worker process died while reading {len(jobs)} tasks; was the machine out of "
-        "memory? Run again, with a smaller --num_workers."
-    )
-    with (
-        tempfile.TemporaryDirectory(prefix="t5lite-ngrams-") as folder,
-        worker_pool(num_workers, died=died) as executor,
-    ):
-        index.save(pathlib.Path(folder))
-        futures = [executor.submit(_search_job_in_worker, job, folder) for job in jobs]
-        for future in concurrent.futures.as_completed(futures):
-            yield future.result()
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not any(pathlib.Path(self._folder).iterdir()):
+            self._index.save(pathlib.Path(self._folder))
+        return _searcher_of, (self._folder,)
 
-
-def _search_job_in_worker(job: _Job, folder: str) -> _Searched:
-    return _search_job(job, _open_index(folder))
+    def __call__(self, job: _Job) -> _Searched:
+        """What a Task shares; an error comes back as text, to cross processes."""
+        try:
+            seqio_adapter.import_tasks(job.task_modules)
+            return _search_task(job, self._index)
+        except Exception as error:
+            return _Searched(job, error=error_text(error))
 
 
 @functools.cache
-def _open_index(folder: str) -> NgramIndex:
-    """The index of a worker process, opened once."""
-    return NgramIndex.open(pathlib.Path(folder))
-
-
-def _search_job(job: _Job, index: NgramIndex) -> _Searched:
-    """Searches one Task; an error comes back as text, to cross processes."""
-    try:
-        seqio_adapter.import_tasks(job.task_modules)
-        return _search_task(job, index)
-    except Exception as error:
-        if isinstance(error, ValueError):
-            return _Searched(job, error=str(error))
-        return _Searched(job, error="".join(traceback.format_exception(error)))
+def _searcher_of(folder: str) -> _Searcher:
+    """That of a worker process."""
+    return _Searcher(NgramIndex.open(pathlib.Path(folder)), folder)
 
 
 def _search_task(job: _Job, index: NgramIndex) -> _Searched:

@@ -4,17 +4,14 @@ Builds run in worker processes that import the registry modules themselves. What
 does not depend on how many there are.
 """
 
-import concurrent.futures
 import dataclasses
 import hashlib
 import logging
-import math
 import os
 import pathlib
 import time
-import traceback
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from t5lite.data.stores import beam_build
@@ -27,7 +24,7 @@ from t5lite.data.stores.store import (
     store_lock,
 )
 from t5lite.data.stores.store import files_read as store_files
-from t5lite.data.stores.worker_pool import worker_pool
+from t5lite.data.stores.worker_pool import error_text, run_jobs
 from t5lite.data.tasks import data_status, environment, files_read, seqio_adapter, task_data
 from t5lite.data.tasks.labels import exemplar_report
 from t5lite.files.local_paths import local_path
@@ -35,8 +32,6 @@ from t5lite.messages.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
-# A worker spends seconds importing TensorFlow, so a few small Tasks are not worth one.
-_TASKS_PER_WORKER = 16
 _TRUNCATED_SHOWN = 20
 
 
@@ -105,8 +100,7 @@ def open_stores(
         such preprocessors are stored anew for other lengths. Nothing is truncated here.
       whole_conversations: store as much of a conversation as there is room for as one example, for
         models that read and write in one sequence; else one answer.
-      num_workers: processes to build with; None for one per core, and no more than one for every
-        16 missing Tasks. A build of one Task, or with one worker, runs in this process.
+      num_workers: processes to build with, see `run_jobs`.
       progress: whether to show a progress bar on stderr while building.
 
     Returns:
@@ -378,10 +372,11 @@ def _build_missing(jobs: Sequence[_Job], *, num_workers: int | None, progress: b
     missing = _missing(jobs)
     if not missing:
         return []
-    if num_workers is None:
-        num_workers = min(os.cpu_count() or 1, math.ceil(len(missing) / _TASKS_PER_WORKER))
-    workers = min(num_workers, len(missing))
-    built = _build_in_workers(missing, workers) if workers > 1 else map(_build, missing)
+    died = (
+        f"A worker process died while building {len(missing)} token stores; was the machine out "
+        "of memory? What is finished is kept: run again, with a smaller --num_workers."
+    )
+    built = run_jobs(_build, missing, num_workers=num_workers, died=died)
     counts: list[int] = []
     started = time.monotonic()
     with progress_bar(
@@ -429,18 +424,6 @@ def _build_or_raise(job: _Job) -> int:
     return _num_examples(_build(job))
 
 
-def _build_in_workers(jobs: Sequence[_Job], num_workers: int) -> Iterator[_Built]:
-    """Yields results as they come."""
-    died = (
-        f"A worker process died while building {len(jobs)} token stores; was the machine out "
-        "of memory? What is finished is kept: run again, with a smaller --num_workers."
-    )
-    with worker_pool(num_workers, died=died) as executor:
-        futures = [executor.submit(_build, job) for job in jobs]
-        for future in concurrent.futures.as_completed(futures):
-            yield future.result()
-
-
 def _build(job: _Job) -> _Built:
     """Builds one store, in whatever process; an error comes back as text, to cross processes."""
     try:
@@ -450,11 +433,9 @@ def _build(job: _Job) -> _Built:
                 return _Built(job, TokenStore.open(job.path).num_examples)
             return _Built(job, _write(job))
     except Exception as error:
-        if isinstance(error, ValueError):
-            return _Built(job, error=str(error))
         if isinstance(error, OSError) and error.filename:  # No space left, or not allowed.
             return _Built(job, error=f"{error.filename}: {error.strerror} (flag --cache_dir)")
-        return _Built(job, error="".join(traceback.format_exception(error)))
+        return _Built(job, error=error_text(error))
 
 
 def _write(job: _Job) -> int:

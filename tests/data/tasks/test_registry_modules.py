@@ -88,8 +88,8 @@ def test_a_module_that_fails_is_told_with_its_line(module, text, expected, tmp_p
 
 def test_what_our_own_functions_say_to_a_module_is_told_as_it_is(module):
     name = module(
-        "from tasks.jsonl import add_jsonl_task\n"
-        "add_jsonl_task('x', files={}, inputs='q', targets='a')\n"
+        "from tasks.files import add_file_task\n"
+        "add_file_task('x', files={}, inputs='q', targets='a')\n"
     )
     assert refusal(name).startswith("Task 'x': files is empty")
 

@@ -40,7 +40,7 @@ def register(root: pathlib.Path, *, prefix: str = "cot") -> None:
     seqio.MixtureRegistry.add(prefix, rates)
 
 
-def _add_task(name: str, path: pathlib.Path, form: cot_files.Form) -> None:
+def _add_task(name: str, path: pathlib.Path, form: cot_files.PromptFormat) -> None:
     """Registers one set in one form."""
 
     def read(split: str) -> list[Example]:

@@ -22,7 +22,7 @@ VALIDATION_ONE_IN = 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Form:
+class PromptFormat:
     """What is asked for, and what is given.
 
     Attributes:
@@ -45,7 +45,7 @@ class Form:
 _REASONED = "{rationale} So the answer is {answer}."
 
 FORMS = (
-    Form(
+    PromptFormat(
         suffix="direct",
         wordings=(
             "{question}\nGive the answer only.",
@@ -56,7 +56,7 @@ FORMS = (
         target="{answer}",
         reference="answer",
     ),
-    Form(
+    PromptFormat(
         suffix="reason",
         wordings=(
             "{question}\nReason step by step, then state the answer.",
@@ -67,14 +67,14 @@ FORMS = (
         target=_REASONED,
         reference="answer",
     ),
-    Form(
+    PromptFormat(
         suffix="reason_3shot",
         wordings=("Question: {question}\nReasoning and answer:",),
         target=_REASONED,
         reference="answer",
         num_shots=3,
     ),
-    Form(
+    PromptFormat(
         suffix="explain",
         wordings=(
             "{question}\n\nThe answer is {answer}. Why?",
@@ -86,7 +86,7 @@ FORMS = (
         reference="rationale",
         inverted=True,
     ),
-    Form(
+    PromptFormat(
         suffix="ask",
         wordings=(
             "{rationale}\nSo the answer is {answer}. What was the question?",
@@ -159,7 +159,7 @@ def _is_held_back(row: Row) -> bool:
     return local_files.keyed_hash("validation", row.id) % VALIDATION_ONE_IN == 0
 
 
-def word_examples(rows: Sequence[Row], form: Form) -> list[Example]:
+def word_examples(rows: Sequence[Row], form: PromptFormat) -> list[Example]:
     """The rows as the model sees them, in this form."""
     return [
         Example(
@@ -172,7 +172,7 @@ def word_examples(rows: Sequence[Row], form: Form) -> list[Example]:
     ]
 
 
-def _word_prompt(rows: Sequence[Row], row: Row, form: Form) -> str:
+def _word_prompt(rows: Sequence[Row], row: Row, form: PromptFormat) -> str:
     pick = local_files.keyed_hash("wording", row.id) % len(form.wordings)
     wording = form.wordings[pick]
     shown = [

@@ -20,10 +20,10 @@ from .python_tasks import Example, add_python_task, capped_examples, task_name
 MAX_EXAMPLES_PER_TASK = 5000
 
 FORMS = (
-    files.Form(),
-    files.Form("_1shot", num_positive=1),
-    files.Form("_2shot", num_positive=2),
-    files.Form("_2shot_2neg", num_positive=2, num_negative=2),
+    files.Demonstrations(),
+    files.Demonstrations("_1shot", num_positive=1),
+    files.Demonstrations("_2shot", num_positive=2),
+    files.Demonstrations("_2shot_2neg", num_positive=2, num_negative=2),
 )
 
 
@@ -61,7 +61,7 @@ class TaskSource:
         self.path = path
         self.splits = splits
 
-    def add(self, name: str, form: files.Form) -> None:
+    def add(self, name: str, form: files.Demonstrations) -> None:
         """Registers the file's Task in one form."""
         add_python_task(
             name,
@@ -70,7 +70,7 @@ class TaskSource:
             metrics=(metrics.exact_match, self.rouge_l),
         )
 
-    def read(self, split: str, *, form: files.Form) -> list[Example]:
+    def read(self, split: str, *, form: files.Demonstrations) -> list[Example]:
         """The examples of a split in one form."""
         task = files.read_task_file(self.path)
         return [
@@ -88,11 +88,11 @@ class TaskSource:
         return metrics.rouge_l_any_language(targets, predictions)
 
 
-def _task_name(prefix: str, file_stem: str, form: files.Form) -> str:
+def _task_name(prefix: str, file_stem: str, form: files.Demonstrations) -> str:
     return task_name(f"{prefix}_{file_stem}{form.suffix}")
 
 
-def _add_mixtures(folder: files.Folder, form: files.Form, *, prefix: str) -> None:
+def _add_mixtures(folder: files.Folder, form: files.Demonstrations, *, prefix: str) -> None:
     """Registers the mixtures of one form, each with a note on what is present of its list."""
     import seqio
 

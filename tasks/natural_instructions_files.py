@@ -32,7 +32,7 @@ _LEGACY_REMEDY = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Form:
+class Demonstrations:
     """How many of a task's own examples its prompt shows.
 
     Attributes:
@@ -251,7 +251,7 @@ def _held_back(instances: tuple[Instance, ...]) -> set[int]:
     return held_back
 
 
-def word_example(task: TaskFile, instance: Instance, form: Form) -> Example:
+def word_example(task: TaskFile, instance: Instance, form: Demonstrations) -> Example:
     """The instance as the model sees it.
 
     Of several outputs, training writes the one that the instance's id picks, always the same;
@@ -266,7 +266,7 @@ def word_example(task: TaskFile, instance: Instance, form: Form) -> Example:
     )
 
 
-def word_prompt(task: TaskFile, text: str, form: Form) -> str:
+def word_prompt(task: TaskFile, text: str, form: Demonstrations) -> str:
     """The definition, the form's examples, and the instance's input.
 
     An example whose input is the instance's own is left out: it would give the answer away.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from .draws import Draws
+from .keyed_random import KeyedRandom
 from .pattern import Pattern
 from .records import Record
 from .render import Exemplars, RenderedExample, compose
@@ -66,7 +66,7 @@ class ExemplarPool:
         Returns:
           As many as asked for, or all there are.
         """
-        draws = Draws(key, record.id, "exemplars")
+        draws = KeyedRandom(key, record.id, "exemplars")
         own_place = self._places.get(_content(record), -1)
         chosen: list[Record] = []
         for place in _lazy_permutation(len(self._distinct), draws):
@@ -78,7 +78,7 @@ class ExemplarPool:
         return tuple(chosen)
 
 
-def _lazy_permutation(n: int, draws: Draws) -> Iterator[int]:
+def _lazy_permutation(n: int, draws: KeyedRandom) -> Iterator[int]:
     """The numbers from 0 to n - 1 in a drawn order; taking k of them costs k steps, whatever n.
 
     Fisher and Yates's method on a list that is its own index wherever nothing was swapped.
@@ -123,7 +123,7 @@ def render_few_shot(
       that is longer than the budget.
     """
     spread = config.max_shots - config.min_shots + 1
-    count = config.min_shots + Draws(key, record.id, "count").below(spread)
+    count = config.min_shots + KeyedRandom(key, record.id, "count").below(spread)
     shots = pool.draw(record, key=key, count=count)
     prompt = compose(
         pattern, record, key=key, with_options=with_options, inverted=inverted, shots=shots

@@ -19,7 +19,7 @@ from .manifest import (
     PUBLIC_DIALOGUE_CAP,
     FlanTask,
 )
-from .registry import FOUR_FORMS, INVERTED_FORMS, TWO_FORMS, Form, forms, full_name
+from .registry import FOUR_FORMS, INVERTED_FORMS, TWO_FORMS, PromptSetting, forms, full_name
 
 # Inverted tasks to straight ones, in chain of thought and dialogue (flan/v2/mixtures.py).
 INVERTED_SCALE = 0.3
@@ -82,7 +82,7 @@ def _add(name: str, rates: Mapping[str, Any]) -> Any:
     return seqio.MixtureRegistry.add(name, list(rates.items()))
 
 
-def _add_by_form(name: str, tasks: Iterable[FlanTask], kinds: tuple[Form, ...]) -> None:
+def _add_by_form(name: str, tasks: Iterable[FlanTask], kinds: tuple[PromptSetting, ...]) -> None:
     """A mixture `NAME_<form>` for each form, and NAME, which draws from each as often."""
     for form in kinds:
         _add(f"{name}_{form.suffix}", {full_name(t, form): _rate(t, t.cap) for t in tasks})

@@ -11,7 +11,7 @@ import functools
 import re
 from collections.abc import Sequence
 
-from .draws import Draws
+from .keyed_random import KeyedRandom
 
 STARTS = (
     "Options:",
@@ -115,7 +115,7 @@ class OptionStyle:
         return _labels(self.item, len(options))[place] if self.by_label else options[place]
 
 
-def draw_style(draws: Draws, *, num_options: int, lettered: bool = False) -> OptionStyle:
+def draw_style(draws: KeyedRandom, *, num_options: int, lettered: bool = False) -> OptionStyle:
     """Draws a style for lists of at most so many options.
 
     Args:

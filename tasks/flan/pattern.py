@@ -65,10 +65,10 @@ class Pattern:
 
 
 # Zero-shot: inputs, or inputs and targets. Few-shot: inputs, or an intro and inputs.
-Form = str | tuple[str, str]
+TemplateText = str | tuple[str, str]
 
 
-def list_options_after(slot: str, forms: Sequence[Form]) -> list[Form]:
+def list_options_after(slot: str, forms: Sequence[TemplateText]) -> list[TemplateText]:
     """The forms with a line of options after a slot such as `{question}`."""
 
     def extend(text: str) -> str:
@@ -83,8 +83,8 @@ def list_options_after(slot: str, forms: Sequence[Form]) -> list[Form]:
 def make_pattern(
     name: str,
     *,
-    zero_shot: Sequence[Form],
-    few_shot: Sequence[Form],
+    zero_shot: Sequence[TemplateText],
+    few_shot: Sequence[TemplateText],
     inversions: Sequence[tuple[str, str]] = (),
 ) -> Pattern:
     """Makes the pattern of the schema of the same name.

@@ -21,8 +21,8 @@ from .. import cot_files, natural_instructions_metrics
 from ..python_tasks import Example, MetricFn, add_python_task, task_name
 from . import sources
 from .answers import final_answer
-from .draws import Draws
 from .few_shot import ExemplarPool, FewShotConfig, TokenBudget, render_few_shot
+from .keyed_random import KeyedRandom
 from .manifest import FLAN_TASKS, FlanTask
 from .pattern import Pattern
 from .patterns import PATTERNS
@@ -39,7 +39,7 @@ INVERTED_SHARE = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
-class Form:
+class PromptSetting:
     """How a task is put.
 
     Attributes:
@@ -56,19 +56,19 @@ class Form:
 
 
 FOUR_FORMS = (
-    Form("zs_opt", few_shot=False),
-    Form("zs_noopt", few_shot=False, with_options=False),
-    Form("fs_opt", few_shot=True),
-    Form("fs_noopt", few_shot=True, with_options=False),
+    PromptSetting("zs_opt", few_shot=False),
+    PromptSetting("zs_noopt", few_shot=False, with_options=False),
+    PromptSetting("fs_opt", few_shot=True),
+    PromptSetting("fs_noopt", few_shot=True, with_options=False),
 )
-TWO_FORMS = (Form("zs", few_shot=False), Form("fs", few_shot=True))
+TWO_FORMS = (PromptSetting("zs", few_shot=False), PromptSetting("fs", few_shot=True))
 INVERTED_FORMS = (
-    Form("inv_zs", few_shot=False, inverted=True),
-    Form("inv_fs", few_shot=True, inverted=True),
+    PromptSetting("inv_zs", few_shot=False, inverted=True),
+    PromptSetting("inv_fs", few_shot=True, inverted=True),
 )
 
 
-def forms(task: FlanTask) -> tuple[Form, ...]:
+def forms(task: FlanTask) -> tuple[PromptSetting, ...]:
     """The forms a task has, as in Flan 2022."""
     if task.collection == "niv2":
         return TWO_FORMS
@@ -77,7 +77,7 @@ def forms(task: FlanTask) -> tuple[Form, ...]:
     return FOUR_FORMS
 
 
-def full_name(task: FlanTask, form: Form) -> str:
+def full_name(task: FlanTask, form: PromptSetting) -> str:
     """The Task's name in seqio's registry."""
     return task_name(f"flan_{task.name}_{form.suffix}")
 
@@ -95,7 +95,7 @@ class FormReader:
     """
 
     task: FlanTask
-    form: Form
+    form: PromptSetting
     pattern: Pattern
     wording: str
     prompt_tokens: int
@@ -133,7 +133,7 @@ class FormReader:
             return self.form.inverted
         if self.task.collection != "muffin" or split != "train":
             return False
-        draws = Draws(self.task.name, self.form.suffix, record_id, "inverted")
+        draws = KeyedRandom(self.task.name, self.form.suffix, record_id, "inverted")
         return draws.below(1000) < 1000 * INVERTED_SHARE
 
     @property
@@ -200,7 +200,7 @@ def _digest(pattern: Pattern) -> str:
     return hashlib.sha256(repr(pattern).encode()).hexdigest()
 
 
-def _metrics(task: FlanTask, form: Form) -> Sequence[MetricFn]:
+def _metrics(task: FlanTask, form: PromptSetting) -> Sequence[MetricFn]:
     """Exact match where there is something to choose, else ROUGE-L beside it."""
     if task.collection == "cot" and not form.inverted:
         return (cot_files.final_answer_accuracy,)

@@ -14,7 +14,7 @@ from typing import Literal
 from t5lite.data.tasks.labels import Label
 
 from ..python_tasks import Example
-from .draws import Draws
+from .keyed_random import KeyedRandom
 from .options import OptionStyle, draw_style
 from .pattern import Pattern, Template
 from .records import Record
@@ -51,7 +51,7 @@ class RenderedExample(Example):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Prompt:
+class PromptParts:
     """A worded record in its parts.
 
     Attributes:
@@ -135,12 +135,12 @@ def compose(
     with_options: bool = True,
     inverted: bool = False,
     shots: Sequence[Record] = (),
-) -> Prompt:
+) -> PromptParts:
     """As `render`, in parts, so that exemplars can still be left out.
 
     The zero-shot and the few-shot prompt of one key use templates at the same place.
     """
-    draws = Draws(key, record.id)
+    draws = KeyedRandom(key, record.id)
     kind, templates = _templates(pattern, inverted=inverted, few_shot=bool(shots))
     place = draws.below(len(templates))
     separator = draws.pick(SEPARATORS)
@@ -163,7 +163,7 @@ def compose(
         references: tuple[str, ...] = (target,)
     else:
         references = (answer,) if by_label else record.references
-    return Prompt(
+    return PromptParts(
         id=record.id,
         intro=template.intro.format_map(record.fields) if shots and template.intro else "",
         shots=tuple(inputs + ("\n" if "\n" in text else " ") + text for inputs, text, _ in solved),
@@ -196,7 +196,7 @@ class _Writer:
         cue: str,
         *,
         style: OptionStyle | None,
-        draws: Draws,
+        draws: KeyedRandom,
         shuffled: bool,
     ):
         self._template = template

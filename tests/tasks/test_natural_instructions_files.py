@@ -120,7 +120,7 @@ def test_test_split_is_the_official_first_hundred(tmp_path):
 
 def test_training_output_is_picked_by_id_and_all_outputs_are_references(tmp_path):
     task = _read(tmp_path, task_content("colour", num_instances=90))
-    form = files.Form()
+    form = files.Demonstrations()
     picks = set()
     for instance in task.instances:
         example = files.word_example(task, instance, form)
@@ -133,13 +133,13 @@ def test_training_output_is_picked_by_id_and_all_outputs_are_references(tmp_path
 
 def test_zero_shot_prompt(tmp_path):
     task = _read(tmp_path, task_content("colour"))
-    prompt = files.word_prompt(task, "a {brace}", files.Form())
+    prompt = files.word_prompt(task, "a {brace}", files.Demonstrations())
     assert prompt == "Name the colour.\n\nInput: a {brace}\nOutput:"
 
 
 def test_prompt_with_examples_and_mistakes(tmp_path):
     task = _read(tmp_path, task_content("colour"))
-    prompt = files.word_prompt(task, "x", files.Form("", num_positive=2, num_negative=1))
+    prompt = files.word_prompt(task, "x", files.Demonstrations("", num_positive=2, num_negative=1))
     assert prompt.split("\n\n") == [
         "Name the colour.",
         "Example 1\nInput: good 0\nOutput: colour 0",
@@ -151,7 +151,7 @@ def test_prompt_with_examples_and_mistakes(tmp_path):
 
 def test_prompt_never_shows_its_own_answer(tmp_path):
     task = _read(tmp_path, task_content("colour"))
-    prompt = files.word_prompt(task, "good 0", files.Form("", num_positive=2))
+    prompt = files.word_prompt(task, "good 0", files.Demonstrations("", num_positive=2))
     assert "colour 0" not in prompt
     assert "colour 1" in prompt and "colour 2" in prompt
 
@@ -163,6 +163,6 @@ def test_every_real_task_reads():
     for name in folder.task_names:
         task = files.read_task_file(folder.tasks_dir / f"{name}.json")
         total += len(task.instances)
-        prompt = files.word_prompt(task, task.instances[0].input, files.Form("", 2, 2))
+        prompt = files.word_prompt(task, task.instances[0].input, files.Demonstrations("", 2, 2))
         assert prompt.startswith(task.definition) and prompt.endswith("\nOutput:")
     assert total == 52_017

@@ -3,9 +3,9 @@
 Little is added, since the record's own text already says what to do.
 """
 
-from ..pattern import Form, list_options_after, make_pattern
+from ..pattern import TemplateText, list_options_after, make_pattern
 
-_T0_ZERO_SHOT: list[Form] = [
+_T0_ZERO_SHOT: list[TemplateText] = [
     "{prompt}",
     "Prompt: {prompt}\nCompletion:",
     "{prompt}\n\nYour response:",
@@ -15,7 +15,7 @@ _T0_ZERO_SHOT: list[Form] = [
     "Request: {prompt}\nReply:",
     "Here is something to work on.\n\n{prompt}\n\nResult:",
 ]
-_T0_FEW_SHOT: list[Form] = [
+_T0_FEW_SHOT: list[TemplateText] = [
     "{prompt}",
     "Prompt: {prompt}\nCompletion:",
     "{prompt}\nResponse:",

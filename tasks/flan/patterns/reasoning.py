@@ -5,9 +5,9 @@ the rationale of a question and its answer, the question of an answer and its ra
 question and answer of a rationale.
 """
 
-from ..pattern import Form, list_options_after, make_pattern
+from ..pattern import TemplateText, list_options_after, make_pattern
 
-_ZERO_SHOT: list[Form] = [
+_ZERO_SHOT: list[TemplateText] = [
     (
         "{question}\nThink it through first, and answer at the end.",
         "{rationale} So the answer is {answer}.",
@@ -48,7 +48,7 @@ _ZERO_SHOT: list[Form] = [
     ("{question}\n\nLet us go slowly.", "{rationale} This gives the answer: {answer}"),
 ]
 
-_FEW_SHOT: list[Form] = [
+_FEW_SHOT: list[TemplateText] = [
     ("Think first, and answer at the end.", "{question}"),
     "Question: {question}\nStep by step:",
     ("How to get to the answers", "{question}"),

@@ -52,7 +52,7 @@ def _read(task: FlanTask, path: pathlib.Path, split: str) -> Sequence[Record]:
     schema = SCHEMAS[task.pattern]
     records = []
     for instance in files.select_split(content.instances, split):
-        example = files.word_example(content, instance, files.Form())
+        example = files.word_example(content, instance, files.Demonstrations())
         if instance.input and example.targets:
             records.append(
                 schema.record(

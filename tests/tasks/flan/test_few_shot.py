@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.flan.draws import Draws
 from tasks.flan.few_shot import ExemplarPool, FewShotConfig, render_few_shot
+from tasks.flan.keyed_random import KeyedRandom
 from tasks.flan.patterns import PATTERNS
 from tasks.flan.render import compose, render
 from tasks.flan.token_budget import TokenBudget
@@ -93,8 +93,8 @@ def test_a_draw_costs_as_many_steps_as_exemplars(monkeypatch):
     records = [_record(number, f"Who {number}?") for number in range(30_000)]
     pool = ExemplarPool(records)
     steps = []
-    below = Draws.below
-    monkeypatch.setattr(Draws, "below", lambda self, n: steps.append(n) or below(self, n))
+    below = KeyedRandom.below
+    monkeypatch.setattr(KeyedRandom, "below", lambda self, n: steps.append(n) or below(self, n))
     for record in records[:500]:
         assert len(pool.draw(record, key=0, count=5)) == 5
     assert len(steps) <= 500 * 7

@@ -5,14 +5,14 @@ import collections
 import pytest
 
 from tasks.flan import options as lists
-from tasks.flan.draws import Draws
+from tasks.flan.keyed_random import KeyedRandom
 from tasks.flan.options import OptionStyle, draw_style
 
 COLOURS = ("red", "green", "blue")
 
 
 def _styles(count=3000, **settings):
-    return [draw_style(Draws("style", i), **settings) for i in range(count)]
+    return [draw_style(KeyedRandom("style", i), **settings) for i in range(count)]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ T = TypeVar("T")
 _RESERVE = 1 << 96
 
 
-class Draws:
+class KeyedRandom:
     """A stream of choices from SHA-256 of its key and a count."""
 
     __slots__ = ("_bits", "_block", "_seed")

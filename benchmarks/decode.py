@@ -81,13 +81,13 @@ def parse_arguments():
 
 
 class Ours:
-    """t5lite's `Decoder`."""
+    """t5lite's `SequenceGenerator`."""
 
     def __init__(self, config, params, args):
         from t5lite.data.features.feature_converters import make_feature_converter
-        from t5lite.decoding.decoder import Decoder
+        from t5lite.decoding.sequence_generator import SequenceGenerator
 
-        self._make = lambda batch_size: Decoder(
+        self._make = lambda batch_size: SequenceGenerator(
             config,
             converter=make_feature_converter(
                 config.architecture,

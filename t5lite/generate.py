@@ -18,7 +18,7 @@ from t5lite.inference.prompts import (
     answer_was_cut,
     chat_format,
     chat_prompt,
-    make_decoder,
+    make_generator,
     text_prompt,
     warn_cut,
 )
@@ -88,8 +88,8 @@ class _Writer:
         self._stdout = stdout
         self._chat = chat
         end_ids = chat_format(model).end_ids() if chat else ()
-        self._decoder = make_decoder(model, batch_size=1, end_ids=end_ids)
-        self._params = self._decoder.prepare(model.params)
+        self._generator = make_generator(model, batch_size=1, end_ids=end_ids)
+        self._params = self._generator.prepare(model.params)
         self._numbers = itertools.count()
 
     def answer(self, prompt: Prompt) -> str:
@@ -101,7 +101,7 @@ class _Writer:
             texts = self._whole_answers(prompt, decoding)
             return texts[0]
         stop_strings, decode = decoding.stop_strings, self._model.vocabulary.decode
-        stream = self._decoder.stream(
+        stream = self._generator.stream(
             self._params, prompt.tokens, config=decoding, index=next(self._numbers)
         )
         kept, shown = itertools.tee(stream)
@@ -130,7 +130,7 @@ class _Writer:
         return f" [cut after {len(tokens)} tokens; see --max_decode_length]"
 
     def _whole_answers(self, prompt: Prompt, decoding: DecodingConfig) -> list[str]:
-        (answers,) = self._decoder.generate(
+        (answers,) = self._generator.generate(
             self._params, [prompt.tokens], config=decoding, indices=[next(self._numbers)]
         )
         texts = [answer_text(answer, self._model, decoding) for answer in answers]

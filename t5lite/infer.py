@@ -21,9 +21,9 @@ from t5lite.data.sources.local_files import read_jsonl, require
 from t5lite.data.tasks.seqio_adapter import import_tasks, load_eval_tasks
 from t5lite.data.vocabularies.load import format_vocabulary
 from t5lite.decoding.config import DecodingConfig
-from t5lite.decoding.decoder import Decoder, Generation, Ranking
 from t5lite.decoding.journal import Journal
 from t5lite.decoding.ranking import RankBy
+from t5lite.decoding.sequence_generator import Generation, Ranking, SequenceGenerator
 from t5lite.files import strict_json
 from t5lite.inference.evaluator import check_vocabulary
 from t5lite.inference.prompts import (
@@ -31,7 +31,7 @@ from t5lite.inference.prompts import (
     answer_text,
     answer_was_cut,
     chat_prompt,
-    make_decoder,
+    make_generator,
     text_prompt,
     warn_cut,
 )
@@ -108,7 +108,7 @@ def infer(
         `conversations` or `conversation`, and beside any `system` and `tools`.
       options_field: The field of `input` that holds the answers to choose from, a list of texts;
         None to generate. An option is scored with the end token after it.
-      rank_by: What options are compared by; see `Decoder.rank`.
+      rank_by: What options are compared by; see `SequenceGenerator.rank`.
       batch_size: Examples decoded at once, over all devices.
       decoding: How to decode; greedy when None. No part of it serves a choice among options.
       step: Which checkpoint; the latest when None.
@@ -144,7 +144,7 @@ def infer(
         questions = _questions_of_tasks(
             mixture_or_task_name, model, split=split, model_dir=model_dir
         )
-    decoder = make_decoder(
+    generator = make_generator(
         model,
         batch_size=batch_size,
         end_ids=[token for question in questions for token in question.end_ids],
@@ -162,7 +162,7 @@ def infer(
     return _answer_all(
         questions,
         model,
-        decoder,
+        generator,
         decoding=decoding,
         rank_by=rank_by,
         output=output,
@@ -271,7 +271,7 @@ def _digest(questions: Iterable[Question]) -> str:
 def _answer_all(
     questions: Sequence[Question],
     model: LoadedModel,
-    decoder: Decoder,
+    generator: SequenceGenerator,
     *,
     decoding: DecodingConfig,
     rank_by: RankBy,
@@ -298,18 +298,18 @@ def _answer_all(
             disable=not (progress and is_main),
         )
         stack.enter_context(bar)
-        params = decoder.prepare(model.params)
+        params = generator.prepare(model.params)
         num_cut = 0
         for start in range(num_done, len(questions), chunk_size):
             chunk = questions[start : start + chunk_size]
             tokens = [question.tokens for question in chunk]
             if chunk[0].options:
                 options = [_option_tokens(question, model) for question in chunk]
-                rankings = decoder.rank(params, tokens, options, by=rank_by, on_batch=bar.update)
+                rankings = generator.rank(params, tokens, options, by=rank_by, on_batch=bar.update)
                 records = list(map(_chosen, chunk, rankings))
             else:
                 indices = range(start, start + len(chunk))
-                generations = decoder.generate(
+                generations = generator.generate(
                     params, tokens, config=decoding, indices=indices, on_batch=bar.update
                 )
                 records = [

@@ -15,7 +15,7 @@ from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer, Save
 from t5lite.checkpoints.model_dir import ModelDescription, leaves_no_empty_folder, lock
 from t5lite.configuration.run_record import record_start
 from t5lite.data.data_config import DataConfig
-from t5lite.data.pipeline import Batch, TrainData, open_train_data
+from t5lite.data.pipeline import TrainBatch, TrainData, open_train_data
 from t5lite.data.run_vocabulary import check_vocabulary_fits, tasks_vocabulary
 from t5lite.data.tasks import task_data
 from t5lite.files.local_paths import check_storable, writable_folder
@@ -344,7 +344,7 @@ def _say_finished(folder: pathlib.Path, progress: Progress, total: Duration) -> 
     _conclude(folder)
 
 
-def _advance(progress: Progress, batch: Batch, data: TrainData) -> Progress:
+def _advance(progress: Progress, batch: TrainBatch, data: TrainData) -> Progress:
     """Progress after one more batch; the counts are global and the same on every host."""
     stats = batch.stats
     examples = progress.examples + stats.num_examples

@@ -12,7 +12,7 @@ from t5lite.cli import main
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
 from t5lite.decoding.config import DecodingConfig
-from t5lite.decoding.decoder import Generation
+from t5lite.decoding.sequence_generator import Generation
 from t5lite.generate import generate
 from tests.data.tokenizer_folders import chat_folder
 from tests.decoding import model_dirs
@@ -67,7 +67,7 @@ def parrot(vocabulary, monkeypatch):
         )
         monkeypatch.setattr(generate_module, "model_folder", lambda path: path)
         monkeypatch.setattr(generate_module, "load_model_dir", lambda *_: model)
-        monkeypatch.setattr(generate_module, "make_decoder", lambda *_, **__: bird)
+        monkeypatch.setattr(generate_module, "make_generator", lambda *_, **__: bird)
         return bird
 
     return make

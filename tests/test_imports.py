@@ -33,7 +33,7 @@ WITHOUT_TENSORFLOW = (
     "t5lite.models.parameters",
     "t5lite.sharding",
     "t5lite.training.step",
-    "t5lite.decoding.decoder",
+    "t5lite.decoding.sequence_generator",
     "t5lite.checkpoints.checkpointer",
     "t5lite.data.pipeline",
     "t5lite.train",

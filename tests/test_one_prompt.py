@@ -17,7 +17,7 @@ from t5lite.data.data_config import DataConfig
 from t5lite.data.pipeline import open_train_data
 from t5lite.data.tasks import seqio_adapter
 from t5lite.data.vocabularies.load import parse_vocabulary
-from t5lite.decoding.decoder import Decoder, Generation, Ranking
+from t5lite.decoding.sequence_generator import Generation, Ranking, SequenceGenerator
 from t5lite.evaluate import evaluate
 from t5lite.generate import generate
 from t5lite.infer import infer
@@ -170,8 +170,8 @@ def asked(monkeypatch):
         return iter([5])
 
     for method in (generate, score, rank, stream):
-        monkeypatch.setattr(Decoder, method.__name__, method)
-    monkeypatch.setattr(Decoder, "prepare", lambda self, params: params)
+        monkeypatch.setattr(SequenceGenerator, method.__name__, method)
+    monkeypatch.setattr(SequenceGenerator, "prepare", lambda self, params: params)
 
     def take():
         taken = list(prompts)

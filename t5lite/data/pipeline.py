@@ -68,7 +68,7 @@ class BatchStats:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Batch:
+class TrainBatch:
     """A batch.
 
     Attributes:
@@ -210,16 +210,16 @@ class TrainData:
             rows=range(host_index * rows_here, (host_index + 1) * rows_here),
             fingerprint=fingerprint,
         )
-        self._prefetcher: Prefetcher[Batch] | None = None
-        self._batches: Iterator[Batch] = maker.batches()
+        self._prefetcher: Prefetcher[TrainBatch] | None = None
+        self._batches: Iterator[TrainBatch] = maker.batches()
         if config.prefetch_batches:
             self._prefetcher = Prefetcher(self._batches, size=config.prefetch_batches)
             self._batches = self._prefetcher
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[TrainBatch]:
         return self
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> TrainBatch:
         return next(self._batches)
 
     def close(self) -> None:
@@ -293,7 +293,7 @@ def open_train_data(
       config: what to read, and how.
       host_index: this host, in [0, host_count).
       host_count: how many hosts share each global batch; they see the same order.
-      state: `Batch.state` of the batch after which to resume; None begins.
+      state: `TrainBatch.state` of the batch after which to resume; None begins.
       asked_before: what `TrainData.asked` gave when the state was saved, to tell what has changed.
       initial: the feature converter of the model that the run starts from; None for a fresh one.
 
@@ -378,12 +378,12 @@ class _BatchMaker:
         self._rows = rows
         self._fingerprint = fingerprint
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[TrainBatch]:
         while (plan := self._planner.plan(self._batch_size)) is not None:
             lengths_NF = self._examples.lengths(plan.index_N, plan.draw_N)
             is_chat_N = self._corpus.is_chat(plan.index_N)
             num_N2 = self._converter.num_tokens(lengths_NF, is_chat_N=is_chat_N)
-            yield Batch(
+            yield TrainBatch(
                 features=self._materialise(plan, lengths_NF, is_chat_N),
                 stats=self._count(plan, num_N2),
                 state={"position": self._planner.position(), "fingerprint": self._fingerprint},

@@ -1,4 +1,4 @@
-"""The jitted functions behind `Decoder`; equal arguments share them, and what was compiled.
+"""The jitted functions behind `SequenceGenerator`; equal ones share what was compiled.
 
 Shapes: B rows of the batch, N answers of a row.
 """

@@ -23,7 +23,7 @@ from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.data.tasks.seqio_adapter import EvalTask, import_tasks, load_eval_tasks
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.decoding.config import DecodingConfig
-from t5lite.decoding.decoder import Decoder
+from t5lite.decoding.sequence_generator import SequenceGenerator
 from t5lite.decoding.stopping import cut
 from t5lite.files import strict_json
 from t5lite.files.json_files import write_object
@@ -199,7 +199,7 @@ class Evaluator:
             converter, task_feature_lengths=dict(config.task_feature_lengths)
         )
         end_ids = [token for task in self.tasks for token in task.end_ids]
-        self._decoder = Decoder(
+        self._generator = SequenceGenerator(
             model_config,
             converter=self._converter,
             eos_ids=tuple(dict.fromkeys([*self.vocabulary.eos_ids, *end_ids])),
@@ -221,7 +221,7 @@ class Evaluator:
         judged = [task for task in self.tasks if task.needs_predictions]
         total = sum(len(task.examples) for task in [*judged, *self.tasks])
         hidden = not progress or jax.process_index() != 0
-        params = self._decoder.prepare(params)
+        params = self._generator.prepare(params)
         with progress_bar(
             total=total, desc=f"eval {self.config.name}", unit="ex", leave=False, disable=hidden
         ) as bar:
@@ -254,7 +254,7 @@ class Evaluator:
     def _generate(self, params: Any, tasks: Sequence[EvalTask], bar: Bar) -> dict[str, list[str]]:
         """Answers of each Task; the examples of all Tasks are batched together."""
         places = [(task, index) for task in tasks for index in range(len(task.examples))]
-        generations = self._decoder.generate(
+        generations = self._generator.generate(
             params,
             [task.examples[index].prompt(self._converter) for task, index in places],
             config=self.config.decoding,
@@ -272,7 +272,7 @@ class Evaluator:
     ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
         """Log-likelihood and number of tokens of the targets of each Task's examples."""
         examples = [example for task in self.tasks for example in task.examples]
-        log_likelihoods, num_tokens = self._decoder.score(
+        log_likelihoods, num_tokens = self._generator.score(
             params,
             [example.prompt(self._converter) for example in examples],
             [example.answer(self._converter) for example in examples],

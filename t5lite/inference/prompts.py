@@ -13,7 +13,7 @@ from t5lite.checkpoints.load import LoadedModel
 from t5lite.data.chat.chat_format import ChatFormat
 from t5lite.data.vocabularies.chat_template import Message
 from t5lite.decoding.config import DecodingConfig
-from t5lite.decoding.decoder import Decoder, Generation
+from t5lite.decoding.sequence_generator import Generation, SequenceGenerator
 from t5lite.decoding.stopping import cut
 
 log = logging.getLogger(__name__)
@@ -93,13 +93,13 @@ def warn_cut(num_cut: int, total: int, model: LoadedModel) -> None:
     )
 
 
-def make_decoder(
+def make_generator(
     model: LoadedModel,
     *,
     batch_size: int,
     end_ids: Sequence[int] = (),
     mesh: jax.sharding.Mesh | None = None,
-) -> Decoder:
+) -> SequenceGenerator:
     """What answers the prompts that are made here.
 
     Args:
@@ -108,7 +108,7 @@ def make_decoder(
       end_ids: tokens that end an answer besides the vocabulary's, such as `ChatFormat.end_ids`.
       mesh: where the model's parameters lie; None for one device.
     """
-    return Decoder(
+    return SequenceGenerator(
         model.config,
         converter=model.converter,
         eos_ids=tuple(dict.fromkeys([*model.vocabulary.eos_ids, *end_ids])),

@@ -8,10 +8,12 @@ from typing import Any
 import jax
 
 from t5lite import sharding
-from t5lite.data.pipeline import Batch, TrainData
+from t5lite.data.pipeline import TrainBatch, TrainData
 
 
-def feed(train_data: TrainData, mesh: jax.sharding.Mesh) -> Iterator[tuple[dict[str, Any], Batch]]:
+def feed(
+    train_data: TrainData, mesh: jax.sharding.Mesh
+) -> Iterator[tuple[dict[str, Any], TrainBatch]]:
     """Yields `(device_batch, batch)`; the next batch is already on its way to the devices.
 
     Args:
@@ -22,7 +24,7 @@ def feed(train_data: TrainData, mesh: jax.sharding.Mesh) -> Iterator[tuple[dict[
       The features as global arrays, and the host batch they came from (its `state` is the data
       state after this batch, whatever was prefetched beyond it).
     """
-    ahead: tuple[dict[str, Any], Batch] | None = None
+    ahead: tuple[dict[str, Any], TrainBatch] | None = None
     for batch in train_data:
         placed = sharding.put_rows(batch.features, mesh), batch
         if ahead is not None:

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 import tqdm
 
-from t5lite.data.pipeline import Batch
+from t5lite.data.pipeline import TrainBatch
 from t5lite.files import strict_json
 from t5lite.files.whole_file import write_whole
 from t5lite.messages.progress import progress_bar
@@ -158,13 +158,13 @@ class StepLog:
         """Writes every `period`-th step; `task_names` name the tasks of a bad batch."""
         self._writer, self._bar = writer, bar
         self._period, self._task_names = period, task_names
-        self._pending: tuple[Mapping[str, jax.Array], Batch, Progress, float] | None = None
+        self._pending: tuple[Mapping[str, jax.Array], TrainBatch, Progress, float] | None = None
 
     def push(
         self,
         metrics: Mapping[str, jax.Array],
         *,
-        batch: Batch,
+        batch: TrainBatch,
         progress: Progress,
         learning_rate: float,
     ) -> None:
@@ -205,7 +205,7 @@ class StepLog:
             },
         )
 
-    def _explain(self, name: str, value: float, batch: Batch, step: int) -> str:
+    def _explain(self, name: str, value: float, batch: TrainBatch, step: int) -> str:
         draws = np.asarray(batch.stats.draws_by_task)
         tasks = ", ".join(
             f"{self._task_names[task]} ({draws[task]})"

@@ -5,7 +5,7 @@ Shape legend: B rows of the global batch, M microbatches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,11 +15,11 @@ import optax
 from t5lite import sharding
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import bind
+from t5lite.models.transformer import Batch
 from t5lite.training.objective import LossSums, Objective
 from t5lite.training.parameter_groups import Partition, merge
 from t5lite.training.state import TrainState
 
-Batch = Mapping[str, jax.Array]
 StepMetrics = dict[str, jax.Array]
 
 

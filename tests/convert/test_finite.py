@@ -11,7 +11,7 @@ from t5lite import cli
 from t5lite.convert import export_hf, load_external
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.decoding.config import DecodingConfig
-from t5lite.decoding.decoder import Decoder
+from t5lite.decoding.sequence_generator import SequenceGenerator
 from t5lite.initialization.restore import RestoreConfig, open_initial
 from t5lite.models import finite
 from t5lite.training.state import TrainState
@@ -79,7 +79,7 @@ def test_it_goes_on_when_told_to_and_says_so(broken, tmp_path, capsys):
 
 def test_logits_that_overflow_are_told():
     params = sharp_params(CONFIG)
-    decoder = Decoder(
+    decoder = SequenceGenerator(
         CONFIG,
         converter=converter("decoder_only", task_feature_lengths=LENGTHS, prompt_prefix=(0,)),
         eos_ids=(1,),

@@ -5,7 +5,7 @@ import functools
 import jax
 import numpy as np
 
-from t5lite.decoding.decoder import Decoder
+from t5lite.decoding.sequence_generator import SequenceGenerator
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import bind, init_params
 from tests.feature_converters import bare
@@ -49,7 +49,7 @@ def prompts(lengths, seed=0, vocab_size=40):
 
 
 def decoder(model_config, converter="encoder_decoder", *, batch_size=3, eos_ids=(EOS,), **kwargs):
-    return Decoder(
+    return SequenceGenerator(
         model_config, converter=bare(converter), eos_ids=eos_ids, batch_size=batch_size, **kwargs
     )
 

@@ -8,7 +8,7 @@ import pytest
 
 from t5lite.convert import load_external
 from t5lite.decoding.config import DecodingConfig
-from t5lite.decoding.decoder import Decoder
+from t5lite.decoding.sequence_generator import SequenceGenerator
 from tests.feature_converters import bare
 from tests.peers.test_families import CASES, VOCAB_SIZE, their_model
 
@@ -118,7 +118,7 @@ def _theirs(model, prompts, **settings):
 
 
 def _ours(config, params, prompts, **settings):
-    decoder = Decoder(
+    decoder = SequenceGenerator(
         config,
         converter=bare(config.architecture),
         eos_ids=(EOS,),

@@ -57,7 +57,7 @@ class Ranking(NamedTuple):
     scores: np.ndarray
 
 
-class Decoder:
+class SequenceGenerator:
     """Generates for, scores and ranks answers to any number of examples with one model config."""
 
     def __init__(
@@ -317,7 +317,7 @@ class Decoder:
     ) -> int | None:
         if not config.stop_strings:
             return None
-        assert self._decode is not None, "stop strings need a Decoder with `decode`"
+        assert self._decode is not None, "stop strings need a SequenceGenerator with `decode`"
         return stopping.stopped_length(
             tokens,
             decode=self._decode,

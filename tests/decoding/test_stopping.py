@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
-from t5lite.decoding import decoder as decoder_module
+from t5lite.decoding import sequence_generator
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.stopping import cut, pieces, stopped_length
 from tests.decoding import tiny
@@ -52,7 +52,7 @@ def _decode(tokens):
     ("converter", "count"), [("encoder_decoder", 1), ("decoder_only", 3), ("prefix_lm", 1)]
 )
 def test_answers_end_where_a_stop_string_is_whole(converter, count, monkeypatch):
-    monkeypatch.setattr(decoder_module, "_STEPS_BETWEEN_LOOKS", 5)
+    monkeypatch.setattr(sequence_generator, "_STEPS_BETWEEN_LOOKS", 5)
     config = tiny.config(converter)
     params = tiny.params(config)
     inputs = tiny.prompts([5, 3, 20, 7])
@@ -90,7 +90,7 @@ def test_answers_end_where_a_stop_string_is_whole(converter, count, monkeypatch)
 
 def test_generation_stops_soon_after_all_answers_have(monkeypatch):
     """Far from the longest length: looks are a few steps apart."""
-    monkeypatch.setattr(decoder_module, "_STEPS_BETWEEN_LOOKS", 4)
+    monkeypatch.setattr(sequence_generator, "_STEPS_BETWEEN_LOOKS", 4)
     config = tiny.config()
     looked = []
 

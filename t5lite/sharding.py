@@ -10,45 +10,41 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import jax
 import numpy as np
-from flax import linen
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 
 from t5lite.messages.suggest import did_you_mean
+from t5lite.models.layers import placing_activations
 
 State = TypeVar("State", bound=Any)
 # Nested dicts whose leaves are arrays, shapes, shardings or tuples of logical axis names.
 Tree = Any
 Axes = tuple[str | None, ...]
 MeshAxes = str | tuple[str, ...] | None
-Rules = Mapping[str, MeshAxes]
 
 MESH_AXES = ("data", "fsdp", "tensor")
 BATCH_AXES = ("data", "fsdp")
 
-DEFAULT_RULES: Rules = MappingProxyType(
-    {
-        "batch": BATCH_AXES,
-        "length": None,
-        "layers": None,
-        "embed": "fsdp",
-        "vocab": "tensor",
-        "mlp": "tensor",
-        "joined_kv": "tensor",
-        "shared_kv": None,
-        "heads": "tensor",
-        "relpos_heads": None,
-        "relpos_buckets": None,
-        "positions": None,
-        "activation_embed": None,
-        "activation_vocab": "tensor",
-    }
-)
+# From logical axes, of parameters and activations, to axes of the mesh.
+_RULES: Mapping[str, MeshAxes] = {
+    "batch": BATCH_AXES,
+    "length": None,
+    "layers": None,
+    "embed": "fsdp",
+    "vocab": "tensor",
+    "mlp": "tensor",
+    "joined_kv": "tensor",
+    "shared_kv": None,
+    "relpos_heads": None,
+    "relpos_buckets": None,
+    "positions": None,
+    "activation_embed": None,
+    "activation_vocab": "tensor",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,17 +96,17 @@ def _num_devices(mesh: Mesh | AbstractMesh, mesh_axes: MeshAxes) -> int:
     return math.prod(mesh.shape[name] for name in _as_tuple(mesh_axes))
 
 
-def _mesh_axes(name: str, axes: Axes, mesh: Mesh | AbstractMesh, rules: Rules) -> list[MeshAxes]:
-    """Gives the mesh axes of each dimension of one parameter; those of one device are left out."""
+def _mesh_axes(name: str, axes: Axes, mesh: Mesh | AbstractMesh) -> list[MeshAxes]:
+    """Gives the mesh axes of each dimension of one array; those of one device are left out."""
     chosen: list[MeshAxes] = []
     used: set[str] = set()
     for axis in axes:
-        if axis is not None and axis not in rules:
+        if axis is not None and axis not in _RULES:
             raise ValueError(
                 f"{name} has the logical axis {axis!r}, for which the sharding rules have no entry."
-                f"{did_you_mean(axis, rules)}"
+                f"{did_you_mean(axis, _RULES)}"
             )
-        mesh_axes = None if axis is None else rules[axis]
+        mesh_axes = None if axis is None else _RULES[axis]
         # A mesh axis can cut an array only once: of two equal logical axes the first is cut.
         if _num_devices(mesh, mesh_axes) == 1 or used.intersection(_as_tuple(mesh_axes)):
             mesh_axes = None
@@ -119,16 +115,13 @@ def _mesh_axes(name: str, axes: Axes, mesh: Mesh | AbstractMesh, rules: Rules) -
     return chosen
 
 
-def param_shardings(
-    shapes: Tree, axes: Tree, mesh: Mesh | AbstractMesh, rules: Rules = DEFAULT_RULES
-) -> Tree:
+def param_shardings(shapes: Tree, axes: Tree, mesh: Mesh | AbstractMesh) -> Tree:
     """Gives the sharding of every parameter, after checking that the mesh divides them all.
 
     Args:
       shapes: nested dict of the parameters, or of their shapes.
       axes: nested dict of tuples of logical axis names, one a dimension.
       mesh: the mesh; an abstract one plans for devices that are not here.
-      rules: logical axis -> mesh axis, or axes, or None for none.
 
     Returns:
       Nested dict of NamedSharding.
@@ -141,7 +134,7 @@ def param_shardings(
     assert flat_shapes.keys() == flat_axes.keys(), "shapes and axes are of different parameters"
     shardings, problems = {}, []
     for name, leaf in flat_shapes.items():
-        spec = _mesh_axes(name, flat_axes[name], mesh, rules)
+        spec = _mesh_axes(name, flat_axes[name], mesh)
         shardings[name] = NamedSharding(mesh, PartitionSpec(*spec))
         problems += _indivisible(name, leaf.shape, flat_axes[name], spec, mesh)
     if problems:
@@ -302,54 +295,22 @@ def put_replicable(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax
     }
 
 
-def describe(
-    shapes: Tree, axes: Tree, mesh: Mesh | AbstractMesh, rules: Rules = DEFAULT_RULES
-) -> str:
-    """Writes a table of how the parameters lie on the mesh.
-
-    Args:
-      shapes: nested dict of the parameters, or of their shapes.
-      axes: nested dict of tuples of logical axis names.
-      mesh: the mesh.
-      rules: logical axis -> mesh axes.
-
-    Returns:
-      A line a parameter (name, shape, mesh axes by dimension, bytes a device holds) and a total.
-
-    Raises:
-      ValueError: as `param_shardings`.
-    """
-    flat_shapes = flatten_dict(shapes, sep="/")
-    flat_shardings = flatten_dict(param_shardings(shapes, axes, mesh, rules), sep="/")
-    lines, total = [("parameter", "shape", "mesh axes", "bytes per device")], 0
-    for name, leaf in flat_shapes.items():
-        local = math.prod(flat_shardings[name].shard_shape(leaf.shape)) * leaf.dtype.itemsize
-        total += local
-        spec = ", ".join("-" if part is None else str(part) for part in flat_shardings[name].spec)
-        lines.append((name, "x".join(map(str, leaf.shape)), spec, f"{local:,}"))
-    lines.append(("total", "", ", ".join(f"{a}={n}" for a, n in mesh.shape.items()), f"{total:,}"))
-    widths = [max(len(line[column]) for line in lines) for column in range(3)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(w) for cell, w in zip(line, widths, strict=False)), line[3]])
-        for line in lines
-    )
-
-
 @contextlib.contextmanager
-def logical_rules(mesh: Mesh, rules: Rules = DEFAULT_RULES) -> Iterator[None]:
+def logical_rules(mesh: Mesh | AbstractMesh) -> Iterator[None]:
     """Makes the models' hints about activations (`models.layers.constrain`) speak of this mesh.
 
     To be entered while a function is traced, that is, inside jit.
 
     Args:
       mesh: the mesh.
-      rules: logical axis -> mesh axes.
 
     Yields:
       Nothing.
     """
-    with (
-        linen.logical_axis_rules(tuple(rules.items())),
-        jax.sharding.use_abstract_mesh(mesh.abstract_mesh),
-    ):
+
+    def place(x: jax.Array, axes: Axes) -> jax.Array:
+        spec = PartitionSpec(*_mesh_axes(f"an activation {x.shape}", axes, mesh))
+        return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec))
+
+    with placing_activations(place):
         yield

@@ -4,16 +4,21 @@ Shapes: B batch, L length, D d_model, E width of the embedding, F d_ff, V vocabu
 N tokens (B * L), I and O any widths.
 """
 
+import contextlib
+import contextvars
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
-from flax import linen, nnx
+from flax import nnx
 
 from t5lite.models.config import TransformerConfig
 
 Initializer = Callable[[jax.Array, tuple[int, ...]], jax.Array]
+Place = Callable[[jax.Array, tuple[str, ...]], jax.Array]
+
+_place: contextvars.ContextVar[Place | None] = contextvars.ContextVar("place", default=None)
 
 _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": jax.nn.relu,
@@ -84,8 +89,19 @@ def parameter(shape: tuple[int, ...], *, axes: tuple[str, ...], init_fn: Initial
 
 
 def constrain(x: jax.Array, axes: tuple[str, ...]) -> jax.Array:
-    """Hints where activations live, by logical names; nothing outside a context of axis rules."""
-    return linen.with_logical_constraint(x, axes)
+    """Hints where activations live, by logical names; nothing outside `placing_activations`."""
+    place = _place.get()
+    return x if place is None else place(x, axes)
+
+
+@contextlib.contextmanager
+def placing_activations(place: Place) -> Iterator[None]:
+    """Has `constrain` do what `(array, logical axes) -> array` does, while a model is traced."""
+    token = _place.set(place)
+    try:
+        yield
+    finally:
+        _place.reset(token)
 
 
 def split_key(key: jax.Array | None, num: int) -> list[jax.Array | None]:

@@ -232,6 +232,7 @@ def test_wrong_files_and_folders(tmp_path):
             *[["eval", f"--model_dir={place}", "--mixture=mini"] for place in places],
             *[["infer", f"--model_dir={place}", "--input=a", "--output=b"] for place in places],
             *[["generate", f"--model_dir={place}", "hello"] for place in places],
+            *[["train", f"--model_dir={place}"] for place in places],
             *[["tasks", "audit", place] for place in places],
             *[["convert", place, "out"] for place in places],
             *[["convert", "hf", place] for place in places if place != "empty"],

@@ -115,7 +115,10 @@ def installed(wheel, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     libraries = [path for path in sys.path if path.endswith("site-packages")]
     (site / "libraries.pth").write_text("\n".join(libraries))
     command = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
-    subprocess.run([*command, "--quiet", "--no-deps", "--no-index", str(wheel)], check=True)
+    subprocess.run(
+        [*command, "--quiet", "--no-deps", "--no-index", "--ignore-installed", str(wheel)],
+        check=True,
+    )
     return folder / "bin" / "t5lite"
 
 

@@ -12,7 +12,7 @@ import pathlib
 import time
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 
 from t5lite.data.stores import beam_build
 from t5lite.data.stores.store import (
@@ -74,24 +74,11 @@ class CacheReport:
     notes: tuple[str, ...] = ()
 
 
-def open_stores(
-    task_names: Sequence[str],
-    *,
-    split: str,
-    task_modules: Sequence[str] = (),
-    data_dir: str | None = None,
-    vocabulary: str | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-    task_feature_lengths: Mapping[str, int] | None = None,
-    whole_conversations: bool = False,
-    num_workers: int | None = None,
-    progress: bool = True,
-) -> list[TokenStore]:
-    """Opens the token stores of Tasks, building those that are missing or out of date.
+class StoreSettings(TypedDict, total=False):
+    """What says which stores are meant, and how one is built.
 
-    Args:
-      task_names: registered Tasks.
-      split: a split that all of them have.
+    Attributes:
+      split: a split that all Tasks have.
       task_modules: registry modules to import, here and in workers.
       data_dir: as for `import_tasks`.
       vocabulary: as for `import_tasks`.
@@ -100,8 +87,31 @@ def open_stores(
         such preprocessors are stored anew for other lengths. Nothing is truncated here.
       whole_conversations: store as much of a conversation as there is room for as one example, for
         models that read and write in one sequence; else one answer.
+    """
+
+    split: Required[str]
+    task_modules: Sequence[str]
+    data_dir: str | None
+    vocabulary: str | None
+    cache_dir: str | os.PathLike[str] | None
+    task_feature_lengths: Mapping[str, int] | None
+    whole_conversations: bool
+
+
+def open_stores(
+    task_names: Sequence[str],
+    *,
+    num_workers: int | None = None,
+    progress: bool = True,
+    **settings: Unpack[StoreSettings],
+) -> list[TokenStore]:
+    """Opens the token stores of Tasks, building those that are missing or out of date.
+
+    Args:
+      task_names: registered Tasks.
       num_workers: processes to build with, see `run_jobs`.
       progress: whether to show a progress bar on stderr while building.
+      **settings: see `StoreSettings`.
 
     Returns:
       A store for each name, in order.
@@ -110,15 +120,7 @@ def open_stores(
       ValueError: if a Task cannot be built (named, with its error), the Tasks do not share their
         features and vocabulary, or a store is damaged.
     """
-    seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
-    jobs = _plan(
-        task_names,
-        split,
-        task_modules,
-        cache_dir,
-        task_feature_lengths,
-        whole_conversations=whole_conversations,
-    )
+    jobs = _plan(task_names, **settings)
     _build_missing(jobs, num_workers=num_workers, progress=progress)
     reserve_file_descriptors(len(jobs))
     stores = [TokenStore.open(job.path) for job in jobs]
@@ -144,7 +146,11 @@ def find_stores(
     finished: dict[str, str] = {}
     for whole in forms:
         jobs = _plan(
-            task_names, split, (), cache_dir, task_feature_lengths, whole_conversations=whole
+            task_names,
+            split=split,
+            cache_dir=cache_dir,
+            task_feature_lengths=task_feature_lengths,
+            whole_conversations=whole,
         )
         finished |= {
             name: job.path
@@ -158,36 +164,24 @@ def find_stores(
 def cache(
     name: str,
     *,
-    split: str,
-    task_modules: Sequence[str] = (),
-    data_dir: str | None = None,
-    vocabulary: str | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-    task_feature_lengths: Mapping[str, int] | None = None,
-    whole_conversations: bool = False,
     num_workers: int | None = None,
     shard: tuple[int, int] = (0, 1),
     allow_missing: bool = False,
     beam_options: Sequence[str] | None = None,
     progress: bool = True,
+    **settings: Unpack[StoreSettings],
 ) -> CacheReport:
     """Builds the missing stores of a Task or Mixture ahead of a run.
 
     Args:
       name: a Task or Mixture.
-      split: as for `open_stores`, and so are the arguments not listed here.
-      task_modules: registry modules to import.
-      data_dir: see `open_stores`.
-      vocabulary: see `open_stores`.
-      cache_dir: see `open_stores`.
-      task_feature_lengths: see `open_stores`.
-      whole_conversations: see `open_stores`.
       num_workers: see `open_stores`.
       shard: (k, n) builds the Tasks k, k + n, k + 2n, ... of the sorted names, so that n machines
         with one cache folder build everything once.
       allow_missing: whether to leave out Tasks that have no data.
       beam_options: builds on Apache Beam with these options of it; None builds on this machine.
       progress: see `open_stores`.
+      **settings: see `StoreSettings`.
 
     Raises:
       ValueError: as `open_stores`, a Task has no data, or if the shard is not one of its number.
@@ -195,20 +189,17 @@ def cache(
     index, count = shard
     if not 0 <= index < count:
         raise ValueError(f"--shard {index}/{count}: shards of {count} are 0 to {count - 1}.")
-    seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
+    seqio_adapter.import_tasks(
+        settings.get("task_modules", ()),
+        data_dir=settings.get("data_dir"),
+        vocabulary=settings.get("vocabulary"),
+    )
     # What is missing is told of the whole mixture, whatever the shard.
     present, missing = task_data.present_tasks(
         name, seqio_adapter.resolve(name).task_names, allow_missing=allow_missing
     )
     task_names = sorted({seqio_adapter.stored_task(task) for task in present})[index::count]
-    jobs = _plan(
-        task_names,
-        split,
-        task_modules,
-        cache_dir,
-        task_feature_lengths,
-        whole_conversations=whole_conversations,
-    )
+    jobs = _plan(task_names, **settings)
     if beam_options is None:
         built = _build_missing(jobs, num_workers=num_workers, progress=progress)
     else:
@@ -289,13 +280,16 @@ def share_truncated(store: TokenStore, feature: str, lengths: Mapping[str, int])
 
 def _plan(
     task_names: Sequence[str],
-    split: str,
-    task_modules: Sequence[str],
-    cache_dir: str | os.PathLike[str] | None,
-    task_feature_lengths: Mapping[str, int] | None,
     *,
-    whole_conversations: bool,
+    split: str,
+    task_modules: Sequence[str] = (),
+    cache_dir: str | os.PathLike[str] | None = None,
+    task_feature_lengths: Mapping[str, int] | None = None,
+    whole_conversations: bool = False,
+    data_dir: str | None = None,
+    vocabulary: str | None = None,
 ) -> list[_Job]:
+    seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
     root = (
         local_path(cache_dir, name="--cache_dir").absolute()
         if cache_dir

@@ -150,6 +150,7 @@ def test_the_table_counts_by_collection():
     ]
     expected = """\
         collection  tasks  present  missing  broken
+        ----------  -----  -------  -------  ------
         one             2        1        0       1
         two             1        0        1       0
         total           3        1        1       1"""

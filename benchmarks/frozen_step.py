@@ -16,7 +16,7 @@ import numpy as np
 from t5lite import sharding
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import param_axes, param_shapes
-from t5lite.training.objective import Objective
+from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.optimizers import adamw, make_transformation
 from t5lite.training.parameter_groups import partition_parameters
 from t5lite.training.state import init_state_fn
@@ -77,14 +77,14 @@ def compiled_step(batch, mesh, *, groups=(), **settings):
     step = make_train_step(
         MODEL,
         transformation,
-        Objective(),
+        CrossEntropy(),
         partition=partition,
         num_microbatches=1,
         seed=0,
         shardings=jax.tree.map(lambda _: sharding.replicated(mesh), state),
         mesh=mesh,
     )
-    return step.lower(state, batch).compile(), state
+    return step.lower(state, batch, {}).compile(), state
 
 
 def main():
@@ -97,7 +97,7 @@ def main():
     for turn in range(arguments.turns + 1):
         for name, step in steps.items():
             start = time.perf_counter()
-            states[name], metrics = step(states[name], batch)
+            states[name], metrics = step(states[name], batch, {})
             jax.block_until_ready(metrics)
             if turn:  # the first warms up
                 seconds[name].append(time.perf_counter() - start)

@@ -20,12 +20,14 @@ from t5lite.data.run_vocabulary import check_vocabulary_fits, tasks_vocabulary
 from t5lite.data.tasks import task_data
 from t5lite.files.local_paths import check_storable, writable_folder
 from t5lite.inference.evaluator import EvalConfig, Evaluator, check_names
+from t5lite.initialization.frozen_models import load_frozen_models, open_frozen_models
 from t5lite.initialization.initial_model import ModelOfCheckpoint, check_run_folder
 from t5lite.initialization.restore import RestoreConfig, open_initial
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params, param_axes, param_shapes
 from t5lite.reports import report
 from t5lite.sharding import MeshConfig
+from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.draws import DrawTally, read_asked, write_asked
 from t5lite.training.duration import Duration, Progress, parse_duration
 from t5lite.training.feed import feed
@@ -65,7 +67,7 @@ def train(
     train_data: DataConfig,
     optimizer: Optimizer,
     train_steps: int | str,
-    objective: Objective = Objective(),  # noqa: B008 (frozen)
+    objective: Objective = CrossEntropy(),  # noqa: B008 (frozen)
     mesh: MeshConfig = MeshConfig(),  # noqa: B008 (frozen)
     parameter_groups: Sequence[tuple[str, float]] = (),
     frozen_dtype: FrozenDtype = "float32",
@@ -91,10 +93,11 @@ def train(
       train_data: the mixture, its lengths, the global batch size.
       optimizer: e.g. `adafactor(learning_rate=schedule(...))`.
       train_steps: how long: 1000, "3 epochs", "50_000 examples" or "2e6 tokens".
-      objective: the loss.
+      objective: the loss, and the frozen models that it asks for.
       mesh: how the devices are arranged.
       parameter_groups: `(regex, learning-rate multiplier)`; 0 freezes.
-      frozen_dtype: the type in which frozen parameters are held, in checkpoints too.
+      frozen_dtype: the type in which frozen parameters are held, in checkpoints too, and models
+        that the objective asked for.
       max_grad_norm: clip the gradient's global norm to this.
       num_microbatches: parts a batch is split into, their gradients added up before one update.
       initial_checkpoint: what a fresh run starts from; ignored, and said so, when resuming.
@@ -142,6 +145,11 @@ def train(
     # ---- Model and optimizer: shapes and shardings, nothing allocated ---------------------------
     shapes, axes = param_shapes(model), param_axes(model)
     partition = partition_parameters(shapes, parameter_groups, frozen_dtype=frozen_dtype)
+    if frozen_dtype != "float32" and not (partition.frozen or objective.frozen_models):
+        raise ValueError(
+            f"train.frozen_dtype = {frozen_dtype!r} has no effect, for nothing is frozen. Freeze "
+            'parameters, as with train.parameter_groups = (("^encoder/", 0),), or leave it out.'
+        )
     transformation = make_transformation(
         optimizer,
         partition.split(axes)[0],
@@ -180,6 +188,7 @@ def train(
     # ---- Whose tokens and prompts these are, before any data are built --------------------------
     vocabulary = tasks_vocabulary(train_data)
     check_vocabulary_fits(vocabulary, train_data, model.vocab_size)
+    others = open_frozen_models(objective, model=model, vocabulary=vocabulary.spec())
     initial, asked_as = None, None
     if began:
         as_now = dataclasses.replace(began, vocabulary=vocabulary.spec())
@@ -215,12 +224,15 @@ def train(
     if began:
         began.check_same_model(description, model_dir=model_dir)
 
-    # ---- A fresh state, unless resumed ----------------------------------------------------------
+    # ---- A fresh state, unless resumed, and the models that are read only -----------------------
     if state is None:
         state = jax.jit(init_fn, out_shardings=shardings)()
         if initial:
             state = initial.restore_into(state, shardings)
             log.info("starting from %s", initial.config.path)
+    frozen_models = load_frozen_models(
+        others, converter=data.converter, mesh=device_mesh, dtype=frozen_dtype
+    )
     log.info("%s parameters, mesh %s", f"{count_params(model):,}", dict(device_mesh.shape))
 
     # ---- The step and evaluators ----------------------------------------------------------------
@@ -291,7 +303,7 @@ def train(
         for device_batch, batch in feed(data, device_mesh):
             if stopped or total.reached(progress):
                 break
-            state, step_metrics = train_step(state, device_batch)
+            state, step_metrics = train_step(state, device_batch, frozen_models)
             learning_rate = float(optimizer.learning_rate_at(progress.steps))
             before, progress = progress, _advance(progress, batch, data)
             data_state = batch.state

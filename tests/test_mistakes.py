@@ -161,7 +161,7 @@ SAID = [
     ("train.optimizer = @adafactor.Adafactor()", ("is adafactor here",)),
     ("utils.DatasetConfig.pack = True", ("is DataConfig or EvalConfig here",)),
     ("TransformerConfig.emb_dim = 64", ("no parameter 'emb_dim'", "TransformerConfig.d_model")),
-    ("LABEL_SMOOTHING = 0.1", ("Objective.label_smoothing",)),
+    ("LABEL_SMOOTHING = 0.1", ("CrossEntropy.label_smoothing",)),
 ]
 
 

@@ -52,7 +52,7 @@ RUNTIME_FIELDS = frozenset(
 )
 
 # Fields of a feature converter that change what a model is asked.
-_PROMPT_FIELDS = ("converter", "prompt_prefix", "prompt_suffix", "targets_suffix", "prefix_lm")
+PROMPT_FIELDS = ("converter", "prompt_prefix", "prompt_suffix", "targets_suffix", "prefix_lm")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ class ModelDescription:
         mine, theirs = self.converter.to_dict(), other.converter.to_dict()
         found += [
             f"  {name}: {mine.get(name)!r} in the folder, {theirs.get(name)!r} in this run"
-            for name in _PROMPT_FIELDS
+            for name in PROMPT_FIELDS
             if mine.get(name) != theirs.get(name)
         ]
         if other.chat_template is not None and other.chat_template != self.chat_template:

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import pathlib
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,7 +32,7 @@ from t5lite.configuration.gin_reader import (
 )
 from t5lite.configuration.gin_resolve import ParsedConfig
 from t5lite.configuration.gin_types import checked, parameter_hints
-from t5lite.configuration.older_settings import check_current
+from t5lite.configuration.older_settings import RENAMED, check_current
 from t5lite.data.tasks import registry_modules
 from t5lite.messages.suggest import did_you_mean
 
@@ -60,7 +61,7 @@ CONFIGURABLES = {
     "CheckpointConfig": "t5lite.checkpoints.checkpointer",
     "RestoreConfig": "t5lite.initialization.restore",
     "initial_checkpoint": "t5lite.initialization.restore",
-    "Objective": "t5lite.training.objective",
+    "CrossEntropy": "t5lite.training.cross_entropy",
     "adafactor": "t5lite.training.optimizers",
     "adamw": "t5lite.training.optimizers",
     "optax_optimizer": "t5lite.training.optimizers",
@@ -101,7 +102,7 @@ def _makers(configurables: Mapping[str, Callable[..., Any]]) -> dict[Any, tuple[
         for kind in typing.get_args(made) if isinstance(made, types.UnionType) else (made,):
             if kind is type(None):
                 continue
-            # What makes one of a kind of transforms makes a transform.
+            # What makes one kind of transforms, or of objectives, makes a transform, an objective.
             for base in kind.__mro__[:-1] if inspect.isclass(kind) else (kind,):
                 makers[base] = (*makers.get(base, ()), f"@{name}()")
     return makers
@@ -173,11 +174,12 @@ def parse(
     statements += [read_flag(text) for text in bindings]
     statements += overrides
 
-    registered = register_configurables()
     gin.clear_config()
     imports = [statement for statement in statements if isinstance(statement, Import)]
     for statement in imports:
         _import(statement)
+    named = _register_named_by_module(statements)
+    registered = {**register_configurables(), **named}
     history: dict[str, list[Binding]] = {}
     for statement in statements:
         if isinstance(statement, Binding):
@@ -195,7 +197,11 @@ def parse(
         overridden,
         registered,
         shipped_macros=shipped_macros(),
-        imports=tuple(dict.fromkeys(statement.module for statement in imports)),
+        imports=tuple(
+            dict.fromkeys(
+                [*(i.module for i in imports), *(name.rpartition(".")[0] for name in named)]
+            )
+        ),
         remedies=remedies or {},
     )
 
@@ -222,6 +228,83 @@ def _import(statement: Import) -> None:
             "and write e.g. TransformerConfig.num_layers."
         )
     registry_modules.import_module(statement.module, asked_by=statement.place)
+
+
+def _register_named_by_module(
+    statements: Sequence[Binding | Import],
+) -> dict[str, Callable[..., Any]]:
+    """Registers classes and functions that the user names by their modules, as in @mine.Loss().
+
+    To import a module is to run it: what a model folder names is left alone but where the folder's
+    imports, which were allowed, name the module.
+
+    Raises:
+      ValueError: there is no such module, or nothing of this name in it.
+    """
+    found = {}
+    imported = {s.module for s in statements if isinstance(s, Import)}
+    for statement in statements:
+        if isinstance(statement, Import):
+            continue
+        for use in uses(statement.value):
+            if not isinstance(use, Reference) or "." not in use.name.removeprefix("t5lite."):
+                continue
+            module = use.name.rpartition(".")[0]
+            if statement.is_ours and module not in imported:
+                continue
+            # One that registers itself may do so under any name.
+            if module in sys.modules or not _is_known(use.name):
+                found[use.name] = _register_named(use.name, statement.place)
+    return found
+
+
+def _register_named(selector: str, place: str) -> Callable[..., Any]:
+    """The class or function that a reference such as @mine.Loss() names, known to gin."""
+    module, _, name = selector.rpartition(".")
+    imported = _import_without_tasks(module, place, wanted=f"@{selector}")
+    function = getattr(imported, name, None)
+    if not callable(function):
+        raise ValueError(
+            f"{place}: @{selector}: the module {module} ({imported.__file__}) has no {name!r}."
+            + did_you_mean(name, [n for n in vars(imported) if n[0] != "_"])
+        )
+    if not _is_known(selector):
+        ours = register_configurables()
+        makers = _makers({n: ours[n] for n in CONFIGURABLES})
+        wrapped = checked(name, function, call=function, makers=makers)
+        gin.external_configurable(wrapped, name=name, module=module)
+    return function
+
+
+def _is_known(selector: str) -> bool:
+    try:
+        gin.get_configurable(selector)
+    except (ValueError, KeyError):
+        return False
+    return True
+
+
+def _import_without_tasks(module: str, place: str, *, wanted: str) -> types.ModuleType:
+    """Imports a module that a reference names, before the run's vocabulary is known.
+
+    Raises:
+      ValueError: it cannot be imported, or registers Tasks, which would have no vocabulary yet.
+    """
+    before = _registered_tasks()
+    imported = registry_modules.import_module(module, asked_by=place)
+    if new := sorted(_registered_tasks() - before):
+        raise ValueError(
+            f"{place}: {wanted}: the module {module} registers Tasks ({', '.join(new[:3])}), and "
+            "the vocabulary that they are to have is decided later. Put "
+            f"{wanted.rpartition('.')[2]} into a module that registers none, and name that."
+        )
+    return imported
+
+
+def _registered_tasks() -> frozenset[str]:
+    """Names of the Tasks registered so far; none where nothing has imported seqio."""
+    seqio = sys.modules.get("seqio")
+    return frozenset(seqio.TaskRegistry.names()) if seqio else frozenset()
 
 
 def _checked(binding: Binding, registered: Mapping[str, Callable[..., Any]]) -> Binding:
@@ -259,10 +342,16 @@ def _checked(binding: Binding, registered: Mapping[str, Callable[..., Any]]) -> 
 def _find(
     selector: str, registered: Mapping[str, Callable[..., Any]], place: str, written: str
 ) -> tuple[str, Callable[..., Any]]:
-    """A configurable's short name and the function or class behind it."""
+    """A configurable's name and the function or class behind it."""
     short = selector.removeprefix("t5lite.")
-    if short in registered:
-        return short, registered[short]
+    # gin shortens names in the configurations that it writes: Loss for mine.Loss.
+    named = [name for name in registered if name == short or name.endswith(f".{short}")]
+    if short in registered or len(named) == 1:
+        name = short if short in registered else named[0]
+        return name, registered[name]
+    if short in RENAMED:
+        new = written.replace(short, RENAMED[short])
+        raise ValueError(f"{place}: {written}: {short} is called {RENAMED[short]}; write {new}.")
     try:
         return selector, gin.get_configurable(selector)  # registered by an imported module
     except (ValueError, KeyError):

@@ -340,9 +340,14 @@ def _applies(binding: Binding, node: Reference | Macro) -> bool:
     """Whether gin would use a binding when it calls `node`."""
     if isinstance(node, Macro):
         return binding.is_macro and binding.name == node.name
-    if binding.is_macro or binding.configurable != node.name.removeprefix("t5lite."):
+    if binding.is_macro or not _is_same(binding.configurable, node.name):
         return False
     return not binding.scope or f"{node.scope}/".startswith(f"{binding.scope}/")
+
+
+def _is_same(name: str, other: str) -> bool:
+    """Whether two names are of one configurable; its module may be left out in either."""
+    return f".{name}".endswith(f".{other}") or f".{other}".endswith(f".{name}")
 
 
 def _used_in(binding: Binding, node: Reference | Macro) -> list[Reference | Macro]:
@@ -357,4 +362,4 @@ def _used_in(binding: Binding, node: Reference | Macro) -> list[Reference | Macr
 
 
 def _names(value: Any, node: Reference) -> bool:
-    return any(isinstance(use, Reference) and use.name == node.name for use in uses(value))
+    return any(isinstance(use, Reference) and _is_same(use.name, node.name) for use in uses(value))

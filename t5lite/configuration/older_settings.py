@@ -1,4 +1,4 @@
-"""Settings as gin files wrote them before positions had configs of their own.
+"""Settings as older gin files wrote them: positions without configs of their own, other names.
 
 The `config.gin` of an older run is read as if it were written today; in a gin file of a user's and
 in flags such a setting is an error, which shows the lines that take its place.
@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from t5lite.configuration.gin_reader import Binding, Reference
 from t5lite.models.position_config import FLAT_FIELDS, FLAT_KINDS
 
+# Names of configurables, to those that took their places.
+RENAMED = {"Objective": "CrossEntropy"}
+
 
 def renewed(binding: Binding) -> list[Binding]:
     """What a binding is written as now: itself, or those that take its place.
@@ -19,6 +22,7 @@ def renewed(binding: Binding) -> list[Binding]:
     Args:
       binding: of any gin file.
     """
+    binding = _renamed(binding)
     value = binding.value
     if binding.name == "allow_differences" and isinstance(value, list | tuple):
         names = tuple(_dotted(n) if isinstance(n, str) and n in FLAT_FIELDS else n for n in value)
@@ -62,6 +66,16 @@ def check_current(binding: Binding) -> None:
         f"{binding.place}: {binding.key} = {binding.value!r} is said in another way now, for the "
         f"positions of a model have fields of their own. {remedy}"
     )
+
+
+def _renamed(binding: Binding) -> Binding:
+    """The binding with the names of today's configurables."""
+    configurable = RENAMED.get(binding.configurable, binding.configurable)
+    value = binding.value
+    if isinstance(value, Reference) and value.name in RENAMED:
+        scope = f"{value.scope}/" if value.scope else ""
+        value = Reference(scope + RENAMED[value.name], value.is_called)
+    return dataclasses.replace(binding, configurable=configurable, value=value)
 
 
 def _lines(bindings: Sequence[Binding]) -> list[str]:

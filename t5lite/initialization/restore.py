@@ -5,30 +5,20 @@ Resuming a run is not this: `train` resumes by itself from its own MODEL_DIR, wh
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import logging
-import pathlib
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from t5lite import convert
 from t5lite.checkpoints.checkpointer import Checkpointer, abstract, name_differences
-from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription
-from t5lite.convert.convert import own_vocabulary
-from t5lite.convert.finite import noting
-from t5lite.convert.frame import with_frame_of
-from t5lite.convert.model_folder import feature_converter
-from t5lite.convert.source import Source
+from t5lite.checkpoints.model_dir import DESCRIPTION_FILE
 from t5lite.data.features.feature_converters import FeatureConverter
-from t5lite.data.vocabularies.load import vocabulary_from_spec
-from t5lite.data.vocabularies.vocabulary import Vocabulary
-from t5lite.files.local_paths import local_path
 from t5lite.initialization.model_differences import (
     COMPARED_FIELDS,
     SHAPE_FIELDS,
@@ -36,6 +26,7 @@ from t5lite.initialization.model_differences import (
     model_differences,
     reads_alike,
 )
+from t5lite.initialization.saved_model import SavedModel, open_saved_model
 from t5lite.messages.suggest import did_you_mean
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
@@ -174,25 +165,16 @@ class InitialCheckpoint:
 
     Attributes:
       config: where it lies, and what is asked of it.
-      format: its format, as messages call it.
-      model: the model it is of.
-      not_said: fields of `model` that its files do not say.
-      shapes: of its parameters, by name.
-      vocabulary: its vocabulary; None where its files hold none.
-      converter: what its prompts look like; None where its files do not say.
-      step: which checkpoint of a t5lite model folder.
-      source: what a checkpoint of another format holds; None for a t5lite folder.
+      saved: the model found there.
     """
 
     config: RestoreConfig
-    format: str
-    model: TransformerConfig
-    not_said: frozenset[str] = frozenset()
-    shapes: Mapping[str, tuple[int, ...]]
-    vocabulary: Vocabulary | None = None
-    converter: FeatureConverter | None = None
-    step: int = 0
-    source: Source | None = None
+    saved: SavedModel
+
+    @property
+    def converter(self) -> FeatureConverter | None:
+        """What its prompts look like; None where its files do not say."""
+        return self.saved.converter
 
     def check_model(self, model: TransformerConfig) -> None:
         """Refuses a run whose model is another than the checkpoint's.
@@ -207,8 +189,8 @@ class InitialCheckpoint:
           ValueError: listing everything that differs, and how to take the checkpoint's values.
         """
         # Rules say for every parameter where it comes from, so that shapes are theirs to judge.
-        ignored = self.not_said | (SHAPE_FIELDS if self.config.remap else set())
-        found = model_differences(self.model, model, ignored=ignored)
+        ignored = self.saved.not_said | (SHAPE_FIELDS if self.config.remap else set())
+        found = model_differences(self.saved.model, model, ignored=ignored)
         allowed = [d for d in found if self._is_allowed(d.field)]
         refused = [d for d in found if not self._is_allowed(d.field)]
         if refused:
@@ -220,7 +202,7 @@ class InitialCheckpoint:
                 "initial_checkpoint.allow_differences allows",
                 *(self.config.path, difference.field, difference.first, difference.second),
             )
-        for name in sorted(self.not_said):
+        for name in sorted(self.saved.not_said):
             log.warning(
                 "%s does not say its %s; this run's %r is taken to be right",
                 *(self.config.path, name, getattr(model, name)),
@@ -238,11 +220,12 @@ class InitialCheckpoint:
         _, embedding = _source_name(_EMBEDDING, self.config.remap)
         if embedding is None or _VOCABULARY in self.config.allow_differences:
             return
-        if self.vocabulary is None or reads_alike(self.vocabulary, vocabulary):
+        own = self.saved.vocabulary
+        if own is None or reads_alike(own, vocabulary):
             return
         raise ValueError(
             f"the vocabulary of INITIAL_CHECKPOINT_PATH {self.config.path} is "
-            f"{self.vocabulary.spec()}, but this run's tasks use {vocabulary}: its embeddings "
+            f"{own.spec()}, but this run's tasks use {vocabulary}: its embeddings "
             "mean other tokens. Set VOCABULARY to the checkpoint's, or keep the embeddings fresh "
             f"with initial_checkpoint.remap = [('{_EMBEDDING}', None)], or, where both give the "
             f'same ids, set initial_checkpoint.allow_differences = ("{_VOCABULARY}",).'
@@ -277,48 +260,31 @@ class InitialCheckpoint:
           ValueError: the checkpoint is damaged or not finite, or its optimizer's state is
             another's.
         """
+        if self.config.restore_optimizer:
+            path = self.config.path
+            with contextlib.closing(Checkpointer(path, read_only=True)) as checkpointer:
+                # A converted folder has no data state.
+                restored = checkpointer.restore_state(self.saved.step, abstract(state, shardings))
+            self.saved.check_finite(finite.find(restored.params))
+            return restored._replace(step=state.step)
         fresh, where = flatten_names(state.params), flatten_names(shardings.params)
         names = source_names(list(fresh), self.config.remap)
-        if self.source is not None:
-            not_finite: dict[str, finite.NonFinite] = {}
-            source = convert.parameters(noting(self.source.arrays, not_finite))
-            taken = {
-                name: fresh[name]
-                if theirs is None
-                else jax.device_put(source[theirs].read().astype(fresh[name].dtype), where[name])
-                for name, theirs in names.items()
-            }
-            self._check_finite(list(not_finite.values()))
-            return state._replace(params=unflatten_names(taken))
-        with contextlib.closing(Checkpointer(self.config.path, read_only=True)) as checkpointer:
-            if self.config.restore_optimizer:
-                # A converted folder has no data state.
-                restored = checkpointer.restore_state(self.step, abstract(state, shardings))
-                self._check_finite(finite.find(restored.params))
-                return restored._replace(step=state.step)
-            wanted = {
-                theirs: jax.ShapeDtypeStruct(
-                    fresh[name].shape, fresh[name].dtype, sharding=where[name]
+        wanted: dict[str, jax.ShapeDtypeStruct] = {}
+        for name, theirs in names.items():
+            if theirs is not None:
+                dtypes = [fresh[name].dtype, *([wanted[theirs].dtype] if theirs in wanted else [])]
+                wanted[theirs] = jax.ShapeDtypeStruct(
+                    fresh[name].shape, jnp.result_type(*dtypes), sharding=where[name]
                 )
-                for name, theirs in names.items()
-                if theirs is not None
-            }
-            read = flatten_names(checkpointer.restore_part(self.step, unflatten_names(wanted)))
-        self._check_finite(finite.find(unflatten_names(read)))
+        read, uses = self.saved.read(wanted), collections.Counter(names.values())
         taken = {
-            # A copy, for several parameters may come from one, and the step donates each.
-            name: fresh[name] if theirs is None else jnp.copy(read[theirs])
+            # Copies where several parameters come from one, for the step donates each.
+            name: fresh[name]
+            if theirs is None
+            else jnp.array(read[theirs], fresh[name].dtype, copy=uses[theirs] > 1)
             for name, theirs in names.items()
         }
         return state._replace(params=unflatten_names(taken))
-
-    def _check_finite(self, found: list[finite.NonFinite]) -> None:
-        if found:
-            raise ValueError(
-                f"INITIAL_CHECKPOINT_PATH {self.config.path} holds parameters that are not finite, "
-                f"from which nothing is learned:\n{finite.told(found)}\n"
-                "Start from an earlier checkpoint, or copy it again"
-            )
 
     def _check_parameters(self, model: TransformerConfig) -> None:
         """Compares what the rules ask of the source with what it has; extra names are no error."""
@@ -329,9 +295,9 @@ class InitialCheckpoint:
             for name, source in names.items()
             if source is not None
         }
-        offered = {name: tuple(s) for name, s in self.shapes.items() if name in wanted}
+        offered = {name: tuple(s) for name, s in self.saved.shapes.items() if name in wanted}
         if problems := name_differences(offered, wanted):
-            unasked = sorted(set(self.shapes) - set(wanted))
+            unasked = sorted(set(self.saved.shapes) - set(wanted))
             raise ValueError(
                 f"INITIAL_CHECKPOINT_PATH {self.config.path} does not fit this run's model:\n"
                 f"{problems}\n"
@@ -347,12 +313,12 @@ class InitialCheckpoint:
             f"  {d.field}: {d.first!r} in the checkpoint, {d.second!r} in this run"
             for d in differences
         )
-        written = [line for d in differences for line in gin_bindings(self.model, d.field)]
+        written = [line for d in differences for line in gin_bindings(self.saved.model, d.field)]
         bindings = "\n".join(f"  {line}" for line in dict.fromkeys(written))
         names = tuple(d.field for d in differences)
         return (
-            f"INITIAL_CHECKPOINT_PATH {self.config.path} ({self.format}) is of another model than "
-            f"this run's:\n{lines}\n"
+            f"INITIAL_CHECKPOINT_PATH {self.config.path} ({self.saved.format}) is of another model "
+            f"than this run's:\n{lines}\n"
             f"To start from it as it was trained, set in a gin file, after its includes:\n"
             f"{bindings}\n"
             "or take the whole model from the checkpoint: --gin_file=runs/finetune.gin, without a "
@@ -367,62 +333,10 @@ def open_initial(config: RestoreConfig) -> InitialCheckpoint:
     Raises:
       ValueError: nothing restorable there, or nothing that fits the other settings.
     """
-    path = local_path(config.path, name="INITIAL_CHECKPOINT_PATH")
-    if not path.exists():
-        raise ValueError(
-            f"INITIAL_CHECKPOINT_PATH {path} does not exist. It is a folder or file on this "
-            "machine; nothing is downloaded."
-        )
-    if (path / DESCRIPTION_FILE).exists():
-        return _open_model_folder(config)
-    if config.step is not None or config.restore_optimizer:
+    saved = open_saved_model(config.path, named_by="INITIAL_CHECKPOINT_PATH", step=config.step)
+    if saved.source is not None and (config.step is not None or config.restore_optimizer):
         raise ValueError(
             "initial_checkpoint.step and restore_optimizer are for t5lite model folders; "
-            f"{path} is not one (no {DESCRIPTION_FILE})"
+            f"{config.path} is not one (no {DESCRIPTION_FILE})"
         )
-    source = convert.open_external(path)
-    vocabulary = _vocabulary_of(source)
-    return InitialCheckpoint(
-        config=config,
-        format=source.format,
-        model=source.config,
-        not_said=source.not_said,
-        shapes={n: array.shape for n, array in convert.parameters(source.arrays).items()},
-        vocabulary=vocabulary,
-        converter=None if vocabulary is None else _converter_of(source, vocabulary),
-        source=source,
-    )
-
-
-def _open_model_folder(config: RestoreConfig) -> InitialCheckpoint:
-    description = ModelDescription.load(config.path)
-    with contextlib.closing(Checkpointer(config.path, read_only=True)) as checkpointer:
-        step = checkpointer.step_or_latest(config.step)
-        shapes = checkpointer.saved_shapes(step)
-    return InitialCheckpoint(
-        config=config,
-        format="t5lite",
-        model=description.model,
-        shapes={
-            name.removeprefix("params/"): shape
-            for name, shape in shapes.items()
-            if name.startswith("params/")
-        },
-        vocabulary=vocabulary_from_spec(description.vocabulary),
-        converter=description.converter,
-        step=step,
-    )
-
-
-def _vocabulary_of(source: Source) -> Vocabulary | None:
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            return own_vocabulary(source, scratch=pathlib.Path(scratch))
-        except ValueError as error:
-            # Parameters are asked for; the run has a vocabulary of its own.
-            log.warning("the tokenizer of %s is not looked at: %s", source.path, error)
-            return None
-
-
-def _converter_of(source: Source, vocabulary: Vocabulary) -> FeatureConverter:
-    return feature_converter(with_frame_of(source, vocabulary, is_own=True), vocabulary)
+    return InitialCheckpoint(config=config, saved=saved)

@@ -212,11 +212,18 @@ def _facts(folder: pathlib.Path, training: Sequence[Mapping[str, Any]]) -> str:
     if not training:
         return f"{model.architecture}, {sizes}; no step was logged."
     last = training[-1]
+    loss, label = _loss(last)
     return (
         f"{model.architecture}, {sizes}; {last['step']:,} steps, {last['examples']:,} examples, "
-        f"{last['tokens']:,} tokens; last cross entropy {last['cross_entropy']:.3f} nats a target "
-        "token."
+        f"{last['tokens']:,} tokens; last {label} {loss:.3f}."
     )
+
+
+def _loss(line: Mapping[str, Any]) -> tuple[float, str]:
+    """What a line of training is judged by, and what that is."""
+    if "cross_entropy" in line:
+        return line["cross_entropy"], "cross entropy (nats per target token)"
+    return line["loss"], "loss"
 
 
 def _draw(
@@ -230,8 +237,8 @@ def _draw(
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     loss, score = figure.subplots(1, 2)
     steps = [line["step"] for line in training]
-    loss.plot(steps, [line["cross_entropy"] for line in training], lw=1, color="#30507a")
-    loss.set(title="training", xlabel="step", ylabel="cross entropy (nats per target token)")
+    loss.plot(steps, [_loss(line)[0] for line in training], lw=1, color="#30507a")
+    loss.set(title="training", xlabel="step", ylabel=_loss(training[-1])[1] if training else "loss")
     loss.grid(alpha=0.3)
     for index, row in enumerate(means):
         key = f"{row['name']}/mean/{row['metric']}"

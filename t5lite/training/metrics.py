@@ -26,6 +26,9 @@ from t5lite.training.duration import Duration, Progress
 
 METRICS_FILE = "metrics.jsonl"
 
+# Metrics of every run, for which the progress line has no room; an objective's own are shown.
+_NOT_SHOWN = ("loss", "grad_norm", "cross_entropy", "z_loss", "accuracy", "target_tokens")
+
 
 class MetricsWriter:
     """Appends figures to `MODEL_DIR/metrics.jsonl` and to TensorBoard; process 0 only.
@@ -123,15 +126,21 @@ class ProgressBar:
             mininterval=0.5,
         )
 
-    def update(self, progress: Progress, *, loss: float) -> float:
-        """Moves the bar; returns tokens per second since the last call."""
+    def update(self, progress: Progress, *, loss: float, others: Mapping[str, float]) -> float:
+        """Moves the bar; returns tokens per second since the last call.
+
+        Args:
+          progress: how far the run is.
+          loss: of its last step.
+          others: further metrics to show.
+        """
         now = time.monotonic()
         rate = (progress.tokens - self._tokens) / max(now - self._clock, 1e-9)
         self._clock, self._tokens = now, progress.tokens
         self._bar.n = min(self._total.of(progress), self._total.amount)
-        self._bar.set_postfix_str(
-            f"step {progress.steps}, loss {loss:.3f}, {rate:,.0f} tokens/s", refresh=False
-        )
+        shown = [f"step {progress.steps}", f"loss {loss:.3f}", f"{rate:,.0f} tokens/s"]
+        shown += [f"{name} {value:.4g}" for name, value in others.items()]
+        self._bar.set_postfix_str(", ".join(shown), refresh=False)
         self._bar.refresh()
         return rate
 
@@ -189,7 +198,12 @@ class StepLog:
                 raise FloatingPointError(self._explain(name, values[name], batch, progress.steps))
         if progress.steps % self._period:
             return
-        rate = self._bar.update(progress, loss=values["cross_entropy"])
+        # Where there is a cross entropy, it stands for the loss, as it does in evaluations.
+        rate = self._bar.update(
+            progress,
+            loss=values.get("cross_entropy", values["loss"]),
+            others={name: value for name, value in values.items() if name not in _NOT_SHOWN},
+        )
         stats = batch.stats
         self._writer.write(
             progress.steps,

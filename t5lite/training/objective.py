@@ -1,259 +1,180 @@
-"""The training objective: weighted cross entropy with z-loss and label smoothing.
+"""What training minimises: the protocol of objectives, and the sums that they give.
 
-The quantities are those of T5X (`t5x/losses.py`). Sums and weights stay apart until the very end,
-so that adding the sums of microbatches and dividing once gives the whole batch's loss.
-
-Shape legend: B rows, T target positions, V vocabulary.
+An objective sums over whatever part of a batch it is given. Sums and weights stay apart until the
+end, so that adding those of microbatches and dividing once gives the whole batch's loss.
 """
+
+from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 
-from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.told import is_told_by_us, place_of
+from t5lite.models.transformer import Model
 
-NORMALIZATIONS = ("num_real_target_tokens", "num_total_target_tokens", "average_per_sequence")
+# What a line of metrics.jsonl holds beside the objective's own metrics.
+RESERVED_NAMES = frozenset(
+    {"step", "kind", "loss", "grad_norm", "learning_rate", "examples", "tokens", "epochs"}
+    | {"batch_examples", "tokens_per_second"}
+)
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class LossSums:
-    """Sums over target positions, float32 scalars; those of two parts of a batch add with `+`.
+class Mean(NamedTuple):
+    """A metric that is a mean; both of its sums add up over the parts of a batch.
 
     Attributes:
-      loss: weighted loss, the z-loss included: the quantity to differentiate.
-      z_loss: the part of `loss` that is z-loss.
-      weight: the loss weights.
-      correct: the loss weights of the positions whose most likely token is the target.
-      positions: the number of target positions, padding included.
+      total: the weighted sum, a float32 scalar.
+      weight: the sum of the weights.
+    """
+
+    total: jax.Array
+    weight: jax.Array
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["loss", "weight", "metrics"],
+    meta_fields=["divisor"],
+)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LossSums:
+    """Sums over a part of a batch, float32 scalars; those of two parts add with `+`.
+
+    Attributes:
+      loss: the quantity to differentiate.
+      weight: what the loss of the whole batch is divided by, such as the number of its tokens.
+      metrics: what is logged beside the loss, by name: a `Mean`, or a plain sum.
+      divisor: a constant that the loss is divided by instead of `weight`.
     """
 
     loss: jax.Array
-    z_loss: jax.Array
     weight: jax.Array
-    correct: jax.Array
-    positions: jax.Array
+    metrics: Mapping[str, jax.Array | Mean] = dataclasses.field(default_factory=dict)
+    divisor: float | None = None
 
-    @classmethod
-    def zeros(cls) -> "LossSums":
-        """Gives the sums over nothing, to start an accumulation from."""
-        zero = jnp.zeros((), jnp.float32)
-        return cls(loss=zero, z_loss=zero, weight=zero, correct=zero, positions=zero)
-
-    def __add__(self, other: "LossSums") -> "LossSums":
+    def __add__(self, other: LossSums) -> LossSums:
         return jax.tree.map(jnp.add, self, other)
 
-
-@dataclasses.dataclass(frozen=True)
-class Objective:
-    """What training minimises.
-
-    Attributes:
-      z_loss: coefficient of the auxiliary loss log(Z)^2, Z being the normaliser of the softmax.
-      label_smoothing: probability mass spread evenly over the wrong tokens.
-      loss_normalization: what the summed loss is divided by. "num_real_target_tokens" is the sum of
-        the loss weights; "num_total_target_tokens" counts padding too; "average_per_sequence" first
-        averages within each (packed) sequence, so that long and short examples count alike; a
-        number is a constant divisor; None divides by nothing.
-    """
-
-    z_loss: float = 1e-4
-    label_smoothing: float = 0.0
-    loss_normalization: str | float | None = "num_real_target_tokens"
-
-    def __post_init__(self) -> None:
-        if self.z_loss < 0:
-            raise ValueError(f"Objective.z_loss = {self.z_loss}: it must not be negative.")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(
-                f"Objective.label_smoothing = {self.label_smoothing}: it must be in [0, 1)."
-            )
-        how = self.loss_normalization
-        if isinstance(how, str) and how.lower() not in NORMALIZATIONS:
-            raise ValueError(
-                f"Objective.loss_normalization = {how!r} is not known: give a number, None or a"
-                f" name.{did_you_mean(how.lower(), NORMALIZATIONS)}"
-            )
-        if not isinstance(how, str) and how is not None and not how > 0:
-            raise ValueError(f"Objective.loss_normalization = {how}: it must be positive.")
-
-    def sums(
-        self, model: Any, batch: Mapping[str, jax.Array], *, dropout_key: jax.Array | None = None
-    ) -> LossSums:
-        """Runs the model on a batch and sums its losses.
-
-        Args:
-          model: a bound model; its `logits(batch, dropout_key=...)` gives logits [B, T, V].
-          batch: features by their T5X names, [B, T]: `decoder_target_tokens`,
-            `decoder_loss_weights`, and `decoder_segment_ids` where the rows are packed.
-          dropout_key: key of the dropout masks; None turns dropout off.
-
-        Returns:
-          The sums over the batch.
-        """
-        logits_BTV = model.logits(batch, dropout_key=dropout_key)
-        return cross_entropy(
-            logits_BTV,
-            batch["decoder_target_tokens"],
-            self.weights(batch),
-            z_loss=self.z_loss,
-            label_smoothing=self.label_smoothing,
-        )
-
-    def weights(self, batch: Mapping[str, jax.Array]) -> jax.Array:
-        """Gives the weights [B, T], float32, with which the positions of a batch are summed."""
-        weights_BT = batch["decoder_loss_weights"].astype(jnp.float32)
-        if self._normalization != "average_per_sequence":
-            return weights_BT
-        total_BT = _sums_per_sequence(weights_BT, batch.get("decoder_segment_ids"))
-        return jnp.where(total_BT > 0, weights_BT / jnp.where(total_BT > 0, total_BT, 1.0), 0.0)
-
-    def normalizer(self, sums: LossSums) -> jax.Array:
+    def normalizer(self) -> jax.Array:
         """Gives the divisor that turns the sums over a whole batch into its loss.
-
-        Args:
-          sums: the sums over all microbatches and all hosts.
 
         Returns:
           A positive float32 scalar; 1 where nothing was weighted, so that an empty batch has loss
-          and gradient 0 and not NaN. Divide `sums.loss` and its gradient by it.
+          and gradient 0 and not NaN. Divide `loss` and its gradient by it.
         """
-        how = self._normalization
-        if how is None:
-            return jnp.ones((), jnp.float32)
-        if not isinstance(how, str):
-            return jnp.asarray(how, jnp.float32)
-        if how == "num_total_target_tokens":
-            return sums.positions
-        return jnp.where(sums.weight > 0, sums.weight, 1.0)
+        if self.divisor is not None:
+            return jnp.asarray(self.divisor, jnp.float32)
+        return _positive(self.weight)
+
+    def values(self) -> dict[str, jax.Array]:
+        """Gives the loss of the whole batch and its metrics by name, float32 scalars."""
+        metrics = {
+            name: metric.total / _positive(metric.weight) if isinstance(metric, Mean) else metric
+            for name, metric in self.metrics.items()
+        }
+        return {"loss": self.loss / self.normalizer(), **metrics}
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """What training minimises. `CrossEntropy` is one; a run may bring its own."""
 
     @property
-    def _normalization(self) -> str | float | None:
-        how = self.loss_normalization
-        return how.lower() if isinstance(how, str) else how
+    def frozen_models(self) -> Mapping[str, str]:
+        """Checkpoints of further models that it reads and does not train, by name.
+
+        The name is best that of the setting that holds the path, for messages call it so. They are
+        of the run's architecture, vocabulary and feature converter, and lie sharded as the run's
+        own parameters do.
+        """
+        return {}
+
+    def sums(
+        self,
+        model: Model,
+        batch: Mapping[str, jax.Array],
+        *,
+        dropout_key: jax.Array | None,
+        frozen: Mapping[str, Model],
+    ) -> LossSums:
+        """Sums the losses of a batch, or of a part of one. Runs inside jit.
+
+        Args:
+          model: the run's model; its `logits(batch, dropout_key=...)` gives logits [B, T, V].
+          batch: features by their T5X names (docs/architecture.md).
+          dropout_key: key of the dropout masks; None turns dropout off.
+          frozen: the models that `frozen_models` named.
+        """
+        ...
 
 
-def _sums_per_sequence(weights_BT: jax.Array, segment_ids_BT: jax.Array | None) -> jax.Array:
-    """Gives every position the sum of the weights of the sequence that it belongs to."""
-    if segment_ids_BT is None:
-        return jnp.broadcast_to(weights_BT.sum(axis=-1, keepdims=True), weights_BT.shape)
-
-    def one_row(weights_T: jax.Array, segment_ids_T: jax.Array) -> jax.Array:
-        # A row of T tokens holds at most T segments, numbered from 1.
-        sums_S = jax.ops.segment_sum(weights_T, segment_ids_T, len(weights_T) + 1)
-        return sums_S[segment_ids_T]
-
-    return jax.vmap(one_row)(weights_BT, segment_ids_BT)
-
-
-def cross_entropy(
-    logits_BTV: jax.Array,
-    targets_BT: jax.Array,
-    weights_BT: jax.Array,
+def checked_sums(
+    objective: Objective,
+    model: Model,
+    batch: Mapping[str, jax.Array],
     *,
-    z_loss: float,
-    label_smoothing: float,
+    dropout_key: jax.Array | None,
+    frozen: Mapping[str, Model],
 ) -> LossSums:
-    """Sums the weighted cross entropy of a batch, in float32 whatever the logits' type.
-
-    With q the smoothed target distribution (1 - label_smoothing on the target, the rest spread
-    evenly over the other tokens) and log Z the logsumexp of the logits, the loss of a position is
-    -sum(q * log_softmax(logits)) - H(q) + z_loss * (log Z)^2. Subtracting the entropy H(q) makes
-    zero the least possible value. Source: T5X, `compute_weighted_cross_entropy`.
-
-    Args:
-      logits_BTV: logits of any float type.
-      targets_BT: token ids.
-      weights_BT: the weight of each position.
-      z_loss: coefficient of (log Z)^2.
-      label_smoothing: probability mass on the wrong tokens.
+    """Calls an objective, and checks what it gives.
 
     Returns:
-      The sums.
+      Its sums, metrics as float32.
+
+    Raises:
+      ValueError: it fails, with the file and line where it does, or it gives something else.
     """
-    loss_BT, z_loss_BT = _token_losses(logits_BTV, targets_BT, z_loss, label_smoothing)
-    right_BT = jnp.argmax(logits_BTV, axis=-1) == targets_BT
-    return LossSums(
-        loss=jnp.sum(loss_BT * weights_BT),
-        z_loss=jnp.sum(z_loss_BT * weights_BT),
-        weight=jnp.sum(weights_BT),
-        correct=jnp.sum(right_BT * weights_BT),
-        positions=jnp.asarray(targets_BT.size, jnp.float32),
-    )
+    name = f"train.objective = @{type(objective).__name__}()"
+    try:
+        sums = objective.sums(model, batch, dropout_key=dropout_key, frozen=frozen)
+    except Exception as error:
+        if isinstance(error, ValueError) and is_told_by_us(error):
+            raise
+        raise ValueError(
+            f"{name} fails at {place_of(error) or 'sums'}: {type(error).__name__}: {error}. Its "
+            "method is sums(model, batch, *, dropout_key, frozen); --traceback shows more."
+        ) from error
+    if problem := _problem(sums):
+        raise ValueError(
+            f"{name}: {problem}. Its method sums returns a LossSums: loss and weight are float32 "
+            "scalars, and metrics holds by name a Mean or a scalar (docs/objective.md)."
+        )
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), sums)
 
 
-def _confidences(vocab_size: int, label_smoothing: float) -> tuple[float, float, float]:
-    """Gives the target's probability, every other token's, and the entropy of the two together."""
-    on = 1.0 - label_smoothing
-    off = label_smoothing / max(vocab_size - 1, 1)
-    entropy = -on * math.log(on) - (vocab_size - 1) * off * math.log(off + 1e-20)
-    return on, off, entropy
+def _problem(sums: Any) -> str | None:
+    """What is wrong with what an objective gave."""
+    if not isinstance(sums, LossSums):
+        return f"sums gives a {type(sums).__name__}"
+    for name, metric in sums.metrics.items():
+        if name in RESERVED_NAMES:
+            return f"its metric {name!r} has a name that metrics.jsonl has already"
+        for scalar in metric if isinstance(metric, Mean) else (metric,):
+            if problem := _no_scalar(f"metrics[{name!r}]", scalar):
+                return problem
+    if problem := _no_scalar("loss", sums.loss) or _no_scalar("weight", sums.weight):
+        return problem
+    if jnp.result_type(sums.loss) != jnp.float32:
+        return f"loss is {jnp.result_type(sums.loss)}: sum it in float32"
+    return None
 
 
-def _is_target(targets_BT: jax.Array, vocab_size: int) -> jax.Array:
-    """Gives the one-hot targets as booleans; compared rather than gathered, so that XLA fuses it.
-
-    A gather from logits sharded over the vocabulary would have to collect them first.
-    """
-    return targets_BT[..., None] == jnp.arange(vocab_size, dtype=targets_BT.dtype)
-
-
-_Residuals = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _token_losses(
-    logits_BTV: jax.Array, targets_BT: jax.Array, z_loss: float, label_smoothing: float
-) -> tuple[jax.Array, jax.Array]:
-    """Gives loss (z-loss included) and z-loss of every position, [B, T] each.
-
-    The derivative is written out: automatic differentiation would keep several float32 arrays of
-    the logits' shape for the backward pass, where the logits and two numbers a position suffice.
-    """
-    return _token_losses_forward(logits_BTV, targets_BT, z_loss, label_smoothing)[0]
+def _no_scalar(name: str, value: Any) -> str | None:
+    try:
+        shape, dtype = jnp.shape(value), jnp.result_type(value)
+    except TypeError:
+        shape, dtype = (), None
+    if value is None or dtype is None:
+        return f"{name} is a {type(value).__name__}"
+    if shape or not jnp.issubdtype(dtype, jnp.number):
+        return f"{name} is {dtype}{list(shape)}"
+    return None
 
 
-def _token_losses_forward(
-    logits_BTV: jax.Array, targets_BT: jax.Array, z_loss: float, label_smoothing: float
-) -> tuple[tuple[jax.Array, jax.Array], _Residuals]:
-    vocab_size = logits_BTV.shape[-1]
-    on, off, entropy = _confidences(vocab_size, label_smoothing)
-    max_BT = jnp.max(logits_BTV, axis=-1).astype(jnp.float32)
-    shifted_BTV = logits_BTV.astype(jnp.float32) - max_BT[..., None]
-    log_sum_BT = jnp.log(jnp.sum(jnp.exp(shifted_BTV), axis=-1))
-    target_BT = jnp.sum(jnp.where(_is_target(targets_BT, vocab_size), shifted_BTV, 0.0), axis=-1)
-    loss_BT = log_sum_BT - (on - off) * target_BT - entropy
-    if label_smoothing:
-        loss_BT -= off * jnp.sum(shifted_BTV, axis=-1)
-    z_loss_BT = z_loss * jnp.square(log_sum_BT + max_BT)
-    return (loss_BT + z_loss_BT, z_loss_BT), (logits_BTV, targets_BT, max_BT, log_sum_BT)
-
-
-def _token_losses_backward(
-    z_loss: float,
-    label_smoothing: float,
-    residuals: _Residuals,
-    cotangents: tuple[jax.Array, jax.Array],
-) -> tuple[jax.Array, None]:
-    logits_BTV, targets_BT, max_BT, log_sum_BT = residuals
-    loss_bar_BT, z_loss_bar_BT = cotangents
-    vocab_size = logits_BTV.shape[-1]
-    on, off, _ = _confidences(vocab_size, label_smoothing)
-    # Subtract the maximum before the rest of log Z: their sum rounds badly when logits are large.
-    shifted_BTV = logits_BTV.astype(jnp.float32) - max_BT[..., None]
-    softmax_BTV = jnp.exp(shifted_BTV - log_sum_BT[..., None])
-    z_slope_BT = 2 * z_loss * (log_sum_BT + max_BT)
-    on_softmax_BT = loss_bar_BT + (loss_bar_BT + z_loss_bar_BT) * z_slope_BT
-    soft_targets_BTV = jnp.where(_is_target(targets_BT, vocab_size), on, off)
-    logits_bar_BTV = (
-        on_softmax_BT[..., None] * softmax_BTV - loss_bar_BT[..., None] * soft_targets_BTV
-    )
-    return logits_bar_BTV.astype(logits_BTV.dtype), None
-
-
-_token_losses.defvjp(_token_losses_forward, _token_losses_backward)
+def _positive(weight: jax.Array) -> jax.Array:
+    return jnp.where(weight > 0, weight, 1.0)

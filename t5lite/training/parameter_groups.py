@@ -66,8 +66,8 @@ def partition_parameters(
       frozen_dtype: the type in which frozen parameters are held.
 
     Raises:
-      ValueError: on a bad expression or multiplier, an expression that matches no parameter, if
-        everything is frozen, or if `frozen_dtype` is set where nothing is.
+      ValueError: on a bad expression or multiplier, an expression that matches no parameter, or if
+        everything is frozen.
     """
     multipliers = _multipliers(list(flatten_dict(shapes, sep="/")), groups)
     trainable = {name: m for name, m in multipliers.items() if m > 0}
@@ -76,11 +76,6 @@ def partition_parameters(
             "train.parameter_groups freezes every parameter: nothing is left to train."
         )
     frozen = tuple(name for name in multipliers if name not in trainable)
-    if frozen_dtype != "float32" and not frozen:
-        raise ValueError(
-            f"frozen_dtype = {frozen_dtype!r} has no effect, for nothing is frozen. Freeze "
-            'parameters with parameter_groups, as in (("^encoder/", 0),), or remove it.'
-        )
     return Partition(multipliers=trainable, frozen=frozen, frozen_dtype=frozen_dtype)
 
 

@@ -1,7 +1,9 @@
-"""The train state: everything a step reads and writes that is not data."""
+"""What a step reads that is not data: the train state, and the models that it does not train."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,7 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from t5lite.models.config import TransformerConfig
-from t5lite.models.parameters import init_params
+from t5lite.models.parameters import Params, init_params
 from t5lite.training.parameter_groups import Partition
 
 
@@ -26,6 +28,20 @@ class TrainState(NamedTuple):
     step: jax.Array
     params: Any
     opt_state: Any
+
+
+@functools.partial(jax.tree_util.register_dataclass, data_fields=["params"], meta_fields=["config"])
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FrozenModel:
+    """A further model that an objective asked for; a pytree. No checkpoint of the run holds it.
+
+    Attributes:
+      config: the model's config.
+      params: nested dict of arrays.
+    """
+
+    config: TransformerConfig
+    params: Params
 
 
 def init_state_fn(

@@ -5,7 +5,8 @@ Shape legend: B rows of the global batch, M microbatches.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -16,10 +17,11 @@ from t5lite import sharding
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import bind
 from t5lite.models.transformer import Batch
-from t5lite.training.objective import LossSums, Objective
+from t5lite.training.objective import LossSums, Objective, checked_sums
 from t5lite.training.parameter_groups import Partition, merge
-from t5lite.training.state import TrainState
+from t5lite.training.state import FrozenModel, TrainState
 
+FrozenModels = Mapping[str, FrozenModel]
 StepMetrics = dict[str, jax.Array]
 
 
@@ -33,7 +35,7 @@ def make_train_step(
     seed: int,
     shardings: TrainState,
     mesh: jax.sharding.Mesh,
-) -> Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]:
+) -> Callable[[TrainState, Batch, FrozenModels], tuple[TrainState, StepMetrics]]:
     """Builds the jitted training step.
 
     Args:
@@ -48,20 +50,35 @@ def make_train_step(
       mesh: where it runs.
 
     Returns:
-      `(state, batch) -> (state, metrics)` with metrics as replicated float32 scalars: `loss` (what
-      is minimised), `cross_entropy` (nats per weighted target token, z-loss left out), `z_loss`,
-      `accuracy` (teacher-forced, of weighted target tokens), `target_tokens`, and `grad_norm`, the
-      norm that is clipped, as it is before.
+      `(state, batch, frozen_models) -> (state, metrics)`, `frozen_models` being those that the
+      objective asked for, and metrics replicated float32 scalars: `loss` (what is minimised),
+      `grad_norm` (the norm that is clipped, as it is before), and the objective's own.
+
+    Raises:
+      ValueError: when it is first called, if the objective fails or gives something else than sums.
     """
 
-    def loss_fn(trainable: Any, frozen: Any, batch: Batch, dropout_key: jax.Array | None) -> Any:
-        model = bind(config, merge(trainable, frozen))
-        sums = objective.sums(model, batch, dropout_key=dropout_key)
+    def loss_fn(
+        trainable: Any,
+        frozen: Any,
+        frozen_models: FrozenModels,
+        batch: Batch,
+        dropout_key: jax.Array | None,
+    ) -> Any:
+        sums = checked_sums(
+            objective,
+            bind(config, merge(trainable, frozen)),
+            batch,
+            dropout_key=dropout_key,
+            frozen={name: bind(m.config, m.params) for name, m in frozen_models.items()},
+        )
         return sums.loss, sums
 
     grad_fn = jax.grad(loss_fn, has_aux=True)
 
-    def step_fn(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
+    def step_fn(
+        state: TrainState, batch: Batch, frozen_models: FrozenModels
+    ) -> tuple[TrainState, StepMetrics]:
         key = None
         if config.dropout_rate:
             # Initialisation folds names into key(seed); this key is another.
@@ -70,12 +87,15 @@ def make_train_step(
         trainable, frozen = partition.split(state.params)
         with sharding.logical_rules(mesh):
             if num_microbatches == 1:
-                grads, sums = grad_fn(trainable, frozen, batch, key)
+                grads, sums = grad_fn(trainable, frozen, frozen_models, batch, key)
             else:
                 grads, sums = _accumulate(
-                    grad_fn, trainable, frozen, batch=batch, key=key, parts=num_microbatches
+                    functools.partial(grad_fn, trainable, frozen, frozen_models),
+                    batch,
+                    key=key,
+                    parts=num_microbatches,
                 )
-        normalizer = objective.normalizer(sums)
+        normalizer = sums.normalizer()
         grads = jax.tree.map(lambda grad: grad / normalizer, grads)
         updates, opt_state = transformation.update(grads, state.opt_state, trainable)
         new_state = TrainState(
@@ -83,22 +103,20 @@ def make_train_step(
             params=merge(optax.apply_updates(trainable, updates), frozen),
             opt_state=opt_state,
         )
-        return new_state, _metrics(sums, normalizer, optax.global_norm(grads))
+        return new_state, sums.values() | {"grad_norm": optax.global_norm(grads)}
 
     return jax.jit(
         step_fn,
         donate_argnums=0,
-        in_shardings=(shardings, sharding.batch_sharding(mesh)),
+        in_shardings=(shardings, sharding.batch_sharding(mesh), None),
         out_shardings=(shardings, sharding.replicated(mesh)),
     )
 
 
 def _accumulate(
-    grad_fn: Callable[..., Any],
-    trainable: Any,
-    frozen: Any,
-    *,
+    grad_fn: Callable[[Batch, jax.Array | None], Any],
     batch: Batch,
+    *,
     key: jax.Array | None,
     parts: int,
 ) -> tuple[Any, LossSums]:
@@ -111,24 +129,14 @@ def _accumulate(
         rows_M = feature.reshape(num_rows // parts, parts, *feature.shape[1:])
         return jnp.swapaxes(rows_M, 0, 1)
 
+    def one(index: jax.Array, microbatch: Batch) -> tuple[Any, LossSums]:
+        return grad_fn(microbatch, None if key is None else jax.random.fold_in(key, index))
+
     def body(carry: tuple[Any, LossSums], part: tuple[jax.Array, Batch]) -> tuple[Any, None]:
-        index, microbatch = part
-        part_key = None if key is None else jax.random.fold_in(key, index)
-        grads, sums = grad_fn(trainable, frozen, microbatch, part_key)
-        return jax.tree.map(jnp.add, carry, (grads, sums)), None
+        return jax.tree.map(jnp.add, carry, one(*part)), None
 
-    zeros = jax.tree.map(jnp.zeros_like, trainable), LossSums.zeros()
-    total, _ = jax.lax.scan(body, zeros, (jnp.arange(parts), jax.tree.map(split, dict(batch))))
+    inputs = jnp.arange(parts), jax.tree.map(split, dict(batch))
+    shapes = jax.eval_shape(one, *jax.tree.map(lambda x: x[0], inputs))
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    total, _ = jax.lax.scan(body, zeros, inputs)
     return total
-
-
-def _metrics(sums: LossSums, normalizer: jax.Array, grad_norm: jax.Array) -> StepMetrics:
-    weight = jnp.where(sums.weight > 0, sums.weight, 1.0)
-    return {
-        "loss": sums.loss / normalizer,
-        "cross_entropy": (sums.loss - sums.z_loss) / weight,
-        "z_loss": sums.z_loss / normalizer,
-        "accuracy": sums.correct / weight,
-        "grad_norm": grad_norm,
-        "target_tokens": sums.weight,
-    }

@@ -1,6 +1,8 @@
 """Reading gin with the place of every value, and what is said when something is wrong."""
 
 import pathlib
+import sys
+import types
 
 import gin
 import pytest
@@ -155,6 +157,10 @@ def test_a_missing_search_path_is_told():
         ("from __gin__ import dynamic_registration", ["a.gin:2", "dynamic registration"]),
         ("train.config_text = 'x'", ["a.gin:2", "has no parameter"]),
         ("Rotary.teta = 3.0", ["a.gin:2", "Rotary has no parameter 'teta'", "'theta'"]),
+        ("train.objective = @tests.toy_run.Loss()", ["a.gin:2", "toy_run.py) has no 'Loss'"]),
+        ("train.objective = @no_such.Loss()", ["a.gin:2", "No module 'no_such'"]),
+        ("train.objective = @Objective()", ["a.gin:2", "write @CrossEntropy"]),
+        ("Objective.z_loss = 0.1", ["a.gin:2", "write CrossEntropy.z_loss"]),
         # As they were written before positions had configs of their own.
         (
             "TransformerConfig.rope_theta = 5e5",
@@ -179,6 +185,19 @@ def test_a_wrong_line_is_named_with_file_line_and_near_names(line, expected):
     message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
     for part in expected:
         assert part in message
+
+
+def test_a_module_that_a_reference_names_may_register_no_tasks(monkeypatch):
+    """They would have no vocabulary yet."""
+    names = []
+    registry = types.SimpleNamespace(names=lambda: names)
+    monkeypatch.setitem(sys.modules, "seqio", types.SimpleNamespace(TaskRegistry=registry))
+    pathlib.Path("loss_and_tasks.py").write_text(
+        "import seqio\nseqio.TaskRegistry.names().append('mine')\nclass Loss: pass\n"
+    )
+    message = message_of(["run.gin"], ["train.objective=@loss_and_tasks.Loss()"])
+    assert "--gin.train.objective: @loss_and_tasks.Loss" in message
+    assert "registers Tasks (mine)" in message and "Put Loss into a module" in message
 
 
 def test_a_required_macro_is_named_with_its_uses():
@@ -332,11 +351,17 @@ TransformerConfig:
         ({"positions": "none"}, None),
     ],
 )
-def test_an_older_run_resumes_with_its_positions(fields, positions, tmp_path):
+def test_an_older_run_resumes_with_its_positions_and_loss(fields, positions, tmp_path):
     lines = [f"TransformerConfig.{name} = {value!r}" for name, value in fields.items()]
-    lines.append("initial_checkpoint.allow_differences = ('rope_scaling_factor', 'norm_epsilon')")
+    lines += [
+        "initial_checkpoint.allow_differences = ('rope_scaling_factor', 'norm_epsilon')",
+        "train.objective = @Objective()",
+        "Objective.z_loss = 0.5",
+    ]
     (tmp_path / "config.gin").write_text("\n".join([MODEL + OLDER, *lines, "WIDTH = 8"]))
     parsed = config.parse(defaults=folder_config.last_start(str(tmp_path)))
     assert gin.get_configurable("TransformerConfig")().positions == positions
+    assert parsed.bindings["train.objective"].value == Reference("CrossEntropy", True)
+    assert gin.get_configurable("CrossEntropy")().z_loss == 0.5
     allowed = parsed.bindings["initial_checkpoint.allow_differences"].value
     assert allowed == ("positions.scaling", "norm_epsilon")

@@ -87,14 +87,14 @@ SOURCES = {
 def test_what_has_no_shape_is_compared(name, tmp_path):
     write, model, changes = SOURCES[name]
     initial = open_initial(RestoreConfig(path=str(write(tmp_path, model))))
-    initial.check_model(model or initial.model)
-    run = initial.model
+    initial.check_model(model or initial.saved.model)
+    run = initial.saved.model
     for field, value in changes.items():
         run = replaced(run, field, value)
     with pytest.raises(ValueError, match="INITIAL_CHECKPOINT_PATH") as error:
         initial.check_model(run)
     for field, value in changes.items():
-        theirs = operator.attrgetter(field)(initial.model)
+        theirs = operator.attrgetter(field)(initial.saved.model)
         assert f"  {field}: {theirs!r} in the checkpoint, {value!r} in" in str(error.value)
     # The lines that it shows take everything from the checkpoint.
     lines = re.findall(r"^  (\w+\.\w+ = .*)", str(error.value), re.MULTILINE)

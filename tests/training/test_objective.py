@@ -1,173 +1,58 @@
-import types
+"""What a run's own objective may give, and how its mistakes are told."""
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
-from t5lite.training.objective import LossSums, Objective, cross_entropy
-from tests.training.goldens import cases, load
+from t5lite.training.objective import LossSums, Mean, Objective, checked_sums
 
 
-def a_model(logits):
-    """A model whose logits are given: `batch["rows"]` says which rows a batch consists of."""
-    return types.SimpleNamespace(logits=lambda batch, *, dropout_key: logits[batch["rows"]])
+class Given(Objective):
+    """Gives what it is told to."""
+
+    def __init__(self, **sums):
+        self.given = sums
+
+    def sums(self, model, batch, *, dropout_key, frozen):
+        return LossSums(**{"loss": jnp.float32(6), "weight": jnp.float32(3), **self.given})
 
 
-def a_batch(*, packed=True):
-    batch = cases.loss_inputs()
-    logits = batch.pop("logits")
-    if not packed:
-        del batch["decoder_segment_ids"], batch["decoder_positions"]
-    return logits, batch | {"rows": np.arange(len(logits))}
+class Wrong(Objective):
+    def sums(self, model, batch, *, dropout_key, frozen):
+        return model + 1 if batch else 3.0
 
 
-@pytest.mark.parametrize("packed", [True, False])
-@pytest.mark.parametrize("how", cases.NORMALIZATIONS)
-@pytest.mark.parametrize(("z_loss", "smoothing"), cases.LOSS_CASES)
-def test_agrees_with_t5x(packed, how, z_loss, smoothing):
-    golden = load("losses")
-    logits, batch = a_batch(packed=packed)
-    objective = Objective(z_loss=z_loss, label_smoothing=smoothing, loss_normalization=how)
-
-    def loss_fn(logits):
-        sums = objective.sums(a_model(logits), batch, dropout_key=None)
-        return sums.loss / objective.normalizer(sums), sums
-
-    (loss, sums), gradient = jax.value_and_grad(loss_fn, has_aux=True)(jnp.asarray(logits))
-    ours = [loss, sums.z_loss / objective.normalizer(sums), sums.weight]
-    key = f"{packed}:{how}:{z_loss}:{smoothing}"
-    np.testing.assert_allclose(ours, golden[f"{key}:sums"], rtol=2e-6)
-    np.testing.assert_allclose(gradient[..., ::7], golden[f"{key}:gradient"], rtol=1e-5, atol=2e-7)
+class Positional(Objective):
+    def sums(self, model, batch):
+        return None
 
 
-def plain_loss(logits, targets, weights, z_loss, smoothing, xp):
-    """The definition written down naively, for numpy in float64 and for automatic derivatives."""
-    vocab_size = logits.shape[-1]
-    off = smoothing / (vocab_size - 1)
-    one_hot = xp.eye(vocab_size)[targets]
-    q = one_hot * (1 - smoothing - off) + off
-    log_z = xp.log(xp.sum(xp.exp(logits), axis=-1))
-    loss = -xp.sum(q * (logits - log_z[..., None]), axis=-1)
-    entropy = -(1 - smoothing) * np.log(1 - smoothing) - smoothing * np.log(off + 1e-20)
-    return xp.sum((loss - entropy + z_loss * log_z**2) * weights)
+def run(objective, *, batch=()):
+    return checked_sums(objective, "no model", batch, dropout_key=None, frozen={})
 
 
-@pytest.mark.parametrize(("z_loss", "smoothing"), [(0.0, 0.0), (1e-2, 0.0), (1e-2, 0.2)])
-def test_value_and_gradient_agree_with_the_definition(z_loss, smoothing):
-    logits, batch = a_batch()
-    targets, weights = batch["decoder_target_tokens"], batch["decoder_loss_weights"]
-
-    def ours(logits):
-        settings = {"z_loss": z_loss, "label_smoothing": smoothing}
-        return cross_entropy(logits, targets, weights, **settings).loss
-
-    exact = plain_loss(logits.astype(np.float64), targets, weights, z_loss, smoothing, np)
-    np.testing.assert_allclose(ours(jnp.asarray(logits)), exact, rtol=1e-6)
-    automatic = jax.grad(plain_loss)(jnp.asarray(logits), targets, weights, z_loss, smoothing, jnp)
-    np.testing.assert_allclose(jax.grad(ours)(logits), automatic, rtol=1e-4, atol=1e-6)
-
-
-def test_the_reported_z_loss_can_be_differentiated_too():
-    logits = jnp.asarray([[[1.0, 2.0, -0.5]]])
-
-    def z_part(logits):
-        ones = jnp.ones((1, 1))
-        targets = jnp.zeros((1, 1), jnp.int32)
-        return cross_entropy(logits, targets, ones, z_loss=0.5, label_smoothing=0.1).z_loss
-
-    expected = jax.grad(lambda x: 0.5 * jax.nn.logsumexp(x) ** 2)(logits)
-    np.testing.assert_allclose(jax.grad(z_part)(logits), expected, rtol=1e-6)
-
-
-def test_large_logits_lose_no_precision():
-    logits = np.array([[[3e4, 3e4 - 2.0, -3e4]]], np.float32)
-    targets, weights = np.array([[1]]), np.ones((1, 1), np.float32)
-
-    def loss(logits):
-        return cross_entropy(logits, targets, weights, z_loss=0.0, label_smoothing=0.0).loss
-
-    e2 = np.exp(-2.0)
-    np.testing.assert_allclose(loss(logits), 2 + np.log1p(e2), rtol=1e-6)
-    expected = np.array([[[1 / (1 + e2), -1 / (1 + e2), 0.0]]])
-    np.testing.assert_allclose(jax.grad(loss)(jnp.asarray(logits)), expected, rtol=1e-6)
-
-
-def test_bfloat16_logits_are_summed_in_float32_and_keep_their_type_in_the_gradient():
-    logits, batch = a_batch()
-    half = jnp.asarray(logits, jnp.bfloat16)
-    targets, weights = batch["decoder_target_tokens"], batch["decoder_loss_weights"]
-
-    def loss(x):
-        return cross_entropy(x, targets, weights, z_loss=1e-4, label_smoothing=0.0).loss
-
-    assert loss(half).dtype == jnp.float32
-    np.testing.assert_allclose(loss(half), loss(half.astype(jnp.float32)), rtol=1e-6)
-    assert jax.grad(loss)(half).dtype == jnp.bfloat16
-
-
-def test_the_backward_pass_keeps_the_logits_and_nothing_else_of_their_size():
-    logits, batch = a_batch()
-
-    def loss(x):
-        weights = batch["decoder_loss_weights"]
-        targets = batch["decoder_target_tokens"]
-        return cross_entropy(x, targets, weights, z_loss=1e-4, label_smoothing=0.1).loss
-
-    _, backward = jax.vjp(loss, jnp.asarray(logits, jnp.bfloat16))
-    kept = [x for x in jax.tree.leaves(backward) if x.shape == logits.shape]
-    assert [x.dtype for x in kept] == [jnp.bfloat16]
-
-
-@pytest.mark.parametrize("how", cases.NORMALIZATIONS)
-def test_sums_of_microbatches_make_the_whole_batch(how):
-    logits, batch = a_batch()
-    objective = Objective(z_loss=1e-3, loss_normalization=how)
-    model = a_model(logits)
-    whole = objective.sums(model, batch, dropout_key=None)
-    parts = LossSums.zeros()
-    for row in range(3):
-        one = {name: x[row : row + 1] for name, x in batch.items()}
-        parts = parts + objective.sums(model, one, dropout_key=None)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), parts, whole)
-    np.testing.assert_allclose(objective.normalizer(parts), objective.normalizer(whole), rtol=1e-6)
-
-
-def test_average_per_sequence_weighs_every_packed_sequence_alike():
-    _, batch = a_batch()
-    weights = np.asarray(Objective(loss_normalization="average_per_sequence").weights(batch))
-    segments = batch["decoder_segment_ids"]
-    for row in range(3):
-        for segment in set(segments[row]) - {0}:
-            np.testing.assert_allclose(weights[row][segments[row] == segment].sum(), 1, rtol=1e-6)
-        assert np.all(weights[row][segments[row] == 0] == 0)
-
-
-def test_accuracy_counts_weights():
-    logits = np.eye(4, dtype=np.float32)[[[0, 1, 2, 3]]]
-    targets, weights = np.array([[0, 1, 0, 3]]), np.array([[1.0, 0.5, 1.0, 0.0]])
-    sums = cross_entropy(logits, targets, weights, z_loss=0.0, label_smoothing=0.0)
-    assert (float(sums.correct), float(sums.weight), float(sums.positions)) == (1.5, 2.5, 4.0)
-
-
-def test_a_batch_without_weight_has_loss_zero():
-    logits, batch = a_batch()
-    batch["decoder_loss_weights"] = np.zeros_like(batch["decoder_loss_weights"])
-    for how in ("num_real_target_tokens", "average_per_sequence"):
-        objective = Objective(loss_normalization=how)
-        sums = objective.sums(a_model(logits), batch, dropout_key=None)
-        assert float(sums.loss / objective.normalizer(sums)) == 0.0
+def test_sums_become_a_loss_and_metrics():
+    metrics = {"share": Mean(jnp.bfloat16(1), 4), "count": 5}
+    sums = run(Given(metrics=metrics))
+    assert (sums + sums).values() == {"loss": 2.0, "share": 0.25, "count": 10.0}
+    assert run(Given(divisor=12.0)).values() == {"loss": 0.5}
+    assert run(Given(weight=0.0)).values() == {"loss": 6.0}
+    assert Given().frozen_models == {}
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("objective", "batch", "message"),
     [
-        ({"loss_normalization": "average_per_seqence"}, "'average_per_sequence'"),
-        ({"loss_normalization": 0}, "positive"),
-        ({"label_smoothing": 1.0}, "label_smoothing"),
-        ({"z_loss": -1.0}, "z_loss"),
+        (Wrong(), (), r"@Wrong\(\): sums gives a float\. Its method sums returns a LossSums"),
+        (Wrong(), (1,), r"@Wrong\(\) fails at .*test_objective.py, line \d+: TypeError"),
+        (Positional(), (), r"@Positional\(\) fails .*TypeError.*sums\(model, batch, \*, dropout"),
+        (Given(loss=jnp.ones(3)), (), r"loss is float32\[3\]"),
+        (Given(loss=jnp.bfloat16(1)), (), r"loss is bfloat16: sum it in float32"),
+        (Given(weight="x"), (), r"weight is a str"),
+        (Given(metrics={"a": jnp.ones(2)}), (), r"metrics\['a'\] is float32\[2\]"),
+        (Given(metrics={"a": Mean(jnp.float32(1), None)}), (), r"metrics\['a'\] is a NoneType"),
+        (Given(metrics={"loss": 1.0}), (), r"'loss' has a name that metrics.jsonl has already"),
     ],
 )
-def test_refuses_settings_without_meaning(settings, message):
-    with pytest.raises(ValueError, match=message):
-        Objective(**settings)
+def test_what_gives_no_sums_is_refused(objective, batch, message):
+    with pytest.raises(ValueError, match=rf"train\.objective = .*{message}"):
+        run(objective, batch=batch)

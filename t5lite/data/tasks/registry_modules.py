@@ -6,8 +6,6 @@ import os
 import pathlib
 import pkgutil
 import sys
-import sysconfig
-import traceback
 import types
 from collections.abc import Callable, Sequence
 
@@ -15,7 +13,7 @@ from t5lite import tasks_finder
 from t5lite.data.tasks import environment
 from t5lite.data.tasks.data_status import DataStatus
 from t5lite.messages.suggest import did_you_mean, is_misspelt
-from t5lite.messages.told import is_told_by_us
+from t5lite.messages.told import is_told_by_us, place_of
 
 # seqio's registries are one to a process, and so is this record of what was imported into them:
 # module name to the (vocabulary, data folder) it was imported with.
@@ -23,14 +21,11 @@ _imported: dict[str, tuple[str, str]] = {}
 
 
 def import_modules(modules: Sequence[str]) -> None:
-    """Imports modules by name, or by a path below the current folder, which is searched too, last.
+    """Imports modules by name, or by a path below the current folder.
 
     Raises:
       ValueError: if one cannot be found or imported, or was imported under other settings before.
     """
-    here = os.getcwd()
-    if here not in sys.path and "" not in sys.path:
-        sys.path.append(here)
     settings = (
         environment.vocabulary_name(),
         os.environ.get(environment.DATA_DIR_VARIABLE, ""),
@@ -60,7 +55,7 @@ def _check_is_no_bare_folder(module: types.ModuleType) -> None:
 
 
 def import_module(name: str, *, asked_by: str) -> types.ModuleType:
-    """Imports a module of the user's.
+    """Imports a module of the user's; the current folder is searched too, last.
 
     Args:
       name: the module's name.
@@ -69,6 +64,9 @@ def import_module(name: str, *, asked_by: str) -> types.ModuleType:
     Raises:
       ValueError: there is none, or running it fails; with the file and line where it does.
     """
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -82,25 +80,11 @@ def import_module(name: str, *, asked_by: str) -> types.ModuleType:
     except Exception as error:
         if is_told_by_us(error):
             raise
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_of_user(f.filename)]
-        place = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "importing it"
         raise ValueError(
-            f"The module {name} ({asked_by}) cannot be imported: {place}: "
+            f"The module {name} ({asked_by}) cannot be imported: "
+            f"{place_of(error) or 'importing it'}: "
             f"{type(error).__name__}: {error}. --traceback shows more."
         ) from error
-
-
-def _is_of_user(file: str) -> bool:
-    """Whether a file is neither ours nor a library's nor Python's own."""
-    path = pathlib.Path(file)
-    if not path.is_file() or {"site-packages", "dist-packages"} & set(path.parts):
-        return False
-    others = (
-        pathlib.Path(sysconfig.get_path("stdlib")),
-        pathlib.Path(__file__).parents[2],
-        tasks_finder.folder(),
-    )
-    return not any(path.is_relative_to(folder) for folder in others)
 
 
 def _module_name(written: str) -> str:

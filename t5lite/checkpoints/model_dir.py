@@ -28,6 +28,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 import filelock
+import jax
 
 from t5lite.data.features.feature_converters import FeatureConverter, feature_converter_from_dict
 from t5lite.data.vocabularies.load import moved_to, vocabulary_files, vocabulary_from_spec
@@ -217,7 +218,7 @@ def leaves_no_empty_folder(run: Callable[_P, _T]) -> Callable[_P, _T]:
 
     @functools.wraps(run)
     def run_and_tidy(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        folder = local_path(str(kwargs["model_dir"]), name="MODEL_DIR").absolute()
+        folder = local_path(str(kwargs.get("model_dir", "")), name="MODEL_DIR").absolute()
         places = (folder / LOCK_FILE, folder, *folder.parents)
         made = [place for place in places if not place.exists()]
         try:
@@ -226,7 +227,8 @@ def leaves_no_empty_folder(run: Callable[_P, _T]) -> Callable[_P, _T]:
             inside = error.__traceback__ and error.__traceback__.tb_next
             if inside is not None:
                 inside.tb_frame.clear()
-            if not any(path.name != LOCK_FILE for path in folder.glob("*")):
+            is_main = jax.process_index() == 0
+            if is_main and not any(path.name != LOCK_FILE for path in folder.glob("*")):
                 with contextlib.suppress(OSError):  # Another run's, or never made.
                     for place in made:
                         place.unlink() if place.name == LOCK_FILE else place.rmdir()

@@ -238,6 +238,8 @@ def _remedy(value: Any, hint: Any, makers: Makers) -> str:
         literal = _literal(value)
         if literal is not None and _fits(literal, hint, makers):
             return f"write {value.strip().capitalize() if hint is bool else value} without quotes"
+        if hint in (int, float) and value[:1].isdigit():  # "3 epochs", as of TRAIN_STEPS
+            return "write a number, without a unit"
     if hint is bool and value in (0, 1) and isinstance(value, int):
         return f"write {bool(value)}"
     if hint is str and isinstance(value, int | float):

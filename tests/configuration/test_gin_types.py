@@ -47,6 +47,7 @@ def test_what_loses_nothing_is_taken_as_the_type_that_is_wanted():
         ("BATCH_SIZE = '4'", ["found '4' (a text); write 4 without quotes"]),
         ("BATCH_SIZE = None", ["wanted an integer, found None"]),
         ("BATCH_SIZE = True", ["wanted an integer, found True"]),
+        ("schedule.total_steps = '3 epochs'", ["write a number, without a unit"]),
         ("SEED = 1e30", ["64 bits"]),
         ("LEARNING_RATE = '1e-3'", ["base_learning_rate: wanted a number", "write 1e-3 without"]),
         ("MAX_GRAD_NORM = 1e999", ["too large"]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import importlib.util
 import inspect
 import pathlib
 import re
@@ -252,10 +253,19 @@ def _register_named_by_module(
             module = use.name.rpartition(".")[0]
             if statement.is_ours and module not in imported:
                 continue
+            if use.name.rpartition(".")[2] in external_names.CONFIGURABLES and not _exists(module):
+                continue  # Told with ours, when all names are checked.
             # One that registers itself may do so under any name.
             if module in sys.modules or not _is_known(use.name):
                 found[use.name] = _register_named(use.name, statement.place)
     return found
+
+
+def _exists(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False
 
 
 def _register_named(selector: str, place: str) -> Callable[..., Any]:

@@ -59,11 +59,11 @@ class Layer(nnx.Module):
         *,
         mask: jax.Array,
         bias: jax.Array | None,
-        rotation: Rotation | None,
-        cross: KeysValues | None,
-        cross_mask: jax.Array | None,
-        update_cache: Callable[[KeysValues], KeysValues] | None,
-        dropout_key: jax.Array | None,
+        rotation: Rotation | None = None,
+        cross: KeysValues | None = None,
+        cross_mask: jax.Array | None = None,
+        update_cache: Callable[[KeysValues], KeysValues] | None = None,
+        dropout_key: jax.Array | None = None,
     ) -> jax.Array:
         """Maps [B, L, D] to [B, L, D].
 

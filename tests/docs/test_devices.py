@@ -41,6 +41,5 @@ def test_four_devices_then_one(tmp_path):
     assert "from step 2" in told and "'data': 1" in told
     (program,) = blocks(DOCS / "devices.md", "python")
     table = run(["-c", program], {}).splitlines()
-    assert table[-1] == (
-        "token_embedder/embedding (768, 128) PartitionSpec('tensor', 'fsdp') (192, 16)"
-    )
+    assert table[-1].startswith("token_embedder/embedding (768, 128) ")
+    assert table[-1].endswith("('tensor', 'fsdp') (192, 16)")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from t5lite.models.layer_loop import layer_key
 from t5lite.models.parameters import bind
-from t5lite.models.stacks import layer_key
 from tests.models.tiny import decoder_only, encoder_decoder, logits, random_tokens, sharp_params
 
 CONFIGS = {

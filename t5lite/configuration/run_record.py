@@ -12,6 +12,7 @@ import pathlib
 from t5lite.configuration.gin_reader import Binding, Import, read_file
 from t5lite.configuration.older_settings import renewed
 from t5lite.files import strict_json
+from t5lite.files.whole_file import write_whole
 
 CONFIG_FILE = "config.gin"
 EARLIER_FOLDER = "configs"
@@ -32,17 +33,16 @@ def record_start(model_dir: str | pathlib.Path, config_text: str, *, step: int) 
     """
     folder = pathlib.Path(model_dir)
     path, changed = folder / CONFIG_FILE, dict[str, tuple[str, str]]()
-    if config_text and path.exists():
-        temporary = folder / f"{CONFIG_FILE}.new"
-        temporary.write_text(config_text, encoding="utf-8")
-        if temporary.read_bytes() != path.read_bytes():
-            changed = _differences(path, temporary)
-            (folder / EARLIER_FOLDER).mkdir(exist_ok=True)
-            number = sum(1 for _ in (folder / EARLIER_FOLDER).glob("*.gin")) + 1
-            path.rename(folder / EARLIER_FOLDER / f"{number}.gin")
-        temporary.replace(path)
-    elif config_text:
-        path.write_text(config_text, encoding="utf-8")
+    before = path.read_bytes() if path.exists() else None
+    if config_text and before != config_text.encode("utf-8"):
+        earlier = folder / EARLIER_FOLDER
+        if before is not None:
+            earlier.mkdir(exist_ok=True)
+            earlier /= f"{sum(1 for _ in earlier.glob('*.gin')) + 1}.gin"
+            write_whole(earlier, before)
+        write_whole(path, config_text)
+        if before is not None:
+            changed = _differences(earlier, path)
     with (folder / STARTS_FILE).open("a", encoding="utf-8") as file:
         file.write(strict_json.dumps({"step": step, "changed": changed}) + "\n")
     return [f"{name}: {before} -> {now}" for name, (before, now) in changed.items()]

@@ -87,7 +87,7 @@ def measure(folder, args):
         rates=np.ones(len(names)),
         vocabulary=ByteVocabulary(),
     )
-    data.asked()  # what a run writes down at its start
+    data.expected()  # what a run writes down at its start
     next(data)
     first = [clock() - start for clock, start in zip(clocks, started, strict=True)]
     for _ in range(args.num_batches):

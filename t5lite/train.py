@@ -28,7 +28,7 @@ from t5lite.models.parameters import count_params, param_axes, param_shapes
 from t5lite.reports import report
 from t5lite.sharding import MeshConfig
 from t5lite.training.cross_entropy import CrossEntropy
-from t5lite.training.draws import DrawTally, read_asked, write_asked
+from t5lite.training.draws import SampleCounts, read_expected, write_expected
 from t5lite.training.duration import Duration, Progress, parse_duration
 from t5lite.training.feed import feed
 from t5lite.training.metrics import MetricsWriter, ProgressBar, StepLog
@@ -167,7 +167,7 @@ def train(
     resume_step = checkpointer.latest_step()
     state: Any = None
     began: ModelDescription | None = None
-    data_state, progress, draws = None, Progress(), DrawTally()
+    data_state, progress, draws = None, Progress(), SampleCounts()
     if resume_step is not None:
         saved = checkpointer.restore_data(resume_step)
         data_state, progress = saved["data"], Progress(**saved["progress"])
@@ -181,7 +181,9 @@ def train(
                 folder_lock.release()
             return TrainResult(progress=progress, metrics={}, already_finished=True)
         state = checkpointer.restore_state(resume_step, abstract(state_shapes, shardings))
-        draws = DrawTally(saved.get("draws"))  # checkpoints of before draws were counted have none
+        draws = SampleCounts(
+            saved.get("draws")
+        )  # checkpoints of before draws were counted have none
         ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
         log.info("resuming %s from step %d%s", folder, resume_step, ignored)
 
@@ -208,7 +210,7 @@ def train(
         host_index=host_index,
         host_count=host_count,
         state=data_state,
-        asked_before=read_asked(folder),
+        expected_before=read_expected(folder),
         initial=asked_as,
     )
     data.converter.check_model(model, vocab_size=vocabulary.vocab_size)
@@ -252,7 +254,7 @@ def train(
 
     # ---- Nothing is refused any more: what this start was asked, in its folder ------------------
     if is_main:
-        write_asked(folder, data)
+        write_expected(folder, data)
         if data.missing:
             task_data.write_missing(folder / "missing_tasks.json", data.missing)
         if began is None:

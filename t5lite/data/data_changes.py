@@ -78,16 +78,16 @@ def check_unchanged(
     saved: Mapping[str, Any],
     current: Mapping[str, Any],
     *,
-    asked_before: Mapping[str, Any] | None,
-    asked_now: Mapping[str, Any],
+    expected_before: Mapping[str, Any] | None,
+    expected_now: Mapping[str, Any],
 ) -> None:
     """Compares the digests of a saved state with those of the data as they are now.
 
     Args:
       saved: of the state; entries that its version of t5lite did not save are not compared.
       current: of the data.
-      asked_before: what `mixture.json` held when the state was saved, if that is known.
-      asked_now: what it would hold now (`TrainData.asked`).
+      expected_before: what `mixture.json` held when the state was saved, if that is known.
+      expected_now: what it would hold now (`TrainData.expected`).
 
     Raises:
       ValueError: they differ, so the order of examples cannot be resumed; says how.
@@ -103,7 +103,7 @@ def check_unchanged(
         if name not in _OF_TASKS
     ]
     if any(name in _OF_TASKS for name in different):
-        told = _task_changes(asked_before, asked_now) if asked_before else []
+        told = _task_changes(expected_before, expected_now) if expected_before else []
         lines += told or [
             f"{name}: {saved[name]} -> {current[name]}" for name in different if name in _OF_TASKS
         ]
@@ -144,12 +144,11 @@ def _task_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
     return lines[:_SHOWN_TASKS] + ([f"and {rest:,} tasks more"] if rest > 0 else [])
 
 
-def _by_task(asked: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    made_of = asked.get("made_of") or [{}] * len(asked["tasks"])
-    transforms = asked.get("transforms") or [{"is": "", "makes": ""}] * len(asked["tasks"])
-    columns = zip(
-        asked["tasks"], asked["num_examples"], asked["rates"], made_of, transforms, strict=True
-    )
+def _by_task(mixture: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    made_of = mixture.get("made_of") or [{}] * len(mixture["tasks"])
+    transforms = mixture.get("transforms") or [{"is": "", "makes": ""}] * len(mixture["tasks"])
+    tasks, sizes, rates = (mixture[name] for name in ("tasks", "num_examples", "rates"))
+    columns = zip(tasks, sizes, rates, made_of, transforms, strict=True)
     return {
         name: {"num_examples": size, "rate": rate, "made_of": parts, "transform": transform}
         for name, size, rate, parts, transform in columns

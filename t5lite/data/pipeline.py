@@ -107,7 +107,7 @@ class TrainData:
         host_index: int = 0,
         host_count: int = 1,
         state: Mapping[str, Any] | None = None,
-        asked_before: Mapping[str, Any] | None = None,
+        expected_before: Mapping[str, Any] | None = None,
         missing: Sequence[DataStatus] = (),
         templates: Sequence[str] = (),
         transforms: Sequence[ExampleTransform | None] = (),
@@ -125,7 +125,7 @@ class TrainData:
           host_index: which rows are this host's.
           host_count: how many hosts share a batch.
           state: of a batch after which to resume.
-          asked_before: what `asked` gave when the state was saved, to tell what has changed.
+          expected_before: what `expected` gave when the state was saved, to tell what has changed.
           missing: the state of tasks that were left out, handed on to whoever asks.
           templates: likewise; one a task, or none at all.
           transforms: what makes other examples of each task's; one a task, or none at all.
@@ -191,8 +191,8 @@ class TrainData:
             check_unchanged(
                 state["fingerprint"],
                 fingerprint,
-                asked_before=asked_before,
-                asked_now=self.asked(),
+                expected_before=expected_before,
+                expected_now=self.expected(),
             )
         planner = RowPlanner(
             reader,
@@ -233,7 +233,7 @@ class TrainData:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def asked(self) -> dict[str, Any]:
+    def expected(self) -> dict[str, Any]:
         """What ought to be drawn, in JSON's types: rates, sizes, shares of lengths and labels."""
         config = self._config
         shares_FH = self._corpus.mean_length_shares(self.rates)
@@ -284,7 +284,7 @@ def open_train_data(
     host_index: int = 0,
     host_count: int = 1,
     state: Mapping[str, Any] | None = None,
-    asked_before: Mapping[str, Any] | None = None,
+    expected_before: Mapping[str, Any] | None = None,
     initial: FeatureConverter | None = None,
 ) -> TrainData:
     """Opens a mixture for training, and builds what token stores are missing.
@@ -294,7 +294,8 @@ def open_train_data(
       host_index: this host, in [0, host_count).
       host_count: how many hosts share each global batch; they see the same order.
       state: `TrainBatch.state` of the batch after which to resume; None begins.
-      asked_before: what `TrainData.asked` gave when the state was saved, to tell what has changed.
+      expected_before: what `TrainData.expected` gave when the state was saved, to tell what has
+        changed.
       initial: the feature converter of the model that the run starts from; None for a fresh one.
 
     Returns:
@@ -343,7 +344,7 @@ def open_train_data(
         host_index=host_index,
         host_count=host_count,
         state=state,
-        asked_before=asked_before,
+        expected_before=expected_before,
         missing=missing,
         templates=task_data.templates(task_names),
         transforms=transforms,

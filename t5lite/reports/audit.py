@@ -1,8 +1,8 @@
-"""What a run really drew beside what it was asked to draw.
+"""What a run really drew beside what is expected.
 
 By task, form, wording, number of exemplars, and length.
 
-Behind `t5lite tasks audit MODEL_DIR`. The counts come from the latest checkpoint, what was asked
+Behind `t5lite tasks audit MODEL_DIR`. The counts come from the latest checkpoint, what is expected
 from `MODEL_DIR/mixture.json`; no task is imported and no data are read.
 """
 
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.files.local_paths import local_path
 from t5lite.messages.tables import format_table
-from t5lite.training.draws import MIXTURE_FILE, read_asked
+from t5lite.training.draws import MIXTURE_FILE, read_expected
 
 PLOT_FILE = "audit.png"
 
@@ -76,7 +76,7 @@ class Audit:
 
     Attributes:
       step: of the checkpoint whose counts these are.
-      asked: the content of `mixture.json`.
+      mixture: the content of `mixture.json`.
       num_examples: examples trained on.
       by_task: draws of each task.
       by_template: draws of each form of wording; None where no task says which it uses.
@@ -86,7 +86,7 @@ class Audit:
     """
 
     step: int
-    asked: dict[str, Any]
+    mixture: dict[str, Any]
     num_examples: int
     by_task: Comparison
     by_template: Comparison | None
@@ -102,14 +102,14 @@ class Audit:
 
 
 def read_audit(model_dir: str | pathlib.Path) -> Audit:
-    """Reads what a run drew and what it was asked to draw.
+    """Reads what a run drew and what is expected.
 
     Raises:
       ValueError: the folder holds no run, no checkpoint, or one that counted no draws.
     """
     folder = local_path(model_dir, name="MODEL_DIR")
-    asked = read_asked(folder)
-    if asked is None:
+    mixture = read_expected(folder)
+    if mixture is None:
         raise ValueError(
             f"{model_dir} holds no {MIXTURE_FILE}, which `t5lite train` writes when it "
             "starts: it is no folder of a run, as one that was converted, or its run was made "
@@ -122,20 +122,20 @@ def read_audit(model_dir: str | pathlib.Path) -> Audit:
     saved = checkpointer.restore_data(step)
     checkpointer.close()
     draws = saved.get("draws")
-    if draws is None or len(draws["by_task"]) != len(asked["tasks"]):
+    if draws is None or len(draws["by_task"]) != len(mixture["tasks"]):
         raise ValueError(
             f"checkpoint {step} of {model_dir} holds no count of draws that fits {MIXTURE_FILE}; "
             "was it saved by an older run? Its next checkpoint will hold them"
         )
-    by_task = _compare("task", asked["tasks"], asked["rates"], draws["by_task"])
-    templates = sorted(set(asked["templates"]))
+    by_task = _compare("task", mixture["tasks"], mixture["rates"], draws["by_task"])
+    templates = sorted(set(mixture["templates"]))
     by_template = None
     if templates != [""]:
-        by_template = _group(by_task, [name or "not said" for name in asked["templates"]])
+        by_template = _group(by_task, [name or "not said" for name in mixture["templates"]])
     # Runs that began before labels were counted have none.
     by_label = [
         _compare(kind, labels["cells"], labels["shares"], draws["by_label"][kind])
-        for kind, labels in asked.get("labels", {}).items()
+        for kind, labels in mixture.get("labels", {}).items()
         if kind in draws.get("by_label", {})
     ]
     by_length = [
@@ -145,11 +145,11 @@ def read_audit(model_dir: str | pathlib.Path) -> Audit:
             bins["shares"],
             row,
         )
-        for (feature, bins), row in zip(asked["lengths"].items(), draws["by_length"], strict=True)
+        for (feature, bins), row in zip(mixture["lengths"].items(), draws["by_length"], strict=True)
     ]
     return Audit(
         step=step,
-        asked=asked,
+        mixture=mixture,
         num_examples=saved["progress"]["examples"],
         by_task=by_task,
         by_template=by_template,
@@ -159,7 +159,7 @@ def read_audit(model_dir: str | pathlib.Path) -> Audit:
 
 
 def audit(model_dir: str | pathlib.Path, *, num_shown: int = 20) -> Audit:
-    """Prints what a run drew beside what it was asked, and draws `MODEL_DIR/audit.png`.
+    """Prints what a run drew beside what is expected, and draws `MODEL_DIR/audit.png`.
 
     Args:
       model_dir: a folder that `t5lite train` wrote; the run may still be going on.
@@ -169,15 +169,15 @@ def audit(model_dir: str | pathlib.Path, *, num_shown: int = 20) -> Audit:
       ValueError: as `read_audit`.
     """
     result = read_audit(model_dir)
-    asked, total = result.asked, int(result.by_task.drawn.sum())
+    mixture, total = result.mixture, int(result.by_task.drawn.sum())
     print(
-        f"{asked['mixture_or_task_name']}, split {asked['split']}: {total:,} draws of "
-        f"{len(asked['tasks']):,} tasks up to step {result.step:,}"
+        f"{mixture['mixture_or_task_name']}, split {mixture['split']}: {total:,} draws of "
+        f"{len(mixture['tasks']):,} tasks up to step {result.step:,}"
     )
     if total != result.num_examples:
         print(f"note: {result.num_examples - total:,} more were made before draws were counted")
-    if asked["stop"] != "restart":
-        print(f"note: stop={asked['stop']!r}; exhausted tasks depart from their rates by design")
+    if mixture["stop"] != "restart":
+        print(f"note: stop={mixture['stop']!r}; exhausted tasks depart from their rates by design")
     print()
     print(_tests(result))
     if result.by_template is not None:
@@ -233,7 +233,14 @@ def _cells(comparison: Comparison, shown: Sequence[int] | npt.NDArray[np.int64])
         )
         for cell in shown
     ]
-    titles = (comparison.title, "asked", "drawn", "asked share", "drawn share", "deviations off")
+    titles = (
+        comparison.title,
+        "expected",
+        "drawn",
+        "expected share",
+        "drawn share",
+        "deviations off",
+    )
     return format_table(titles, rows, right=range(1, 6))
 
 
@@ -261,14 +268,14 @@ def _draw(result: Audit, path: pathlib.Path) -> None:
         else:
             _draw_bars(axis, comparison)
     lengths = axes[-1]
-    for index, (feature, bins) in enumerate(result.asked["lengths"].items()):
+    for index, (feature, bins) in enumerate(result.mixture["lengths"].items()):
         comparison = result.by_length[index]
         used = int(np.flatnonzero(comparison.expected + comparison.drawn).max(initial=0)) + 1
         middle = (np.arange(used) + 0.5) * bins["bin_width"]
         color = f"C{index}"
         lengths.step(middle, comparison.expected[:used], where="mid", ls=":", color=color)
         lengths.step(middle, comparison.drawn[:used], where="mid", lw=1, color=color, label=feature)
-    lengths.set(title="lengths (dotted: asked)", xlabel="tokens", ylabel="draws")
+    lengths.set(title="lengths (dotted: expected)", xlabel="tokens", ylabel="draws")
     lengths.legend()
     figure.savefig(path, dpi=120)
 
@@ -278,13 +285,13 @@ def _draw_points(axis: Any, comparison: Comparison) -> None:
     ends = [0.5, max(expected.max(), drawn.max()) * 1.2]
     axis.plot(ends, ends, lw=1, color="#999999")
     axis.scatter(np.maximum(expected, 0.5), np.maximum(drawn, 0.5), s=9, color="#30507a")
-    axis.set(xscale="log", yscale="log", xlabel="draws asked", ylabel="draws made")
+    axis.set(xscale="log", yscale="log", xlabel="draws expected", ylabel="draws made")
     axis.set_title(f"{comparison.title}s")
 
 
 def _draw_bars(axis: Any, comparison: Comparison) -> None:
     place = np.arange(len(comparison.cells))
-    axis.bar(place - 0.2, comparison.expected, 0.4, label="asked", color="#b8c4d6")
+    axis.bar(place - 0.2, comparison.expected, 0.4, label="expected", color="#b8c4d6")
     axis.bar(place + 0.2, comparison.drawn, 0.4, label="drawn", color="#30507a")
     axis.set_xticks(place, comparison.cells, rotation=45, ha="right")
     axis.set(title=f"by {comparison.title}", ylabel="draws")

@@ -1,7 +1,7 @@
-"""What a run has drawn so far, and what it was asked to draw: for `t5lite tasks audit`.
+"""What a run has drawn so far, and what it is expected to draw: for `t5lite tasks audit`.
 
 The counts are global ones, the same on every host. They are saved with each checkpoint, so a run
-that resumes from there counts on from there. What was asked lies beside the checkpoints, in
+that resumes from there counts on from there. What is expected lies beside the checkpoints, in
 `MODEL_DIR/mixture.json`.
 """
 
@@ -21,7 +21,7 @@ from t5lite.files.whole_file import write_whole
 MIXTURE_FILE = "mixture.json"
 
 
-class DrawTally:
+class SampleCounts:
     """Counts examples by task, by label, and by bin of length for each feature."""
 
     def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
@@ -47,12 +47,12 @@ class DrawTally:
         }
 
 
-def write_asked(model_dir: pathlib.Path, data: TrainData) -> None:
+def write_expected(model_dir: pathlib.Path, data: TrainData) -> None:
     """Writes what ought to be drawn to `MODEL_DIR/mixture.json`, atomically."""
-    write_whole(model_dir / MIXTURE_FILE, strict_json.dumps(data.asked()) + "\n")
+    write_whole(model_dir / MIXTURE_FILE, strict_json.dumps(data.expected()) + "\n")
 
 
-def read_asked(model_dir: pathlib.Path) -> dict[str, Any] | None:
-    """What the folder's last start was asked to draw; None where it is not recorded."""
+def read_expected(model_dir: pathlib.Path) -> dict[str, Any] | None:
+    """What the folder's last start was expected to draw; None where it is not recorded."""
     path = model_dir / MIXTURE_FILE
     return read_object(path) if path.exists() else None

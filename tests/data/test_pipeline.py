@@ -34,7 +34,7 @@ def make_config(**options):
 
 
 def make_data(*, rates=RATES, names=NAMES, examples=EXAMPLES, host=(0, 1), state=None, **options):
-    more = {k: options.pop(k) for k in ("asked_before", "transforms") if k in options}
+    more = {k: options.pop(k) for k in ("expected_before", "transforms") if k in options}
     vocabulary = options.pop("vocabulary", ByteVocabulary())
     return TrainData(
         make_config(**options),
@@ -258,9 +258,9 @@ def others_of(examples):
 )
 def test_a_state_of_other_data_is_refused_and_told_by_task(change, named):
     with make_data() as data:
-        asked, batch = json.loads(json.dumps(data.asked())), next(data)
+        mixture, batch = json.loads(json.dumps(data.expected())), next(data)
     with pytest.raises(ValueError, match=named):
-        make_data(state=batch.state, asked_before=asked, **change)
+        make_data(state=batch.state, expected_before=mixture, **change)
     with pytest.raises(ValueError, match="cannot be resumed"):
         make_data(state=batch.state, **change)
 
@@ -275,13 +275,13 @@ def test_a_state_of_other_data_is_refused_and_told_by_task(change, named):
 )
 def test_why_a_task_changed_is_told_by_its_parts(monkeypatch, changed, told):
     with make_data() as data:
-        asked, batch = data.asked(), next(data)
+        mixture, batch = data.expected(), next(data)
     parts = dict.fromkeys(("source", "files", "preprocessors", "features"), "1")
-    asked["made_of"][0] |= parts
+    mixture["made_of"][0] |= parts
     now = parts | dict.fromkeys(changed, "2") | {"tokens": "?"}
     monkeypatch.setattr(MemoryStore, "made_of", property(lambda store: now))
     with pytest.raises(ValueError, match=rf"ant: other tokens .*; changed: {told}\n"):
-        make_data(state=batch.state, asked_before=asked)
+        make_data(state=batch.state, expected_before=mixture)
 
 
 def test_a_state_of_before_tokens_were_hashed_goes_on():
@@ -305,7 +305,7 @@ def test_a_state_of_before_tokens_were_hashed_goes_on():
         ({"converter": "t5"}, "converter must be one of"),
         ({"bos_id": 3}, "bos_id is 3, which must be 0"),
         ({"add_eos": {"input": True}}, "add_eos names input"),
-        ({"num_epochs": 3}, "stop='restart'"),
+        ({"num_epochs": 3}, "stop = 'restart'"),
     ],
 )
 def test_bad_settings(change, message):
@@ -448,9 +448,9 @@ def test_rates_of_the_door_cover_every_task(registered):
 def transforms_of(registered, name="pipeline_both", **options):
     config = make_config(**registered | {"mixture_or_task_name": name}, **options)
     with open_train_data(config) as data:
-        asked = data.asked()
-        kinds = [transform["is"].partition("(")[0] for transform in asked["transforms"]]
-        return dict(zip(asked["tasks"], kinds, strict=True)), next(data)
+        mixture = data.expected()
+        kinds = [transform["is"].partition("(")[0] for transform in mixture["transforms"]]
+        return dict(zip(mixture["tasks"], kinds, strict=True)), next(data)
 
 
 def test_tasks_carry_transforms_and_a_run_may_name_others(registered, tmp_path):

@@ -1,4 +1,4 @@
-"""The audit: counts exact, kept through resuming, tested against what was asked."""
+"""The audit: counts exact, kept through resuming, tested against what is expected."""
 
 import dataclasses
 import itertools
@@ -15,7 +15,7 @@ from t5lite.data.pipeline import TrainData, open_train_data
 from t5lite.data.tasks.labels import Label
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.reports.audit import Comparison, audit, read_audit
-from t5lite.training.draws import DrawTally, write_asked
+from t5lite.training.draws import SampleCounts, write_expected
 from tests.data.fakes import MemoryStore
 from tests.toy_run import LENGTHS, data_config
 
@@ -34,12 +34,12 @@ def draw(folder, config, *, steps=None):
     tests/test_resume.py audits runs of `train` itself.
     """
     checkpointer = Checkpointer(folder)
-    state, draws, step = None, DrawTally(), 0
+    state, draws, step = None, SampleCounts(), 0
     if (last := checkpointer.latest_step()) is not None:
         saved = checkpointer.restore_data(last)
-        state, draws, step = saved["data"], DrawTally(saved["draws"]), last
+        state, draws, step = saved["data"], SampleCounts(saved["draws"]), last
     with open_train_data(config, state=state) as data:
-        write_asked(folder, data)
+        write_expected(folder, data)
         for batch in itertools.islice(data, steps):
             draws.add(batch.stats)
             state, step = batch.state, step + 1
@@ -79,7 +79,7 @@ def test_counts_are_those_of_the_rows_trained_on_though_the_run_was_resumed(mode
     assert result.num_examples == tasks.sum() == len(lengths["inputs"])
     np.testing.assert_allclose(result.by_task.expected, np.array([*RATES.values()]) * tasks.sum())
     for comparison, feature in zip(result.by_length, LENGTHS, strict=True):
-        width = result.asked["lengths"][feature]["bin_width"]
+        width = result.mixture["lengths"][feature]["bin_width"]
         assert width == LENGTHS[feature] // 32 + 1
         expected = np.bincount(np.array(lengths[feature]) // width, minlength=32)
         assert comparison.drawn.tolist() == expected.tolist()
@@ -93,8 +93,8 @@ def test_lengths_asked_are_the_stores_lengths_at_their_rates(model_dir, cache_di
             for example in range(60):
                 index = corpus.index(np.array([task]), np.array([example]))
                 shares += corpus.count_lengths(index) * rate / 60
-    asked = json.loads((model_dir / "mixture.json").read_text())["lengths"]
-    np.testing.assert_allclose([asked[feature]["shares"] for feature in LENGTHS], shares)
+    mixture = json.loads((model_dir / "mixture.json").read_text())["lengths"]
+    np.testing.assert_allclose([mixture[feature]["shares"] for feature in LENGTHS], shares)
 
 
 def test_it_prints_and_plots(model_dir, capsys):
@@ -112,9 +112,9 @@ def test_it_prints_and_plots(model_dir, capsys):
 def test_tasks_are_grouped_by_the_template_they_say(model_dir, tmp_path):
     copy = tmp_path / "model"
     shutil.copytree(model_dir, copy)
-    asked = json.loads((copy / "mixture.json").read_text())
-    asked["templates"] = ["zs", "fs", "zs"]
-    (copy / "mixture.json").write_text(json.dumps(asked))
+    mixture = json.loads((copy / "mixture.json").read_text())
+    mixture["templates"] = ["zs", "fs", "zs"]
+    (copy / "mixture.json").write_text(json.dumps(mixture))
     by_task, grouped = read_audit(copy).by_task, audit(copy).by_template
     assert read_audit(model_dir).by_template is None
     assert grouped.cells == ("fs", "zs")
@@ -138,16 +138,16 @@ def test_draws_are_counted_by_wording_and_shots(tmp_path):
         task_feature_lengths={"inputs": 8, "targets": 8},
         batch_size=16,
     )
-    names, drawn, draws = ["one", "two", "three"], np.zeros(5, int), DrawTally()
+    names, drawn, draws = ["one", "two", "three"], np.zeros(5, int), SampleCounts()
     with TrainData(
         config, stores, task_names=names, rates=[2, 1, 1], vocabulary=ByteVocabulary()
     ) as data:
-        write_asked(tmp_path, data)
+        write_expected(tmp_path, data)
         for batch in itertools.islice(data, 10):
             draws.add(batch.stats)
             tokens = batch.features["encoder_input_tokens"]
             drawn += [int((tokens == 100 + wording).sum()) for wording in range(5)]
-    draws = DrawTally(draws.state())  # as a run that is resumed
+    draws = SampleCounts(draws.state())  # as a run that is resumed
     saved = {"progress": {"examples": int(drawn.sum())}, "draws": draws.state()}
     checkpointer = Checkpointer(tmp_path)
     checkpointer.save(10, {"x": np.zeros(2)}, data_state=saved, config="", metrics={})
@@ -213,8 +213,8 @@ def test_what_is_missing_is_told(model_dir, cache_dir, tmp_path):
         audit(tmp_path)
     other = tmp_path / "other"
     shutil.copytree(model_dir, other)
-    asked = json.loads((other / "mixture.json").read_text())
-    (other / "mixture.json").write_text(json.dumps({**asked, "tasks": ["a"]}))
+    mixture = json.loads((other / "mixture.json").read_text())
+    (other / "mixture.json").write_text(json.dumps({**mixture, "tasks": ["a"]}))
     with pytest.raises(ValueError, match="no count of draws that fits"):
         audit(other)
 

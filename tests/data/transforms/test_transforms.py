@@ -251,10 +251,10 @@ def changed(**options):
 
 def test_a_state_of_other_transforms_is_refused_and_told_by_task(monkeypatch):
     with make_data() as data:
-        asked, batch = json.loads(json.dumps(data.asked())), next(data)
+        asked, batch = json.loads(json.dumps(data.expected())), next(data)
 
     def resume(**options):
-        with make_data(**{"state": batch.state, "asked_before": asked} | options) as data:
+        with make_data(**{"state": batch.state, "expected_before": asked} | options) as data:
             return next(data)
 
     resume()
@@ -263,11 +263,11 @@ def test_a_state_of_other_transforms_is_refused_and_told_by_task(monkeypatch):
     with pytest.raises(ValueError, match=r"ant: its transform WithEx.* -> None\n.*cat: .*\n.*dog"):
         resume(transforms=())
     with pytest.raises(ValueError, match=r"transforms: 4 tasks.* -> none"):
-        resume(transforms=(), asked_before=None)
+        resume(transforms=(), expected_before=None)
     with make_data(transforms=()) as data:
         before = next(data).state
     with pytest.raises(ValueError, match="transforms: none -> 4 tasks"):
-        resume(state=before, asked_before=None)
+        resume(state=before, expected_before=None)
     monkeypatch.setattr(
         Swapped,
         "__call__",
@@ -283,15 +283,15 @@ def test_a_state_of_other_transforms_is_refused_and_told_by_task(monkeypatch):
 
 def test_states_of_before_transforms_resume():
     with test_pipeline.make_data() as data:
-        asked = data.asked()
+        asked = data.expected()
         batches = list(itertools.islice(data, 3))
     state = json.loads(json.dumps(batches[0].state))
     assert state["position"]["waiting"] and all(len(w) == 3 for w in state["position"]["waiting"])
     state["position"]["waiting"] = [draw[:2] for draw in state["position"]["waiting"]]
     del state["fingerprint"]["transforms"], asked["transforms"]
-    with test_pipeline.make_data(state=state, asked_before=asked) as data:
+    with test_pipeline.make_data(state=state, expected_before=asked) as data:
         for batch in batches[1:]:
             for name, values in next(data).features.items():
                 np.testing.assert_array_equal(values, batch.features[name])
     with pytest.raises(ValueError, match="ant: its transform None -> Swapped"):
-        test_pipeline.make_data(state=state, asked_before=asked, transforms=[Swapped()] * 4)
+        test_pipeline.make_data(state=state, expected_before=asked, transforms=[Swapped()] * 4)

@@ -181,9 +181,7 @@ def train(
                 folder_lock.release()
             return TrainResult(progress=progress, metrics={}, already_finished=True)
         state = checkpointer.restore_state(resume_step, abstract(state_shapes, shardings))
-        draws = SampleCounts(
-            saved.get("draws")
-        )  # checkpoints of before draws were counted have none
+        draws = SampleCounts(saved.get("draws"))  # which the oldest checkpoints lack
         ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
         log.info("resuming %s from step %d%s", folder, resume_step, ignored)
 

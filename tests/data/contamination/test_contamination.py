@@ -149,7 +149,6 @@ def test_registered_tasks_can_be_the_evaluation_set(registered, capsys):
         (["contaminatd", "--against_tasks=plain_clean:train"], "contaminated"),
         (["contaminated", "--against_tasks=plain_clean"], "give NAME:SPLIT"),
         (["contaminated", "--against_tasks=plain_clean:train", "--split=test"], "no split 'test'"),
-        (["plain_clean", "--against_tasks=plain_clean:train", "--ngram=0"], "at least 1 word"),
     ],
 )
 def test_mistakes_are_told(registered, arguments, complaint, capsys):

@@ -35,4 +35,4 @@ trap 'rm -rf "$JAX_COMPILATION_CACHE_DIR"' EXIT
 export JAX_COMPILATION_CACHE_DIR JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.2
 # A process a core. The tests of one file share what they prepare, so they stay together; files go in
 # their order, since the longest ones have few tests and would come last.
-run pytest -n auto --dist loadfile --no-loadscope-reorder "$@"
+run pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 "$@"

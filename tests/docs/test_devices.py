@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import QUICK_COMPILATION, REPOSITORY
 from tests.docs.pages import DOCS, blocks, commands
 
 pytestmark = pytest.mark.slow
@@ -24,9 +24,9 @@ def test_four_devices_then_one(tmp_path):
             env={
                 **os.environ,
                 "PYTHONPATH": str(REPOSITORY),
-                "XLA_FLAGS": "",
                 "T5LITE_CACHE_DIR": str(tmp_path / "cache"),
                 **environment,
+                "XLA_FLAGS": f"{QUICK_COMPILATION} {environment.get('XLA_FLAGS', '')}",
             },
             capture_output=True,
             text=True,

@@ -13,6 +13,7 @@ from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
 from t5lite.models.config import TransformerConfig
 from t5lite.models.position_config import Rotary
 from tasks.files import add_file_task
+from tasks.jsonl import add_jsonl_task
 from tasks.metrics import exact_match
 from tests.conftest import REPOSITORY
 from tests.data.tokenizer_folders import chat_folder
@@ -235,6 +236,13 @@ def test_a_missing_file_names_task_split_and_path(data_root):
         ValueError, match=r"no\.jsonl: .*No such file.*'own_missing', split 'train'"
     ):
         _load("own_missing", "train")
+
+
+def test_json_lines_of_any_suffix(data_root):
+    (data_root / "lines.txt").write_text('{"q": "one", "a": "two"}\n')
+    add_jsonl_task("own_lines", files={"train": "lines.txt"}, inputs="q", targets="a")
+    (example,) = _load("own_lines", "train").examples
+    assert (example.inputs_text, example.targets_text) == ("one", "two")
 
 
 def test_no_data_root_is_said_when_files_are_read_and_not_at_registration(monkeypatch):

@@ -16,7 +16,7 @@ from jax.experimental import multihost_utils
 
 from t5lite.checkpoints.load import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
-from t5lite.data.chat.conversations import field_of_messages, read_expected
+from t5lite.data.chat.conversations import field_of_messages, read_asked
 from t5lite.data.sources.local_files import read_jsonl, require
 from t5lite.data.tasks.seqio_adapter import import_tasks, load_eval_tasks
 from t5lite.data.vocabularies.load import format_vocabulary
@@ -216,7 +216,7 @@ def _prompt(record: Any, field: str, model: LoadedModel, *, where: str) -> Promp
     if not isinstance(record, Mapping) or not isinstance(record.get(field), list):
         remedy = "name the field with --inputs_field"
         return text_prompt(require(record, field, str, where=where, remedy=remedy), model)
-    asked = read_expected(record, where=where, field=field)
+    asked = read_asked(record, where=where, field=field)
     try:
         return chat_prompt(asked.messages, model, tools=asked.tools)
     except ValueError as error:

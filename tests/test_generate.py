@@ -36,18 +36,18 @@ class Parrot:
 
     def __init__(self, vocabulary, answers):
         self.vocabulary, self.answers = vocabulary, iter(answers)
-        self.expected = []
+        self.asked = []
 
     def prepare(self, params):
         return params
 
     def stream(self, params, inputs, *, config, index):
-        self.expected.append((index, self.vocabulary.decode(inputs.tolist())))
+        self.asked.append((index, self.vocabulary.decode(inputs.tolist())))
         yield from self.vocabulary.encode(next(self.answers))
 
     def generate(self, params, inputs, *, config, indices):
         (tokens,), (index,) = inputs, indices
-        self.expected.append((index, self.vocabulary.decode(tokens.tolist())))
+        self.asked.append((index, self.vocabulary.decode(tokens.tolist())))
         ids = [self.vocabulary.encode(next(self.answers)) for _ in range(config.num_branches)]
         return [[Generation(np.array(i, np.int32), 0.0, 0.0) for i in ids]]
 

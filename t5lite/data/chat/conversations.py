@@ -101,7 +101,7 @@ def field_of_messages(record: Mapping[str, Any]) -> str | None:
     return next((name for name in _LISTS if name in record), None)
 
 
-def read_expected(record: Mapping[str, Any], *, where: str, field: str) -> Conversation:
+def read_asked(record: Mapping[str, Any], *, where: str, field: str) -> Conversation:
     """The conversation of a record that asks for its next message.
 
     Args:

@@ -250,7 +250,7 @@ def train(
         Evaluator(config, model, converter=data.converter, mesh=device_mesh) for config in evals
     ]
 
-    # ---- Nothing is refused any more: what this start was asked, in its folder ------------------
+    # ---- What this start was asked, in its folder; only the first step may yet be refused --------
     if is_main:
         write_expected(folder, data)
         if data.missing:

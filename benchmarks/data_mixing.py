@@ -29,7 +29,7 @@ import time
 MIXTURE, SINGLE = "bench_mixture", "bench_single"
 FOLDER_VARIABLE, COUNT_VARIABLE = "T5LITE_BENCH_FOLDER", "T5LITE_BENCH_TASKS"
 LENGTHS = {"inputs": 512, "targets": 128}
-# Registry modules are found by name and imported by worker processes too.
+# Task modules are found by name and imported by worker processes too.
 TASK_MODULE = """import sys
 
 sys.path.append({here!r})

@@ -45,9 +45,9 @@ def list_tasks(
 
     Args:
       pattern: only names that match: a shell pattern such as `*_2shot`, or a part of the name.
-      task_modules: registry modules to import first; where there are none, `list_shipped` prints.
-      data_dir: data root of the registry modules.
-      vocabulary: vocabulary of the registry modules.
+      task_modules: task modules to import first; where there are none, `list_shipped` prints.
+      data_dir: data root of the task modules.
+      vocabulary: vocabulary of the task modules.
 
     Raises:
       ValueError: if no name matches.
@@ -133,9 +133,9 @@ def describe(
 
     Args:
       name: a Task or Mixture.
-      task_modules: registry modules to import first.
-      data_dir: data root of the registry modules.
-      vocabulary: vocabulary of the registry modules.
+      task_modules: task modules to import first.
+      data_dir: data root of the task modules.
+      vocabulary: vocabulary of the task modules.
       split: the split to count.
       cache_dir: folder of the token stores; None for the default one.
       task_feature_lengths: if given, the share of examples longer than this is printed for each
@@ -246,7 +246,7 @@ def _print_header(name: str, provider: Any, split: str, task_names: Sequence[str
     print(f"registered at {_place(seqio_adapter.provenance(name))}")
     for feature, vocabulary in seqio_adapter.task_source(task_names[0]).features.items():
         print(f"{feature}: {_describe_vocabulary(vocabulary)}")
-    # A registry module may leave remarks on a Mixture, such as what it found missing.
+    # A task module may leave remarks on a Mixture, such as what it found missing.
     for note in getattr(provider, "notes", ()):
         print(f"note: {note}")
     statuses = task_data.statuses(task_names)
@@ -300,9 +300,9 @@ def show(
 
     Args:
       name: a Task.
-      task_modules: registry modules to import first.
-      data_dir: data root of the registry modules.
-      vocabulary: vocabulary of the registry modules.
+      task_modules: task modules to import first.
+      data_dir: data root of the task modules.
+      vocabulary: vocabulary of the task modules.
       split: the split to read.
       num_examples: how many examples.
       show_tokens: whether to print every token id with its text.

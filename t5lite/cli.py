@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from t5lite.configuration.flags import parse, split_gin_flags
 from t5lite.configuration.macro_flags import DECODING_FLAGS
-from t5lite.messages.told import is_told_by_us
+from t5lite.messages.error_origin import raised_by_us
 
 if TYPE_CHECKING:
     from t5lite.configuration.config import ParsedConfig
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
       The exit status: 0; 1 where a check that the verb makes failed; 2 after a mistake of the
-      user, told in one message on stderr; 130 after Ctrl-C; 141 where the reader of a pipe went.
+      user, with one message on stderr; 130 after Ctrl-C; 141 where the reader of a pipe went.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     words, gin_bindings = split_gin_flags(words)
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"t5lite {arguments.verb}: error: {_told(error)}", file=sys.stderr)
         return 2
     except (ValueError, FloatingPointError) as error:
-        if arguments.traceback or not is_told_by_us(error):
+        if arguments.traceback or not raised_by_us(error):
             raise
         print(f"t5lite {arguments.verb}: error: {error}", file=sys.stderr)
         return 2

@@ -19,17 +19,17 @@ def status(
     verbose: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Prints what is present, missing or broken of the data that registry modules know of.
+    """Prints what is present, missing or broken of the data that task modules know of.
 
     Args:
-      task_modules: registry modules to import and ask.
-      data_dir: data root of the registry modules.
+      task_modules: task modules to import and ask.
+      data_dir: data root of the task modules.
       verify: whether to read every task's data, which finds what is broken inside files.
       verbose: whether to print a line for each task that is not only counted.
       as_json: whether to print one JSON object instead, always with every task.
 
     Raises:
-      ValueError: if no module can tell.
+      ValueError: if no module knows.
     """
     seqio_adapter.import_tasks(task_modules, data_dir=data_dir)
     statuses = task_data.module_statuses(task_modules, verify=verify)

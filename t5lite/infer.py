@@ -101,7 +101,7 @@ def infer(
       mixture_or_task_name: Answer these registered examples instead; their lines hold `task`,
         `index`, `inputs` and `targets`.
       split: The Tasks' split.
-      task_modules: Registry modules to import first.
+      task_modules: Task modules to import first.
       data_dir: Root of the Tasks' files; None leaves `T5LITE_DATA_DIR` as it is.
       inputs_field: The field of `input` that holds the prompt: a text, or a list of messages,
         which the model's chat template writes. Lines without it may hold `messages`,

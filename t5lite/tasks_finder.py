@@ -1,4 +1,4 @@
-"""Finds our registry modules as `tasks.*`, beside any package of that name that a user has.
+"""Finds our task modules as `tasks.*`, beside any package of that name that a user has.
 
 They are the package `t5lite.tasks`. Where t5lite is installed they lie there, so that no top-level
 `tasks` of ours is in anybody's way; in the repository they lie in `tasks/` at its root. Either way
@@ -26,14 +26,14 @@ _NAME = "t5lite.tasks"
 
 
 def folder() -> pathlib.Path:
-    """Where our registry modules lie: inside t5lite, or beside it in the repository."""
+    """Where our task modules lie: inside t5lite, or beside it in the repository."""
     package = pathlib.Path(__file__).resolve().parent
     inside = package / "tasks"
     return inside if (inside / "__init__.py").is_file() else package.parent / "tasks"
 
 
 def shipped_modules() -> list[str]:
-    """Our registry modules and packages directly below `tasks`, as `tasks.mini`."""
+    """Our task modules and packages directly below `tasks`, as `tasks.mini`."""
     return [f"{_ALIAS}.{entry.name}" for entry in pkgutil.iter_modules([str(folder())])]
 
 
@@ -122,7 +122,7 @@ def _alias(fullname: str) -> importlib.machinery.ModuleSpec | None:
 
 
 def is_shipped(path: str) -> bool:
-    """Whether a file is one of our registry modules."""
+    """Whether a file is one of our task modules."""
     return pathlib.Path(os.path.realpath(path)).is_relative_to(folder())
 
 

@@ -133,7 +133,7 @@ def _source_class() -> type[seqio.FunctionDataSource]:
 
         @property
         def data_status(self) -> Callable[[], DataStatus] | None:
-            """Whether the data are there, where the reader can tell."""
+            """Whether the data are there, where the reader knows."""
             return getattr(self._read, "data_status", None)
 
         @property

@@ -42,7 +42,7 @@ def shared_path(*parts: str) -> pathlib.Path:
 @pytest.fixture(scope="module", autouse=True)
 def _environment_of_module():
     yield from _restoring_environment()
-    forget_registry_modules()
+    forget_task_modules()
 
 
 @pytest.fixture(autouse=True)
@@ -60,17 +60,17 @@ def _restoring_environment():
     os.environ.update(before)
 
 
-def forget_registry_modules():
-    """Forgets the registry modules that tests wrote, for each of their names is used many times."""
-    registry_modules = sys.modules.get("t5lite.data.tasks.registry_modules")
-    if registry_modules is None:
+def forget_task_modules():
+    """Forgets the task modules that tests wrote, for each of their names is used many times."""
+    task_modules = sys.modules.get("t5lite.data.tasks.task_modules")
+    if task_modules is None:
         return
-    for name in registry_modules.imported_modules():
+    for name in task_modules.imported_modules():
         file = getattr(sys.modules.get(name), "__file__", None)
         if file is not None and pathlib.Path(file).is_relative_to(REPOSITORY):
             continue
         sys.modules.pop(name, None)
-        del registry_modules._imported[name]
+        del task_modules._imported[name]
         _remove_from_registries(file)
 
 

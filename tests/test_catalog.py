@@ -35,7 +35,7 @@ seqio.MixtureRegistry.add("{prefix}_outer", [("{prefix}_inner", 2.0), ("{prefix}
 
 @pytest.fixture
 def registry(tmp_path, monkeypatch):
-    """Writes a registry module under a name of its own; gives (its name, keyword arguments)."""
+    """Writes a task module under a name of its own; gives (its name, keyword arguments)."""
 
     def write(prefix: str, vocabulary: str = "bytes"):
         long = [f'{{"q": "number {i}", "a": ["{i}", "no. {i}"]}}' for i in range(30)]

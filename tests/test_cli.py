@@ -111,7 +111,7 @@ def test_a_broken_pipe_ends_a_verb_without_a_word(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_what_the_system_says_of_a_file_is_told(tmp_path, monkeypatch, capsys):
+def test_what_the_system_says_of_a_file_is_reported(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("x")
     words = ["tasks", "contamination", "x", "--against=.", f"--output={tmp_path}/file/report.jsonl"]
 
@@ -259,7 +259,7 @@ def test_generate_takes_gin_files_and_bindings(model_dir, tmp_path, capsys):
         ("--batch_size=2", "there is no flag --batch_size."),
     ],
 )
-def test_mistakes_in_decoding_are_told_in_the_users_words(flags, expected, model_dir, capsys):
+def test_mistakes_in_decoding_are_reported_in_the_users_words(flags, expected, model_dir, capsys):
     with contextlib.suppress(SystemExit):
         assert cli.main(["generate", f"--model_dir={model_dir}", *flags.split(), "hello"]) == 2
     error = capsys.readouterr().err
@@ -362,7 +362,7 @@ def test_a_flag_whose_macro_the_run_does_not_use_is_refused(capsys):
         ("cache mini --tasks=tasks.mini --shard=4/4", "shard"),
     ],
 )
-def test_a_mistake_is_told_in_one_message_and_exit_status_2(line, expected, capsys):
+def test_a_mistake_is_reported_in_one_message_and_exit_status_2(line, expected, capsys):
     assert cli.main(line.split()) == 2
     error = capsys.readouterr().err
     assert f"t5lite {line.split()[0]}: error: " in error

@@ -1,4 +1,4 @@
-"""Hundreds of wrong inputs through the command: each is told in a message, none as a traceback.
+"""Hundreds of wrong inputs through the command: each gets a message, none ends in a traceback.
 
 Values of every other type for every parameter of every configurable and for every flag, malformed
 files, names and folders. Everything stops at the configuration; nothing is trained.
@@ -29,7 +29,7 @@ RECIPE = "--gin_file=recipes/mini_demo.gin"
 
 
 def outcome(words: list[str]) -> str:
-    """How the command ends: "ok", "told", or the name of an exception that got out."""
+    """How the command ends: "ok", "reported", or the name of an exception that got out."""
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(printed):
@@ -41,14 +41,14 @@ def outcome(words: list[str]) -> str:
     message = printed.getvalue()
     if status == 0:
         return "ok"
-    told = status == 2 and "error: " in message and "Traceback" not in message
-    return "told" if told else f"status {status}: {message}"
+    reported = status == 2 and "error: " in message and "Traceback" not in message
+    return "reported" if reported else f"status {status}: {message}"
 
 
 def check(commands: list[list[str]]) -> collections.Counter[str]:
-    """Counts outcomes; fails with the commands whose mistake is not told."""
+    """Counts outcomes; fails with the commands whose mistake is not reported."""
     found = {tuple(words): outcome(words) for words in commands}
-    wrong = {words: how for words, how in found.items() if how not in ("ok", "told")}
+    wrong = {words: how for words, how in found.items() if how not in ("ok", "reported")}
     assert not wrong, "\n".join(f"{' '.join(words)}\n    {how}" for words, how in wrong.items())
     return collections.Counter(found.values())
 
@@ -93,7 +93,7 @@ def test_wrong_values_of_every_parameter(verb, tmp_path):
         for value in VALUES
     ]
     counts = check(random.Random(verb).sample(pairs, NUM_BINDINGS))
-    assert counts["told"] > NUM_BINDINGS // 2
+    assert counts["reported"] > NUM_BINDINGS // 2
 
 
 def config_name(verb: str) -> str:
@@ -108,7 +108,7 @@ def test_wrong_values_of_every_flag_of_train():
         for value in values
     ]
     counts = check(random.Random(0).sample(pairs, 60))
-    assert counts["told"] > 30
+    assert counts["reported"] > 30
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_wrong_values_of_every_flag_of_train():
 def test_wrong_lines_of_a_gin_file(text, tmp_path):
     (tmp_path / "mine.gin").write_text(f"include 'recipes/mini_demo.gin'\n{text}\n")
     counts = check([["config", "--gin_file=mine.gin", "--model_dir=/m"]])
-    assert counts["told"] == 1
+    assert counts["reported"] == 1
 
 
 # What is wrong in line 2 of a file, and what is said of it beside that place.
@@ -166,7 +166,7 @@ SAID = [
 
 
 @pytest.mark.parametrize(("line", "said"), SAID, ids=[line for line, _ in SAID])
-def test_a_wrong_line_is_told_with_its_place_and_the_remedy(line, said, tmp_path, capsys):
+def test_a_wrong_line_is_reported_with_its_place_and_the_remedy(line, said, tmp_path, capsys):
     (tmp_path / "mine.gin").write_text(f"include 'recipes/mini_demo.gin'\n{line}\n")
     assert cli.main(["config", "--gin_file=mine.gin", "--model_dir=/m"]) == 2
     error = capsys.readouterr().err
@@ -199,7 +199,7 @@ LANGUAGE_MODEL = (
         ("a/EvalConfig.mixture_or_task_name = 'toi'", "mixture_or_task_name = 'toi'"),
     ],
 )
-def test_a_setting_that_a_run_refuses_is_told_with_its_place(line, said, tmp_path, capsys):
+def test_a_setting_that_a_run_refuses_is_reported_with_its_place(line, said, tmp_path, capsys):
     (tmp_path / "mine.gin").write_text(
         "include 'models/mini/small.gin'\ninclude 'runs/train.gin'\n"
         "TASK_MODULES = ('tests.toy_tasks',)\nMIXTURE_OR_TASK_NAME = 'toy'\nVOCABULARY = 'bytes'\n"
@@ -239,5 +239,5 @@ def test_wrong_files_and_folders(tmp_path):
             *[["tasks", "list", f"--tasks={place}"] for place in places if place],
         ]
     )
-    assert set(counts) == {"told"}
+    assert set(counts) == {"reported"}
     assert not (tmp_path / "out").exists()

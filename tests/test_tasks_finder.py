@@ -91,7 +91,7 @@ def test_theirs_comes_first_and_ours_beside_it(root, tmp_path, theirs, installed
     )
     code = (
         f"import sys; {installed} and sys.path.append({str(folder)!r})\n"
-        "from t5lite.data.tasks.registry_modules import import_modules\n"
+        "from t5lite.data.tasks.task_modules import import_modules\n"
         "import_modules(['tasks.mine', 'tasks.own', 'tasks.cot_files', 't5lite.tasks.metrics'])\n"
         "import tasks.own, tasks.metrics, tasks.cot_files, t5lite.tasks.metrics\n"
         "print(tasks.own.__file__)\n"
@@ -111,7 +111,7 @@ def test_theirs_comes_first_and_ours_beside_it(root, tmp_path, theirs, installed
 def test_their_single_file_is_theirs_and_reaches_ours(root, tmp_path):
     (tmp_path / "tasks.py").write_text("from tasks.files import add_file_task\nMINE = 1\n")
     code = (
-        "from t5lite.data.tasks.registry_modules import import_modules\n"
+        "from t5lite.data.tasks.task_modules import import_modules\n"
         "import_modules(['tasks', 'tasks.cot_files'])\n"
         "import tasks\n"
         "print(tasks.__file__, tasks.MINE, tasks.add_file_task.__module__)\n"
@@ -127,7 +127,7 @@ def test_a_name_that_neither_has_is_answered_with_those_of_both(root, tmp_path):
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "minutes.py").write_text("import tasks.filess")
     code = (
-        "from t5lite.data.tasks.registry_modules import import_modules\n"
+        "from t5lite.data.tasks.task_modules import import_modules\n"
         "for name in ('tasks.minit', 'tasks.minutes'):\n"
         "    try: import_modules([name])\n"
         "    except ValueError as error: print(error)\n"

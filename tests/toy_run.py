@@ -108,7 +108,7 @@ def main() -> None:
     run(options.model_dir)
     if options.ctrl_c:
         stopped = pathlib.Path(options.model_dir, "stopped")
-        if index == count - 1:  # whichever process is told, all stop after the same step
+        if index == count - 1:  # whichever process gets the signal, all stop after the same step
             signal_at(stopped, options.ctrl_c, signal.SIGINT)
         run(stopped)
         run(stopped)

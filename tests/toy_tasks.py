@@ -1,4 +1,4 @@
-"""Three small tasks that train in seconds; a registry module as `--tasks` takes it."""
+"""Three small tasks that train in seconds; a task module as `--tasks` takes it."""
 
 import functools
 import random

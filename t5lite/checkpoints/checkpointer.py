@@ -97,8 +97,8 @@ def has_checkpoint(model_dir: str | pathlib.Path) -> bool:
 class SaveClock:
     """Says when a checkpoint is due by the clock; all processes say the same.
 
-    Process 0 looks at its clock and tells the others. As that makes every process wait for the
-    device, several ask every `_STEPS_BETWEEN_AGREEMENTS` steps only.
+    Process 0 looks at its clock and sends the answer to the others. As that makes every process
+    wait for the device, several ask every `_STEPS_BETWEEN_AGREEMENTS` steps only.
     """
 
     def __init__(

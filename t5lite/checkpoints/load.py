@@ -69,7 +69,7 @@ def load_model_dir(
     if not_finite := finite.find(params):
         raise ValueError(
             f"checkpoint {step} of {model_dir} holds parameters that are not finite, with which a "
-            f"model gives no answers:\n{finite.told(not_finite)}\n"
+            f"model gives no answers:\n{finite.describe(not_finite)}\n"
             f"Take another checkpoint with --step; the folder has {steps}"
         )
     vocabulary = vocabulary_from_spec(description.vocabulary)

@@ -1,1 +1,1 @@
-"""What a run is told: gin files and flags, every configurable, where each value came from."""
+"""The settings of a run: gin files and flags, every configurable, where each value came from."""

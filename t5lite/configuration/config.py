@@ -34,7 +34,7 @@ from t5lite.configuration.gin_reader import (
 from t5lite.configuration.gin_resolve import ParsedConfig
 from t5lite.configuration.gin_types import checked, parameter_hints
 from t5lite.configuration.older_settings import RENAMED, check_current
-from t5lite.data.tasks import registry_modules
+from t5lite.data.tasks import task_modules
 from t5lite.messages.suggest import did_you_mean
 
 # Verbs: gin binds their arguments, and `ParsedConfig.arguments` hands these over instead of calling
@@ -228,7 +228,7 @@ def _import(statement: Import) -> None:
             "configurable of t5lite is known by its short name. Remove the line and the imports, "
             "and write e.g. TransformerConfig.num_layers."
         )
-    registry_modules.import_module(statement.module, asked_by=statement.place)
+    task_modules.import_module(statement.module, asked_by=statement.place)
 
 
 def _register_named_by_module(
@@ -254,7 +254,7 @@ def _register_named_by_module(
             if statement.is_ours and module not in imported:
                 continue
             if use.name.rpartition(".")[2] in external_names.CONFIGURABLES and not _exists(module):
-                continue  # Told with ours, when all names are checked.
+                continue  # Reported with ours, when all names are checked.
             # One that registers itself may do so under any name.
             if module in sys.modules or not _is_known(use.name):
                 found[use.name] = _register_named(use.name, statement.place)
@@ -301,7 +301,7 @@ def _import_without_tasks(module: str, place: str, *, wanted: str) -> types.Modu
       ValueError: it cannot be imported, or registers Tasks, which would have no vocabulary yet.
     """
     before = _registered_tasks()
-    imported = registry_modules.import_module(module, asked_by=place)
+    imported = task_modules.import_module(module, asked_by=place)
     if new := sorted(_registered_tasks() - before):
         raise ValueError(
             f"{place}: {wanted}: the module {module} registers Tasks ({', '.join(new[:3])}), and "

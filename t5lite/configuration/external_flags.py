@@ -1,4 +1,4 @@
-"""What is told to somebody who gives a flag that a verb does not have.
+"""The answer to a flag that a verb does not have.
 
 Flags of T5X, of Hugging Face's trainers and of other tools are answered with ours.
 """
@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from t5lite.messages.suggest import did_you_mean
 
 # What others call it, without dashes: ours, in the order they are tried; the first that the verb
-# has is told.
+# has is named.
 _OURS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("lr",): ("--learning_rate",),
     ("steps", "max_steps", "num_train_steps", "iters", "max_iters"): ("--train_steps",),

@@ -5,7 +5,7 @@ docs/names.md has the same for readers; a test holds the names of ours to what t
 
 from __future__ import annotations
 
-# Each name of theirs, with ours in the order to be told.
+# Each name of theirs, with ours in the order to be named.
 CONFIGURABLES: dict[str, tuple[str, ...]] = {
     "T5Config": ("TransformerConfig",),
     "Transformer": ("TransformerConfig",),

@@ -47,7 +47,7 @@ def _share(text: str) -> float:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells a mistake in two lines; the whole usage is longer than a screen."""
+    """Reports a mistake in two lines; the whole usage is longer than a screen."""
 
     def flags(self) -> set[str]:
         """Every flag it takes."""
@@ -61,7 +61,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     """Parses a command's words, those of gin flags taken out before.
 
     Raises:
-      SystemExit: with status 2 after a mistake, told on stderr; 0 after --help.
+      SystemExit: with status 2 after a mistake, reported on stderr; 0 after --help.
     """
     arguments, unknown = make_parser().parse_known_args(words)
     if unknown:
@@ -265,7 +265,7 @@ def _add_cache_verb(verbs: Any) -> None:
         help="build on Apache Beam with these options of it, as in --beam=--runner=DirectRunner; "
         "its workers must share --cache_dir and --data_dir",
     )
-    _add_flag(parser, macro.TASK_FEATURE_LENGTHS, "told to preprocessors that ask for lengths")
+    _add_flag(parser, macro.TASK_FEATURE_LENGTHS, "given to preprocessors that ask for lengths")
     parser.add_argument(
         "--converter",
         choices=("encoder_decoder", "decoder_only", "prefix_lm"),

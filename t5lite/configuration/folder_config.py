@@ -1,6 +1,6 @@
 """What a verb takes from the model folder it works on where nobody said it.
 
-A folder may come from anywhere, so of the registry modules that its `config.gin` names only
+A folder may come from anywhere, so of the task modules that its `config.gin` names only
 t5lite's own are imported unasked; others are refused, with the flag that allows them.
 """
 
@@ -17,14 +17,14 @@ from t5lite.configuration.gin_reader import Binding, Import, Macro, read_file
 from t5lite.configuration.gin_resolve import ParsedConfig
 from t5lite.configuration.older_settings import renewed
 from t5lite.configuration.run_record import CONFIG_FILE
-from t5lite.data.tasks import registry_modules
+from t5lite.data.tasks import task_modules
 from t5lite.data.vocabularies.load import format_vocabulary, parse_vocabulary, vocabulary_from_spec
 from t5lite.decoding.config import CHAT_DECODE_LENGTH
 from t5lite.files.local_paths import local_path
 
 
 def model_folder_defaults(model_dir: str) -> list[Binding]:
-    """Macros that say of a trained model what eval and infer would otherwise have to be told.
+    """Macros that a trained model gives to eval and infer where the user does not.
 
     The lengths and the vocabulary are the model's; TASK_MODULES and DATA_DIR are its training's.
 
@@ -68,7 +68,7 @@ def last_start(model_dir: str, *, modules: Sequence[str] = ()) -> list[Binding |
     statements = _statements(model_dir)
     for statement in statements:
         if isinstance(statement, Import) and not (
-            statement.module in modules or registry_modules.is_ours(statement.module)
+            statement.module in modules or task_modules.is_ours(statement.module)
         ):
             raise ValueError(
                 f"{statement.place}: {_refusal(model_dir, 'module', statement.module)} "
@@ -112,12 +112,12 @@ def mixtures_of(model_dir: str) -> str:
         return ", ".join(dict.fromkeys(value for value in values if isinstance(value, str)))
 
     trained, evaluated = names("DataConfig"), names("EvalConfig")
-    told = [f"trains on {trained}"] if trained else []
-    return " and ".join([*told, f"is evaluated on {evaluated}"] if evaluated else told)
+    parts = [f"trains on {trained}"] if trained else []
+    return " and ".join([*parts, f"is evaluated on {evaluated}"] if evaluated else parts)
 
 
 def resumed_settings(model_dir: str, given: ParsedConfig) -> list[Binding]:
-    """Macros of a run that is resumed: its vocabulary, registry modules and data root.
+    """Macros of a run that is resumed: its vocabulary, task modules and data root.
 
     The vocabulary is that of the model unless a flag names one, for gin files that many runs share
     may name another; the rest is taken where neither files nor flags give it.
@@ -147,7 +147,7 @@ def resumed_settings(model_dir: str, given: ParsedConfig) -> list[Binding]:
 
 
 def check_modules(parsed: ParsedConfig, model_dir: str, *, shipped: pathlib.Path) -> None:
-    """Refuses registry modules that no file or flag of the user names and that are not ours.
+    """Refuses task modules that no file or flag of the user names and that are not ours.
 
     Args:
       parsed: the settings.
@@ -165,10 +165,10 @@ def check_modules(parsed: ParsedConfig, model_dir: str, *, shipped: pathlib.Path
         is_shipped = pathlib.Path(binding.file).is_relative_to(shipped.resolve())
         modules = binding.value if binding.is_ours and not is_shipped else ()
         is_macro = binding.name == "TASK_MODULES"
-        if not all(map(registry_modules.is_ours, modules)):
+        if not all(map(task_modules.is_ours, modules)):
             raise ValueError(
                 f"{binding.place}: "
-                f"{_refusal(model_dir, 'registry modules', ', '.join(modules))} Give "
+                f"{_refusal(model_dir, 'task modules', ', '.join(modules))} Give "
                 + (f"--tasks={','.join(modules)}" if is_macro else f"--gin_file={binding.file}")
             )
 

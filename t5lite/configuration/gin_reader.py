@@ -268,7 +268,7 @@ def _statements(text: str, shown: str) -> Iterator[Any]:
     try:
         yield from config_parser.ConfigParser(text, _KeepReferences())
     except SyntaxError as error:  # IndentationError is one too
-        # A statement that ends early is told of at the line behind it, which may be none.
+        # A statement that ends early is reported at the line behind it, which may not exist.
         line = "".join(text.splitlines()[(error.lineno or 0) - 1 : error.lineno]).strip()
         raise ValueError(f"{shown}:{error.lineno}: {_explained(error.msg, line)}") from error
     except tokenize.TokenError as error:

@@ -14,8 +14,8 @@ import gin
 
 from t5lite.configuration.external_names import MACROS, counterpart
 from t5lite.configuration.gin_reader import Binding, Macro, Reference, uses
+from t5lite.messages.error_origin import raised_by_us
 from t5lite.messages.suggest import did_you_mean, is_misspelt
-from t5lite.messages.told import is_told_by_us
 
 log = logging.getLogger(__name__)
 
@@ -268,17 +268,17 @@ class ParsedConfig:
         try:
             yield
         except ValueError as error:
-            told = self._settings_in(str(error), verb) if is_told_by_us(error) else []
-            if not told:
+            places = self._settings_in(str(error), verb) if raised_by_us(error) else []
+            if not places:
                 raise
-            raise ValueError("\n  ".join([str(error), *told])) from error
+            raise ValueError("\n  ".join([str(error), *places])) from error
 
     def _settings_in(self, text: str, verb: str) -> list[str]:
         """The settings that a message is about, with their places.
 
         Those whose value it shows; else those that it names by their gin names or their flags; else
         those with a parameter that it names. What is not set, None or empty, is none of them; and
-        none is told where the message names the place of one itself, a flag.
+        none is given where the message names the place of one itself, a flag.
         """
         text = text.split(" Did you mean ")[0]
         shown, named, similar = list[str](), list[str](), list[str]()

@@ -233,7 +233,7 @@ def _with_article(name: str) -> str:
 
 
 def _remedy(value: Any, hint: Any, makers: Makers) -> str:
-    """How to write what was probably meant; '' where that cannot be told."""
+    """How to write what was probably meant; '' where nobody can know."""
     if isinstance(value, str) and hint is not str:
         literal = _literal(value)
         if literal is not None and _fits(literal, hint, makers):

@@ -84,7 +84,7 @@ MODEL_DIR = Flag("--model_dir", str, "folder of the run")
 MODEL = Flag(
     "--model_dir", str, "folder of a run, or a checkpoint of any format that `t5lite convert` reads"
 )
-TASKS = Flag("--tasks", comma_separated, "registry modules, comma separated", "TASK_MODULES")
+TASKS = Flag("--tasks", comma_separated, "task modules, comma separated", "TASK_MODULES")
 DATA_DIR = Flag("--data_dir", str, "root of the tasks' files")
 VOCABULARY = Flag(
     *("--vocabulary", str),

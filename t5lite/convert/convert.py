@@ -30,7 +30,7 @@ from t5lite.files.json_files import write_object
 from t5lite.files.local_paths import local_path
 from t5lite.messages.progress import progress_bar
 from t5lite.models.config import TransformerConfig
-from t5lite.models.finite import NonFinite, told
+from t5lite.models.finite import NonFinite, describe
 from t5lite.models.parameters import Params
 
 TARGETS = ("hf", "t5lite", "t5x")
@@ -67,7 +67,7 @@ def convert(
     result lies `conversion.json`: what was converted, and what the verification gave.
 
     Args:
-      src: What to convert; its format is told from what is in it.
+      src: What to convert; its format is recognised by its content.
       dst: The folder to write; it must not exist, or be empty.
       to: One of `TARGETS`; None writes `hf` out of ours, and ours out of all others.
       dtype: Type to store parameters in, of `DTYPES`; None keeps it.
@@ -80,7 +80,7 @@ def convert(
       verified: Whether to run the result and the source, one of them in transformers, on the same
         ids; None does where that is possible.
       progress: Show a progress bar.
-      say: Told what is converted, and what the verification gave.
+      say: Prints what is converted, and what the verification gave.
 
     Raises:
       ValueError: the source is unknown, damaged, not finite or not of a kind that the target can
@@ -122,7 +122,7 @@ def convert(
             not_finite=bool(not_finite),
         )
         if not_finite:
-            say(f"Kept, though not finite:\n{told(list(not_finite.values()))}")
+            say(f"Kept, though not finite:\n{describe(list(not_finite.values()))}")
         say(_told(outcome))
         if isinstance(outcome, Verification) and not outcome.holds:
             raise ValueError(
@@ -303,7 +303,7 @@ def _prove(
     What was written is read again, and stands on one side. On the other stands the source, as
     transformers reads it where it is Hugging Face's, else as we do. Where neither is Hugging
     Face's, the source is exported for the comparison. Where parameters were rounded, they are on
-    both sides, and what the rounding does is told apart.
+    both sides, and what the rounding does is reported separately.
 
     Raises:
       ValueError: `verified` is True and it cannot be done.

@@ -1,4 +1,4 @@
-"""Numbers of a checkpoint that are not finite: found while it is read, and told by name."""
+"""Numbers of a checkpoint that are not finite: found while it is read, and named."""
 
 import dataclasses
 import functools
@@ -6,7 +6,7 @@ import functools
 import numpy as np
 
 from t5lite.convert.names import Arrays, Key, LazyArray
-from t5lite.models.finite import NonFinite, find_in_array, told
+from t5lite.models.finite import NonFinite, describe, find_in_array
 
 
 def noting(arrays: Arrays, found: dict[str, NonFinite]) -> Arrays:
@@ -28,7 +28,7 @@ def check(found: dict[str, NonFinite], *, source: str, remedy: str) -> None:
     if found:
         raise ValueError(
             f"{source} holds numbers that are not finite, with which a model gives no answers:\n"
-            f"{told(list(found.values()))}\n{remedy}"
+            f"{describe(list(found.values()))}\n{remedy}"
         )
 
 

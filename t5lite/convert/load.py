@@ -25,7 +25,7 @@ EXTERNAL_FORMATS: tuple[Format, ...] = (
 
 
 def open_external(path: str | pathlib.Path) -> Source:
-    """Opens a checkpoint that other programs made, its format told from what is in it.
+    """Opens a checkpoint that other programs made, its format recognised by its content.
 
     Raises:
       ValueError: it is of no format in `EXTERNAL_FORMATS`; or it is, and something in it is

@@ -115,7 +115,7 @@ class TreeForm:
 
 
 def form_of(stored: Mapping[str, StoredArray]) -> TreeForm:
-    """Tells the form from names and shapes."""
+    """Recognises the form by names and shapes."""
     stacks = tuple(s for s in ("encoder", "decoder") if any(n.startswith(f"{s}/") for n in stored))
     scanned = any(name.startswith("decoder/decoder/") for name in stored)
     form = TreeForm(stacks=stacks or ("decoder",), scanned=scanned)

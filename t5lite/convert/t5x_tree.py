@@ -8,7 +8,7 @@ Formats, all of `t5x/checkpoints.py`:
 - The same with strings `PLACEHOLDER://<folder>` for specs, as orbax wrote when T5X first used it,
   there or in a folder `state`.
 - A folder `state` whose tree is orbax's JSON file `_METADATA`, all arrays in one OCDBT store; what
-  T5X writes now when it is told to use orbax.
+  T5X writes now when it uses orbax.
 
 Whichever it is, leaves are named `target/...`, `state/step` and `state/param_states/...` here.
 """

@@ -145,7 +145,7 @@ class Corpus:
     def lengths(
         self, index_N: npt.NDArray[np.int64], *, is_cut: bool = True
     ) -> npt.NDArray[np.int64]:
-        """Lengths without ends, `[N, F]`, after cutting unless told otherwise.
+        """Lengths without ends, `[N, F]`, after cutting unless `is_cut` is False.
 
         Raises:
           ValueError: a store's offsets are damaged.
@@ -155,7 +155,7 @@ class Corpus:
         return np.minimum(lengths_NF, self._limits_F) if is_cut else lengths_NF
 
     def ended_tasks(self, feature: str) -> dict[str, bool]:
-        """Whether each task ends a feature with the end token, told from its first example.
+        """Whether each task ends a feature with the end token, as its first example shows.
 
         Tasks of which no example has a token of the feature are left out, and conversations, which
         have their own ends.

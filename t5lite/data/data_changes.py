@@ -1,7 +1,7 @@
 """Whether a run's data are those it was stopped with, and if not, which tasks changed and how.
 
 A checkpoint holds a digest of what decides which examples come in which rows; `mixture.json` in the
-model folder holds the same task by task, so that a difference can be told.
+model folder holds the same task by task, so that a difference can be named.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def check_unchanged(
     Raises:
       ValueError: they differ, so the order of examples cannot be resumed; says how.
     """
-    # Until there were transforms, no state told that it was made without.
+    # Until there were transforms, no state said that it was made without.
     saved = {"transforms": _NO_TRANSFORMS, **saved}
     different = [name for name in current if name in saved and saved[name] != current[name]]
     if not different:
@@ -103,8 +103,8 @@ def check_unchanged(
         if name not in _OF_TASKS
     ]
     if any(name in _OF_TASKS for name in different):
-        told = _task_changes(expected_before, expected_now) if expected_before else []
-        lines += told or [
+        changes = _task_changes(expected_before, expected_now) if expected_before else []
+        lines += changes or [
             f"{name}: {saved[name]} -> {current[name]}" for name in different if name in _OF_TASKS
         ]
     raise ValueError(

@@ -111,7 +111,7 @@ class DataConfig:
                 'DataConfig.converter = "encoder_decoder" (the default), as in T5. For a language '
                 'model set DataConfig.converter = "decoder_only" or "prefix_lm".'
             )
-        # What contradicts itself is told before anything is built.
+        # Contradictions are found before anything is built.
         mixing.check_stop(self.stop, self.num_epochs)
         temperature = 1.0 if self.rate_temperature is None else self.rate_temperature
         mixing.mixing_rates([1], maximum=self.rate_maximum, temperature=temperature)

@@ -66,21 +66,23 @@ class DrawnExamples:
           draw_N: of which draw of their Task they are.
 
         Raises:
-          ValueError: a transform tells lengths that cannot be.
+          ValueError: a transform announces lengths that cannot be.
         """
         lengths_NF = self.corpus.lengths(index_N)
         for task, where_M, example_M, keys_M2 in self._transformed(index_N, draw_N):
             transform, examples = self._transforms[task]
             try:
-                told_MF = np.asarray(transform.lengths(examples, example_M, keys_M2))
+                announced_MF = np.asarray(transform.lengths(examples, example_M, keys_M2))
             except ValueError as error:
                 raise ValueError(f"task {self.corpus.task_names[task]!r}: {error}") from error
             stored_MF = lengths_NF[where_M]
-            if told_MF.shape != stored_MF.shape or (told_MF < 0).any():
-                self._refuse(task, f"tells lengths of shape {told_MF.shape}, or negative ones")
-            if ((told_MF.sum(axis=1) == 0) & (stored_MF.sum(axis=1) > 0)).any():
+            if announced_MF.shape != stored_MF.shape or (announced_MF < 0).any():
+                self._refuse(
+                    task, f"announces lengths of shape {announced_MF.shape}, or negative ones"
+                )
+            if ((announced_MF.sum(axis=1) == 0) & (stored_MF.sum(axis=1) > 0)).any():
                 self._refuse(task, "makes an example without any token of one that has some")
-            lengths_NF[where_M] = told_MF
+            lengths_NF[where_M] = announced_MF
         return lengths_NF
 
     def tokens(
@@ -98,7 +100,7 @@ class DrawnExamples:
           lengths_NF: what `lengths` said of them.
 
         Raises:
-          ValueError: a transform makes other lengths than it told, or ids that are none.
+          ValueError: a transform makes other lengths than it announced, or ids that are none.
         """
         if not self._transforms:
             return self.corpus.tokens(index_N)
@@ -110,9 +112,9 @@ class DrawnExamples:
         for task, where_M, example_M, keys_M2 in self._transformed(index_N, draw_N):
             transform, examples = self._transforms[task]
             made_M = transform(examples, example_M, keys_M2)
-            told_MF = lengths_NF[where_M].tolist()
-            if [[len(feature) for feature in example] for example in made_M] != told_MF:
-                self._refuse(task, "makes examples of other lengths than it told before")
+            announced_MF = lengths_NF[where_M].tolist()
+            if [[len(feature) for feature in example] for example in made_M] != announced_MF:
+                self._refuse(task, "makes examples of other lengths than it announced")
             for where, example in zip(where_M.tolist(), made_M, strict=True):
                 made[where] = example
             self._check_ids(task, made_M)
@@ -124,7 +126,7 @@ class DrawnExamples:
     def described(self) -> list[dict[str, str]]:
         """For each Task what its transform `is`, and a hash of what it `makes` of a few draws.
 
-        Both are '' where there is none. The hash tells apart transforms of the same name and
+        Both are '' where there is none. The hash differs between transforms of the same name and
         fields, whatever their code looks like.
 
         Raises:

@@ -92,7 +92,7 @@ class TrainData:
       epoch_size: number of examples in all tasks of a positive rate.
       vocabulary: the one that all tasks share.
       missing: the state of the tasks that were left out for want of data.
-      templates: which wordings each task uses, "" where its registry module does not say.
+      templates: which wordings each task uses, "" where its task module does not say.
       chat_template: what conversations are written with, where there are some.
     """
 
@@ -125,7 +125,7 @@ class TrainData:
           host_index: which rows are this host's.
           host_count: how many hosts share a batch.
           state: of a batch after which to resume.
-          expected_before: what `expected` gave when the state was saved, to tell what has changed.
+          expected_before: what `expected` gave when the state was saved, to name what has changed.
           missing: the state of tasks that were left out, handed on to whoever asks.
           templates: likewise; one a task, or none at all.
           transforms: what makes other examples of each task's; one a task, or none at all.
@@ -294,7 +294,7 @@ def open_train_data(
       host_index: this host, in [0, host_count).
       host_count: how many hosts share each global batch; they see the same order.
       state: `TrainBatch.state` of the batch after which to resume; None begins.
-      expected_before: what `TrainData.expected` gave when the state was saved, to tell what has
+      expected_before: what `TrainData.expected` gave when the state was saved, to name what has
         changed.
       initial: the feature converter of the model that the run starts from; None for a fresh one.
 

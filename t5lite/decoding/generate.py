@@ -1,6 +1,6 @@
 """Generation token by token, greedy or drawn: one prefill, then a loop of cached steps.
 
-The loop runs as far as it is told and can be taken up again, so the same functions serve a whole
+The loop runs as far as asked and can be taken up again, so the same functions serve a whole
 answer at once, a stream of tokens, and a host that looks for stop strings now and then. A beam
 search (see `beam`) is begun and advanced by the same two functions.
 

@@ -170,7 +170,7 @@ class SequenceGenerator:
         a config with one answer an example that is no beam search.
         """
         assert self._mesh is None, "one row cannot be shared out"
-        assert config.num_branches == 1, "only one answer can be told as it comes"
+        assert config.num_branches == 1, "only one answer can be streamed"
         self._check_lengths([inputs], config.max_decode_length - 1)
         prepared = self._prepared(params)
         functions = self._functions(config)
@@ -278,7 +278,7 @@ class SequenceGenerator:
         if not np.isnan(log_likelihoods).any():
             return
         found = finite.find(params)
-        reason = f"its parameters are not:\n{finite.told(found)}"
+        reason = f"its parameters are not:\n{finite.describe(found)}"
         if not found:
             reason = (
                 f"its parameters are, so that it overflows in {self._model_config.dtype}; set "

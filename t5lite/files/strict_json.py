@@ -1,6 +1,6 @@
 """JSON as its standard has it, read from files that others wrote, and written.
 
-Of what is read every way to be malformed is told, with its place. What is written anywhere in
+Whatever is malformed in what is read is an error that names its place. What is written anywhere in
 t5lite has null where a number is not finite, for JSON has no other word for it.
 
 Python's reader also takes half of a surrogate pair for a text, which no tokenizer can encode.

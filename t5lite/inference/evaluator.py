@@ -44,7 +44,7 @@ class EvalConfig:
       batch_size: Examples decoded at once, over all devices.
       max_examples_per_task: The first so many examples of each Task; all when None.
       decoding: How answers are generated; one an example.
-      task_modules: Registry modules to import first.
+      task_modules: Task modules to import first.
       data_dir: Root of the Tasks' files; None leaves `T5LITE_DATA_DIR` as it is.
       vocabulary: The Tasks' vocabulary, as `parse_vocabulary` reads it; None leaves
         `T5LITE_VOCABULARY` as it is in training, and is the model's own in `evaluate`.
@@ -173,7 +173,7 @@ class Evaluator:
         converter: FeatureConverter,
         mesh: jax.sharding.Mesh | None = None,
     ) -> None:
-        """Imports the registry modules and loads the examples.
+        """Imports the task modules and loads the examples.
 
         Args:
           config: What to evaluate.

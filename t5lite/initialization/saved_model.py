@@ -86,7 +86,7 @@ class SavedModel:
         if found:
             raise ValueError(
                 f"{self.named_by} {self.path} holds parameters that are not finite, "
-                f"from which nothing is learned:\n{finite.told(found)}\n"
+                f"from which nothing is learned:\n{finite.describe(found)}\n"
                 "Start from an earlier checkpoint, or copy it again"
             )
 

@@ -1,1 +1,1 @@
-"""What a user reads: near names, tables, progress, and which errors are told as ours."""
+"""What a user reads: near names, tables, progress, and where errors came from."""

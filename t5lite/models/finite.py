@@ -61,7 +61,7 @@ def find(params: Params) -> list[NonFinite]:
     return [_found(name, flat[name]) for name in sorted(flat) if not flags[name]]
 
 
-def told(found: list[NonFinite]) -> str:
+def describe(found: list[NonFinite]) -> str:
     """A line each of the first few."""
     lines = [f"  {item}" for item in found[:_SHOWN]]
     if len(found) > _SHOWN:

@@ -41,9 +41,9 @@ def report(
       against_tasks: evaluation sets as `NAME:SPLIT` of registered Tasks or Mixtures.
       n: words of an n-gram.
       split: of the Mixture's Tasks.
-      task_modules: registry modules to import first.
-      data_dir: data root of the registry modules.
-      vocabulary: vocabulary of the registry modules.
+      task_modules: task modules to import first.
+      data_dir: data root of the task modules.
+      vocabulary: vocabulary of the task modules.
       allow_missing: whether to leave out Tasks that have no data.
       num_workers: processes; None for one per core.
       output: JSON Lines file to write: a line a Task, a set, and the whole.

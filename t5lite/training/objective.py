@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from t5lite.messages.told import is_told_by_us, place_of
+from t5lite.messages.error_origin import place_of, raised_by_us
 from t5lite.models.transformer import Model
 
 # What a line of metrics.jsonl holds beside the objective's own metrics.
@@ -133,7 +133,7 @@ def checked_sums(
     try:
         sums = objective.sums(model, batch, dropout_key=dropout_key, frozen=frozen)
     except Exception as error:
-        if isinstance(error, ValueError) and is_told_by_us(error):
+        if isinstance(error, ValueError) and raised_by_us(error):
             raise
         raise ValueError(
             f"{name} fails at {place_of(error) or 'sums'}: {type(error).__name__}: {error}. Its "

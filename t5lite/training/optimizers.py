@@ -231,7 +231,7 @@ def _decays(axes: Tree, norms_and_biases: bool) -> Tree:
 
 
 def _optax_factory(name: str) -> Callable[..., optax.GradientTransformation] | None:
-    """Gives optax's function of this name if it makes an optimizer: its first argument tells."""
+    """Gives optax's function of this name if it makes an optimizer: its first argument shows it."""
     function = getattr(optax, name)
     if name.startswith(("_", "scale_by_")) or not inspect.isfunction(function):
         return None

@@ -75,7 +75,7 @@ def test_a_tokenizer_travels_with_the_folder(tmp_path):
     assert vocabulary.spec() == spec | {"path": str(moved / "tokenizer.json")}
     assert vocabulary.eos_ids == (2, 0, 1)
     assert set(vocabulary.chat_template.sources) == {"rag"}
-    # The name by which tasks are told of it gives the same.
+    # The name that tasks get of it gives the same.
     assert parse_vocabulary(description.vocabulary["path"]) == vocabulary
     description.check_same_model(describe(spec), model_dir=str(moved))
 
@@ -148,7 +148,7 @@ def test_damaged_and_foreign_descriptions(tmp_path):
         ModelDescription.load(tmp_path)
 
 
-def test_another_model_and_another_vocabulary_are_told(tmp_path):
+def test_another_model_and_another_vocabulary_are_reported(tmp_path):
     mine = describe({"kind": "bytes", "extra_ids": 0})
     other = dataclasses.replace(
         mine,

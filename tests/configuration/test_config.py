@@ -119,7 +119,7 @@ def test_include_prefers_the_tree_its_file_was_found_in(tmp_path):
     assert parsed.bindings["TransformerConfig.d_model"].value != 4
 
 
-def test_an_include_that_includes_itself_is_told():
+def test_an_include_that_includes_itself_is_reported():
     pathlib.Path("loop.gin").write_text('\ninclude "loop.gin"\n')
     assert message_of(["loop.gin"]).startswith("loop.gin:2: ")
 
@@ -137,7 +137,7 @@ def test_a_missing_include_names_the_line():
     assert message.startswith("a.gin:3: ") and "'model.gin'" in message
 
 
-def test_a_missing_search_path_is_told():
+def test_a_missing_search_path_is_reported():
     assert "nowhere" in message_of(["run.gin"], search_paths=["nowhere"])
 
 
@@ -230,7 +230,7 @@ def test_a_byte_order_mark_is_no_part_of_a_file(folder):
     assert config.parse(["run.gin"], ["MODEL_DIR=/a"]).arguments("train")["model_dir"] == "/a"
 
 
-def test_a_file_in_another_encoding_is_told():
+def test_a_file_in_another_encoding_is_reported():
     pathlib.Path("a.gin").write_bytes("WIDTH = 3".encode("utf-16"))
     assert "a.gin is not UTF-8" in message_of(["a.gin"])
 
@@ -242,7 +242,7 @@ def test_a_macro_through_another_is_followed():
     assert config.parse(["run.gin", "a.gin"], ["LENGTH=4"]).macro("STEPS") == 4
 
 
-def test_macros_in_a_circle_are_told():
+def test_macros_in_a_circle_are_reported():
     pathlib.Path("a.gin").write_text("train.train_steps = %A\nA = %B\nB = %A\n")
     assert "itself" in message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
 

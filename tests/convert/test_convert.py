@@ -157,7 +157,7 @@ def test_types(llama, tmp_path, target, dtype):
     assert {tensor.dtype for tensor in tensors.values()} == {narrow}
 
 
-def test_what_float16_cannot_hold_is_told(llama, tmp_path, capsys):
+def test_what_float16_cannot_hold_is_reported(llama, tmp_path, capsys):
     _, params = llama
     params["decoder"]["layers"]["mlp"]["wo"]["kernel"][1, 2, 3] = -7e4
     export_hf(LLAMA, params, tmp_path / "large")
@@ -233,7 +233,7 @@ def test_optimizer_state_goes_along_between_t5x_and_ours(tmp_path):
         (["{ours}", "{tmp}/new", "--to=t5x", "--optimizer_state"], "holds no optimizer state"),
     ],
 )
-def test_mistakes_are_told_and_leave_nothing(words, message, llama, tmp_path, capsys):
+def test_mistakes_are_reported_and_leave_nothing(words, message, llama, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     if "{ours}" in words:
         convert(llama[0], tmp_path / "ours", "--vocabulary=bytes")
@@ -261,7 +261,7 @@ def test_an_empty_folder_may_be_there(llama, tmp_path):
 
 
 @pytest.mark.parametrize("size", ["5", "0MB", "5XB", "GB", "1.5GB"])
-def test_sizes_that_are_none_are_told(size, capsys):
+def test_sizes_that_are_none_are_reported(size, capsys):
     if size == "5":
         assert make_parser().parse_args(["convert", "a", "b", "--max_shard_size=5"])
         return

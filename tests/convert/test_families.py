@@ -101,7 +101,7 @@ def test_every_size_that_we_ship(name):
     assert again.to_dict() | kept == config.to_dict()
 
 
-def test_a_language_model_that_is_none_of_theirs_is_told_which_fields_make_it_one():
+def test_a_language_model_that_is_none_of_theirs_is_answered_with_the_fields_that_make_it_one():
     made = CONFIGS["llama"]
     config = dataclasses.replace(made, scale_attention=False)
     with pytest.raises(ValueError, match="Nearest:\n  LLaMA: scale_attention is False") as error:
@@ -134,7 +134,7 @@ def test_a_model_goes_back_as_what_it_came():
         ("t5", {"attention_bias": True}, r"  T5: attention_bias is True"),
     ],
 )
-def test_what_they_cannot_be_is_told(name, changes, message):
+def test_what_they_cannot_be_is_reported(name, changes, message):
     fields = dict(vars(CONFIGS[name])) | changes
     with pytest.raises(ValueError, match=message):
         choose_family(type(CONFIGS[name]).from_dict(fields))
@@ -194,7 +194,7 @@ def edit_tensors(folder, edit):
         ("t5", {"is_encoder_decoder": False}, "is_encoder_decoder is False"),
     ],
 )
-def test_what_we_cannot_do_is_told(name, changes, message, exported):
+def test_what_we_cannot_do_is_reported(name, changes, message, exported):
     folder = exported(name)
     edit_config(folder, **changes)
     with pytest.raises(ValueError, match=message):
@@ -258,7 +258,7 @@ def test_names_of_older_files(exported):
             file.unlink()
 
 
-def test_leftovers_are_told_and_others_refused(exported, caplog):
+def test_leftovers_are_reported_and_others_refused(exported, caplog):
     folder = exported("gpt2")
     masks = {f"transformer.h.{i}.attn.bias": np.ones((4, 4), np.uint8) for i in range(3)}
     edit_tensors(folder, lambda t: t | masks)
@@ -308,7 +308,7 @@ def test_tied_is_decided_by_the_tensors(exported):
     assert not load_external(folder)[0].tied_embeddings
 
 
-def test_weights_without_an_embedding_are_told(exported):
+def test_weights_without_an_embedding_are_reported(exported):
     folder = exported("llama")
     edit_tensors(folder, lambda t: {k: v for k, v in t.items() if "embed_tokens" not in k})
     with pytest.raises(ValueError, match=r"no tensor model\.embed_tokens\.weight; is it a LLaMA"):

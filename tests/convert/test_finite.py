@@ -1,4 +1,4 @@
-"""Numbers that are not finite are told by name: at conversion, at loading and at answering."""
+"""Numbers that are not finite are named: at conversion, at loading and at answering."""
 
 import json
 
@@ -43,11 +43,11 @@ def broken(tmp_path):
 def test_a_conversion_names_each_tensor(broken, tmp_path, capsys):
     for target in ("t5lite", "hf"):
         assert convert(broken, tmp_path / target, f"--to={target}") == 2
-        told = capsys.readouterr().err
+        report = capsys.readouterr().err
         size = f"{CONFIG.d_ff * CONFIG.d_model:,}"
-        assert f"{TENSOR}: 2 of {size}, the first at [3, 2] (nan)" in told
-        assert f"model.norm.weight: 1 of {CONFIG.d_model}, the first at [1] (-inf)" in told
-        assert "--keep_nonfinite" in told
+        assert f"{TENSOR}: 2 of {size}, the first at [3, 2] (nan)" in report
+        assert f"model.norm.weight: 1 of {CONFIG.d_model}, the first at [1] (-inf)" in report
+        assert "--keep_nonfinite" in report
         assert not (tmp_path / target).exists()
     with pytest.raises(ValueError, match=r"model\.norm\.weight: 1 of"):
         load_external(broken)
@@ -71,13 +71,13 @@ def test_it_goes_on_when_told_to_and_says_so(broken, tmp_path, capsys):
     name = "decoder/layers/mlp/wi_1/kernel (layer 1)"
     assert f"{name}: 2 of" in capsys.readouterr().err
     assert cli.main(["generate", "--model_dir", str(tmp_path / "ours"), "a"]) == 2
-    told = capsys.readouterr().err
-    assert "decoder/layers/mlp/wi_1/kernel: 2 of" in told
-    assert "the first at [1, 2, 3] (nan)" in told
-    assert "Take another checkpoint with --step; the folder has [0]" in told
+    report = capsys.readouterr().err
+    assert "decoder/layers/mlp/wi_1/kernel: 2 of" in report
+    assert "the first at [1, 2, 3] (nan)" in report
+    assert "Take another checkpoint with --step; the folder has [0]" in report
 
 
-def test_logits_that_overflow_are_told():
+def test_logits_that_overflow_are_reported():
     params = sharp_params(CONFIG)
     decoder = SequenceGenerator(
         CONFIG,
@@ -107,7 +107,7 @@ def test_what_is_found():
     assert str(found) == "a/b: 1 of 6, the first at [1, 0] (inf)"
     assert finite.find_in_array("a/b", params["a"]["b"]) == found
     many = [finite.NonFinite(name=str(i), count=1, size=1, index=(), value=0.0) for i in range(7)]
-    assert finite.told(many).endswith("\n  ... and 2 more")
+    assert finite.describe(many).endswith("\n  ... and 2 more")
 
 
 def test_a_run_does_not_start_from_them(broken, tmp_path):

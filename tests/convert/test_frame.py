@@ -72,7 +72,7 @@ def test_bytes_get_theirs_in_a_file_of_their_own(tmp_path, frame):
     assert (read.vocab_size, read.eos_id, read.pad_id) == (263, 1, 0)
 
 
-def test_an_id_without_a_token_is_told():
+def test_an_id_without_a_token_is_reported():
     with pytest.raises(ValueError, match=r"asked with the id 9 around each prompt"):
         with_frame(make_files(), (9,), suffix=())
 

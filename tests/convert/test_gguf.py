@@ -283,7 +283,7 @@ def test_headers_of_other_kinds_are_refused(tmp_path):
             load_external(tmp_path / "m.gguf")
 
 
-def test_any_damage_to_a_header_is_told_as_such(tmp_path):
+def test_any_damage_to_a_header_is_reported_as_such(tmp_path):
     config = make_config(**SMALL, num_decoder_layers=1)
     write_gguf(tmp_path / "m.gguf", config, sharp_params(config))
     whole = (tmp_path / "m.gguf").read_bytes()

@@ -1,4 +1,4 @@
-"""Where each number goes, told apart by values that say what they are."""
+"""Where each number goes, as values show that say what they are."""
 
 import numpy as np
 import pytest

@@ -104,7 +104,7 @@ def test_names_and_shapes_say_what_the_model_is(tmp_path, config, write):
 
 
 def test_scanned_layers_kept_apart(tmp_path):
-    """What scalable_t5 writes when it is told not to scan."""
+    """What scalable_t5 writes when it does not scan."""
     config = trees.umt5(num_encoder_layers=3)
     params = sharp_params(config)
     target = {}

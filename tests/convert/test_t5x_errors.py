@@ -132,7 +132,7 @@ def test_unknown_versions(tmp_path, version):
         open_checkpoint(file)
 
 
-def test_tensorflow_checkpoints_are_told_apart(tmp_path):
+def test_tensorflow_checkpoints_are_distinguished(tmp_path):
     (tmp_path / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-0"\n')
     assert FORMAT.recognise(tmp_path)
     with pytest.raises(ValueError, match=r"TensorFlow checkpoint.*convert_tf_checkpoint\.py"):

@@ -127,7 +127,7 @@ def test_one_array_at_a_time(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("positions", "told"),
+    ("positions", "flags"),
     [
         (
             None,
@@ -143,7 +143,7 @@ def test_one_array_at_a_time(tmp_path):
     ],
     ids=["none", "relative"],
 )
-def test_models_that_t5x_has_not(tmp_path, positions, told):
+def test_models_that_t5x_has_not(tmp_path, positions, flags):
     config = decoder_only(
         norm="layer",
         positions=positions,
@@ -160,7 +160,7 @@ def test_models_that_t5x_has_not(tmp_path, positions, told):
         "  tied_embeddings is True and scale_logits False, T5X divides logits exactly where they "
         "are tied",
         "  mlp_activations has 'gelu_exact', T5X has relu, gelu, silu, linear",
-        *told,
+        *flags,
     ]
     assert not list(tmp_path.iterdir())
 

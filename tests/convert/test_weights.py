@@ -99,7 +99,7 @@ def test_one_tensor_is_in_memory_at_a_time(tmp_path):
     assert most <= 2
 
 
-def test_damage_is_told(tmp_path):
+def test_damage_is_reported(tmp_path):
     write_tensors(tmp_path, lazy(make_arrays()), max_shard_bytes=10**6)
     file = tmp_path / "model.safetensors"
     content = file.read_bytes()

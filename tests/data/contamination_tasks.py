@@ -1,4 +1,4 @@
-"""A registry module for the tests of the contamination check.
+"""A task module for the tests of the contamination check.
 
 Its Tasks read `CONTAMINATION_TEXTS`, a JSON file `{task: [[inputs, targets], ...]}`: those called
 `plain_*` give texts themselves, the others go through tf.data. `CONTAMINATION_KILL` names a Task

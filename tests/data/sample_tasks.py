@@ -1,4 +1,4 @@
-"""A registry module for the tests of the way from Task to store; `--tasks tests.data.sample_tasks`.
+"""A task module for the tests of the way from Task to store; `--tasks tests.data.sample_tasks`.
 
 `SAMPLE_TASKS_KILL`: the process that reads `sample_long` kills itself half-way.
 """

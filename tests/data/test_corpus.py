@@ -71,7 +71,7 @@ def test_a_missing_feature_is_named():
         make_corpus([store], LENGTHS)
 
 
-def test_tasks_without_any_token_are_told():
+def test_tasks_without_any_token_are_reported():
     store = MemoryStore([{"inputs": [], "targets": []}] * 3)
     assert not make_corpus([store, store], LENGTHS).has_tokens
 

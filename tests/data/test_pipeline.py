@@ -256,7 +256,7 @@ def others_of(examples):
         (FINITE, "DataConfig.num_epochs: None -> 2"),
     ],
 )
-def test_a_state_of_other_data_is_refused_and_told_by_task(change, named):
+def test_a_state_of_other_data_is_refused_and_named_by_task(change, named):
     with make_data() as data:
         mixture, batch = json.loads(json.dumps(data.expected())), next(data)
     with pytest.raises(ValueError, match=named):
@@ -266,21 +266,21 @@ def test_a_state_of_other_data_is_refused_and_told_by_task(change, named):
 
 
 @pytest.mark.parametrize(
-    "changed, told",
+    "changed, parts",
     [
         ({"preprocessors"}, "its preprocessors"),
         ({"source", "files"}, "files that its source reads"),
         ({"source", "features"}, "its source .files, or .*, its output features .vocabulary."),
     ],
 )
-def test_why_a_task_changed_is_told_by_its_parts(monkeypatch, changed, told):
+def test_why_a_task_changed_is_reported_by_its_parts(monkeypatch, changed, parts):
     with make_data() as data:
         mixture, batch = data.expected(), next(data)
     parts = dict.fromkeys(("source", "files", "preprocessors", "features"), "1")
     mixture["made_of"][0] |= parts
     now = parts | dict.fromkeys(changed, "2") | {"tokens": "?"}
     monkeypatch.setattr(MemoryStore, "made_of", property(lambda store: now))
-    with pytest.raises(ValueError, match=rf"ant: other tokens .*; changed: {told}\n"):
+    with pytest.raises(ValueError, match=rf"ant: other tokens .*; changed: {parts}\n"):
         make_data(state=batch.state, expected_before=mixture)
 
 

@@ -35,10 +35,10 @@ def test_four_devices_then_one(tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
-    told = run(["-m", "t5lite", *four.words], four.environment)
-    assert "1,017,600 parameters, mesh {'data': 2, 'fsdp': 2, 'tensor': 1}" in told
-    told = run(["-m", "t5lite", *one.words], {})
-    assert "from step 2" in told and "'data': 1" in told
+    text = run(["-m", "t5lite", *four.words], four.environment)
+    assert "1,017,600 parameters, mesh {'data': 2, 'fsdp': 2, 'tensor': 1}" in text
+    text = run(["-m", "t5lite", *one.words], {})
+    assert "from step 2" in text and "'data': 1" in text
     (program,) = blocks(DOCS / "devices.md", "python")
     table = run(["-c", program], {}).splitlines()
     assert table[-1].startswith("token_embedder/embedding (768, 128) ")

@@ -10,7 +10,7 @@ import pytest
 from t5lite import cli
 from t5lite.checkpoints.load import load_model_dir
 from t5lite.data.vocabularies import load
-from tests.conftest import forget_registry_modules, shared_path
+from tests.conftest import forget_task_modules, shared_path
 from tests.docs.pages import DOCS, blocks, commands
 
 PAGE = DOCS / "finetune.md"
@@ -23,7 +23,7 @@ def command(verb, number=0):
 
 def run(words):
     """A command's output. As in a process of its own, the reader's tasks are not registered yet."""
-    forget_registry_modules()
+    forget_task_modules()
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = cli.main(list(words))

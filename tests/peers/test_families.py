@@ -211,7 +211,7 @@ def make_batch(encoder_decoder, seed=0):
         return {"ids": np.where(real, ids, 0), "real": real, "outputs": outputs}
     real[1, :19] = 0
     real[2, :6] = 0
-    # Padding is told by the mask: an id of 0 is a token like any other.
+    # The mask says what is padding: an id of 0 is a token like any other.
     ids[0, 5] = 0
     return {"ids": np.where(real, ids, 1), "real": real}
 

@@ -246,7 +246,7 @@ def test_byt5(tmp_path, seed):
     decoder = {i: {"content": token, **special} for i, token in enumerate(own)}
     decoder |= {259 + i: {"content": token, **special} for i, token in enumerate(sentinels)}
     for index, token in enumerate(rng.sample(ADDED, 4)):
-        # What stands next to a token of one word alone is told in other ways by a class in Python.
+        # What stands next to a token of one word alone is said in other ways by a class in Python.
         decoder[384 + index] = draw_token(rng, token) | {"single_word": False}
     settings = {
         "tokenizer_class": "ByT5Tokenizer",

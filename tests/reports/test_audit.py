@@ -205,7 +205,7 @@ def test_the_p_value_of_random_draws_is_uniform():
     assert np.mean(np.array(values) < 0.1) == pytest.approx(0.1, abs=0.06)
 
 
-def test_what_is_missing_is_told(model_dir, cache_dir, tmp_path):
+def test_what_is_missing_is_reported(model_dir, cache_dir, tmp_path):
     with pytest.raises(ValueError, match=r"mixture\.json"):
         audit(tmp_path)
     shutil.copy(model_dir / "mixture.json", tmp_path)

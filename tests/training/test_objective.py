@@ -1,4 +1,4 @@
-"""What a run's own objective may give, and how its mistakes are told."""
+"""What a run's own objective may give, and how its mistakes are reported."""
 
 import jax.numpy as jnp
 import pytest
@@ -7,7 +7,7 @@ from t5lite.training.objective import LossSums, Mean, Objective, checked_sums
 
 
 class Given(Objective):
-    """Gives what it is told to."""
+    """Gives what it was made with."""
 
     def __init__(self, **sums):
         self.given = sums

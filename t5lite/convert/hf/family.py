@@ -31,7 +31,7 @@ ACTIVATIONS = {
 # MLPs of one activation that they can spell.
 PLAIN_MLPS = [(activation,) for activation in dict.fromkeys(ACTIVATIONS.values())]
 
-# What some class or other in transformers is told to do and no family here does, with the value
+# What some class or other in transformers can be set to do and no family here does, with the value
 # that means "not that".
 _NOT_DONE: Mapping[str, tuple[object, ...]] = {
     "add_cross_attention": (False, None),

@@ -1,4 +1,4 @@
-"""How config.json tells of rotary positions, in transformers 4's fields and in 5's."""
+"""Rotary positions in config.json, in transformers 4's fields and in 5's."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _KNOWN = {"rope_type", "type", "rope_theta", "factor", "partial_rotary_factor"}
 
 
 def read_rotary(fields: Fields, *, theta_field: str, fraction_field: str | None) -> Rotary:
-    """The rotary positions that config.json tells of.
+    """The rotary positions that config.json describes.
 
     Version 4 has fields of the config for base and fraction, and `rope_scaling` for the rest;
     version 5 puts all in `rope_parameters`. Where a file has both, version 5 asks `rope_scaling`

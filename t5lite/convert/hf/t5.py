@@ -118,7 +118,7 @@ def _read_activations(fields: Fields) -> tuple[str, ...]:
 
 def _read_scale(fields: Fields) -> bool:
     # transformers 4 and 5 agree on this field alone where it is False; how umT5 is served by 5,
-    # which scales it always, is told in docs/convert.md.
+    # which scales it always, is said in docs/convert.md.
     declared = fields.get("tie_word_embeddings", True)
     if fields.need("model_type") == "mt5":
         return False

@@ -100,7 +100,7 @@ class ChatFormat:
             del kept[oldest]
 
     def end_ids(self) -> tuple[int, ...]:
-        """What ends a turn, as far as a short conversation tells."""
+        """What ends a turn, as far as a short conversation shows."""
         hello = ({"role": "user", "content": "a"}, {"role": ASSISTANT, "content": "b"})
         try:
             return (self.turn(Conversation(hello), 1).answer[-1],)

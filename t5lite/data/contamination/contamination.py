@@ -127,7 +127,7 @@ def search(
       against: the evaluation sets' texts, by name.
       split: of the Tasks.
       n: words of an n-gram; 13 is what GPT-3 and many after it used.
-      task_modules: registry modules for workers to import.
+      task_modules: task modules for workers to import.
       num_workers: processes, see `run_jobs`.
       progress: whether to show a progress bar on stderr.
 

@@ -134,7 +134,7 @@ def _plain_texts(path: pathlib.Path, text: str) -> Iterator[str]:
     yield from (part for part in re.split(r"\n\s*\n", text) if part.strip())
 
 
-# Of a CSV field: the reader of Python stops at 131,072 characters unless told.
+# Of a CSV field: Python's reader stops at 131,072 characters by default.
 _LONGEST_FIELD = 2**31 - 1
 
 _READERS: dict[str, Callable[[pathlib.Path, str], Iterator[str]]] = {

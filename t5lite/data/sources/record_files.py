@@ -54,7 +54,7 @@ class RecordFile(Protocol):
 
 
 def open_records(path: pathlib.Path) -> RecordFile:
-    """The records of a file, whose format its suffix tells.
+    """The records of a file, whose format its suffix says.
 
     Raises:
       ValueError: if the suffix is none of `SUFFIXES`.
@@ -70,7 +70,7 @@ def open_records(path: pathlib.Path) -> RecordFile:
 
 
 def suffix_of(path: pathlib.Path) -> str:
-    """The suffix that tells the format, `.gz` aside."""
+    """The suffix that says the format, `.gz` aside."""
     return pathlib.PurePath(path.name.removesuffix(".gz")).suffix.lower()
 
 

@@ -46,7 +46,7 @@ class SplitFiles:
     Attributes:
       owner: who reads them, for errors ("Task 'x'").
       places: for each split paths of files, patterns or folders.
-      format: the format of all files; None where each file's suffix tells.
+      format: the format of all files; None where each file's suffix says it.
       root: gives the folder that relative paths are under; asked when they are needed, and may
         raise ValueError.
     """
@@ -69,7 +69,7 @@ class SplitFiles:
         """The files of a split, in their order.
 
         Raises:
-          ValueError: a file is missing, a pattern matches none, or a folder does not tell which
+          ValueError: a file is missing, a pattern matches none, or a folder does not say which
             files are the split's.
         """
         try:
@@ -118,7 +118,7 @@ def find_files(place: str, split: str) -> list[pathlib.Path]:
       split: which split of a folder.
 
     Raises:
-      ValueError: there is none, or the folder does not tell.
+      ValueError: there is none, or the folder does not say.
     """
     path = pathlib.Path(place)
     if path.is_dir():

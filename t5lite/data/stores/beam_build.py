@@ -31,7 +31,7 @@ def run(jobs: Sequence[Job], build_one: Callable[[Job], object], *, options: Seq
             f"--beam needs Apache Beam, and {error.name!r} is not installed: "
             "pip install 't5lite[beam]'."
         ) from error
-    # Registry modules read these; workers on other machines inherit no environment.
+    # Task modules read these; workers on other machines inherit no environment.
     settings = {name: value for name, value in os.environ.items() if name.startswith("T5LITE_")}
     build = functools.partial(_build_on_worker, build_one=build_one, settings=settings)
     with beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:

@@ -1,6 +1,6 @@
 """From Task names to open token stores: find the finished ones, build the missing ones.
 
-Builds run in worker processes that import the registry modules themselves. What a build produces
+Builds run in worker processes that import the task modules themselves. What a build produces
 does not depend on how many there are.
 """
 
@@ -79,11 +79,11 @@ class StoreSettings(TypedDict, total=False):
 
     Attributes:
       split: a split that all Tasks have.
-      task_modules: registry modules to import, here and in workers.
+      task_modules: task modules to import, here and in workers.
       data_dir: as for `import_tasks`.
       vocabulary: as for `import_tasks`.
       cache_dir: folder of the stores; None for `environment.cache_dir()`.
-      task_feature_lengths: told to preprocessors that take `sequence_length`; only Tasks with
+      task_feature_lengths: given to preprocessors that take `sequence_length`; only Tasks with
         such preprocessors are stored anew for other lengths. Nothing is truncated here.
       whole_conversations: store as much of a conversation as there is room for as one example, for
         models that read and write in one sequence; else one answer.
@@ -194,7 +194,7 @@ def cache(
         data_dir=settings.get("data_dir"),
         vocabulary=settings.get("vocabulary"),
     )
-    # What is missing is told of the whole mixture, whatever the shard.
+    # What is missing is reported of the whole mixture, whatever the shard.
     present, missing = task_data.present_tasks(
         name, seqio_adapter.resolve(name).task_names, allow_missing=allow_missing
     )
@@ -255,7 +255,7 @@ def truncation_report(
 def share_truncated(store: TokenStore, feature: str, lengths: Mapping[str, int]) -> float:
     """Share of a store's examples, in [0, 1], whose feature `TASK_FEATURE_LENGTHS` cuts.
 
-    Where preprocessors were told the lengths, examples at the limit count: those may be cut ones.
+    Where preprocessors were given the lengths, examples at the limit count: those may be cut ones.
 
     Raises:
       ValueError: if the feature has no length.

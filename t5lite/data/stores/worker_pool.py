@@ -1,4 +1,4 @@
-"""One job a Task, in worker processes that import registry modules themselves.
+"""One job a Task, in worker processes that import task modules themselves.
 
 Workers end with their parent.
 """
@@ -51,7 +51,7 @@ def run_jobs(
 
 
 def error_text(error: Exception) -> str:
-    """An error as text, to cross processes: what a user is told, or else where it was raised."""
+    """An error as text, to cross processes: its message if meant for users, else its traceback."""
     if isinstance(error, ValueError):
         return str(error)
     return "".join(traceback.format_exception(error))

@@ -1,1 +1,1 @@
-"""The adapter to seqio: registry modules, and what Tasks and Mixtures give."""
+"""The adapter to seqio: task modules, and what Tasks and Mixtures give."""

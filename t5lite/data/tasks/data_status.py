@@ -1,6 +1,6 @@
-"""Whether the data of tasks is there: what registry modules say, and what is made of it.
+"""Whether the data of tasks is there: what task modules say, and what is made of it.
 
-A registry module that knows which data each of its tasks reads has a function
+A task module that knows which data each of its tasks reads has a function
 `data_status(*, verify=False) -> list[DataStatus]`. A source of its seqio Tasks has a method
 `data_status() -> DataStatus`, which looks at folders and opens no file.
 """

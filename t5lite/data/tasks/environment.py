@@ -1,6 +1,6 @@
-"""Where data, vocabulary and caches are: settings that registry modules and workers read.
+"""Where data, vocabulary and caches are: settings that task modules and workers read.
 
-They travel as environment variables because a registry module is imported by name, in this process
+They travel as environment variables because a task module is imported by name, in this process
 and in every worker process, and takes no arguments.
 """
 
@@ -17,7 +17,7 @@ _DATA_DIR_SETTINGS = f"flag --data_dir, gin macro DATA_DIR, variable {DATA_DIR_V
 
 
 def data_dir() -> pathlib.Path:
-    """Folder under which registry modules find their files.
+    """Folder under which task modules find their files.
 
     Raises:
       ValueError: if it is not set, or is not a folder.
@@ -44,7 +44,7 @@ def vocabulary_is_given() -> bool:
 
 
 def vocabulary_name() -> str:
-    """The vocabulary that registry modules tokenise with, as `parse_vocabulary` reads it."""
+    """The vocabulary that task modules tokenise with, as `parse_vocabulary` reads it."""
     return os.environ.get(VOCABULARY_VARIABLE, "") or "bytes"
 
 

@@ -77,7 +77,7 @@ def is_recording() -> bool:
 
 
 def note_files(paths: Iterable[str]) -> None:
-    """Tells whoever is recording that these are read."""
+    """Notes, for whoever is recording, that these are read."""
     for path in paths:
         for recording in _recording:
             recording.note(path)

@@ -1,6 +1,6 @@
 """What a token store says of each of its examples besides its tokens, and counts of it.
 
-A registry module may label its examples with how they are worded. A store keeps a table of its
+A task module may label its examples with how they are worded. A store keeps a table of its
 different labels, with their counts, and a small integer an example.
 
 Names: T tasks, N examples, L labels of a store, C cells to count in.

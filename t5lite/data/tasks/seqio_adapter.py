@@ -1,4 +1,4 @@
-"""The one door to seqio and TensorFlow: registries, mixtures, examples and evaluation examples.
+"""The one adapter to seqio and TensorFlow: registries, mixtures, examples and evaluation examples.
 
 Nothing outside `tasks/` and the modules seqio_* imports them, and these do so inside functions.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from t5lite.data.mixing import mixture_rates
-from t5lite.data.tasks import environment, files_read, registry_modules
+from t5lite.data.tasks import environment, files_read, task_modules
 from t5lite.data.tasks.eval_tasks import EvalExample, EvalTask
 from t5lite.data.tasks.labels import Label
 from t5lite.data.tasks.seqio_descriptions import (
@@ -26,7 +26,7 @@ from t5lite.data.tasks.seqio_descriptions import (
 from t5lite.data.tasks.seqio_files import dataset_files
 from t5lite.data.tasks.seqio_library import load_seqio
 
-# What registry modules take from here is part of the door, wherever it is written.
+# What task modules take from here is part of the adapter, wherever it is written.
 from t5lite.data.tasks.seqio_vocabularies import from_seqio as from_seqio
 from t5lite.data.tasks.seqio_vocabularies import output_features as output_features
 from t5lite.data.tasks.seqio_vocabularies import to_seqio as to_seqio
@@ -53,7 +53,7 @@ _provenance: dict[str, str] = {}
 def import_tasks(
     modules: Sequence[str], *, data_dir: str | None = None, vocabulary: str | None = None
 ) -> None:
-    """Imports registry modules, which add Tasks and Mixtures to seqio's registries.
+    """Imports task modules, which add Tasks and Mixtures to seqio's registries.
 
     Args:
       modules: names of modules; the current folder is searched too, last.
@@ -70,7 +70,7 @@ def import_tasks(
         parse_vocabulary(vocabulary)
         os.environ[environment.VOCABULARY_VARIABLE] = vocabulary
     with _recording_provenance():
-        registry_modules.import_modules(modules)
+        task_modules.import_modules(modules)
 
 
 def registered_names() -> tuple[list[str], list[str]]:
@@ -140,7 +140,7 @@ def _explain_unknown(name: str) -> str:
     """Why there is no Task or Mixture of this name, with the module or the name to give."""
     seqio = load_seqio()
     known = [*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()]
-    imported = registry_modules.imported_modules()
+    imported = task_modules.imported_modules()
     message = f"No Task or Mixture {name!r} (--mixture, gin macro MIXTURE_OR_TASK_NAME) is known."
     absent = [module for module in shipped_modules() if module.module not in imported]
     for module in absent:
@@ -157,7 +157,7 @@ def _explain_unknown(name: str) -> str:
     # Most likely it is a name of the user's own, and far from all of ours.
     near = did_you_mean(name, names) if is_misspelt(name, names) else ""
     return (
-        f"{message} No registry module was imported: give --tasks=MODULE (gin macro TASK_MODULES), "
+        f"{message} No task module was imported: give --tasks=MODULE (gin macro TASK_MODULES), "
         f"yours or one of {', '.join(module.module for module in absent)}."
         f"{near} `t5lite tasks list` shows all of ours."
     )
@@ -237,7 +237,7 @@ def rates(
     Args:
       name: a Task or Mixture.
       num_examples: number of examples of each leaf Task, which rate functions (for instance
-        `seqio.mixing_rate_num_examples`) are told, whatever split they ask about.
+        `seqio.mixing_rate_num_examples`) get, whatever split they ask about.
       overrides: rates of sub-mixtures that replace their own.
       leave_out: leaf Tasks to treat as if no mixture listed them.
 
@@ -293,7 +293,7 @@ def task_parts(task_name: str) -> dict[str, str]:
 
 
 def metric_names(task_name: str) -> tuple[str, ...]:
-    """Names of a Task's metric functions; seqio takes its time to tell them.
+    """Names of a Task's metric functions; seqio takes its time to list them.
 
     Raises:
       ValueError: if there is no Task of this name.
@@ -389,7 +389,7 @@ def iterate_labelled(
     Args:
       task_name: a registered Task.
       split: one of its splits.
-      task_feature_lengths: told to preprocessors that take `sequence_length`, nothing else.
+      task_feature_lengths: given to preprocessors that take `sequence_length`, nothing else.
       whole_conversations: of a Task of conversations, whether an example is as much of one as there
         is room for, the complement `~id` of a target bearing no loss; else it is one answer.
 

@@ -23,7 +23,7 @@ class TaskSource:
 
     Attributes:
       name: its name.
-      provenance: `file:line` in the registry module, and in the function that it registered
+      provenance: `file:line` in the task module, and in the function that it registered
         the Task through, if any.
       splits: names of its splits.
       features: vocabulary of each output feature.

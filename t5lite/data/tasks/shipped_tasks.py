@@ -1,4 +1,4 @@
-"""What t5lite's own registry modules register, known without importing them (that takes seconds).
+"""What t5lite's own task modules register, known without importing them (that takes seconds).
 
 It is listed in shipped.json beside the modules; a test compares the list with what they register.
 """
@@ -14,7 +14,7 @@ from t5lite import tasks_finder
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShippedModule:
-    """A registry module that comes with t5lite.
+    """A task module that comes with t5lite.
 
     Attributes:
       module: its name, for `--tasks`.

@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Sequence
 
-from t5lite.data.tasks import data_status, registry_modules, seqio_adapter
+from t5lite.data.tasks import data_status, seqio_adapter, task_modules
 from t5lite.data.tasks.data_status import DataStatus
 from t5lite.files import strict_json
 
@@ -11,7 +11,7 @@ _NAMED = 5
 
 
 def statuses(task_names: Sequence[str]) -> list[DataStatus]:
-    """The state of the data of those Tasks whose sources can tell; no file is opened.
+    """The state of the data of those Tasks whose sources know it; no file is opened.
 
     Args:
       task_names: registered Tasks.
@@ -26,22 +26,22 @@ def templates(task_names: Sequence[str]) -> list[str]:
 
 
 def module_statuses(modules: Sequence[str], *, verify: bool = False) -> list[DataStatus]:
-    """The state of all data that registry modules know of.
+    """The state of all data that task modules know of.
 
     Args:
-      modules: names of imported registry modules.
+      modules: names of imported task modules.
       verify: whether to read them, which finds what is broken inside.
 
     Raises:
-      ValueError: if none of them can tell.
+      ValueError: if none of them knows.
     """
     found: list[DataStatus] = []
-    asked = [ask for ask in map(registry_modules.data_status_of, modules) if ask is not None]
+    asked = [ask for ask in map(task_modules.data_status_of, modules) if ask is not None]
     for ask in asked:
         found += ask(verify=verify)
     if not asked:
         raise ValueError(
-            "no registry module says which data its tasks read; name one that does, such as "
+            "no task module says which data its tasks read; name one that does, such as "
             f"--tasks tasks.flan (found: {', '.join(modules) or 'none'})"
         )
     return found
@@ -50,7 +50,7 @@ def module_statuses(modules: Sequence[str], *, verify: bool = False) -> list[Dat
 def present_tasks(
     mixture: str, task_names: Sequence[str], *, allow_missing: bool
 ) -> tuple[list[str], list[DataStatus]]:
-    """Tells Tasks with data from those without.
+    """Separates Tasks with data from those without.
 
     Args:
       mixture: what they belong to, for the error.
@@ -58,7 +58,7 @@ def present_tasks(
       allow_missing: whether it may continue without some, though not without all.
 
     Returns:
-      The Tasks that have data, or whose sources cannot tell, in order; and the state of the others.
+      The Tasks that have data, or whose sources do not know, in order; and the state of the others.
 
     Raises:
       ValueError: if some are missing and that is not allowed, or all are, with the tally.

@@ -39,7 +39,7 @@ def train_vocabulary(
       size: number of ids, sentinels not counted.
       output: the file to write, ending in `.model`.
       split: of the Tasks.
-      task_modules: registry modules to import first.
+      task_modules: task modules to import first.
       data_dir: root of the Tasks' files; None leaves `T5LITE_DATA_DIR` as it is.
       max_examples_per_task: the first so many of each Task are read.
 

@@ -56,7 +56,7 @@ class ExampleTransform(abc.ABC):
 
     Subclasses are frozen dataclasses: their fields are saved with a run, and resuming it with
     others is refused. Both methods depend on nothing but these fields and their arguments. They are
-    told many draws at once, of one Task, and may read any other of the Task's examples.
+    asked about many draws at once, of one Task, and may read any other of the Task's examples.
 
     What a method returns is framed and cut as examples are that no transform made: the model's
     feature converter puts around it what stands around prompts and answers.
@@ -90,7 +90,7 @@ class ExampleTransform(abc.ABC):
         example_N: npt.NDArray[np.int64],
         keys_N2: npt.NDArray[np.uint32],
     ) -> Sequence[Example]:
-        """What the transform makes of each draw: tokens of each feature, as many as told.
+        """What the transform makes of each draw: tokens of each feature, as many as announced.
 
         Args:
           examples: as for `lengths`, and so are the others.
@@ -103,7 +103,7 @@ def describe(transform: ExampleTransform) -> str:
     """A transform with its fields, as in Python: `SpanCorruption(noise_density=0.15)`.
 
     Raises:
-      ValueError: it is no dataclass of plain values, so that what it depends on cannot be told.
+      ValueError: it is no dataclass of plain values, so that what it depends on is unknown.
     """
     kind = type(transform).__name__
     if not dataclasses.is_dataclass(transform):

@@ -151,7 +151,7 @@ def test_registered_tasks_can_be_the_evaluation_set(registered, capsys):
         (["contaminated", "--against_tasks=plain_clean:train", "--split=test"], "no split 'test'"),
     ],
 )
-def test_mistakes_are_told(registered, arguments, complaint, capsys):
+def test_mistakes_are_reported(registered, arguments, complaint, capsys):
     assert run(*arguments) == 2
     assert complaint in capsys.readouterr().err
 

@@ -63,13 +63,13 @@ def test_sets_have_names(tmp_path):
         ("a.md", b"text", "holds no file of evaluation data"),
     ],
 )
-def test_what_cannot_be_read_is_told(tmp_path, name, content, complaint):
+def test_what_cannot_be_read_is_reported(tmp_path, name, content, complaint):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=complaint):
         read(tmp_path / name)
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(ValueError, match=r"--against .*nothing: .* does not exist"):
         evaluation_sets([f"{tmp_path}/nothing"])
 
@@ -86,7 +86,7 @@ def test_real_evaluation_sets():
     assert len(documents) == 11 and all(len(text) > 100 for text in documents)
 
 
-def test_a_long_csv_field_is_read_and_json_without_end_is_told(tmp_path):
+def test_a_long_csv_field_is_read_and_json_without_end_is_reported(tmp_path):
     long = "word " * 40_000
     (tmp_path / "long.csv").write_text(f'q,a\n"{long}",1\n')
     assert list(read_texts([tmp_path / "long.csv"]))[1] == f"{long}\n1"

@@ -163,7 +163,7 @@ def test_a_killed_download_goes_on_in_the_next_run(server, tmp_path):
     assert int(server.requests[-1].removeprefix("bytes=").rstrip("-")) >= 200_000
 
 
-def test_errors_of_the_server_are_told_or_outlasted(server, tmp_path):
+def test_errors_of_the_server_are_reported_or_outlasted(server, tmp_path):
     server.statuses = [503, 500]
     fetch(one(server), tmp_path)
     assert len(server.requests) == 3

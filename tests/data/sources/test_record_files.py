@@ -117,7 +117,7 @@ def test_faults_are_named_with_their_place(tmp_path, name, content, message):
         list(open_records(tmp_path / name).read())
 
 
-def test_a_damaged_page_and_a_missing_file_are_told(tmp_path):
+def test_a_damaged_page_and_a_missing_file_are_reported(tmp_path):
     path = write(tmp_path / "x.parquet", RECORDS)
     data = bytearray(path.read_bytes())
     data[20:400] = bytes(380)

@@ -99,7 +99,7 @@ def test_modules_of_the_current_folder_are_found_and_what_is_missing_is_named(tm
     (tmp_path / "needy.py").write_text("import no_such_library")
     code = (
         "import os\n"
-        "from t5lite.data.tasks.registry_modules import import_modules, imported_modules\n"
+        "from t5lite.data.tasks.task_modules import import_modules, imported_modules\n"
         "import_modules(['mine'])\n"
         "print(os.environ['FOUND'], imported_modules())\n"
         "for name in ('no_such_module', 'needy'):\n"
@@ -178,7 +178,7 @@ def test_nested_rates_are_those_of_seqio(add_mixture):
     assert {t.name: t.rate for t in seqio_adapter.resolve("test_outer").tasks} == ours
 
 
-def test_rate_functions_are_told_the_counts_of_the_stores(add_mixture):
+def test_rate_functions_get_the_counts_of_the_stores(add_mixture):
     rate = functools.partial(seqio.mixing_rate_num_examples, maximum=300, temperature=2.0)
     names = ["sample_sum_0", "sample_sum_1", "sample_sum_2"]
     add_mixture(
@@ -437,7 +437,7 @@ def test_evaluation_is_that_of_the_evaluator(add_mixture):
         assert found["mean_score"] == pytest.approx(expected["mean_score"])
         cut = evaluator.cached_task_datasets[task.name].as_numpy_iterator()
         for example, raw in zip(task.examples, cut, strict=True):
-            # Tokens are whole, for a feature converter to cut; what metrics are told is cut.
+            # Tokens are whole, for a feature converter to cut; what metrics get is cut.
             np.testing.assert_array_equal(example.inputs[:20], raw["inputs"])
             np.testing.assert_array_equal(example.targets[:16], raw["targets"])
             np.testing.assert_array_equal(example.raw["inputs"], raw["inputs"])

@@ -1,4 +1,4 @@
-"""The list of what our registry modules register, and what is said of it."""
+"""The list of what our task modules register, and what is said of it."""
 
 import importlib
 import itertools
@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from t5lite import catalog
-from t5lite.data.tasks import registry_modules, seqio_adapter
+from t5lite.data.tasks import seqio_adapter, task_modules
 from t5lite.data.tasks.shipped_tasks import shipped_modules
 from tests.tasks.natural_instructions_folder import write_folder
 
@@ -45,7 +45,7 @@ def test_without_a_module_what_ships_is_listed(capsys):
     assert "mini_zeroshot" in printed and "flan2022" not in printed
 
 
-def test_a_pattern_that_nothing_shipped_matches_is_told():
+def test_a_pattern_that_nothing_shipped_matches_is_reported():
     with pytest.raises(ValueError, match=r"'mini_zershot'.* Did you mean 'mini_zeroshot'.*--tasks"):
         catalog.list_tasks("mini_zershot", task_modules=())
 
@@ -55,13 +55,13 @@ def test_a_pattern_that_nothing_shipped_matches_is_told():
     [
         ("cot", "import it with --tasks=tasks.cot (gin macro TASK_MODULES)."),
         ("cot_aqua_ask", "import it with --tasks=tasks.cot"),
-        ("cott", "No registry module was imported: give --tasks=MODULE"),
+        ("cott", "No task module was imported: give --tasks=MODULE"),
     ],
 )
 def test_an_unknown_name_that_a_shipped_module_registers_names_the_module(
     name, expected, monkeypatch
 ):
-    monkeypatch.setattr(registry_modules, "imported_modules", tuple)
+    monkeypatch.setattr(task_modules, "imported_modules", tuple)
     with pytest.raises(ValueError) as caught:
         seqio_adapter.resolve(name)
     assert expected in str(caught.value)

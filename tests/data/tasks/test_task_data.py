@@ -1,4 +1,4 @@
-"""Mixtures of which some tasks lack data: stopped, or gone on with as told, down to the run."""
+"""Mixtures of which some tasks lack data: stopped, or left out where allowed, down to the run."""
 
 import json
 import textwrap
@@ -132,7 +132,7 @@ def test_building_ahead_takes_the_same_choice(fruit, tmp_path):
 def test_modules_are_asked_for_their_data(fruit):
     found = task_data.module_statuses([fruit[1]])
     assert [status.state for status in found] == ["present", "present", "missing"]
-    with pytest.raises(ValueError, match=r"no registry module says .*found: json"):
+    with pytest.raises(ValueError, match=r"no task module says .*found: json"):
         task_data.module_statuses(["json"])
 
 

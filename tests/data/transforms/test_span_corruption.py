@@ -51,10 +51,10 @@ def test_any_text_is_taken_apart_into_what_was_told_and_can_be_put_together(dens
     lengths = [0, 1, 2, 3, *np.random.default_rng(1).integers(4, 900, 60).tolist()]
     examples = texts(lengths, room=(200, 90))
     which = np.arange(len(lengths))
-    told = transform.lengths(examples, which, keys(len(which)))
+    announced = transform.lengths(examples, which, keys(len(which)))
     made = transform(examples, which, keys(len(which)))
-    assert told.tolist() == [[len(inputs), len(targets)] for inputs, targets in made]
-    assert (told <= [200, 90]).all()
+    assert announced.tolist() == [[len(inputs), len(targets)] for inputs, targets in made]
+    assert (announced <= [200, 90]).all()
     for length, (inputs, targets) in zip(lengths, made, strict=True):
         kept, noise = spans_of(inputs), spans_of(targets)
         assert list(kept) == list(noise) == list(range(-1, len(kept) - 1)) and not noise[-1]
@@ -74,8 +74,8 @@ def test_any_text_is_taken_apart_into_what_was_told_and_can_be_put_together(dens
 def test_a_row_of_t5_takes_568_tokens():
     """512 positions for inputs and 114 for targets, an end token in each: as T5's pretraining."""
     examples = texts([568, 569], room=(511, 113))
-    told = SpanCorruption().lengths(examples, np.array([0, 0, 1, 1]), keys(4))
-    assert told[0].tolist() == told[1].tolist() == [511, 113]
+    announced = SpanCorruption().lengths(examples, np.array([0, 0, 1, 1]), keys(4))
+    assert announced[0].tolist() == announced[1].tolist() == [511, 113]
     pieces = SpanCorruption().lengths(examples, np.ones(64, np.int64), keys(64))
     assert set(map(tuple, pieces.tolist())) == {(511, 113), (2, 1)}  # 568 tokens, and the last one
 

@@ -179,12 +179,12 @@ def test_the_stored_order_of_asking_changes_nothing():
 
 @dataclasses.dataclass(frozen=True)
 class Bad(ExampleTransform):
-    told: int = 3
+    announced: int = 3
     token: int = 9
     made: int = 3
 
     def lengths(self, examples, example_N, keys_N2):
-        return np.full((len(example_N), 2), self.told)
+        return np.full((len(example_N), 2), self.announced)
 
     def __call__(self, examples, example_N, keys_N2):
         return [(np.full(self.made, self.token, np.int32),) * 2] * len(example_N)
@@ -198,12 +198,15 @@ class NoDataclass(Swapped.__base__):
 @pytest.mark.parametrize(
     "transform, message",
     [
-        (Bad(told=4), r"task 'ant': its transform Bad\(told=4.* other lengths than it told"),
-        (Bad(told=-1), "tells lengths of shape .*negative"),
-        (Bad(told=0), "without any token of one that has some"),
+        (
+            Bad(announced=4),
+            r"task 'ant': its transform Bad\(announced=4.* other lengths than it announced",
+        ),
+        (Bad(announced=-1), "announces lengths of shape .*negative"),
+        (Bad(announced=0), "without any token of one that has some"),
         (Bad(token=VOCABULARY.vocab_size), "ids from 279 to 279, and the vocabulary has 279"),
         (Bad(token=-3), "makes inputs with ids from -3"),
-        (Bad(told=np.float32(3)), "field of type float32"),
+        (Bad(announced=np.float32(3)), "field of type float32"),
         (NoDataclass(), "NoDataclass is no dataclass"),
         (SpanCorruption(), "task 'ant': SpanCorruption corrupts the targets"),
     ],
@@ -239,7 +242,7 @@ class Both(ExampleTransform):
     lengths = __call__ = None
 
 
-def test_a_transform_is_told_by_its_fields():
+def test_a_transform_is_reported_by_its_fields():
     assert describe(Both((Swapped(), WithExemplars(most=1)))) == (
         "Both(of=[Swapped(), WithExemplars(most=1, separator=7)])"
     )
@@ -249,7 +252,7 @@ def changed(**options):
     return [*TRANSFORMS[:2], SpanCorruption(**options), TRANSFORMS[3]]
 
 
-def test_a_state_of_other_transforms_is_refused_and_told_by_task(monkeypatch):
+def test_a_state_of_other_transforms_is_refused_and_named_by_task(monkeypatch):
     with make_data() as data:
         asked, batch = json.loads(json.dumps(data.expected())), next(data)
 

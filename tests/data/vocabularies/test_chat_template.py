@@ -53,7 +53,7 @@ def test_templates_by_name():
         ChatTemplate({"rag": "x"}, TOKENS).render(HELLO)
 
 
-def test_broken_templates_are_told():
+def test_broken_templates_are_reported():
     with pytest.raises(ValueError, match="broken in its line 2: Unexpected end of template"):
         render("a\n{% if x %}")
     with pytest.raises(ValueError, match="fails on this conversation: ZeroDivisionError"):

@@ -135,7 +135,7 @@ def test_only_wanted_lines_are_parsed_and_faults_name_their_line(tmp_path):
         list(file.read([3]))
 
 
-def test_damaged_tables_are_told_apart(tmp_path):
+def test_damaged_tables_are_distinguished(tmp_path):
     ragged = write(tmp_path / "x.csv", "a,b\n1,2\n3\n")
     with pytest.raises(ValueError, match=r"x\.csv, line 3: the row has not the 2 fields"):
         rows.open_file(ragged).count()

@@ -1,4 +1,4 @@
-"""Who raised an error: our own code, in words for the user, or which line of the user's."""
+"""Where an error came from: our own code, in words for the user, or a line of the user's."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import traceback
 from t5lite import tasks_finder
 
 
-def is_told_by_us(error: BaseException) -> bool:
-    """Whether t5lite or one of its registry modules raised it; anything else is a bug somewhere."""
+def raised_by_us(error: BaseException) -> bool:
+    """Whether t5lite or one of its task modules raised it; anything else is a bug somewhere."""
     if isinstance(error, FloatingPointError):
         return True
     if error.__traceback__ is None:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from t5lite.data.tasks import registry_modules
+from t5lite.data.tasks import task_modules
 
 _numbers = itertools.count()
 
@@ -27,7 +27,7 @@ def module(tmp_path, monkeypatch):
 
 def refusal(written: str) -> str:
     with pytest.raises(ValueError) as caught:
-        registry_modules.import_modules([written])
+        task_modules.import_modules([written])
     return str(caught.value)
 
 
@@ -36,13 +36,13 @@ def test_a_file_below_the_current_folder_is_the_module_of_its_name(module, form,
     number = next(_numbers)
     name = module("VALUE = 3", f"mine_{number}")
     (tmp_path / f"mine_{number}" / name).mkdir()  # for the form without .py
-    registry_modules.import_modules([form.format(number, name)])
+    task_modules.import_modules([form.format(number, name)])
     assert f"mine_{number}.{name}" in sys.modules
 
 
 def test_a_whole_path_below_the_current_folder_too(module, tmp_path):
     name = module("VALUE = 3")
-    registry_modules.import_modules([str(tmp_path / f"{name}.py")])
+    task_modules.import_modules([str(tmp_path / f"{name}.py")])
     assert sys.modules[name].VALUE == 3
 
 
@@ -81,12 +81,12 @@ def test_what_is_no_module_is_refused(written, expected, tmp_path, monkeypatch):
         ("import json\n\njson.loads('{{')\n", "{file}, line 3: JSONDecodeError"),
     ],
 )
-def test_a_module_that_fails_is_told_with_its_line(module, text, expected, tmp_path):
+def test_a_module_that_fails_is_reported_with_its_line(module, text, expected, tmp_path):
     name = module(text.replace("{{", "{"))
     assert expected.format(file=tmp_path / f"{name}.py") in refusal(name)
 
 
-def test_what_our_own_functions_say_to_a_module_is_told_as_it_is(module):
+def test_what_our_own_functions_say_to_a_module_is_reported_as_it_is(module):
     name = module(
         "from tasks.files import add_file_task\n"
         "add_file_task('x', files={}, inputs='q', targets='a')\n"

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from t5lite import tasks_finder
 from t5lite.data.tasks import environment
 from t5lite.data.tasks.data_status import DataStatus
+from t5lite.messages.error_origin import place_of, raised_by_us
 from t5lite.messages.suggest import did_you_mean, is_misspelt
-from t5lite.messages.told import is_told_by_us, place_of
 
 # seqio's registries are one to a process, and so is this record of what was imported into them:
 # module name to the (vocabulary, data folder) it was imported with.
@@ -78,7 +78,7 @@ def import_module(name: str, *, asked_by: str) -> types.ModuleType:
             f"{error.msg}: {text}"
         ) from error
     except Exception as error:
-        if is_told_by_us(error):
+        if raised_by_us(error):
             raise
         raise ValueError(
             f"The module {name} ({asked_by}) cannot be imported: "
@@ -146,7 +146,7 @@ def _check_same_settings(module: str, settings: tuple[str, str]) -> None:
     # A module that was imported without a data folder did not need one for registering.
     if settings[0] != vocabulary or (data_dir and settings[1] != data_dir):
         raise ValueError(
-            f"The registry module {module} was imported with vocabulary {vocabulary!r} and data "
+            f"The task module {module} was imported with vocabulary {vocabulary!r} and data "
             f"folder {data_dir!r}, and is asked for with {settings[0]!r} and {settings[1]!r}. "
             "Its Tasks are registered once a process: start another for other settings."
         )

@@ -44,7 +44,7 @@ def _add_task(name: str, path: pathlib.Path, form: cot_files.PromptFormat) -> No
     """Registers one set in one form."""
 
     def read(split: str) -> list[Example]:
-        return cot_files.word_examples(cot_files.read_split(path, split), form)
+        return cot_files.render_examples(cot_files.read_split(path, split), form)
 
     add_python_task(
         name,

@@ -1,8 +1,8 @@
-r"""FLAN's chain-of-thought sets: reading, splitting, wording and scoring. No TensorFlow here.
+r"""FLAN's chain-of-thought sets: reading, splitting, rendering and scoring. No TensorFlow here.
 
 A set is one headerless TSV: question, answer, rationale, with newlines written as the two
 characters `\n` (the layout of `flan/v2/cot_data` in github.com/google-research/FLAN). The
-wordings are this project's own.
+templates are this project's own.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ class PromptFormat:
 
     Attributes:
       suffix: what the form adds to the set's name.
-      wordings: templates of the prompt, over the TSV's fields; a row's id picks one.
+      templates: of the prompt, over the TSV's fields; a row's id picks one.
       target: template of the target.
       reference: the field that evaluation compares with.
       num_shots: solved rows shown before the question.
@@ -35,7 +35,7 @@ class PromptFormat:
     """
 
     suffix: str
-    wordings: tuple[str, ...]
+    templates: tuple[str, ...]
     target: str
     reference: str
     num_shots: int = 0
@@ -47,7 +47,7 @@ _REASONED = "{rationale} So the answer is {answer}."
 FORMS = (
     PromptFormat(
         suffix="direct",
-        wordings=(
+        templates=(
             "{question}\nGive the answer only.",
             "Answer this, without any explanation.\n\n{question}",
             "{question}\n\nReply with nothing but the answer.",
@@ -58,7 +58,7 @@ FORMS = (
     ),
     PromptFormat(
         suffix="reason",
-        wordings=(
+        templates=(
             "{question}\nReason step by step, then state the answer.",
             "Work this out in steps and finish with the answer.\n\n{question}",
             "{question}\n\nExplain how you get there before you answer.",
@@ -69,14 +69,14 @@ FORMS = (
     ),
     PromptFormat(
         suffix="reason_3shot",
-        wordings=("Question: {question}\nReasoning and answer:",),
+        templates=("Question: {question}\nReasoning and answer:",),
         target=_REASONED,
         reference="answer",
         num_shots=3,
     ),
     PromptFormat(
         suffix="explain",
-        wordings=(
+        templates=(
             "{question}\n\nThe answer is {answer}. Why?",
             "Question: {question}\nAnswer: {answer}\nExplain why this answer is right.",
             "Give the reasoning that leads from the question to the answer.\n\n"
@@ -88,7 +88,7 @@ FORMS = (
     ),
     PromptFormat(
         suffix="ask",
-        wordings=(
+        templates=(
             "{rationale}\nSo the answer is {answer}. What was the question?",
             "Write the question that this reasoning answers.\n\n"
             "Reasoning: {rationale}\nAnswer: {answer}\nQuestion:",
@@ -159,12 +159,12 @@ def _is_held_back(row: Row) -> bool:
     return local_files.keyed_hash("validation", row.id) % VALIDATION_ONE_IN == 0
 
 
-def word_examples(rows: Sequence[Row], form: PromptFormat) -> list[Example]:
+def render_examples(rows: Sequence[Row], form: PromptFormat) -> list[Example]:
     """The rows as the model sees them, in this form."""
     return [
         Example(
             id=row.id,
-            inputs=_word_prompt(rows, row, form),
+            inputs=_render_prompt(rows, row, form),
             targets=row.fill(form.target),
             references=(getattr(row, form.reference),),
         )
@@ -172,14 +172,14 @@ def word_examples(rows: Sequence[Row], form: PromptFormat) -> list[Example]:
     ]
 
 
-def _word_prompt(rows: Sequence[Row], row: Row, form: PromptFormat) -> str:
-    pick = local_files.keyed_hash("wording", row.id) % len(form.wordings)
-    wording = form.wordings[pick]
+def _render_prompt(rows: Sequence[Row], row: Row, form: PromptFormat) -> str:
+    pick = local_files.keyed_hash("wording", row.id) % len(form.templates)
+    template = form.templates[pick]
     shown = [
-        f"{other.fill(wording)} {other.fill(form.target)}"
+        f"{other.fill(template)} {other.fill(form.target)}"
         for other in choose_exemplars(rows, row, form.num_shots)
     ]
-    return "\n\n".join([*shown, row.fill(wording)])
+    return "\n\n".join([*shown, row.fill(template)])
 
 
 def choose_exemplars(rows: Sequence[Row], row: Row, num_shots: int) -> list[Row]:

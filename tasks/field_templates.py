@@ -15,7 +15,7 @@ from t5lite.messages.suggest import did_you_mean
 Record = Mapping[str, Any]
 
 # A template such as "Q: {question}", the name of one field, or a function of the record.
-Wording = str | Callable[[Record], Any]
+FieldTemplate = str | Callable[[Record], Any]
 
 _ABSENT = object()
 _WRITTEN_AS_THEY_ARE = (
@@ -29,50 +29,50 @@ _WRITTEN_AS_THEY_ARE = (
 _REMEDY = "leave such records out, or give a function of the record in place of the template"
 
 
-def check(wording: Wording, *, where: str) -> None:
+def check(template: FieldTemplate, *, where: str) -> None:
     """Raises ValueError, naming `where`, if a template is malformed."""
-    if isinstance(wording, str):
-        _Template(wording, where)
-    elif not callable(wording):
+    if isinstance(template, str):
+        _Template(template, where)
+    elif not callable(template):
         raise ValueError(
-            f"{where}: expected a template, the name of a field or a function, found {wording!r}"
+            f"{where}: expected a template, the name of a field or a function, found {template!r}"
         )
 
 
-def one_text(wording: Wording, record: Record, *, where: str) -> str:
+def one_text(template: FieldTemplate, record: Record, *, where: str) -> str:
     """The text that a record has.
 
     Args:
-      wording: what to make of it.
+      template: what to make of it.
       record: its fields.
       where: what an error calls the record.
 
     Raises:
       ValueError: a field is missing or is no text; names record and field.
     """
-    if not isinstance(wording, str):
-        return _as_text(wording(record), "the function's answer", where)
-    template = _Template(wording, where)
-    if not template.fields:
-        return _field_text(record, wording, where)
-    texts = {field: _field_text(record, field, where) for field in template.fields}
-    return template.vformat(wording, (), texts)
+    if not isinstance(template, str):
+        return _as_text(template(record), "the function's answer", where)
+    parsed = _Template(template, where)
+    if not parsed.fields:
+        return _field_text(record, template, where)
+    texts = {field: _field_text(record, field, where) for field in parsed.fields}
+    return parsed.vformat(template, (), texts)
 
 
-def one_or_more_texts(wording: Wording, record: Record, *, where: str) -> tuple[str, ...]:
+def one_or_more_texts(template: FieldTemplate, record: Record, *, where: str) -> tuple[str, ...]:
     """As `one_text`, and where a field or a function gives a list of texts, all of these.
 
     Raises:
       ValueError: as `one_text`, or the list is empty.
     """
-    if isinstance(wording, str):
-        name = f"field {wording!r}"
-        value = _lookup(record, wording)
+    if isinstance(template, str):
+        name = f"field {template!r}"
+        value = _lookup(record, template)
     else:
-        name, value = "the function's answer", wording(record)
+        name, value = "the function's answer", template(record)
     if not isinstance(value, list | tuple):
-        if isinstance(wording, str):
-            return (one_text(wording, record, where=where),)
+        if isinstance(template, str):
+            return (one_text(template, record, where=where),)
         return (_as_text(value, name, where),)
     if not value:
         raise ValueError(f"{where}: {name} is an empty list")

@@ -12,7 +12,7 @@ from t5lite.data.sources.split_files import Place, SplitFiles
 from t5lite.data.tasks import environment
 
 from . import field_templates
-from .field_templates import Wording
+from .field_templates import FieldTemplate
 from .python_tasks import Example, MetricFn, add_python_task
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def add_file_task(
     name: str,
     *,
     files: Mapping[str, Place],
-    inputs: Wording,
-    targets: Wording,
+    inputs: FieldTemplate,
+    targets: FieldTemplate,
     format: str | None = None,
     metrics: Sequence[MetricFn] = (),
 ) -> seqio.Task:
@@ -54,8 +54,8 @@ def add_file_task(
         relative path where no data root is set, a missing file, a malformed record or a missing
         field, with file, line and field.
     """
-    for argument, wording in (("inputs", inputs), ("targets", targets)):
-        field_templates.check(wording, where=f"Task {name!r}, {argument}")
+    for argument, template in (("inputs", inputs), ("targets", targets)):
+        field_templates.check(template, where=f"Task {name!r}, {argument}")
     reader = _FileReader(split_files(name, files, format=format), inputs, targets)
     return add_python_task(name, reader, splits=tuple(files), metrics=metrics)
 
@@ -85,13 +85,13 @@ class _FileReader:
 
     Attributes:
       files: where the records are.
-      inputs: how they are worded.
+      inputs: what to make them of.
       targets: likewise.
     """
 
     files: SplitFiles
-    inputs: Wording
-    targets: Wording
+    inputs: FieldTemplate
+    targets: FieldTemplate
 
     def __call__(self, split: str) -> list[Example]:
         return list(self.examples(split))
@@ -106,7 +106,7 @@ class _FileReader:
         return self.files.count(split)
 
     def fingerprint_parts(self) -> list[Any]:
-        """Files, which may be found only when they are read, and the wording."""
+        """Files, which may be found only when they are read, and the templates."""
         return [self.files, self.inputs, self.targets]
 
     def _example(self, record: Mapping[str, Any], where: str) -> Example:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from t5lite.data.sources.split_files import Place
 
-from .field_templates import Wording
+from .field_templates import FieldTemplate
 from .files import add_file_task
 from .python_tasks import MetricFn
 
@@ -19,8 +19,8 @@ def add_jsonl_task(
     name: str,
     *,
     files: Mapping[str, Place],
-    inputs: Wording,
-    targets: Wording,
+    inputs: FieldTemplate,
+    targets: FieldTemplate,
     metrics: Sequence[MetricFn] = (),
 ) -> seqio.Task:
     """`add_file_task` whose files hold a JSON object a line; see there for the arguments."""

@@ -1,4 +1,4 @@
-"""Task files in the layout of Natural Instructions v2: finding, checking, splitting, wording.
+"""Task files in the layout of Natural Instructions v2: finding, checking, splitting, rendering.
 
 The layout is that of the official collection (Wang et al. 2022, arXiv 2204.07705): one JSON file
 a task, `Definition` a list of strings, `Positive Examples` and `Negative Examples` lists of

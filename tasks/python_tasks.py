@@ -41,7 +41,7 @@ class Example:
 
     @property
     def label(self) -> Label | None:
-        """How it is worded, where that is known; token stores keep it for `t5lite tasks audit`."""
+        """How its prompt was made, if known; token stores keep it for `t5lite tasks audit`."""
         return None
 
 
@@ -65,7 +65,7 @@ def add_python_task(
         number without reading; `examples(split)`, which gives the same examples one by one;
         `data_status()`, whether its data are there (t5lite/data/tasks/data_status.py);
         `fingerprint_parts()` (t5lite/data/tasks/fingerprint.py); and an
-        attribute `template`, which names the wordings it uses for `t5lite tasks audit`.
+        attribute `prompt_setting`, a name such as `zs_opt` for `t5lite tasks audit`.
       splits: the splits `read` accepts.
       metrics: functions `(targets, predictions) -> {name: value}`; each target is the example's
         reference, or the list of its references where there are several.
@@ -137,9 +137,9 @@ def _source_class() -> type[seqio.FunctionDataSource]:
             return getattr(self._read, "data_status", None)
 
         @property
-        def template(self) -> str:
-            """Which wordings the reader uses, where it says so; else empty."""
-            return getattr(self._read, "template", "")
+        def prompt_setting(self) -> str:
+            """How the reader's examples are put, where it says so; else empty."""
+            return getattr(self._read, "prompt_setting", "")
 
         def num_input_examples(self, split: str) -> int:
             counter = getattr(self._read, "num_examples", None)

@@ -89,12 +89,12 @@ def _make(rng: random.Random, *, question: str, kind: str) -> Instance:
 
 
 def _task(question: str, kind: str, *, trained: bool) -> MiniTask:
-    wordings = tuple(text.replace("{kind}", kind) for text in QUESTIONS[question][1])
+    templates = tuple(text.replace("{kind}", kind) for text in QUESTIONS[question][1])
     return MiniTask(
         name=f"{question}_{kind}",
         category=question,
         make=functools.partial(_make, question=question, kind=kind),
-        templates=wordings,
+        templates=templates,
         new_templates=(),
         answer_in_prompt=True,
         has_rationale=True,

@@ -54,7 +54,7 @@ class BatchStats:
       num_padding_tokens: positions left empty.
       draws_by_task: int64 `[T]`, examples by task.
       draws_by_length: int64 `[F, H]`, for each feature the examples in each bin of its lengths.
-      draws_by_label: int64 `[C]` each, examples by wording and by number of shots, where some
+      draws_by_label: int64 `[C]` each, examples by template and by number of shots, where some
         store labels its examples; see `LabelCounter`.
     """
 
@@ -92,7 +92,8 @@ class TrainData:
       epoch_size: number of examples in all tasks of a positive rate.
       vocabulary: the one that all tasks share.
       missing: the state of the tasks that were left out for want of data.
-      templates: which wordings each task uses, "" where its task module does not say.
+      prompt_settings: how each task's examples are put, such as `zs_opt`; "" where its source does
+        not say.
       chat_template: what conversations are written with, where there are some.
     """
 
@@ -109,7 +110,7 @@ class TrainData:
         state: Mapping[str, Any] | None = None,
         expected_before: Mapping[str, Any] | None = None,
         missing: Sequence[DataStatus] = (),
-        templates: Sequence[str] = (),
+        prompt_settings: Sequence[str] = (),
         transforms: Sequence[ExampleTransform | None] = (),
         initial: FeatureConverter | None = None,
         chat_template: ChatTemplate | None = None,
@@ -127,7 +128,7 @@ class TrainData:
           state: of a batch after which to resume.
           expected_before: what `expected` gave when the state was saved, to name what has changed.
           missing: the state of tasks that were left out, handed on to whoever asks.
-          templates: likewise; one a task, or none at all.
+          prompt_settings: likewise; one a task, or none at all.
           transforms: what makes other examples of each task's; one a task, or none at all.
           initial: the converter of the model that the run starts from.
           chat_template: what conversations are written with, handed on to whoever asks.
@@ -144,7 +145,7 @@ class TrainData:
         self.vocabulary = vocabulary
         self.missing = tuple(missing)
         self.chat_template = chat_template
-        self.templates = tuple(templates) or ("",) * len(task_names)
+        self.prompt_settings = tuple(prompt_settings) or ("",) * len(task_names)
         lengths = config.task_feature_lengths
         self._corpus = Corpus(
             stores,
@@ -246,7 +247,7 @@ class TrainData:
             "num_examples": self._corpus.num_examples.tolist(),
             "made_of": self._made_of,
             "transforms": self._transforms,
-            "templates": list(self.templates),
+            "prompt_settings": list(self.prompt_settings),
             "labels": {
                 kind: {"cells": list(self._label_counter.cells[kind]), "shares": shares.tolist()}
                 for kind, shares in self._label_counter.shares(self.rates).items()
@@ -346,7 +347,7 @@ def open_train_data(
         state=state,
         expected_before=expected_before,
         missing=missing,
-        templates=task_data.templates(task_names),
+        prompt_settings=task_data.prompt_settings(task_names),
         transforms=transforms,
         initial=initial,
         chat_template=seqio_adapter.chat_template(task_names),

@@ -1,6 +1,6 @@
 """What a run really drew beside what is expected.
 
-By task, form, wording, number of exemplars, and length.
+By task, prompt setting, prompt template, number of exemplars, and length.
 
 Behind `t5lite tasks audit MODEL_DIR`. The counts come from the latest checkpoint, what is expected
 from `MODEL_DIR/mixture.json`; no task is imported and no data are read.
@@ -79,9 +79,9 @@ class Audit:
       mixture: the content of `mixture.json`.
       num_examples: examples trained on.
       by_task: draws of each task.
-      by_template: draws of each form of wording; None where no task says which it uses.
-      by_label: draws of each wording and of each number of exemplars (`shots`), where the examples
-        of some task are labelled.
+      by_prompt_setting: draws of each, such as `zs_opt`; None where no task says which it has.
+      by_label: draws of each prompt template and of each number of exemplars (`shots`), where the
+        examples of some task are labelled.
       by_length: for each feature, draws of each bin of lengths.
     """
 
@@ -89,7 +89,7 @@ class Audit:
     mixture: dict[str, Any]
     num_examples: int
     by_task: Comparison
-    by_template: Comparison | None
+    by_prompt_setting: Comparison | None
     by_label: tuple[Comparison, ...]
     by_length: tuple[Comparison, ...]
 
@@ -97,7 +97,7 @@ class Audit:
     def comparisons(self) -> tuple[Comparison, ...]:
         """All of them."""
         return tuple(
-            filter(None, (self.by_task, self.by_template, *self.by_label, *self.by_length))
+            filter(None, (self.by_task, self.by_prompt_setting, *self.by_label, *self.by_length))
         )
 
 
@@ -128,10 +128,11 @@ def read_audit(model_dir: str | pathlib.Path) -> Audit:
             "was it saved by an older run? Its next checkpoint will hold them"
         )
     by_task = _compare("task", mixture["tasks"], mixture["rates"], draws["by_task"])
-    templates = sorted(set(mixture["templates"]))
-    by_template = None
-    if templates != [""]:
-        by_template = _group(by_task, [name or "not said" for name in mixture["templates"]])
+    # Runs that began under an older version call them templates.
+    settings = mixture.get("prompt_settings") or mixture["templates"]
+    by_prompt_setting = None
+    if any(settings):
+        by_prompt_setting = _group(by_task, [name or "not said" for name in settings])
     # Runs that began before labels were counted have none.
     by_label = [
         _compare(kind, labels["cells"], labels["shares"], draws["by_label"][kind])
@@ -152,7 +153,7 @@ def read_audit(model_dir: str | pathlib.Path) -> Audit:
         mixture=mixture,
         num_examples=saved["progress"]["examples"],
         by_task=by_task,
-        by_template=by_template,
+        by_prompt_setting=by_prompt_setting,
         by_label=tuple(by_label),
         by_length=tuple(by_length),
     )
@@ -163,7 +164,7 @@ def audit(model_dir: str | pathlib.Path, *, num_shown: int = 20) -> Audit:
 
     Args:
       model_dir: a folder that `t5lite train` wrote; the run may still be going on.
-      num_shown: how many tasks, and how many wordings, to print: those that are off the most.
+      num_shown: how many tasks, and how many templates, to print: those that are off the most.
 
     Raises:
       ValueError: as `read_audit`.
@@ -180,8 +181,8 @@ def audit(model_dir: str | pathlib.Path, *, num_shown: int = 20) -> Audit:
         print(f"note: stop={mixture['stop']!r}; exhausted tasks depart from their rates by design")
     print()
     print(_tests(result))
-    if result.by_template is not None:
-        print("\n" + _cells(result.by_template, range(len(result.by_template.cells))))
+    if result.by_prompt_setting is not None:
+        print("\n" + _cells(result.by_prompt_setting, range(len(result.by_prompt_setting.cells))))
     for comparison in (*result.by_label, result.by_task):
         print("\n" + _worst_cells(comparison, num_shown))
     path = pathlib.Path(model_dir) / PLOT_FILE
@@ -202,7 +203,7 @@ def _group(by_task: Comparison, groups: Sequence[str]) -> Comparison:
     """The same draws by group of tasks."""
     names, place_T = np.unique(groups, return_inverse=True)
     return Comparison(
-        title="template",
+        title="prompt setting",
         cells=tuple(names.tolist()),
         expected=np.bincount(place_T, weights=by_task.expected).astype(np.float64),
         drawn=np.bincount(place_T, weights=by_task.drawn).astype(np.int64),
@@ -255,15 +256,15 @@ def _worst_cells(comparison: Comparison, num_shown: int) -> str:
 
 
 def _draw(result: Audit, path: pathlib.Path) -> None:
-    """Points for tasks and wordings, bars for forms and exemplars, curves for lengths."""
+    """Points for tasks and templates, bars for settings and exemplars, curves for lengths."""
     from matplotlib.figure import Figure
 
-    compared = (result.by_task, result.by_template, *result.by_label)
+    compared = (result.by_task, result.by_prompt_setting, *result.by_label)
     known = [comparison for comparison in compared if comparison is not None]
     figure = Figure(figsize=(5.2 * (len(known) + 1), 4.2), layout="constrained")
     axes: Any = figure.subplots(1, len(known) + 1)
     for axis, comparison in zip(axes, known, strict=False):
-        if comparison.title in ("task", "wording"):
+        if comparison.title in ("task", "template"):
             _draw_points(axis, comparison)
         else:
             _draw_bars(axis, comparison)

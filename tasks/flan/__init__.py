@@ -1,4 +1,4 @@
-"""The Flan Collection: its tasks, where they are read from, how they are worded and mixed.
+"""The Flan Collection: its tasks, where they are read from, how they are rendered and mixed.
 
 Importing this package registers its Tasks and mixtures with seqio, and opens no file.
 """

@@ -109,7 +109,7 @@ def render_few_shot(
     """Words a record after exemplars; drops them from the left until the prompt fits.
 
     Args:
-      pattern: the wordings.
+      pattern: the templates to choose from.
       record: what is asked about.
       pool: the records of its task and split.
       key: what all choices are drawn from, together with the record's id.

@@ -1,8 +1,8 @@
-"""A pattern: the wordings of one kind of dataset, as plain data.
+"""A pattern: the templates of one kind of dataset, as plain data.
 
-A wording is text with slots in braces: a field of the schema, `{answer}`, `{rationale}`, or
+A template is text with slots in braces: a field of the schema, `{answer}`, `{rationale}`, or
 `{options}`, which stands on a line of its own and vanishes with that line where options are not
-shown. So a wording must read well both with the list of options and without it.
+shown. So a template must read well both with the list of options and without it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from .records import Schema
 from .schemas import SCHEMAS
 
 OPTIONS_SLOT = "{options}"
-# A wording that ends so leads over to the answer.
+# A template that ends so leads over to the answer.
 CUE_ENDS = (":", "->", "=", "/")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Template:
-    """One wording.
+    """How one record becomes a prompt and a target.
 
     Attributes:
       inputs: what the model reads; in a few-shot form, of the exemplars and of the question alike.
@@ -47,14 +47,14 @@ class Template:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pattern:
-    """The wordings of one kind of dataset.
+    """The templates of one kind of dataset.
 
     Attributes:
       name: its name, which is also its schema's.
       schema: what its records hold.
-      zero_shot: the wordings without exemplars.
+      zero_shot: the templates without exemplars.
       few_shot: the matching ones with exemplars: the same number, each with the same targets.
-      inversions: wordings that give the answer and ask for the input; may be empty.
+      inversions: templates that give the answer and ask for the input; may be empty.
     """
 
     name: str

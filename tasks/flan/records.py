@@ -13,7 +13,7 @@ OptionOrder = Literal["none", "shuffled", "ordered", "lettered"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Record:
-    """One example of a dataset, before it is worded. Made by `Schema.record`.
+    """One example of a dataset, before it is rendered. Made by `Schema.record`.
 
     Attributes:
       id: names it within its task and split.

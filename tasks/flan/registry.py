@@ -33,8 +33,8 @@ from .schemas import SCHEMAS
 PROMPT_TOKENS_VARIABLE = "T5LITE_FLAN_PROMPT_TOKENS"
 _DEFAULT_PROMPT_TOKENS = 1920
 
-# In Flan 2021's sets, how many of ten training examples are asked the other way round: the public
-# templates have about three such wordings among ten.
+# In Flan 2021's sets, how many of ten training examples are asked the other way round: of the
+# public templates about three in ten do so.
 INVERTED_SHARE = 0.3
 
 
@@ -89,38 +89,38 @@ class FormReader:
     Attributes:
       task: the task.
       form: the form.
-      pattern: its wordings.
-      wording: their digest, so that token stores notice an edit of them.
+      pattern: its templates.
+      digest: of the pattern, so that token stores notice an edit of it.
       prompt_tokens: budget of few-shot prompts.
     """
 
     task: FlanTask
     form: PromptSetting
     pattern: Pattern
-    wording: str
+    digest: str
     prompt_tokens: int
 
     def __call__(self, split: str) -> list[Example]:
-        """The split's examples, worded."""
+        """The split's examples, rendered."""
         return list(self.examples(split))
 
     def examples(self, split: str) -> Iterator[Example]:
         """The same one by one, so that each can be tokenised while its vocabulary remembers it."""
         records = sources.read(self.task, split)
         key = f"{self.task.name}/{self.form.suffix}"
-        word: Callable[..., Example]
+        render_record: Callable[..., Example]
         if self.form.few_shot:
             vocabulary = parse_vocabulary(environment.vocabulary_name())
-            word = functools.partial(
+            render_record = functools.partial(
                 render_few_shot,
                 pool=ExemplarPool(records),
                 config=FewShotConfig(),
                 budget=TokenBudget(self.prompt_tokens, lambda text: len(vocabulary.encode(text))),
             )
         else:
-            word = render
+            render_record = render
         for record in records:
-            yield word(
+            yield render_record(
                 self.pattern,
                 record,
                 key=key,
@@ -137,8 +137,8 @@ class FormReader:
         return draws.below(1000) < 1000 * INVERTED_SHARE
 
     @property
-    def template(self) -> str:
-        """The form: which of its wordings an example has is drawn with equal chances."""
+    def prompt_setting(self) -> str:
+        """The form; which of its templates an example has is drawn with equal chances."""
         return self.form.suffix
 
     def num_examples(self, split: str) -> int:
@@ -160,7 +160,7 @@ class FormReader:
         """What its examples depend on besides its code: settings, and the state of its files."""
         # One text, since thousands of tasks are hashed one after the other.
         return (
-            f"{self.task} {self.form} {self.wording} {self.prompt_tokens}",
+            f"{self.task} {self.form} {self.digest} {self.prompt_tokens}",
             *sources.files(self.task),
         )
 
@@ -171,7 +171,7 @@ def register() -> None:
     Raises:
       ValueError: if `T5LITE_FLAN_PROMPT_TOKENS` is set to no number.
     """
-    wordings = {name: _digest(pattern) for name, pattern in PATTERNS.items()}
+    digests = {name: _digest(pattern) for name, pattern in PATTERNS.items()}
     prompt_tokens = _prompt_tokens()
     for task in FLAN_TASKS.values():
         assert not task.held_out, task.name
@@ -180,7 +180,7 @@ def register() -> None:
             pattern = PATTERNS[task.pattern]
             add_python_task(
                 full_name(task, form),
-                FormReader(task, form, pattern, wordings[task.pattern], prompt_tokens),
+                FormReader(task, form, pattern, digests[task.pattern], prompt_tokens),
                 splits=sources.SPLITS,
                 metrics=_metrics(task, form),
                 postprocess=final_answer if reasons else str.strip,

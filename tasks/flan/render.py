@@ -46,13 +46,13 @@ class RenderedExample(Example):
 
     @property
     def label(self) -> Label:
-        """How it is worded, for token stores."""
+        """How it was made, for token stores."""
         return Label(self.template, self.num_shots, self.exemplars)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PromptParts:
-    """A worded record in its parts.
+    """A rendered record in its parts.
 
     Attributes:
       id: the record's.
@@ -105,7 +105,7 @@ def render(
     """Words a record.
 
     Args:
-      pattern: the wordings.
+      pattern: the templates to choose from.
       record: what is asked about, of the pattern's schema.
       key: what the choices are drawn from, together with the record's id.
       with_options: whether options are listed, where the record has any.

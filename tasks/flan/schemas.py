@@ -93,7 +93,7 @@ _SCHEMAS = (
     _schema("program_repair", "code", "the program put right"),
     _schema("numbered_program_repair", "code", "lines with numbers; the program put right"),
     _schema("reported_program_repair", "code", "compiler's messages inside; the program put right"),
-    # ---------------------------------------------------- collections that bring their own wording
+    # --------------------------------------------------- collections that bring their own templates
     _schema("t0_question_answer", "prompt", "a whole prompt; what it asks for"),
     _schema("t0_multiple_choice", "prompt", "a whole prompt, with its choices; the right one"),
     _schema(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Instance(NamedTuple):
-    """One question with its answer, before any wording.
+    """One question with its answer, before any template.
 
     Attributes:
         fields: what the templates' slots are filled with; every template uses every field.
@@ -32,8 +32,8 @@ class MiniTask:
         category: the kind of skill; a category with no trained task is wholly held out.
         make: draws one instance from a random stream. Labels are drawn first, so that they are
             balanced.
-        templates: wordings seen in training.
-        new_templates: wordings kept for evaluation.
+        templates: those of training.
+        new_templates: those kept for evaluation.
         answer_in_prompt: the answer is an option or a span of the prompt, so it may appear there.
         has_rationale: instances carry a rationale, so the task has a chain-of-thought form.
         trained: False for a task that only ever appears in evaluation.

@@ -50,7 +50,7 @@ def training_instances(task: MiniTask, *, stream: str, count: int) -> list[Insta
 
 
 def validation_instances(task: MiniTask, *, count: int) -> list[Instance]:
-    """The first `count` distinct validation instances: the same for every form and wording.
+    """The first `count` distinct validation instances: the same for every form and template.
 
     Raises:
         ValueError: if the task has fewer than `count` of them.

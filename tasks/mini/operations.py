@@ -1,6 +1,6 @@
 """What can be asked about a list of four words and one kind of word.
 
-An operation draws a list and gives the answer; its wordings hold `{kind}` and `{items}`. Where an
+An operation draws a list and gives the answer; its templates hold `{kind}` and `{items}`. Where an
 operation is about several words of the kind, the other words are all of one other kind: only the
 kind that is named says which of the two is meant. Where it is about a single one, all words are of
 different kinds.
@@ -59,8 +59,8 @@ class Operation:
     Attributes:
         name: part of the names of its tasks.
         make: draws an instance.
-        templates: wordings seen in training.
-        new_templates: wordings kept for evaluation.
+        templates: those of training.
+        new_templates: those kept for evaluation.
         rate: its tasks' rate in training; higher where a small model needs longer.
     """
 

@@ -5,9 +5,9 @@
 | `mini_<task>` | train, validation | zero-shot; validation holds new instances |
 | `mini_<task>_fewshot` | train, validation | one or two solved examples first |
 | `mini_<task>_cot` | train, validation | reasoning, then `answer: ...` |
-| `mini_<task>_new_templates` | validation | the same new instances under unseen wordings |
+| `mini_<task>_new_templates` | validation | the same new instances under unseen templates |
 
-Tasks that are not trained on have no unseen wordings, and only validation.
+Tasks that are not trained on have no unseen templates, and only validation.
 """
 
 import functools
@@ -38,7 +38,7 @@ def register() -> None:
         for form in FORMS:
             count = round(TRAIN_EXAMPLES[form] * task.rate)
             add_task(task, form, sizes={"train": count, **_VALIDATION})
-        add_task(task, "zero_shot", sizes=_VALIDATION, new_wording=True)
+        add_task(task, "zero_shot", sizes=_VALIDATION, new_templates=True)
     for task in DEVELOPMENT_TASKS + NEW_TASKS:
         for form in FORMS:
             add_task(task, form, sizes=_VALIDATION)
@@ -71,7 +71,7 @@ def add_task(
     form: str,
     *,
     sizes: dict[str, int],
-    new_wording: bool = False,
+    new_templates: bool = False,
     suite: str = "mini",
 ) -> str:
     """Registers one Task over lazily rendered examples and returns its name."""
@@ -79,8 +79,8 @@ def add_task(
 
     from t5lite.data.tasks.seqio_adapter import output_features
 
-    name = f"{suite}_{task.name}" + ("_new_templates" if new_wording else _SUFFIXES[form])
-    templates = task.new_templates if new_wording else task.templates
+    name = f"{suite}_{task.name}" + ("_new_templates" if new_templates else _SUFFIXES[form])
+    templates = task.new_templates if new_templates else task.templates
     seqio.TaskRegistry.add(
         name,
         source=seqio.FunctionDataSource(

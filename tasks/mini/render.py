@@ -1,7 +1,7 @@
 """From instances to prompts: zero-shot, few-shot and chain-of-thought examples.
 
-An example is a dictionary: `inputs`, `targets`, `template` (the wording, before its slots are
-filled), `form`, and `num_choices`, how many answers the question allows.
+An example is a dictionary: `inputs`, `targets`, `template` (before its slots are filled),
+`form`, and `num_choices`, how many answers the question allows.
 """
 
 import random
@@ -38,7 +38,7 @@ def examples(
         task: the task.
         form: one of `FORMS`.
         split: `"train"` or `"validation"`.
-        templates: the wordings to choose from, by the example's index.
+        templates: those to choose from, by the example's index.
         count: how many examples.
 
     Returns:

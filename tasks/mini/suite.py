@@ -31,15 +31,15 @@ def _task(operation: Operation, kind: str) -> MiniTask:
     trained = _trained_kinds(operation)
     others = [other for other in trained if other != kind]
 
-    def worded(templates: tuple[str, ...]) -> tuple[str, ...]:
+    def of_kind(templates: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(template.replace("{kind}", kind) for template in templates)
 
     return MiniTask(
         name=f"{operation.name}_{kind}",
         category=operation.name,
         make=functools.partial(operation.make, kind=kind, others=others),
-        templates=worded(operation.templates),
-        new_templates=worded(operation.new_templates),
+        templates=of_kind(operation.templates),
+        new_templates=of_kind(operation.new_templates),
         answer_in_prompt=True,
         has_rationale=True,
         trained=kind in trained,

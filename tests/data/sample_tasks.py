@@ -13,14 +13,14 @@ import tensorflow as tf
 from t5lite.data.tasks import seqio_adapter
 
 NUM_SUMS = 6
-WORDING = "what is {} and {}?"
+TEMPLATE = "what is {} and {}?"
 
 
 def sums(split, count):
     shift = 0 if split == "train" else 1000
     for i in range(count):
         first, second = shift + 3 * i, 7 * i % 11
-        yield {"inputs": WORDING.format(first, second), "targets": str(first + second)}
+        yield {"inputs": TEMPLATE.format(first, second), "targets": str(first + second)}
 
 
 def long_stream(split):

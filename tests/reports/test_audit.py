@@ -109,29 +109,29 @@ def test_it_prints_and_plots(model_dir, capsys):
     assert (model_dir / "audit.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_tasks_are_grouped_by_the_template_they_say(model_dir, tmp_path):
+def test_tasks_are_grouped_by_their_prompt_setting(model_dir, tmp_path):
     copy = tmp_path / "model"
     shutil.copytree(model_dir, copy)
     mixture = json.loads((copy / "mixture.json").read_text())
-    mixture["templates"] = ["zs", "fs", "zs"]
+    mixture["prompt_settings"] = ["zs", "fs", "zs"]
     (copy / "mixture.json").write_text(json.dumps(mixture))
-    by_task, grouped = read_audit(copy).by_task, audit(copy).by_template
-    assert read_audit(model_dir).by_template is None
+    by_task, grouped = read_audit(copy).by_task, audit(copy).by_prompt_setting
+    assert read_audit(model_dir).by_prompt_setting is None
     assert grouped.cells == ("fs", "zs")
     assert grouped.drawn.tolist() == [by_task.drawn[1], by_task.drawn[0] + by_task.drawn[2]]
     assert grouped.expected.sum() == pytest.approx(by_task.expected.sum())
 
 
-def labelled_store(wordings):
-    """Examples of one input token, 100 more than the number of their wording."""
-    store = MemoryStore([{"inputs": [100 + w], "targets": [5, 1]} for w in wordings])
+def labelled_store(templates):
+    """Examples of one input token, 100 more than the number of their template."""
+    store = MemoryStore([{"inputs": [100 + w], "targets": [5, 1]} for w in templates])
     store.labels = tuple(Label(f"w/{w}", shots=w % 2) for w in range(4))
-    store.label_counts = tuple(wordings.count(w) for w in range(4))
-    store.label_N = np.array(wordings, np.uint32)
+    store.label_counts = tuple(templates.count(w) for w in range(4))
+    store.label_N = np.array(templates, np.uint32)
     return store
 
 
-def test_draws_are_counted_by_wording_and_shots(tmp_path):
+def test_draws_are_counted_by_template_and_shots(tmp_path):
     stores = [labelled_store([0, 1, 1, 2] * 9), labelled_store([3] * 5), MemoryStore([TOKENS] * 7)]
     config = DataConfig(
         mixture_or_task_name="labelled",
@@ -146,20 +146,20 @@ def test_draws_are_counted_by_wording_and_shots(tmp_path):
         for batch in itertools.islice(data, 10):
             draws.add(batch.stats)
             tokens = batch.features["encoder_input_tokens"]
-            drawn += [int((tokens == 100 + wording).sum()) for wording in range(5)]
+            drawn += [int((tokens == 100 + template).sum()) for template in range(5)]
     draws = SampleCounts(draws.state())  # as a run that is resumed
     saved = {"progress": {"examples": int(drawn.sum())}, "draws": draws.state()}
     checkpointer = Checkpointer(tmp_path)
     checkpointer.save(10, {"x": np.zeros(2)}, data_state=saved, config="", metrics={})
     checkpointer.close()
 
-    wording, shots = read_audit(tmp_path).by_label
-    assert wording.cells == ("not said", "w/0", "w/1", "w/2", "w/3") and shots.cells[:2] == (
+    template, shots = read_audit(tmp_path).by_label
+    assert template.cells == ("not said", "w/0", "w/1", "w/2", "w/3") and shots.cells[:2] == (
         "0",
         "1",
     )
-    assert wording.drawn.tolist() == [drawn[4], *drawn[:4]]
-    np.testing.assert_allclose(wording.expected / drawn.sum(), [0.25, 0.125, 0.25, 0.125, 0.25])
+    assert template.drawn.tolist() == [drawn[4], *drawn[:4]]
+    np.testing.assert_allclose(template.expected / drawn.sum(), [0.25, 0.125, 0.25, 0.125, 0.25])
     assert shots.drawn.tolist() == [drawn[0] + drawn[2], drawn[1] + drawn[3], drawn[4]]
     audit(tmp_path)
 

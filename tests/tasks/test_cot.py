@@ -87,7 +87,7 @@ def test_prompts_give_nothing_away(tmp_path, form):
         _write(tmp_path, rows=[f"Q{i}!\tA{i}!\tR{i}!" for i in range(100)]), "train"
     )
     asked = {"direct": "AR", "reason": "AR", "reason_3shot": "AR", "explain": "R", "ask": "Q"}
-    for row, example in zip(rows, cot_files.word_examples(rows, form), strict=True):
+    for row, example in zip(rows, cot_files.render_examples(rows, form), strict=True):
         number = row.question[1:]
         for letter in "QAR":
             given = f"{letter}{number}" in example.inputs
@@ -100,11 +100,11 @@ def test_prompts_give_nothing_away(tmp_path, form):
             assert cot_files.final_answer(example.targets) == row.answer
 
 
-def test_every_wording_is_used(tmp_path):
+def test_every_template_is_used(tmp_path):
     rows = cot_files.read_split(_write(tmp_path), "train")
-    inputs = [e.inputs for e in cot_files.word_examples(rows, _FORMS["reason"])]
-    for wording in _FORMS["reason"].wordings:
-        start, _, end = wording.partition("{question}")
+    inputs = [e.inputs for e in cot_files.render_examples(rows, _FORMS["reason"])]
+    for template in _FORMS["reason"].templates:
+        start, _, end = template.partition("{question}")
         assert any(text.startswith(start) and text.endswith(end) for text in inputs)
 
 
@@ -168,7 +168,7 @@ def test_real_sets(register):
         train = cot_files.read_split(path, "train")
         validation = cot_files.read_split(path, "validation")
         assert 0.03 < len(validation) / (len(train) + len(validation)) < 0.07
-        examples = cot_files.word_examples(validation, _FORMS["reason"])
+        examples = cot_files.render_examples(validation, _FORMS["reason"])
         answers = [cot_files.final_answer(e.targets) for e in examples]
         references = [e.references[0] for e in examples]
         # What a model learns to write must score as right.

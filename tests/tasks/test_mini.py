@@ -91,7 +91,7 @@ def test_what_is_held_out_cannot_be_trained_on():
         assert list(seqio.TaskRegistry.get(name).splits) == ["validation"]
 
 
-def test_no_wording_of_a_task_that_is_held_out_is_trained_on():
+def test_no_template_of_a_task_that_is_held_out_is_trained_on():
     trained = {text for task in TRAINED_TASKS for text in task.templates}
     for task in TASKS:
         assert not trained & set(task.new_templates)
@@ -99,7 +99,7 @@ def test_no_wording_of_a_task_that_is_held_out_is_trained_on():
         assert not trained & set(task.templates)
 
 
-# Wordings.
+# Templates.
 
 
 def test_templates_are_several_and_ask_about_the_kind():
@@ -264,7 +264,7 @@ def test_exemplars_are_other_training_instances_of_the_task(task):
 
 
 @some_tasks
-def test_few_shot_prompts_repeat_the_wording_of_the_question(task):
+def test_few_shot_prompts_repeat_the_template_of_the_question(task):
     counts = set()
     for example in rendered(task, "few_shot"):
         literals = map(re.escape, example["template"].split("{items}"))

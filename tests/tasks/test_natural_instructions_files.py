@@ -1,4 +1,4 @@
-"""Finding, checking, splitting and wording Natural Instructions files."""
+"""Finding, checking, splitting and rendering Natural Instructions files."""
 
 import pytest
 

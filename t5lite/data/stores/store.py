@@ -231,7 +231,7 @@ class TokenStoreWriter:
 
         Args:
           example: token ids `[length]` by feature name.
-          label: how it is worded; for all examples or for none.
+          label: how its prompt was made; for all examples or for none.
 
         Raises:
           ValueError: if an id is outside the vocabulary.

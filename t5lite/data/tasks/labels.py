@@ -1,6 +1,6 @@
 """What a token store says of each of its examples besides its tokens, and counts of it.
 
-A task module may label its examples with how they are worded. A store keeps a table of its
+A task module may label its examples with how their prompts were made. A store keeps a table of its
 different labels, with their counts, and a small integer an example.
 
 Names: T tasks, N examples, L labels of a store, C cells to count in.
@@ -17,16 +17,16 @@ NOT_SAID = "not said"
 
 
 class Label(NamedTuple):
-    """How an example is worded.
+    """How an example's prompt was made.
 
     Attributes:
-      wording: the wording, such as `nli/few_shot/3`.
+      template: the prompt template, such as `nli/few_shot/3`.
       shots: how many exemplars its prompt shows.
       exemplars: what became of the exemplars of a few-shot example, such as `some fit`; empty for
         one that was to have none.
     """
 
-    wording: str
+    template: str
     shots: int = 0
     exemplars: str = ""
 
@@ -53,16 +53,16 @@ class LabelledStore(Protocol):
 
 # What examples are counted by, and the name of a label's cell.
 _KINDS: Mapping[str, Callable[[Label], str]] = {
-    "wording": lambda label: label.wording,
+    "template": lambda label: label.template,
     "shots": lambda label: str(label.shots),
 }
 
 
 class LabelCounter:
-    """Counts examples of several stores by wording and by number of shots.
+    """Counts examples of several stores by template and by number of shots.
 
     Attributes:
-      cells: the names of the cells by kind, `wording` and `shots`; empty where no store has labels.
+      cells: the names of the cells by kind, `template` and `shots`; none where no store has labels.
     """
 
     def __init__(self, stores: Sequence[LabelledStore]):

@@ -395,7 +395,7 @@ def iterate_labelled(
 
     Yields:
       Token ids, int32 `[length]`, by output feature; an optional feature that is missing is empty.
-      And how the example is worded, where the source says it (`label` beside its texts).
+      And how its prompt was made, where the source says it (`label` beside its texts).
 
     Raises:
       ValueError: if the split is missing, or the preprocessors give other features than the Task

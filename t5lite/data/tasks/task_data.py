@@ -20,9 +20,9 @@ def statuses(task_names: Sequence[str]) -> list[DataStatus]:
     return [ask() for ask in asked if ask is not None]
 
 
-def templates(task_names: Sequence[str]) -> list[str]:
-    """Which wordings each Task uses, as its source says in an attribute `template`; else ""."""
-    return [getattr(seqio_adapter.registered(n).source, "template", "") for n in task_names]
+def prompt_settings(task_names: Sequence[str]) -> list[str]:
+    """The attribute `prompt_setting` of each Task's source, such as `zs_opt`; "" without one."""
+    return [getattr(seqio_adapter.registered(n).source, "prompt_setting", "") for n in task_names]
 
 
 def module_statuses(modules: Sequence[str], *, verify: bool = False) -> list[DataStatus]:

@@ -1,4 +1,4 @@
-"""All patterns by name. Each module holds the wordings of one family of tasks, as plain data."""
+"""All patterns by name. Each module holds the templates of one family of tasks, as plain data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wordings of tasks that sort texts: by sentiment, by stars, by topic, by what is asked for."""
+"""Templates of tasks that sort texts: by sentiment, by stars, by topic, by what is asked for."""
 
 from ..pattern import make_pattern
 

@@ -1,4 +1,4 @@
-"""Wordings for collections that bring their own: T0's prompts, Natural Instructions.
+"""Templates for collections that bring their own: T0's prompts, Natural Instructions.
 
 Little is added, since the record's own text already says what to do.
 """

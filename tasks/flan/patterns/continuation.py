@@ -1,4 +1,4 @@
-"""Wordings of tasks that continue a text: causes and effects, what comes next, endings."""
+"""Templates of tasks that continue a text: causes and effects, what comes next, endings."""
 
 from ..pattern import make_pattern
 

@@ -1,4 +1,4 @@
-"""Wordings of dialogue tasks: the answer to the last turn, the next turn, the turns before."""
+"""Templates of dialogue tasks: the answer to the last turn, the next turn, the turns before."""
 
 from ..pattern import make_pattern
 

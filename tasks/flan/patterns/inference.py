@@ -1,4 +1,4 @@
-"""Wordings of tasks about two texts: does one follow, do they mean the same, how alike are they."""
+"""Templates of tasks about two texts: does one follow, do they mean the same, are they alike."""
 
 from ..pattern import make_pattern
 

@@ -1,4 +1,4 @@
-"""Wordings of program synthesis and program repair."""
+"""Templates of program synthesis and program repair."""
 
 from ..pattern import make_pattern
 

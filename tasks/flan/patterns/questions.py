@@ -1,4 +1,4 @@
-"""Wordings of questions without a passage: with options, from memory, and sums."""
+"""Templates of questions without a passage: with options, from memory, and sums."""
 
 from ..pattern import make_pattern
 

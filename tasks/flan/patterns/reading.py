@@ -1,4 +1,4 @@
-"""Wordings of tasks that ask about a passage, to be answered in its or one's own words."""
+"""Templates of tasks that ask about a passage, to be answered in its or one's own words."""
 
 from ..pattern import make_pattern
 

@@ -1,4 +1,4 @@
-"""Wordings of tasks that ask about a passage and list the answers."""
+"""Templates of tasks that ask about a passage and list the answers."""
 
 from ..pattern import make_pattern
 

@@ -1,4 +1,4 @@
-"""Wordings of tasks that write a text anew: in another language, out of data, or repaired."""
+"""Templates of tasks that write a text anew: in another language, out of data, or repaired."""
 
 from ..pattern import make_pattern
 

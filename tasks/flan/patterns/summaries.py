@@ -1,4 +1,4 @@
-"""Wordings of tasks that shorten: news, dialogues, reviews, arguments, mails, instructions."""
+"""Templates of tasks that shorten: news, dialogues, reviews, arguments, mails, instructions."""
 
 from ..pattern import make_pattern
 

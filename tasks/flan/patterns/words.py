@@ -1,4 +1,4 @@
-"""Wordings of tasks about words and sentences: grammar, senses, and what pronouns refer to."""
+"""Templates of tasks about words and sentences: grammar, senses, and what pronouns refer to."""
 
 from ..pattern import make_pattern
 

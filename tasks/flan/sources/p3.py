@@ -1,4 +1,4 @@
-"""T0's subtasks as text that is worded already: JSON Lines of prompts and completions."""
+"""T0's subtasks as text that is rendered already: JSON Lines of prompts and completions."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _record(task: FlanTask, index: int, row: Mapping[str, Any], where: str) -> R
 def prompt_record(
     task: FlanTask, id: str, prompt: str, answer: str, choices: Sequence[str], *, where: str
 ) -> Record:
-    """A record of a worded prompt. Choices go with it where its pattern lists them apart."""
+    """A record of a rendered prompt. Choices go with it where its pattern lists them apart."""
     schema = SCHEMAS[task.pattern]
     options = tuple(choice.strip() for choice in choices)
     # Some subtasks draw or build their targets, which are then none of the choices.

@@ -1,4 +1,4 @@
-"""Examples counted by how they are worded, across stores with and without labels."""
+"""Examples counted by how their prompts were made, across stores with and without labels."""
 
 import collections
 import types
@@ -32,15 +32,15 @@ STORES = (
 )
 
 
-def test_examples_are_counted_by_wording_and_by_shots():
+def test_examples_are_counted_by_template_and_by_shots():
     counter = LabelCounter(STORES)
     assert counter.cells == {
-        "wording": ("nli/0", "nli/1", "not said", "qa/0", "qa/1"),
+        "template": ("nli/0", "nli/1", "not said", "qa/0", "qa/1"),
         "shots": ("0", "2", "10", "not said"),
     }
     task_N, example_N = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 5, 0, 2, 4])
     counts = counter.count(task_N, example_N)
-    assert counts["wording"].tolist() == [1, 3, 1, 1, 0]
+    assert counts["template"].tolist() == [1, 3, 1, 1, 0]
     assert counts["shots"].tolist() == [2, 1, 2, 1]
 
 

@@ -1,4 +1,4 @@
-"""Records of any schema whose texts occur nowhere else, for tests of wordings."""
+"""Records of any schema whose texts occur nowhere else, for tests of templates."""
 
 from tasks.flan.records import Record, Schema
 

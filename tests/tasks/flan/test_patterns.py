@@ -1,4 +1,4 @@
-"""The wordings as data: every rule that a template must keep."""
+"""The templates as data: every rule that a template must keep."""
 
 import itertools
 import pathlib
@@ -18,7 +18,7 @@ from tests.conftest import shared_path
 ALL = pytest.mark.parametrize("pattern", PATTERNS.values(), ids=list(PATTERNS))
 # Fields that all records of one task share, so that a few-shot form may say them once.
 SHARED_FIELDS = {"definition"}
-# Collections that bring their own wording are not inverted by Flan either.
+# Collections that bring their own template are not inverted by Flan either.
 NEVER_INVERTED = {
     "t0_question_answer",
     "t0_multiple_choice",
@@ -126,8 +126,8 @@ def test_few_shot_forms_match_the_zero_shot_forms(pattern):
 def test_all_templates_differ(pattern):
     for family in (pattern.zero_shot, pattern.few_shot, pattern.inversions):
         for form in ("inputs", "inputs_without_options"):
-            worded = [template.intro + "\n" + getattr(template, form) for template in family]
-            assert len(set(worded)) == len(worded)
+            rendered = [template.intro + "\n" + getattr(template, form) for template in family]
+            assert len(set(rendered)) == len(rendered)
 
 
 @ALL
@@ -138,7 +138,7 @@ def test_options_have_a_line_of_their_own(pattern):
 
 
 @ALL
-def test_wordings_do_not_speak_of_options(pattern):
+def test_templates_do_not_speak_of_options(pattern):
     """They must read well where options are left out; the list itself says what it is."""
     if pattern.schema.options == "none":
         return
@@ -168,15 +168,15 @@ def test_no_file_is_too_long_for_a_look():
         assert len(path.read_text().splitlines()) < 300, path.name
 
 
-def test_no_wording_loses_anything_to_t5s_vocabulary():
+def test_no_template_loses_anything_to_t5s_vocabulary():
     vocabulary = SentencePieceVocabulary(str(shared_path("data", "vocab", "t5_spiece.model")))
     for pattern in PATTERNS.values():
         for text in texts(pattern):
-            worded = re.sub(r"[{}]", "", text)
-            assert vocabulary.unk_id not in vocabulary.encode(worded), worded
+            rendered = re.sub(r"[{}]", "", text)
+            assert vocabulary.unk_id not in vocabulary.encode(rendered), rendered
 
 
-def test_no_wording_is_one_of_promptsources():
+def test_no_template_is_one_of_promptsources():
     """No six words in a row between slots."""
 
     def sixes(text):

@@ -264,7 +264,7 @@ def test_the_reasoning_is_scored_by_its_answer(root):
     assert metric(["7"], ["7.0"]) == {"accuracy": 1.0}
 
 
-def test_a_change_of_data_or_wording_changes_the_fingerprint(root):
+def test_a_change_of_data_or_template_changes_the_fingerprint(root):
     names = ["flan_cot_gsm8k_zs", "flan_cot_strategyqa_zs"]
     before = [source.fingerprint for source in seqio_adapter.task_sources(names)]
     assert before == [source.fingerprint for source in seqio_adapter.task_sources(names)]

@@ -1,4 +1,4 @@
-"""Worded records: what must hold of every prompt, whatever the key."""
+"""Rendered records: what must hold of every prompt, whatever the key."""
 
 import collections
 import random
@@ -186,7 +186,7 @@ def test_exemplars_come_in_order_solved_and_before_the_question(name):
         assert prompt.separator in rendering.SEPARATORS
 
 
-def test_exemplars_and_question_are_worded_alike():
+def test_exemplars_and_question_are_rendered_alike():
     pattern = PATTERNS["multiple_choice"]
     shot, record = make_records(pattern.schema, 2)
     for key in range(200):
@@ -194,8 +194,8 @@ def test_exemplars_and_question_are_worded_alike():
         question, answer = prompt.question, prompt.target
         # The same text around other fields: the exemplar goes on with its answer.
         frame = re.sub(r"X\w+x", "X", question)
-        worded = re.sub(r"X\w+x", "X", prompt.shots[0])
-        assert worded.startswith(frame + " ")
+        rendered = re.sub(r"X\w+x", "X", prompt.shots[0])
+        assert rendered.startswith(frame + " ")
         assert ("Xoption" in answer) == ("Xoption" in prompt.shots[0].splitlines()[-1])
 
 
@@ -248,7 +248,7 @@ def test_braces_and_any_other_text_pass_through(texts, key):
     assert all(option in example.inputs for option in record.options)
 
 
-def test_records_without_optional_options_are_worded_without_a_list():
+def test_records_without_optional_options_are_rendered_without_a_list():
     pattern = PATTERNS["t0_separated_options"]
     plain = pattern.schema.record("1", {"prompt": "Say it."}, answer="it")
     listed = make_record(pattern.schema)

@@ -11,7 +11,7 @@
 # TPU and ZONE name the slice; PROJECT the project, when it is not gcloud's default.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${TPU:?name the TPU: TPU=my-tpu ZONE=my-zone bash launch/tpu_pod.sh VERB ...}"
+: "${TPU:?name the TPU: TPU=my-tpu ZONE=my-zone bash launch/tpu_pod.sh COMMAND ...}"
 : "${ZONE:?name its zone: ZONE=my-zone}"
 [ $# -gt 0 ] || { echo "give a t5lite command, such as: train --gin_file=FILE" >&2; exit 2; }
 

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _set_up_process()
     try:
         if gin_bindings and not hasattr(arguments, "gin_file"):
-            raise ValueError(f"this verb takes no --gin.{gin_bindings[0]}")
+            raise ValueError(f"this command takes no --gin.{gin_bindings[0]}")
         status = _RUN[arguments.verb](arguments) or 0
         sys.stdout.flush()
         return status
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if arguments.traceback or error.filename is None:
             raise
-        print(f"t5lite {arguments.verb}: error: {_told(error)}", file=sys.stderr)
+        print(f"t5lite {arguments.verb}: error: {_file_error(error)}", file=sys.stderr)
         return 2
     except (ValueError, FloatingPointError) as error:
         if arguments.traceback or not raised_by_us(error):
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _told(error: OSError) -> str:
+def _file_error(error: OSError) -> str:
     """What the system says of a file: not there, not allowed, no space left."""
     files = [str(file) for file in (error.filename, error.filename2) if file is not None]
     return f"{' and '.join(files)}: {error.strerror}"
@@ -258,7 +258,7 @@ def _train(arguments: argparse.Namespace) -> None:
     built = parsed.arguments("train")
     from t5lite.train import train
 
-    with parsed.places_told("train"):
+    with parsed.places_named("train"):
         result = train(**built, config_text=parsed.operative_config())
     model_dir = built["model_dir"]
     if result.stopped:
@@ -276,7 +276,7 @@ def _eval(arguments: argparse.Namespace) -> None:
     built = parsed.arguments("evaluate")
     from t5lite.evaluate import evaluate
 
-    with parsed.places_told("evaluate"):
+    with parsed.places_named("evaluate"):
         evaluate(**built)
 
 
@@ -286,7 +286,7 @@ def _infer(arguments: argparse.Namespace) -> None:
     built = parsed.arguments("infer")
     from t5lite.infer import infer
 
-    with parsed.places_told("infer"):
+    with parsed.places_named("infer"):
         print(f"Answers: {infer(**built)}")
 
 
@@ -295,7 +295,7 @@ def _generate(arguments: argparse.Namespace) -> None:
     built = parsed.arguments("generate")
     from t5lite.generate import generate
 
-    with parsed.places_told("generate"):
+    with parsed.places_named("generate"):
         generate(**built, prompts=arguments.prompts)
 
 

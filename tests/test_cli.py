@@ -275,7 +275,7 @@ def test_shards_and_lengths_are_parsed():
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("", "VERB"),
+        ("", "COMMAND"),
         ("trian", "'train'"),
         ("cache mini --shard=4", "not K/N"),
         ("cache mini --num_workers=0", "no whole number of 1 or more"),

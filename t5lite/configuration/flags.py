@@ -77,7 +77,7 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"t5lite {t5lite.__version__}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
 
     train = _verb(verbs, "train", "train on a mixture of tasks, or resume where it stopped")
     _add_gin_flags(train, *_GIN_VERBS["train"])
@@ -99,7 +99,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     _add_convert_verb(verbs)
 
-    config = _verb(verbs, "config", "print every gin value a verb gets, and its place")
+    config = _verb(verbs, "config", "print every gin value that a command gets, and its place")
     config.add_argument("of", nargs="?", choices=tuple(_GIN_VERBS), default="train")
     _add_gin_flags(config, *(flag for flags in _GIN_VERBS.values() for flag in flags))
     return parser
@@ -293,7 +293,7 @@ def _add_vocabulary_verb(verbs: Any) -> None:
 
 
 def _add_convert_verb(verbs: Any) -> None:
-    parser = _verb(verbs, "convert", "write a checkpoint in another format, and prove it the same")
+    parser = _verb(verbs, "convert", "write a checkpoint in another format, and verify it")
     parser.add_argument("src", metavar="SRC", help="folder or file; what it is, is found out")
     parser.add_argument("dst", metavar="DST", help="folder to write; it must be new or empty")
     parser.add_argument(

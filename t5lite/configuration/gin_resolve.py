@@ -257,7 +257,7 @@ class ParsedConfig:
         return "".join([text, *(f"\n  {self._origin(b)}" for b in named)])
 
     @contextlib.contextmanager
-    def places_told(self, verb: str) -> Iterator[None]:
+    def places_named(self, verb: str) -> Iterator[None]:
         """Adds to an error of ours inside where the settings that it speaks of were written.
 
         It is for what a verb refuses when it runs: most settings can only be compared there.

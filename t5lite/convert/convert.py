@@ -113,7 +113,7 @@ def convert(
             )
         if not keep_nonfinite:
             check(not_finite, source=src, remedy=_KEEP)
-        outcome = _prove(
+        outcome = _verify(
             source,
             work,
             target=target,
@@ -123,7 +123,7 @@ def convert(
         )
         if not_finite:
             say(f"Kept, though not finite:\n{describe(list(not_finite.values()))}")
-        say(_told(outcome))
+        say(_summary(outcome))
         if isinstance(outcome, Verification) and not outcome.holds:
             raise ValueError(
                 f"the result is not the model in {src}, and was not kept. If you want to look at "
@@ -289,7 +289,7 @@ def _write(
     return None
 
 
-def _prove(
+def _verify(
     source: Source,
     result: pathlib.Path,
     *,
@@ -362,7 +362,7 @@ def _dtypes(source: Source) -> list[str]:
     return sorted({array.dtype.name for array in source.arrays.values()})
 
 
-def _told(outcome: Verification | str) -> str:
+def _summary(outcome: Verification | str) -> str:
     if isinstance(outcome, str):
         return f"Not verified: {outcome}."
     verdict = "the same model" if outcome.holds else "NOT THE SAME MODEL"

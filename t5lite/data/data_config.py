@@ -31,7 +31,7 @@ class DataConfig:
       vocabulary: for tasks that leave the choice open; None leaves `T5LITE_VOCABULARY` as it is.
       converter: "encoder_decoder", "decoder_only" or "prefix_lm".
       pack: several examples a row; otherwise one.
-      loss_on_targets_only: for the decoder-only converters, whether inputs bear no loss.
+      loss_on_targets_only: for decoder-only feature converters, whether inputs bear no loss.
       bos_id: the token that stands before every example of a decoder-only model. Where it is None,
         that is what stands there in the model that the run starts from, or 0, as in T5X. An
         encoder-decoder's decoder begins with 0, as T5's.
@@ -118,7 +118,7 @@ class DataConfig:
         self.make_converter(eos_id=0, ends_in_eos={})
 
     def check_model(self, config: ModelConfig) -> None:
-        """Raises ValueError where rows of this converter are not what a model reads."""
+        """Raises ValueError where rows of this feature converter are not what a model reads."""
         check_architecture(self.converter, config.architecture)
 
     def make_converter(
@@ -133,7 +133,7 @@ class DataConfig:
         Args:
           eos_id: the vocabulary's end token.
           ends_in_eos: whether Tasks end a feature, as far as that is to decide.
-          initial: the converter of the model that the run starts from.
+          initial: the feature converter of the model that the run starts from.
 
         Raises:
           ValueError: the config contradicts itself.

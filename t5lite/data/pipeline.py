@@ -130,7 +130,7 @@ class TrainData:
           missing: the state of tasks that were left out, handed on to whoever asks.
           prompt_settings: likewise; one a task, or none at all.
           transforms: what makes other examples of each task's; one a task, or none at all.
-          initial: the converter of the model that the run starts from.
+          initial: the feature converter of the model that the run starts from.
           chat_template: what conversations are written with, handed on to whoever asks.
 
         Raises:

@@ -1,7 +1,7 @@
 """The further models that an objective reads, such as a teacher: opened, compared, loaded.
 
 Checkpoints of the run do not hold them; its configuration names their paths, so that a run that
-goes on reads them again.
+resumes reads them again.
 """
 
 from __future__ import annotations

@@ -194,7 +194,7 @@ class InitialCheckpoint:
         allowed = [d for d in found if self._is_allowed(d.field)]
         refused = [d for d in found if not self._is_allowed(d.field)]
         if refused:
-            raise ValueError(self._told(refused))
+            raise ValueError(self._refusal(refused))
         self._check_parameters(model)
         for difference in allowed:
             log.warning(
@@ -308,7 +308,7 @@ class InitialCheckpoint:
     def _is_allowed(self, field: str) -> bool:
         return any(f"{field}.".startswith(f"{name}.") for name in self.config.allow_differences)
 
-    def _told(self, differences: Sequence[Difference]) -> str:
+    def _refusal(self, differences: Sequence[Difference]) -> str:
         lines = "\n".join(
             f"  {d.field}: {d.first!r} in the checkpoint, {d.second!r} in this run"
             for d in differences

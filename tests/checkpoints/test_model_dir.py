@@ -51,7 +51,7 @@ def test_a_chat_template_travels_with_the_folder(tmp_path):
     assert (tmp_path / "chat_template.jinja").read_bytes().decode() == taught.chat_template
     folder = ModelDescription.load(tmp_path)
     assert folder == taught
-    # A run without conversations goes on in the folder, one with other templates does not.
+    # A run without conversations resumes in the folder, one with other templates does not.
     folder.check_same_model(dataclasses.replace(taught, chat_template=None), model_dir="x")
     with pytest.raises(ValueError, match="chat template: another one in this run"):
         folder.check_same_model(dataclasses.replace(taught, chat_template="{{ x }}"), model_dir="x")

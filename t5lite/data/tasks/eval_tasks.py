@@ -61,7 +61,7 @@ class EvalExample:
         )
 
     def prompt(self, converter: FeatureConverter) -> np.ndarray:
-        """What a model of this converter is asked with, int32 `[length]`."""
+        """The prompt of a model with this feature converter, int32 `[length]`."""
         inputs = self.inputs if self.is_chat else converter.without_end(self.inputs)
         return converter.prompt(inputs, is_chat=self.is_chat)
 

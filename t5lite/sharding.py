@@ -258,6 +258,17 @@ def host_rows(mesh: Mesh, process_index: int | None = None) -> tuple[int, int]:
     return parts.index(tuple(sorted(cuts[process]))), len(parts)
 
 
+def row_shapes(rows: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
+    """What `put_rows` makes of rows, with shapes in place of arrays."""
+    _, count = host_rows(mesh)
+    return {
+        name: jax.ShapeDtypeStruct(
+            (len(x) * count, *x.shape[1:]), x.dtype, sharding=batch_sharding(mesh)
+        )
+        for name, x in rows.items()
+    }
+
+
 def put_rows(rows: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
     """Makes global arrays of the rows that each process has brought.
 
@@ -268,13 +279,11 @@ def put_rows(rows: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]
     Returns:
       The features of the whole batch, sharded by `batch_sharding`.
     """
-    sharding = batch_sharding(mesh)
-    _, count = host_rows(mesh)
     return {
         name: jax.make_array_from_process_local_data(
-            sharding, x, global_shape=(len(x) * count, *x.shape[1:])
+            whole.sharding, rows[name], global_shape=whole.shape
         )
-        for name, x in rows.items()
+        for name, whole in row_shapes(rows, mesh).items()
     }
 
 

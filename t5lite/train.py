@@ -20,7 +20,11 @@ from t5lite.data.run_vocabulary import check_vocabulary_fits, tasks_vocabulary
 from t5lite.data.tasks import task_data
 from t5lite.files.local_paths import check_storable, writable_folder
 from t5lite.inference.evaluator import EvalConfig, Evaluator, check_names
-from t5lite.initialization.frozen_models import load_frozen_models, open_frozen_models
+from t5lite.initialization.frozen_models import (
+    frozen_shapes,
+    load_frozen_models,
+    open_frozen_models,
+)
 from t5lite.initialization.initial_model import ModelOfCheckpoint, check_run_folder
 from t5lite.initialization.restore import RestoreConfig, open_initial
 from t5lite.models.config import TransformerConfig
@@ -161,6 +165,7 @@ def train(
     shardings = sharding.state_shardings(
         state_shapes, sharding.param_shardings(shapes, axes, device_mesh)
     )
+    wanted_state = abstract(state_shapes, shardings)
 
     # ---- Where this folder's training stopped, if it began --------------------------------------
     checkpointer = Checkpointer(folder, checkpoint)
@@ -180,7 +185,7 @@ def train(
             if folder_lock is not None:
                 folder_lock.release()
             return TrainResult(progress=progress, metrics={}, already_finished=True)
-        state = checkpointer.restore_state(resume_step, abstract(state_shapes, shardings))
+        state = checkpointer.restore_state(resume_step, wanted_state)
         draws = SampleCounts(saved.get("draws"))  # which the oldest checkpoints lack
         ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
         log.info("resuming %s from step %d%s", folder, resume_step, ignored)
@@ -200,9 +205,29 @@ def train(
         initial.check_vocabulary(vocabulary.spec())
         asked_as = initial.converter
 
-    # ---- Data, and what the model folder says of the model --------------------------------------
+    # ---- The step, traced on shapes: what an objective does wrong is found before data are built -
     sharding.check_batch_size(train_data.batch_size, device_mesh, num_microbatches=num_microbatches)
+    rows = train_data.make_converter(eos_id=vocabulary.eos_id, ends_in_eos={}, initial=asked_as)
+    rows.check_model(model, vocab_size=vocabulary.vocab_size)
+    rows.check_rows(model)
+    train_step = make_train_step(
+        model,
+        transformation,
+        objective,
+        partition=partition,
+        num_microbatches=num_microbatches,
+        seed=seed,
+        shardings=shardings,
+        mesh=device_mesh,
+    )
     host_index, host_count = sharding.host_rows(device_mesh)
+    padding = rows.padding(train_data.batch_size // host_count)
+    others_shapes = frozen_shapes(others, converter=rows, mesh=device_mesh, dtype=frozen_dtype)
+    jax.eval_shape(
+        train_step, wanted_state, sharding.row_shapes(padding, device_mesh), others_shapes
+    )
+
+    # ---- Data, and what the model folder says of the model --------------------------------------
     data = open_train_data(
         train_data,
         host_index=host_index,
@@ -211,8 +236,6 @@ def train(
         expected_before=read_expected(folder),
         initial=asked_as,
     )
-    data.converter.check_model(model, vocab_size=vocabulary.vocab_size)
-    data.converter.check_rows(model)
     description = ModelDescription(
         model=model,
         vocabulary=vocabulary.spec(),
@@ -230,27 +253,14 @@ def train(
         if initial:
             state = initial.restore_into(state, shardings)
             log.info("starting from %s", initial.config.path)
-    frozen_models = load_frozen_models(
-        others, converter=data.converter, mesh=device_mesh, dtype=frozen_dtype
-    )
+    frozen_models = load_frozen_models(others, others_shapes, converter=data.converter)
     log.info("%s parameters, mesh %s", f"{count_params(model):,}", dict(device_mesh.shape))
 
-    # ---- The step and evaluators ----------------------------------------------------------------
-    train_step = make_train_step(
-        model,
-        transformation,
-        objective,
-        partition=partition,
-        num_microbatches=num_microbatches,
-        seed=seed,
-        shardings=shardings,
-        mesh=device_mesh,
-    )
     evaluators = [
         Evaluator(config, model, converter=data.converter, mesh=device_mesh) for config in evals
     ]
 
-    # ---- What this start was asked, in its folder; only the first step may yet be refused --------
+    # ---- What this start was asked, in its folder: nothing refuses it any more ------------------
     if is_main:
         write_expected(folder, data)
         if data.missing:

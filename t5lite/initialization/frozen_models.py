@@ -73,35 +73,62 @@ def open_frozen_models(
     return opened
 
 
-def load_frozen_models(
+def frozen_shapes(
     opened: Mapping[str, SavedModel],
     *,
     converter: FeatureConverter,
     mesh: jax.sharding.Mesh,
     dtype: FrozenDtype,
 ) -> dict[str, FrozenModel]:
-    """Reads their parameters, sharded as the run's own are.
+    """What `load_frozen_models` will give, with shapes in place of arrays.
 
     Args:
       opened: what `open_frozen_models` gave.
-      converter: the run's, whose rows they read too.
+      converter: makes rows as long as the run's.
       mesh: where the run's parameters lie.
       dtype: the type in which they are held.
 
     Raises:
-      ValueError: a model reads other rows, its parameters do not fit its config or are not
-        finite, or the mesh does not divide them.
+      ValueError: a model cannot read rows so long, or the mesh does not divide its parameters.
+    """
+    shapes = {}
+    for name, saved in opened.items():
+        try:
+            converter.check_model(saved.model)
+            converter.check_rows(saved.model)
+        except ValueError as error:
+            raise ValueError(f"{saved.named_by} {saved.path}: {error}") from error
+        whole = param_shapes(saved.model)
+        params = jax.tree.map(
+            lambda leaf, where: jax.ShapeDtypeStruct(leaf.shape, dtype, sharding=where),
+            whole,
+            sharding.param_shardings(whole, param_axes(saved.model), mesh),
+        )
+        shapes[name] = FrozenModel(config=saved.model, params=params)
+    return shapes
+
+
+def load_frozen_models(
+    opened: Mapping[str, SavedModel],
+    shapes: Mapping[str, FrozenModel],
+    *,
+    converter: FeatureConverter,
+) -> dict[str, FrozenModel]:
+    """Reads their parameters, sharded as the run's own are.
+
+    Args:
+      opened: what `open_frozen_models` gave.
+      shapes: what `frozen_shapes` gave.
+      converter: the run's, whose rows they read too.
+
+    Raises:
+      ValueError: a model was trained on rows of another form, or its parameters do not fit its
+        config or are not finite.
     """
     loaded = {}
     for name, saved in opened.items():
         _check_rows(saved, converter)
-        shapes = param_shapes(saved.model)
-        shardings = sharding.param_shardings(shapes, param_axes(saved.model), mesh)
-        where = flatten_names(shardings)
-        wanted = {
-            parameter: jax.ShapeDtypeStruct(leaf.shape, dtype, sharding=where[parameter])
-            for parameter, leaf in flatten_names(shapes).items()
-        }
+        wanted = flatten_names(shapes[name].params)
         offered = {parameter: tuple(shape) for parameter, shape in saved.shapes.items()}
         if problems := name_differences(offered, {n: leaf.shape for n, leaf in wanted.items()}):
             raise ValueError(
@@ -137,22 +164,18 @@ def _check_vocabulary(saved: SavedModel, vocabulary: Mapping[str, Any]) -> None:
 
 def _check_rows(saved: SavedModel, converter: FeatureConverter) -> None:
     """Refuses rows that the model was not trained to read."""
-    if saved.converter is not None:
-        theirs, ours = saved.converter.to_dict(), converter.to_dict()
-        differences = [
-            f"  {name}: {theirs.get(name)!r} there, {ours.get(name)!r} in this run"
-            for name in PROMPT_FIELDS
-            if theirs.get(name) != ours.get(name)
-        ]
-        if differences:
-            raise ValueError(
-                f"{saved.named_by} {saved.path} was trained on rows of another form:\n"
-                + "\n".join(differences)
-                + "\nSet DataConfig.converter, DataConfig.bos_id and DataConfig.add_eos as they "
-                "are there, or give a checkpoint that was trained as this run is."
-            )
-    try:
-        converter.check_model(saved.model)
-        converter.check_rows(saved.model)
-    except ValueError as error:
-        raise ValueError(f"{saved.named_by} {saved.path}: {error}") from error
+    if saved.converter is None:
+        return
+    theirs, ours = saved.converter.to_dict(), converter.to_dict()
+    differences = [
+        f"  {name}: {theirs.get(name)!r} there, {ours.get(name)!r} in this run"
+        for name in PROMPT_FIELDS
+        if theirs.get(name) != ours.get(name)
+    ]
+    if differences:
+        raise ValueError(
+            f"{saved.named_by} {saved.path} was trained on rows of another form:\n"
+            + "\n".join(differences)
+            + "\nSet DataConfig.converter, DataConfig.bos_id and DataConfig.add_eos as they "
+            "are there, or give a checkpoint that was trained as this run is."
+        )

@@ -151,7 +151,11 @@ def _problem(sums: Any) -> str | None:
     """What is wrong with what an objective gave."""
     if not isinstance(sums, LossSums):
         return f"sums gives a {type(sums).__name__}"
+    if not isinstance(sums.metrics, Mapping):
+        return f"metrics is a {type(sums.metrics).__name__}"
     for name, metric in sums.metrics.items():
+        if not isinstance(name, str):
+            return f"metrics has the name {name!r}, which is no text"
         if name in RESERVED_NAMES:
             return f"its metric {name!r} has a name that metrics.jsonl has already"
         for scalar in metric if isinstance(metric, Mean) else (metric,):

@@ -55,7 +55,7 @@ def make_train_step(
       `grad_norm` (the norm that is clipped, as it is before), and the objective's own.
 
     Raises:
-      ValueError: when it is first called, if the objective fails or gives something else than sums.
+      ValueError: when it is first traced, if the objective fails or gives something else than sums.
     """
 
     def loss_fn(

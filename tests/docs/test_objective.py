@@ -9,6 +9,7 @@ import pytest
 from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.configuration import config, folder_config
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.training.objective import LossSums, Objective
 from t5lite.training.optimizers import adafactor
 from tests.docs.pages import DOCS, blocks
 from tests.toy_run import MODEL, data_config, toy_train
@@ -110,3 +111,16 @@ def test_a_teacher_that_does_not_fit(objective, teacher, cache_dir, tmp_path, ch
         objective = dataclasses.replace(objective, teacher=str(copy))
     with pytest.raises(ValueError, match=message):
         toy_train(tmp_path / "run", cache_dir, objective=objective, **arguments)
+
+
+@dataclasses.dataclass(frozen=True)
+class Unsummed(Objective):
+    def sums(self, model, batch, *, dropout_key, frozen):
+        logits_BTV = model.logits(batch, dropout_key=dropout_key)
+        return LossSums(loss=logits_BTV.max(-1), weight=logits_BTV.sum())
+
+
+def test_an_objective_that_gives_no_sums_is_refused_before_anything_is_built(tmp_path):
+    with pytest.raises(ValueError, match=r"objective = @Unsummed\(\): loss is float32\[8, 16\]\."):
+        toy_train(tmp_path / "run", tmp_path / "cache", objective=Unsummed())
+    assert list(tmp_path.iterdir()) == []

@@ -50,6 +50,8 @@ def test_sums_become_a_loss_and_metrics():
         (Given(weight="x"), (), r"weight is a str"),
         (Given(metrics={"a": jnp.ones(2)}), (), r"metrics\['a'\] is float32\[2\]"),
         (Given(metrics={"a": Mean(jnp.float32(1), None)}), (), r"metrics\['a'\] is a NoneType"),
+        (Given(metrics=[1.0]), (), r"metrics is a list"),
+        (Given(metrics={3: 1.0}), (), r"metrics has the name 3"),
         (Given(metrics={"loss": 1.0}), (), r"'loss' has a name that metrics.jsonl has already"),
     ],
 )

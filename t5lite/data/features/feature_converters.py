@@ -269,6 +269,16 @@ class FeatureConverter(abc.ABC):
             pack=self.pack,
         )
 
+    def padding(self, num_rows: int) -> Features:
+        """Training rows without examples, of the names, shapes and types that all others have."""
+        none, num_features = np.zeros(0, np.int32), len(self.features)
+        return self.convert(
+            [none] * num_features,
+            lengths_NF=np.zeros((0, num_features), np.int64),
+            row_N=none,
+            num_rows=num_rows,
+        )
+
     def scoring_batch(
         self, prompts: Sequence[Tokens], targets: Sequence[Tokens], *, capacities: tuple[int, ...]
     ) -> Features:

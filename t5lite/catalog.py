@@ -5,20 +5,17 @@ Behind `t5lite tasks list | describe | show`. Everything is printed as plain tex
 
 import collections
 import fnmatch
-import functools
 import os
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import tqdm
 
-from t5lite.data.mixing import mixture_rates
 from t5lite.data.mixing.mixing import transform_keys
 from t5lite.data.stores import build
 from t5lite.data.stores.store import TokenStore
-from t5lite.data.tasks import data_status, seqio_adapter, task_data
+from t5lite.data.tasks import data_status, seqio_adapter, seqio_mixtures, task_data
 from t5lite.data.tasks.eval_tasks import EvalExample, EvalTask
 from t5lite.data.tasks.labels import exemplar_report
 from t5lite.data.tasks.shipped_tasks import shipped_modules
@@ -30,6 +27,7 @@ from t5lite.messages.tables import format_table
 
 # Examples are transformed as for rows that hold so many tokens of each feature.
 _SHOWN_ROOM = 512
+_SHOWN_DECLARED = 20
 
 # ----------------------------------------------------------------------------------------- list
 
@@ -60,7 +58,7 @@ def list_tasks(
     rows = []
     for kind, names in (("mixture", mixtures), ("task", tasks)):
         for name in fnmatch.filter(names, _wildcard(pattern)):
-            rows.append((name, kind, _holds(name), _place(seqio_adapter.provenance(name))))
+            rows.append((name, kind, _holds(name, kind), _place(seqio_adapter.provenance(name))))
     if not rows and pattern is None:
         raise ValueError(f"--tasks={','.join(task_modules)} registers no Task and no Mixture")
     if not rows:
@@ -106,12 +104,11 @@ def _wildcard(pattern: str | None) -> str:
     return pattern if pattern and any(c in pattern for c in "*?[") else f"*{pattern or ''}*"
 
 
-def _holds(name: str) -> str:
+def _holds(name: str, kind: str) -> str:
     """The number of Tasks of a Mixture, or the splits of a Task."""
-    provider = seqio_adapter.registered(name)
-    if hasattr(provider, "rate_per_task_name"):
-        return f"{len(mixture_rates.leaves(provider))} tasks"
-    return ", ".join(provider.splits)
+    if kind == "mixture":
+        return f"{len(seqio_adapter.resolve(name).tasks)} tasks"
+    return ", ".join(seqio_adapter.splits(name))
 
 
 # ------------------------------------------------------------------------------------- describe
@@ -145,16 +142,15 @@ def describe(
       ValueError: if the name is not registered or a Task lacks the split.
     """
     seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
-    provider = seqio_adapter.registered(name)
     task_names = seqio_adapter.resolve(name).task_names
     _check_split(task_names, split)
     stores = build.find_stores(
         task_names, split=split, cache_dir=cache_dir, task_feature_lengths=task_feature_lengths
     )
     counts = _count_examples(task_names, split, stores)
-    weights = mixture_rates.weights(provider, counts)
+    weights = seqio_mixtures.weights(name, counts)
     shares = seqio_adapter.rates(name, counts)
-    caps = _caps(provider)
+    caps = seqio_mixtures.caps(name)
     lengths = task_feature_lengths or {}
     rows = [
         (
@@ -169,8 +165,8 @@ def describe(
         for task in task_names
     ]
     total = ("total", f"{sum(weights.values()):,.6g}", "100%", "", f"{sum(counts.values()):,}", "")
-    _print_header(name, provider, split, task_names)
-    _print_sub_mixtures(provider, counts)
+    _print_header(name, split, task_names)
+    _print_sub_mixtures(name, counts)
     titles = ("task", "rate", "share", "cap", "examples", "counted from")
     table = format_table(
         (*titles, *(f"{feature} > {length}" for feature, length in lengths.items())),
@@ -178,6 +174,7 @@ def describe(
         right=range(1, 5),
     )
     print(table)
+    _print_declared(split, stores)
     if exemplars := exemplar_report(stores.values()):
         print(f"\n{exemplars}")
     _print_provenance(task_names)
@@ -190,7 +187,7 @@ def describe(
 
 def _check_split(task_names: Sequence[str], split: str) -> None:
     """Raises a ValueError if Tasks lack the split, with their number and the splits they have."""
-    splits = {name: seqio_adapter.registered(name).splits for name in task_names}
+    splits = {name: seqio_adapter.splits(name) for name in task_names}
     lacking = [name for name in task_names if split not in splits[name]]
     if lacking:
         others = sorted({other for name in lacking for other in splits[name]})
@@ -210,26 +207,25 @@ def _count_examples(
     ):
         if name in stores:
             counts[name] = stores[name].num_examples
-            continue
-        known = seqio_adapter.registered(name).num_input_examples(split)
-        if known is None:
-            examples = seqio_adapter.iterate_examples(name, split, task_feature_lengths=None)
-            known = sum(1 for _ in examples)
-        counts[name] = known
+        else:
+            counts[name] = seqio_adapter.counted_examples(name, split)
     return counts
 
 
-def _caps(provider: Any) -> dict[str, float]:
-    """`maximum` of each Task's rate function, where the function has one bound."""
-    caps: dict[str, float] = {}
-    if not hasattr(provider, "rate_per_task_name"):
-        return caps
-    for name, rate in provider.rate_per_task_name.items():
-        if isinstance(rate, functools.partial) and rate.keywords.get("maximum"):
-            caps[name] = rate.keywords["maximum"]
-        if not callable(rate):
-            caps.update(_caps(seqio_adapter.registered(name)))
-    return caps
+def _print_declared(split: str, stores: Mapping[str, TokenStore]) -> None:
+    """Prints which Tasks declare another number of examples than their stores have."""
+    counts = {name: store.num_examples for name, store in stores.items()}
+    declared = seqio_adapter.declared_otherwise(counts, split=split)
+    if not declared:
+        return
+    print(
+        f"\n{len(declared)} task(s) declare another num_input_examples than was counted, and "
+        "seqio.mixing_rate_num_examples goes by it:"
+    )
+    for name in list(declared)[:_SHOWN_DECLARED]:
+        print(f"  {name}: declared {declared[name]:,}, counted {counts[name]:,}")
+    if len(declared) > _SHOWN_DECLARED:
+        print(f"  and {len(declared) - _SHOWN_DECLARED:,} more")
 
 
 def _truncated(store: TokenStore | None, feature: str, lengths: Mapping[str, int]) -> str:
@@ -239,15 +235,15 @@ def _truncated(store: TokenStore | None, feature: str, lengths: Mapping[str, int
     return f"{build.share_truncated(store, feature, lengths):.1%}"
 
 
-def _print_header(name: str, provider: Any, split: str, task_names: Sequence[str]) -> None:
+def _print_header(name: str, split: str, task_names: Sequence[str]) -> None:
     """Prints the name, where it is registered, its vocabulary, and its module's notes on it."""
-    kind = "mixture" if hasattr(provider, "rate_per_task_name") else "task"
+    kind = "mixture" if seqio_mixtures.is_mixture(name) else "task"
     print(f"{kind} {name}: {len(task_names)} task(s), split {split}")
     print(f"registered at {_place(seqio_adapter.provenance(name))}")
     for feature, vocabulary in seqio_adapter.task_source(task_names[0]).features.items():
         print(f"{feature}: {_describe_vocabulary(vocabulary)}")
     # A task module may leave remarks on a Mixture, such as what it found missing.
-    for note in getattr(provider, "notes", ()):
+    for note in seqio_mixtures.notes(name):
         print(f"note: {note}")
     statuses = task_data.statuses(task_names)
     if statuses:
@@ -255,12 +251,12 @@ def _print_header(name: str, provider: Any, split: str, task_names: Sequence[str
     print()
 
 
-def _print_sub_mixtures(provider: Any, counts: Mapping[str, int]) -> None:
+def _print_sub_mixtures(name: str, counts: Mapping[str, int]) -> None:
     """Prints the share of each mixture inside a mixture, those within others after them."""
-    shares = mixture_rates.shares_inside(provider, counts)
-    if not shares:
+    inside = seqio_mixtures.inner_mixtures(name, counts)
+    if not inside:
         return
-    rows = [(name, f"{share:.2%}", _holds(name)) for name, share in shares.items()]
+    rows = [(inner.name, f"{inner.share:.2%}", f"{inner.num_tasks} tasks") for inner in inside]
     print(format_table(("sub-mixture", "share", "holds"), rows, right=(1,)))
     print()
 

@@ -189,6 +189,8 @@ def _source_class() -> Any:
           chat_format: how they are written.
         """
 
+        counts_when_asked = True
+
         def __init__(self, reader: _ChatReader, splits: Sequence[str]):
             seqio.DataSource.__init__(self, splits=splits)
             self._reader = reader

@@ -122,6 +122,8 @@ def _source_class() -> type[seqio.FunctionDataSource]:
     class PythonDataSource(seqio.FunctionDataSource):
         """Examples that a Python function reads."""
 
+        counts_when_asked = True
+
         def __init__(self, read: Callable[[str], Sequence[Example]], splits: Sequence[str]):
             # Past FunctionDataSource, which would inspect a signature for each of thousands.
             seqio.DataSource.__init__(self, splits=splits)

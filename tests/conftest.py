@@ -77,11 +77,11 @@ def forget_task_modules():
 def _remove_from_registries(file):
     import seqio
 
-    from t5lite.data.tasks import seqio_adapter
+    from t5lite.data.tasks import seqio_registry
 
-    registered = [n for n, place in seqio_adapter._provenance.items() if file and file in place]
+    registered = [n for n, place in seqio_registry._provenance.items() if file and file in place]
     for name in registered:
-        del seqio_adapter._provenance[name]
+        del seqio_registry._provenance[name]
         for registry in (seqio.TaskRegistry, seqio.MixtureRegistry):
             if name in registry.names():
                 registry.remove(name)

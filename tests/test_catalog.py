@@ -166,3 +166,62 @@ def test_show_wants_a_task(registry):
         catalog.show("cat_j_inner", **arguments)
     with pytest.raises(ValueError, match=r"No Task or Mixture 'cat_j_lng'.*'cat_j_long'"):
         catalog.show("cat_j_lng", **arguments)
+
+
+_DECLARED = """
+import functools
+
+import seqio
+import tensorflow as tf
+from t5lite.data.tasks.seqio_adapter import output_features
+
+
+def numbers(split, shuffle_files, count):
+    texts = tf.data.Dataset.range(count).map(tf.strings.as_string)
+    return texts.map(lambda text: {"inputs": text, "targets": text})
+
+
+def make(cls, name, declared):
+    source = seqio.FunctionDataSource(
+        functools.partial(numbers, count=10), ["train"], num_input_examples=declared
+    )
+    steps = [seqio.preprocessors.tokenize, seqio.preprocessors.append_eos]
+    return cls(name, source=source, preprocessors=steps, output_features=output_features())
+
+
+make(seqio.TaskRegistry.add, "cat_m_many", {"train": 90})
+make(seqio.TaskRegistry.add, "cat_m_few", {"train": 10})
+hidden = make(seqio.Task, "cat_m_hidden", None)
+tasks = ["cat_m_many", "cat_m_few", (hidden, seqio.mixing_rate_num_examples)]
+seqio.MixtureRegistry.add(
+    "cat_m_many",
+    tasks,
+    default_rate=seqio.mixing_rate_num_examples,
+    sample_fn=lambda datasets, rates, seed: datasets[0],
+)
+"""
+
+
+def test_describe_tells_declared_sizes_and_a_mixture_may_have_a_tasks_name(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "cat_m_registry.py").write_text(_DECLARED)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    arguments = {"task_modules": ("cat_m_registry",), "cache_dir": str(tmp_path / "cache")}
+    build.cache("cat_m_many", split="train", progress=False, **arguments)
+    catalog.describe("cat_m_many", **arguments)
+    text = capsys.readouterr().out
+    rows = _table(text)
+    assert rows["cat_m_many"][:2] == ["90", "81.82%"] and rows["cat_m_few"][:2] == ["10", "9.09%"]
+    # Registered nowhere, and of no declared size.
+    assert rows["cat_m_hidden"][:2] == ["10", "9.09%"]
+    assert "1 task(s) declare another num_input_examples" in text
+    assert "cat_m_many: declared 90, counted 10" in text
+    assert "note: <lambda> (its sample_fn) is not used" in text
+    catalog.list_tasks("cat_m", task_modules=arguments["task_modules"])
+    listed = [line.split()[:4] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert listed[0] == ["cat_m_many", "mixture", "3", "tasks"]
+    assert [row[:3] for row in listed[1:]] == [
+        ["cat_m_few", "task", "train"],
+        ["cat_m_many", "task", "train"],
+    ]

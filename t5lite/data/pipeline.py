@@ -29,7 +29,7 @@ from t5lite.data.mixing.mixing import MixtureReader
 from t5lite.data.packing import Plan, RowPlanner
 from t5lite.data.prefetch import Prefetcher
 from t5lite.data.stores import build
-from t5lite.data.tasks import seqio_adapter, task_data
+from t5lite.data.tasks import seqio_adapter, seqio_mixtures, task_data
 from t5lite.data.tasks.data_status import DataStatus, table
 from t5lite.data.tasks.labels import LabelCounter
 from t5lite.data.tasks.task_transforms import choose_transforms
@@ -336,6 +336,8 @@ def open_train_data(
     if warning and host_index == 0:
         log.warning("%s", warning)
     sizes = {name: store.num_examples for name, store in zip(task_names, stores, strict=True)}
+    if host_index == 0:
+        _tell_declared_sizes(config, sizes)
     data = TrainData(
         config,
         stores,
@@ -347,7 +349,7 @@ def open_train_data(
         state=state,
         expected_before=expected_before,
         missing=missing,
-        prompt_settings=task_data.prompt_settings(task_names),
+        prompt_settings=list(map(seqio_adapter.prompt_setting, task_names)),
         transforms=transforms,
         initial=initial,
         chat_template=seqio_adapter.chat_template(task_names),
@@ -479,6 +481,21 @@ def _choose_rates(
             )
         rates[name] = rate
     return [rates[name] for name in num_examples]
+
+
+def _tell_declared_sizes(config: DataConfig, num_examples: Mapping[str, int]) -> None:
+    """Says where rates go by what Tasks declare, and that is not what there is."""
+    mixture = config.mixture_or_task_name
+    is_replaced = config.rate_maximum is not None or config.rate_temperature is not None
+    if is_replaced or not seqio_mixtures.has_rate_functions(mixture):
+        return
+    declared = seqio_adapter.declared_otherwise(num_examples, split=config.split)
+    if declared:
+        log.info(
+            "rates go by the num_input_examples that tasks declare, as in seqio; %d of %d have "
+            "another number of examples, which `t5lite tasks describe %s` shows beside it",
+            *(len(declared), len(num_examples), mixture),
+        )
 
 
 def _check_not_empty(corpus: Corpus, rates_T: npt.NDArray[np.float64]) -> None:

@@ -64,7 +64,7 @@ def report(
     task_names, missing = task_data.present_tasks(
         name, seqio_adapter.resolve(name).task_names, allow_missing=allow_missing
     )
-    lacking = [task for task in task_names if split not in seqio_adapter.registered(task).splits]
+    lacking = [task for task in task_names if split not in seqio_adapter.splits(task)]
     if lacking:
         raise ValueError(
             f"{len(lacking)} of {len(task_names)} tasks have no split {split!r}, such as "

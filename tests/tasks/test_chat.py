@@ -5,7 +5,7 @@ import json
 import pytest
 
 from t5lite.data.stores import build
-from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks import seqio_adapter, seqio_registry
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.load import parse_vocabulary
 from tasks.chat import add_chat_task
@@ -106,7 +106,7 @@ def test_every_format_and_a_field_of_ones_own(data_root, add):
     (row,) = seqio_adapter.iterate_examples(name, "test", task_feature_lengths=None)
     assert texts(row["inputs"]) == "### Instruction:\nhé 4\n\n### Response:\n"
     assert texts(row["targets"]) == "yes 4"
-    assert seqio_adapter.registered(name).num_input_examples("train") == 4
+    assert seqio_registry.get(name).num_input_examples("train") == 4
     import seqio
 
     seqio.TaskRegistry.remove(name)

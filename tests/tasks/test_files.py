@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks import seqio_adapter, seqio_registry
 from tasks.files import add_file_task
 from tasks.metrics import exact_match
 from tests.conftest import REPOSITORY
@@ -56,7 +56,7 @@ def test_every_format_gives_the_same_examples(data_root, add, suffix):
     assert texts(name) == TEXTS
     (task,) = seqio_adapter.load_eval_tasks(name, split="train", task_feature_lengths={})
     assert [(e.inputs_text, e.targets_text) for e in task.examples] == TEXTS
-    assert seqio_adapter.registered(name).num_input_examples("train") == 3
+    assert seqio_registry.get(name).num_input_examples("train") == 3
     before = seqio_adapter.task_source(name).fingerprint
     (data_root / f"x.{suffix}").write_bytes(b"other")
     assert seqio_adapter.task_source(name).fingerprint != before

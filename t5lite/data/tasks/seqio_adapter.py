@@ -3,21 +3,17 @@
 Nothing outside `tasks/` and the modules seqio_* imports them, and these do so inside functions.
 """
 
-import contextlib
-import dataclasses
-import os
-import types
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from t5lite.data.mixing import mixture_rates
-from t5lite.data.tasks import environment, files_read, task_modules
+from t5lite.data.tasks import files_read
+from t5lite.data.tasks.data_status import DataStatus
 from t5lite.data.tasks.eval_tasks import EvalExample, EvalTask
 from t5lite.data.tasks.labels import Label
 from t5lite.data.tasks.seqio_descriptions import (
-    UNKNOWN_PROVENANCE,
     TaskDescriber,
     TaskSource,
     feature_vocabularies,
@@ -26,235 +22,26 @@ from t5lite.data.tasks.seqio_descriptions import (
 from t5lite.data.tasks.seqio_files import dataset_files
 from t5lite.data.tasks.seqio_library import load_seqio
 
-# What task modules take from here is part of the adapter, wherever it is written.
+# Part of the adapter, wherever they are written; task modules take some from here.
+from t5lite.data.tasks.seqio_mixtures import MixedTask as MixedTask
+from t5lite.data.tasks.seqio_mixtures import rates as rates
+from t5lite.data.tasks.seqio_mixtures import resolve as resolve
+from t5lite.data.tasks.seqio_mixtures import sub_mixtures as sub_mixtures
+from t5lite.data.tasks.seqio_registry import get_task as _get_task
+from t5lite.data.tasks.seqio_registry import import_tasks as import_tasks
+from t5lite.data.tasks.seqio_registry import provenance as provenance
+from t5lite.data.tasks.seqio_registry import registered_names as registered_names
 from t5lite.data.tasks.seqio_vocabularies import from_seqio as from_seqio
 from t5lite.data.tasks.seqio_vocabularies import output_features as output_features
 from t5lite.data.tasks.seqio_vocabularies import to_seqio as to_seqio
-from t5lite.data.tasks.shipped_tasks import shipped_modules
 from t5lite.data.transforms.transform import ExampleTransform
 from t5lite.data.vocabularies.chat_template import ChatTemplate
-from t5lite.data.vocabularies.load import parse_vocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
-from t5lite.files.local_paths import local_path
-from t5lite.messages.suggest import did_you_mean, is_misspelt
 
 # Preprocessors that draw random numbers draw these, so that a store is always the same.
 _PREPROCESSING_SEED = 0
 _EXAMPLES_PER_FETCH = 512
 _NO_TOKENS = np.zeros(0, np.int32)
-
-# seqio's registries are one to a process, and so is this record of where each name was registered.
-_provenance: dict[str, str] = {}
-
-
-# ---------------------------------------------------------------------------------- registries
-
-
-def import_tasks(
-    modules: Sequence[str], *, data_dir: str | None = None, vocabulary: str | None = None
-) -> None:
-    """Imports task modules, which add Tasks and Mixtures to seqio's registries.
-
-    Args:
-      modules: names of modules; the current folder is searched too, last.
-      data_dir: sets `T5LITE_DATA_DIR` for them and for worker processes, unless None.
-      vocabulary: sets `T5LITE_VOCABULARY` likewise.
-
-    Raises:
-      ValueError: if a module cannot be found, or was imported under other settings before.
-    """
-    if data_dir is not None:
-        os.environ[environment.DATA_DIR_VARIABLE] = str(local_path(data_dir, name="--data_dir"))
-        environment.data_dir()
-    if vocabulary is not None:
-        parse_vocabulary(vocabulary)
-        os.environ[environment.VOCABULARY_VARIABLE] = vocabulary
-    with _recording_provenance():
-        task_modules.import_modules(modules)
-
-
-def registered_names() -> tuple[list[str], list[str]]:
-    """Names of all registered Tasks and of all registered Mixtures, sorted."""
-    seqio = load_seqio()
-    return sorted(seqio.TaskRegistry.names()), sorted(seqio.MixtureRegistry.names())
-
-
-def registered(name: str) -> Any:
-    """The registered Mixture or Task itself, a seqio object.
-
-    Raises:
-      ValueError: if there is none, with the nearest names.
-    """
-    return _get(name)
-
-
-def provenance(name: str) -> str:
-    """`file:line` that registered a Task or Mixture, where a module of `import_tasks` did."""
-    return _provenance.get(name, UNKNOWN_PROVENANCE)
-
-
-@contextlib.contextmanager
-def _recording_provenance() -> Iterator[None]:
-    """Notes the file and line of every registration made inside.
-
-    seqio has a tracker of its own, called at each registration; it costs milliseconds a Task and
-    fails where a frame has no file, so ours stands in for it meanwhile.
-    """
-    load_seqio()
-    from seqio import task_registry_provenance_tracking as tracking
-
-    theirs = tracking.maybe_record_provenance
-
-    def record(frame: types.FrameType, name: str, provider_type: str) -> None:
-        theirs(frame, name, provider_type)
-        inner: types.FrameType | None = frame
-        while inner and "/seqio/" in inner.f_code.co_filename:
-            inner = inner.f_back
-        outer = inner
-        while outer and outer.f_code.co_name != "<module>":
-            outer = outer.f_back
-        places = [f"{f.f_code.co_filename}:{f.f_lineno}" for f in (outer, inner) if f]
-        _provenance[name] = ", through ".join(dict.fromkeys(places))
-
-    tracking.maybe_record_provenance = record
-    try:
-        yield
-    finally:
-        tracking.maybe_record_provenance = theirs
-
-
-def _get(name: str) -> Any:
-    """The registered Mixture or Task.
-
-    Raises:
-      ValueError: if there is none, with the nearest names.
-    """
-    seqio = load_seqio()
-    for registry in (seqio.MixtureRegistry, seqio.TaskRegistry):
-        if name in registry.names():
-            return registry.get(name)
-    raise ValueError(_explain_unknown(name))
-
-
-def _explain_unknown(name: str) -> str:
-    """Why there is no Task or Mixture of this name, with the module or the name to give."""
-    seqio = load_seqio()
-    known = [*seqio.MixtureRegistry.names(), *seqio.TaskRegistry.names()]
-    imported = task_modules.imported_modules()
-    message = f"No Task or Mixture {name!r} (--mixture, gin macro MIXTURE_OR_TASK_NAME) is known."
-    absent = [module for module in shipped_modules() if module.module not in imported]
-    for module in absent:
-        if module.may_register(name):
-            near = did_you_mean(name, module.mixtures) if name not in module.mixtures else ""
-            return (
-                f"{message} {module.module} registers such names: import it with "
-                f"--tasks={module.module} (gin macro TASK_MODULES).{near}"
-            )
-    if imported:
-        near = did_you_mean(name, known) if known else " They register nothing."
-        return f"{message} Modules imported: {', '.join(imported)}.{near}"
-    names = [*known, *(mixture for module in absent for mixture in module.mixtures)]
-    # Most likely it is a name of the user's own, and far from all of ours.
-    near = did_you_mean(name, names) if is_misspelt(name, names) else ""
-    return (
-        f"{message} No task module was imported: give --tasks=MODULE (gin macro TASK_MODULES), "
-        f"yours or one of {', '.join(module.module for module in absent)}."
-        f"{near} `t5lite tasks list` shows all of ours."
-    )
-
-
-def _get_task(name: str) -> Any:
-    task = _get(name)
-    if not isinstance(task, load_seqio().Task):
-        raise ValueError(f"{name!r} is a Mixture, and a Task is needed here.")
-    return task
-
-
-# ------------------------------------------------------------------------------------ mixtures
-
-
-@dataclasses.dataclass(frozen=True)
-class MixedTask:
-    """One leaf of a mixture.
-
-    Attributes:
-      name: the Task's name.
-      rate: its share of the draws, or None where rates depend on numbers of examples (`rates`).
-    """
-
-    name: str
-    rate: float | None
-
-
-@dataclasses.dataclass(frozen=True)
-class ResolvedMixture:
-    """A Task, or a Mixture flattened to its leaf Tasks.
-
-    Attributes:
-      name: its name.
-      tasks: the leaf Tasks, sorted by name.
-    """
-
-    name: str
-    tasks: tuple[MixedTask, ...]
-
-    @property
-    def task_names(self) -> tuple[str, ...]:
-        """Names of the leaf Tasks."""
-        return tuple(task.name for task in self.tasks)
-
-
-def resolve(name: str) -> ResolvedMixture:
-    """Flattens a Task or a (nested) Mixture to its leaf Tasks.
-
-    Raises:
-      ValueError: if the name is not registered, or a rate is unusable.
-    """
-    provider = _get(name)
-    shares: Mapping[str, float | None]
-    if mixture_rates.needs_counts(provider):
-        shares = dict.fromkeys(sorted(mixture_rates.leaves(provider)))
-    else:
-        shares = rates(name, {})
-    tasks = tuple(MixedTask(task, share) for task, share in shares.items())
-    return ResolvedMixture(name, tasks)
-
-
-def sub_mixtures(name: str) -> tuple[str, ...]:
-    """Names of all mixtures inside a mixture."""
-    return mixture_rates.sub_mixtures(_get(name))
-
-
-def rates(
-    name: str,
-    num_examples: Mapping[str, int],
-    *,
-    overrides: Mapping[str, float] | None = None,
-    leave_out: Collection[str] = (),
-) -> dict[str, float]:
-    """Share of the draws of each leaf Task, as `seqio.Mixture.get_rate` weighs them.
-
-    Args:
-      name: a Task or Mixture.
-      num_examples: number of examples of each leaf Task, which rate functions (for instance
-        `seqio.mixing_rate_num_examples`) get, whatever split they ask about.
-      overrides: rates of sub-mixtures that replace their own.
-      leave_out: leaf Tasks to treat as if no mixture listed them.
-
-    Returns:
-      Rates that sum to 1, by Task name, sorted.
-
-    Raises:
-      ValueError: if a rate is negative or not a number, all are 0, or a rate function asks for
-        more than the number of examples.
-    """
-    weights = mixture_rates.weights(
-        _get(name), num_examples, overrides=overrides or {}, leave_out=leave_out
-    )
-    total = sum(weights.values())
-    if not total > 0:
-        raise ValueError(f"Mixture {name!r}: all its rates are 0. Give some Task a positive rate.")
-    return {task: weights[task] / total for task in sorted(weights)}
 
 
 # ------------------------------------------------------------------------------ what a Task is
@@ -292,6 +79,64 @@ def task_parts(task_name: str) -> dict[str, str]:
     return TaskDescriber().parts(_get_task(task_name))
 
 
+def splits(task_name: str) -> tuple[str, ...]:
+    """Names of a Task's splits.
+
+    Raises:
+      ValueError: if there is no Task of this name.
+    """
+    return tuple(_get_task(task_name).splits)
+
+
+def declared_examples(task_name: str, split: str) -> int | None:
+    """The `num_input_examples` that a Task is registered with; None where it says nothing.
+
+    It is the number before preprocessing, as whoever wrote the Task believed it to be.
+
+    Raises:
+      ValueError: if there is no Task of this name.
+    """
+    return mixture_rates.declared_examples(_get_task(task_name), split)
+
+
+def declared_otherwise(counts: Mapping[str, int], *, split: str) -> dict[str, int]:
+    """What those Tasks declare that declare another number of examples than was counted."""
+    declared = {name: declared_examples(name, split) for name in counts}
+    return {n: number for n, number in declared.items() if number not in (None, counts[n])}
+
+
+def counted_examples(task_name: str, split: str) -> int:
+    """How many examples a Task's source says it has, else how many there are when all are read.
+
+    Raises:
+      ValueError: as `iterate_examples`.
+    """
+    known = _get_task(task_name).num_input_examples(split)
+    if known is None:
+        examples = iterate_examples(task_name, split, task_feature_lengths=None)
+        known = sum(1 for _ in examples)
+    return known
+
+
+def data_status(task_name: str) -> DataStatus | None:
+    """The state of a Task's data, where its source has `data_status`; opens no file.
+
+    Raises:
+      ValueError: if there is no Task of this name.
+    """
+    ask = getattr(_get_task(task_name).source, "data_status", None)
+    return None if ask is None else ask()
+
+
+def prompt_setting(task_name: str) -> str:
+    """The attribute `prompt_setting` of a Task's source, such as `zs_opt`; "" without one.
+
+    Raises:
+      ValueError: if there is no Task of this name.
+    """
+    return getattr(_get_task(task_name).source, "prompt_setting", "")
+
+
 def metric_names(task_name: str) -> tuple[str, ...]:
     """Names of a Task's metric functions; seqio takes its time to list them.
 
@@ -308,9 +153,7 @@ def task_sources(task_names: Sequence[str]) -> list[TaskSource]:
       ValueError: as `task_source`.
     """
     describer = TaskDescriber()
-    return [
-        describer.describe(_get_task(name), provenance=_provenance.get(name)) for name in task_names
-    ]
+    return [describer.describe(_get_task(name), provenance=provenance(name)) for name in task_names]
 
 
 def example_transform(task_name: str) -> ExampleTransform | None:

@@ -81,12 +81,12 @@ class TaskDescriber:
         self._features: dict[tuple[Any, ...], _Features] = {}
         self._preprocessors: dict[tuple[int, ...], _Preprocessors] = {}
 
-    def describe(self, task: Any, *, provenance: str | None = None) -> TaskSource:
+    def describe(self, task: Any, *, provenance: str = UNKNOWN_PROVENANCE) -> TaskSource:
         """Describes a seqio Task, which must stay alive as long as this does.
 
         Args:
           task: the Task.
-          provenance: where it was registered, if that is known.
+          provenance: where it was registered, as far as that is known.
 
         Raises:
           ValueError: if t5lite cannot train on its features.
@@ -95,7 +95,7 @@ class TaskDescriber:
         preprocessors = self._preprocessors_of(task)
         return TaskSource(
             name=task.name,
-            provenance=provenance or _where_written(task),
+            provenance=_where_written(task) if provenance == UNKNOWN_PROVENANCE else provenance,
             splits=tuple(task.splits),
             features=features.vocabularies,
             required_features=features.required,

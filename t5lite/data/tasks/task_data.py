@@ -16,13 +16,8 @@ def statuses(task_names: Sequence[str]) -> list[DataStatus]:
     Args:
       task_names: registered Tasks.
     """
-    asked = (getattr(seqio_adapter.registered(n).source, "data_status", None) for n in task_names)
-    return [ask() for ask in asked if ask is not None]
-
-
-def prompt_settings(task_names: Sequence[str]) -> list[str]:
-    """The attribute `prompt_setting` of each Task's source, such as `zs_opt`; "" without one."""
-    return [getattr(seqio_adapter.registered(n).source, "prompt_setting", "") for n in task_names]
+    found = map(seqio_adapter.data_status, task_names)
+    return [status for status in found if status is not None]
 
 
 def module_statuses(modules: Sequence[str], *, verify: bool = False) -> list[DataStatus]:

@@ -201,7 +201,7 @@ def test_unusable_rates(add_mixture):
     with pytest.raises(ValueError, match=r"'test_negative'.*'sample_sum_0' is -1"):
         seqio_adapter.resolve("test_negative")
     add_mixture("test_characters", [("sample_sum_0", seqio.mixing_rate_num_characters)])
-    with pytest.raises(ValueError, match="'text_chars'"):
+    with pytest.raises(ValueError, match="character count stats"):
         seqio_adapter.rates("test_characters", {"sample_sum_0": 3})
     add_mixture("test_function", [("test_negative", lambda mixture: 1.0)])
     with pytest.raises(ValueError, match="sub-mixture 'test_negative' is a function"):

@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 from t5lite import catalog
-from t5lite.data.tasks import seqio_adapter, task_data
+from t5lite.data.tasks import seqio_adapter, seqio_registry, task_data
 from tests.conftest import REPOSITORY, shared_path
 
 pytest.importorskip("seqio")
@@ -54,7 +54,7 @@ def root(tmp_path, monkeypatch):
 
 
 def examples(name, split="train"):
-    return list(seqio_adapter.registered(name).source.texts(split))
+    return list(seqio_registry.get(name).source.texts(split))
 
 
 # -------------------------------------------------------------------------------------- importing
@@ -211,7 +211,7 @@ def test_seqio_itself_mixes_alike():
 
 
 def test_notes_say_what_the_mixture_is():
-    notes = " ".join(seqio_adapter.registered("flan2022").notes)
+    notes = " ".join(seqio_registry.get("flan2022").notes)
     for phrase in ("Proportions B", "1,838 tasks", "niv2 1,556", "MMLU", "BBH, TyDiQA, MGSM"):
         assert phrase in notes
     assert set(mixtures.PROPORTIONS) == {"flan2022", "flan2022_a", "flan2022_public"}
@@ -258,7 +258,7 @@ def test_prompts_keep_to_their_tokens(root, monkeypatch):
 
 
 def test_the_reasoning_is_scored_by_its_answer(root):
-    task = seqio_adapter.registered("flan_cot_gsm8k_zs")
+    task = seqio_registry.get("flan_cot_gsm8k_zs")
     assert task.postprocessor("Because. The answer is 7.", is_target=False) == "7"
     (metric,) = task.metric_fns
     assert metric(["7"], ["7.0"]) == {"accuracy": 1.0}

@@ -31,7 +31,12 @@ import filelock
 import jax
 
 from t5lite.data.features.feature_converters import FeatureConverter, feature_converter_from_dict
-from t5lite.data.vocabularies.load import moved_to, vocabulary_files, vocabulary_from_spec
+from t5lite.data.vocabularies.load import (
+    moved_to,
+    same_vocabulary,
+    vocabulary_files,
+    vocabulary_from_spec,
+)
 from t5lite.files.json_files import write_object
 from t5lite.files.local_paths import local_path
 from t5lite.models.config import TransformerConfig
@@ -181,13 +186,6 @@ def _of_before_suffixes(
         "pack": True,
         "prefix_lm": record["converter"] == "prefix_lm",
         "loss_on_targets_only": True,
-    }
-
-
-def same_vocabulary(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Whether two vocabulary specs give the same ids; where the file lies does not matter."""
-    return {k: v for k, v in a.items() if k != "path"} == {
-        k: v for k, v in b.items() if k != "path"
     }
 
 

@@ -12,13 +12,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from t5lite.checkpoints.checkpointer import has_checkpoint
-from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription, same_vocabulary
+from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription
 from t5lite.configuration.gin_reader import Binding, Import, Macro, read_file
 from t5lite.configuration.gin_resolve import ParsedConfig
 from t5lite.configuration.older_settings import renewed
 from t5lite.configuration.run_record import CONFIG_FILE
 from t5lite.data.tasks import task_modules
-from t5lite.data.vocabularies.load import format_vocabulary, parse_vocabulary, vocabulary_from_spec
+from t5lite.data.vocabularies.load import (
+    format_vocabulary,
+    parse_vocabulary,
+    same_vocabulary,
+    vocabulary_from_spec,
+)
 from t5lite.decoding.config import CHAT_DECODE_LENGTH
 from t5lite.files.local_paths import local_path
 
@@ -184,7 +189,7 @@ def _kept_vocabulary(last: Binding, model_dir: str) -> Binding:
     return dataclasses.replace(last, value=_own_vocabulary(description))
 
 
-def _own_vocabulary(description: ModelDescription) -> str:
+def _own_vocabulary(description: ModelDescription) -> str | None:
     return format_vocabulary(vocabulary_from_spec(description.vocabulary))
 
 

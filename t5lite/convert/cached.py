@@ -21,12 +21,12 @@ import filelock
 
 import t5lite
 from t5lite.checkpoints.checkpointer import FOLDER as CHECKPOINTS
-from t5lite.checkpoints.model_dir import ModelDescription, same_vocabulary
+from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.convert.convert import convert, own_vocabulary
 from t5lite.convert.load import EXTERNAL_FORMATS, open_external, unrecognised
 from t5lite.convert.model_folder import FORMAT as MODEL_FOLDER
 from t5lite.data.tasks import environment
-from t5lite.data.vocabularies.load import parse_vocabulary
+from t5lite.data.vocabularies.load import parse_vocabulary, same_vocabulary
 from t5lite.files import strict_json
 from t5lite.files.local_paths import local_path
 

@@ -31,7 +31,7 @@ def with_frame_of(source: Source, vocabulary: Vocabulary, *, is_own: bool) -> So
     if prefix is None:
         prefix = vocabulary.prefix_ids if says or not is_pair else ()
     if suffix is None:
-        ends = (vocabulary.eos_id,) if is_pair else ()
+        ends = vocabulary.eos_ids[:1] if is_pair else ()
         suffix = vocabulary.suffix_ids if says else ends
     for token in (*prefix, *suffix):
         if not 0 <= token < source.config.vocab_size:

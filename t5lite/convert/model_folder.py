@@ -139,7 +139,7 @@ def feature_converter(source: Source, vocabulary: Vocabulary) -> FeatureConverte
         eos_id=vocabulary.eos_id,
         prompt_prefix=prefix,
         prompt_suffix=suffix,
-        targets_suffix=(vocabulary.eos_id,),
+        targets_suffix=vocabulary.eos_ids[:1],
     )
     converter.check_model(config, vocab_size=vocabulary.vocab_size)
     return converter
@@ -182,7 +182,7 @@ def _special_ids(description: ModelDescription, origin: Mapping[str, Any]) -> Sp
     return SpecialIds(
         pad=vocabulary.pad_id,
         bos=vocabulary.bos_id if start is None else start,
-        eos=eos_ids[0] if len(eos_ids) == 1 else eos_ids,
+        eos=eos_ids[0] if len(eos_ids) == 1 else eos_ids or None,
     )
 
 

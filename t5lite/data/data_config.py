@@ -146,8 +146,13 @@ class DataConfig:
         suffixes: dict[str, tuple[int, ...]] = {}
         if initial is not None:
             suffixes = {"inputs": initial.prompt_suffix, "targets": initial.targets_suffix}
-        for feature, ends in {**ends_in_eos, **(self.add_eos or {})}.items():
-            suffixes[feature] = (eos_id,) if ends else ()
+        asked = self.add_eos or {}
+        if eos_id < 0 and any(asked.values()):
+            raise ValueError(
+                f"DataConfig.add_eos is {dict(asked)}, and the Tasks' vocabulary has no end token"
+            )
+        for feature, ends in {**ends_in_eos, **asked}.items():
+            suffixes[feature] = (eos_id,) if ends and eos_id >= 0 else ()
         return make_feature_converter(
             self.converter,
             task_feature_lengths=self.task_feature_lengths,

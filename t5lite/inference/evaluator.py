@@ -18,9 +18,9 @@ import jax
 import numpy as np
 
 from t5lite.checkpoints.load import LoadedModel
-from t5lite.checkpoints.model_dir import same_vocabulary
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.data.tasks.seqio_adapter import EvalTask, import_tasks, load_eval_tasks
+from t5lite.data.vocabularies.load import same_vocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.sequence_generator import SequenceGenerator

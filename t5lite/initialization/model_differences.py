@@ -10,8 +10,8 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from t5lite.checkpoints.model_dir import RUNTIME_FIELDS, same_vocabulary
-from t5lite.data.vocabularies.load import vocabulary_from_spec
+from t5lite.checkpoints.model_dir import RUNTIME_FIELDS
+from t5lite.data.vocabularies.load import same_vocabulary, vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.models.config import TransformerConfig
 from t5lite.models.nested_config import Difference, differences, field_names
@@ -86,11 +86,12 @@ def reads_alike(vocabulary: Vocabulary, spec: Mapping[str, Any]) -> bool:
     if vocabulary.spec()["kind"] == spec["kind"]:
         return same_vocabulary(vocabulary.spec(), spec)
     other = vocabulary_from_spec(spec)
-    return (
-        vocabulary.vocab_size == other.vocab_size
-        and vocabulary.eos_ids == other.eos_ids
-        and all(list(vocabulary.encode(text)) == list(other.encode(text)) for text in _PROBES)
-    )
+    if vocabulary.vocab_size != other.vocab_size or vocabulary.eos_ids != other.eos_ids:
+        return False
+    try:
+        return all(vocabulary.encode(text) == other.encode(text) for text in _PROBES)
+    except ValueError:  # One of them has no texts.
+        return False
 
 
 def _is_same(a: Any, b: Any) -> bool:

@@ -18,7 +18,7 @@ from t5lite.convert.hf.t5 import MT5, T5, UMT5
 from t5lite.convert.names import LazyArray, to_ours, to_theirs
 from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.data.features.feature_converters import DecoderOnlyFeatureConverter
-from t5lite.data.vocabularies.load import vocabulary_from_spec
+from t5lite.data.vocabularies.load import format_vocabulary, vocabulary_from_spec
 from t5lite.files.json_files import read_object, write_object
 from t5lite.models.config import TransformerConfig
 
@@ -208,7 +208,14 @@ def _generation_record(source: Source) -> dict[str, Any]:
 def _tokenizer_files(source: Source) -> dict[str, bytes]:
     if source.vocabulary is None:
         return {} if source.hf_folder is None else tokenizer.carried_files(source.hf_folder)
-    files = tokenizer.written_files(vocabulary_from_spec(source.vocabulary))
+    vocabulary = vocabulary_from_spec(source.vocabulary)
+    if format_vocabulary(vocabulary) is None:
+        log.warning(
+            "no tokenizer is written beside the weights, for only Tasks know the model's ids: %s",
+            vocabulary.spec(),
+        )
+        return {}
+    files = tokenizer.written_files(vocabulary)
     if source.chat_template is not None:
         files[CHAT_TEMPLATE_FILE] = source.chat_template.encode()
     asked = source if source.converter is None else source.converter

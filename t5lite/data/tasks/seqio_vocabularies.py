@@ -1,6 +1,9 @@
 """Our vocabularies as seqio's, and seqio's as ours."""
 
 import functools
+import hashlib
+import pathlib
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +12,13 @@ import numpy as np
 from t5lite.data.tasks import environment
 from t5lite.data.tasks.seqio_library import load_seqio, without_stderr
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.id_vocabularies import ClassVocabulary, PassThroughVocabulary
 from t5lite.data.vocabularies.load import load_sentencepiece, parse_vocabulary
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
+
+# What a subclass must leave alone to have the ids and texts of its base.
+_DECIDES_IDS = ("encode", "_encode", "_encode_tf", "decode", "_decode", "vocab_size", "eos_id")
 
 
 def output_features(add_eos: bool = True) -> dict[str, Any]:
@@ -31,24 +38,79 @@ def output_features(add_eos: bool = True) -> dict[str, Any]:
 def from_seqio(vocabulary: Any) -> Vocabulary:
     """Our vocabulary with the same ids as a seqio vocabulary.
 
+    A class that has no counterpart here, such as one of the user's own, is described by its ids.
+
     Raises:
-      ValueError: if it is of a kind without a counterpart here.
+      ValueError: if its file cannot be read.
     """
     seqio = load_seqio()
     if isinstance(vocabulary, _tokenizer_class()):
         ours: Vocabulary = vocabulary.ours
         return ours
-    if isinstance(vocabulary, seqio.ByteVocabulary):
+    if _is_plain(vocabulary, seqio.ByteVocabulary):
         return ByteVocabulary(extra_ids=vocabulary.extra_ids)
-    plain = isinstance(vocabulary, seqio.SentencePieceVocabulary)
-    if plain and not vocabulary._normalizer_spec_overrides and vocabulary._reverse_extra_ids:
-        return load_sentencepiece(vocabulary.sentencepiece_model_file, vocabulary.extra_ids)
-    raise ValueError(
-        f"The vocabulary {type(vocabulary).__name__} of a Task has no counterpart in t5lite. Use "
-        "seqio.ByteVocabulary, or seqio.SentencePieceVocabulary without normalizer overrides and "
-        "with extra ids in descending order, or what seqio_adapter.to_seqio makes of one of "
-        "t5lite's."
+    if _is_plain(vocabulary, seqio.PassThroughVocabulary):
+        return PassThroughVocabulary(vocabulary.vocab_size, vocabulary.eos_id)
+    if _is_plain(vocabulary, seqio.SentencePieceVocabulary) and (
+        not vocabulary._normalizer_spec_overrides and vocabulary._reverse_extra_ids
+    ):
+        path = _on_this_machine(vocabulary.sentencepiece_model_file)
+        return load_sentencepiece(path, vocabulary.extra_ids)
+    return _described(_ByIdentity(vocabulary))
+
+
+def _is_plain(vocabulary: Any, kind: type) -> bool:
+    """Whether ids and texts are those of a class of seqio's; a subclass may change them."""
+    return isinstance(vocabulary, kind) and all(
+        getattr(type(vocabulary), name) is getattr(kind, name) for name in _DECIDES_IDS
     )
+
+
+class _ByIdentity:
+    """A key for what may have no hash."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByIdentity) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@functools.lru_cache(maxsize=64)
+def _described(vocabulary: _ByIdentity) -> ClassVocabulary:
+    return ClassVocabulary.of(vocabulary.value)
+
+
+@functools.lru_cache(maxsize=8)
+def _on_this_machine(path: str) -> str:
+    """The path of a vocabulary's file, copied into the cache folder where it is an address.
+
+    Raises:
+      ValueError: if it cannot be read.
+    """
+    if "://" not in path:
+        return path
+    import tensorflow as tf
+
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            content: bytes = file.read()
+    except (OSError, tf.errors.OpError) as error:
+        raise ValueError(
+            f"Cannot read {path}, the vocabulary of a Task: {error}. Copy the file to this "
+            "machine, and name the copy in the Task's module."
+        ) from error
+    folder = environment.cache_dir() / "vocabularies" / hashlib.sha256(content).hexdigest()[:16]
+    copy = folder / pathlib.PurePosixPath(path).name
+    if not copy.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as scratch:
+            scratch.write(content)
+        pathlib.Path(scratch.name).replace(copy)
+    return str(copy)
 
 
 def to_seqio(vocabulary: Vocabulary) -> Any:

@@ -149,7 +149,7 @@ class SpanCorruption(ExampleTransform):
         spans = int(self._noise(np.array([longest]))[1][0])
         sentinels = self.num_sentinels
         if sentinels is None:
-            sentinels = examples.vocabulary.extra_ids
+            sentinels = examples.vocabulary.num_sentinels
         if spans > sentinels:
             raise ValueError(
                 f"SpanCorruption leaves {spans} spans out of a text that fills a row, and the "

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.id_vocabularies import ClassVocabulary, PassThroughVocabulary
 from t5lite.data.vocabularies.sentencepiece_vocabulary import (
     SENTENCEPIECE_FILE,
     SentencePieceVocabulary,
+    holds_sentinels,
 )
 from t5lite.data.vocabularies.vocabulary import HELP, Vocabulary, read_file
+
+_T5_EXTRA_IDS = 100
 
 
 def vocabulary_from_spec(spec: Mapping[str, Any]) -> Vocabulary:
@@ -22,6 +26,10 @@ def vocabulary_from_spec(spec: Mapping[str, Any]) -> Vocabulary:
     kind = spec.get("kind")
     if kind == "bytes":
         return ByteVocabulary(extra_ids=spec["extra_ids"])
+    if kind == "pass_through":
+        return PassThroughVocabulary(spec["size"], spec["eos_id"])
+    if kind == "class":
+        return ClassVocabulary(dict(spec))
     vocabulary: Vocabulary
     if kind == "sentencepiece":
         vocabulary = load_sentencepiece(spec["path"], spec["extra_ids"])
@@ -29,8 +37,8 @@ def vocabulary_from_spec(spec: Mapping[str, Any]) -> Vocabulary:
         vocabulary = load_tokenizer(spec["path"])
     else:
         raise ValueError(
-            f"Unknown kind of vocabulary {kind!r}: known are 'bytes', 'sentencepiece' and "
-            "'tokenizer'."
+            f"Unknown kind of vocabulary {kind!r}: known are 'bytes', 'sentencepiece', "
+            "'tokenizer', 'pass_through' and 'class'."
         )
     found = vocabulary.spec()["sha256"]
     if found != spec["sha256"]:
@@ -45,8 +53,9 @@ def parse_vocabulary(text: str) -> Vocabulary:
     """The vocabulary a flag, macro or variable names.
 
     Args:
-      text: `bytes`, `bytes:EXTRA_IDS`, `PATH.model` (100 extra ids, as T5 has),
-        `PATH.model:EXTRA_IDS`, `PATH/tokenizer.json`, or the folder that holds a tokenizer.json.
+      text: `bytes`, `bytes:EXTRA_IDS`, `PATH.model` (100 extra ids, as T5 has, unless the file
+        holds its sentinels itself), `PATH.model:EXTRA_IDS`, `PATH/tokenizer.json`, or the folder
+        that holds a tokenizer.json.
 
     Raises:
       ValueError: if it is none of these, or the file cannot be read.
@@ -61,15 +70,49 @@ def parse_vocabulary(text: str) -> Vocabulary:
     if not count and name and pathlib.Path(name).expanduser().is_dir():
         return load_tokenizer(str(pathlib.Path(name) / "tokenizer.json"))
     if name.endswith(".model") or ("/" in name and not name.endswith(".json")):
-        return load_sentencepiece(name, int(count or 100))
+        return load_sentencepiece(name, int(count) if count else _usual_extra_ids(name))
     raise ValueError(f"Unknown vocabulary {text!r}. {HELP}")
 
 
-def format_vocabulary(vocabulary: Vocabulary) -> str:
-    """The shortest text that `parse_vocabulary` reads as this vocabulary."""
+def _usual_extra_ids(path: str) -> int:
+    """How many sentinels are added to a SentencePiece model where nobody says it."""
+    return 0 if holds_sentinels(read_file(path)) else _T5_EXTRA_IDS
+
+
+def format_vocabulary(vocabulary: Vocabulary) -> str | None:
+    """The shortest text that `parse_vocabulary` reads as this vocabulary.
+
+    None for one that only a Task can bring (`id_vocabularies`), for no text says what that is.
+    """
     spec = vocabulary.spec()
-    name = spec.get("path", spec["kind"])
-    return name if parse_vocabulary(name) == vocabulary else f"{name}:{spec['extra_ids']}"
+    if spec["kind"] == "tokenizer":
+        return str(spec["path"])
+    if spec["kind"] == "bytes":
+        name, usual = "bytes", 0
+    elif spec["kind"] == "sentencepiece":
+        name, usual = spec["path"], _usual_extra_ids(spec["path"])
+        if "/" not in name and not name.endswith(".model"):
+            name = f"./{name}"
+    else:
+        return None
+    return name if spec["extra_ids"] == usual else f"{name}:{spec['extra_ids']}"
+
+
+def same_vocabulary(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two vocabulary specs give the same ids.
+
+    Where files lie does not matter, nor whether a SentencePiece model holds its sentinels itself
+    or they are added to it.
+    """
+    if {**a, "path": ""} == {**b, "path": ""}:
+        return True
+    if {a["kind"], b["kind"]} != {"sentencepiece"} or a["extra_ids"] == b["extra_ids"]:
+        return False
+    try:
+        first, second = (load_sentencepiece(spec["path"], spec["extra_ids"]) for spec in (a, b))
+    except ValueError:  # A file is gone, and what it was is not known.
+        return False
+    return first.has_pieces_of(second)
 
 
 @functools.lru_cache(maxsize=8)
@@ -93,10 +136,10 @@ def vocabulary_files(spec: Mapping[str, Any]) -> dict[str, bytes]:
     Raises:
       ValueError: if one cannot be read.
     """
-    if spec["kind"] == "bytes":
-        return {}
     if spec["kind"] == "sentencepiece":
         return {SENTENCEPIECE_FILE: read_file(spec["path"])}
+    if spec["kind"] != "tokenizer":
+        return {}
     from t5lite.data.vocabularies.hf_vocabulary import tokenizer_files
 
     return tokenizer_files(spec["path"])

@@ -17,6 +17,8 @@ SENTENCEPIECE_FILE = "vocabulary.model"
 class SentencePieceVocabulary(Vocabulary):
     """A SentencePiece model file, with sentinels after its pieces counting down to `<extra_id_0>`.
 
+    A file may hold sentinels itself; `extra_ids` are those that are added to it.
+
     Raises:
       ValueError: if the file is absent or is not a SentencePiece model.
     """
@@ -33,9 +35,13 @@ class SentencePieceVocabulary(Vocabulary):
         try:
             self._processor.LoadFromSerializedProto(model + sentinels)
         except RuntimeError as error:
-            raise ValueError(
-                f"The vocabulary {path} is not a SentencePiece model. {HELP}"
-            ) from error
+            found = f"The vocabulary {path} is not a SentencePiece model. {HELP}"
+            if extra_ids and holds_sentinels(model):
+                found = (
+                    f"The vocabulary {path} holds its sentinels itself, so {extra_ids} extra ids "
+                    f"cannot be added. Give {path}:0, or extra_ids=0 in Python."
+                )
+            raise ValueError(found) from error
         self._encode = functools.lru_cache(LAST_TEXTS)(self._processor.EncodeAsIds)
         self._vocab_size = self._processor.GetPieceSize()
         self._eos_id = self._processor.eos_id()
@@ -55,8 +61,16 @@ class SentencePieceVocabulary(Vocabulary):
         return self._vocab_size
 
     @property
+    def num_sentinels(self) -> int:
+        """How many of the last ids are `<extra_id_0>` and so on, added or of the file."""
+        last, count = self._vocab_size - 1, 0
+        while count <= last and self._processor.IdToPiece(last - count) == _sentinel(count):
+            count += 1
+        return count
+
+    @property
     def eos_id(self) -> int:
-        """The model's own end of sequence."""
+        """The model's own end of sequence; -1 where it has none."""
         return self._eos_id
 
     @property
@@ -92,8 +106,19 @@ class SentencePieceVocabulary(Vocabulary):
         size, unk_id = self._vocab_size, self.unk_id
         return self._processor.DecodeIds([unk_id if i >= size else i for i in self._until_eos(ids)])
 
+    def has_pieces_of(self, other: "SentencePieceVocabulary") -> bool:
+        """Whether every id is the same piece as in another, added or of the file."""
+        return self._pieces() == other._pieces()
+
+    def _pieces(self) -> list[tuple[str, float, bool]]:
+        model = self._processor
+        return [
+            (model.IdToPiece(i), model.GetScore(i), model.IsControl(i))
+            for i in range(self._vocab_size)
+        ]
+
     def spec(self) -> dict[str, Any]:
-        """Path and content hash of the model file, and number of sentinels."""
+        """Path and content hash of the model file, and number of sentinels added to it."""
         return {
             "kind": "sentencepiece",
             "path": self.path,
@@ -102,8 +127,17 @@ class SentencePieceVocabulary(Vocabulary):
         }
 
 
+def holds_sentinels(model: bytes) -> bool:
+    """Whether a SentencePiece model has sentinels among its pieces, as T5's `.100extra` files."""
+    return _sentinel(0).encode() in model
+
+
+def _sentinel(index: int) -> str:
+    return f"▁<extra_id_{index}>"
+
+
 def _serialised_sentinel(index: int) -> bytes:
     """One entry of sentencepiece's `ModelProto.pieces` (field 1): piece, score 0, USER_DEFINED."""
-    piece = f"▁<extra_id_{index}>".encode()
+    piece = _sentinel(index).encode()
     body = b"\x0a" + bytes([len(piece)]) + piece + b"\x15" + struct.pack("<f", 0.0) + b"\x18\x04"
     return b"\x0a" + bytes([len(body)]) + body

@@ -49,14 +49,19 @@ class Vocabulary(abc.ABC):
         return PAD_ID
 
     @property
+    def num_sentinels(self) -> int:
+        """How many of the last ids are sentinels, the last being `<extra_id_0>`."""
+        return self.extra_ids
+
+    @property
     @abc.abstractmethod
     def eos_id(self) -> int:
-        """Id of the end of a sequence."""
+        """Id of the end of a sequence; -1 where the vocabulary has none."""
 
     @property
     def eos_ids(self) -> tuple[int, ...]:
-        """Every id that ends an answer, `eos_id` first."""
-        return (self.eos_id,)
+        """Every id that ends an answer, `eos_id` first; none where the vocabulary has none."""
+        return (self.eos_id,) if self.eos_id >= 0 else ()
 
     @property
     def bos_id(self) -> int | None:
@@ -118,6 +123,15 @@ class Vocabulary(abc.ABC):
     @abc.abstractmethod
     def decode(self, ids: Iterable[int]) -> str:
         """Text of token ids, up to the first end of sequence."""
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether `decode` gives texts; ids are all that is known of some vocabularies."""
+        return True
+
+    def shown(self, ids: Iterable[int]) -> str:
+        """What stands for token ids where they are shown: their text, or else they as numbers."""
+        return self.decode(ids) if self.has_texts else " ".join(map(str, ids))
 
     @abc.abstractmethod
     def spec(self) -> dict[str, Any]:

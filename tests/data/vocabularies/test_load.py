@@ -4,8 +4,17 @@ import random
 import pytest
 
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
-from t5lite.data.vocabularies.load import parse_vocabulary, vocabulary_from_spec
-from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
+from t5lite.data.vocabularies.id_vocabularies import PassThroughVocabulary
+from t5lite.data.vocabularies.load import (
+    format_vocabulary,
+    parse_vocabulary,
+    same_vocabulary,
+    vocabulary_from_spec,
+)
+from t5lite.data.vocabularies.sentencepiece_vocabulary import (
+    SentencePieceVocabulary,
+    _serialised_sentinel,
+)
 from tests.conftest import shared_path
 
 SPECIAL = ["", " ", "\n", "  two  spaces ", "<extra_id_0> a <extra_id_99>.", "naïve 東京 🙂 \u200b"]
@@ -83,11 +92,20 @@ def test_bytes_by_hand():
 
 def test_specs_rebuild_equal_vocabularies(tmp_path):
     path = str(shared_path("data", "vocab", "t5_spiece.model"))
-    for vocabulary in (ByteVocabulary(7), SentencePieceVocabulary(path, 10)):
+    held = with_sentinels(tmp_path)
+    for vocabulary in (
+        ByteVocabulary(7),
+        SentencePieceVocabulary(path, 10),
+        SentencePieceVocabulary(path, 0),
+        SentencePieceVocabulary(held, 0),
+        PassThroughVocabulary(500, 1),
+    ):
         rebuilt = vocabulary_from_spec(vocabulary.spec())
         assert rebuilt == vocabulary == pickle.loads(pickle.dumps(vocabulary))
         assert hash(rebuilt) == hash(vocabulary)
-        assert rebuilt.encode("a b") == vocabulary.encode("a b")
+        assert rebuilt.encode("3 4") == vocabulary.encode("3 4")
+        text = format_vocabulary(vocabulary)
+        assert (text and parse_vocabulary(text)) == (text and vocabulary)
     assert ByteVocabulary(7) != ByteVocabulary(8)
 
 
@@ -108,6 +126,31 @@ def test_parsing():
     assert parse_vocabulary(path).spec()["extra_ids"] == 100
     assert parse_vocabulary(f"{path}:3").spec()["extra_ids"] == 3
     assert parse_vocabulary(f"{path}:0").vocab_size == 32000
+
+
+def with_sentinels(folder):
+    """T5's model with its 100 sentinels in the file, as `cc_all.32000.100extra` has them."""
+    plain = shared_path("data", "vocab", "t5_spiece.model").read_bytes()
+    path = folder / "100extra.model"
+    path.write_bytes(plain + b"".join(map(_serialised_sentinel, reversed(range(100)))))
+    return str(path)
+
+
+def test_a_file_may_hold_its_sentinels(tmp_path):
+    seqio = pytest.importorskip("seqio")
+    path = with_sentinels(tmp_path)
+    held = parse_vocabulary(path)
+    assert held.spec()["extra_ids"] == 0
+    assert_same_as_seqio(held, seqio.SentencePieceVocabulary(path))
+    with pytest.raises(ValueError, match=r"holds its sentinels itself.*Give .*100extra\.model:0"):
+        parse_vocabulary(f"{path}:100")
+    added = parse_vocabulary(str(shared_path("data", "vocab", "t5_spiece.model")))
+    assert held.num_sentinels == added.num_sentinels == 100
+    assert same_vocabulary(held.spec(), added.spec())
+    fewer = SentencePieceVocabulary(added.path, 99)
+    assert fewer.num_sentinels == 99
+    assert not same_vocabulary(held.spec(), fewer.spec())
+    assert not same_vocabulary(held.spec(), {**added.spec(), "path": "gone.model"})
 
 
 @pytest.mark.parametrize("text", ["byte", "bytes:many", "words:3", ""])

@@ -433,7 +433,9 @@ def _build(job: _Job) -> _Built:
 
 
 def _write(job: _Job) -> int:
-    features = seqio_adapter.token_features(job.task)
+    features = seqio_adapter.stored_features(
+        job.task, job.split, task_feature_lengths=job.task_feature_lengths
+    )
     num_examples = 0
     with TokenStoreWriter(
         job.path,

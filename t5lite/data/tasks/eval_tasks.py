@@ -46,15 +46,25 @@ class EvalExample:
         *,
         is_chat: bool = False,
     ) -> "EvalExample":
-        """Makes one of a Task's example, cutting output features of `raw` to their lengths."""
+        """Makes one of a Task's example.
+
+        Args:
+          raw: every field.
+          vocabularies: of the fields that models read.
+          task_feature_lengths: which fields are cut for metrics, and to how many tokens.
+          is_chat: whether it is a conversation.
+        """
         fields = {
-            name: value[: task_feature_lengths.get(name)] if name in vocabularies else value
+            name: value[: task_feature_lengths[name]]
+            if name in task_feature_lengths and len(getattr(value, "shape", ()))
+            else value
             for name, value in raw.items()
         }
+        has_inputs = "inputs" in vocabularies and "inputs" in raw
         return cls(
-            inputs=np.asarray(raw.get("inputs", _EMPTY), np.int32),
+            inputs=np.asarray(raw["inputs"] if has_inputs else _EMPTY, np.int32),
             targets=np.asarray(raw["targets"], np.int32),
-            inputs_text=_text(fields, "inputs", vocabularies) if "inputs" in fields else "",
+            inputs_text=_text(fields, "inputs", vocabularies) if has_inputs else "",
             targets_text=_text(fields, "targets", vocabularies),
             raw=fields,
             is_chat=is_chat,
@@ -75,7 +85,7 @@ def _text(fields: Mapping[str, Any], name: str, vocabularies: Mapping[str, Vocab
     text = fields.get(f"{name}_pretokenized")
     if isinstance(text, bytes):
         return text.decode("utf-8")
-    return text if isinstance(text, str) else vocabularies[name].decode(fields[name])
+    return text if isinstance(text, str) else vocabularies[name].shown(fields[name])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,7 @@ from t5lite.data.tasks.labels import Label
 from t5lite.data.tasks.seqio_descriptions import (
     TaskDescriber,
     TaskSource,
+    example_features,
     feature_vocabularies,
     function_name,
 )
@@ -48,12 +49,26 @@ _NO_TOKENS = np.zeros(0, np.int32)
 
 
 def token_features(task_name: str) -> dict[str, Vocabulary]:
-    """Vocabulary of each output feature of a registered Task, in its (sorted) order.
+    """Vocabulary of each output feature of a registered Task that models read.
 
     Raises:
       ValueError: if there is no such Task, or a feature is not a sequence of token ids.
     """
     return feature_vocabularies(_get_task(task_name))
+
+
+def stored_features(
+    task_name: str, split: str, *, task_feature_lengths: Mapping[str, int] | None
+) -> dict[str, Vocabulary]:
+    """Vocabulary of each feature that `iterate_examples` yields, in its order.
+
+    Arguments and errors are those of `iterate_examples`.
+    """
+    task = _get_task(task_name)
+    features = feature_vocabularies(task)
+    if "inputs" in features or _is_plain_text(task) or is_chat(task_name):
+        return features
+    return example_features(task, _preprocessed(task, split, task_feature_lengths).element_spec)
 
 
 def task_source(task_name: str) -> TaskSource:
@@ -256,7 +271,7 @@ def iterate_labelled(
             yield {name: np.array(ids, np.int32) for name, ids in example.items()}, None
         return
     dataset = _preprocessed(task, split, task_feature_lengths)
-    names = tuple(feature_vocabularies(task))
+    names = tuple(example_features(task, dataset.element_spec))
     present = [name for name in names if name in dataset.element_spec]
     # Crossing into Python once a batch costs a quarter of crossing once an example.
     batches = dataset.map(lambda example: {name: example[name] for name in present}).ragged_batch(
@@ -313,19 +328,20 @@ def iterate_texts(task_name: str, split: str) -> Iterator[dict[str, str]]:
     if _is_plain_text(task):
         _check_split(task, split)
         for texts in task.source.texts(split):
-            yield {name: texts[name] for name in task.output_features}
+            yield {name: texts[name] for name in feature_vocabularies(task)}
         return
     dataset = _preprocessed(task, split, None)
     spec = dataset.element_spec
-    kept = {name: f"{name}_pretokenized" for name in task.output_features}
+    vocabularies = example_features(task, spec)
+    kept = {name: f"{name}_pretokenized" for name in vocabularies}
     kept = {name: copy for name, copy in kept.items() if _is_text(spec.get(copy))}
-    decoded = {n: v for n, v in feature_vocabularies(task).items() if n not in kept and n in spec}
+    decoded = {n: v for n, v in vocabularies.items() if n not in kept and n in spec}
     wanted = [*kept.values(), *decoded]
     rows = dataset.map(lambda example: {name: example[name] for name in wanted})
     for row in rows.as_numpy_iterator():
         yield {
             **{name: row[copy].decode("utf-8", "replace") for name, copy in kept.items()},
-            **{name: vocabulary.decode(row[name]) for name, vocabulary in decoded.items()},
+            **{name: vocabulary.shown(row[name]) for name, vocabulary in decoded.items()},
         }
 
 
@@ -353,7 +369,8 @@ def _preprocessed(task: Any, split: str, lengths: Mapping[str, int] | None) -> A
     dataset = task.preprocess_precache(dataset, seed=_PREPROCESSING_SEED)
     dataset = task.preprocess_postcache(dataset, sequence_length=lengths, seed=_PREPROCESSING_SEED)
     spec = dataset.element_spec
-    for name, feature in task.output_features.items():
+    for name in feature_vocabularies(task):
+        feature = task.output_features[name]
         if name not in spec:
             if feature.required:
                 raise ValueError(
@@ -402,16 +419,17 @@ def load_eval_tasks(
         _check_metrics(task)
     eval_tasks = []
     for task in tasks:
-        vocabularies = feature_vocabularies(task)
         chat = is_chat(task.name)
         dataset = _preprocessed(task, split, task_feature_lengths)
+        vocabularies = example_features(task, dataset.element_spec)
+        lengths = {n: k for n, k in task_feature_lengths.items() if n in task.output_features}
         if max_examples is not None:
             dataset = dataset.take(max_examples)
         eval_tasks.append(
             EvalTask(
                 name=task.name,
                 examples=[
-                    EvalExample.cut(raw, vocabularies, task_feature_lengths, is_chat=chat)
+                    EvalExample.cut(raw, vocabularies, lengths, is_chat=chat)
                     for raw in tfds.as_numpy(dataset)
                 ],
                 vocabulary=vocabularies["targets"],
@@ -425,11 +443,6 @@ def load_eval_tasks(
 
 
 def _check_metrics(task: Any) -> None:
-    if "targets" not in task.output_features:
-        raise ValueError(
-            f"Task {task.name!r} has no output feature 'targets' to evaluate against; it has "
-            f"{', '.join(task.output_features)}."
-        )
     unusable = [
         *map(function_name, task.predict_with_aux_metric_fns),
         *(type(metric).__name__ for metric in task._metric_objs_constructor_args),

@@ -10,9 +10,14 @@ from typing import Any
 from t5lite.data.tasks import environment
 from t5lite.data.tasks.fingerprint import NOT_MINE, Memo, fingerprint
 from t5lite.data.tasks.seqio_vocabularies import from_seqio
+from t5lite.data.vocabularies.id_vocabularies import ClassVocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 
 _DIGITS = 16
+_PLAIN = (str, bytes, bool, int, float, tuple, list, dict)
+
+# The features that models read; a Task may have others, for its metrics.
+TOKEN_FEATURES = ("inputs", "targets")
 
 UNKNOWN_PROVENANCE = "unknown: registered outside the modules of --tasks"
 
@@ -26,7 +31,7 @@ class TaskSource:
       provenance: `file:line` in the task module, and in the function that it registered
         the Task through, if any.
       splits: names of its splits.
-      features: vocabulary of each output feature.
+      features: vocabulary of each output feature that models read.
       required_features: output features that every example must have.
       preprocessors: names of its preprocessors.
       uses_lengths: whether a preprocessor takes `sequence_length`; its examples depend on it then.
@@ -48,7 +53,7 @@ class _Features:
     """What output features are.
 
     Attributes:
-      vocabularies: by feature.
+      vocabularies: by feature that models read.
       required: those that every example must have.
       settings: all that matters of them for a fingerprint.
     """
@@ -134,9 +139,11 @@ class TaskDescriber:
                 vocabularies,
                 required=tuple(name for name, f in declared.items() if f.required),
                 settings=[
-                    (name, vocabularies[name], f.add_eos, f.required, f.dtype.name)
+                    (name, f.vocabulary, f.add_eos, f.required, f.dtype.name)
                     for name, f in declared.items()
-                ],
+                ]
+                # `inputs` are then what preprocessors make of that name (`example_features`).
+                + [("inputs", "made")] * ("inputs" not in declared),
             )
         return self._features[key]
 
@@ -155,13 +162,22 @@ class TaskDescriber:
 
 
 def feature_vocabularies(task: Any) -> dict[str, Vocabulary]:
-    """Vocabulary of each output feature of a seqio Task, in its (sorted) order.
+    """Vocabulary of each output feature of a seqio Task that models read.
 
     Raises:
-      ValueError: if a feature is not a sequence of token ids.
+      ValueError: if there are no targets, or a feature is not a sequence of token ids.
     """
+    if "targets" not in task.output_features:
+        raise ValueError(
+            f"Task {task.name!r} has no output feature 'targets', only "
+            f"{', '.join(task.output_features) or 'none'}; t5lite reads 'inputs' and 'targets'. "
+            "Give seqio.preprocessors.rekey to its preprocessors, and these names to its features."
+        )
     features = {}
-    for name, feature in task.output_features.items():
+    for name in TOKEN_FEATURES:
+        feature = task.output_features.get(name)
+        if feature is None:
+            continue
         if feature.rank != 1 or not feature.dtype.is_integer:
             raise ValueError(
                 f"Task {task.name!r}: output feature {name!r} has rank {feature.rank} and type "
@@ -169,6 +185,28 @@ def feature_vocabularies(task: Any) -> dict[str, Vocabulary]:
             )
         features[name] = from_seqio(feature.vocabulary)
     return features
+
+
+def example_features(task: Any, spec: Mapping[str, Any]) -> dict[str, Vocabulary]:
+    """Vocabulary of each feature of a Task's examples that models read.
+
+    Those are its output features, and token ids that its preprocessors call `inputs` where it has
+    no such feature: seqio's feature converters take them too. They have the targets' vocabulary.
+
+    Args:
+      task: a seqio Task.
+      spec: `element_spec` of its preprocessed examples.
+
+    Raises:
+      ValueError: as `feature_vocabularies`.
+    """
+    features = feature_vocabularies(task)
+    made = spec.get("inputs")
+    if "inputs" in features or made is None:
+        return features
+    if not hasattr(made, "dtype") or not made.dtype.is_integer or made.shape.rank != 1:
+        return features
+    return {"inputs": features["targets"], **features}
 
 
 def _describe_for_fingerprint(value: Any) -> Any:
@@ -181,8 +219,11 @@ def _describe_for_fingerprint(value: Any) -> Any:
         # A seqio.FileDataSource: of the files of a pattern, each one's state matters.
         return [type(value), vars(value), [value.list_shards(split) for split in value.splits]]
     module = type(value).__module__
-    if module.startswith(("seqio", "t5lite")) and hasattr(value, "encode_tf"):
-        value = from_seqio(value)
+    if hasattr(value, "encode_tf") and not isinstance(value, type):
+        ours = from_seqio(value)
+        if isinstance(ours, ClassVocabulary):
+            return [type(value), ours.spec(), _plain_settings(value)]
+        value = ours
     if isinstance(value, Vocabulary):
         # Not the path: the same model file elsewhere is the same vocabulary.
         return {k: v for k, v in value.spec().items() if k != "path"}
@@ -192,6 +233,11 @@ def _describe_for_fingerprint(value: Any) -> Any:
         if hasattr(value, "as_numpy_dtype"):
             return value.name
     return NOT_MINE
+
+
+def _plain_settings(value: Any) -> dict[str, Any]:
+    """What an object keeps of plain data, beside tables and the like that have no lasting form."""
+    return {k: v for k, v in vars(value).items() if isinstance(v, _PLAIN)}
 
 
 def _where_written(task: Any) -> str:

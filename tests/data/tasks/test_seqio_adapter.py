@@ -8,7 +8,7 @@ import pytest
 
 from t5lite.data.tasks import environment, seqio_adapter, seqio_vocabularies
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
-from t5lite.data.vocabularies.load import load_tokenizer, parse_vocabulary
+from t5lite.data.vocabularies.load import load_tokenizer, parse_vocabulary, vocabulary_from_spec
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from tests.conftest import REPOSITORY, shared_path
 from tests.data.tokenizer_folders import chat_folder
@@ -217,11 +217,87 @@ def test_vocabularies_convert_both_ways():
         theirs = seqio_adapter.to_seqio(ours)
         assert seqio_adapter.from_seqio(theirs) == ours
         assert theirs.encode("some text") == ours.encode("some text")
-    with pytest.raises(ValueError, match="PassThroughVocabulary"):
-        seqio_adapter.from_seqio(seqio.PassThroughVocabulary(10))
+
+    class Plain(seqio.SentencePieceVocabulary):
+        """Adds nothing to ids."""
+
+    assert seqio_adapter.from_seqio(Plain(path, 100)) == SentencePieceVocabulary(path, 100)
+
+
+class Letters(seqio.Vocabulary):
+    """A vocabulary as users write them, without texts in TensorFlow and without a beginning."""
+
+    def __init__(self, letters):
+        self._letters = letters
+        super().__init__(extra_ids=2)
+
+    eos_id = 1
+    unk_id = 2
+
+    @property
+    def _base_vocab_size(self):
+        return 3 + len(self._letters)
+
+    def _encode(self, text):
+        return [3 + self._letters.index(letter) for letter in text]
+
+    def _decode(self, ids):
+        return "".join(self._letters[i - 3] for i in ids if i > 2)
+
+    def _encode_tf(self, text):
+        raise NotImplementedError("no operation")
+
+    _decode_tf = _encode_tf
+
+
+def test_vocabularies_that_only_tasks_know():
+    theirs = Letters("abc")
+    ours = seqio_adapter.from_seqio(theirs)
+    assert (ours.vocab_size, ours.eos_ids, ours.unk_id, ours.extra_ids) == (8, (1,), 2, 2)
+    assert ours.encode("cab") == [5, 3, 4] and ours.decode([5, 3, 1, 4]) == "ca"
+    assert (
+        ours == seqio_adapter.from_seqio(Letters("abc")) != seqio_adapter.from_seqio(Letters("acb"))
+    )
+    # As a model folder has it, it still knows its ids.
+    alone = vocabulary_from_spec(ours.spec())
+    assert alone == ours and alone.eos_ids == (1,) and alone.shown([5, 3]) == "5 3"
+    for ask in (lambda: alone.encode("a"), lambda: alone.decode([3])):
+        with pytest.raises(ValueError, match=r"Letters gives no .*Task that brings it"):
+            ask()
+    # What seqio offers beside, and what a user changes, is described too.
+    path = str(shared_path("data", "vocab", "t5_spiece.model"))
     ascending = seqio.SentencePieceVocabulary(path, 100, reverse_extra_ids=False)
-    with pytest.raises(ValueError, match="descending"):
-        seqio_adapter.from_seqio(ascending)
+    ours = seqio_adapter.from_seqio(ascending)
+    assert ours.encode("a <extra_id_0>") == ascending.encode("a <extra_id_0>")
+    assert ours != seqio_adapter.from_seqio(seqio.SentencePieceVocabulary(path, 100))
+    words = seqio_adapter.from_seqio(seqio.vocabularies.UnigramVocabulary(["the", "cat"]))
+    assert words.eos_ids == () and words.decode([2]) == "cat"
+
+
+def test_ids_that_pass_through():
+    for eos_id, ends in ((1, (1,)), (None, ())):
+        ours = seqio_adapter.from_seqio(seqio.PassThroughVocabulary(10, eos_id))
+        assert (ours.vocab_size, ours.eos_ids, ours.unk_id) == (10, ends, None)
+        assert vocabulary_from_spec(ours.spec()) == ours
+        assert ours.decode(ours.encode("3 9 0")) == "3 9 0"
+        for text in ("3 10", "three"):
+            with pytest.raises(ValueError, match=r"PassThroughVocabulary has no texts.*0 to 9"):
+                ours.encode(text)
+
+
+def test_a_vocabulary_at_an_address_is_copied(tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setenv(environment.CACHE_DIR_VARIABLE, str(tmp_path))
+    model = shared_path("data", "vocab", "t5_spiece.model").read_bytes()
+    with tf.io.gfile.GFile("ram://vocabs/cc_all/sentencepiece.model", "wb") as file:
+        file.write(model)
+    ours = seqio_adapter.from_seqio(
+        seqio.SentencePieceVocabulary("ram://vocabs/cc_all/sentencepiece.model", extra_ids=5)
+    )
+    assert ours.vocab_size == 32005 and str(tmp_path) in ours.spec()["path"]
+    with pytest.raises(ValueError, match=r"Cannot read ram://gone.*Copy the file"):
+        seqio_adapter.from_seqio(seqio.SentencePieceVocabulary("ram://gone/sentencepiece.model"))
 
 
 def test_a_tokenizer_json_in_tasks(tmp_path, add_task, monkeypatch):
@@ -371,14 +447,98 @@ def test_random_preprocessors_draw_the_same_each_time(add_task):
 def test_optional_features_may_be_missing_and_fixed_lengths_are_read(add_task):
     vocabulary = seqio.ByteVocabulary()
     features = {
-        "extra": seqio.Feature(vocabulary, required=False),
+        "inputs": seqio.Feature(vocabulary, required=False),
         "targets": seqio.Feature(vocabulary),
     }
     rows = {"targets": np.arange(6, dtype=np.int32).reshape(2, 3)}
     add_task("test_fixed", rows, output_features=features, preprocessors=[])
     examples = list(seqio_adapter.iterate_examples("test_fixed", "test", task_feature_lengths=None))
     assert [e["targets"].tolist() for e in examples] == [[0, 1, 2], [3, 4, 5]]
-    assert all(e["extra"].shape == (0,) for e in examples)
+    assert all(e["inputs"].shape == (0,) for e in examples)
+
+
+def test_inputs_that_preprocessors_make_need_no_feature(add_task):
+    """Span corruption and the like: seqio's converter takes `inputs` wherever they come from."""
+
+    def halve(dataset, output_features):
+        def halves(example):
+            ids = example["targets"]
+            middle = tf.size(ids) // 2
+            assert list(output_features) == ["targets"]
+            return {**example, "inputs": ids[:middle][:4], "targets": ids[middle:]}
+
+        return dataset.map(halves)
+
+    import tensorflow as tf
+
+    add_task(
+        "test_made_inputs",
+        {"targets": ["0123456789", "abcdef", "x"]},
+        output_features={"targets": seqio.Feature(seqio.ByteVocabulary())},
+        preprocessors=[seqio.preprocessors.tokenize, halve, seqio.preprocessors.append_eos],
+    )
+    lengths = {"inputs": 4, "targets": 4}
+    theirs = seqio.EncDecFeatureConverter(pack=False)(
+        seqio.get_mixture_or_task("test_made_inputs").get_dataset(lengths, "train", shuffle=False),
+        lengths,
+    )
+    ours = list(
+        seqio_adapter.iterate_examples("test_made_inputs", "train", task_feature_lengths=lengths)
+    )
+    for mine, other in zip(ours, theirs.as_numpy_iterator(), strict=True):
+        for name, theirs_name in (
+            ("inputs", "encoder_input_tokens"),
+            ("targets", "decoder_target_tokens"),
+        ):
+            kept = mine[name][:4].tolist()
+            assert kept == other[theirs_name][: len(kept)].tolist()
+            assert not other[theirs_name][len(kept) :].any()
+    stored = seqio_adapter.stored_features(
+        "test_made_inputs", "train", task_feature_lengths=lengths
+    )
+    assert stored == {"inputs": ByteVocabulary(), "targets": ByteVocabulary()}
+    (task,) = seqio_adapter.load_eval_tasks(
+        "test_made_inputs", split="test", task_feature_lengths=lengths
+    )
+    assert [e.inputs_text for e in task.examples] == ["0123", "abc", ""]
+    texts = list(seqio_adapter.iterate_texts("test_made_inputs", "test"))
+    assert texts[1] == {"inputs": "abc", "targets": "abcdef"}
+
+
+def test_what_no_model_reads_refuses_nothing(add_task):
+    """Untokenised inputs of a language model's Task, and features for metrics alone."""
+    import tensorflow as tf
+
+    features = {
+        "targets": seqio.Feature(seqio.ByteVocabulary()),
+        "task_names": seqio.Feature(seqio.PassThroughVocabulary(1), add_eos=False),
+        "patches": seqio.ContinuousFeature(dtype=tf.float32, rank=3),
+        "absent": seqio.Feature(seqio.ByteVocabulary()),
+    }
+    rows = {
+        "inputs": ["not tokens", "at all"],
+        "targets": ["ab", "cde"],
+        "task_names": [[900], [901]],
+        "patches": np.zeros((2, 1, 2, 2), np.float32),
+    }
+    add_task("test_odd", rows, output_features=features)
+    ours = list(seqio_adapter.iterate_examples("test_odd", "train", task_feature_lengths={}))
+    assert [{name: ids.tolist() for name, ids in e.items()} for e in ours] == [
+        {"targets": [100, 101, 1]},
+        {"targets": [102, 103, 104, 1]},
+    ]
+    assert list(seqio_adapter.task_source("test_odd").features) == ["targets"]
+    (task,) = seqio_adapter.load_eval_tasks(
+        "test_odd", split="test", task_feature_lengths={"targets": 2}
+    )
+    assert task.examples[0].inputs_text == "" and not len(task.examples[0].inputs)
+    assert task.examples[1].raw["inputs"] == b"at all"
+    assert task.examples[1].raw["task_names"].tolist() == [901]
+    assert task.examples[1].raw["patches"].shape == (1, 2, 2)
+    only_other = {"text": seqio.Feature(seqio.ByteVocabulary())}
+    add_task("test_no_targets", {"text": ["a"]}, output_features=only_other)
+    with pytest.raises(ValueError, match=r"'test_no_targets' has no output feature 'targets'"):
+        seqio_adapter.task_source("test_no_targets")
 
 
 def test_wrong_preprocessing_is_explained(add_task):

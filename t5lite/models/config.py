@@ -70,7 +70,7 @@ class TransformerConfig:
       scale_logits: Whether the last hidden states are divided by sqrt(d_model) before the output
         projection. T5 1.0 does (with tied embeddings), T5 1.1 does not.
       embedding_dim: Width of the token embedding, where linear maps without bias lead from it to
-        `d_model` and back (OPT-350m). None: `d_model`.
+        `d_model` and back (OPT-350m), in decoder-only models. None: `d_model`.
       initializer: What a fresh model starts from: `t5` (T5X's), `normal` (deviation
         `initializer_range`; GPT-2, OPT, LLaMA), or `small` (deviation sqrt(2 / (5 d_model)), and
         2 / (layers sqrt(d_model)) into the residual stream; GPT-NeoX).
@@ -161,6 +161,12 @@ class TransformerConfig:
                 self.block == "sequential",
                 "block must be 'sequential' when architecture is 'encoder_decoder'",
                 self.block,
+            )
+            self._require(
+                self.embedding_dim is None,
+                "embedding_dim must be None when architecture is 'encoder_decoder', whose encoder "
+                "has no maps from another width",
+                self.embedding_dim,
             )
         self._require(
             self.block == "sequential" or self.norm_position == "pre",

@@ -63,20 +63,22 @@ def write_arrays(
     model_dir: pathlib.Path,
     arrays: Arrays,
     *,
+    step: int = 0,
     optimizer_state: Any = None,
 ) -> None:
-    """Writes the checkpoint of step 0, of parameters that are read one layer after the other.
+    """Writes a checkpoint of parameters that are read one layer after the other.
 
     Args:
       model_dir: A folder without checkpoints.
       arrays: All parameters of a model.
+      step: How many updates they were trained for.
       optimizer_state: A pytree of arrays to go with them.
     """
     params = {
         name: _Leaf(parts, stacked="/layers/" in name)
         for name, parts in layers_by_name(arrays).items()
     }
-    state: dict[str, Any] = {"params": unflatten_names(params), "step": np.int32(0)}
+    state: dict[str, Any] = {"params": unflatten_names(params), "step": np.int32(step)}
     if optimizer_state is not None:
         state["opt_state"] = jax.tree.map(np.asarray, optimizer_state)
     registry = ocp.type_handlers.create_type_handler_registry(
@@ -92,7 +94,7 @@ def write_arrays(
             "state": ocp.PyTreeCheckpointHandler(use_ocdbt=False, type_handler_registry=registry),
         },
     )
-    manager.save(0, args=ocp.args.Composite(state=ocp.args.PyTreeSave(state)))
+    manager.save(step, args=ocp.args.Composite(state=ocp.args.PyTreeSave(state)))
     manager.close()
 
 

@@ -94,7 +94,7 @@ def write_model_folder(
         chat_template=source.chat_template,
     )
     description.save(folder)
-    write_arrays(folder, source.arrays, optimizer_state=optimizer_state)
+    write_arrays(folder, source.arrays, step=source.step, optimizer_state=optimizer_state)
 
 
 def _read_adafactor(path: pathlib.Path, step: int, names: Iterable[str]) -> AdafactorState:

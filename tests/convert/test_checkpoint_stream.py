@@ -50,14 +50,14 @@ def test_there_and_back(tmp_path):
 def test_narrow_types_are_kept_and_restored_to_float32(tmp_path):
     params = sharp_params(CONFIG)
     narrow = jax.tree.map(lambda leaf: leaf.astype(ml_dtypes.bfloat16), params)
-    write_arrays(tmp_path, unstack(narrow))
-    arrays = read_arrays(tmp_path, 0, NAMES)
+    write_arrays(tmp_path, unstack(narrow), step=7)
+    arrays = read_arrays(tmp_path, 7, NAMES)
     assert {array.dtype for array in arrays.values()} == {np.dtype(ml_dtypes.bfloat16)}
     wide = jax.tree.map(lambda leaf: leaf.astype(np.float32), narrow)
-    assert_same(as_orbax_restores(tmp_path), wide)
-    assert {leaf.dtype for leaf in jax.tree.leaves(as_orbax_restores(tmp_path))} == {
-        np.dtype(np.float32)
-    }
+    restored = as_orbax_restores(tmp_path, 7)
+    assert_same(restored, wide)
+    assert {leaf.dtype for leaf in jax.tree.leaves(restored)} == {np.dtype(np.float32)}
+    assert read_leaf(tmp_path, 7, "step") == 7
 
 
 def test_large_layers_are_cut_in_chunks(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ import jax
 from t5lite import sharding
 from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer, SaveClock, abstract
 from t5lite.checkpoints.model_dir import ModelDescription, leaves_no_empty_folder, lock
-from t5lite.configuration.run_record import record_start
+from t5lite.configuration.run_record import changed_settings, describe, record_start
 from t5lite.data.data_config import DataConfig
 from t5lite.data.pipeline import TrainBatch, TrainData, open_train_data
 from t5lite.data.run_vocabulary import check_vocabulary_fits, tasks_vocabulary
@@ -181,7 +181,7 @@ def train(
         if total.reached(progress) or saved.get("exhausted"):
             checkpointer.close()
             if is_main:
-                _say_finished(folder, progress, total)
+                _say_finished(folder, progress, total, changed_settings(folder, config_text))
             if folder_lock is not None:
                 folder_lock.release()
             return TrainResult(progress=progress, metrics={}, already_finished=True)
@@ -352,7 +352,12 @@ def train(
     return TrainResult(progress=progress, metrics=metrics, stopped=stopped)
 
 
-def _say_finished(folder: pathlib.Path, progress: Progress, total: Duration) -> None:
+def _say_finished(
+    folder: pathlib.Path,
+    progress: Progress,
+    total: Duration,
+    changed: Mapping[str, tuple[str, str]],
+) -> None:
     """Says that there is nothing to train, and how there could be; writes the report again."""
     if total.reached(progress):
         why = f"{total.of(progress):,} {total.unit} are done, and TRAIN_STEPS is {total}"
@@ -363,6 +368,12 @@ def _say_finished(folder: pathlib.Path, progress: Progress, total: Duration) -> 
             "Start in another folder with INITIAL_CHECKPOINT_PATH to start from its parameters."
         )
     log.info("%s is finished: %s. Nothing is trained. %s", folder, why, remedy)
+    if changed:
+        log.warning(
+            "these settings differ from those it was trained with, and have no effect; another "
+            "MODEL_DIR trains with them:\n  %s",
+            "\n  ".join(describe(changed)),
+        )
     _conclude(folder)
 
 

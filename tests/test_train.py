@@ -187,9 +187,10 @@ def test_a_finished_run_says_so_and_is_left_as_it_is(cache_dir, trained, caplog)
     model_dir, result = trained
     caplog.set_level(logging.INFO)
     before = {path: path.read_bytes() for path in model_dir.glob("*.json*")}
-    again = toy_train(model_dir, cache_dir, train_steps=12, config_text="# other\n")
+    again = toy_train(model_dir, cache_dir, train_steps=12, config_text="train.seed = 5\n")
     assert again.already_finished and again.progress == result.progress
     assert "12 steps are done, and TRAIN_STEPS is 12 steps. Nothing is trained" in caplog.text
+    assert "have no effect; another MODEL_DIR trains with them:\n  train.seed: no" in caplog.text
     assert {path: path.read_bytes() for path in model_dir.glob("*.json*")} == before
     assert (model_dir / "config.gin").read_text() == "# the run's gin\n"
 

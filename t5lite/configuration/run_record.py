@@ -8,6 +8,8 @@ on from, and which settings it changed.
 from __future__ import annotations
 
 import pathlib
+import tempfile
+from collections.abc import Mapping
 
 from t5lite.configuration.gin_reader import Binding, Import, read_file
 from t5lite.configuration.older_settings import renewed
@@ -32,25 +34,43 @@ def record_start(model_dir: str | pathlib.Path, config_text: str, *, step: int) 
       The settings that differ from the last start's, "NAME: before -> now" each.
     """
     folder = pathlib.Path(model_dir)
-    path, changed = folder / CONFIG_FILE, dict[str, tuple[str, str]]()
+    path, changed = folder / CONFIG_FILE, changed_settings(model_dir, config_text)
     before = path.read_bytes() if path.exists() else None
     if config_text and before != config_text.encode("utf-8"):
-        earlier = folder / EARLIER_FOLDER
         if before is not None:
+            earlier = folder / EARLIER_FOLDER
             earlier.mkdir(exist_ok=True)
-            earlier /= f"{sum(1 for _ in earlier.glob('*.gin')) + 1}.gin"
-            write_whole(earlier, before)
+            number = sum(1 for _ in earlier.glob("*.gin")) + 1
+            write_whole(earlier / f"{number}.gin", before)
         write_whole(path, config_text)
-        if before is not None:
-            changed = _differences(earlier, path)
     with (folder / STARTS_FILE).open("a", encoding="utf-8") as file:
         file.write(strict_json.dumps({"step": step, "changed": changed}) + "\n")
+    return describe(changed)
+
+
+def describe(changed: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Changed settings as "NAME: before -> now" each."""
     return [f"{name}: {before} -> {now}" for name, (before, now) in changed.items()]
 
 
-def _differences(before: pathlib.Path, now: pathlib.Path) -> dict[str, tuple[str, str]]:
-    """Settings that two gin files give differently; "not set" where one does not name it."""
-    old, new = _settings(before), _settings(now)
+def changed_settings(model_dir: str | pathlib.Path, config_text: str) -> dict[str, tuple[str, str]]:
+    """Settings in which a configuration differs from that of a folder's last start.
+
+    Args:
+      model_dir: the run's folder, which is left as it is.
+      config_text: the operative configuration.
+
+    Returns:
+      By name, the value before and now, "not set" where one does not name it; nothing where the
+      folder or this start has no configuration.
+    """
+    path = pathlib.Path(model_dir) / CONFIG_FILE
+    if not config_text or not path.exists():
+        return {}
+    with tempfile.TemporaryDirectory() as scratch:
+        now = pathlib.Path(scratch) / CONFIG_FILE
+        now.write_text(config_text, encoding="utf-8")
+        old, new = _settings(path), _settings(now)
     return {
         name: (old.get(name, "not set"), new.get(name, "not set"))
         for name in {**old, **new}

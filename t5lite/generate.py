@@ -10,7 +10,7 @@ from typing import TextIO
 
 from t5lite.checkpoints.load import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
-from t5lite.decoding.config import CHAT_DECODE_LENGTH, DecodingConfig
+from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.stopping import cut, pieces
 from t5lite.inference.prompts import (
     Prompt,
@@ -18,7 +18,9 @@ from t5lite.inference.prompts import (
     answer_was_cut,
     chat_format,
     chat_prompt,
+    decoding_for,
     make_generator,
+    room_for,
     text_prompt,
     warn_cut,
 )
@@ -46,8 +48,7 @@ def generate(
         writes; otherwise each goes to the model alone and as it is. An answer that was cut because
         it was too long is marked.
       system: What the conversation begins with, in the role `system`.
-      decoding: How to decode; greedy when None, and then answers of a conversation may be longer,
-        `CHAT_DECODE_LENGTH`. Sampling differs from prompt to prompt. Several
+      decoding: How to decode; greedy when None. Sampling differs from prompt to prompt. Several
         answers, and that of a beam search, are printed when they are done, one a line; a
         conversation continues with the first.
       step: Which checkpoint; the latest when None.
@@ -62,10 +63,7 @@ def generate(
         raise ValueError("--system begins a conversation; give --chat with it.")
     stdin, stdout = stdin or sys.stdin, stdout or sys.stdout
     model = load_model_dir(model_folder(model_dir), step)
-    if decoding is None:
-        length = CHAT_DECODE_LENGTH if chat else DecodingConfig.max_decode_length
-        decoding = DecodingConfig(max_decode_length=length)
-    writer = _Writer(model, decoding, stdout, chat=chat)
+    writer = _Writer(model, decoding or DecodingConfig(), stdout, chat=chat)
     texts = itertools.chain.from_iterable(
         _lines(stdin, stdout) if prompt == "-" else [prompt] for prompt in (prompts or ["-"])
     )
@@ -114,14 +112,13 @@ class _Writer:
 
     def _fitted(self, prompt: Prompt) -> DecodingConfig:
         """How to decode; in a conversation, which grows, no more than the model has room for."""
-        config = self._model.config
-        if not self._chat or config.max_positions is None:
-            return self._decoding
-        room = config.max_positions
-        if config.architecture == "decoder_only":
-            room -= len(prompt.tokens) - 1
-        length = min(self._decoding.max_decode_length, max(room, 1))
-        return dataclasses.replace(self._decoding, max_decode_length=length)
+        config, prompts = self._model.config, [prompt.tokens]
+        decoding = decoding_for(self._decoding, config, prompts, is_chat=self._chat)
+        room = room_for(config, prompts)
+        if not self._chat or room is None:
+            return decoding
+        length = min(decoding.decode_length, max(room, 1))
+        return dataclasses.replace(decoding, max_decode_length=length)
 
     def _mark(self, tokens: Sequence[int], decoding: DecodingConfig) -> str:
         """What says that an answer in a conversation did not come to its end; else nothing."""

@@ -31,6 +31,7 @@ from t5lite.inference.prompts import (
     answer_text,
     answer_was_cut,
     chat_prompt,
+    decoding_for,
     make_generator,
     text_prompt,
     warn_cut,
@@ -128,7 +129,6 @@ def infer(
             f"mixture_or_task_name={mixture_or_task_name!r}."
         )
     _check_ranking(options_field, rank_by, input)
-    decoding = decoding or DecodingConfig()
     model_dir = str(model_folder(model_dir, is_alone=jax.process_count() == 1))
     devices = make_mesh(mesh or MeshConfig())
     model = load_model_dir(model_dir, step, mesh=devices)
@@ -149,6 +149,12 @@ def infer(
         batch_size=batch_size,
         end_ids=[token for question in questions for token in question.end_ids],
         mesh=devices,
+    )
+    decoding = decoding_for(
+        decoding,
+        model.config,
+        [question.tokens for question in questions],
+        is_chat=any(question.end_ids for question in questions),
     )
     settings = {
         "model_dir": str(pathlib.Path(model_dir).absolute()),
@@ -324,7 +330,7 @@ def _answer_all(
                 "%d answers were cut after %d tokens, and have was_cut beside them; see "
                 "--max_decode_length",
                 num_cut,
-                decoding.max_decode_length,
+                decoding.decode_length,
             )
         if journal:
             journal.finish()

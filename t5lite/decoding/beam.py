@@ -90,11 +90,11 @@ class BeamSearch:
         """Reads the prompts and chooses the first token of every beam; `index_B` has no part."""
         config = self.config
         num = config.num_beams
-        logits_BV, held = branches.start(model, batch, num=num, length=config.max_decode_length)
+        logits_BV, held = branches.start(model, batch, num=num, length=config.decode_length)
         occurred_BKV = None
         if config.repetition_penalty != 1.0:
             occurred_BKV = branches.occurred(batch, num=num, vocab_size=logits_BV.shape[-1])
-        nothing = _no_answers((index_B.shape[0], num, config.max_decode_length))
+        nothing = _no_answers((index_B.shape[0], num, config.decode_length))
         # All beams are equal yet, so the first alone is gone on from.
         only_first_BK = nothing.score_BK.at[:, 0].set(0.0)
         state = State(
@@ -109,7 +109,7 @@ class BeamSearch:
 
     def advance(self, model: Model, state: State, *, until: jax.Array | int) -> State:
         """Searches until no row is open, or live beams have so many tokens."""
-        until = jnp.minimum(until, self.config.max_decode_length)
+        until = jnp.minimum(until, self.config.decode_length)
 
         def goes_on(state: State) -> jax.Array:
             return (state.step < until) & jnp.any(state.open_B)
@@ -139,7 +139,7 @@ class BeamSearch:
             log_likelihood_BN=best.log_likelihood_BK,
             score_BN=best.score_BK,
             ended_BN=penalties.is_end(_last(best), self.end_ids),
-            all_done=~jnp.any(state.open_B) | (state.step >= self.config.max_decode_length),
+            all_done=~jnp.any(state.open_B) | (state.step >= self.config.decode_length),
         )
 
     def _choose(self, state: State, logits_BKV: jax.Array) -> State:
@@ -184,7 +184,7 @@ class BeamSearch:
         """The finished answers, with those candidates among them that end and are good enough."""
         is_end_BM = penalties.is_end(token_BM, self.end_ids)
         if self.config.length_penalty_style == "hugging_face":
-            is_end_BM |= state.step + 1 >= self.config.max_decode_length
+            is_end_BM |= state.step + 1 >= self.config.decode_length
             is_end_BM &= jnp.arange(token_BM.shape[1]) < self.config.num_beams
         is_end_BM &= state.open_B[:, None]
         score_BM = candidates.score_BK / self._penalty(state.step + 1)
@@ -201,7 +201,7 @@ class BeamSearch:
         if self.config.length_penalty_style == "hugging_face":
             return best_B / self._penalty(step) > worst_B
         # T5X counts its start token here.
-        return best_B / self._penalty(jnp.int32(self.config.max_decode_length + 1)) >= worst_B
+        return best_B / self._penalty(jnp.int32(self.config.decode_length + 1)) >= worst_B
 
     def _penalty(self, length: jax.Array) -> jax.Array:
         """What divides the log-probability of an answer of so many tokens."""

@@ -8,7 +8,8 @@ from t5lite.messages.suggest import did_you_mean
 Strategy = Literal["greedy", "sample", "beam"]
 LengthPenaltyStyle = Literal["t5x", "hugging_face"]
 
-# Most tokens of an answer in a conversation, where nothing else is said.
+# Most tokens of an answer, and of one in a conversation, where nothing else is said.
+DECODE_LENGTH = 64
 CHAT_DECODE_LENGTH = 512
 
 # T5X's and Hugging Face's own defaults.
@@ -34,7 +35,8 @@ class DecodingConfig:
       repetition_penalty: Above 1 makes tokens that were there before less likely (Keskar et al.,
         https://arxiv.org/abs/1909.05858); 1.0 is off. See `penalties.repeated`.
       num_return_sequences: Answers an example: draws, or the best beams.
-      max_decode_length: Most tokens generated for one example, the end token included.
+      max_decode_length: Most tokens generated for one example, the end token included. None is 64,
+        and 512 in a conversation; see `inference.prompts.decoding_for`.
       min_decode_length: No end token may be generated before this many other tokens.
       stop_ids: Tokens that end an answer besides the vocabulary's own end.
       stop_strings: Texts that end an answer, and are not part of it.
@@ -50,7 +52,7 @@ class DecodingConfig:
     length_penalty: float | None = None
     repetition_penalty: float = 1.0
     num_return_sequences: int = 1
-    max_decode_length: int = 64
+    max_decode_length: int | None = None
     min_decode_length: int = 0
     stop_ids: tuple[int, ...] = ()
     stop_strings: tuple[str, ...] = ()
@@ -69,16 +71,22 @@ class DecodingConfig:
         self._require("top_p", 0 < self.top_p <= 1, "above 0 and at most 1 (1 is off)")
         self._require("repetition_penalty", self.repetition_penalty > 0, "above 0 (1 is off)")
         self._require("num_return_sequences", self.num_return_sequences >= 1, "1 or more")
-        self._require("max_decode_length", self.max_decode_length >= 1, "1 or more")
+        self._require("max_decode_length", self.decode_length >= 1, "1 or more")
         self._require(
             "min_decode_length",
-            0 <= self.min_decode_length < self.max_decode_length,
+            self.min_decode_length >= 0
+            and (self.max_decode_length is None or self.min_decode_length < self.max_decode_length),
             f"0 or more and below max_decode_length={self.max_decode_length}",
         )
         self._require("stop_ids", all(i >= 0 for i in self.stop_ids), "ids, 0 or more")
         self._require("stop_strings", all(self.stop_strings), "texts that are not empty")
         self._check_sampling()
         self._check_beams()
+
+    @property
+    def decode_length(self) -> int:
+        """`max_decode_length`, or that of an answer outside conversations."""
+        return DECODE_LENGTH if self.max_decode_length is None else self.max_decode_length
 
     @property
     def length_exponent(self) -> float:

@@ -93,9 +93,9 @@ class Generator:
         """
         config = self.config
         num = config.num_branches
-        logits_BV, held = branches.start(model, batch, num=num, length=config.max_decode_length)
+        logits_BV, held = branches.start(model, batch, num=num, length=config.decode_length)
         logits_BNV = jnp.repeat(logits_BV[:, None], num, axis=1)
-        shape = (*logits_BNV.shape[:2], config.max_decode_length)
+        shape = (*logits_BNV.shape[:2], config.decode_length)
         occurred_BNV = None
         if config.repetition_penalty != 1.0:
             occurred_BNV = branches.occurred(batch, num=num, vocab_size=logits_BV.shape[-1])
@@ -122,7 +122,7 @@ class Generator:
         Returns:
           The state then.
         """
-        until = jnp.minimum(until, self.config.max_decode_length)
+        until = jnp.minimum(until, self.config.decode_length)
 
         def goes_on(state: State) -> jax.Array:
             return (state.step < until) & ~jnp.all(state.ended_BN)
@@ -155,7 +155,7 @@ class Generator:
             log_likelihood_BN=log_likelihood_BN,
             score_BN=log_likelihood_BN,
             ended_BN=penalties.is_end(last_BN, self.end_ids),
-            all_done=jnp.all(state.ended_BN) | (state.step >= self.config.max_decode_length),
+            all_done=jnp.all(state.ended_BN) | (state.step >= self.config.decode_length),
         )
 
     def _choose(self, state: State, logits_BNV: jax.Array) -> State:

@@ -135,7 +135,7 @@ class SequenceGenerator:
         """
         if indices is None:
             indices = range(len(inputs))
-        self._check_lengths(inputs, config.max_decode_length - 1)
+        self._check_lengths(inputs, config.decode_length - 1)
         prepared = self._prepared(params)
         functions = self._functions(config)
         results: list[list[Generation]] = [[]] * len(inputs)
@@ -147,7 +147,7 @@ class SequenceGenerator:
             if config.stop_strings:
                 state = self._advance_with_looks(functions, prepared, state, config)
             else:
-                state = functions.advance(prepared.step_params, state, config.max_decode_length)
+                state = functions.advance(prepared.step_params, state, config.decode_length)
             output = jax.device_get(functions.report(state))
             self._check_finite(output.log_likelihood_BN[: len(rows)], prepared.params)
             for place, row in enumerate(rows):
@@ -171,7 +171,7 @@ class SequenceGenerator:
         """
         assert self._mesh is None, "one row cannot be shared out"
         assert config.num_branches == 1, "only one answer can be streamed"
-        self._check_lengths([inputs], config.max_decode_length - 1)
+        self._check_lengths([inputs], config.decode_length - 1)
         prepared = self._prepared(params)
         functions = self._functions(config)
         batch = self._prompt_batch([inputs])
@@ -299,13 +299,13 @@ class SequenceGenerator:
         while True:
             output = jax.device_get(functions.report(state))
             if longest_BN is None:
-                longest_BN = np.full(output.lengths_BN.shape, config.max_decode_length, np.int32)
+                longest_BN = np.full(output.lengths_BN.shape, config.decode_length, np.int32)
             for place in np.ndindex(longest_BN.shape):
-                if longest_BN[place] < config.max_decode_length:
+                if longest_BN[place] < config.decode_length:
                     continue
                 tokens = output.tokens_BNT[place][: output.lengths_BN[place]]
                 stopped = self._stopped_length(tokens.tolist(), config, known=known)
-                longest_BN[place] = stopped or config.max_decode_length
+                longest_BN[place] = stopped or config.decode_length
             state = functions.cut(state, self._put({"longest": longest_BN})["longest"])
             if output.all_done:
                 return state

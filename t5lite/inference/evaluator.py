@@ -27,6 +27,7 @@ from t5lite.decoding.sequence_generator import SequenceGenerator
 from t5lite.decoding.stopping import cut
 from t5lite.files import strict_json
 from t5lite.files.json_files import write_object
+from t5lite.inference.prompts import decoding_for
 from t5lite.messages.progress import Bar, progress_bar
 from t5lite.messages.tables import format_table
 from t5lite.models.config import TransformerConfig
@@ -185,7 +186,7 @@ class Evaluator:
         Raises:
           ValueError: No such Task or split, it has no examples, or its Tasks' vocabularies differ.
         """
-        self.config = config
+        self.config, self._model = config, model_config
         import_tasks(config.task_modules, data_dir=config.data_dir, vocabulary=config.vocabulary)
         self.tasks: list[EvalTask] = load_eval_tasks(
             config.mixture_or_task_name,
@@ -254,10 +255,12 @@ class Evaluator:
     def _generate(self, params: Any, tasks: Sequence[EvalTask], bar: Bar) -> dict[str, list[str]]:
         """Answers of each Task; the examples of all Tasks are batched together."""
         places = [(task, index) for task in tasks for index in range(len(task.examples))]
+        prompts = [task.examples[index].prompt(self._converter) for task, index in places]
+        is_chat = any(task.end_ids for task in tasks)
         generations = self._generator.generate(
             params,
-            [task.examples[index].prompt(self._converter) for task, index in places],
-            config=self.config.decoding,
+            prompts,
+            config=decoding_for(self.config.decoding, self._model, prompts, is_chat=is_chat),
             indices=[index for _, index in places],
             on_batch=bar.update,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,9 +13,10 @@ import numpy as np
 from t5lite.checkpoints.load import LoadedModel
 from t5lite.data.chat.chat_format import ChatFormat
 from t5lite.data.vocabularies.chat_template import Message
-from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.config import CHAT_DECODE_LENGTH, DecodingConfig
 from t5lite.decoding.sequence_generator import Generation, SequenceGenerator
 from t5lite.decoding.stopping import cut
+from t5lite.models.config import TransformerConfig
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +85,45 @@ def chat_format(model: LoadedModel) -> ChatFormat:
     return ChatFormat(model.vocabulary, model.chat_template)
 
 
+def room_for(config: TransformerConfig, prompts: Sequence[np.ndarray]) -> int | None:
+    """How many tokens of an answer the model has positions for, behind the longest prompt.
+
+    Args:
+      config: the model's.
+      prompts: int32 [length] each.
+    """
+    if config.max_positions is None or config.architecture == "encoder_decoder":
+        return config.max_positions
+    return config.max_positions + 1 - max(map(len, prompts), default=1)
+
+
+def decoding_for(
+    decoding: DecodingConfig | None,
+    config: TransformerConfig,
+    prompts: Sequence[np.ndarray],
+    *,
+    is_chat: bool,
+) -> DecodingConfig:
+    """How to decode answers to these prompts, with the length that they have where none is given.
+
+    Answers are at most 64 tokens long, and 512 where some prompts are conversations, or what the
+    model has room for.
+
+    Args:
+      decoding: what the user gave; greedy when None.
+      config: the model's.
+      prompts: int32 [length] each.
+      is_chat: whether some of them are conversations.
+    """
+    decoding = decoding or DecodingConfig()
+    if decoding.max_decode_length is not None:
+        return decoding
+    length, room = decoding.decode_length, room_for(config, prompts)
+    if is_chat:
+        length = CHAT_DECODE_LENGTH if room is None else max(min(CHAT_DECODE_LENGTH, room), 1)
+    return dataclasses.replace(decoding, max_decode_length=length)
+
+
 def warn_cut(num_cut: int, total: int, model: LoadedModel) -> None:
     """Says that prompts were too long."""
     log.warning(
@@ -126,5 +167,5 @@ def answer_text(answer: Generation, model: LoadedModel, decoding: DecodingConfig
 def answer_was_cut(tokens: Sequence[int], model: LoadedModel, decoding: DecodingConfig) -> bool:
     """Whether an answer did not come to its end: neither to an end token nor to a stop string."""
     text = model.vocabulary.decode(tokens)
-    is_long = len(tokens) >= decoding.max_decode_length
+    is_long = len(tokens) >= decoding.decode_length
     return is_long and cut(text, decoding.stop_strings) == text

@@ -2,11 +2,13 @@
 
 import types
 
+import numpy as np
 import pytest
 
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
-from t5lite.inference.prompts import chat_prompt, text_prompt
+from t5lite.decoding.config import DecodingConfig
+from t5lite.inference.prompts import chat_prompt, decoding_for, text_prompt
 from tests.data.tokenizer_folders import chat_folder
 from tests.feature_converters import converter
 
@@ -38,6 +40,25 @@ def model(vocabulary, *, name="decoder_only", inputs=1000, prompt_prefix=()):
 def turns(*texts):
     roles = ["user", "assistant"] * len(texts)
     return [{"role": r, "content": t} for r, t in zip(roles, texts, strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("given", "is_chat", "positions", "length"),
+    [
+        (None, False, None, 64),
+        (None, True, None, 512),
+        (None, True, 100, 98),  # the last token of a text has no position after it
+        (None, True, 2, 1),
+        (None, False, 2, 64),
+        (600, True, 100, 600),
+    ],
+)
+def test_answers_in_a_conversation_may_be_longer(given, is_chat, positions, length):
+    config = types.SimpleNamespace(architecture="decoder_only", max_positions=positions)
+    prompts = [np.zeros(3, np.int32), np.zeros(1, np.int32)]
+    decoding = DecodingConfig(max_decode_length=given)
+    found = decoding_for(decoding, config, prompts, is_chat=is_chat)
+    assert found.max_decode_length == length
 
 
 @pytest.mark.parametrize(

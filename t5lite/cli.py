@@ -165,16 +165,20 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
         taken: list[Any] = []
         if verb in _RUN_FILES:
             vocabulary, cache_dir = parsed.macro("VOCABULARY"), parsed.macro("CACHE_DIR")
-            folder = _model_folder(model_dir, arguments, vocabulary=vocabulary, cache_dir=cache_dir)
             # What only says how to find the model has no other part in these verbs.
             shorthands.pop("CACHE_DIR", None)
             if verb != "eval":
                 shorthands.pop("VOCABULARY", None)
+            folder = _model_folder(
+                model_dir,
+                arguments,
+                vocabulary=vocabulary,
+                cache_dir=cache_dir,
+                before=lambda: _try_settings(arguments, verb, shorthands, defaults),
+            )
             overrides = folder_config.found_model(model_dir, folder)
             model_dir = str(folder)
-            if verb == "generate":
-                defaults += folder_config.chat_defaults(parsed)
-            else:
+            if verb != "generate":
                 defaults += folder_config.model_folder_defaults(model_dir)
                 if mixtures := folder_config.mixtures_of(model_dir):
                     remedies["MIXTURE_OR_TASK_NAME"] = f"--mixture=VALUE (this run {mixtures})"
@@ -220,15 +224,37 @@ def _no_settings(model_dir: Any) -> str:
     )
 
 
+def _try_settings(
+    arguments: argparse.Namespace,
+    verb: str,
+    shorthands: dict[str, tuple[str, Any]],
+    defaults: Sequence[Any],
+) -> None:
+    """Finds mistakes in the settings before a model is converted, which may take long."""
+    from t5lite.configuration import folder_config
+
+    defaults = [*defaults, *folder_config.stand_ins()]
+    _parse(arguments, shorthands, defaults=defaults).tried(_GIN_VERBS[verb])
+
+
 def _model_folder(
-    model_dir: str, arguments: argparse.Namespace, *, vocabulary: str | None, cache_dir: str | None
+    model_dir: str,
+    arguments: argparse.Namespace,
+    *,
+    vocabulary: str | None,
+    cache_dir: str | None,
+    before: Callable[[], None],
 ) -> pathlib.Path:
     """The t5lite model folder of what --model_dir names, whatever its format."""
     from t5lite.convert.cached import model_folder
 
     several = [getattr(arguments, flag, None) for flag in ("multi_host", "coordinator")]
     return model_folder(
-        model_dir, vocabulary=vocabulary, cache_dir=cache_dir, is_alone=not any(several)
+        model_dir,
+        vocabulary=vocabulary,
+        cache_dir=cache_dir,
+        is_alone=not any(several),
+        before=before,
     )
 
 

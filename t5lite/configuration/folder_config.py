@@ -24,7 +24,6 @@ from t5lite.data.vocabularies.load import (
     same_vocabulary,
     vocabulary_from_spec,
 )
-from t5lite.decoding.config import CHAT_DECODE_LENGTH
 from t5lite.files.local_paths import local_path
 
 
@@ -46,11 +45,12 @@ def model_folder_defaults(model_dir: str) -> list[Binding]:
     return found + [b for b in macros if b.name in ("TASK_MODULES", "DATA_DIR")]
 
 
-def chat_defaults(given: ParsedConfig) -> list[Binding]:
-    """The length of answers in a conversation, where files or flags ask for one."""
-    if given.macro("CHAT") is not True:
-        return []
-    return [_macro("MAX_DECODE_LENGTH", CHAT_DECODE_LENGTH, given.bindings["CHAT"].place)]
+def stand_ins() -> list[Binding]:
+    """Something for each macro of `model_folder_defaults` that is required, without a folder."""
+    return [
+        _macro("TASK_FEATURE_LENGTHS", {"inputs": 1, "targets": 1}, ""),
+        _macro("VOCABULARY", "bytes", ""),
+    ]
 
 
 def found_model(model_dir: str, folder: pathlib.Path) -> list[Binding]:
@@ -71,14 +71,23 @@ def last_start(model_dir: str, *, modules: Sequence[str] = ()) -> list[Binding |
       ValueError: it imports what is neither named nor ours.
     """
     statements = _statements(model_dir)
-    for statement in statements:
-        if isinstance(statement, Import) and not (
-            statement.module in modules or task_modules.is_ours(statement.module)
-        ):
-            raise ValueError(
-                f"{statement.place}: {_refusal(model_dir, 'module', statement.module)} "
-                f"Give --gin_file={_config_path(model_dir)}, or --tasks={statement.module}"
-            )
+    unnamed = [
+        statement
+        for statement in statements
+        if isinstance(statement, Import)
+        and not (statement.module in modules or task_modules.is_ours(statement.module))
+    ]
+    if unnamed:
+        macros = {s.name: s.value for s in statements if isinstance(s, Binding) and s.is_macro}
+        imported = [statement.module for statement in unnamed]
+        # --tasks takes the place of TASK_MODULES, so it has to name those too.
+        named = dict.fromkeys([*(modules or macros.get("TASK_MODULES") or ()), *imported])
+        kind = "module" if len(unnamed) == 1 else "modules"
+        raise ValueError(
+            f"{unnamed[0].place}: {_refusal(model_dir, kind, ', '.join(imported))} Resume it with "
+            f"`t5lite train --model_dir={model_dir} --tasks={','.join(named)}`, or with "
+            f"--gin_file={_config_path(model_dir)}"
+        )
     return statements
 
 

@@ -7,6 +7,8 @@ import dataclasses
 import inspect
 import logging
 import re
+import types
+import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +16,7 @@ import gin
 
 from t5lite.configuration.external_names import MACROS, counterpart
 from t5lite.configuration.gin_reader import Binding, Macro, Reference, uses
+from t5lite.configuration.gin_types import parameter_hints
 from t5lite.messages.error_origin import raised_by_us
 from t5lite.messages.suggest import did_you_mean, is_misspelt
 
@@ -79,11 +82,16 @@ class ParsedConfig:
           ValueError: a value is missing, a flag has no effect, or an object refuses its arguments;
             the message names files and lines.
         """
-        self.check(verb)
+        built = self.tried(verb)
         for binding in self.unused(verb):
             if not binding.is_ours:
                 kind = "macro " if binding.is_macro else ""
                 log.warning("%s: %s%s has no effect on %s", binding.place, kind, binding.key, verb)
+        return built
+
+    def tried(self, verb: str) -> dict[str, Any]:
+        """As `arguments`, without warning of what has no effect."""
+        self.check(verb)
         try:
             return gin.get_configurable(verb)()
         except (ValueError, TypeError) as error:
@@ -102,9 +110,12 @@ class ParsedConfig:
         """
         used = list(self._used_by(verb))
         reached = {binding.key for binding in used}
+        remedies = self._nested_configs(verb)
         for binding in self.bindings.values():
-            if binding.place.startswith("--") and binding.key not in reached:
-                self._refuse_unused_flag(binding, verb, used)
+            is_flag = binding.place.startswith("--")
+            is_nested = binding.configurable in remedies and not binding.is_ours
+            if binding.key not in reached and (is_flag or is_nested):
+                self._refuse_unused(binding, verb, used, remedies)
         self._refuse_misspelt_macros(verb, used)
         self._refuse_circles(Reference(verb, True), {})
         self._check_macros(verb, used)
@@ -226,16 +237,49 @@ class ParsedConfig:
                     "remove the line."
                 )
 
-    def _refuse_unused_flag(self, binding: Binding, verb: str, used: Sequence[Binding]) -> None:
+    def _nested_configs(self, verb: str) -> dict[str, str]:
+        """Configs that a verb does not use, though others may hold them, and what puts them there.
+
+        Gin files may have lines for several verbs, but lines of such a config are meant for this.
+        """
+        nodes = (node for node, _ in self._walk(verb) if isinstance(node, Reference))
+        used = dict.fromkeys(node.name for node in nodes if node.is_called)
+        found = dict[str, str]()
+        waiting = [(name, "") for name in used]
+        for holder, line in waiting:
+            if holder not in self.registered:
+                continue
+            for parameter, hint in parameter_hints(self.registered[holder]).items():
+                kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+                for kind in kinds:
+                    name = getattr(kind, "__name__", "")
+                    is_config = dataclasses.is_dataclass(kind) and name in self.registered
+                    if is_config and parameter != "return" and name not in {**used, **found}:
+                        found[name] = f"{line}{holder}.{parameter} = @{name}()"
+                        waiting.append((name, f"{found[name]} and "))
+        return found
+
+    def _refuse_unused(
+        self,
+        binding: Binding,
+        verb: str,
+        used: Sequence[Binding],
+        remedies: Mapping[str, str],
+    ) -> None:
         if binding.is_macro:
             macros = {u.name for b in used for u in uses(b.value) if isinstance(u, Macro)}
             raise ValueError(
                 f"{binding.place}: nothing that {verb} uses has a macro of this name."
                 + (counterpart(binding.name, MACROS) or did_you_mean(binding.name, macros))
             )
+        owner = binding.key.rpartition(".")[0]
+        where = "" if binding.place.startswith("--") else f": {binding.key}"
+        remedy = "`t5lite config` shows what it uses."
+        if owner in remedies:
+            remedy = f"Set {remedies[owner]}, or leave it out."
         raise ValueError(
-            f"{binding.place} has no effect: {verb} as configured does not use "
-            f"{binding.key.rpartition('.')[0]}. `t5lite config` shows what it uses."
+            f"{binding.place}{where} has no effect: {verb} as configured does not use {owner}. "
+            f"{remedy}"
         )
 
     def _without_gin_noise(self, error: Exception) -> str:

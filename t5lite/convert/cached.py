@@ -14,7 +14,7 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import filelock
@@ -46,6 +46,7 @@ def model_folder(
     cache_dir: str | pathlib.Path | None = None,
     named_by: str = "--model_dir",
     is_alone: bool = True,
+    before: Callable[[], None] = lambda: None,
 ) -> pathlib.Path:
     """The t5lite model folder that is, or holds the same model as, a checkpoint of any format.
 
@@ -58,6 +59,7 @@ def model_folder(
       named_by: The flag or macro that gave `path`, for messages.
       is_alone: Whether this process is not one of several of a run, which would have to write the
         conversion together.
+      before: Called before anything is converted; its errors save the work.
 
     Raises:
       ValueError: There is nothing, or nothing that t5lite reads; or it holds no tokenizer and
@@ -86,6 +88,7 @@ def model_folder(
                 f"{named_by} {path} is no t5lite model folder, and a run of several processes does "
                 f"not convert it. Do so once with `t5lite convert {path} FOLDER`, and give FOLDER."
             )
+        before()
         _clear(root, name, state=state)
         _convert(path, folder, vocabulary, named_by)
     return folder

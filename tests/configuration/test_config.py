@@ -262,6 +262,27 @@ def test_a_flag_without_effect_is_refused(flag, near):
     assert f"--gin.{flag.split('=')[0]}" in message and near in message
 
 
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("RelativeBias.num_buckets = 64", "TransformerConfig.positions = @RelativeBias()"),
+        (
+            "LinearScaling.factor = 2.0",
+            "TransformerConfig.positions = @Rotary() and Rotary.scaling = @LinearScaling()",
+        ),
+        ("MeshConfig.fsdp = 2", "train.mesh = @MeshConfig()"),
+        ("RestoreConfig.path = '/a'", "train.initial_checkpoint = @RestoreConfig()"),
+    ],
+)
+def test_a_config_that_nothing_holds_is_refused_in_files_as_in_flags(line, remedy):
+    name = line.partition(" ")[0]
+    wanted = f"{name} has no effect: train as configured does not use {name.partition('.')[0]}."
+    pathlib.Path("a.gin").write_text(f"{line}\n")
+    for files, flags in ((["a.gin"], []), ([], [line.replace(" = ", "=")])):
+        message = message_of(["run.gin", *files], ["MODEL_DIR=/a", *flags])
+        assert wanted in message and f"Set {remedy}, or leave it out." in message
+
+
 def test_a_flag_within_a_used_scope_has_effect():
     pathlib.Path("a.gin").write_text(
         "train.evals = (@one/EvalConfig(),)\n"

@@ -232,6 +232,22 @@ def test_eval_of_a_t5x_checkpoint_is_that_of_its_conversion(t5x, tmp_path, cache
     assert by_hand[2].startswith(str(tmp_path / "by_hand" / "eval" / "toy_copy"))
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("eval --mixture=toy_copy --num_beams=1", "num_beams is 1; it must be 2 or more"),
+        ("infer --input=a.jsonl --top_p=2 --output=b", "top_p is 2.0; it must be above 0"),
+        ("infer --input=a.jsonl", "needs a value for the macro OUTPUT"),
+        ("generate --gin.STOP_STRING=x", "Did you mean 'STOP_STRINGS'"),
+    ],
+)
+def test_wrong_settings_are_found_before_a_model_is_converted(words, message, t5x, cache, capsys):
+    flags = [f"--model_dir={t5x}", "--vocabulary=bytes"]
+    assert cli.main([*words.split(), *flags]) == 2
+    assert message in capsys.readouterr().err
+    assert not [path for path in cache.iterdir() if path.is_dir()]
+
+
 def test_config_shows_what_was_made_of_the_flag(t5x, cache, run):
     shown = run("config", "infer", f"--model_dir={t5x}", "--vocabulary=bytes", "--output=a.jsonl")
     (line,) = [line for line in shown.splitlines() if line.startswith("MODEL_DIR = ")]

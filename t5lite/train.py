@@ -138,9 +138,7 @@ def train(
     check_names(evals)
     total = parse_duration(train_steps, name="TRAIN_STEPS")
     save_every = parse_duration(checkpoint.period, name="CHECKPOINT_PERIOD")
-    eval_every = None
-    if eval_period is not None:
-        eval_every = parse_duration(eval_period, name="EVAL_PERIOD")
+    eval_every = None if eval_period is None else parse_duration(eval_period, name="EVAL_PERIOD")
     is_main = jax.process_index() == 0
     folder.mkdir(parents=True, exist_ok=True)
     folder_lock = lock(folder) if is_main else None
@@ -149,11 +147,7 @@ def train(
     # ---- Model and optimizer: shapes and shardings, nothing allocated ---------------------------
     shapes, axes = param_shapes(model), param_axes(model)
     partition = partition_parameters(shapes, parameter_groups, frozen_dtype=frozen_dtype)
-    if frozen_dtype != "float32" and not (partition.frozen or objective.frozen_models):
-        raise ValueError(
-            f"train.frozen_dtype = {frozen_dtype!r} has no effect, for nothing is frozen. Freeze "
-            'parameters, as with train.parameter_groups = (("^encoder/", 0),), or leave it out.'
-        )
+    partition.check_frozen_dtype(has_frozen_models=bool(objective.frozen_models))
     transformation = make_transformation(
         optimizer,
         partition.split(axes)[0],
@@ -262,14 +256,9 @@ def train(
 
     # ---- What this start was asked, in its folder: nothing refuses it any more ------------------
     if is_main:
-        write_expected(folder, data)
-        if data.missing:
-            task_data.write_missing(folder / "missing_tasks.json", data.missing)
         if began is None:
             description.save(folder)
-        changed = record_start(folder, config_text, step=progress.steps)
-        if changed:
-            log.info("settings other than at the last start:\n  %s", "\n  ".join(changed))
+        _record_start(folder, data, config_text, step=progress.steps)
     writer = MetricsWriter(
         folder, start_step=-1 if resume_step is None else resume_step, enabled=is_main
     )
@@ -375,6 +364,16 @@ def _say_finished(
             "\n  ".join(describe(changed)),
         )
     _conclude(folder)
+
+
+def _record_start(folder: pathlib.Path, data: TrainData, config_text: str, *, step: int) -> None:
+    """Writes down what this start is asked to do, and says what is other than at the last one."""
+    write_expected(folder, data)
+    if data.missing:
+        task_data.write_missing(folder / "missing_tasks.json", data.missing)
+    changed = record_start(folder, config_text, step=step)
+    if changed:
+        log.info("settings other than at the last start:\n  %s", "\n  ".join(changed))
 
 
 def _advance(progress: Progress, batch: TrainBatch, data: TrainData) -> Progress:

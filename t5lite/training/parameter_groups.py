@@ -46,6 +46,15 @@ class Partition:
         cast = {n: x.astype(self.frozen_dtype) for n, x in flatten_dict(frozen, sep="/").items()}
         return merge(trainable, unflatten_dict(cast, sep="/"))
 
+    def check_frozen_dtype(self, *, has_frozen_models: bool) -> None:
+        """Raises ValueError where `frozen_dtype` says how to hold what there is not."""
+        if self.frozen_dtype != "float32" and not (self.frozen or has_frozen_models):
+            raise ValueError(
+                f"train.frozen_dtype = {self.frozen_dtype!r} has no effect, for nothing is frozen. "
+                'Freeze parameters, as with train.parameter_groups = (("^encoder/", 0),), or leave '
+                "it out."
+            )
+
 
 def merge(trainable: Tree, frozen: Tree) -> Tree:
     """Gives the nested dict of all parameters; the inverse of `Partition.split`."""

@@ -1,6 +1,5 @@
 """Metrics that Tasks hand to seqio: plain functions of target and predicted texts."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -37,20 +36,6 @@ def exact_match(
 
 def _references(target: str | Sequence[str]) -> Sequence[str]:
     return (target,) if isinstance(target, str) else target
-
-
-def best_constant_accuracy(targets: Sequence[str]) -> float:
-    """Exact match, in [0, 1], of the one answer that would score best if always given.
-
-    The line a model must be above before its accuracy means anything.
-
-    Raises:
-        ValueError: if there are no targets.
-    """
-    if not targets:
-        raise ValueError("best_constant_accuracy: no targets; the split is empty")
-    ((_, count),) = Counter(target.strip() for target in targets).most_common(1)
-    return count / len(targets)
 
 
 class ClosedTarget(NamedTuple):

@@ -96,8 +96,6 @@ def _task(question: str, kind: str, *, trained: bool) -> MiniTask:
         make=functools.partial(_make, question=question, kind=kind),
         templates=templates,
         new_templates=(),
-        answer_in_prompt=True,
-        has_rationale=True,
         trained=trained,
     )
 

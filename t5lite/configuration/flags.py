@@ -239,12 +239,6 @@ def _add_data_verb(verbs: Any) -> None:
         action.set_defaults(verb="data")
 
 
-def _add_num_workers(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--num_workers", type=_positive, metavar="N", help="processes (default: cores)"
-    )
-
-
 def _add_cache_verb(verbs: Any) -> None:
     parser = _verb(verbs, "cache", "build the token stores of a mixture ahead of a run")
     parser.add_argument("mixture", metavar="MIXTURE", help="registered mixture or task")

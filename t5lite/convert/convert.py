@@ -33,7 +33,6 @@ from t5lite.models.config import TransformerConfig
 from t5lite.models.finite import NonFinite, describe
 from t5lite.models.parameters import Params
 
-TARGETS = ("hf", "t5lite", "t5x")
 DTYPES = {
     "float32": np.dtype(np.float32),
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
@@ -69,7 +68,7 @@ def convert(
     Args:
       src: What to convert; its format is recognised by its content.
       dst: The folder to write; it must not exist, or be empty.
-      to: One of `TARGETS`; None writes `hf` out of ours, and ours out of all others.
+      to: "hf", "t5lite" or "t5x"; None writes `hf` out of ours, and ours out of all others.
       dtype: Type to store parameters in, of `DTYPES`; None keeps it.
       max_shard_bytes: Size of a file of weights, of those in Hugging Face's format.
       vocabulary: The vocabulary, as `--vocabulary` gives it; None takes the source's own.

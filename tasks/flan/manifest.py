@@ -9,12 +9,11 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Iterator, Mapping
-from typing import Literal, get_args
+from typing import Literal
 
 from . import manifest_cot, manifest_muffin, manifest_niv2, manifest_t0_sf
 
 Collection = Literal["muffin", "t0_sf", "niv2", "cot"]
-COLLECTIONS: tuple[Collection, ...] = get_args(Collection)
 
 # Most examples of one task that count in its collection (arXiv 2301.13688, table 23).
 CAPS: Mapping[Collection, int] = {"muffin": 30_000, "t0_sf": 20_000, "niv2": 5_000, "cot": 100_000}

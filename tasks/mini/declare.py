@@ -34,8 +34,6 @@ class MiniTask:
             balanced.
         templates: those of training.
         new_templates: those kept for evaluation.
-        answer_in_prompt: the answer is an option or a span of the prompt, so it may appear there.
-        has_rationale: instances carry a rationale, so the task has a chain-of-thought form.
         trained: False for a task that only ever appears in evaluation.
         rate: its share of a training mixture, relative to other tasks.
     """
@@ -45,8 +43,6 @@ class MiniTask:
     make: Callable[[random.Random], Instance]
     templates: tuple[str, ...]
     new_templates: tuple[str, ...]
-    answer_in_prompt: bool = False
-    has_rationale: bool = False
     trained: bool = True
     rate: float = 1.0
 

@@ -40,8 +40,6 @@ def _task(operation: Operation, kind: str) -> MiniTask:
         make=functools.partial(operation.make, kind=kind, others=others),
         templates=of_kind(operation.templates),
         new_templates=of_kind(operation.new_templates),
-        answer_in_prompt=True,
-        has_rationale=True,
         trained=kind in trained,
         rate=operation.rate,
     )

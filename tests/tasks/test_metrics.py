@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.metrics import ClosedTarget, best_constant_accuracy, closed_exact_match, exact_match
+from tasks.metrics import ClosedTarget, closed_exact_match, exact_match
 
 
 def test_exact_match():
@@ -22,9 +22,3 @@ def test_a_blind_guess_is_right_once_in_so_many_choices():
         closed_exact_match(targets, ["yes"])
     with pytest.raises(ValueError, match="no targets"):
         closed_exact_match([], [])
-
-
-def test_best_constant_accuracy():
-    assert best_constant_accuracy(["a", "b ", "b", "c"]) == 0.5
-    with pytest.raises(ValueError, match="no targets"):
-        best_constant_accuracy([])

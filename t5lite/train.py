@@ -195,6 +195,7 @@ def train(
         asked_as = began.converter
     elif initial_checkpoint:
         initial = open_initial(initial_checkpoint)
+        initial.check_train_steps(total)
         initial.check_model(model)
         initial.check_vocabulary(vocabulary.spec())
         asked_as = initial.converter

@@ -275,6 +275,17 @@ def test_remap_keeps_fresh_and_renames(cache_dir, trained, tmp_path):
     assert not np.array_equal(theirs["decoder/decoder_norm/scale"], np.ones(32, np.float32))
 
 
+def test_train_steps_above_the_checkpoints_are_asked_about(cache_dir, trained, tmp_path):
+    """T5X's count those of the checkpoint; a run that goes on is not asked again."""
+    start = RestoreConfig(path=str(trained[0]))
+    with pytest.raises(ValueError, match="is at step 12"):
+        toy_train(tmp_path, cache_dir, train_steps=13, initial_checkpoint=start)
+    assert not list(tmp_path.iterdir())
+    toy_train(tmp_path, cache_dir, train_steps=1, initial_checkpoint=start)
+    resumed = toy_train(tmp_path, cache_dir, train_steps=13, initial_checkpoint=start)
+    assert resumed.progress.steps == 13
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
@@ -288,6 +299,7 @@ def test_wrong_restores(cache_dir, trained, tmp_path, config, message):
         toy_train(
             tmp_path,
             cache_dir,
+            train_steps=5,
             initial_checkpoint=RestoreConfig(path=str(trained[0]), **config),
         )
 

@@ -31,6 +31,7 @@ from t5lite.messages.suggest import did_you_mean
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes, unflatten_names
+from t5lite.training.duration import Duration
 from t5lite.training.state import TrainState
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class RestoreConfig:
       allow_differences: fields of TransformerConfig, or "vocabulary", in which this run may differ
         from the checkpoint's model on purpose, such as `positions.scaling` to interpolate
         positions; one that holds others stands for all of them.
+      train_steps_are_relative: that TRAIN_STEPS counts this run's own steps, where it is above the
+        checkpoint's step and so might count from the checkpoint's beginning, as T5X's does.
     """
 
     path: str
@@ -65,6 +68,7 @@ class RestoreConfig:
     remap: Sequence[tuple[str, str | None]] = ()
     restore_optimizer: bool = False
     allow_differences: Sequence[str] = ()
+    train_steps_are_relative: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError for malformed rules and unknown fields."""
@@ -113,6 +117,7 @@ def initial_checkpoint(
     remap: Sequence[tuple[str, str | None]] = (),
     restore_optimizer: bool = False,
     allow_differences: Sequence[str] = (),
+    train_steps_are_relative: bool = False,
 ) -> RestoreConfig | None:
     """A `RestoreConfig`, or None where no path is given; gin files have no `if`."""
     if path is None:
@@ -123,6 +128,7 @@ def initial_checkpoint(
         remap=remap,
         restore_optimizer=restore_optimizer,
         allow_differences=allow_differences,
+        train_steps_are_relative=train_steps_are_relative,
     )
 
 
@@ -175,6 +181,31 @@ class InitialCheckpoint:
     def converter(self) -> FeatureConverter | None:
         """What its prompts look like; None where its files do not say."""
         return self.saved.converter
+
+    def check_train_steps(self, total: Duration) -> None:
+        """Asks whether TRAIN_STEPS counts the checkpoint's steps too, where it may.
+
+        T5X's does, so that a gin file of T5X's would train many times as long.
+
+        Args:
+          total: TRAIN_STEPS.
+
+        Raises:
+          ValueError: TRAIN_STEPS are steps, above the checkpoint's step, and nothing says which is
+            meant; with both readings and what to write for each.
+        """
+        step = self.saved.step
+        is_above = total.unit == "steps" and total.amount > step > 0
+        if not is_above or self.config.train_steps_are_relative:
+            return
+        raise ValueError(
+            f"TRAIN_STEPS is {total.amount:,}, and INITIAL_CHECKPOINT_PATH {self.config.path} is "
+            f"at step {step:,}. Here a run's steps begin at 0; T5X's count those of the checkpoint "
+            f"too. For {total.amount - step:,} more steps, as T5X would train, give TRAIN_STEPS = "
+            f"{total.amount - step}; for {total.amount:,} more, give "
+            "initial_checkpoint.train_steps_are_relative = True "
+            "(--gin.initial_checkpoint.train_steps_are_relative=True)."
+        )
 
     def check_model(self, model: TransformerConfig) -> None:
         """Refuses a run whose model is another than the checkpoint's.

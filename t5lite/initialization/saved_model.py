@@ -43,7 +43,8 @@ class SavedModel:
       shapes: of its parameters, by name.
       vocabulary: its vocabulary; None where its files hold none.
       converter: what its prompts look like; None where its files do not say.
-      step: which checkpoint of a t5lite model folder.
+      step: how many updates it was trained for, 0 where its files do not say; of a t5lite model
+        folder, which checkpoint.
       source: what a checkpoint of another format holds; None for a t5lite folder.
     """
 
@@ -121,6 +122,7 @@ def open_saved_model(path: str, *, named_by: str, step: int | None = None) -> Sa
         shapes={n: array.shape for n, array in convert.parameters(source.arrays).items()},
         vocabulary=vocabulary,
         converter=None if vocabulary is None else _converter_of(source, vocabulary),
+        step=source.step,
         source=source,
     )
 

@@ -10,9 +10,11 @@ import pytest
 
 from t5lite.configuration import config
 from t5lite.convert import export_hf
+from t5lite.convert.convert import convert
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.initialization.restore import RestoreConfig, gin_bindings, open_initial
 from t5lite.models.position_config import LinearScaling, RelativeBias, Rotary
+from t5lite.training.duration import parse_duration
 from tests.convert import t5x_trees
 from tests.convert.test_llama2_c import make_config, meta_tensors, write_version_0
 from tests.decoding import model_dirs
@@ -211,3 +213,25 @@ def test_two_kinds_of_file_may_hold_one_vocabulary(tmp_path):
     with pytest.raises(ValueError, match="mean other tokens"):
         initial.check_vocabulary(SentencePieceVocabulary(str(model_file), extra_ids=9).spec())
     assert np.array_equal(theirs.encode("a b"), run.encode("a b"))
+
+
+@pytest.mark.parametrize("is_converted", [False, True])
+def test_train_steps_above_the_checkpoints_step_are_asked_about(tmp_path, is_converted):
+    """T5X's count those of the checkpoint too; so the one of T5X's, and a folder made of it."""
+    path = write_t5x(tmp_path, dataclasses.replace(T5X, vocab_size=264))
+    if is_converted:
+        convert(str(path), tmp_path / "folder", vocabulary="bytes", verified=False)
+        path = tmp_path / "folder"
+    initial = open_initial(RestoreConfig(path=str(path)))
+    for unasked in (7, 3, "30 epochs", "30 examples"):
+        initial.check_train_steps(parse_duration(unasked))
+    with pytest.raises(ValueError, match=r"TRAIN_STEPS is 9, .* is at step 7") as asked:
+        initial.check_train_steps(parse_duration("9 steps"))
+    assert "For 2 more steps, as T5X would train, give TRAIN_STEPS = 2; for 9" in str(asked.value)
+    meant = dataclasses.replace(initial.config, train_steps_are_relative=True)
+    dataclasses.replace(initial, config=meant).check_train_steps(parse_duration(9))
+
+
+def test_train_steps_of_a_checkpoint_without_steps_are_not_asked_about(tmp_path):
+    initial = open_initial(RestoreConfig(path=str(write_hf(tmp_path, T5))))
+    initial.check_train_steps(parse_duration(9))

@@ -468,11 +468,28 @@ def _strategy(arguments: argparse.Namespace) -> dict[str, tuple[str, str]]:
     return {} if strategy is None else {"STRATEGY": (", ".join(given[strategy]), strategy)}
 
 
-def _config(arguments: argparse.Namespace) -> None:
+def _config(arguments: argparse.Namespace) -> int | None:
+    if arguments.from_t5x:
+        return _from_t5x(arguments)
     parsed = _parse_gin(arguments, arguments.of)
     verb = _GIN_VERBS[arguments.of]
     print(parsed.table(verb))
     parsed.arguments(verb)
+    return None
+
+
+def _from_t5x(arguments: argparse.Namespace) -> int:
+    from t5lite.configuration.t5x.command import from_t5x
+
+    settings = {macro: value for macro, (_, value) in _shorthands(arguments).items()}
+    return from_t5x(
+        [*arguments.from_t5x, *arguments.gin_file],
+        arguments.gin_bindings,
+        flags=arguments.t5x_flags,
+        settings={macro: value for macro, value in settings.items() if macro != "OUTPUT"},
+        search_paths=arguments.gin_search_paths,
+        output=settings.get("OUTPUT"),
+    )
 
 
 _RUN: dict[str, Callable[[argparse.Namespace], int | None]] = {

@@ -12,6 +12,7 @@ import t5lite
 from t5lite.configuration import external_flags
 from t5lite.configuration import macro_flags as macro
 from t5lite.configuration.macro_flags import Flag
+from t5lite.configuration.t5x import flags as t5x_flags
 
 # What a verb with gin takes. Prompts are read with the model's own vocabulary.
 _DECODING = (macro.STEP, *macro.DECODING_FLAGS)
@@ -63,7 +64,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     Raises:
       SystemExit: with status 2 after a mistake, reported on stderr; 0 after --help.
     """
+    theirs: list[tuple[str, str]] = []
+    if any(word.partition("=")[0] == "--from_t5x" for word in words):
+        words, theirs = t5x_flags.take(words)
     arguments, unknown = make_parser().parse_known_args(words)
+    arguments.t5x_flags = theirs
     if unknown:
         arguments.parser.error(external_flags.complaint(unknown[0], arguments.parser.flags()))
     return arguments
@@ -101,6 +106,14 @@ def make_parser() -> argparse.ArgumentParser:
 
     config = _verb(verbs, "config", "print every gin value that a command gets, and its place")
     config.add_argument("of", nargs="?", choices=tuple(_GIN_VERBS), default="train")
+    config.add_argument(
+        "--from_t5x",
+        action="append",
+        metavar="FILE",
+        help="write what a gin file of T5X says as one of t5lite, to stdout or the file --output, "
+        "and list what became of everything; repeatable; T5X's own files by their names there, "
+        "T5X's flags and --gin.NAME=VALUE as its command had them",
+    )
     _add_gin_flags(config, *(flag for flags in _GIN_VERBS.values() for flag in flags))
     return parser
 

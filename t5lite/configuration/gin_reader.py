@@ -17,6 +17,7 @@ from typing import Any
 
 from gin import config_parser
 
+from t5lite.configuration.t5x.flags import COMMAND
 from t5lite.messages.suggest import did_you_mean
 
 # A flag's value that is no gin literal is taken as a plain string when it looks like a name, a
@@ -106,13 +107,15 @@ class Import:
     place: str
 
 
-class _KeepReferences(config_parser.ParserDelegate):
+class KeepReferences(config_parser.ParserDelegate):
     """Leaves references unresolved, so that a file can be read before anything is registered."""
 
     def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> Reference:
+        """Gives an `@` as it is written."""
         return Reference(scoped_configurable_name, evaluate)
 
     def macro(self, macro_name: str) -> Macro:
+        """Gives a `%` as it is written."""
         return Macro(macro_name)
 
 
@@ -160,6 +163,7 @@ def find_file(name: str, search_path: Sequence[pathlib.Path], *, wanted_by: str)
         f"{wanted_by}: there is no gin file {name!r} in "
         + ", ".join(map(str, search_path))
         + f".{did_you_mean(name, known)} --gin_search_paths adds folders."
+        + (f" `{COMMAND}` reads those of T5X." if "t5x/" in name else "")
     )
 
 
@@ -214,7 +218,7 @@ def _read_file(
         elif isinstance(statement, config_parser.ImportStatement):
             yield Import(statement.module, place)
         elif isinstance(statement, config_parser.BindingStatement):
-            yield dataclasses.replace(_binding(statement, place), file=str(path.resolve()))
+            yield dataclasses.replace(as_binding(statement, place), file=str(path.resolve()))
 
 
 def read_flag(text: str) -> Binding:
@@ -251,10 +255,11 @@ def _flag_binding(text: str, flag: str) -> Binding:
     statements = [*_statements(text, flag)]
     if len(statements) != 1 or not isinstance(statements[0], config_parser.BindingStatement):
         raise ValueError(f"{flag}: {text!r} is not one NAME = VALUE")
-    return _binding(statements[0], flag)
+    return as_binding(statements[0], flag)
 
 
-def _binding(statement: config_parser.BindingStatement, place: str) -> Binding:
+def as_binding(statement: config_parser.BindingStatement, place: str) -> Binding:
+    """A statement of gin's parser as a binding that knows its place."""
     if statement.arg_name:
         return Binding(
             statement.scope, statement.selector, statement.arg_name, statement.value, place
@@ -266,17 +271,17 @@ def _binding(statement: config_parser.BindingStatement, place: str) -> Binding:
 def _statements(text: str, shown: str) -> Iterator[Any]:
     """Runs gin's parser; its statements, or one ValueError with file and line."""
     try:
-        yield from config_parser.ConfigParser(text, _KeepReferences())
+        yield from config_parser.ConfigParser(text, KeepReferences())
     except SyntaxError as error:  # IndentationError is one too
         # A statement that ends early is reported at the line behind it, which may not exist.
         line = "".join(text.splitlines()[(error.lineno or 0) - 1 : error.lineno]).strip()
-        raise ValueError(f"{shown}:{error.lineno}: {_explained(error.msg, line)}") from error
+        raise ValueError(f"{shown}:{error.lineno}: {explained(error.msg, line)}") from error
     except tokenize.TokenError as error:
         message, (line_number, _) = error.args
         raise ValueError(f"{shown}:{line_number}: {message}: a bracket is not closed.") from error
 
 
-def _explained(message: str, line: str) -> str:
+def explained(message: str, line: str) -> str:
     """What is wrong with a line of a gin file, where the parser's own words are of its inside."""
     name, equals, value = (part.strip() for part in line.partition("="))
     if message.startswith(_NO_VALUE) and equals and value:

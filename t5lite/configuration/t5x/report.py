@@ -1,0 +1,177 @@
+"""Writes a translated run as a gin file that loads, and lists what became of everything."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import tempfile
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from t5lite.configuration import config
+from t5lite.configuration.gin_reader import Macro, Reference
+from t5lite.configuration.t5x.outcomes import Decision, Mapped, NoCounterpart
+from t5lite.configuration.t5x.translation import Entry, Translation
+
+_WIDTH = 100
+_FUNCTIONS = {"train": "train", "eval": "evaluate", "infer": "infer"}
+# For what the command gives, while the file is tried without.
+_EXAMPLES: Mapping[str, Any] = {
+    "MODEL_DIR": "DIR",
+    "MIXTURE_OR_TASK_NAME": "NAME",
+    "TASK_FEATURE_LENGTHS": {"inputs": 512, "targets": 128},
+    "TRAIN_STEPS": 1000,
+    "INITIAL_CHECKPOINT_PATH": "PATH",
+    "OUTPUT": "FILE.jsonl",
+}
+
+
+def gin_text(translation: Translation, *, made_of: Sequence[str]) -> str:
+    """The gin file.
+
+    Args:
+      translation: what it is to say.
+      made_of: names of T5X's files, for its first line.
+    """
+    lines = _comment(f"What {', '.join(made_of)} of T5X says, by `t5lite config --from_t5x`.")
+    lines += [f"# It is for `t5lite {translation.command}`.", ""]
+    decisions = translation.of(Decision)
+    if decisions:
+        lines[-1:] = [f"# {len(decisions)} to decide: the lines with DECIDE at the end.", ""]
+    lines += [f'include "{name}"' for name in translation.includes]
+    lines += [""] if translation.includes else []
+    macros = {k: v for k, v in translation.settings.items() if "." not in k}
+    others = {k: v for k, v in translation.settings.items() if "." in k}
+    lines += [f"{name} = {_literal(value)}" for name, value in macros.items()]
+    lines += _blocks(others)
+    for question, entry in {_outcome(e, Decision).question: e for e in decisions}.items():
+        said = f"{entry.said}: " if entry.said else ""
+        lines += ["", *_comment(f"DECIDE: {said}{question}")]
+        lines += [f"# {line}" for line in _outcome(entry, Decision).proposal]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _blocks(settings: Mapping[str, Any]) -> Iterator[str]:
+    owners: dict[str, list[str]] = {}
+    for key, value in settings.items():
+        owner, _, name = key.rpartition(".")
+        owners.setdefault(owner, []).append(f"{name} = {_literal(value)}")
+    for owner, lines in owners.items():
+        yield ""
+        if len(lines) == 1:
+            yield f"{owner}.{lines[0]}"
+            continue
+        yield f"{owner}:"
+        yield from (f"  {line}" for line in lines)
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool) or value is None or isinstance(value, Macro | Reference):
+        return repr(value)
+    if isinstance(value, int) and abs(value) >= 10_000:
+        return f"{value:_}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_literal(k)}: {_literal(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        inside = ", ".join(map(_literal, value))
+        return f"({inside}{',' if len(value) == 1 else ''})"
+    return repr(value)
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="#   ")
+
+
+def check(translation: Translation, text: str) -> None:
+    """Reads the gin file as its command would, and builds what it configures.
+
+    Raises:
+      ValueError: it does not load; says why.
+    """
+    function = _FUNCTIONS[translation.command]
+    missing = {name: _EXAMPLES[name] for name in translation.given_later}
+    defaults = []
+    if translation.command != "train":
+        defaults = config.read_defaults(f"runs/{translation.command}.gin")
+        # What else the model folder says.
+        for name in ("TASK_FEATURE_LENGTHS", "VOCABULARY"):
+            if name not in translation.settings:
+                missing[name] = _EXAMPLES.get(name)
+    for entry in translation.of(Decision):
+        for line in _outcome(entry, Decision).proposal:
+            name = line.partition(" ")[0]
+            if name in _EXAMPLES and name not in translation.settings:
+                missing[name] = _EXAMPLES[name]
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "translated.gin"
+        path.write_text(text, encoding="utf-8")
+        read = {name: (f"--{name.lower()}", value) for name, value in missing.items()}
+        if translation.command == "infer":
+            read = {
+                n: v for n, v in read.items() if n not in ("TASK_FEATURE_LENGTHS", "VOCABULARY")
+            }
+        parsed = config.parse([str(path)], defaults=defaults, shorthands=read)
+        parsed.check(function)
+        parsed.arguments(function)
+
+
+def listing(translation: Translation, *, file: str, made_of: Sequence[str]) -> str:
+    """The list of everything.
+
+    Args:
+      translation: what became of it.
+      file: the gin file that is written, for the command.
+      made_of: names of T5X's files.
+    """
+    mapped, without = translation.of(Mapped), translation.of(NoCounterpart)
+    decisions = translation.of(Decision)
+    lines = [
+        f"{', '.join(made_of)} of T5X, for `t5lite {translation.command}`: {len(mapped)} mapped, "
+        f"{len(without)} without counterpart, {len(decisions)} to decide."
+    ]
+    written = [entry for entry in mapped if _outcome(entry, Mapped).settings]
+    others = [entry for entry in mapped if entry not in written]
+    lines += ["", "Mapped", *(line for entry in written for line in _mapped(entry))]
+    if others:
+        lines += ["", "Mapped, and so without a line of its own"]
+        lines += [line for entry in others for line in _mapped(entry)]
+    if without:
+        lines += ["", "Without counterpart"]
+        lines += [
+            line for e in without for line in _lines(e, _outcome(e, NoCounterpart).why, mark="-")
+        ]
+    if decisions:
+        lines += ["", "To decide"]
+        for entry in decisions:
+            outcome = _outcome(entry, Decision)
+            lines += _lines(entry, outcome.question, mark="?")
+            lines += [f"      {line}" for line in outcome.proposal]
+    command = [f"t5lite {translation.command} --gin_file={file}", *translation.given_later.values()]
+    lines += ["", "Run it with", "  " + " ".join(command)]
+    return "\n".join(lines)
+
+
+def _mapped(entry: Entry) -> Iterator[str]:
+    outcome = _outcome(entry, Mapped)
+    settings = [f"{key} = {_literal(value)}" for key, value in outcome.settings.items()]
+    first, *more = settings or [outcome.instead or "nothing"]
+    yield from _lines(entry, first, mark="->")
+    yield from (f"       {setting}" for setting in more)
+    if outcome.note:
+        yield from textwrap.wrap(
+            outcome.note, _WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 7
+        )
+
+
+def _lines(entry: Entry, text: str, *, mark: str) -> Iterator[str]:
+    place = f"  ({entry.place})" if entry.place else ""
+    yield f"  {entry.said}{place}"
+    yield from textwrap.wrap(text, _WIDTH, initial_indent=f"    {mark} ", subsequent_indent=" " * 7)
+
+
+def _outcome(entry: Entry, kind: type[Any]) -> Any:
+    assert isinstance(entry.outcome, kind)
+    return entry.outcome

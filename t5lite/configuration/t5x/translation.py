@@ -1,0 +1,477 @@
+"""A run of T5X as a run of t5lite: every setting is followed, and each finds its rule."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from t5lite.configuration.gin_reader import Binding, Macro, Reference, uses
+from t5lite.configuration.t5x import model_values, shipped_files
+from t5lite.configuration.t5x.outcomes import (
+    Decision,
+    Fact,
+    Mapped,
+    NoCounterpart,
+    Outcome,
+    Run,
+    is_elsewhere,
+    step_in_name,
+)
+from t5lite.configuration.t5x.reading import Problem, T5XImport, read
+from t5lite.configuration.t5x.rules import DATA_SECTIONS, IMPLIED, SECTION_OF, rule_of
+from t5lite.initialization.saved_model import open_saved_model
+
+# T5X's functions, with the command that does their work.
+COMMANDS = {"train": "train", "evaluate": "eval", "infer": "infer"}
+# What T5X takes where a class is given less.
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "EncoderDecoderModel": {"z_loss": 0.0, "label_smoothing": 0.0, "loss_normalizing_factor": None},
+    "DecoderOnlyModel": {
+        **{"z_loss": 0.0, "label_smoothing": 0.0, "loss_normalizing_factor": None},
+        "inputs_bidirectional_attention": False,
+    },
+    "PrefixLanguageModel": {
+        **{"z_loss": 0.0, "label_smoothing": 0.0, "loss_normalizing_factor": None},
+        "inputs_bidirectional_attention": True,
+    },
+    "T5Config": {
+        **{"dtype": "float32", "emb_dim": 512, "num_heads": 8, "head_dim": 64, "mlp_dim": 2048},
+        **{"num_encoder_layers": 6, "num_decoder_layers": 6, "mlp_activations": ("relu",)},
+        **{"dropout_rate": 0.1, "logits_via_embedding": False},
+    },
+    "TransformerConfig": {
+        **{"dtype": "float32", "emb_dim": 512, "num_heads": 8, "head_dim": 64, "mlp_dim": 2048},
+        **{"num_layers": 6, "mlp_activations": ("relu",)},
+        **{"dropout_rate": 0.1, "logits_via_embedding": False},
+    },
+    "create_learning_rate_scheduler": {
+        **{"factors": "constant * linear_warmup * rsqrt_decay", "base_learning_rate": 0.5},
+        **{"warmup_steps": 1000, "step_offset": 0},
+    },
+    "warmup_cosine_decay_schedule": {"init_value": 0.0, "end_value": 0.0},
+}
+# What the command that runs the file gives, where T5X's command gave it too.
+_GIVEN_LATER = {
+    ("train", "model_dir"): ("MODEL_DIR", "--model_dir=DIR"),
+    ("train", "total_steps"): ("TRAIN_STEPS", "--train_steps=N"),
+    ("training data", "mixture_or_task_name"): ("MIXTURE_OR_TASK_NAME", "--mixture=NAME"),
+    ("training data", "task_feature_lengths"): (
+        *("TASK_FEATURE_LENGTHS", "--task_feature_lengths=inputs=512,targets=128"),
+    ),
+    ("asked data", "mixture_or_task_name"): ("MIXTURE_OR_TASK_NAME", "--mixture=NAME"),
+    ("infer", "output_dir"): ("OUTPUT", "--output=FILE.jsonl"),
+}
+# Macros of model files.
+_OF_MODELS = ("NUM_EMBEDDINGS", "ACTIVATION_DTYPE", "DROPOUT_RATE")
+# Packages whose modules register no Tasks of a user's.
+_LIBRARIES = (
+    *("__gin__", "__main__", "t5x", "seqio", "flaxformer", "flax", "jax", "optax", "gin", "clu"),
+    *("airio", "tensorflow", "numpy", "orbax", "jestimator"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What became of one thing that T5X's files or flags say.
+
+    Attributes:
+      said: as it is written there.
+      place: file and line, or a flag.
+      outcome: what it is here.
+    """
+
+    said: str
+    place: str
+    outcome: Outcome
+
+
+@dataclasses.dataclass(frozen=True)
+class Translation:
+    """A run of t5lite made of one of T5X.
+
+    Attributes:
+      command: what runs it: train, eval or infer.
+      includes: t5lite's files that its gin file begins with.
+      settings: gin settings by their keys, which may hold macros and references.
+      entries: what became of everything.
+      given_later: macros that the command gives, with its flags.
+    """
+
+    command: str
+    includes: tuple[str, ...]
+    settings: Mapping[str, Any]
+    entries: tuple[Entry, ...]
+    given_later: Mapping[str, str]
+
+    def with_entry(self, entry: Entry) -> Translation:
+        """The same with one more entry."""
+        return dataclasses.replace(self, entries=(*self.entries, entry))
+
+    def of(self, kind: type[Any]) -> list[Entry]:
+        """The entries of one kind."""
+        return [entry for entry in self.entries if isinstance(entry.outcome, kind)]
+
+
+def translate(
+    files: Sequence[str],
+    bindings: Sequence[str] = (),
+    *,
+    search_paths: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    entries: Sequence[Entry] = (),
+) -> Translation:
+    """Reads gin files of T5X and says what they are here.
+
+    Args:
+      files: in T5X's order, where the later wins.
+      bindings: `"NAME=VALUE"` as in `--gin.NAME=VALUE`, of T5X's names.
+      search_paths: folders to look in besides the current one.
+      settings: t5lite's own, which win.
+      entries: what became of other flags.
+
+    Raises:
+      ValueError: a file that is named cannot be read, or a flag is none.
+    """
+    return _Translator(read(files, bindings, search_paths=search_paths)).translation(
+        settings or {}, entries
+    )
+
+
+class _Translator:
+    """Follows one run's settings."""
+
+    def __init__(self, statements: Sequence[Any]) -> None:
+        self._problems = [s for s in statements if isinstance(s, Problem)]
+        self._imports = [s for s in statements if isinstance(s, T5XImport)]
+        found = [s for s in statements if isinstance(s, Binding)]
+        root = _root(found)
+        self._assumed = "" if root else _assumed_run(found)
+        if not root:
+            name = f"t5x/configs/runs/{self._assumed}.gin"
+            found = [*(shipped_files.statements(name) or []), *found]
+            root = _root(found)
+        self._live = {_key(b): b for b in found}
+        self._macros = {b.name: b for b in self._live.values() if b.is_macro}
+        self._root = root
+        self._run = Run(COMMANDS[root], lambda name: SECTION_OF.get(_short(name)))
+        self._used: dict[tuple[str, str, str], list[Fact]] = {}
+        self._follow(root, root, "")
+        self._run.start = self._start()
+        if self._run.command == "train":
+            self._run.model = model_values.describe(self._run)
+            if self._run.model and any("scalable_t5" in i.module for i in self._imports):
+                self._run.model[1]["RelativeBias.per_layer"] = True
+
+    # ---- Following ------------------------------------------------------------------------------
+
+    def _follow(self, section: str, configurable: str, scope: str) -> None:
+        """Takes in the settings of a configurable in a scope, and of all that they name."""
+        short = _short(configurable)
+        if section in self._run.classes:
+            return
+        self._run.classes[section] = short
+        for name, binding in self._bound(short, scope).items():
+            self._add(section, name, binding, scope)
+        for implied in IMPLIED.get(section, ()):
+            for name, binding in self._bound(implied, scope).items():
+                # A model's own setting of its answers goes before a search's.
+                if ("decoding", name) not in self._run.facts:
+                    self._add("decoding", name, binding, scope)
+        for name, value in _DEFAULTS.get(short, {}).items():
+            if (section, name) not in self._run.facts:
+                default = Binding(scope, short, name, value, "T5X's default", is_ours=True)
+                self._add(section, name, default, scope)
+
+    def _bound(self, short: str, scope: str) -> dict[str, Binding]:
+        """A configurable's settings in a scope: the nearest scope wins."""
+        fitting = [
+            b
+            for b in self._live.values()
+            if not b.is_macro
+            and _short(b.configurable) == short
+            and (not b.scope or f"{scope}/".startswith(f"{b.scope}/"))
+        ]
+        return {b.name: b for b in sorted(fitting, key=lambda b: len(b.scope))}
+
+    def _add(self, section: str, name: str, binding: Binding, scope: str) -> None:
+        value = self._resolved(binding.value, ())
+        origin, chain = binding, [binding]
+        while isinstance(origin.value, Macro) and origin.value.name in self._macros:
+            if self._macros[origin.value.name] in chain:
+                break
+            origin = self._macros[origin.value.name]
+            chain.append(origin)
+        fact = Fact(section, name, value, binding, origin)
+        self._run.facts[section, name] = fact
+        chain += [self._macros[m] for m in _macros_in(binding.value) if m in self._macros]
+        for link in dict.fromkeys(map(_key, chain)):
+            self._used.setdefault(link, []).append(fact)
+        for reference in uses(value):
+            if isinstance(reference, Reference):
+                inner = DATA_SECTIONS.get(name) or SECTION_OF.get(_short(reference.name))
+                if inner:
+                    self._follow(inner, reference.name, reference.scope or scope)
+
+    def _resolved(self, value: Any, parents: tuple[str, ...]) -> Any:
+        if isinstance(value, Macro) and value.name in self._macros and value.name not in parents:
+            return self._resolved(self._macros[value.name].value, (*parents, value.name))
+        if isinstance(value, dict):
+            return {k: self._resolved(v, parents) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self._resolved(item, parents) for item in value)
+        return value
+
+    def _start(self) -> int | None:
+        """The step of the checkpoint that training starts from."""
+        fact = self._run.facts.get(("restoring", "path"))
+        if self._run.command != "train" or fact is None:
+            return 0
+        path = fact.value
+        if isinstance(path, list | tuple):
+            path = path[0] if path else None
+        if not path:
+            return 0
+        if not isinstance(path, str):
+            return None
+        step = step_in_name(path)
+        if step is None and not is_elsewhere(path) and pathlib.Path(path).expanduser().exists():
+            try:
+                return open_saved_model(path, named_by="INITIAL_CHECKPOINT_PATH").step
+            except ValueError:
+                return None
+        return step
+
+    # ---- What became of everything --------------------------------------------------------------
+
+    def translation(self, given: Mapping[str, Any], entries: Sequence[Entry]) -> Translation:
+        outcomes = {key: self._outcome(fact) for key, fact in self._run.facts.items()}
+        settings: dict[str, Any] = {}
+        for outcome in outcomes.values():
+            if not isinstance(outcome, NoCounterpart):
+                _merge(settings, outcome.settings)
+        _merge(settings, self._of_checkpoints_model())
+        found = [*self._entries_of_bindings(outcomes), *self._entries_of_imports(settings)]
+        later = {
+            m: flag for m, flag in self._given_later().items() if m not in {**settings, **given}
+        }
+        includes = self._includes(found, later)
+        for entry in entries:
+            if not isinstance(entry.outcome, NoCounterpart):
+                _merge(settings, entry.outcome.settings)
+        settings |= given
+        return Translation(self._run.command, includes, settings, (*found, *entries), later)
+
+    def _outcome(self, fact: Fact) -> Outcome:
+        rule = rule_of(fact.section, fact.name)
+        if rule is None:
+            return NoCounterpart("not known as a setting of T5X's")
+        is_mixture = fact.section in ("held-out data", "evaluated data")
+        if fact.is_missing and not (is_mixture and fact.name == "mixture_or_task_name"):
+            return self._missing(fact)
+        return rule(fact, self._run)
+
+    def _missing(self, fact: Fact) -> Outcome:
+        """What becomes of a value that no file gives."""
+        key = (fact.section, fact.name)
+        if key in _GIVEN_LATER:
+            return Mapped({}, instead=_GIVEN_LATER[key][1])
+        if key == ("restoring", "path"):
+            flag = (
+                "--initial_checkpoint_path=PATH"
+                if self._run.command == "train"
+                else "--model_dir=PATH"
+            )
+            return Mapped({}, instead=flag)
+        if key == ("network", "dropout_rate"):
+            return Mapped({}, instead="--dropout_rate=RATE, or the model file's 0.1")
+        if fact.name == "model" or key == ("evaluate", "output_dir"):
+            return Mapped({}, instead="MODEL_DIR/eval" if fact.name != "model" else "see below")
+        name = fact.value.name if fact.value != Macro("gin.REQUIRED") else fact.origin.name
+        return Decision(
+            f"{name} is given by no file: give --gin.{name}=VALUE to this command, as to T5X's"
+        )
+
+    def _given_later(self) -> dict[str, str]:
+        missing = [key for key, fact in self._run.facts.items() if fact.is_missing]
+        later = {
+            _GIVEN_LATER[key][0]: _GIVEN_LATER[key][1] for key in missing if key in _GIVEN_LATER
+        }
+        if self._run.command == "train":
+            later.setdefault("MODEL_DIR", "--model_dir=DIR")
+        if ("restoring", "path") in missing or self._run.command != "train":
+            macro = "INITIAL_CHECKPOINT_PATH" if self._run.command == "train" else "MODEL_DIR"
+            later[macro] = f"--{macro.lower()}=PATH"
+        if self._run.command == "infer":
+            later.setdefault("OUTPUT", "--output=FILE.jsonl")
+        return later
+
+    def _of_checkpoints_model(self) -> dict[str, Any]:
+        """What macros say of a model whose network is not known."""
+        if self._run.command != "train" or self._run.model is not None:
+            return {}
+        values = {n: self._resolved(Macro(n), ()) for n in ("DROPOUT_RATE", "ACTIVATION_DTYPE")}
+        return {name: v for name, v in values.items() if not isinstance(v, Macro)}
+
+    def _includes(self, found: list[Entry], later: dict[str, str]) -> tuple[str, ...]:
+        if self._assumed:
+            found.append(
+                Entry(
+                    *("(no file of a run)", ""),
+                    Decision(
+                        f"what is not said is as in T5X's configs/runs/{self._assumed}.gin; give "
+                        "T5X's other --gin_file too"
+                    ),
+                )
+            )
+        if self._run.command != "train":
+            return ()
+        if self._run.model is not None:
+            return (self._run.model[0], "runs/train.gin")
+        path = self._run.facts.get(("restoring", "path"))
+        if path is not None and path.value:
+            why = "its network is not one of T5X's own"
+            if self._is_without_model():
+                why = (
+                    "no file says what it is (give T5X's file of the model too to have it written)"
+                )
+            outcome = Mapped(
+                {}, f"{why}; what the checkpoint is, it says itself", "runs/finetune.gin"
+            )
+            found.append(Entry("the model", "", outcome))
+            return ("runs/finetune.gin",)
+        found.append(
+            Entry(
+                *("the model", ""),
+                Decision(
+                    "no file says what the model is: give T5X's file of it too, or include one of "
+                    "t5lite's, as models/t5_1_1/base.gin"
+                ),
+            )
+        )
+        return ("models/t5_1_1/base.gin", "runs/train.gin")
+
+    def _is_without_model(self) -> bool:
+        fact = self._run.facts.get(("train", "model"))
+        return fact is None or fact.is_missing
+
+    def _entries_of_bindings(self, outcomes: Mapping[tuple[str, str], Outcome]) -> Iterator[Entry]:
+        for problem in self._problems:
+            yield Entry(problem.what, problem.place, Decision(problem.why))
+        for key, binding in self._live.items():
+            facts = [f for f in self._used.get(key, []) if self._run.facts[f.section, f.name] is f]
+            reached = [outcomes[f.section, f.name] for f in facts]
+            if not reached and not binding.is_ours:
+                yield Entry(_said(binding), binding.place, self._unreached(binding))
+            outcome = _joined(reached) if reached else None
+            is_listed = outcome is not None and (not binding.is_ours or _matters(outcome, binding))
+            if outcome is not None and is_listed:
+                yield Entry(_said(binding), binding.place, outcome)
+        for fact in self._run.facts.values():
+            outcome = outcomes[fact.section, fact.name]
+            is_default = fact.written.place == "T5X's default"
+            if is_default and _matters(outcome, fact.written):
+                yield Entry(_said(fact.written), fact.written.place, outcome)
+
+    def _unreached(self, binding: Binding) -> Outcome:
+        if binding.is_macro:
+            if binding.name in self._of_checkpoints_model():
+                return Mapped({binding.name: self._of_checkpoints_model()[binding.name]})
+            if binding.name in _OF_MODELS:
+                return Mapped({}, "nothing in these files uses it", instead="the model's own")
+            return NoCounterpart("nothing in these files uses it")
+        if _short(binding.configurable) in (*SECTION_OF, "DatasetConfig"):
+            return NoCounterpart("nothing in this run reaches it, in T5X neither")
+        return NoCounterpart(f"{binding.configurable} is not one of T5X's own that t5lite knows")
+
+    def _entries_of_imports(self, settings: dict[str, Any]) -> Iterator[Entry]:
+        configurables = {b.configurable for b in self._live.values()}
+        configurables |= {
+            use.name
+            for b in self._live.values()
+            for use in uses(b.value)
+            if isinstance(use, Reference)
+        }
+        for statement in {i.module: i for i in self._imports}.values():
+            if statement.module.split(".")[0] in _LIBRARIES:
+                continue
+            said = f"import {statement.module}"
+            if any(name.startswith(f"{statement.name}.") for name in configurables):
+                why = "it is imported for what gin configures in it, which is listed by itself"
+                yield Entry(said, statement.place, NoCounterpart(why))
+                continue
+            outcome = Mapped({"TASK_MODULES": (statement.module,)})
+            _merge(settings, outcome.settings)
+            yield Entry(said, statement.place, outcome)
+
+
+def _root(bindings: Sequence[Binding]) -> str:
+    """Which of T5X's functions the files configure; "" for none."""
+    named = {_short(b.configurable) for b in bindings}
+    return next((name for name in COMMANDS if name in named), "")
+
+
+def _assumed_run(bindings: Sequence[Binding]) -> str:
+    """The run file of T5X that macros are of, where none is included."""
+    macros = {b.name for b in bindings if b.is_macro}
+    wanted = {
+        "INFER_OUTPUT_DIR": "infer",
+        "EVAL_OUTPUT_DIR": "eval",
+        "CHECKPOINT_PATH": "eval",
+        "INITIAL_CHECKPOINT_PATH": "finetune",
+    }
+    return next((run for macro, run in wanted.items() if macro in macros), "pretrain")
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _key(binding: Binding) -> tuple[str, str, str]:
+    return (binding.scope, _short(binding.configurable), binding.name)
+
+
+def _macros_in(value: Any) -> list[str]:
+    return [use.name for use in uses(value) if isinstance(use, Macro)]
+
+
+def _said(binding: Binding) -> str:
+    return f"{binding.key} = {binding.value!r}"
+
+
+def _merge(settings: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Adds settings; modules and evaluations are collected."""
+    for key, value in more.items():
+        if key in ("TASK_MODULES", "EVALS") and key in settings:
+            value = tuple(dict.fromkeys([*settings[key], *value]))
+        settings[key] = value
+
+
+def _matters(outcome: Outcome, binding: Binding) -> bool:
+    """Whether what T5X's own file says belongs in the list: it is written, or to be decided.
+
+    Once: a macro where there is one, not the parameter that it is the value of.
+    """
+    if isinstance(binding.value, Macro) and binding.value != Macro("gin.REQUIRED"):
+        return False
+    if isinstance(outcome, Decision):
+        return True
+    is_written = isinstance(outcome, Mapped) and bool(outcome.settings)
+    return is_written and not isinstance(binding.value, Reference)
+
+
+def _joined(outcomes: Sequence[Outcome]) -> Outcome:
+    """One outcome of several, as of a macro that several settings use."""
+    decisions = [o for o in outcomes if isinstance(o, Decision)]
+    if decisions:
+        return decisions[0]
+    mapped = [o for o in outcomes if isinstance(o, Mapped)]
+    if not mapped:
+        return outcomes[0]
+    settings: dict[str, Any] = {}
+    for outcome in mapped:
+        _merge(settings, outcome.settings)
+    notes = "; ".join(dict.fromkeys(o.note for o in mapped if o.note))
+    instead = "; ".join(dict.fromkeys(o.instead for o in mapped if o.instead))
+    return Mapped(settings, notes, "" if settings else instead)

@@ -225,8 +225,13 @@ def _import(statement: Import) -> None:
     if statement.module.startswith("__gin__"):
         raise ValueError(
             f"{statement.place}: dynamic registration is not needed here and not supported: every "
-            "configurable of t5lite is known by its short name. Remove the line and the imports, "
-            "and write e.g. TransformerConfig.num_layers."
+            "configurable of t5lite is known by its short name, as TransformerConfig.d_model. "
+            f"Remove the line and the imports of them. {external_names.T5X_COMMAND}"
+        )
+    root = statement.module.partition(".")[0]
+    if root == "__main__" or (root == "t5x" and not _exists("t5x")):
+        raise ValueError(
+            f"{statement.place}: import {statement.module} is of T5X. {external_names.T5X_COMMAND}"
         )
     task_modules.import_module(statement.module, asked_by=statement.place)
 
@@ -253,7 +258,8 @@ def _register_named_by_module(
             module = use.name.rpartition(".")[0]
             if statement.is_ours and module not in imported:
                 continue
-            if use.name.rpartition(".")[2] in external_names.CONFIGURABLES and not _exists(module):
+            is_of_t5x = module.partition(".")[0] in ("t5x", "seqio") or not _exists(module)
+            if use.name.rpartition(".")[2] in external_names.CONFIGURABLES and is_of_t5x:
                 continue  # Reported with ours, when all names are checked.
             # One that registers itself may do so under any name.
             if module in sys.modules or not _is_known(use.name):

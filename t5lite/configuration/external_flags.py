@@ -8,6 +8,8 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Collection, Sequence
 
+from t5lite.configuration.external_names import MACROS, counterpart
+from t5lite.configuration.t5x import flags as t5x_flags
 from t5lite.messages.suggest import did_you_mean
 
 # What others call it, without dashes: ours, in the order they are tried; the first that the verb
@@ -42,10 +44,10 @@ _OURS: dict[tuple[str, ...], tuple[str, ...]] = {
         *("dataset", "dataset_name", "task", "task_name", "mixture_name"),
         *("mixture_or_task_name", "mixture_or_task"),
     ): ("--mixture",),
-    ("task_module", "task_modules", "module_import", "modules"): ("--tasks",),
+    ("task_module", "task_modules", "modules"): ("--tasks",),
     ("tokenizer", "tokenizer_name", "vocab", "vocab_file", "spiece"): ("--vocabulary",),
     ("config", "gin", "recipe", "gin.file", "config_file"): ("--gin_file",),
-    ("gin_bindings", "gin_param", "gin_params"): ("--gin.NAME=VALUE",),
+    ("gin_param", "gin_params"): ("--gin.NAME=VALUE",),
     ("beam_size", "beams", "beam"): ("--num_beams",),
     ("do_sample", "sample"): ("--temperature",),
     ("limit", "max_eval_samples", "num_eval_examples"): ("--max_examples",),
@@ -69,6 +71,8 @@ def complaint(word: str, known: Collection[str]) -> str:
     name = flag.lstrip("-").replace("-", "_").lower()
     if f"--{name}" in known:
         return f"there is no flag {flag}; it is written --{name}."
+    if name in t5x_flags.FLAGS:
+        return _of_t5x(flag, t5x_flags.FLAGS[name], known)
     for names, ours in _OURS.items():
         if name not in names:
             continue
@@ -77,8 +81,20 @@ def complaint(word: str, known: Collection[str]) -> str:
             is_gin = other.startswith("--gin.") and wanted in known
             if other.partition("=")[0] in known or is_gin:
                 return f"there is no flag {flag}; it is {other} here."
+    if hint := counterpart(name.upper(), MACROS):
+        return f"there is no flag {flag}.{hint}"
     gin = " Any other setting is --gin.NAME=VALUE." if "--gin_file" in known else ""
     return f"there is no flag {flag}.{did_you_mean('--' + name, known)}{gin}"
+
+
+def _of_t5x(flag: str, theirs: t5x_flags.T5XFlag, known: Collection[str]) -> str:
+    """What a flag of T5X's is here."""
+    is_known = theirs.here in known or (theirs.here == "--gin.NAME=VALUE" and "--gin_file" in known)
+    if theirs.is_flag and not is_known:
+        return f"there is no flag {flag}, nor what it is elsewhere here, {theirs.here}"
+    if theirs.is_flag:
+        return f"there is no flag {flag}; it is {theirs.here} here."
+    return f"there is no flag {flag}, which is of T5X: {theirs.here}. Leave it out."
 
 
 def _misplaced(word: str, known: Collection[str]) -> str:

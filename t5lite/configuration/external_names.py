@@ -5,30 +5,45 @@ docs/names.md has the same for readers; a test holds the names of ours to what t
 
 from __future__ import annotations
 
+from t5lite.configuration.t5x.flags import COMMAND
+
 # Each name of theirs, with ours in the order to be named.
-CONFIGURABLES: dict[str, tuple[str, ...]] = {
+_T5X_CONFIGURABLES: dict[str, tuple[str, ...]] = {
     "T5Config": ("TransformerConfig",),
     "Transformer": ("TransformerConfig",),
     "EncoderDecoderModel": ("TransformerConfig", "CrossEntropy"),
     "DecoderOnlyModel": ("TransformerConfig.architecture", "CrossEntropy"),
     "PrefixLanguageModel": ("DataConfig.converter", "CrossEntropy"),
+    "predict_batch_with_aux": ("DecodingConfig",),
     "DatasetConfig": ("DataConfig", "EvalConfig"),
     "EncDecFeatureConverter": ("DataConfig.converter",),
     "LMFeatureConverter": ("DataConfig.converter",),
     "PrefixLMFeatureConverter": ("DataConfig.converter",),
+    "CheckpointConfig": ("CheckpointConfig", "initial_checkpoint"),
     "SaveCheckpointConfig": ("CheckpointConfig",),
     "RestoreCheckpointConfig": ("RestoreConfig", "initial_checkpoint"),
     "Adafactor": ("adafactor",),
-    "AdamW": ("adamw",),
     "create_learning_rate_scheduler": ("schedule",),
-    "Trainer": ("train",),
-    "TrainingArguments": ("train",),
+    "train_script.train": ("train",),
+    "eval_script.evaluate": ("evaluate",),
+    "infer_script.infer": ("infer",),
+    "trainer.Trainer": ("train.num_microbatches", "schedule"),
     "PjitPartitioner": ("MeshConfig",),
+    "ModelBasedPjitPartitioner": ("MeshConfig",),
+    "standard_logical_axis_rules": ("MeshConfig",),
     "beam_search": ("DecodingConfig.strategy",),
     "temperature_sample": ("DecodingConfig.strategy",),
-    "GenerationConfig": ("DecodingConfig",),
     "SentencePieceVocabulary": ("VOCABULARY",),
     "ByteVocabulary": ("VOCABULARY",),
+    "Evaluator": ("EvalConfig",),
+    "JSONLogger": ("EvalConfig",),
+}
+CONFIGURABLES: dict[str, tuple[str, ...]] = {
+    **_T5X_CONFIGURABLES,
+    "AdamW": ("adamw",),
+    "Trainer": ("train",),
+    "TrainingArguments": ("train",),
+    "GenerationConfig": ("DecodingConfig",),
 }
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "emb_dim": ("TransformerConfig.d_model",),
@@ -65,10 +80,28 @@ MACROS: dict[str, tuple[str, ...]] = {
     "LOSS_NORMALIZING_FACTOR": ("CrossEntropy.loss_normalization",),
     "RANDOM_SEED": ("SEED",),
     "SHUFFLE_TRAIN_EXAMPLES": ("DataConfig.shuffle",),
+    "TRAIN_STEPS_RELATIVE": ("TRAIN_STEPS",),
+    "EVAL_STEPS": ("EvalConfig.max_examples_per_task",),
+    "EVALUATOR_NUM_EXAMPLES": ("EvalConfig.max_examples_per_task",),
+    "SAVING_PERIOD": ("CHECKPOINT_PERIOD",),
+    "WARMUP_STEPS": ("schedule.warmup_steps",),
+    "NUM_EMBEDDINGS": ("VOCAB_SIZE",),
     "CHECKPOINT_PATH": ("MODEL_DIR", "INITIAL_CHECKPOINT_PATH"),
     "INFER_OUTPUT_DIR": ("OUTPUT",),
+    "EVAL_OUTPUT_DIR": ("OUTPUT_DIR",),
+    "OPTIMIZER": ("train.optimizer",),
+    "MODEL": ("train.model",),
+    "BEAM_SIZE": ("NUM_BEAMS",),
+}
+# Macros of theirs that nothing here stands for, and why none has to.
+_NEEDLESS = {
+    "USE_CACHED_TASKS": "tasks are always read from token stores, which are built on first use",
+    "JSON_WRITE_N_RESULTS": "every answer is written to predictions.jsonl",
+    "EVALUATOR_USE_MEMORY_CACHE": "an evaluation's examples are always kept in memory",
+    "USE_HARDWARE_RNG": "random numbers come of SEED, alike on every device",
 }
 ALL = (CONFIGURABLES, PARAMETERS, MACROS)
+T5X_COMMAND = f"`{COMMAND}` translates a gin file of T5X."
 
 
 def counterpart(name: str, names: dict[str, tuple[str, ...]]) -> str:
@@ -78,7 +111,11 @@ def counterpart(name: str, names: dict[str, tuple[str, ...]]) -> str:
       name: as written, perhaps behind modules: `network.T5Config`.
       names: `CONFIGURABLES`, `PARAMETERS` or `MACROS`.
     """
-    short = name.rsplit(".", 1)[-1]
+    short = name if name in names else name.rsplit(".", 1)[-1]
+    if names is MACROS and name in _NEEDLESS:
+        return f" {name} of T5X is not needed here: {_NEEDLESS[name]}. {T5X_COMMAND}"
     if short not in names:
         return ""
-    return f" What is {short} elsewhere is {' or '.join(names[short])} here."
+    told = f" What {short} is elsewhere is {' or '.join(names[short])} here."
+    is_of_t5x = names is MACROS or (names is CONFIGURABLES and short in _T5X_CONFIGURABLES)
+    return f"{told} {T5X_COMMAND}" if is_of_t5x else told

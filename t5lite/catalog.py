@@ -21,6 +21,7 @@ from t5lite.data.tasks.labels import exemplar_report
 from t5lite.data.tasks.shipped_tasks import shipped_modules
 from t5lite.data.transforms.listed_examples import ListedExamples
 from t5lite.data.transforms.transform import describe as describe_transform
+from t5lite.data.vocabularies.load import format_vocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.tables import format_table
@@ -366,9 +367,9 @@ def _print_feature(
         return
     print(f"  {name}, {len(ids)} tokens:")
     # Every line, blank ones too: nothing is left to guess about what the model gets.
-    print(textwrap.indent(vocabulary.decode(ids), "    | ", lambda line: True))
+    print(textwrap.indent(vocabulary.shown(ids), "    | ", lambda line: True))
     if show_tokens:
-        tokens = " ".join(f"{token}:{vocabulary.decode([token])!r}" for token in map(int, ids))
+        tokens = " ".join(f"{token}:{vocabulary.shown([token])!r}" for token in map(int, ids))
         print(textwrap.fill(tokens, 100, initial_indent="    ", subsequent_indent="    "))
 
 
@@ -394,6 +395,8 @@ def _losses(examples: Sequence[EvalExample], features: Mapping[str, Vocabulary])
                 f"{name}: {num_unknown} of {len(ids)} tokens ({num_unknown / len(ids):.1%}) are "
                 f"unknown to {_describe_vocabulary(vocabulary)}"
             )
+        if format_vocabulary(vocabulary) is None:  # Its ids need stand for no texts.
+            continue
         lost = _lost_characters("".join(texts), vocabulary)
         if lost:
             what = ", ".join(f"{char!r} ({count} times)" for char, count in lost)

@@ -18,7 +18,7 @@ from t5lite.checkpoints.load import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
 from t5lite.data.chat.conversations import field_of_messages, read_asked
 from t5lite.data.sources.local_files import read_jsonl, require
-from t5lite.data.tasks.seqio_adapter import import_tasks, load_eval_tasks
+from t5lite.data.tasks.seqio_adapter import EvalTask, import_tasks, load_eval_tasks
 from t5lite.data.vocabularies.load import format_vocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
@@ -141,9 +141,20 @@ def infer(
         import_tasks(
             task_modules, data_dir=data_dir, vocabulary=format_vocabulary(model.vocabulary)
         )
-        questions = _questions_of_tasks(
-            mixture_or_task_name, model, split=split, model_dir=model_dir
+        tasks = load_eval_tasks(
+            mixture_or_task_name,
+            split=split,
+            task_feature_lengths=model.converter.task_feature_lengths,
         )
+        for task in tasks:
+            check_vocabulary(task.vocabulary, model, of=task.name, model_dir=model_dir)
+        # Some vocabularies have texts beside their Tasks only.
+        model = dataclasses.replace(model, vocabulary=tasks[0].vocabulary)
+        questions = _questions_of_tasks(tasks, model)
+        if not questions:
+            raise ValueError(
+                f"split {split!r} of {mixture_or_task_name!r} (flag --split) holds no examples."
+            )
     generator = make_generator(
         model,
         batch_size=batch_size,
@@ -240,18 +251,9 @@ def _options(record: Mapping[str, Any], field: str, *, where: str) -> list[str]:
     return options
 
 
-def _questions_of_tasks(
-    name: str, model: LoadedModel, *, split: str, model_dir: str
-) -> list[Question]:
-    tasks = load_eval_tasks(
-        name,
-        split=split,
-        task_feature_lengths=model.converter.task_feature_lengths,
-        max_examples=None,
-    )
+def _questions_of_tasks(tasks: Sequence[EvalTask], model: LoadedModel) -> list[Question]:
     questions = []
     for task in tasks:
-        check_vocabulary(task.vocabulary, model, of=task.name, model_dir=model_dir)
         for index, example in enumerate(task.examples):
             record = {
                 "task": task.name,
@@ -261,8 +263,6 @@ def _questions_of_tasks(
             }
             prompt = example.prompt(model.converter)
             questions.append(Question(record, prompt, end_ids=task.end_ids))
-    if not questions:
-        raise ValueError(f"split {split!r} of {name!r} (flag --split) holds no examples.")
     return questions
 
 

@@ -10,6 +10,7 @@ import pytest
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.load import format_vocabulary, parse_vocabulary
 from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.sequence_generator import Generation
 from t5lite.evaluate import evaluate
 from t5lite.inference.evaluator import EvalConfig, Evaluator
 from tests.decoding import model_dirs, tiny
@@ -93,7 +94,14 @@ def test_metrics_are_what_their_names_say(evaluated, model):
 def test_a_right_model_is_right(evaluated, model, monkeypatch):
     evaluator, _ = evaluated
     _, _, params = model
-    answers = {task.name: [e.targets_text for e in task.examples] for task in evaluator.tasks}
+    encode = evaluator.vocabulary.encode
+    answers = {
+        task.name: [
+            Generation(np.array(encode(e.targets_text)), log_likelihood=0.0, score=0.0)
+            for e in task.examples
+        ]
+        for task in evaluator.tasks
+    }
     monkeypatch.setattr(evaluator, "_generate", lambda params, tasks, bar: answers)
     ones = {task.name: [0.0] * len(task.examples) for task in evaluator.tasks}
     monkeypatch.setattr(evaluator, "_score", lambda params, bar: (ones, ones))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
+import logging
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -20,10 +22,11 @@ import numpy as np
 from t5lite.checkpoints.load import LoadedModel
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.data.tasks.seqio_adapter import EvalTask, import_tasks, load_eval_tasks
-from t5lite.data.vocabularies.load import same_vocabulary
+from t5lite.data.tasks.task_metrics import Answers
+from t5lite.data.vocabularies.load import format_vocabulary, same_vocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.decoding.config import DecodingConfig
-from t5lite.decoding.sequence_generator import SequenceGenerator
+from t5lite.decoding.sequence_generator import Generation, SequenceGenerator
 from t5lite.decoding.stopping import cut
 from t5lite.files import strict_json
 from t5lite.files.json_files import write_object
@@ -31,6 +34,8 @@ from t5lite.inference.prompts import decoding_for
 from t5lite.messages.progress import Bar, progress_bar
 from t5lite.messages.tables import format_table
 from t5lite.models.config import TransformerConfig
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,8 @@ class EvalConfig:
       name: Its metrics are called `<name>/<task>/<metric>`.
       mixture_or_task_name: A registered Task, or a Mixture whose Tasks are evaluated one by one.
       task_feature_lengths: Longest "inputs" and "targets" in tokens; longer ones are cut.
-      split: The Tasks' split.
+      split: The Tasks' split. A Task without it is left out, with a warning; for "validation" its
+        "validate", "dev" and the like are taken.
       batch_size: Examples decoded at once, over all devices.
       max_examples_per_task: The first so many examples of each Task; all when None.
       decoding: How answers are generated; one an example.
@@ -110,6 +116,8 @@ class EvalResult:
         and `<name>/mean/<metric>`, the unweighted mean over the Tasks that have the metric.
       predictions: Of the Tasks whose metrics judge generated text, in the Tasks' order.
       num_examples: By Task.
+      splits: By Task; of those that call their split otherwise than the config.
+      not_run: By Task, why metrics of it did not run, by their names.
       config: What was evaluated.
     """
 
@@ -117,6 +125,8 @@ class EvalResult:
     predictions: list[Prediction]
     num_examples: dict[str, int]
     config: EvalConfig
+    splits: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    not_run: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
 
     def save(self, folder: str | pathlib.Path, *, step: int | None = None) -> None:
         """Writes `metrics.json` and `predictions.jsonl` into `folder`.
@@ -132,8 +142,10 @@ class EvalResult:
             "mixture_or_task_name": self.config.mixture_or_task_name,
             "split": self.config.split,
             "decoding": dataclasses.asdict(self.config.decoding),
+            "splits": self.splits,
             "num_examples": self.num_examples,
             "metrics": self.metrics,
+            "metrics_not_run": self.not_run,
         }
         write_object(folder / "metrics.json", record)
         with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
@@ -187,6 +199,7 @@ class Evaluator:
           ValueError: No such Task or split, it has no examples, or its Tasks' vocabularies differ.
         """
         self.config, self._model = config, model_config
+        self._warned: set[tuple[str, str, str]] = set()
         import_tasks(config.task_modules, data_dir=config.data_dir, vocabulary=config.vocabulary)
         self.tasks: list[EvalTask] = load_eval_tasks(
             config.mixture_or_task_name,
@@ -209,6 +222,16 @@ class Evaluator:
             mesh=mesh,
         )
 
+    @functools.cached_property
+    def _decoding(self) -> DecodingConfig:
+        judged = [task for task in self.tasks if task.judges_answers]
+        return decoding_for(
+            self.config.decoding,
+            self._model,
+            [example.prompt(self._converter) for task in judged for example in task.examples],
+            is_chat=any(task.end_ids for task in judged),
+        )
+
     def run(self, params: Any, *, progress: bool = True) -> EvalResult:
         """Evaluates `params`.
 
@@ -219,55 +242,98 @@ class Evaluator:
         Returns:
           Metrics and predictions; the same on every process.
         """
-        judged = [task for task in self.tasks if task.needs_predictions]
+        judged = [task for task in self.tasks if task.judges_answers]
         total = sum(len(task.examples) for task in [*judged, *self.tasks])
         hidden = not progress or jax.process_index() != 0
         params = self._generator.prepare(params)
         with progress_bar(
             total=total, desc=f"eval {self.config.name}", unit="ex", leave=False, disable=hidden
         ) as bar:
-            answers = self._generate(params, judged, bar)
+            generations = self._generate(params, judged, bar)
             log_likelihoods, num_tokens = self._score(params, bar)
-        metrics = {}
+        texts = {name: list(map(self._text, found)) for name, found in generations.items()}
+        metrics, not_run = {}, {}
         for task in self.tasks:
+            scores = log_likelihoods[task.name]
+            measured = task.measure(
+                self._answers(
+                    generations.get(task.name), texts.get(task.name), target_scores=scores
+                )
+            )
             found = {
-                "loss": -sum(log_likelihoods[task.name]) / max(1.0, sum(num_tokens[task.name])),
+                "loss": -sum(scores) / max(1.0, sum(num_tokens[task.name])),
                 "best_constant": _best_constant([e.targets_text for e in task.examples]),
             }
-            if task.needs_predictions:
-                found |= task.predict_metrics(answers[task.name])
-            if task.needs_scores:
-                found |= task.score_metrics(log_likelihoods[task.name])
-            metrics[task.name] = {metric: float(value) for metric, value in found.items()}
+            metrics[task.name] = found | measured.values
+            if measured.not_run:
+                not_run[task.name] = measured.not_run
+        self._warn_of(not_run)
         return EvalResult(
             metrics=_named(self.config.name, metrics),
             predictions=[
                 Prediction(task.name, index, example.inputs_text, example.targets_text, answer)
                 for task in judged
                 for index, (example, answer) in enumerate(
-                    zip(task.examples, answers[task.name], strict=True)
+                    zip(task.examples, texts[task.name], strict=True)
                 )
             ],
             num_examples={task.name: len(task.examples) for task in self.tasks},
             config=self.config,
+            splits={t.name: t.split for t in self.tasks if t.split != self.config.split},
+            not_run=not_run,
         )
 
-    def _generate(self, params: Any, tasks: Sequence[EvalTask], bar: Bar) -> dict[str, list[str]]:
+    def _text(self, generation: Generation) -> str:
+        text = self.vocabulary.shown(generation.tokens.tolist())
+        return cut(text, self.config.decoding.stop_strings)
+
+    def _answers(
+        self,
+        generations: Sequence[Generation] | None,
+        texts: Sequence[str] | None,
+        *,
+        target_scores: Sequence[float],
+    ) -> Answers:
+        """What the metrics of a Task are given."""
+        if generations is None:
+            return Answers(target_scores=target_scores)
+        ends = self.vocabulary.eos_ids[:1]
+        longest = self._decoding.decode_length
+        tokens = [generation.tokens.tolist() for generation in generations]
+        return Answers(
+            tokens=[[*ids, *(ends if len(ids) < longest else ())] for ids in tokens],
+            # What only a Task's vocabulary decodes need not be a text.
+            texts=texts if format_vocabulary(self.vocabulary) is not None else None,
+            scores=[generation.score for generation in generations],
+            target_scores=target_scores,
+        )
+
+    def _warn_of(self, not_run: Mapping[str, Mapping[str, str]]) -> None:
+        """Names the metrics that do not run, each once."""
+        for task, reasons in not_run.items():
+            for metric, reason in reasons.items():
+                if (task, metric, reason) not in self._warned and jax.process_index() == 0:
+                    log.warning(
+                        "evaluation %s: metric %s of task %s does not run: %s",
+                        *(self.config.name, metric, task, reason),
+                    )
+                self._warned.add((task, metric, reason))
+
+    def _generate(
+        self, params: Any, tasks: Sequence[EvalTask], bar: Bar
+    ) -> dict[str, list[Generation]]:
         """Answers of each Task; the examples of all Tasks are batched together."""
         places = [(task, index) for task in tasks for index in range(len(task.examples))]
-        prompts = [task.examples[index].prompt(self._converter) for task, index in places]
-        is_chat = any(task.end_ids for task in tasks)
         generations = self._generator.generate(
             params,
-            prompts,
-            config=decoding_for(self.config.decoding, self._model, prompts, is_chat=is_chat),
+            [task.examples[index].prompt(self._converter) for task, index in places],
+            config=self._decoding,
             indices=[index for _, index in places],
             on_batch=bar.update,
         )
-        answers: dict[str, list[str]] = {task.name: [] for task in tasks}
+        answers: dict[str, list[Generation]] = {task.name: [] for task in tasks}
         for (task, _), (generation,) in zip(places, generations, strict=True):
-            text = self.vocabulary.decode(generation.tokens.tolist())
-            answers[task.name].append(cut(text, self.config.decoding.stop_strings))
+            answers[task.name].append(generation)
         return answers
 
     def _score(

@@ -161,11 +161,11 @@ def make_generator(
 
 def answer_text(answer: Generation, model: LoadedModel, decoding: DecodingConfig) -> str:
     """The text of an answer, up to a stop string."""
-    return cut(model.vocabulary.decode(answer.tokens.tolist()), decoding.stop_strings)
+    return cut(model.vocabulary.shown(answer.tokens.tolist()), decoding.stop_strings)
 
 
 def answer_was_cut(tokens: Sequence[int], model: LoadedModel, decoding: DecodingConfig) -> bool:
     """Whether an answer did not come to its end: neither to an end token nor to a stop string."""
-    text = model.vocabulary.decode(tokens)
+    text = model.vocabulary.shown(tokens)
     is_long = len(tokens) >= decoding.decode_length
     return is_long and cut(text, decoding.stop_strings) == text

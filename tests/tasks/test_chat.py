@@ -6,6 +6,7 @@ import pytest
 
 from t5lite.data.stores import build
 from t5lite.data.tasks import seqio_adapter, seqio_registry
+from t5lite.data.tasks.task_metrics import Answers
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.load import parse_vocabulary
 from tasks.chat import add_chat_task
@@ -67,7 +68,9 @@ def test_as_seqio_sees_it_an_example_is_an_answer(data_root, add):
         "User:\ntwo and two?\n\nAssistant:\n"
     )
     (task,) = seqio_adapter.load_eval_tasks(name, split="train", task_feature_lengths={})
-    assert task.predict_metrics(["hi", "four ", "e"]) == {"accuracy": pytest.approx(2 / 3)}
+    assert task.measure(Answers(texts=["hi", "four ", "e"])).values == {
+        "accuracy": pytest.approx(2 / 3)
+    }
     assert [e["targets"] for e in seqio_adapter.iterate_texts(name, "train")] == ["hi", "four", "è"]
 
 

@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks.task_metrics import Answers
 from tasks import cot_files
 from tests.conftest import shared_path
 
@@ -151,8 +152,10 @@ def test_reasoned_predictions_are_scored_by_their_answers(register, tmp_path):
         f"{prefix}_sums_reason", split="validation", task_feature_lengths={}
     )
     right = [e.targets_text for e in task.examples]
-    assert task.predict_metrics(right) == {"accuracy": 1.0}
-    assert task.predict_metrics(["So the answer is 7000."] * len(right)) == {"accuracy": 0.0}
+    assert task.measure(Answers(texts=right)).values == {"accuracy": 1.0}
+    assert task.measure(Answers(texts=["So the answer is 7000."] * len(right))).values == {
+        "accuracy": 0.0
+    }
     assert "\\n" not in task.examples[0].inputs_text and "\nThink." in task.examples[0].inputs_text
 
 

@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 from t5lite.data.tasks import seqio_adapter, seqio_registry
+from t5lite.data.tasks.task_metrics import Answers
 from tasks.files import add_file_task
 from tasks.metrics import exact_match
 from tests.conftest import REPOSITORY
@@ -72,7 +73,7 @@ def test_a_saved_data_set_with_nested_fields(data_root, add):
     assert [text for text, _ in texts(name, "test")] == ["question 4 (4, 0, hé 4)"]
     (task,) = seqio_adapter.load_eval_tasks(name, split="test", task_feature_lengths={})
     for right in ("answer 4", "reply 4"):
-        assert task.predict_metrics([right]) == {"accuracy": 1.0}
+        assert task.measure(Answers(texts=[right])).values == {"accuracy": 1.0}
     assert sorted(text[:10] for text, _ in texts(name)) == [f"question {i}" for i in range(4)]
 
 

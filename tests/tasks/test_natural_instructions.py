@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks.task_metrics import Answers
 from tests.conftest import shared_path
 from tests.tasks.natural_instructions_folder import (
     OTHER,
@@ -113,13 +114,16 @@ def test_metrics_take_the_best_reference_in_the_tasks_language(register, tmp_pat
         f"{prefix}_{TRAIN}", split="train", task_feature_lengths={}
     )
     predictions = [e.raw["references"][-1].decode() for e in english.examples]
-    assert english.predict_metrics(predictions) == {"exact_match": 1.0, "rouge_l": 1.0}
-    assert english.predict_metrics(["été"] * len(predictions))["rouge_l"] == 0.0
+    assert english.measure(Answers(texts=predictions)).values == {
+        "exact_match": 1.0,
+        "rouge_l": 1.0,
+    }
+    assert english.measure(Answers(texts=["été"] * len(predictions))).values["rouge_l"] == 0.0
 
     (french,) = seqio_adapter.load_eval_tasks(
         f"{prefix}_{OTHER}", split="train", task_feature_lengths={}
     )
-    assert french.predict_metrics(["number"] * len(french.examples))["rouge_l"] > 0.0
+    assert french.measure(Answers(texts=["number"] * len(french.examples))).values["rouge_l"] > 0.0
     task = importlib.import_module("tasks.natural_instructions").TaskSource(
         root / "tasks" / f"{OTHER}.json", ("train",)
     )

@@ -9,6 +9,7 @@ import pytest
 
 from t5lite.cli import main
 from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks.task_metrics import Answers
 from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
 from t5lite.models.config import TransformerConfig
 from t5lite.models.position_config import Rotary
@@ -63,8 +64,8 @@ def test_the_documented_jsonl_task_runs(data_root):
         "Answer in a few words.\n\nQuestion: Which planet is nearest to the sun?\nAnswer:"
     )
     for right in line["answers"]:
-        assert task.predict_metrics([right]) == {"accuracy": 1.0}
-    assert task.predict_metrics(["Venus"]) == {"accuracy": 0.0}
+        assert task.measure(Answers(texts=[right])).values == {"accuracy": 1.0}
+    assert task.measure(Answers(texts=["Venus"])).values == {"accuracy": 0.0}
     targets = [e.targets_text for e in _load("my_trivia", "train").examples]
     assert {target[0] for target in targets} == {"a", "b"}
     assert str(data_root / "my_tasks.py") in seqio_adapter.task_source("my_trivia").provenance
@@ -180,7 +181,7 @@ def test_the_documented_handwritten_task_runs(data_root):
 
     train = _load("my_sums", "train")
     assert [e.inputs_text for e in train.examples] == ["What is 1 plus 2?", "What is 4 plus 5?"]
-    assert train.predict_metrics(["3", "8"]) == {"accuracy": 0.5}
+    assert train.measure(Answers(texts=["3", "8"])).values == {"accuracy": 0.5}
     assert seqio_adapter.rates("my_mixture", {}) == {"my_sums": 1.0}
     before = seqio_adapter.task_source("my_sums").fingerprint
     (data_root / "sums" / "train.csv").write_text("1,2,3\n4,5,9\n6,6,12\n")

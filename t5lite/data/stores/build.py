@@ -299,7 +299,8 @@ def _plan(
     for source in seqio_adapter.task_sources(list(map(seqio_adapter.stored_task, task_names))):
         if split not in source.splits:
             raise ValueError(
-                f"Task {source.name!r} has no split {split!r}; it has {', '.join(source.splits)}."
+                f"Task {source.name!r} has no split {split!r}; it has "
+                f"{', '.join(sorted(source.splits))}. Name one with DataConfig.split (--split)."
             )
         lengths = task_feature_lengths if source.uses_lengths else None
         whole = whole_conversations and seqio_adapter.is_chat(source.name)

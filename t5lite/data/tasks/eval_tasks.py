@@ -1,17 +1,19 @@
-"""Evaluation examples of a Task, and its metrics computed from a model's texts and scores.
+"""Evaluation examples of a Task, and its metrics of a model's answers to them.
 
-Postprocessors and metrics are called with what `seqio.Evaluator` calls them with.
+Postprocessors are called with what `seqio.Evaluator` calls them with.
 """
 
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from t5lite.data.features.feature_converters import FeatureConverter
+from t5lite.data.tasks.task_metrics import Answers, TaskMetric, numbers
 from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.messages.error_origin import place_of
 
 _EMPTY = np.zeros(0, np.int32)
 
@@ -88,102 +90,117 @@ def _text(fields: Mapping[str, Any], name: str, vocabularies: Mapping[str, Vocab
     return text if isinstance(text, str) else vocabularies[name].shown(fields[name])
 
 
+class Measured(NamedTuple):
+    """What a Task's metrics gave.
+
+    Attributes:
+      values: numbers by name.
+      not_run: why metrics did not run, by their names.
+    """
+
+    values: dict[str, float]
+    not_run: dict[str, str]
+
+
 @dataclasses.dataclass(frozen=True)
 class EvalTask:
     """The examples of one Task, and how to judge answers to them.
 
     Attributes:
       name: the Task's name.
+      split: the split that the examples are of.
       examples: what to answer.
       vocabulary: of the targets; decode a model's answers with it.
       postprocess_fn: the Task's postprocessor, if it has one.
-      predict_metric_fns: functions of (targets, predictions).
-      score_metric_fns: functions of (targets, scores).
+      metrics: the Task's metrics.
+      unusable_metrics: why others of them cannot run, by name.
       end_ids: tokens that end an answer besides the vocabulary's.
     """
 
     name: str
+    split: str
     examples: Sequence[EvalExample]
     vocabulary: Vocabulary
     postprocess_fn: Callable[..., Any] | None = None
-    predict_metric_fns: tuple[Callable[..., Mapping[str, Any]], ...] = ()
-    score_metric_fns: tuple[Callable[..., Mapping[str, Any]], ...] = ()
+    metrics: tuple[TaskMetric, ...] = ()
+    unusable_metrics: Mapping[str, str] = dataclasses.field(default_factory=dict)
     end_ids: tuple[int, ...] = ()
 
     @property
-    def needs_predictions(self) -> bool:
-        """Whether a metric judges generated texts."""
-        return bool(self.predict_metric_fns)
+    def judges_answers(self) -> bool:
+        """Whether a metric judges generated answers."""
+        return any({"predictions", "tokens"} & {*metric.needs} for metric in self.metrics)
 
-    @property
-    def needs_scores(self) -> bool:
-        """Whether a metric judges the log likelihoods of the targets."""
-        return bool(self.score_metric_fns)
-
-    def predict_metrics(self, predictions: Sequence[str]) -> dict[str, float]:
-        """Metrics of the generated texts, one for each example in order.
+    def measure(self, answers: Answers) -> Measured:
+        """Runs each metric whose needs are given; where one fails, the others still run.
 
         Raises:
-          ValueError: if the numbers differ, or two metrics have one name.
+          ValueError: there are not as many answers as examples.
         """
-        self._check_count(predictions)
-        answers = [
-            self._postprocess(text, example, is_target=False)
-            for text, example in zip(predictions, self.examples, strict=True)
-        ]
-        return self._measure(self.predict_metric_fns, predictions=answers)
-
-    def score_metrics(self, scores: Sequence[float]) -> dict[str, float]:
-        """Metrics of the targets' log likelihoods, one for each example in order.
-
-        Raises:
-          ValueError: if the numbers differ, or two metrics have one name.
-        """
-        self._check_count(scores)
-        return self._measure(self.score_metric_fns, scores=np.asarray(scores))
+        for given in (answers.tokens, answers.texts, answers.scores, answers.target_scores):
+            if given is not None and len(given) != len(self.examples):
+                raise ValueError(
+                    f"Task {self.name!r} has {len(self.examples)} examples and got {len(given)} "
+                    "answers. Give one for each, in order."
+                )
+        judged = _JudgedAnswers(self, answers)
+        values: dict[str, float] = {}
+        not_run = dict(self.unusable_metrics)
+        for metric in self.metrics:
+            if not answers.has(metric.needs):
+                continue
+            try:
+                found = numbers(metric.measure(judged), name=metric.name)
+            except Exception as error:
+                place = place_of(error)
+                reason = f"{type(error).__name__}: {error}"
+                not_run[metric.name] = f"{place}: {reason}" if place else reason
+                continue
+            if twice := sorted(found.keys() & values.keys()):
+                not_run[metric.name] = f"another metric gives {', '.join(twice)} too"
+                continue
+            values |= found
+        return Measured(values, not_run)
 
     @functools.cached_property
-    def _targets(self) -> list[Any]:
-        targets = []
-        for example in self.examples:
-            # Usually the text; a Task may keep something else under this name.
-            target = example.raw.get("targets_pretokenized", example.targets_text)
-            target = target.decode("utf-8") if isinstance(target, bytes) else target
-            targets.append(self._postprocess(target, example, is_target=True))
-        return targets
+    def targets(self) -> list[Any]:
+        """The targets, postprocessed."""
+        return [
+            self.postprocess(self._target(example), example, is_target=True)
+            for example in self.examples
+        ]
 
-    def _postprocess(self, text: Any, example: EvalExample, *, is_target: bool) -> Any:
+    def _target(self, example: EvalExample) -> Any:
+        # Usually the text; a Task may keep something else under this name.
+        kept = example.raw.get("targets_pretokenized")
+        if kept is None:
+            return self.vocabulary.decoded(np.asarray(example.raw["targets"]).tolist())
+        return kept.decode("utf-8") if isinstance(kept, bytes) else kept
+
+    def postprocess(self, text: Any, example: EvalExample, *, is_target: bool) -> Any:
+        """What the Task's postprocessor makes of an answer or a target."""
         if self.postprocess_fn is None:
             return text
         return self.postprocess_fn(text, example=example.raw, is_target=is_target)
 
-    def _check_count(self, values: Sequence[Any]) -> None:
-        if len(values) != len(self.examples):
-            raise ValueError(
-                f"Task {self.name!r} has {len(self.examples)} examples and got {len(values)} "
-                "answers. Give one for each, in order."
-            )
 
-    def _measure(
-        self, metric_fns: Sequence[Callable[..., Mapping[str, Any]]], **answers: Any
-    ) -> dict[str, float]:
-        metrics: dict[str, float] = {}
-        for metric_fn in metric_fns:
-            for name, value in _flatten(metric_fn(targets=self._targets, **answers)).items():
-                if name in metrics:
-                    raise ValueError(f"Task {self.name!r} has two metrics named {name!r}.")
-                metrics[name] = value
-        return metrics
+class _JudgedAnswers:
+    """See `task_metrics.Judged`."""
 
+    def __init__(self, task: EvalTask, answers: Answers):
+        self.answers = answers
+        self._task = task
 
-def _flatten(values: Mapping[str, Any]) -> dict[str, float]:
-    """Numbers of a metric function's answer; its texts, images and histograms are left out."""
-    flat: dict[str, float] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat.update({f"{name}/{k}": v for k, v in _flatten(value).items()})
-            continue
-        value = getattr(value, "value", value)  # seqio.metrics.Scalar
-        if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "biuf":
-            flat[name] = float(value)
-    return flat
+    @property
+    def targets(self) -> list[Any]:
+        return self._task.targets
+
+    @functools.cached_property
+    def predictions(self) -> list[Any]:
+        texts: Sequence[Any] | None = self.answers.texts
+        if texts is None:
+            texts = list(map(self._task.vocabulary.decoded, self.answers.tokens or ()))
+        return [
+            self._task.postprocess(text, example, is_target=False)
+            for text, example in zip(texts, self._task.examples, strict=True)
+        ]

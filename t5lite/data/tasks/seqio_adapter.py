@@ -3,13 +3,14 @@
 Nothing outside `tasks/` and the modules seqio_* imports them, and these do so inside functions.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from t5lite.data.mixing import mixture_rates
-from t5lite.data.tasks import files_read
+from t5lite.data.tasks import files_read, seqio_metrics
 from t5lite.data.tasks.data_status import DataStatus
 from t5lite.data.tasks.eval_tasks import EvalExample, EvalTask
 from t5lite.data.tasks.labels import Label
@@ -18,7 +19,6 @@ from t5lite.data.tasks.seqio_descriptions import (
     TaskSource,
     example_features,
     feature_vocabularies,
-    function_name,
 )
 from t5lite.data.tasks.seqio_files import dataset_files
 from t5lite.data.tasks.seqio_library import load_seqio
@@ -39,10 +39,16 @@ from t5lite.data.transforms.transform import ExampleTransform
 from t5lite.data.vocabularies.chat_template import ChatTemplate
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 
+log = logging.getLogger(__name__)
+
 # Preprocessors that draw random numbers draw these, so that a store is always the same.
 _PREPROCESSING_SEED = 0
 _EXAMPLES_PER_FETCH = 512
 _NO_TOKENS = np.zeros(0, np.int32)
+# What people call the split that a model is judged on before the test.
+_DEVELOPMENT_SPLITS = frozenset(
+    ("validation", "validate", "valid", "val", "dev", "development", "eval", "evaluation")
+)
 
 
 # ------------------------------------------------------------------------------ what a Task is
@@ -153,12 +159,12 @@ def prompt_setting(task_name: str) -> str:
 
 
 def metric_names(task_name: str) -> tuple[str, ...]:
-    """Names of a Task's metric functions; seqio takes its time to list them.
+    """Names of a Task's metrics.
 
     Raises:
       ValueError: if there is no Task of this name.
     """
-    return tuple(map(function_name, _get_task(task_name).metric_fns))
+    return seqio_metrics.metric_names(_get_task(task_name))
 
 
 def task_sources(task_names: Sequence[str]) -> list[TaskSource]:
@@ -388,9 +394,37 @@ def _preprocessed(task: Any, split: str, lengths: Mapping[str, int] | None) -> A
 
 def _check_split(task: Any, split: str) -> None:
     if split not in task.splits:
+        raise ValueError(_explain_split(task, split))
+
+
+def _explain_split(task: Any, split: str) -> str:
+    return f"Task {task.name!r} has no split {split!r}; it has {', '.join(sorted(task.splits))}."
+
+
+def _evaluated_splits(tasks: Sequence[Any], split: str) -> dict[str, str]:
+    """The split of each Task that is meant; Tasks that have none are left out, as seqio does.
+
+    Raises:
+      ValueError: if no Task has one.
+    """
+    found = {}
+    for task in tasks:
+        others = [name for name in task.splits if name in _DEVELOPMENT_SPLITS]
+        if split in task.splits:
+            found[task.name] = split
+        elif split in _DEVELOPMENT_SPLITS and len(others) == 1:
+            found[task.name] = others[0]
+            log.warning(
+                "task %s has no split %r: its split %r is taken", task.name, split, others[0]
+            )
+    lacking = [task for task in tasks if task.name not in found]
+    if lacking and not found:
         raise ValueError(
-            f"Task {task.name!r} has no split {split!r}; it has {', '.join(sorted(task.splits))}."
+            f"{_explain_split(lacking[0], split)} Name one with --split (EvalConfig.split)."
         )
+    for task in lacking:
+        log.warning("%s It is left out.", _explain_split(task, split))
+    return found
 
 
 def load_eval_tasks(
@@ -404,51 +438,40 @@ def load_eval_tasks(
 
     Args:
       name: a Task or Mixture.
-      split: a split that all of them have.
+      split: the split to evaluate. A Task that has none of this name is left out, with a warning,
+        as by `seqio.Evaluator`; for "validation" its "validate", "dev" and the like are taken.
       task_feature_lengths: features are cut to these lengths, as `seqio.Evaluator` does.
       max_examples: at most so many of each Task, the first ones; None for all.
 
     Raises:
-      ValueError: if a Task lacks the split, or has a kind of metric that t5lite cannot compute.
+      ValueError: if no Task has the split.
     """
     import tensorflow_datasets as tfds
 
-    tasks = [_get_task(leaf) for leaf in resolve(name).task_names]
-    for task in tasks:
-        _check_split(task, split)
-        _check_metrics(task)
+    tasks = {leaf: _get_task(leaf) for leaf in resolve(name).task_names}
     eval_tasks = []
-    for task in tasks:
-        chat = is_chat(task.name)
-        dataset = _preprocessed(task, split, task_feature_lengths)
+    for leaf, its_split in _evaluated_splits([*tasks.values()], split).items():
+        task, chat = tasks[leaf], is_chat(leaf)
+        dataset = _preprocessed(task, its_split, task_feature_lengths)
         vocabularies = example_features(task, dataset.element_spec)
         lengths = {n: k for n, k in task_feature_lengths.items() if n in task.output_features}
         if max_examples is not None:
             dataset = dataset.take(max_examples)
+        examples = [
+            EvalExample.cut(raw, vocabularies, lengths, is_chat=chat)
+            for raw in tfds.as_numpy(dataset)
+        ]
+        metrics, unusable = seqio_metrics.task_metrics(task, [example.raw for example in examples])
         eval_tasks.append(
             EvalTask(
-                name=task.name,
-                examples=[
-                    EvalExample.cut(raw, vocabularies, lengths, is_chat=chat)
-                    for raw in tfds.as_numpy(dataset)
-                ],
+                name=leaf,
+                split=its_split,
+                examples=examples,
                 vocabulary=vocabularies["targets"],
                 postprocess_fn=task.postprocessor,
-                predict_metric_fns=tuple(task.predict_metric_fns),
-                score_metric_fns=tuple(task.score_metric_fns),
+                metrics=metrics,
+                unusable_metrics=unusable,
                 end_ids=task.source.chat_format.end_ids() if chat else (),
             )
         )
     return eval_tasks
-
-
-def _check_metrics(task: Any) -> None:
-    unusable = [
-        *map(function_name, task.predict_with_aux_metric_fns),
-        *(type(metric).__name__ for metric in task._metric_objs_constructor_args),
-    ]
-    if unusable:
-        raise ValueError(
-            f"Task {task.name!r} has metrics that t5lite cannot compute: {', '.join(unusable)}. "
-            "It computes metric_fns of (targets, predictions) and of (targets, scores)."
-        )

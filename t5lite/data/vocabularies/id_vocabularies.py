@@ -2,7 +2,7 @@
 
 import hashlib
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from t5lite.data.vocabularies.vocabulary import Vocabulary
@@ -67,6 +67,10 @@ class PassThroughVocabulary(Vocabulary):
     def decode(self, ids: Iterable[int]) -> str:
         """The ids up to the first end of sequence, as numbers."""
         return " ".join(map(str, self._until_eos(ids)))
+
+    def decoded(self, ids: Sequence[int]) -> list[int]:
+        """The ids themselves, up to the first end of sequence."""
+        return self._until_eos(ids)
 
     def spec(self) -> dict[str, Any]:
         """Number of ids and the end of sequence."""
@@ -152,13 +156,21 @@ class ClassVocabulary(Vocabulary):
         Raises:
           ValueError: as `encode`.
         """
-        try:
-            text = self._at_hand().decode([int(token) for token in ids])
-        except Exception as error:
-            raise ValueError(self._explain("decode", error)) from error
+        text = self.decoded([*ids])
         if isinstance(text, bytes):
             return text.decode("utf-8", "replace")
         return text if isinstance(text, str) else " ".join(map(str, text))
+
+    def decoded(self, ids: Sequence[int]) -> Any:
+        """What the class decodes ids to.
+
+        Raises:
+          ValueError: as `encode`.
+        """
+        try:
+            return self._at_hand().decode([int(token) for token in ids])
+        except Exception as error:
+            raise ValueError(self._explain("decode", error)) from error
 
     def spec(self) -> dict[str, Any]:
         """Name of the class, its ids, and a hash of what some of them read as."""

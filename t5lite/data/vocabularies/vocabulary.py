@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import pathlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from t5lite.files import strict_json
@@ -128,6 +128,10 @@ class Vocabulary(abc.ABC):
     def has_texts(self) -> bool:
         """Whether `decode` gives texts; ids are all that is known of some vocabularies."""
         return True
+
+    def decoded(self, ids: Sequence[int]) -> Any:
+        """What seqio's vocabulary decodes ids to, for metrics; need not be a text."""
+        return self.decode(ids)
 
     def shown(self, ids: Iterable[int]) -> str:
         """What stands for token ids where they are shown: their text, or else they as numbers."""

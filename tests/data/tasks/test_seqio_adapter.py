@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from t5lite.data.tasks import environment, seqio_adapter, seqio_vocabularies
+from t5lite.data.tasks.task_metrics import Answers
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.load import load_tokenizer, parse_vocabulary, vocabulary_from_spec
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
@@ -587,9 +588,8 @@ def test_evaluation_is_that_of_the_evaluator(add_mixture):
         score_fn=lambda dataset, *_: list(enumerate(scores)),
     )
     for task in ours:
-        assert task.needs_predictions and task.needs_scores
-        predictions = [task.vocabulary.decode(row) for row in ids]
-        found = {**task.predict_metrics(predictions), **task.score_metrics(scores)}
+        assert task.judges_answers
+        found = task.measure(Answers(tokens=ids.tolist(), target_scores=scores)).values
         expected = theirs.result()[task.name]
         assert found["accuracy"] == pytest.approx(expected["accuracy"].value)
         assert found["accuracy"] == pytest.approx(8 / 12)
@@ -616,32 +616,15 @@ def test_evaluation_without_inputs_or_metrics(add_task):
     (task,) = seqio_adapter.load_eval_tasks(
         "test_lm", split="test", task_feature_lengths={"targets": 2}
     )
-    assert not task.needs_predictions and not task.needs_scores
+    assert not task.judges_answers
     assert [e.targets_text for e in task.examples] == ["ab", "de"]
     assert [e.inputs.tolist() for e in task.examples] == [[], []]
-    assert task.predict_metrics(["x", "y"]) == {} and task.examples[0].inputs_text == ""
+    assert task.measure(Answers(texts=["x", "y"])).values == {}
+    assert task.examples[0].inputs_text == ""
     with pytest.raises(ValueError, match=r"'test_lm' has 2 examples and got 1"):
-        task.predict_metrics(["x"])
+        task.measure(Answers(texts=["x"]))
 
 
-def test_evaluation_errors(add_task):
+def test_evaluation_needs_the_split():
     with pytest.raises(ValueError, match=r"'sample_long' has no split 'test'; it has train"):
         seqio_adapter.load_eval_tasks("sample_long", split="test", task_feature_lengths=LENGTHS)
-    rows = {"inputs": ["a"], "targets": ["b"]}
-
-    def with_aux(targets, predictions, aux_values):
-        return {}
-
-    add_task("test_aux", rows, metric_fns=[with_aux])
-    with pytest.raises(ValueError, match=r"'test_aux' has metrics .* compute: with_aux"):
-        seqio_adapter.load_eval_tasks("test_aux", split="test", task_feature_lengths=LENGTHS)
-
-    def one(targets, predictions):
-        return {"same": 1}
-
-    add_task("test_twice", rows, metric_fns=[one, one])
-    (task,) = seqio_adapter.load_eval_tasks(
-        "test_twice", split="test", task_feature_lengths=LENGTHS
-    )
-    with pytest.raises(ValueError, match="two metrics named 'same'"):
-        task.predict_metrics(["x"])

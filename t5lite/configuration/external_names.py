@@ -116,6 +116,6 @@ def counterpart(name: str, names: dict[str, tuple[str, ...]]) -> str:
         return f" {name} of T5X is not needed here: {_NEEDLESS[name]}. {T5X_COMMAND}"
     if short not in names:
         return ""
-    told = f" What {short} is elsewhere is {' or '.join(names[short])} here."
+    answer = f" What {short} is elsewhere is {' or '.join(names[short])} here."
     is_of_t5x = names is MACROS or (names is CONFIGURABLES and short in _T5X_CONFIGURABLES)
-    return f"{told} {T5X_COMMAND}" if is_of_t5x else told
+    return f"{answer} {T5X_COMMAND}" if is_of_t5x else answer

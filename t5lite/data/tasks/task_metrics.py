@@ -49,7 +49,7 @@ class Answers:
 
     @property
     def aux_values(self) -> dict[str, np.ndarray]:
-        """What seqio's metrics are told of predictions beside them."""
+        """What seqio's metrics get beside predictions."""
         return {"scores": np.asarray(self.scores)}
 
 

@@ -20,6 +20,7 @@ NEEDED = [
     "MIXTURE_OR_TASK_NAME='x'",
     "TASK_FEATURE_LENGTHS={'inputs': 8, 'targets': 8}",
     "TRAIN_STEPS=1",
+    "TASK_MODULES=('tasks.mini',)",
 ]
 
 

@@ -281,6 +281,9 @@ def _parse(
 def _train(arguments: argparse.Namespace) -> None:
     parsed = _parse_gin(arguments, "train")
     _join_processes(arguments)  # before anything is built: schedules and optimizers touch devices
+    from t5lite.training.freed_memory import keep_freed_memory
+
+    keep_freed_memory()
     built = parsed.arguments("train")
     from t5lite.train import train
 

@@ -305,8 +305,10 @@ def put_replicable(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax
 
 
 @contextlib.contextmanager
-def logical_rules(mesh: Mesh | AbstractMesh) -> Iterator[None]:
-    """Makes the models' hints about activations (`models.layers.constrain`) speak of this mesh.
+def logical_rules(mesh: Mesh) -> Iterator[None]:
+    """Makes what models ask of where they run speak of this mesh: its axes, and its platform.
+
+    See `models.layers.constrain` and `models.layers.traced_platform`.
 
     To be entered while a function is traced, that is, inside jit.
 
@@ -321,5 +323,5 @@ def logical_rules(mesh: Mesh | AbstractMesh) -> Iterator[None]:
         spec = PartitionSpec(*_mesh_axes(f"an activation {x.shape}", axes, mesh))
         return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec))
 
-    with placing_activations(place):
+    with placing_activations(place, platform=mesh.devices.flat[0].platform):
         yield

@@ -17,6 +17,7 @@ from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.generate import Generator
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layer_loop import step_params, unstack_cache
+from t5lite.models.layers import traced_platform
 from t5lite.models.parameters import bind
 from t5lite.sharding import logical_rules, replicated
 
@@ -59,10 +60,8 @@ def plain(params: Params | Prepared) -> Params:
 
 @functools.cache
 def _prepare_fn(model_config: TransformerConfig, mesh: Mesh | None) -> Callable[[Params], Params]:
-    unstacked = _unstacks(mesh)
-
     def run(params: Params) -> Params:
-        return step_params(model_config, params, unstacked=unstacked)
+        return step_params(model_config, params, unstacked=_unstacks())
 
     return _jit(run, mesh)
 
@@ -82,7 +81,7 @@ def functions(
         features = dict(batch)
         index_B = features.pop("example_index")
         state = generator.start(bind(model_config, params), features, index_B=index_B)
-        if _unstacks(mesh):
+        if _unstacks():
             cache = unstack_cache(state.branches.cache)
             state = state._replace(branches=state.branches._replace(cache=cache))
         return state
@@ -122,10 +121,9 @@ def rank_fn(model_config: TransformerConfig, mesh: Mesh | None) -> Callable[...,
     return _jit(run, mesh, is_result=True)
 
 
-def _unstacks(mesh: Mesh | None) -> bool:
+def _unstacks() -> bool:
     """Whether the decoder's layers are unstacked for a loop of steps; see `models.layer_loop`."""
-    platform = jax.default_backend() if mesh is None else mesh.devices.flat[0].platform
-    return platform == "cpu"
+    return traced_platform() == "cpu"
 
 
 def _jit(

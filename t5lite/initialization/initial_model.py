@@ -44,7 +44,7 @@ class ModelOfCheckpoint:
       dropout_rate: probability of dropping.
       dtype: type of activations.
       float32_attention_logits: whether attention logits stay float32.
-      scan_layers: whether a stack runs as one `lax.scan`.
+      scan_layers: whether a stack runs as one `lax.scan` or as a loop.
       remat: what the backward pass recomputes.
     """
 

@@ -81,8 +81,9 @@ class TransformerConfig:
         float32 either way, and so are norms, softmax inputs (see next) and output logits.
       float32_attention_logits: Whether attention logits and softmax are float32 when `dtype` is
         narrower. T5X's default is False.
-      scan_layers: Whether a stack runs as one `lax.scan` (fast to compile) or as a Python loop.
-        Parameters and results are the same.
+      scan_layers: Whether a stack runs as one `lax.scan` (fast to compile) or as a Python loop
+        (faster on a CPU). None: by a loop on a CPU, by a scan elsewhere. Parameters and results
+        are the same, up to rounding.
       remat: What the backward pass recomputes: `none`, `full` (all of a layer), or `dots` (all but
         the outputs of its weight matrices).
     """
@@ -114,7 +115,7 @@ class TransformerConfig:
     dropout_rate: float = 0.0
     dtype: str = "float32"
     float32_attention_logits: bool = True
-    scan_layers: bool = True
+    scan_layers: bool | None = None
     remat: str = "none"
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from flax import nnx
 
 from t5lite.models.config import TransformerConfig
+from t5lite.models.layers import traced_platform
 
 _CACHE_OF_LAYERS = ("self_key", "self_value", "cross_key", "cross_value")
 
@@ -87,13 +88,16 @@ def run_layers(
         layer_params, index, x = layer_inputs
         return body(nnx.merge(graphdef, layer_params), carry, index, x)
 
+    scan = config.scan_layers
+    if scan is None:
+        scan = traced_platform() != "cpu"
     # A scan's body cannot be merged with its own recomputation, so the guard against it would
     # only stand in the compiler's way.
     is_unstacked = any(map(_is_per_layer, jax.tree.leaves(params, is_leaf=_is_per_layer)))
     if not is_unstacked:
-        run_one = _rematerialise(run_one, config.remat, prevent_cse=not config.scan_layers)
+        run_one = _rematerialise(run_one, config.remat, prevent_cse=not scan)
     all_inputs = (params, np.arange(num_layers, dtype=np.int32), xs)
-    if config.scan_layers and not is_unstacked:
+    if scan and not is_unstacked:
         return jax.lax.scan(run_one, carry, all_inputs)
     ys = []
     for i in range(num_layers):

@@ -19,6 +19,7 @@ Initializer = Callable[[jax.Array, tuple[int, ...]], jax.Array]
 Place = Callable[[jax.Array, tuple[str, ...]], jax.Array]
 
 _place: contextvars.ContextVar[Place | None] = contextvars.ContextVar("place", default=None)
+_platform: contextvars.ContextVar[str | None] = contextvars.ContextVar("platform", default=None)
 
 _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": jax.nn.relu,
@@ -95,13 +96,19 @@ def constrain(x: jax.Array, axes: tuple[str, ...]) -> jax.Array:
 
 
 @contextlib.contextmanager
-def placing_activations(place: Place) -> Iterator[None]:
+def placing_activations(place: Place, *, platform: str) -> Iterator[None]:
     """Has `constrain` do what `(array, logical axes) -> array` does, while a model is traced."""
-    token = _place.set(place)
+    tokens = _place.set(place), _platform.set(platform)
     try:
         yield
     finally:
-        _place.reset(token)
+        _place.reset(tokens[0])
+        _platform.reset(tokens[1])
+
+
+def traced_platform() -> str:
+    """The platform that a model is traced for: `placing_activations`', else JAX's default."""
+    return _platform.get() or jax.default_backend()
 
 
 def split_key(key: jax.Array | None, num: int) -> list[jax.Array | None]:

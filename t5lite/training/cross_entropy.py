@@ -151,7 +151,7 @@ def cross_entropy(
       The sums, the z-loss in `loss` too; `weight` is the sum of the weights.
     """
     loss_BT, z_loss_BT = _token_losses(logits_BTV, targets_BT, z_loss, label_smoothing)
-    right_BT = jnp.argmax(logits_BTV, axis=-1) == targets_BT
+    right_BT = _first_of_greatest(logits_BTV) == targets_BT
     loss, z_loss_sum = jnp.sum(loss_BT * weights_BT), jnp.sum(z_loss_BT * weights_BT)
     weight = jnp.sum(weights_BT)
     return LossSums(
@@ -164,6 +164,14 @@ def cross_entropy(
             "target_tokens": weight,
         },
     )
+
+
+def _first_of_greatest(logits_BTV: jax.Array) -> jax.Array:
+    """Gives what argmax does, by two plain reductions: a CPU takes several times as long for it."""
+    vocab_size = logits_BTV.shape[-1]
+    id_V = jnp.arange(vocab_size, dtype=jnp.int32)
+    greatest_BT1 = jnp.max(logits_BTV, axis=-1, keepdims=True)
+    return jnp.min(jnp.where(logits_BTV == greatest_BT1, id_V, vocab_size), axis=-1)
 
 
 def _confidences(vocab_size: int, label_smoothing: float) -> tuple[float, float, float]:

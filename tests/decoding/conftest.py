@@ -6,7 +6,7 @@ from t5lite.decoding import compiled
 @pytest.fixture(params=[True, False], ids=["unstacked", "stacked"])
 def unstacked(request, monkeypatch):
     """Layers as on a CPU, and as on other devices."""
-    monkeypatch.setattr(compiled, "_unstacks", lambda mesh: request.param)
+    monkeypatch.setattr(compiled, "_unstacks", lambda: request.param)
     for cached in (compiled.functions, compiled._prepare_fn):
         cached.cache_clear()
     yield request.param

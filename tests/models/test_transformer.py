@@ -9,6 +9,7 @@ import pytest
 from flax import nnx
 
 from t5lite.models.layer_loop import layer_key
+from t5lite.models.layers import placing_activations
 from t5lite.models.parameters import bind
 from tests.models.tiny import decoder_only, encoder_decoder, logits, random_tokens, sharp_params
 
@@ -73,10 +74,19 @@ def test_scan_and_remat_change_nothing(name, choices):
 def test_unrolled_is_scanned_without_dropout():
     config = CONFIGS["plain_tied"]
     params = sharp_params(config)
-    unrolled = dataclasses.replace(config, scan_layers=False)
+    scanned, unrolled = (dataclasses.replace(config, scan_layers=scan) for scan in (True, False))
     np.testing.assert_allclose(
-        logits(unrolled, params, make_batch()), logits(config, params, make_batch()), atol=1e-5
+        logits(unrolled, params, make_batch()), logits(scanned, params, make_batch()), atol=1e-5
     )
+
+
+@pytest.mark.parametrize(("platform", "scan"), [("cpu", False), ("tpu", True), ("gpu", True)])
+def test_the_platform_chooses_between_scan_and_loop(platform, scan):
+    config = CONFIGS["plain_tied"]
+    params = sharp_params(config)
+    with placing_activations(lambda x, _: x, platform=platform):
+        program = jax.make_jaxpr(lambda params: bind(config, params).logits(make_batch()))(params)
+    assert ("scan[" in str(program)) == scan
 
 
 def test_remat_recomputes():

@@ -154,6 +154,16 @@ def test_accuracy_counts_weights():
     assert [float(x) for x in (*sums.metrics["accuracy"], sums.weight)] == [1.5, 2.5, 2.5]
 
 
+def test_accuracy_takes_the_first_of_equal_logits():
+    rng = np.random.default_rng(0)
+    logits = rng.integers(0, 3, (5, 7, 11)).astype(np.float32)  # nearly all have ties
+    targets, weights = rng.integers(0, 3, (5, 7)), np.ones((5, 7), np.float32)
+    sums = cross_entropy(logits, targets, weights, z_loss=0.0, label_smoothing=0.0)
+    right = np.argmax(logits, axis=-1) == targets
+    assert 0 < right.sum() < right.size
+    assert float(sums.metrics["accuracy"][0]) == right.sum()
+
+
 def test_a_batch_without_weight_has_loss_zero():
     logits, batch = a_batch()
     batch["decoder_loss_weights"] = np.zeros_like(batch["decoder_loss_weights"])

@@ -34,13 +34,16 @@ def mixture(fact: Fact, run: Run) -> Outcome:
 
 def lengths(fact: Fact, run: Run) -> Outcome:
     """The lengths of training examples."""
-    del run
+    proposal = ('TASK_FEATURE_LENGTHS = {"inputs": 512, "targets": 128}',)
     if not isinstance(fact.value, Mapping):
         return Decision(
             "T5X takes the longest that the data have; here lengths are given, for rows are packed",
-            ('TASK_FEATURE_LENGTHS = {"inputs": 512, "targets": 128}',),
+            proposal,
         )
     kept, note = _known_lengths(fact.value)
+    is_pair = run.classes.get("model") == "EncoderDecoderModel"
+    if len(kept) < 2 and (is_pair or "targets" not in kept):
+        return Decision(f"{fact.value!r}: an encoder-decoder has inputs and targets", proposal)
     return Mapped({"TASK_FEATURE_LENGTHS": kept}, note)
 
 
@@ -112,7 +115,14 @@ def evaluation(scope: str) -> dict[str, Rule]:
 
     def name(fact: Fact, run: Run) -> Outcome:
         trained = run.value("training data", "mixture_or_task_name")
-        value = Macro("MIXTURE_OR_TASK_NAME") if fact.value == trained else fact.value
+        value = fact.value
+        if fact.is_missing or value == trained:
+            value = Macro("MIXTURE_OR_TASK_NAME")
+        elif not isinstance(value, str):
+            return Decision(
+                f"{value!r} is no name: register the Task, and name it",
+                (f'{scope}/EvalConfig.mixture_or_task_name = "NAME"',),
+            )
         note = "answers are generated too where Tasks have metrics of them"
         return Mapped(
             {
@@ -194,10 +204,17 @@ def vocabulary(fact: Fact, run: Run) -> Outcome:
     name = fact.value.name.rpartition(".")[2] if isinstance(fact.value, Reference) else ""
     if name == "ByteVocabulary":
         extra = run.value("byte vocabulary", "extra_ids", 0)
-        return Mapped({"VOCABULARY": f"bytes:{extra}" if extra else "bytes"})
+        return _given(f"bytes:{extra}" if extra else "bytes", run)
     if name == "SentencePieceVocabulary":
         return Mapped({}, instead="VOCABULARY")
     return NoCounterpart(f"{fact.value!r} is no vocabulary of seqio's; the Tasks' own is taken")
+
+
+def _given(name: str, run: Run) -> Outcome:
+    """The vocabulary by its name; `infer` takes it of the command alone."""
+    if run.command == "infer":
+        return Mapped({}, instead=f"--vocabulary={name}")
+    return Mapped({"VOCABULARY": name})
 
 
 def bytes_vocabulary(fact: Fact, run: Run) -> Outcome:
@@ -213,7 +230,7 @@ def vocabulary_file(fact: Fact, run: Run) -> Outcome:
     if fact.name == "extra_ids" or not isinstance(path, str):
         return Mapped({}, instead=f"VOCABULARY with :{extra} behind it")
     if not is_elsewhere(path):
-        return Mapped({"VOCABULARY": f"{path}:{extra}"})
+        return _given(f"{path}:{extra}", run)
     copy = f"FOLDER/{path.rpartition('/')[2]}:{extra}"
     if run.takes_model_of_checkpoint:
         return Decision(

@@ -149,6 +149,8 @@ def feature_converter(fact: Fact, run: Run) -> Outcome:
 
 def decoding(fact: Fact, run: Run) -> Outcome:
     """How answers are generated."""
+    if run.command == "train" and not run.evaluates:
+        return Mapped({}, instead="nothing: this run evaluates nothing")
     settings, note = _strategy(run)
     keys = {
         "num_decodes": ("num_beams", "num_return_sequences"),
@@ -164,6 +166,13 @@ def decoding(fact: Fact, run: Run) -> Outcome:
     if run.command == "train":
         return Mapped({f"DecodingConfig.{name}": value for name, value in kept.items()}, note)
     return Mapped({name.upper(): value for name, value in kept.items()}, note)
+
+
+def longest_answer(fact: Fact, run: Run) -> Outcome:
+    """Most tokens of an answer."""
+    if fact.value is None or (run.command == "train" and not run.evaluates):
+        return Mapped({}, instead="nothing")
+    return Mapped({"MAX_DECODE_LENGTH": fact.value})
 
 
 def _called(settings: dict[str, Any]) -> str:

@@ -81,6 +81,9 @@ class Decision:
 Outcome = Mapped | NoCounterpart | Decision
 
 
+_EVALUATED = ("held-out data", "evaluated data")
+
+
 @dataclasses.dataclass
 class Run:
     """All settings of a run of T5X, for rules that need more than one.
@@ -121,6 +124,11 @@ class Run:
         rate = self.value("optax optimizer", "learning_rate")
         is_named = isinstance(rate, Reference) and self.section_of(rate.name) == "schedule"
         return "optax optimizer" in self.classes and not is_named
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether training is interrupted by evaluations."""
+        return any((s, "mixture_or_task_name") in self.facts for s in _EVALUATED)
 
     def value(self, section: str, name: str, default: Any = None) -> Any:
         """The value of a setting; `default` where it is not set or still to be given."""

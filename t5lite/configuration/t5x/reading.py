@@ -7,6 +7,7 @@ lies where it is named is read, whoever wrote it.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import pathlib
 import tokenize
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,9 @@ from t5lite.configuration.gin_reader import (
     read_flag,
 )
 from t5lite.configuration.t5x import shipped_files
+
+# Stands where a line of a block cannot be read.
+_UNREADABLE = "unreadable"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,28 +166,51 @@ def _included(
 
 
 def _statements(text: str, shown: str) -> Iterator[Any]:
-    """The statements; after a line that is none, those of the lines behind it."""
+    """The statements; of a line that is none a problem, and those of all others."""
     lines = text.splitlines()
-    first = 0
-    while first < len(lines):
-        # The lines before stay as empty ones, so that places are right.
-        rest = "\n" * first + "\n".join(lines[first:]) + "\n"
+    done, replaced = 0, set[int]()
+    while True:
         try:
-            yield from config_parser.ConfigParser(rest, KeepReferences())
+            parser = config_parser.ConfigParser("\n".join(lines) + "\n", KeepReferences())
+            for statement in itertools.islice(parser, done, None):
+                done += 1
+                if getattr(statement, "arg_name", "") != _UNREADABLE:
+                    yield statement
         except SyntaxError as error:
-            number = min(max(error.lineno or first + 1, first + 1), len(lines))
-            line = lines[number - 1].strip()
-            yield Problem(f"{shown}:{number}", line, explained(error.msg, line))
-            first = number
-            # What is indented belonged to the line.
-            while first < len(lines) and lines[first][:1] in (" ", "\t"):
-                first += 1
+            index = min(max(error.lineno or 1, 1), len(lines)) - 1
+            line = lines[index].strip()
+            if index not in replaced:
+                yield Problem(f"{shown}:{index + 1}", line, explained(error.msg, line))
+            _leave_out(lines, index, is_alone=index not in replaced)
+            replaced.add(index)
         except tokenize.TokenError as error:
             message, (number, _) = error.args
-            yield Problem(f"{shown}:{number}", "", f"{message}: a bracket is not closed")
+            why = f"{message}: a bracket is not closed, so nothing behind it is read"
+            yield Problem(f"{shown}:{number}", "the end of the file", why)
             return
         else:
             return
+
+
+def _leave_out(lines: list[str], index: int, *, is_alone: bool) -> None:
+    """Replaces a line that cannot be read, so that others are where they were.
+
+    Args:
+      lines: of the file; changed in place.
+      index: of the line.
+      is_alone: whether only this line; else the whole statement or block that it stands in.
+    """
+    if is_alone and lines[index][:1] in (" ", "\t"):
+        indent = lines[index][: -len(lines[index].lstrip())]
+        lines[index] = f"{indent}{_UNREADABLE} = None"
+        return
+    first = index
+    while not is_alone and first > 0 and lines[first][:1] in (" ", "\t", ""):
+        first -= 1
+    last = index + 1
+    while last < len(lines) and lines[last][:1] in (" ", "\t"):
+        last += 1
+    lines[first:last] = [""] * (last - first)
 
 
 def _plain(binding: Binding) -> Binding:

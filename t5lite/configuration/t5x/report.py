@@ -92,7 +92,7 @@ def check(translation: Translation, text: str) -> None:
       ValueError: it does not load; says why.
     """
     function = _FUNCTIONS[translation.command]
-    missing = {name: _EXAMPLES[name] for name in translation.given_later}
+    missing = {name: value for name, value in _EXAMPLES.items() if name in translation.given_later}
     defaults = []
     if translation.command != "train":
         defaults = config.read_defaults(f"runs/{translation.command}.gin")
@@ -140,9 +140,7 @@ def listing(translation: Translation, *, file: str, made_of: Sequence[str]) -> s
         lines += [line for entry in others for line in _mapped(entry)]
     if without:
         lines += ["", "Without counterpart"]
-        lines += [
-            line for e in without for line in _lines(e, _outcome(e, NoCounterpart).why, mark="-")
-        ]
+        lines += _by_reason(without)
     if decisions:
         lines += ["", "To decide"]
         for entry in decisions:
@@ -152,6 +150,15 @@ def listing(translation: Translation, *, file: str, made_of: Sequence[str]) -> s
     command = [f"t5lite {translation.command} --gin_file={file}", *translation.given_later.values()]
     lines += ["", "Run it with", "  " + " ".join(command)]
     return "\n".join(lines)
+
+
+def _by_reason(entries: Sequence[Entry]) -> Iterator[str]:
+    """What has no counterpart, each reason once."""
+    for why in dict.fromkeys(_outcome(entry, NoCounterpart).why for entry in entries):
+        yield from textwrap.wrap(why, _WIDTH, initial_indent="  - ", subsequent_indent="    ")
+        for entry in entries:
+            if _outcome(entry, NoCounterpart).why == why:
+                yield f"      {entry.said}  ({entry.place})"
 
 
 def _mapped(entry: Entry) -> Iterator[str]:

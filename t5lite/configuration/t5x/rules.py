@@ -250,8 +250,8 @@ SECTIONS: Mapping[str, Mapping[str, Rule]] = {
         "return_all_decodes": model_values.all_decodes,
         "decoder_params": none("seeds are DECODE_SEED"),
         "prompt_with_targets": none("an answer begins with nothing"),
-        "max_decode_steps": to("MAX_DECODE_LENGTH"),
-        "max_decode_len": to("MAX_DECODE_LENGTH"),
+        "max_decode_steps": model_values.longest_answer,
+        "max_decode_len": model_values.longest_answer,
     },
 }
 
@@ -285,6 +285,7 @@ SECTION_OF = {
     "JSONLogger": "answers written",
     "SentencePieceVocabulary": "SentencePiece vocabulary",
     "ByteVocabulary": "byte vocabulary",
+    "loss_fn": "model",
     "predict_batch_with_aux": "decoding",
     "beam_search": "decoding",
     "temperature_sample": "decoding",
@@ -295,9 +296,14 @@ DATA_SECTIONS = {
     "infer_eval_dataset_cfg": "evaluated data",
     "dataset_cfg": "asked data",
 }
-# Named by no reference, but used with what is named on the right.
+# Functions of a section's class that no reference names, and what their settings are.
 IMPLIED = {
-    "model": ("predict_batch_with_aux", "beam_search", "temperature_sample"),
+    "model": {
+        "loss_fn": "model",
+        "predict_batch_with_aux": "decoding",
+        "beam_search": "decoding",
+        "temperature_sample": "decoding",
+    },
 }
 
 

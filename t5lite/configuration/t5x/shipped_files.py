@@ -238,7 +238,11 @@ _C4 = {
 }
 _CHECKPOINTS = "gs://t5-data/pretrained_models/t5x"
 _EXAMPLES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
-    "base_c4_pretrain": ("base", "pretrain", {**_C4, "TRAIN_STEPS": 100_000}),
+    "base_c4_pretrain": (
+        "base",
+        "pretrain",
+        {**_C4, "TRAIN_STEPS": 100_000, "train.eval_period": 2000},
+    ),
     "small_c4_pretrain": ("small", "pretrain", {**_C4, "TRAIN_STEPS": 10_000}),
     "base_wmt_finetune": (
         *("base", "finetune"),
@@ -270,6 +274,7 @@ _EXAMPLES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
             "DROPOUT_RATE": 0.0,
             "train.eval_period": 500,
             "train.random_seed": 0,
+            "train/DatasetConfig.seed": 0,
             "train.infer_eval_dataset_cfg": _made("infer_eval/DatasetConfig"),
             "train.inference_evaluator_cls": Reference("Evaluator", False),
             "SaveCheckpointConfig.period": 5000,
@@ -281,7 +286,15 @@ _EXAMPLES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         *("base", "infer"),
         {**_WMT, "TASK_FEATURE_LENGTHS": {"inputs": 64, "targets": 64}, "DROPOUT_RATE": 0.0},
     ),
-    "base_wmt_eval": ("base", "eval", {**_WMT, "TASK_FEATURE_LENGTHS": None, "DROPOUT_RATE": 0.0}),
+    "base_wmt_eval": (
+        *("base", "eval"),
+        {
+            **_WMT,
+            "TASK_FEATURE_LENGTHS": None,
+            "DROPOUT_RATE": 0.0,
+            "PjitPartitioner.num_partitions": 2,
+        },
+    ),
 }
 
 
@@ -325,6 +338,8 @@ def _settings(path: str) -> Mapping[str, Any] | None:
 def _encoder_decoder(
     family: str, size: str, *, is_scalable: bool = False
 ) -> Mapping[str, Any] | None:
+    if size == "tiny":  # each of T5X's is that of T5 1.1
+        family = "t5_1_1"
     ours = size_fields(f"models/{family}/{'base' if size == 'tiny' else size.lower()}.gin")
     if ours is None:
         return None

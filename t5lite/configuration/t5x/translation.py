@@ -63,6 +63,7 @@ _GIVEN_LATER = {
     ("asked data", "mixture_or_task_name"): ("MIXTURE_OR_TASK_NAME", "--mixture=NAME"),
     ("infer", "output_dir"): ("OUTPUT", "--output=FILE.jsonl"),
 }
+_TRAINED = ("train", "training data")
 # Macros of model files.
 _OF_MODELS = ("NUM_EMBEDDINGS", "ACTIVATION_DTYPE", "DROPOUT_RATE")
 # Packages whose modules register no Tasks of a user's.
@@ -146,12 +147,11 @@ class _Translator:
         self._problems = [s for s in statements if isinstance(s, Problem)]
         self._imports = [s for s in statements if isinstance(s, T5XImport)]
         found = [s for s in statements if isinstance(s, Binding)]
-        root = _root(found)
-        self._assumed = "" if root else _assumed_run(found)
-        if not root:
+        self._assumed = _assumed_run(found)
+        if self._assumed:
             name = f"t5x/configs/runs/{self._assumed}.gin"
             found = [*(shipped_files.statements(name) or []), *found]
-            root = _root(found)
+        root = _root(found)
         self._live = {_key(b): b for b in found}
         self._macros = {b.name: b for b in self._live.values() if b.is_macro}
         self._root = root
@@ -161,8 +161,6 @@ class _Translator:
         self._run.start = self._start()
         if self._run.command == "train":
             self._run.model = model_values.describe(self._run)
-            if self._run.model and any("scalable_t5" in i.module for i in self._imports):
-                self._run.model[1]["RelativeBias.per_layer"] = True
 
     # ---- Following ------------------------------------------------------------------------------
 
@@ -174,11 +172,11 @@ class _Translator:
         self._run.classes[section] = short
         for name, binding in self._bound(short, scope).items():
             self._add(section, name, binding, scope)
-        for implied in IMPLIED.get(section, ()):
-            for name, binding in self._bound(implied, scope).items():
+        for function, inner in IMPLIED.get(section, {}).items():
+            for name, binding in self._bound(function, scope).items():
                 # A model's own setting of its answers goes before a search's.
-                if ("decoding", name) not in self._run.facts:
-                    self._add("decoding", name, binding, scope)
+                if (inner, name) not in self._run.facts:
+                    self._add(inner, name, binding, scope)
         for name, value in _DEFAULTS.get(short, {}).items():
             if (section, name) not in self._run.facts:
                 default = Binding(scope, short, name, value, "T5X's default", is_ours=True)
@@ -252,10 +250,16 @@ class _Translator:
             if not isinstance(outcome, NoCounterpart):
                 _merge(settings, outcome.settings)
         _merge(settings, self._of_checkpoints_model())
+        if self._run.model and self._is_scalable():
+            settings["RelativeBias.per_layer"] = True
         found = [*self._entries_of_bindings(outcomes), *self._entries_of_imports(settings)]
         later = {
             m: flag for m, flag in self._given_later().items() if m not in {**settings, **given}
         }
+        instead = [o.instead for o in outcomes.values() if isinstance(o, Mapped)]
+        for flag in instead:
+            if flag.startswith("--vocabulary="):
+                later["VOCABULARY"] = flag
         includes = self._includes(found, later)
         for entry in entries:
             if not isinstance(entry.outcome, NoCounterpart):
@@ -267,14 +271,25 @@ class _Translator:
         rule = rule_of(fact.section, fact.name)
         if rule is None:
             return NoCounterpart("not known as a setting of T5X's")
-        is_mixture = fact.section in ("held-out data", "evaluated data")
-        if fact.is_missing and not (is_mixture and fact.name == "mixture_or_task_name"):
+        is_trained_mixture = fact.name == "mixture_or_task_name" and self._is_as_trained(fact)
+        if fact.is_missing and not is_trained_mixture:
             return self._missing(fact)
         return rule(fact, self._run)
+
+    def _is_as_trained(self, fact: Fact) -> bool:
+        """Whether an evaluation's setting is that of the training data."""
+        trained = self._run.facts.get(("training data", fact.name))
+        is_evaluated = fact.section in ("held-out data", "evaluated data")
+        return is_evaluated and trained is not None and trained.origin == fact.origin
 
     def _missing(self, fact: Fact) -> Outcome:
         """What becomes of a value that no file gives."""
         key = (fact.section, fact.name)
+        if self._is_as_trained(fact):
+            return Mapped({}, instead="as in training")
+        if key == ("train", "total_steps") and self._run.start != 0:
+            note = "steps of this run, where T5X counts those of the checkpoint too"
+            return Mapped({}, note, instead="--train_steps=N")
         if key in _GIVEN_LATER:
             return Mapped({}, instead=_GIVEN_LATER[key][1])
         if key == ("restoring", "path"):
@@ -288,10 +303,17 @@ class _Translator:
             return Mapped({}, instead="--dropout_rate=RATE, or the model file's 0.1")
         if fact.name == "model" or key == ("evaluate", "output_dir"):
             return Mapped({}, instead="MODEL_DIR/eval" if fact.name != "model" else "see below")
+        if fact.value.name in self._macros:
+            return Decision(f"the macro {fact.value.name} is made of itself")
         name = fact.value.name if fact.value != Macro("gin.REQUIRED") else fact.origin.name
         return Decision(
             f"{name} is given by no file: give --gin.{name}=VALUE to this command, as to T5X's"
         )
+
+    def _is_scalable(self) -> bool:
+        """Whether the network is T5X's scalable_t5, which has a table of biases in each layer."""
+        named = [*(b.place for b in self._live.values()), *(i.module for i in self._imports)]
+        return any("scalable_t5" in name for name in named)
 
     def _given_later(self) -> dict[str, str]:
         missing = [key for key, fact in self._run.facts.items() if fact.is_missing]
@@ -299,7 +321,7 @@ class _Translator:
             _GIVEN_LATER[key][0]: _GIVEN_LATER[key][1] for key in missing if key in _GIVEN_LATER
         }
         if self._run.command == "train":
-            later.setdefault("MODEL_DIR", "--model_dir=DIR")
+            later = {**{m: flag for (s, _), (m, flag) in _GIVEN_LATER.items() if s in _TRAINED}}
         if ("restoring", "path") in missing or self._run.command != "train":
             macro = "INITIAL_CHECKPOINT_PATH" if self._run.command == "train" else "MODEL_DIR"
             later[macro] = f"--{macro.lower()}=PATH"
@@ -331,34 +353,32 @@ class _Translator:
             return (self._run.model[0], "runs/train.gin")
         path = self._run.facts.get(("restoring", "path"))
         if path is not None and path.value:
-            why = "its network is not one of T5X's own"
-            if self._is_without_model():
-                why = (
-                    "no file says what it is (give T5X's file of the model too to have it written)"
-                )
-            outcome = Mapped(
-                {}, f"{why}; what the checkpoint is, it says itself", "runs/finetune.gin"
-            )
+            note = f"{self._models_fault()}; what the checkpoint is, it says itself"
+            outcome = Mapped({}, note, "runs/finetune.gin")
             found.append(Entry("the model", "", outcome))
             return ("runs/finetune.gin",)
         found.append(
             Entry(
                 *("the model", ""),
                 Decision(
-                    "no file says what the model is: give T5X's file of it too, or include one of "
+                    f"{self._models_fault()}: give T5X's file of it too, or include one of "
                     "t5lite's, as models/t5_1_1/base.gin"
                 ),
             )
         )
         return ("models/t5_1_1/base.gin", "runs/train.gin")
 
-    def _is_without_model(self) -> bool:
+    def _models_fault(self) -> str:
+        """Why no file of t5lite's describes the model."""
         fact = self._run.facts.get(("train", "model"))
-        return fact is None or fact.is_missing
+        if fact is None or fact.is_missing:
+            return "no file says what the model is"
+        return f"{fact.value!r} and its network are not T5X's own"
 
     def _entries_of_bindings(self, outcomes: Mapping[tuple[str, str], Outcome]) -> Iterator[Entry]:
         for problem in self._problems:
             yield Entry(problem.what, problem.place, Decision(problem.why))
+        asked: set[str] = set()
         for key, binding in self._live.items():
             facts = [f for f in self._used.get(key, []) if self._run.facts[f.section, f.name] is f]
             reached = [outcomes[f.section, f.name] for f in facts]
@@ -367,12 +387,21 @@ class _Translator:
             outcome = _joined(reached) if reached else None
             is_listed = outcome is not None and (not binding.is_ours or _matters(outcome, binding))
             if outcome is not None and is_listed:
+                if isinstance(outcome, Decision):
+                    outcome = self._once(outcome, asked)
                 yield Entry(_said(binding), binding.place, outcome)
         for fact in self._run.facts.values():
             outcome = outcomes[fact.section, fact.name]
             is_default = fact.written.place == "T5X's default"
             if is_default and _matters(outcome, fact.written):
                 yield Entry(_said(fact.written), fact.written.place, outcome)
+
+    def _once(self, decision: Decision, asked: set[str]) -> Outcome:
+        """A decision the first time that it is asked for."""
+        if decision.question in asked:
+            return Mapped({}, instead="to be decided, as above or below")
+        asked.add(decision.question)
+        return decision
 
     def _unreached(self, binding: Binding) -> Outcome:
         if binding.is_macro:
@@ -383,7 +412,7 @@ class _Translator:
             return NoCounterpart("nothing in these files uses it")
         if _short(binding.configurable) in (*SECTION_OF, "DatasetConfig"):
             return NoCounterpart("nothing in this run reaches it, in T5X neither")
-        return NoCounterpart(f"{binding.configurable} is not one of T5X's own that t5lite knows")
+        return NoCounterpart("not one of T5X's own configurables that t5lite knows")
 
     def _entries_of_imports(self, settings: dict[str, Any]) -> Iterator[Entry]:
         configurables = {b.configurable for b in self._live.values()}
@@ -413,7 +442,13 @@ def _root(bindings: Sequence[Binding]) -> str:
 
 
 def _assumed_run(bindings: Sequence[Binding]) -> str:
-    """The run file of T5X that macros are of, where none is included."""
+    """The run file of T5X that settings are of, where none is included; "" where one is."""
+    root = _root(bindings)
+    data = "train_dataset_cfg" if root == "train" else "dataset_cfg"
+    if any((_short(b.configurable), b.name) == (root, data) for b in bindings):
+        return ""
+    if root in ("evaluate", "infer"):
+        return COMMANDS[root]
     macros = {b.name for b in bindings if b.is_macro}
     wanted = {
         "INFER_OUTPUT_DIR": "infer",

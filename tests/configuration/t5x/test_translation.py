@@ -152,9 +152,9 @@ def test_infer():
         "STRATEGY": "beam",
         "NUM_BEAMS": 4,
         "LENGTH_PENALTY": 0.8,
-        "VOCABULARY": "/models/sentencepiece.model:0",
         "TASK_MODULES": ("my_package.my_tasks",),
     }
+    assert made.given_later == {"VOCABULARY": "--vocabulary=/models/sentencepiece.model:0"}
 
 
 def test_eval():
@@ -178,3 +178,150 @@ def test_a_file_written_by_the_command_trains(folder, capsys, monkeypatch):
     ]
     assert lines[-1]["step"] == 10
     assert {path.name for path in pathlib.Path("run/checkpoints").iterdir()} == {"5", "10"}
+
+
+WRONG = """\
+include "t5x/configs/runs/pretrain.gin"
+include "t5x/examples/t5/t5_1_1/base.gin"
+include "wrong.gin"
+include "lost/model.gin"
+include "binary.gin"
+TRAIN_STEPS == 3
+BATCH_SIZE = 3 * 4
+utils.SaveCheckpointConfig:
+  keep = 3
+  period = every_day
+  dtype = 'float32'
+unknown.Thing:
+  x = (1,
+       2)
+train_script.train.eval_period = %CIRCLE
+CIRCLE = %OTHER
+OTHER = %CIRCLE
+train_script.train.nonsense = 3
+elsewhere/utils.DatasetConfig.split = "test"
+DROPOUT_RATE = 0.2
+UNUSED = 3
+utils.create_learning_rate_scheduler.warmup_steps = (1,
+"""
+
+
+def test_everything_that_is_wrong_is_listed_at_once():
+    pathlib.Path("wrong.gin").write_text(WRONG)
+    pathlib.Path("binary.gin").write_bytes(b"\x89\xff\x00")
+    made = translated("wrong.gin")
+    asked = {e.place: e.outcome.question for e in made.of(Decision)}
+    for line, words in {
+        3: "includes itself",
+        4: "no file",
+        6: "not understood",
+        7: "calculates",
+        10: "no gin value",
+        15: "made of itself",
+    }.items():
+        assert words in asked[f"wrong.gin:{line}"]
+    assert "no text in UTF-8" in asked["binary.gin"]
+    assert any("bracket is not closed" in question for question in asked.values())
+    without = {e.place: e.outcome.why for e in made.of(NoCounterpart)}
+    assert {f"wrong.gin:{line}" for line in (13, 18, 19, 21)} == set(without)
+    assert made.settings["KEEP_CHECKPOINTS"] == 3, "what is right in a block counts"
+    assert made.settings["DROPOUT_RATE"] == 0.2
+
+
+def test_what_the_command_gave_goes_before_the_files():
+    flags = ["TRAIN_STEPS=1_000_030", "utils.SaveCheckpointConfig.period=9", "BATCH_SIZE=4"]
+    made = translated("finetune.gin", bindings=flags)
+    assert made.settings["TRAIN_STEPS"] == 30
+    assert made.settings["CHECKPOINT_PERIOD"] == 9
+    assert made.settings["EVAL_PERIOD"] == 5
+    assert made.settings["BATCH_SIZE"] == made.settings["EVAL_BATCH_SIZE"] == 4
+
+
+def test_files_of_t5x_are_known_by_their_names_and_followed_where_they_lie(folder):
+    for name in ("t5x/examples/t5/mt5/xl.gin", "../t5x/t5x/examples/t5/mt5/xl.gin"):
+        made = translated("t5x/configs/runs/finetune.gin", name)
+        assert made.includes == ("models/mt5/xl.gin", "runs/train.gin")
+        assert not made.of(Decision)
+    copy = folder / "elsewhere" / "t5x" / "configs" / "runs"
+    copy.mkdir(parents=True)
+    (copy / "finetune.gin").write_text("train_script.train.eval_period = 77\n")
+    made = translate(["finetune.gin"], search_paths=["elsewhere"])
+    assert made.settings.get("CHECKPOINT_PERIOD") == 5
+    pathlib.Path("mine.gin").write_text("include 't5x/configs/runs/finetune.gin'")
+    assert translate(["mine.gin"], search_paths=["elsewhere"]).settings["EVAL_PERIOD"] == 77
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        (
+            "OPTIMIZER = @optimizers.chain()\noptimizers.chain.transformations = "
+            "[@optax.clip_by_global_norm(), @optax.adamw()]\n"
+            "optax.clip_by_global_norm.max_norm = 1.5\noptax.adamw.learning_rate = 3e-4\n"
+            "optax.adamw.b2 = 0.98",
+            {
+                "MAX_GRAD_NORM": 1.5,
+                "LEARNING_RATE": 3e-4,
+                "adamw.b2": 0.98,
+                "adamw.weight_decay": 1e-4,
+                "adamw.decay_norms_and_biases": True,
+            },
+        ),
+        (
+            "OPTIMIZER = @optimizers.lion()\n"
+            "optimizers.lion.learning_rate = @optax.warmup_cosine_decay_schedule()\n"
+            "optax.warmup_cosine_decay_schedule:\n  init_value = 0.0\n  peak_value = 2e-4\n"
+            "  warmup_steps = 5\n  decay_steps = 900\n  end_value = 0.0",
+            {
+                "optax_optimizer.name": "lion",
+                "LEARNING_RATE": 2e-4,
+                "schedule.factors": "constant * linear_warmup * cosine_decay",
+                "schedule.total_steps": 900,
+                "schedule.warmup_steps": 5,
+            },
+        ),
+        (
+            "models.EncoderDecoderModel.decode_fn = @decoding.temperature_sample\n"
+            "decoding.temperature_sample:\n  temperature = 0.5\n  topk = 20",
+            {
+                "DecodingConfig.strategy": "sample",
+                "DecodingConfig.temperature": 0.5,
+                "DecodingConfig.top_k": 20,
+            },
+        ),
+        (
+            "LOSS_NORMALIZING_FACTOR = 'AVERAGE_PER_SEQUENCE'",
+            {"CrossEntropy.loss_normalization": "average_per_sequence"},
+        ),
+        (
+            "Z_LOSS = 0.0\nLABEL_SMOOTHING = 0.1",
+            {"CrossEntropy.z_loss": 0.0, "CrossEntropy.label_smoothing": 0.1},
+        ),
+        ("adafactor.Adafactor.global_norm_clip_threshold = 2.0", {"MAX_GRAD_NORM": 2.0}),
+        (
+            "import a.b\nfrom c import d\nimport seqio\nfrom t5x import utils",
+            {"TASK_MODULES": ("tests.toy_tasks", "a.b", "c.d")},
+        ),
+    ],
+)
+def test_settings(text, settings):
+    pathlib.Path("mine.gin").write_text(f'include "finetune.gin"\n{text}\n')
+    found = translated("mine.gin").settings
+    assert {key: found.get(key) for key in settings} == settings
+
+
+def test_the_network_of_scalable_t5_has_a_table_of_biases_a_layer():
+    pathlib.Path("mine.gin").write_text(
+        'include "t5x/examples/scalable_t5/t5_1_1/base.gin"\n'
+        'include "t5x/configs/runs/pretrain.gin"\n'
+    )
+    made = translated("mine.gin")
+    assert made.settings["RelativeBias.per_layer"] is True
+    assert made.settings["REMAT_POLICY"] == "dots"
+
+
+def test_the_command_refuses_what_it_cannot_read_or_write(capsys):
+    pathlib.Path("there.gin").write_text("")
+    for words in (["nowhere.gin"], ["finetune.gin", "--output=there.gin"], ["."]):
+        assert cli.main(["config", "--from_t5x", *words]) == 2
+        assert words[-1].partition("=")[2] in capsys.readouterr().err

@@ -28,11 +28,6 @@ from tasks.mini.render import final_answer
 _ENVIRONMENT = {
     # One thread an arm, so that arms do not wait for each other.
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    # glibc gives large buffers back to the system after every step and asks for them again, which
-    # is a sixth of a step; so it keeps them.
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**31),
 }
 
 

@@ -162,6 +162,13 @@ SAID = [
     ("utils.DatasetConfig.pack = True", ("is DataConfig or EvalConfig here",)),
     ("TransformerConfig.emb_dim = 64", ("no parameter 'emb_dim'", "TransformerConfig.d_model")),
     ("LABEL_SMOOTHING = 0.1", ("CrossEntropy.label_smoothing",)),
+    ("SAVING_PERIOD = 3", ("is CHECKPOINT_PERIOD here", "config --from_t5x")),
+    ("USE_CACHED_TASKS = False", ("not needed here", "token stores", "config --from_t5x")),
+    ("from __gin__ import dynamic_registration", ("TransformerConfig.d_model", "--from_t5x")),
+    ("import __main__ as train_script", ("is of T5X", "config --from_t5x")),
+    ("include 't5x/configs/runs/finetune.gin'", ("no gin file", "config --from_t5x")),
+    ("train_script.train.eval_period = 3", ("is train here", "config --from_t5x")),
+    ("VOCABULARY = @seqio.SentencePieceVocabulary()", ("is VOCABULARY here",)),
 ]
 
 

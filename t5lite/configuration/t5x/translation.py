@@ -1,57 +1,17 @@
-"""A run of T5X as a run of t5lite: every setting is followed, and each finds its rule."""
+"""A run of T5X as a run of t5lite: each setting finds its rule, and is listed."""
 
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from t5lite.configuration.gin_reader import Binding, Macro, Reference, uses
-from t5lite.configuration.t5x import model_values, shipped_files
-from t5lite.configuration.t5x.outcomes import (
-    Decision,
-    Fact,
-    Mapped,
-    NoCounterpart,
-    Outcome,
-    Run,
-    is_elsewhere,
-    step_in_name,
-)
-from t5lite.configuration.t5x.reading import Problem, T5XImport, read
-from t5lite.configuration.t5x.rules import DATA_SECTIONS, IMPLIED, SECTION_OF, rule_of
-from t5lite.initialization.saved_model import open_saved_model
+from t5lite.configuration.t5x.following import Followed, short_name
+from t5lite.configuration.t5x.outcomes import Decision, Fact, Mapped, NoCounterpart, Outcome
+from t5lite.configuration.t5x.reading import read
+from t5lite.configuration.t5x.rules import SECTION_OF, rule_of
 
-# T5X's functions, with the command that does their work.
-COMMANDS = {"train": "train", "evaluate": "eval", "infer": "infer"}
-# What T5X takes where a class is given less.
-_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "EncoderDecoderModel": {"z_loss": 0.0, "label_smoothing": 0.0, "loss_normalizing_factor": None},
-    "DecoderOnlyModel": {
-        **{"z_loss": 0.0, "label_smoothing": 0.0, "loss_normalizing_factor": None},
-        "inputs_bidirectional_attention": False,
-    },
-    "PrefixLanguageModel": {
-        **{"z_loss": 0.0, "label_smoothing": 0.0, "loss_normalizing_factor": None},
-        "inputs_bidirectional_attention": True,
-    },
-    "T5Config": {
-        **{"dtype": "float32", "emb_dim": 512, "num_heads": 8, "head_dim": 64, "mlp_dim": 2048},
-        **{"num_encoder_layers": 6, "num_decoder_layers": 6, "mlp_activations": ("relu",)},
-        **{"dropout_rate": 0.1, "logits_via_embedding": False},
-    },
-    "TransformerConfig": {
-        **{"dtype": "float32", "emb_dim": 512, "num_heads": 8, "head_dim": 64, "mlp_dim": 2048},
-        **{"num_layers": 6, "mlp_activations": ("relu",)},
-        **{"dropout_rate": 0.1, "logits_via_embedding": False},
-    },
-    "create_learning_rate_scheduler": {
-        **{"factors": "constant * linear_warmup * rsqrt_decay", "base_learning_rate": 0.5},
-        **{"warmup_steps": 1000, "step_offset": 0},
-    },
-    "warmup_cosine_decay_schedule": {"init_value": 0.0, "end_value": 0.0},
-}
 # What the command that runs the file gives, where T5X's command gave it too.
 _GIVEN_LATER = {
     ("train", "model_dir"): ("MODEL_DIR", "--model_dir=DIR"),
@@ -135,113 +95,17 @@ def translate(
     Raises:
       ValueError: a file that is named cannot be read, or a flag is none.
     """
-    return _Translator(read(files, bindings, search_paths=search_paths)).translation(
+    return _Translator(Followed(read(files, bindings, search_paths=search_paths))).translation(
         settings or {}, entries
     )
 
 
 class _Translator:
-    """Follows one run's settings."""
+    """Says what became of one run's settings."""
 
-    def __init__(self, statements: Sequence[Any]) -> None:
-        self._problems = [s for s in statements if isinstance(s, Problem)]
-        self._imports = [s for s in statements if isinstance(s, T5XImport)]
-        found = [s for s in statements if isinstance(s, Binding)]
-        self._assumed = _assumed_run(found)
-        if self._assumed:
-            name = f"t5x/configs/runs/{self._assumed}.gin"
-            found = [*(shipped_files.statements(name) or []), *found]
-        root = _root(found)
-        self._live = {_key(b): b for b in found}
-        self._macros = {b.name: b for b in self._live.values() if b.is_macro}
-        self._root = root
-        self._run = Run(COMMANDS[root], lambda name: SECTION_OF.get(_short(name)))
-        self._used: dict[tuple[str, str, str], list[Fact]] = {}
-        self._follow(root, root, "")
-        self._run.start = self._start()
-        if self._run.command == "train":
-            self._run.model = model_values.describe(self._run)
-
-    # ---- Following ------------------------------------------------------------------------------
-
-    def _follow(self, section: str, configurable: str, scope: str) -> None:
-        """Takes in the settings of a configurable in a scope, and of all that they name."""
-        short = _short(configurable)
-        if section in self._run.classes:
-            return
-        self._run.classes[section] = short
-        for name, binding in self._bound(short, scope).items():
-            self._add(section, name, binding, scope)
-        for function, inner in IMPLIED.get(section, {}).items():
-            for name, binding in self._bound(function, scope).items():
-                # A model's own setting of its answers goes before a search's.
-                if (inner, name) not in self._run.facts:
-                    self._add(inner, name, binding, scope)
-        for name, value in _DEFAULTS.get(short, {}).items():
-            if (section, name) not in self._run.facts:
-                default = Binding(scope, short, name, value, "T5X's default", is_ours=True)
-                self._add(section, name, default, scope)
-
-    def _bound(self, short: str, scope: str) -> dict[str, Binding]:
-        """A configurable's settings in a scope: the nearest scope wins."""
-        fitting = [
-            b
-            for b in self._live.values()
-            if not b.is_macro
-            and _short(b.configurable) == short
-            and (not b.scope or f"{scope}/".startswith(f"{b.scope}/"))
-        ]
-        return {b.name: b for b in sorted(fitting, key=lambda b: len(b.scope))}
-
-    def _add(self, section: str, name: str, binding: Binding, scope: str) -> None:
-        value = self._resolved(binding.value, ())
-        origin, chain = binding, [binding]
-        while isinstance(origin.value, Macro) and origin.value.name in self._macros:
-            if self._macros[origin.value.name] in chain:
-                break
-            origin = self._macros[origin.value.name]
-            chain.append(origin)
-        fact = Fact(section, name, value, binding, origin)
-        self._run.facts[section, name] = fact
-        chain += [self._macros[m] for m in _macros_in(binding.value) if m in self._macros]
-        for link in dict.fromkeys(map(_key, chain)):
-            self._used.setdefault(link, []).append(fact)
-        for reference in uses(value):
-            if isinstance(reference, Reference):
-                inner = DATA_SECTIONS.get(name) or SECTION_OF.get(_short(reference.name))
-                if inner:
-                    self._follow(inner, reference.name, reference.scope or scope)
-
-    def _resolved(self, value: Any, parents: tuple[str, ...]) -> Any:
-        if isinstance(value, Macro) and value.name in self._macros and value.name not in parents:
-            return self._resolved(self._macros[value.name].value, (*parents, value.name))
-        if isinstance(value, dict):
-            return {k: self._resolved(v, parents) for k, v in value.items()}
-        if isinstance(value, list | tuple):
-            return type(value)(self._resolved(item, parents) for item in value)
-        return value
-
-    def _start(self) -> int | None:
-        """The step of the checkpoint that training starts from."""
-        fact = self._run.facts.get(("restoring", "path"))
-        if self._run.command != "train" or fact is None:
-            return 0
-        path = fact.value
-        if isinstance(path, list | tuple):
-            path = path[0] if path else None
-        if not path:
-            return 0
-        if not isinstance(path, str):
-            return None
-        step = step_in_name(path)
-        if step is None and not is_elsewhere(path) and pathlib.Path(path).expanduser().exists():
-            try:
-                return open_saved_model(path, named_by="INITIAL_CHECKPOINT_PATH").step
-            except ValueError:
-                return None
-        return step
-
-    # ---- What became of everything --------------------------------------------------------------
+    def __init__(self, followed: Followed) -> None:
+        self._followed = followed
+        self._run = followed.run
 
     def translation(self, given: Mapping[str, Any], entries: Sequence[Entry]) -> Translation:
         outcomes = {key: self._outcome(fact) for key, fact in self._run.facts.items()}
@@ -250,7 +114,7 @@ class _Translator:
             if not isinstance(outcome, NoCounterpart):
                 _merge(settings, outcome.settings)
         _merge(settings, self._of_checkpoints_model())
-        if self._run.model and self._is_scalable():
+        if self._run.model and self._followed.is_scalable():
             settings["RelativeBias.per_layer"] = True
         found = [*self._entries_of_bindings(outcomes), *self._entries_of_imports(settings)]
         later = {
@@ -303,17 +167,12 @@ class _Translator:
             return Mapped({}, instead="--dropout_rate=RATE, or the model file's 0.1")
         if fact.name == "model" or key == ("evaluate", "output_dir"):
             return Mapped({}, instead="MODEL_DIR/eval" if fact.name != "model" else "see below")
-        if fact.value.name in self._macros:
+        if fact.value.name in self._followed.macros:
             return Decision(f"the macro {fact.value.name} is made of itself")
         name = fact.value.name if fact.value != Macro("gin.REQUIRED") else fact.origin.name
         return Decision(
             f"{name} is given by no file: give --gin.{name}=VALUE to this command, as to T5X's"
         )
-
-    def _is_scalable(self) -> bool:
-        """Whether the network is T5X's scalable_t5, which has a table of biases in each layer."""
-        named = [*(b.place for b in self._live.values()), *(i.module for i in self._imports)]
-        return any("scalable_t5" in name for name in named)
 
     def _given_later(self) -> dict[str, str]:
         missing = [key for key, fact in self._run.facts.items() if fact.is_missing]
@@ -333,17 +192,19 @@ class _Translator:
         """What macros say of a model whose network is not known."""
         if self._run.command != "train" or self._run.model is not None:
             return {}
-        values = {n: self._resolved(Macro(n), ()) for n in ("DROPOUT_RATE", "ACTIVATION_DTYPE")}
+        values = {
+            n: self._followed.resolved(Macro(n)) for n in ("DROPOUT_RATE", "ACTIVATION_DTYPE")
+        }
         return {name: v for name, v in values.items() if not isinstance(v, Macro)}
 
     def _includes(self, found: list[Entry], later: dict[str, str]) -> tuple[str, ...]:
-        if self._assumed:
+        if self._followed.assumed:
             found.append(
                 Entry(
                     *("(no file of a run)", ""),
                     Decision(
-                        f"what is not said is as in T5X's configs/runs/{self._assumed}.gin; give "
-                        "T5X's other --gin_file too"
+                        f"what is not said is as in T5X's configs/runs/"
+                        f"{self._followed.assumed}.gin; give T5X's other --gin_file too"
                     ),
                 )
             )
@@ -376,12 +237,12 @@ class _Translator:
         return f"{fact.value!r} and its network are not T5X's own"
 
     def _entries_of_bindings(self, outcomes: Mapping[tuple[str, str], Outcome]) -> Iterator[Entry]:
-        for problem in self._problems:
+        for problem in self._followed.problems:
             yield Entry(problem.what, problem.place, Decision(problem.why))
         asked: set[str] = set()
-        for key, binding in self._live.items():
-            facts = [f for f in self._used.get(key, []) if self._run.facts[f.section, f.name] is f]
-            reached = [outcomes[f.section, f.name] for f in facts]
+        for binding in self._followed.live.values():
+            facts = self._followed.facts_of(binding)
+            reached = [outcomes[fact.section, fact.name] for fact in facts]
             if not reached and not binding.is_ours:
                 yield Entry(_said(binding), binding.place, self._unreached(binding))
             outcome = _joined(reached) if reached else None
@@ -389,12 +250,26 @@ class _Translator:
             if outcome is not None and is_listed:
                 if isinstance(outcome, Decision):
                     outcome = self._once(outcome, asked)
-                yield Entry(_said(binding), binding.place, outcome)
+                yield Entry(_said(binding), binding.place, self._noted(outcome, binding))
         for fact in self._run.facts.values():
             outcome = outcomes[fact.section, fact.name]
             is_default = fact.written.place == "T5X's default"
             if is_default and _matters(outcome, fact.written):
                 yield Entry(_said(fact.written), fact.written.place, outcome)
+
+    def _noted(self, outcome: Outcome, binding: Binding) -> Outcome:
+        """The outcome with a note where a class is a user's own, read as T5X's of the same name."""
+        named = [binding.configurable, *(u.name for u in uses(binding.value) if _is_made(u))]
+        own = {
+            i.module
+            for i in self._followed.imports
+            for name in named
+            if name.startswith(f"{i.name}.") and i.module.split(".")[0] not in _LIBRARIES
+        }
+        if not own or not isinstance(outcome, Mapped):
+            return outcome
+        note = f"{', '.join(own)} is no module of T5X's: it is read as T5X's of this name"
+        return dataclasses.replace(outcome, note="; ".join(n for n in (outcome.note, note) if n))
 
     def _once(self, decision: Decision, asked: set[str]) -> Outcome:
         """A decision the first time that it is asked for."""
@@ -410,19 +285,19 @@ class _Translator:
             if binding.name in _OF_MODELS:
                 return Mapped({}, "nothing in these files uses it", instead="the model's own")
             return NoCounterpart("nothing in these files uses it")
-        if _short(binding.configurable) in (*SECTION_OF, "DatasetConfig"):
+        if short_name(binding.configurable) in (*SECTION_OF, "DatasetConfig"):
             return NoCounterpart("nothing in this run reaches it, in T5X neither")
         return NoCounterpart("not one of T5X's own configurables that t5lite knows")
 
     def _entries_of_imports(self, settings: dict[str, Any]) -> Iterator[Entry]:
-        configurables = {b.configurable for b in self._live.values()}
+        configurables = {b.configurable for b in self._followed.live.values()}
         configurables |= {
             use.name
-            for b in self._live.values()
+            for b in self._followed.live.values()
             for use in uses(b.value)
             if isinstance(use, Reference)
         }
-        for statement in {i.module: i for i in self._imports}.values():
+        for statement in {i.module: i for i in self._followed.imports}.values():
             if statement.module.split(".")[0] in _LIBRARIES:
                 continue
             said = f"import {statement.module}"
@@ -430,45 +305,16 @@ class _Translator:
                 why = "it is imported for what gin configures in it, which is listed by itself"
                 yield Entry(said, statement.place, NoCounterpart(why))
                 continue
-            outcome = Mapped({"TASK_MODULES": (statement.module,)})
+            note = ""
+            if statement.module.startswith("t5."):
+                note = "Tasks of the package t5; leave it out where yours are all that is used"
+            outcome = Mapped({"TASK_MODULES": (statement.module,)}, note)
             _merge(settings, outcome.settings)
             yield Entry(said, statement.place, outcome)
 
 
-def _root(bindings: Sequence[Binding]) -> str:
-    """Which of T5X's functions the files configure; "" for none."""
-    named = {_short(b.configurable) for b in bindings}
-    return next((name for name in COMMANDS if name in named), "")
-
-
-def _assumed_run(bindings: Sequence[Binding]) -> str:
-    """The run file of T5X that settings are of, where none is included; "" where one is."""
-    root = _root(bindings)
-    data = "train_dataset_cfg" if root == "train" else "dataset_cfg"
-    if any((_short(b.configurable), b.name) == (root, data) for b in bindings):
-        return ""
-    if root in ("evaluate", "infer"):
-        return COMMANDS[root]
-    macros = {b.name for b in bindings if b.is_macro}
-    wanted = {
-        "INFER_OUTPUT_DIR": "infer",
-        "EVAL_OUTPUT_DIR": "eval",
-        "CHECKPOINT_PATH": "eval",
-        "INITIAL_CHECKPOINT_PATH": "finetune",
-    }
-    return next((run for macro, run in wanted.items() if macro in macros), "pretrain")
-
-
-def _short(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
-def _key(binding: Binding) -> tuple[str, str, str]:
-    return (binding.scope, _short(binding.configurable), binding.name)
-
-
-def _macros_in(value: Any) -> list[str]:
-    return [use.name for use in uses(value) if isinstance(use, Macro)]
+def _is_made(use: Macro | Reference) -> bool:
+    return isinstance(use, Reference)
 
 
 def _said(binding: Binding) -> str:
@@ -500,7 +346,9 @@ def _joined(outcomes: Sequence[Outcome]) -> Outcome:
     """One outcome of several, as of a macro that several settings use."""
     decisions = [o for o in outcomes if isinstance(o, Decision)]
     if decisions:
-        return decisions[0]
+        questions = dict.fromkeys(decision.question for decision in decisions)
+        proposal = dict.fromkeys(line for decision in decisions for line in decision.proposal)
+        return Decision("; ".join(questions), tuple(proposal))
     mapped = [o for o in outcomes if isinstance(o, Mapped)]
     if not mapped:
         return outcomes[0]

@@ -53,8 +53,7 @@ from t5x.examples.t5 import network
 
 include "finetune.gin"
 
-INITIAL_CHECKPOINT_PATH = None
-TRAIN_STEPS = 10
+INITIAL_CHECKPOINT_PATH = "checkpoint_1000000"
 train_script.train:
   train_eval_dataset_cfg = None
   infer_eval_dataset_cfg = None

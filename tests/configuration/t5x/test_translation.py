@@ -12,6 +12,8 @@ from t5lite.configuration.t5x.outcomes import Decision, NoCounterpart
 from t5lite.configuration.t5x.translation import translate
 from t5lite.training.schedules import schedule
 from tests.configuration.t5x import files
+from tests.convert import t5x_trees
+from tests.models.tiny import sharp_params
 
 
 @pytest.fixture(autouse=True)
@@ -166,7 +168,13 @@ def test_eval():
 
 
 def test_a_file_written_by_the_command_trains(folder, capsys, monkeypatch):
-    """Ten steps of the first file, as tiny as its network can be said to be."""
+    """Ten steps of the first file from a checkpoint of T5X's, in a network as tiny as can be."""
+    model = t5x_trees.t5(
+        **{"vocab_size": 384, "d_model": 16, "d_ff": 32, "d_kv": 8, "num_heads": 2},
+        **{"num_encoder_layers": 1, "num_decoder_layers": 1},
+    )
+    target = t5x_trees.separate(sharp_params(model))
+    t5x_trees.write_one_file(folder / "checkpoint_1000000" / "checkpoint", target)
     monkeypatch.setenv("T5LITE_CACHE_DIR", str(folder / "cache"))
     command = ["config", "--from_t5x=tiny.gin", "--output=mine.gin", "--alsologtostderr"]
     assert cli.main(command) == 0
@@ -308,6 +316,16 @@ def test_settings(text, settings):
     pathlib.Path("mine.gin").write_text(f'include "finetune.gin"\n{text}\n')
     found = translated("mine.gin").settings
     assert {key: found.get(key) for key in settings} == settings
+
+
+def test_a_class_of_a_users_own_is_read_as_that_of_t5x_and_listed_as_such():
+    pathlib.Path("mine.gin").write_text(
+        'from my_models import network as net\ninclude "pretrain.gin"\n'
+        "net.TransformerConfig.emb_dim = 512\n"
+    )
+    made = translated("mine.gin")
+    assert made.settings["TransformerConfig.d_model"] == 512
+    assert "my_models.network is no module of T5X's" in said_of(made, "emb_dim").note
 
 
 def test_the_network_of_scalable_t5_has_a_table_of_biases_a_layer():

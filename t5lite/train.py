@@ -16,7 +16,11 @@ from t5lite.checkpoints.model_dir import ModelDescription, leaves_no_empty_folde
 from t5lite.configuration.run_record import changed_settings, describe, record_start
 from t5lite.data.data_config import DataConfig
 from t5lite.data.pipeline import TrainBatch, TrainData, open_train_data
-from t5lite.data.run_vocabulary import check_vocabulary_fits, tasks_vocabulary
+from t5lite.data.run_vocabulary import (
+    check_inputs_vocabulary,
+    check_vocabulary_fits,
+    tasks_vocabulary,
+)
 from t5lite.data.tasks import task_data
 from t5lite.files.local_paths import check_storable, writable_folder
 from t5lite.inference.evaluator import EvalConfig, Evaluator, check_names
@@ -187,6 +191,7 @@ def train(
     # ---- Whose tokens and prompts these are, before any data are built --------------------------
     vocabulary = tasks_vocabulary(train_data)
     check_vocabulary_fits(vocabulary, train_data, model.vocab_size)
+    check_inputs_vocabulary(vocabulary, train_data, model.vocab_size)
     others = open_frozen_models(objective, model=model, vocabulary=vocabulary.spec())
     initial, asked_as = None, None
     if began:

@@ -314,6 +314,7 @@ def open_train_data(
         seqio_adapter.resolve(mixture).task_names,
         allow_missing=config.allow_missing_tasks,
     )
+    seqio_adapter.check_features(task_names, config.task_feature_lengths)
     stores = build.open_stores(
         task_names,
         split=config.split,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from t5lite.data.tasks import environment, seqio_adapter
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.data.vocabularies.load import same_vocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from t5lite.data.data_config import DataConfig
+
+log = logging.getLogger(__name__)
 
 _PADDED_TO = 128  # what the number of embeddings is usually a multiple of
 
@@ -25,6 +29,31 @@ def tasks_vocabulary(config: DataConfig) -> Vocabulary:
     )
     task_names = seqio_adapter.resolve(config.mixture_or_task_name).task_names
     return seqio_adapter.token_features(task_names[0])["targets"]
+
+
+def check_inputs_vocabulary(vocabulary: Vocabulary, config: DataConfig, vocab_size: int) -> None:
+    """Compares the vocabulary of inputs with the one of targets, which the model folder keeps.
+
+    Raises:
+      ValueError: the model has too few embeddings for the inputs.
+    """
+    task_names = seqio_adapter.resolve(config.mixture_or_task_name).task_names
+    inputs = seqio_adapter.token_features(task_names[0]).get("inputs", vocabulary)
+    if "inputs" not in config.task_feature_lengths or same_vocabulary(
+        inputs.spec(), vocabulary.spec()
+    ):
+        return
+    if inputs.vocab_size > vocab_size:
+        raise ValueError(
+            f"the vocabulary of the tasks' inputs has {inputs.vocab_size} ids ({inputs.spec()}), "
+            f"but TransformerConfig.vocab_size is {vocab_size}. Set it to at least that."
+        )
+    log.warning(
+        "the tasks' inputs have another vocabulary than their targets: %s, and %s. The model "
+        "folder keeps that of the targets. Ask the model with `infer --mixture`: texts of your "
+        "own would be tokenised with the targets'",
+        *(inputs.spec(), vocabulary.spec()),
+    )
 
 
 def check_vocabulary_fits(vocabulary: Vocabulary, config: DataConfig, vocab_size: int) -> None:

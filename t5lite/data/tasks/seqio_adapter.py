@@ -15,10 +15,13 @@ from t5lite.data.tasks.data_status import DataStatus
 from t5lite.data.tasks.eval_tasks import EvalExample, EvalTask
 from t5lite.data.tasks.labels import Label
 from t5lite.data.tasks.seqio_descriptions import (
+    TOKEN_FEATURES,
     TaskDescriber,
     TaskSource,
+    check_tokens,
     example_features,
     feature_vocabularies,
+    take_lengths,
 )
 from t5lite.data.tasks.seqio_files import dataset_files
 from t5lite.data.tasks.seqio_library import load_seqio
@@ -44,6 +47,8 @@ log = logging.getLogger(__name__)
 # Preprocessors that draw random numbers draw these, so that a store is always the same.
 _PREPROCESSING_SEED = 0
 _EXAMPLES_PER_FETCH = 512
+# What preprocessors are given that need `sequence_length`, to look at a Task outside a run.
+_UNSAID_LENGTH = 512
 _NO_TOKENS = np.zeros(0, np.int32)
 # What people call the split that a model is judged on before the test.
 _DEVELOPMENT_SPLITS = frozenset(
@@ -63,6 +68,13 @@ def token_features(task_name: str) -> dict[str, Vocabulary]:
     return feature_vocabularies(_get_task(task_name))
 
 
+def check_features(task_names: Sequence[str], task_feature_lengths: Mapping[str, int]) -> None:
+    """Raises ValueError where Tasks have features under these names that no model reads."""
+    for name in task_names:
+        for feature in task_feature_lengths:
+            check_tokens(_get_task(name), feature)
+
+
 def stored_features(
     task_name: str, split: str, *, task_feature_lengths: Mapping[str, int] | None
 ) -> dict[str, Vocabulary]:
@@ -72,7 +84,7 @@ def stored_features(
     """
     task = _get_task(task_name)
     features = feature_vocabularies(task)
-    if "inputs" in features or _is_plain_text(task) or is_chat(task_name):
+    if "inputs" in task.output_features or _is_plain_text(task) or is_chat(task_name):
         return features
     return example_features(task, _preprocessed(task, split, task_feature_lengths).element_spec)
 
@@ -373,7 +385,7 @@ def _preprocessed(task: Any, split: str, lengths: Mapping[str, int] | None) -> A
     if files_read.is_recording():
         files_read.note_files(dataset_files(dataset))
     dataset = task.preprocess_precache(dataset, seed=_PREPROCESSING_SEED)
-    dataset = task.preprocess_postcache(dataset, sequence_length=lengths, seed=_PREPROCESSING_SEED)
+    dataset = _postcached(task, dataset, lengths)
     spec = dataset.element_spec
     for name in feature_vocabularies(task):
         feature = task.output_features[name]
@@ -390,6 +402,24 @@ def _preprocessed(task: Any, split: str, lengths: Mapping[str, int] | None) -> A
                 f"of rank {feature.rank}. Does it lack seqio.preprocessors.tokenize?"
             )
     return dataset
+
+
+def _postcached(task: Any, dataset: Any, lengths: Mapping[str, int] | None) -> Any:
+    """What preprocessors make, which ask for lengths even where nobody has any to give."""
+
+    def run(given: Mapping[str, int] | None) -> Any:
+        return task.preprocess_postcache(dataset, sequence_length=given, seed=_PREPROCESSING_SEED)
+
+    try:
+        return run(lengths)
+    except (KeyError, TypeError):
+        if lengths or not take_lengths(task.preprocessors):
+            raise
+    log.warning(
+        "task %s: its preprocessors ask how long examples may be, and are told %d tokens",
+        *(task.name, _UNSAID_LENGTH),
+    )
+    return run(dict.fromkeys(TOKEN_FEATURES, _UNSAID_LENGTH))
 
 
 def _check_split(task: Any, split: str) -> None:
@@ -452,6 +482,7 @@ def load_eval_tasks(
     eval_tasks = []
     for leaf, its_split in _evaluated_splits([*tasks.values()], split).items():
         task, chat = tasks[leaf], is_chat(leaf)
+        check_features([leaf], task_feature_lengths)
         dataset = _preprocessed(task, its_split, task_feature_lengths)
         vocabularies = example_features(task, dataset.element_spec)
         lengths = {n: k for n, k in task_feature_lengths.items() if n in task.output_features}

@@ -154,18 +154,23 @@ class TaskDescriber:
             self._preprocessors[key] = _Preprocessors(
                 functions,
                 names=tuple(map(function_name, functions)),
-                use_lengths=any(
-                    "sequence_length" in inspect.signature(f).parameters for f in functions
-                ),
+                use_lengths=take_lengths(functions),
             )
         return self._preprocessors[key]
+
+
+def take_lengths(preprocessors: Sequence[Callable[..., Any]]) -> bool:
+    """Whether one of them takes `sequence_length`."""
+    return any("sequence_length" in inspect.signature(f).parameters for f in preprocessors)
 
 
 def feature_vocabularies(task: Any) -> dict[str, Vocabulary]:
     """Vocabulary of each output feature of a seqio Task that models read.
 
+    Inputs that are no sequence of token ids are left out, as a language model reads none.
+
     Raises:
-      ValueError: if there are no targets, or a feature is not a sequence of token ids.
+      ValueError: if there are no targets, or they are not a sequence of token ids.
     """
     if "targets" not in task.output_features:
         raise ValueError(
@@ -173,18 +178,27 @@ def feature_vocabularies(task: Any) -> dict[str, Vocabulary]:
             f"{', '.join(task.output_features) or 'none'}; t5lite reads 'inputs' and 'targets'. "
             "Give seqio.preprocessors.rekey to its preprocessors, and these names to its features."
         )
-    features = {}
-    for name in TOKEN_FEATURES:
-        feature = task.output_features.get(name)
-        if feature is None:
-            continue
-        if feature.rank != 1 or not feature.dtype.is_integer:
-            raise ValueError(
-                f"Task {task.name!r}: output feature {name!r} has rank {feature.rank} and type "
-                f"{feature.dtype.name}; t5lite trains on integer features of rank 1."
-            )
-        features[name] = from_seqio(feature.vocabulary)
-    return features
+    check_tokens(task, "targets")
+    return {
+        name: from_seqio(task.output_features[name].vocabulary)
+        for name in TOKEN_FEATURES
+        if name in task.output_features and _holds_tokens(task.output_features[name])
+    }
+
+
+def check_tokens(task: Any, name: str) -> None:
+    """Raises ValueError where an output feature of a Task is not a sequence of token ids."""
+    feature = task.output_features.get(name)
+    if feature is not None and not _holds_tokens(feature):
+        raise ValueError(
+            f"Task {task.name!r}: output feature {name!r} has rank {feature.rank} and type "
+            f"{feature.dtype.name}; models read integers of rank 1."
+            + (" Leave it out of TASK_FEATURE_LENGTHS." if name == "inputs" else "")
+        )
+
+
+def _holds_tokens(feature: Any) -> bool:
+    return feature.rank == 1 and feature.dtype.is_integer
 
 
 def example_features(task: Any, spec: Mapping[str, Any]) -> dict[str, Vocabulary]:
@@ -202,7 +216,7 @@ def example_features(task: Any, spec: Mapping[str, Any]) -> dict[str, Vocabulary
     """
     features = feature_vocabularies(task)
     made = spec.get("inputs")
-    if "inputs" in features or made is None:
+    if "inputs" in task.output_features or made is None:
         return features
     if not hasattr(made, "dtype") or not made.dtype.is_integer or made.shape.rank != 1:
         return features

@@ -148,7 +148,7 @@ class ClassVocabulary(Vocabulary):
         try:
             return [int(token) for token in self._at_hand().encode(text)]
         except Exception as error:
-            raise ValueError(self._explain("encode", error)) from error
+            raise ValueError(self._explain("ids for a text", error)) from error
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of token ids, up to the first end of sequence; ids as numbers where they stay ids.
@@ -170,7 +170,7 @@ class ClassVocabulary(Vocabulary):
         try:
             return self._at_hand().decode([int(token) for token in ids])
         except Exception as error:
-            raise ValueError(self._explain("decode", error)) from error
+            raise ValueError(self._explain("a text for ids", error)) from error
 
     def spec(self) -> dict[str, Any]:
         """Name of the class, its ids, and a hash of what some of them read as."""
@@ -184,9 +184,9 @@ class ClassVocabulary(Vocabulary):
             )
         return self._theirs
 
-    def _explain(self, method: str, error: Exception) -> str:
-        reason = str(error) or f"its {method} raises {type(error).__name__}"
-        return f"the vocabulary {self._spec['class']} gives no {method}d text here: {reason}"
+    def _explain(self, wanted: str, error: Exception) -> str:
+        reason = str(error) or f"it raises {type(error).__name__}"
+        return f"the vocabulary {self._spec['class']} does not give {wanted} here: {reason}"
 
 
 def _optional(theirs: SeqioVocabulary, name: str) -> int | None:

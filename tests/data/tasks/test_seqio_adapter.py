@@ -263,7 +263,7 @@ def test_vocabularies_that_only_tasks_know():
     alone = vocabulary_from_spec(ours.spec())
     assert alone == ours and alone.eos_ids == (1,) and alone.shown([5, 3]) == "5 3"
     for ask in (lambda: alone.encode("a"), lambda: alone.decode([3])):
-        with pytest.raises(ValueError, match=r"Letters gives no .*Task that brings it"):
+        with pytest.raises(ValueError, match=r"Letters does not give .*Task that brings it"):
             ask()
     # What seqio offers beside, and what a user changes, is described too.
     path = str(shared_path("data", "vocab", "t5_spiece.model"))
@@ -399,7 +399,14 @@ def test_features_that_are_not_tokens_are_refused(add_task):
     features = {**seqio_adapter.output_features(), "inputs": feature}
     add_task("test_continuous", {"inputs": ["a"], "targets": ["b"]}, output_features=features)
     with pytest.raises(ValueError, match=r"'test_continuous'.*'inputs' has rank 2 .*float32"):
-        seqio_adapter.task_source("test_continuous")
+        seqio_adapter.check_features(["test_continuous"], LENGTHS)
+    # A language model reads the targets alone.
+    seqio_adapter.check_features(["test_continuous"], {"targets": 4})
+    assert list(seqio_adapter.token_features("test_continuous")) == ["targets"]
+    other = {**features, "targets": feature, "inputs": features["targets"]}
+    add_task("test_continuous_targets", {"inputs": ["a"], "targets": ["b"]}, output_features=other)
+    with pytest.raises(ValueError, match=r"'targets' has rank 2"):
+        seqio_adapter.task_source("test_continuous_targets")
 
 
 # -------------------------------------------------------------------------------------- examples
@@ -504,6 +511,25 @@ def test_inputs_that_preprocessors_make_need_no_feature(add_task):
     assert [e.inputs_text for e in task.examples] == ["0123", "abc", ""]
     texts = list(seqio_adapter.iterate_texts("test_made_inputs", "test"))
     assert texts[1] == {"inputs": "abc", "targets": "abcdef"}
+
+
+def test_preprocessors_that_ask_for_lengths_are_told_some_where_nobody_asks(add_task, caplog):
+    """Span corruption and the like, looked at by `tasks show`, `describe` and contamination."""
+
+    def cut(dataset, sequence_length):
+        return dataset.map(lambda e: {**e, "inputs": e["inputs"][: sequence_length["inputs"]]})
+
+    add_task(
+        "test_asks",
+        {"inputs": ["x" * 600], "targets": ["b"]},
+        preprocessors=[seqio.preprocessors.tokenize, cut],
+    )
+    for lengths, found in ((None, 512), ({}, 512), ({"inputs": 7, "targets": 7}, 7)):
+        (example,) = seqio_adapter.iterate_examples(
+            "test_asks", "train", task_feature_lengths=lengths
+        )
+        assert len(example["inputs"]) == found
+    assert caplog.text.count("test_asks: its preprocessors ask") == 2
 
 
 def test_what_no_model_reads_refuses_nothing(add_task):

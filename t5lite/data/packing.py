@@ -10,7 +10,7 @@ Names: N examples of a batch, or of a window.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -126,8 +126,8 @@ class RowPlanner:
 
     def _pack_row(self, placed: list[_Candidate]) -> None:
         free_first, free_second = self._capacities
-        passed_over: list[_Candidate] = []
-        for candidate in self._offered(passed_over):
+        passed_over = []
+        for candidate in self._waiting:
             first, second, _, _ = candidate
             if first <= free_first and second <= free_second:
                 free_first -= first
@@ -135,16 +135,18 @@ class RowPlanner:
                 placed.append(candidate)
             else:
                 passed_over.append(candidate)
-        self._waiting = passed_over
-
-    def _offered(self, passed_over: Sized) -> Iterator[_Candidate]:
-        """What waits, then fresh draws until too many have been passed over."""
-        yield from self._waiting
         while len(passed_over) < MAX_WAITING:
             if self._offset == len(self._fresh) and not self._next_window():
-                return
+                break
+            candidate = first, second, _, _ = self._fresh[self._offset]
             self._offset += 1
-            yield self._fresh[self._offset - 1]
+            if first <= free_first and second <= free_second:
+                free_first -= first
+                free_second -= second
+                placed.append(candidate)
+            else:
+                passed_over.append(candidate)
+        self._waiting = passed_over
 
     def _take_one(self, placed: list[_Candidate]) -> None:
         if self._offset < len(self._fresh) or self._next_window():

@@ -77,7 +77,7 @@ class Followed:
         self._follow(root, root, "")
         self.run.start = self._start()
         if self.run.command == "train":
-            self.run.model = model_values.describe(self.run)
+            self.run.model = model_values.describe(self.run, is_scalable=self.is_scalable())
 
     def facts_of(self, binding: Binding) -> list[Fact]:
         """The settings that a binding decides: a macro's are those that lead to it."""

@@ -23,6 +23,8 @@ _FAMILIES = {
     "mt5": ("small", "base", "large", "xl", "xxl"),
     "byt5": ("small", "base", "large", "xl", "xxl"),
 }
+# The family whose layers each have a table of relative biases, as those of T5X's scalable_t5.
+_PER_LAYER = {"umt5": ("small", "base", "large", "xl", "xxl")}
 
 
 @functools.cache
@@ -46,22 +48,26 @@ def size_fields(name: str) -> Mapping[str, Any] | None:
     }
 
 
-def choose(wanted: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def choose(wanted: Mapping[str, Any], *, per_layer: bool) -> tuple[str, dict[str, Any]]:
     """The model file nearest to a model, and the settings that are another than the file's.
 
     A file of a size is taken where the whole shape is its own, else the file of its family.
 
     Args:
       wanted: fields of TransformerConfig.
+      per_layer: whether each layer has a table of relative biases.
 
     Returns:
       The file's name and gin settings by their keys, such as {"TransformerConfig.d_ff": 1024}.
     """
-    sizes = [f"models/{f}/{size}.gin" for f, names in _FAMILIES.items() for size in names]
-    families = [f"models/{family}/family.gin" for family in _FAMILIES]
+    known = _FAMILIES | (_PER_LAYER if per_layer else {})
+    sizes = [f"models/{family}/{size}.gin" for family, names in known.items() for size in names]
+    families = [f"models/{family}/family.gin" for family in known]
     fitting = [name for name in sizes if _has_shape(size_fields(name), wanted)]
     changes = {name: _changes(size_fields(name) or {}, wanted) for name in fitting or families}
     best = min(changes, key=lambda name: len(changes[name]))
+    if per_layer and not best.startswith("models/umt5/"):
+        return best, changes[best] | {"RelativeBias.per_layer": True}
     return best, changes[best]
 
 

@@ -44,8 +44,12 @@ _CONVERTERS = {
 _NO_PART = "nothing: it is of training, and this run does not train"
 
 
-def describe(run: Run) -> tuple[str, dict[str, Any]] | None:
+def describe(run: Run, *, is_scalable: bool) -> tuple[str, dict[str, Any]] | None:
     """The model file of t5lite that a run's network is, and what the run changes of it.
+
+    Args:
+      run: with the settings of its network.
+      is_scalable: whether the network is T5X's scalable_t5.
 
     Returns:
       None where T5X's network is not one of its own, or lacks fields.
@@ -64,7 +68,7 @@ def describe(run: Run) -> tuple[str, dict[str, Any]] | None:
         for name, theirs in given.items()
         for field, value in _ours(name, theirs).items()
     }
-    return model_file.choose(wanted)
+    return model_file.choose(wanted, per_layer=is_scalable)
 
 
 def _ours(name: str, value: Any) -> dict[str, Any]:

@@ -21,6 +21,10 @@ _MODEL = re.compile(
     r"(?:^|/)(?P<kind>examples/t5|examples/scalable_t5|contrib/gpu/t5)/"
     r"(?P<family>t5_1_0|t5_1_1|mt5|byt5)/(?P<size>\w+)\.gin$"
 )
+_FLAXFORMER = re.compile(
+    r"(?:^|/)flaxformer/t5x/configs/t5/models/(?P<family>t5_1_1|t5|mt5|byt5)_(?P<size>\w+)\.gin$"
+)
+_ADAMW = re.compile(r"(?:^|/)contrib/gpu/t5/t5_1_1/adamw_opt\.gin$")
 _DECODER_ONLY = re.compile(r"(?:^|/)examples/decoder_only/models/(base|large|xl|xxl)\.gin$")
 _EXAMPLE = re.compile(r"(?:^|/)(?:examples|contrib/gpu)/t5/t5_1_1/examples/(\w+)\.gin$")
 
@@ -222,6 +226,26 @@ _TINY = {
     "mlp_dim": 16,
 }
 
+# Macros that Flaxformer's files give the network as.
+_FLAXFORMER_MACROS = {
+    "vocab_size": "NUM_EMBEDDINGS",
+    "dtype": "ACTIVATION_DTYPE",
+    "emb_dim": "EMBED_DIM",
+    "mlp_dim": "MLP_DIM",
+    "num_heads": "NUM_HEADS",
+    "head_dim": "HEAD_DIM",
+    "num_encoder_layers": "NUM_ENCODER_LAYERS",
+    "num_decoder_layers": "NUM_DECODER_LAYERS",
+}
+_ADAMW_SETTINGS = {
+    "OPTIMIZER": _made("chain"),
+    "chain.transformations": (_made("clip_by_global_norm"), _made("adamw")),
+    "clip_by_global_norm.max_norm": 1.0,
+    "adamw.learning_rate": 1e-4,
+    "adamw.weight_decay": 0.01,
+    "T5Config.scale_attn_logits": True,
+}
+
 _WMT = {
     "MIXTURE_OR_TASK_NAME": "wmt_t2t_ende_v003",
     "TASK_FEATURE_LENGTHS": {"inputs": 256, "targets": 256},
@@ -301,7 +325,7 @@ _EXAMPLES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
 def is_of_t5x(path: str) -> bool:
     """Whether a path ends like that of a gin file that T5X ships."""
     return "t5x/" in path or any(
-        pattern.search(path) for pattern in (_RUN, _MODEL, _DECODER_ONLY, _EXAMPLE)
+        pattern.search(path) for pattern in (_RUN, _MODEL, _FLAXFORMER, _DECODER_ONLY, _EXAMPLE)
     )
 
 
@@ -326,6 +350,10 @@ def _settings(path: str) -> Mapping[str, Any] | None:
             return None
         size, run, own = _EXAMPLES[match[1]]
         return {**(_encoder_decoder("t5_1_1", size) or {}), **RUNS[run], **own}
+    if _ADAMW.search(path):
+        return _ADAMW_SETTINGS
+    if match := _FLAXFORMER.search(path):
+        return _flaxformer("t5_1_0" if match["family"] == "t5" else match["family"], match["size"])
     if match := _DECODER_ONLY.search(path):
         return _decoder_only(match[1])
     if match := _MODEL.search(path):
@@ -371,6 +399,21 @@ def _encoder_decoder(
         ),
         **vocabulary,
         **{f"T5Config.{name}": value for name, value in network.items()},
+    }
+
+
+def _flaxformer(family: str, size: str) -> Mapping[str, Any] | None:
+    """A model of Flaxformer's, as one of T5X's whose network is given by macros."""
+    known = _encoder_decoder(family, size)
+    if known is None:
+        return None
+    keys = {f"T5Config.{name}": macro for name, macro in _FLAXFORMER_MACROS.items()}
+    return {
+        **known,
+        **{macro: known[key] for key, macro in keys.items()},
+        **{key: Macro(macro) for key, macro in keys.items()},
+        "ARCHITECTURE": _made("Transformer"),
+        "EncoderDecoderModel.module": Macro("ARCHITECTURE"),
     }
 
 

@@ -114,8 +114,9 @@ class _Translator:
             if not isinstance(outcome, NoCounterpart):
                 _merge(settings, outcome.settings)
         _merge(settings, self._of_checkpoints_model())
-        if self._run.model and self._followed.is_scalable():
-            settings["RelativeBias.per_layer"] = True
+        if self._run.model:
+            per_layer = self._run.model[1].get("RelativeBias.per_layer")
+            settings |= {"RelativeBias.per_layer": True} if per_layer else {}
         found = [*self._entries_of_bindings(outcomes), *self._entries_of_imports(settings)]
         later = {
             m: flag for m, flag in self._given_later().items() if m not in {**settings, **given}

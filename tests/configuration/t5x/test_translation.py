@@ -318,6 +318,15 @@ def test_settings(text, settings):
     assert {key: found.get(key) for key in settings} == settings
 
 
+def test_models_of_flaxformer_are_those_of_t5x_given_by_macros():
+    run = "t5x/configs/runs/pretrain.gin"
+    base = "flaxformer/t5x/configs/t5/models/t5_1_1_base.gin"
+    assert translated(run, base).includes == ("models/t5_1_1/base.gin", "runs/train.gin")
+    made = translated(run, base, bindings=["NUM_DECODER_LAYERS=3", "NUM_EMBEDDINGS=64000"])
+    assert made.settings["VOCAB_SIZE"] == 64_000
+    assert made.settings["TransformerConfig.num_decoder_layers"] == 3
+
+
 def test_a_class_of_a_users_own_is_read_as_that_of_t5x_and_listed_as_such():
     pathlib.Path("mine.gin").write_text(
         'from my_models import network as net\ninclude "pretrain.gin"\n'
@@ -336,6 +345,9 @@ def test_the_network_of_scalable_t5_has_a_table_of_biases_a_layer():
     made = translated("mine.gin")
     assert made.settings["RelativeBias.per_layer"] is True
     assert made.settings["REMAT_POLICY"] == "dots"
+    made = translated("mine.gin", bindings=["network.T5Config.vocab_size=256384"])
+    assert made.includes[0] == "models/umt5/base.gin"
+    assert "RelativeBias.per_layer" not in made.settings
 
 
 def test_the_command_refuses_what_it_cannot_read_or_write(capsys):

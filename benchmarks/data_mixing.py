@@ -79,7 +79,9 @@ def write_files(folder, args):
 
 
 def read(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    from t5lite.files.json_files import read_lines
+
+    return [line for _, line in read_lines(path)]
 
 
 def register():
@@ -244,7 +246,7 @@ def run_role(role, args, *, limited):
 
 def resident_gib(pid):
     with contextlib.suppress(OSError):
-        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().split("\n"):
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) / 2**20
     return 0.0

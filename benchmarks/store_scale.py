@@ -99,7 +99,7 @@ def measure(folder, args):
 
 def memory_mib():
     """Resident memory of this process by kind, MiB."""
-    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    lines = pathlib.Path("/proc/self/status").read_text().split("\n")
     fields = (line.split() for line in lines)
     return {f[0][:-1]: int(f[1]) / 1024 for f in fields if f[0] in ("RssAnon:", "RssFile:")}
 

@@ -296,7 +296,7 @@ def _train(arguments: argparse.Namespace) -> None:
             "The same command resumes from there."
         )
     elif not result.already_finished:
-        print(f"Trained {result.progress.steps} steps: {pathlib.Path(model_dir) / 'report.html'}")
+        print(f"Trained {result.progress.steps} steps, saved in {model_dir}.")
 
 
 def _eval(arguments: argparse.Namespace) -> None:

@@ -412,9 +412,19 @@ def _means(metrics: Mapping[str, float], name: str) -> str:
 
 
 def _conclude(folder: pathlib.Path) -> None:
-    """Writes the report and prints its gist."""
-    page = report.write_report(folder)
-    for text in (report.format_means(folder), report.format_samples(folder)):
-        if text:
-            print(text + "\n")
+    """Writes the report and prints its gist; a run is none the worse for want of one."""
+    try:
+        page = report.write_report(folder)
+        texts = (report.format_means(folder), report.format_samples(folder))
+    except Exception as error:
+        log.warning(
+            "training is done and saved in %s, but no report could be written: %s: %s. The same "
+            "command tries it again.",
+            folder,
+            type(error).__name__,
+            error,
+        )
+        return
+    for text in filter(None, texts):
+        print(text + "\n")
     print(f"report: {page}")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from t5lite.data.sources import local_files
+from t5lite.files import strict_json
 from t5lite.messages.suggest import did_you_mean
 
 Record = Mapping[str, Any]
@@ -138,6 +139,6 @@ def _as_text(value: Any, name: str, where: str) -> str:
     if isinstance(value, _WRITTEN_AS_THEY_ARE) and not isinstance(value, bool) and is_finite:
         return str(value)
     if not isinstance(value, str):
-        found = local_files.kind_name(value)
+        found = strict_json.kind_name(value)
         raise ValueError(f"{where}: {name}: expected a string, found {found}; {_REMEDY}")
     return local_files.check_encodable(value, where=f"{where}: {name}")

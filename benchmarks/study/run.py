@@ -23,6 +23,8 @@ import tqdm
 from benchmarks.study.design import Arm, arms
 from benchmarks.study.list_tasks import WORDS
 from benchmarks.study.plot import draw
+from t5lite.files import json_files
+from t5lite.training.metrics import read_lines
 from tasks.mini.render import final_answer
 
 _ENVIRONMENT = {
@@ -66,8 +68,7 @@ def run(arm: Arm, folder: pathlib.Path) -> dict:
 def _last_lines(model_dir: pathlib.Path) -> dict[str, dict]:
     """The last line of `metrics.jsonl` of each kind; none before training."""
     path = model_dir / "metrics.jsonl"
-    lines = map(json.loads, path.read_text().splitlines() if path.exists() else ())
-    return {line["kind"]: line for line in lines}
+    return {line["kind"]: line for line in read_lines(path)}
 
 
 def answers(predictions: pathlib.Path) -> dict[str, float]:
@@ -80,7 +81,7 @@ def answers(predictions: pathlib.Path) -> dict[str, float]:
         predictions: a `predictions.jsonl` of an evaluation; as many lines of each task.
     """
     right, allowed = [], []
-    for line in map(json.loads, predictions.read_text().splitlines()):
+    for _, line in json_files.read_lines(predictions, any_text=True):
         wanted, given = (final_answer(line[key]) or line[key] for key in ("targets", "prediction"))
         words = set(re.findall(r"\w+", line["inputs"])) & WORDS
         right.append(given == wanted)

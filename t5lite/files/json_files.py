@@ -1,7 +1,7 @@
-"""JSON objects in files."""
+"""JSON objects in files, one in a file or one a line."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from t5lite.files import strict_json
@@ -24,6 +24,52 @@ def read_object(path: pathlib.Path, *, missing_ok: bool = False) -> dict[str, An
     if not isinstance(record, dict):
         raise ValueError(f"{path} holds a {type(record).__name__}, expected a JSON object")
     return record
+
+
+def read_lines(
+    path: pathlib.Path, *, any_text: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """As `parse_lines`, of a file.
+
+    Raises:
+      ValueError: as `parse_lines`, or the file is not UTF-8.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not JSON Lines: {error}") from error
+    yield from parse_lines(text, path=path, any_text=any_text)
+
+
+def parse_lines(
+    text: str, *, path: pathlib.Path, any_text: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields `(where, object)` for each line of JSON Lines; blank lines are skipped.
+
+    Lines end at newlines only. JSON allows the other separators that `str.splitlines` knows, such
+    as U+2028 and U+0085, inside its texts.
+
+    Args:
+      text: the lines.
+      path: the file that they are of; `where` is it and the line.
+      any_text: whether texts may hold half of a surrogate pair, as an answer of a model may.
+
+    Raises:
+      ValueError: naming the file, the line and the column where it is malformed, or is no JSON
+        object, and the field that holds half of a surrogate pair.
+    """
+    loads = strict_json.loads if any_text else strict_json.loads_texts
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        record = loads(line, where=where)
+        if not isinstance(record, dict):
+            raise ValueError(
+                f"{where}: expected a JSON object, found {strict_json.kind_name(record)}; "
+                "a JSON Lines file holds one object a line"
+            )
+        yield where, record
 
 
 def write_object(path: pathlib.Path, record: Mapping[str, Any], **options: Any) -> None:

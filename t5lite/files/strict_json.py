@@ -14,6 +14,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+KIND_NAMES = {
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+    type(None): "null",
+}
+
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -107,3 +117,10 @@ def _leaves(value: Any, field: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(item, f"{field}[{index}]")
     else:
         yield field, value
+
+
+def kind_name(value: Any) -> str:
+    """What JSON calls this value's kind, with its article."""
+    if isinstance(value, float) and math.isnan(value):
+        return "NaN (pandas writes it for an empty cell)"
+    return KIND_NAMES.get(type(value), type(value).__name__)

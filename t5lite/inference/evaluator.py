@@ -148,7 +148,8 @@ class EvalResult:
             "metrics_not_run": self.not_run,
         }
         write_object(folder / "metrics.json", record)
-        with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
+        path = folder / "predictions.jsonl"
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
             for prediction in self.predictions:
                 file.write(
                     strict_json.dumps(dataclasses.asdict(prediction), ensure_ascii=False) + "\n"

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import collections
 import io
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from t5lite.checkpoints.model_dir import ModelDescription
+from t5lite.files.json_files import read_lines
+from t5lite.files.whole_file import write_whole
 from t5lite.messages.tables import format_table
-from t5lite.training.metrics import METRICS_FILE, read_lines
+from t5lite.training.metrics import METRICS_FILE
+from t5lite.training.metrics import read_lines as read_metrics
 
 # Metrics that say how hard an evaluation is, not how good the model is at it; a Task's own metrics
 # may give `blind_guess`.
@@ -70,29 +72,28 @@ def write_report(model_dir: str | pathlib.Path) -> pathlib.Path:
     import jinja2
 
     folder = pathlib.Path(model_dir)
-    lines = read_lines(folder / METRICS_FILE)
+    lines = read_metrics(folder / METRICS_FILE)
     training = [line for line in lines if line["kind"] == "train"]
     evals = [line for line in lines if line["kind"] == "eval"]
     means = _rows(evals, task="mean")
     png = _draw(training, evals, means)
-    (folder / "report.png").write_bytes(png)
+    write_whole(folder / "report.png", png)
     page = jinja2.Environment(autoescape=True).from_string(_PAGE)
     path = folder / "report.html"
-    path.write_text(
-        page.render(
-            title=f"Training report of {folder.name}",
-            facts=_facts(folder, training),
-            first=_first_column(means),
-            image=base64.b64encode(png).decode(),
-            means=_shown(means),
-            by_task={
-                row["name"]: _shown(_task_rows(evals, row["name"]), first_step=_first_step(means))
-                for row in means
-            },
-            samples={row["name"]: _samples(folder / "eval" / row["name"]) for row in means},
-        ),
-        encoding="utf-8",
+    text = page.render(
+        title=f"Training report of {folder.name}",
+        facts=_facts(folder, training),
+        first=_first_column(means),
+        image=base64.b64encode(png).decode(),
+        means=_shown(means),
+        by_task={
+            row["name"]: _shown(_task_rows(evals, row["name"]), first_step=_first_step(means))
+            for row in means
+        },
+        samples={row["name"]: _samples(folder / "eval" / row["name"]) for row in means},
     )
+    # Half a surrogate pair, which a text of JSON may hold, is shown as its escape.
+    write_whole(path, text.encode("utf-8", "backslashreplace"))
     return path
 
 
@@ -110,7 +111,7 @@ def format_samples(model_dir: str | pathlib.Path, *, per_eval: int = 3) -> str:
 
 def format_means(model_dir: str | pathlib.Path) -> str:
     """The evaluations before and after as a small text table; '' when there were none."""
-    lines = read_lines(pathlib.Path(model_dir) / METRICS_FILE)
+    lines = read_metrics(pathlib.Path(model_dir) / METRICS_FILE)
     rows = _rows([x for x in lines if x["kind"] == "eval"], task="mean")
     if not rows:
         return ""
@@ -198,8 +199,7 @@ def _samples(folder: pathlib.Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     by_task: dict[str, dict[str, Any]] = collections.OrderedDict()
-    for line in path.read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
+    for _, record in read_lines(path, any_text=True):
         by_task.setdefault(record["task"], record)
     samples = list(by_task.values())
     stride = max(1, len(samples) // SAMPLES_PER_EVAL)
@@ -232,6 +232,18 @@ def _draw(
     means: Sequence[Mapping[str, Any]],
 ) -> bytes:
     """The loss curve, and each evaluation's score over the steps with its two baselines."""
+    import matplotlib
+
+    # Names are shown as they are: a dollar in one is no formula.
+    with matplotlib.rc_context({"text.parse_math": False, "text.usetex": False}):
+        return _draw_plainly(training, evals, means)
+
+
+def _draw_plainly(
+    training: Sequence[Mapping[str, Any]],
+    evals: Sequence[Mapping[str, Any]],
+    means: Sequence[Mapping[str, Any]],
+) -> bytes:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.2), layout="constrained")

@@ -6,7 +6,6 @@ Figures are fetched one step late: by then the device has them, so nothing waits
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import pathlib
 import sys
@@ -20,6 +19,7 @@ import tqdm
 
 from t5lite.data.pipeline import TrainBatch
 from t5lite.files import strict_json
+from t5lite.files.json_files import parse_lines
 from t5lite.files.whole_file import write_whole
 from t5lite.messages.progress import progress_bar
 from t5lite.training.duration import Duration, Progress
@@ -76,12 +76,11 @@ def read_lines(path: str | pathlib.Path) -> list[dict[str, Any]]:
     path = pathlib.Path(path)
     if not path.exists():
         return []
-    lines = []
-    for text in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if text.endswith("\n"):
-            figures = json.loads(text)
-            lines.append({k: math.nan if v is None else v for k, v in figures.items()})
-    return lines
+    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
+    return [
+        {name: math.nan if value is None else value for name, value in figures.items()}
+        for _, figures in parse_lines(whole, path=path, any_text=True)
+    ]
 
 
 def _to_line(values: Mapping[str, Any]) -> str:

@@ -2,8 +2,11 @@
 
 import json
 
+import pytest
+
 from t5lite.checkpoints.model_dir import ModelDescription
-from t5lite.reports.report import format_means, write_report
+from t5lite.reports.report import format_means, format_samples, write_report
+from t5lite.train import _conclude
 from tests.feature_converters import converter
 from tests.toy_run import MODEL
 
@@ -76,3 +79,45 @@ def test_a_score_stands_beside_its_baselines(tmp_path):
     write_evals(tmp_path, (0, scores("new", 0.5) | {"new/mean/blind_guess": 0.3}))
     (row,) = map(cells, table(tmp_path)[1:])
     assert row == ["new", "accuracy", "-", "0.500", "0.250", "0.300"]
+
+
+def write_run(folder, *, name, prediction):
+    """What a run of one evaluation leaves, whose answer and names are given."""
+    ModelDescription(
+        model=MODEL,
+        vocabulary={"kind": "bytes", "extra_ids": 0},
+        converter=converter(task_feature_lengths={"inputs": 24, "targets": 12}),
+    ).save(folder)
+    write_evals(folder, *((step, scores(name, 0.1)) for step in (0, 100)))
+    record = {"task": "sums", "inputs": "1+1", "prediction": prediction, "targets": "2"}
+    (folder / "eval" / name).mkdir(parents=True)
+    text = json.dumps(record, ensure_ascii=False) + "\n"
+    (folder / "eval" / name / "predictions.jsonl").write_bytes(
+        text.encode("utf-8", "backslashreplace")
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "prediction"),
+    [
+        ("a$\\frac$", "2"),
+        ("$", "$x_$"),
+        ("ev", "one\u2028two\x85three\x0bfour"),
+        ("ev", "half \ud800 a pair"),
+        ("ev", "</pre><script>alert(1)</script>"),
+    ],
+)
+def test_every_answer_and_name_has_its_report(tmp_path, name, prediction):
+    write_run(tmp_path, name=name, prediction=prediction)
+    page = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "<script>" not in page
+    assert prediction[:3] in page or "&lt;" in page
+    assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
+    assert repr(prediction) in format_samples(tmp_path)
+
+
+def test_a_report_that_cannot_be_written_ends_no_training(tmp_path, caplog):
+    write_run(tmp_path, name="ev", prediction="2")
+    (tmp_path / "report.png").mkdir()
+    _conclude(tmp_path)
+    assert f"training is done and saved in {tmp_path}, but no report" in caplog.text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 import tempfile
 import textwrap
@@ -13,6 +12,7 @@ from t5lite.configuration import config
 from t5lite.configuration.gin_reader import Macro, Reference
 from t5lite.configuration.t5x.outcomes import Decision, Mapped, NoCounterpart
 from t5lite.configuration.t5x.translation import Entry, Translation
+from t5lite.files import strict_json
 
 _WIDTH = 100
 _FUNCTIONS = {"train": "train", "eval": "evaluate", "infer": "infer"}
@@ -68,7 +68,7 @@ def _blocks(settings: Mapping[str, Any]) -> Iterator[str]:
 
 def _literal(value: Any) -> str:
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return strict_json.dumps(value, ensure_ascii=False)
     if isinstance(value, bool) or value is None or isinstance(value, Macro | Reference):
         return repr(value)
     if isinstance(value, int) and abs(value) >= 10_000:

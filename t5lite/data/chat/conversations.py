@@ -20,6 +20,7 @@ from typing import Any
 
 from t5lite.data.sources import local_files
 from t5lite.data.vocabularies.chat_template import Message
+from t5lite.files import strict_json
 from t5lite.messages.suggest import did_you_mean
 
 ASSISTANT = "assistant"
@@ -175,7 +176,7 @@ def _message(item: Any, where: str) -> Message:
     if not isinstance(item, Mapping):
         raise ValueError(
             f'{where}: expected {{"role": "user", "content": "..."}}, found '
-            f"{local_files.kind_name(item)}"
+            f"{strict_json.kind_name(item)}"
         )
     role_key = "from" if item.get("role") is None and "from" in item else "role"
     text_key = "value" if item.get("content") is None and "value" in item else "content"

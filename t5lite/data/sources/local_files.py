@@ -6,22 +6,13 @@ A reader yields `(where, record)` pairs; `where` is what an error message calls 
 
 import codecs
 import hashlib
-import math
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from t5lite.files import strict_json
-
-_KIND_NAMES = {
-    str: "a string",
-    list: "a list",
-    dict: "an object",
-    int: "an integer",
-    float: "a number",
-    bool: "true or false",
-    type(None): "null",
-}
+from t5lite.files.json_files import parse_lines
+from t5lite.files.strict_json import KIND_NAMES, kind_name
 
 
 def read_text(path: pathlib.Path, *, wanted_by: str = "") -> str:
@@ -73,18 +64,7 @@ def read_jsonl(
       ValueError: as `read_text`, or with file, line and column where a line is malformed or is
         not a JSON object, and with the field that holds half of a surrogate pair.
     """
-    # split("\n"), not splitlines(): JSON strings may hold U+2028 and its like unescaped.
-    for number, line in enumerate(read_text(path, wanted_by=wanted_by).split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        record = strict_json.loads_texts(line, where=where)
-        if not isinstance(record, dict):
-            raise ValueError(
-                f"{where}: expected a JSON object, found {kind_name(record)}; "
-                "a JSON Lines file holds one object a line"
-            )
-        yield where, record
+    yield from parse_lines(read_text(path, wanted_by=wanted_by), path=path)
 
 
 def read_tsv(
@@ -149,7 +129,7 @@ def require(record: Any, field: str, kind: type, *, where: str, remedy: str = ""
     value = record[field]
     if not isinstance(value, kind):
         raise ValueError(
-            f"{where}: field {field!r}: expected {_KIND_NAMES[kind]}, found {kind_name(value)}"
+            f"{where}: field {field!r}: expected {KIND_NAMES[kind]}, found {kind_name(value)}"
             f"{suffix}"
         )
     return value
@@ -181,13 +161,6 @@ def require_strings(record: Any, field: str, *, where: str, remedy: str = "") ->
                 f"{where}: field {field!r}[{index}]: expected a string, found {kind_name(value)}"
             )
     return values
-
-
-def kind_name(value: Any) -> str:
-    """What JSON calls this value's kind, with its article."""
-    if isinstance(value, float) and math.isnan(value):
-        return "NaN (pandas writes it for an empty cell)"
-    return _KIND_NAMES.get(type(value), type(value).__name__)
 
 
 def keyed_hash(*parts: str) -> int:

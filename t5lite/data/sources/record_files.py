@@ -16,7 +16,6 @@ import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol
 
-from t5lite.data.sources import local_files
 from t5lite.files import strict_json
 from t5lite.messages.suggest import did_you_mean
 
@@ -152,7 +151,7 @@ class Json:
 def _as_record(value: Any, where: str) -> Record:
     if not isinstance(value, dict):
         raise ValueError(
-            f"{where}: expected a JSON object, found {local_files.kind_name(value)}; a file of "
+            f"{where}: expected a JSON object, found {strict_json.kind_name(value)}; a file of "
             "JSON Lines holds one object a line"
         )
     return value

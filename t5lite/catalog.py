@@ -14,6 +14,7 @@ import tqdm
 
 from t5lite.data.mixing.mixing import transform_keys
 from t5lite.data.stores import build
+from t5lite.data.stores.plan import MaxExamples
 from t5lite.data.stores.store import TokenStore
 from t5lite.data.tasks import data_status, seqio_adapter, seqio_mixtures, task_data
 from t5lite.data.tasks.eval_tasks import EvalExample, EvalTask
@@ -124,6 +125,7 @@ def describe(
     split: str = "train",
     cache_dir: str | None = None,
     task_feature_lengths: Mapping[str, int] | None = None,
+    max_store_examples: MaxExamples | None = None,
 ) -> None:
     """Prints what a Mixture or Task holds, a line a Task: rate, share, cap, examples, truncation.
 
@@ -138,6 +140,7 @@ def describe(
       cache_dir: folder of the token stores; None for the default one.
       task_feature_lengths: if given, the share of examples longer than this is printed for each
         feature and Task whose token store is built.
+      max_store_examples: that of the stores, where they were built with one.
 
     Raises:
       ValueError: if the name is not registered or a Task lacks the split.
@@ -146,7 +149,11 @@ def describe(
     task_names = seqio_adapter.resolve(name).task_names
     _check_split(task_names, split)
     stores = build.find_stores(
-        task_names, split=split, cache_dir=cache_dir, task_feature_lengths=task_feature_lengths
+        task_names,
+        split=split,
+        cache_dir=cache_dir,
+        task_feature_lengths=task_feature_lengths,
+        max_store_examples=max_store_examples,
     )
     counts = _count_examples(task_names, split, stores)
     weights = seqio_mixtures.weights(name, counts)
@@ -160,7 +167,7 @@ def describe(
             f"{shares[task]:.2%}",
             f"{caps[task]:,.0f}" if task in caps else "-",
             f"{counts[task]:,}",
-            "token store" if task in stores else "source",
+            _counted_from(task, counts[task], stores),
             *(_truncated(stores.get(task), feature, lengths) for feature in lengths),
         )
         for task in task_names
@@ -178,12 +185,21 @@ def describe(
     _print_declared(split, stores)
     if exemplars := exemplar_report(stores.values()):
         print(f"\n{exemplars}")
+    if varying := build.varying_report(stores.values(), store_epochs=1):
+        print(f"\n{varying}")
     _print_provenance(task_names)
     if len(stores) < len(task_names):
         print(
             f"\n{len(task_names) - len(stores)} of {len(task_names)} tasks have no token store for "
             f"this split yet; `t5lite cache {name}` builds them, and so does the first run."
         )
+
+
+def _counted_from(task: str, count: int, stores: Mapping[str, TokenStore]) -> str:
+    if task in stores:
+        return "token store"
+    is_cut = count == seqio_adapter.MOST_COUNTED and seqio_adapter.may_be_endless(task)
+    return "source, no further" if is_cut else "source"
 
 
 def _check_split(task_names: Sequence[str], split: str) -> None:

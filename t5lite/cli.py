@@ -352,6 +352,7 @@ def _tasks(arguments: argparse.Namespace) -> int | None:
             split=arguments.split,
             cache_dir=arguments.cache_dir,
             task_feature_lengths=arguments.task_feature_lengths,
+            max_store_examples=arguments.max_store_examples,
         )
     else:
         catalog.show(
@@ -415,6 +416,8 @@ def _cache(arguments: argparse.Namespace) -> None:
         shard=arguments.shard,
         allow_missing=arguments.allow_missing_tasks,
         beam_options=arguments.beam,
+        max_store_examples=arguments.max_store_examples,
+        store_epochs=arguments.store_epochs or 1,
     )
     for line in report.notes:
         print(line)

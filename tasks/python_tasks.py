@@ -123,6 +123,7 @@ def _source_class() -> type[seqio.FunctionDataSource]:
         """Examples that a Python function reads."""
 
         counts_when_asked = True
+        is_repeatable = True
 
         def __init__(self, read: Callable[[str], Sequence[Example]], splits: Sequence[str]):
             # Past FunctionDataSource, which would inspect a signature for each of thousands.

@@ -180,7 +180,7 @@ def _add_tasks_verb(verbs: Any) -> None:
         macro.TASK_FEATURE_LENGTHS,
         "also show how much these would cut of token stores already built",
     )
-    _add_plain_flags(describe, macro.CACHE_DIR)
+    _add_plain_flags(describe, macro.CACHE_DIR, macro.MAX_STORE_EXAMPLES)
 
     show = _verb(actions, "show", "print examples of a task as the model will see them")
     show.add_argument("name", metavar="TASK", help="registered task")
@@ -281,6 +281,7 @@ def _add_cache_verb(verbs: Any) -> None:
         "(default: encoder_decoder)",
     )
     _add_plain_flags(parser, *macro.TASK_FLAGS, macro.CACHE_DIR)
+    _add_plain_flags(parser, macro.MAX_STORE_EXAMPLES, macro.STORE_EPOCHS)
 
 
 def _add_vocabulary_verb(verbs: Any) -> None:

@@ -49,6 +49,11 @@ def lengths(text: str) -> dict[str, int]:
     return {name: int(number) for name, _, number in pairs}
 
 
+def max_examples(text: str) -> int | dict[str, int]:
+    """Reads `100000`, or `my_stream=100000,my_task=500`."""
+    return int(text) if text.isdecimal() else lengths(text)
+
+
 def duration(text: str) -> int | str:
     """Reads a number of steps; a text such as `3 epochs` is read where it is used."""
     return int(text) if text.isdecimal() else text
@@ -96,6 +101,13 @@ MODELS_VOCABULARY = Flag(
     "that of a checkpoint of another format that holds none, as for `t5lite convert`",
 )
 CACHE_DIR = Flag("--cache_dir", str, "where token stores and converted checkpoints are kept")
+MAX_STORE_EXAMPLES = Flag(
+    *("--max_store_examples", max_examples),
+    "store at most so many examples of every task, or by task, as in my_stream=100000",
+)
+STORE_EPOCHS = Flag(
+    *("--store_epochs", int), "passes stored of tasks that draw random numbers, used in turn"
+)
 STEP = Flag("--step", int, "which checkpoint (default: the latest)")
 
 # ---- Decoding ------------------------------------------------------------------------------------
@@ -162,6 +174,8 @@ TRAIN_FLAGS = (
     Flag("--remat_policy", str, "what the backward pass recomputes: none, full, dots"),
     Flag("--seed", int, "of initialisation, dropout and mixing"),
     Flag("--allow_missing_tasks", bool, "leave out tasks that have no data"),
+    MAX_STORE_EXAMPLES,
+    STORE_EPOCHS,
     Flag("--eval_period", duration, "how often to evaluate (default: at the end)"),
     EVAL_BATCH_SIZE,
     MAX_DECODE_LENGTH,

@@ -51,10 +51,17 @@ class Corpus:
     Tasks may end a feature with the vocabulary's end token. That is no part of the tokens given
     here: a model's feature converter decides what stands at an end.
 
+    A task that draws random numbers may have several passes, a store each. Its examples are those
+    of the first, followed by those of the second, and so on.
+
     Attributes:
       task_names: names of the tasks, in the order of the stores.
       features: the features asked for, in this order.
-      num_examples: int64 `[T]`.
+      num_examples: int64 `[T]`, of one pass, the first.
+      later_passes: for each task the numbers of examples of its further passes.
+      task_S: int64, of which task each store is.
+      first_S: int64, the index of each store's first example.
+      store_sizes: the number of examples of each store.
       is_chat_T: bool, which tasks hold conversations.
       bin_widths: by feature, how many tokens a bin of its lengths spans.
     """
@@ -66,6 +73,7 @@ class Corpus:
         task_names: Sequence[str],
         feature_lengths: Mapping[str, int],
         eos_id: int,
+        later_passes: Sequence[Sequence[Store]] = (),
     ):
         """Makes a corpus; takes no longer for larger stores.
 
@@ -74,14 +82,29 @@ class Corpus:
           task_names: their names.
           feature_lengths: the features to give, in this order, and the length each is cut to.
           eos_id: the end token.
+          later_passes: the stores of each task's further passes, or nothing at all.
 
         Raises:
           ValueError: a store lacks a feature, or has others than the rest.
         """
         self.task_names = tuple(task_names)
         self.num_examples = np.array([store.num_examples for store in stores], np.int64)
-        self._ends_T = np.cumsum(self.num_examples)
-        self._first_T = self._ends_T - self.num_examples
+        later_T = later_passes or [()] * len(stores)
+        passes_T = [[first, *later] for first, later in zip(stores, later_T, strict=True)]
+        self.later_passes = [[store.num_examples for store in passes[1:]] for passes in passes_T]
+        self.task_S = np.repeat(np.arange(len(passes_T)), [len(passes) for passes in passes_T])
+        self._stores = tuple(store for passes in passes_T for store in passes)
+        self.store_sizes = tuple(store.num_examples for store in self._stores)
+        sizes_S = np.array(self.store_sizes, np.int64)
+        self._ends_S = np.cumsum(sizes_S)
+        self.first_S = self._ends_S - sizes_S
+        first_stores_T = np.searchsorted(self.task_S, np.arange(len(passes_T)))
+        self._first_T = self.first_S[first_stores_T]
+        self._ends_T = np.append(self._first_T[1:], self._ends_S[-1:])
+        self._passes_T = [
+            self._stores[start : start + len(passes)]
+            for start, passes in zip(first_stores_T.tolist(), passes_T, strict=True)
+        ]
         for name, store in zip(self.task_names, stores, strict=True):
             missing = [feature for feature in feature_lengths if feature not in store.features]
             if missing:
@@ -94,17 +117,16 @@ class Corpus:
                     f"tasks {self.task_names[0]!r} and {name!r} cannot be mixed: their features "
                     f"are {', '.join(stores[0].features)} and {', '.join(store.features)}"
                 )
-        self._stores = tuple(stores)
         self.features = tuple(feature_lengths)
         self._columns_F = [stores[0].features.index(feature) for feature in feature_lengths]
         self._limits_F = np.array([*feature_lengths.values()], np.int64)
         # Plain arrays and memoryviews over the maps: a numpy.memmap takes ten times as long to
         # slice as an array, and an array twice as long as a memoryview.
-        self._tokens_T = [np.asarray(store.tokens) for store in stores]
-        self._token_views_T = [tokens.data for tokens in self._tokens_T]
+        self._tokens_S = [np.asarray(store.tokens) for store in self._stores]
+        self._token_views_S = [tokens.data for tokens in self._tokens_S]
         self._eos_id = eos_id
         self.is_chat_T = np.array([store.is_chat for store in stores], bool)
-        self._offsets_T = [np.asarray(store.offsets).data for store in stores]
+        self._offsets_S = [np.asarray(store.offsets).data for store in self._stores]
         self.bin_widths = {
             feature: length // LENGTH_BINS + 1 for feature, length in feature_lengths.items()
         }
@@ -119,11 +141,13 @@ class Corpus:
         )
 
     def sizes(self) -> list[list[int]]:
-        """For each task the numbers of its examples and of its stored tokens, to know it by."""
-        return [
-            [size, offsets[-1]]
-            for size, offsets in zip(self.num_examples.tolist(), self._offsets_T, strict=True)
-        ]
+        """For each task the numbers of examples and stored tokens of each pass, to know it by."""
+        sizes: list[list[int]] = [[] for _ in self.task_names]
+        for task, store, offsets in zip(
+            self.task_S.tolist(), self._stores, self._offsets_S, strict=True
+        ):
+            sizes[task] += [store.num_examples, offsets[-1]]
+        return sizes
 
     def index(
         self, task_N: npt.NDArray[np.int64], example_N: npt.NDArray[np.int64]
@@ -137,6 +161,13 @@ class Corpus:
         """(task, example) of indices."""
         task_N = np.searchsorted(self._ends_T, index_N, side="right")
         return task_N, index_N - self._first_T[task_N]
+
+    def locate_store(
+        self, index_N: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """(store, example in the store) of indices: one pass of a task."""
+        store_N = np.searchsorted(self._ends_S, index_N, side="right")
+        return store_N, index_N - self.first_S[store_N]
 
     def is_chat(self, index_N: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Which of these examples are conversations, `[N]`."""
@@ -162,11 +193,10 @@ class Corpus:
         """
         column = self._columns_F[self.features.index(feature)]
         ended = {}
-        for name, store, tokens in zip(
-            self.task_names, self._stores, self._token_views_T, strict=True
-        ):
+        for name, (store, *_) in zip(self.task_names, self._passes_T, strict=True):
             if store.is_chat:
                 continue
+            tokens = np.asarray(store.tokens).data
             starts = store.offsets[:-1][column :: len(store.features)]
             ends = store.offsets[1:][column :: len(store.features)]
             # The first example almost always has tokens, so that few are looked at.
@@ -190,13 +220,15 @@ class Corpus:
         """Share of each bin of lengths among draws of tasks at these rates, `[F, H]`."""
         shares_FH = np.zeros((len(self.bin_widths), LENGTH_BINS))
         for task in np.flatnonzero(rates_T > 0):
-            weight = rates_T[task] / self.num_examples[task]
+            passes = self._passes_T[task]
+            weight = rates_T[task] / sum(store.num_examples for store in passes)
             for shares_H, limit, (feature, width) in zip(
                 shares_FH, self._limits_F, self.bin_widths.items(), strict=True
             ):
-                counts = self._stores[task].length_counts(feature)
-                bins = np.minimum(np.arange(len(counts)), limit) // width
-                shares_H += np.bincount(bins, counts, minlength=LENGTH_BINS) * weight
+                for store in passes:
+                    counts = store.length_counts(feature)
+                    bins = np.minimum(np.arange(len(counts)), limit) // width
+                    shares_H += np.bincount(bins, counts, minlength=LENGTH_BINS) * weight
         return shares_FH
 
     def tokens(
@@ -205,7 +237,7 @@ class Corpus:
         """The tokens of these examples, as long as `lengths` says: by feature an int32 `[K]`."""
         if not len(index_N):
             return [np.zeros(0, np.int32) for _ in self.features]
-        tokens_N = [self._tokens_T[task] for task in self.locate(index_N)[0].tolist()]
+        tokens_N = [self._tokens_S[store] for store in self.locate_store(index_N)[0].tolist()]
         start_NF, end_NF = self._without_ends(index_N, *self._bounds(index_N))
         if is_cut:
             end_NF = np.minimum(end_NF, start_NF + self._limits_F)
@@ -225,7 +257,7 @@ class Corpus:
         end_NF: npt.NDArray[np.int64],
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """The bounds without the end tokens, but for conversations."""
-        tokens_N = [self._token_views_T[task] for task in self.locate(index_N)[0].tolist()]
+        tokens_N = [self._token_views_S[store] for store in self.locate_store(index_N)[0].tolist()]
         # An empty feature has no last token; what stands there is then another feature's.
         last_FN = [
             [tokens[end - 1] if end else 0 for tokens, end in zip(tokens_N, ends, strict=True)]
@@ -243,18 +275,18 @@ class Corpus:
         Raises:
           ValueError: a store's offsets are damaged.
         """
-        task_N, example_N = self.locate(index_N)
+        store_N, example_N = self.locate_store(index_N)
         num_columns = len(self._stores[0].features)
         first_N = example_N * num_columns
         # One look-up in a map an example; the rest is arithmetic on whole arrays.
         parts = [
-            self._offsets_T[task][first : first + num_columns + 1]
-            for task, first in zip(task_N.tolist(), first_N.tolist(), strict=True)
+            self._offsets_S[store][first : first + num_columns + 1]
+            for store, first in zip(store_N.tolist(), first_N.tolist(), strict=True)
         ]
         bounds_NC = np.frombuffer(b"".join(parts), np.int64).reshape(-1, num_columns + 1)
         damaged_N = (np.diff(bounds_NC) < 0).any(axis=1)
         if damaged_N.any():
-            name = self.task_names[task_N[damaged_N.argmax()]]
+            name = self.task_names[self.task_S[store_N[damaged_N.argmax()]]]
             raise ValueError(
                 f"the token store of task {name!r} is damaged: its offsets do not ascend. Delete "
                 "the task's folder in the cache; it is rebuilt"

@@ -22,6 +22,7 @@ _MACROS = {
     "batch_size": "BATCH_SIZE",
     "task_feature_lengths": "TASK_FEATURE_LENGTHS",
     "seed": "SEED (DataConfig.seed)",
+    "store_epochs": "STORE_EPOCHS",
 }
 _OF_TASKS = ("tasks", "sizes", "rates", "tokens", "transforms")
 _NO_TRANSFORMS = "none"
@@ -65,6 +66,8 @@ def data_fingerprint(
         "shuffle": config.shuffle,
         "stop": config.stop,
         "num_epochs": config.num_epochs,
+        # Of tasks that draw random numbers, if there are any.
+        "store_epochs": 1 + max(map(len, corpus.later_passes)),
     }
 
 
@@ -93,7 +96,7 @@ def check_unchanged(
       ValueError: they differ, so the order of examples cannot be resumed; says how.
     """
     # Until there were transforms, no state said that it was made without.
-    saved = {"transforms": _NO_TRANSFORMS, **saved}
+    saved = {"transforms": _NO_TRANSFORMS, "store_epochs": 1, **saved}
     different = [name for name in current if name in saved and saved[name] != current[name]]
     if not different:
         return

@@ -53,6 +53,10 @@ class DataConfig:
         its examples as they are. A task that is not named keeps the transform of its registration.
       allow_missing_tasks: whether to continue without the tasks whose data are not there; what is
         inside a sub-mixture then shares that sub-mixture's rate.
+      max_store_examples: at most so many examples of every task, the first ones, are stored and
+        trained on; or by task, of those named. A task whose source never ends must have a limit.
+      store_epochs: how many passes over a task that draws random numbers are stored, each with
+        other seeds. Epochs use them in turn; with 1, every epoch has the same examples.
       truncation_warning_share: share of cut examples from which on a warning names the tasks.
       num_build_workers: processes that build missing stores; None is one a core.
       prefetch_batches: batches made ahead by a thread; 0 makes each when it is asked for.
@@ -80,6 +84,8 @@ class DataConfig:
     rate_temperature: float | None = None
     transforms: Mapping[str, ExampleTransform | None] | None = None
     allow_missing_tasks: bool = False
+    max_store_examples: int | Mapping[str, int] | None = None
+    store_epochs: int = 1
     truncation_warning_share: float = 0.05
     num_build_workers: int | None = None
     prefetch_batches: int = 2
@@ -97,6 +103,12 @@ class DataConfig:
                 "DataConfig.num_build_workers must be at least 1, or None for one a core, found "
                 f"{self.num_build_workers}"
             )
+        if self.store_epochs < 1:
+            raise ValueError(f"STORE_EPOCHS must be at least 1, found {self.store_epochs}")
+        limits = self.max_store_examples
+        for limit in limits.values() if isinstance(limits, Mapping) else [limits]:
+            if limit is not None and limit < 1:
+                raise ValueError(f"MAX_STORE_EXAMPLES must be at least 1, found {limit}")
         if self.seed < 0:
             raise ValueError(f"DataConfig.seed must not be negative, found {self.seed}")
         unknown = set(self.add_eos or {}) - {"inputs", "targets"}

@@ -50,10 +50,11 @@ class DrawnExamples:
         self.corpus = corpus
         self._seed = seed
         self._takes_complements = converter.architecture == "decoder_only"
+        # By store, so that a transform sees the examples of one pass.
         self._transforms = {
-            task: (transform, _TaskExamples(corpus, task, converter, vocabulary))
-            for task, transform in enumerate(transforms)
-            if transform is not None
+            store: (transform, _TaskExamples(corpus, store, converter, vocabulary))
+            for store, task in enumerate(corpus.task_S.tolist())
+            if transforms and (transform := transforms[task]) is not None
         }
 
     def lengths(
@@ -69,19 +70,19 @@ class DrawnExamples:
           ValueError: a transform announces lengths that cannot be.
         """
         lengths_NF = self.corpus.lengths(index_N)
-        for task, where_M, example_M, keys_M2 in self._transformed(index_N, draw_N):
-            transform, examples = self._transforms[task]
+        for store, where_M, example_M, keys_M2 in self._transformed(index_N, draw_N):
+            transform, examples = self._transforms[store]
             try:
                 announced_MF = np.asarray(transform.lengths(examples, example_M, keys_M2))
             except ValueError as error:
-                raise ValueError(f"task {self.corpus.task_names[task]!r}: {error}") from error
+                raise ValueError(f"task {self._name(store)!r}: {error}") from error
             stored_MF = lengths_NF[where_M]
             if announced_MF.shape != stored_MF.shape or (announced_MF < 0).any():
                 self._refuse(
-                    task, f"announces lengths of shape {announced_MF.shape}, or negative ones"
+                    store, f"announces lengths of shape {announced_MF.shape}, or negative ones"
                 )
             if ((announced_MF.sum(axis=1) == 0) & (stored_MF.sum(axis=1) > 0)).any():
-                self._refuse(task, "makes an example without any token of one that has some")
+                self._refuse(store, "makes an example without any token of one that has some")
             lengths_NF[where_M] = announced_MF
         return lengths_NF
 
@@ -105,19 +106,20 @@ class DrawnExamples:
         if not self._transforms:
             return self.corpus.tokens(index_N)
         made: list[Example] = [()] * len(index_N)
-        plain_M = np.flatnonzero(~np.isin(self.corpus.locate(index_N)[0], [*self._transforms]))
+        store_N, _ = self.corpus.locate_store(index_N)
+        plain_M = np.flatnonzero(~np.isin(store_N, [*self._transforms]))
         plain = _apart(self.corpus.tokens(index_N[plain_M]), lengths_NF[plain_M])
         for where, example in zip(plain_M.tolist(), plain, strict=True):
             made[where] = example
-        for task, where_M, example_M, keys_M2 in self._transformed(index_N, draw_N):
-            transform, examples = self._transforms[task]
+        for store, where_M, example_M, keys_M2 in self._transformed(index_N, draw_N):
+            transform, examples = self._transforms[store]
             made_M = transform(examples, example_M, keys_M2)
             announced_MF = lengths_NF[where_M].tolist()
             if [[len(feature) for feature in example] for example in made_M] != announced_MF:
-                self._refuse(task, "makes examples of other lengths than it announced")
+                self._refuse(store, "makes examples of other lengths than it announced")
             for where, example in zip(where_M.tolist(), made_M, strict=True):
                 made[where] = example
-            self._check_ids(task, made_M)
+            self._check_ids(store, made_M)
         return [
             np.concatenate([np.zeros(0, np.int32), *(example[feature] for example in made)])
             for feature in range(len(self.corpus.features))
@@ -133,7 +135,10 @@ class DrawnExamples:
           ValueError: as `tokens`.
         """
         found = [{"is": "", "makes": ""} for _ in self.corpus.task_names]
-        for task in self._transforms:
+        for store in self._transforms:
+            task = int(self.corpus.task_S[store])
+            if found[task]["is"]:  # Of its first pass.
+                continue
             size = int(self.corpus.num_examples[task])
             example_N = np.arange(0, size, -(-size // _PROBED_DRAWS) or 1)
             index_N = self.corpus.index(np.full_like(example_N, task), example_N)
@@ -143,7 +148,7 @@ class DrawnExamples:
             for tokens_K in self.tokens(index_N, draw_N, lengths_NF=lengths_NF):
                 hashed.update(tokens_K.tobytes())
             found[task] = {
-                "is": describe(self._transforms[task][0]),
+                "is": describe(self._transforms[store][0]),
                 "makes": hashed.hexdigest()[:_DIGITS],
             }
         return found
@@ -151,20 +156,20 @@ class DrawnExamples:
     def _transformed(
         self, index_N: npt.NDArray[np.int64], draw_N: npt.NDArray[np.int64]
     ) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint32]]]:
-        """For each Task with a transform the places of its draws, their examples and keys."""
+        """For each store of a Task with a transform: where its draws are, their examples, keys."""
         if not self._transforms or not len(index_N):
             return
-        task_N, example_N = self.corpus.locate(index_N)
-        keys_N2 = transform_keys(self._seed, task_N, draw_N)
-        order_N = np.argsort(task_N, kind="stable")
-        tasks, firsts = np.unique(task_N[order_N], return_index=True)
-        for task, where_M in zip(tasks.tolist(), np.split(order_N, firsts[1:]), strict=True):
-            if task in self._transforms:
-                yield task, where_M, example_N[where_M], keys_N2[where_M]
+        store_N, example_N = self.corpus.locate_store(index_N)
+        keys_N2 = transform_keys(self._seed, self.corpus.task_S[store_N], draw_N)
+        order_N = np.argsort(store_N, kind="stable")
+        stores, firsts = np.unique(store_N[order_N], return_index=True)
+        for store, where_M in zip(stores.tolist(), np.split(order_N, firsts[1:]), strict=True):
+            if store in self._transforms:
+                yield store, where_M, example_N[where_M], keys_N2[where_M]
 
-    def _check_ids(self, task: int, made_M: Sequence[Example]) -> None:
+    def _check_ids(self, store: int, made_M: Sequence[Example]) -> None:
         """Raises ValueError for ids that are not in the vocabulary, nor stand for a masked one."""
-        _, examples = self._transforms[task]
+        _, examples = self._transforms[store]
         for feature, parts in zip(examples.features, zip(*made_M, strict=True), strict=True):
             ids_K = np.concatenate(parts)
             if feature == "targets" and self._takes_complements:
@@ -172,27 +177,30 @@ class DrawnExamples:
             size = examples.vocabulary.vocab_size
             if len(ids_K) and not 0 <= ids_K.min() <= ids_K.max() < size:
                 self._refuse(
-                    task,
+                    store,
                     f"makes {feature} with ids from {ids_K.min()} to {ids_K.max()}, and the "
                     f"vocabulary has {size}",
                 )
 
-    def _refuse(self, task: int, why: str) -> None:
-        name, (transform, _) = self.corpus.task_names[task], self._transforms[task]
-        raise ValueError(f"task {name!r}: its transform {describe(transform)} {why}")
+    def _name(self, store: int) -> str:
+        return self.corpus.task_names[self.corpus.task_S[store]]
+
+    def _refuse(self, store: int, why: str) -> None:
+        transform, _ = self._transforms[store]
+        raise ValueError(f"task {self._name(store)!r}: its transform {describe(transform)} {why}")
 
 
 class _TaskExamples:
-    """See `TaskExamples`."""
+    """See `TaskExamples`; those of one store, a pass of the Task."""
 
     def __init__(
-        self, corpus: Corpus, task: int, converter: FeatureConverter, vocabulary: Vocabulary
+        self, corpus: Corpus, store: int, converter: FeatureConverter, vocabulary: Vocabulary
     ):
         self._corpus = corpus
-        self._task = task
+        self._first = corpus.first_S[store]
         self.features = corpus.features
-        self.num_examples = int(corpus.num_examples[task])
-        self.is_chat = bool(corpus.is_chat_T[task])
+        self.num_examples = corpus.store_sizes[store]
+        self.is_chat = bool(corpus.is_chat_T[corpus.task_S[store]])
         self.vocabulary = vocabulary
         self.room = converter.room(is_chat=self.is_chat)
 
@@ -206,7 +214,7 @@ class _TaskExamples:
         return _apart(self._corpus.tokens(index_N, is_cut=False), self.lengths(example_N))
 
     def _index(self, example_N: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return self._corpus.index(np.full_like(example_N, self._task), example_N)
+        return self._first + example_N
 
 
 def _apart(

@@ -29,6 +29,7 @@ from t5lite.data.mixing.mixing import MixtureReader
 from t5lite.data.packing import Plan, RowPlanner
 from t5lite.data.prefetch import Prefetcher
 from t5lite.data.stores import build
+from t5lite.data.stores.plan import StoreSettings, check_max_examples
 from t5lite.data.tasks import seqio_adapter, seqio_mixtures, task_data
 from t5lite.data.tasks.data_status import DataStatus, table
 from t5lite.data.tasks.labels import LabelCounter
@@ -114,6 +115,7 @@ class TrainData:
         transforms: Sequence[ExampleTransform | None] = (),
         initial: FeatureConverter | None = None,
         chat_template: ChatTemplate | None = None,
+        later_passes: Sequence[Sequence[Store]] = (),
     ):
         """Assembles data from stores; `open_train_data` finds or builds them first.
 
@@ -132,6 +134,7 @@ class TrainData:
           transforms: what makes other examples of each task's; one a task, or none at all.
           initial: the feature converter of the model that the run starts from.
           chat_template: what conversations are written with, handed on to whoever asks.
+          later_passes: the stores of further passes over each task, used in turn; or none at all.
 
         Raises:
           ValueError: the config contradicts itself, the stores or the state.
@@ -152,6 +155,7 @@ class TrainData:
             task_names=task_names,
             feature_lengths={n: lengths[n] for n in ("inputs", "targets") if n in lengths},
             eos_id=vocabulary.eos_id,
+            later_passes=later_passes,
         )
         self._label_counter = LabelCounter(stores)
         self.task_names = self._corpus.task_names
@@ -168,6 +172,7 @@ class TrainData:
             stop=config.stop,
             num_epochs=config.num_epochs,
             shuffle=config.shuffle,
+            later_passes=self._corpus.later_passes,
         )
         examples = DrawnExamples(
             self._corpus,
@@ -179,7 +184,10 @@ class TrainData:
         self._transforms = examples.described()
         self.rates = reader.rates
         self.epoch_size = int(self._corpus.num_examples[self.rates > 0].sum())
-        self._made_of = [dict(store.made_of) for store in stores]
+        self._made_of = [
+            _made_of(store, later)
+            for store, later in zip(stores, later_passes or [()] * len(stores), strict=True)
+        ]
         tokens = [parts.get("tokens", "") for parts in self._made_of]
         fingerprint = data_fingerprint(
             config,
@@ -315,17 +323,24 @@ def open_train_data(
         allow_missing=config.allow_missing_tasks,
     )
     seqio_adapter.check_features(task_names, config.task_feature_lengths)
-    stores = build.open_stores(
-        task_names,
-        split=config.split,
-        task_modules=config.task_modules,
-        data_dir=config.data_dir,
-        vocabulary=config.vocabulary,
-        cache_dir=config.cache_dir,
-        task_feature_lengths=config.task_feature_lengths,
+    check_max_examples(config.max_store_examples, task_names)
+    settings: StoreSettings = {
+        "split": config.split,
+        "task_modules": config.task_modules,
+        "data_dir": config.data_dir,
+        "vocabulary": config.vocabulary,
+        "cache_dir": config.cache_dir,
+        "task_feature_lengths": config.task_feature_lengths,
         # Only there do earlier answers and what they answer stand in one sequence, read in one way.
-        whole_conversations=config.converter == "decoder_only",
+        "whole_conversations": config.converter == "decoder_only",
+        "max_store_examples": config.max_store_examples,
+    }
+    stores = build.open_stores(task_names, num_workers=config.num_build_workers, **settings)
+    later_passes = build.open_later_passes(
+        stores,
+        store_epochs=config.store_epochs,
         num_workers=config.num_build_workers,
+        **settings,
     )
     transforms = choose_transforms(mixture, task_names, given=config.transforms or {})
     warning = build.truncation_report(
@@ -334,8 +349,9 @@ def open_train_data(
         config.task_feature_lengths,
         config.truncation_warning_share,
     )
-    if warning and host_index == 0:
-        log.warning("%s", warning)
+    for told in (warning, build.varying_report(stores, store_epochs=config.store_epochs)):
+        if told and host_index == 0:
+            log.warning("%s", told)
     sizes = {name: store.num_examples for name, store in zip(task_names, stores, strict=True)}
     if host_index == 0:
         _tell_declared_sizes(config, sizes)
@@ -354,6 +370,7 @@ def open_train_data(
         transforms=transforms,
         initial=initial,
         chat_template=seqio_adapter.chat_template(task_names),
+        later_passes=later_passes,
     )
     if host_index == 0:
         log.info("%s", data.describe())
@@ -424,6 +441,12 @@ class _BatchMaker:
             draws_by_length=self._corpus.count_lengths(plan.index_N),
             draws_by_label=self._label_counter.count(task_N, example_N),
         )
+
+
+def _made_of(store: Store, later: Sequence[Store]) -> dict[str, str]:
+    """What a Task's examples are made of, the tokens being those of all passes."""
+    tokens = [each.made_of.get("tokens", "") for each in (store, *later)]
+    return dict(store.made_of) | ({"tokens": " ".join(tokens)} if later and all(tokens) else {})
 
 
 def _ends_in_eos(config: DataConfig, corpus: Corpus) -> dict[str, bool]:

@@ -92,6 +92,7 @@ class _Lines:
         self._file, self._clock = file, clock
         self._shown_at = clock()
         self._postfix = ""
+        self._patience = _SECONDS
 
     def __enter__(self) -> Self:
         return self
@@ -102,13 +103,19 @@ class _Lines:
     def update(self, n: float = 1) -> None:
         """See `Bar`."""
         self.n += n
+        self._patience = _SECONDS
         self.refresh()
 
     def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
-        """See `Bar`."""
-        self._postfix = s
-        if refresh:
+        """See `Bar`; where this alone changes, it is shown less and less often."""
+        is_new, self._postfix = s != self._postfix, s
+        if not refresh:
+            return
+        if self.n != self._shown or not is_new:
             self.refresh()
+        elif self._clock() - self._shown_at >= self._patience:
+            self._patience *= 2
+            self._show()
 
     def refresh(self) -> None:
         """See `Bar`; prints where a line is due."""

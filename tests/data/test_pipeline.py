@@ -34,7 +34,8 @@ def make_config(**options):
 
 
 def make_data(*, rates=RATES, names=NAMES, examples=EXAMPLES, host=(0, 1), state=None, **options):
-    more = {k: options.pop(k) for k in ("expected_before", "transforms") if k in options}
+    names_of_more = ("expected_before", "transforms", "later_passes")
+    more = {k: options.pop(k) for k in names_of_more if k in options}
     vocabulary = options.pop("vocabulary", ByteVocabulary())
     return TrainData(
         make_config(**options),
@@ -84,6 +85,50 @@ def test_resuming_after_any_batch_gives_the_very_same_rest(mode, finite):
         rest = straight[number + 1 :]
         resumed = make_data(state=state, **mode, **finite)
         assert_same(take(resumed, None if finite else len(rest) or 1)[: len(rest)], rest)
+
+
+LATER_EXAMPLES = [
+    [random_examples(37, seed=50), random_examples(41, seed=51)],
+    [],
+    [random_examples(150, seed=52)],
+    [],
+]
+LATER = [[MemoryStore(examples) for examples in passes] for passes in LATER_EXAMPLES]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_with_several_passes_a_run_resumes_to_the_very_same_rest(mode):
+    finite = {"stop": "drop_exhausted", "num_epochs": 3}
+    straight = take(make_data(later_passes=LATER, **mode, **finite))
+    counts = sum(batch.stats.draws_by_task for batch in straight)
+    assert counts.tolist() == [40 + 37 + 41, 3 * 3, 150 + 150 + 150, 3 * 11]
+    for number in (0, len(straight) // 2):
+        state = json.loads(json.dumps(straight[number].state))
+        resumed = take(make_data(later_passes=LATER, state=state, **mode, **finite))
+        assert_same(resumed, straight[number + 1 :])
+
+
+def test_epochs_hold_the_examples_of_their_passes():
+    data = make_data(later_passes=LATER, stop="drop_exhausted", num_epochs=3)
+    found = sorted(pair for batch in take(data) for pair in unpack(batch.features))
+    passes = [[first, *later] for first, later in zip(EXAMPLES, LATER_EXAMPLES, strict=True)]
+    wanted = [e for each in passes for epoch in range(3) for e in each[epoch % len(each)]]
+    pairs = [tuple(tuple(map(int, e[name])) for name in ("inputs", "targets")) for e in wanted]
+    assert found == sorted(pairs)
+
+
+def test_passes_leave_rates_and_epochs_alone_and_other_passes_are_refused():
+    with make_data() as plain, make_data(later_passes=LATER) as data:
+        assert data.epoch_size == plain.epoch_size == sum(SIZES)
+        np.testing.assert_array_equal(data.rates, plain.rates)
+        assert data.expected()["num_examples"] == SIZES
+        before, batch = plain.expected(), next(plain)
+    assert batch.state["fingerprint"]["store_epochs"] == 1
+    with pytest.raises(ValueError, match=r"STORE_EPOCHS: 1 -> 3\n.*task ant: other tokens"):
+        make_data(later_passes=LATER, state=batch.state, expected_before=before)
+    # Before there were passes, states did not name them.
+    del batch.state["fingerprint"]["store_epochs"]
+    make_data(state=batch.state).close()
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -266,21 +311,21 @@ def test_a_state_of_other_data_is_refused_and_named_by_task(change, named):
 
 
 @pytest.mark.parametrize(
-    "changed, parts",
+    "changed, named",
     [
         ({"preprocessors"}, "its preprocessors"),
         ({"source", "files"}, "files that its source reads"),
         ({"source", "features"}, "its source .files, or .*, its output features .vocabulary."),
     ],
 )
-def test_why_a_task_changed_is_reported_by_its_parts(monkeypatch, changed, parts):
+def test_why_a_task_changed_is_reported_by_its_parts(monkeypatch, changed, named):
     with make_data() as data:
         mixture, batch = data.expected(), next(data)
     parts = dict.fromkeys(("source", "files", "preprocessors", "features"), "1")
     mixture["made_of"][0] |= parts
     now = parts | dict.fromkeys(changed, "2") | {"tokens": "?"}
     monkeypatch.setattr(MemoryStore, "made_of", property(lambda store: now))
-    with pytest.raises(ValueError, match=rf"ant: other tokens .*; changed: {parts}\n"):
+    with pytest.raises(ValueError, match=rf"ant: other tokens .*; changed: {named}\n"):
         make_data(state=batch.state, expected_before=mixture)
 
 

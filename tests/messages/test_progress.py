@@ -52,6 +52,21 @@ def test_a_job_that_ends_early_shows_where():
     assert shown(io.StringIO(), steps=0) == ""
 
 
+def test_what_stands_behind_is_shown_less_and_less_often():
+    file, seconds = io.StringIO(), 0.0
+    with progress_bar(
+        total=2, desc="read", unit="task", disable=False, file=file, clock=lambda: seconds
+    ) as bar:
+        for count in range(90):
+            seconds += 1.0
+            bar.set_postfix_str(f"{count + 1} examples so far")
+        bar.update(2)
+    *lines, last = file.getvalue().splitlines()
+    assert lines[0] == "read: 0 of 2 task, 5 examples so far"
+    assert [int(line.split()[5]) for line in lines] == [5, 15, 35, 75]
+    assert last == "read: 2 of 2 task, 90 examples so far"
+
+
 def test_a_resumed_job_shows_what_is_left():
     assert shown(io.StringIO(), initial=190, steps=10) == "eval: 200 of 200 ex, step 9\n"
 

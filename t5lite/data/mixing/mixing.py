@@ -12,6 +12,8 @@ What this promises, exactly and not on average, while all tasks run:
 - so do all windows so far: task t has made within one of w * WINDOW_DRAWS * p_t draws before w;
 - draw j of a task of n examples is example perm(j mod n) of epoch j div n, where perm is a keyed
   permutation of its own for every (seed, task, epoch): an epoch holds each example exactly once.
+  Where a task has several passes (a store keeps them of what draws random numbers), epoch e holds
+  the examples of pass e mod their number.
 
 Rates are kept as integers, WINDOW_DRAWS * p_t in units of 2**-32, so nothing is rounded as time
 goes on: this holds, to the bit on every platform, for the first 2**31 windows (1.7e13 draws).
@@ -20,7 +22,7 @@ Names: T tasks, D draws of one window.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -47,7 +49,7 @@ class Draws:
       task_D: int64, index of the task.
       draw_D: int64, how many draws the task had made before; of a task of n examples, draw j is one
         of epoch j div n.
-      example_D: int64, index of the example in the task.
+      example_D: int64, index of the example in the task, whose passes lie one behind the other.
     """
 
     task_D: npt.NDArray[np.int64]
@@ -74,6 +76,7 @@ class MixtureReader:
         stop: Stop = "restart",
         num_epochs: int | None = None,
         shuffle: bool = True,
+        later_passes: Sequence[Sequence[int]] = (),
     ):
         """Makes a reader.
 
@@ -89,6 +92,8 @@ class MixtureReader:
             example comes exactly `num_epochs` times.
           num_epochs: epochs until a task is exhausted, by default 1; not with "restart".
           shuffle: whether each epoch has its own random order of examples.
+          later_passes: for each task the numbers of examples of further passes, which its epochs
+            use in turn after the first; or nothing at all.
 
         Raises:
           ValueError: an argument is out of its range, or the end lies beyond `MAX_WINDOWS`.
@@ -105,7 +110,8 @@ class MixtureReader:
         self._phase_T = philox.philox(self._key, counters)[:, 0].astype(np.int64)
         steps = np.rint(self.rates * WINDOW_DRAWS * 2.0**_FRACTION_BITS).astype(np.int64)
         self._step_T = np.where(self.rates > 0, np.maximum(steps, 1), 0)
-        self._quota_T = self._num_examples * (num_epochs or 1)
+        self._passes = _Passes.of(self._num_examples, later_passes or [()] * len(self.rates))
+        self._quota_T = self._passes.examples_in(num_epochs or 1)
         self._last_window_T = None if stop == "restart" else self._find_last_windows()
 
     @property
@@ -195,12 +201,11 @@ class MixtureReader:
             order = self._cut_at_end(order, draw_D[order] + 1 == self._quota_T[task_D[order]])
         task_D, draw_D = task_D[order], draw_D[order]
 
-        size_D = self._num_examples[task_D]
-        epoch_D, example_D = np.divmod(draw_D, size_D)
+        epoch_D, start_D, size_D, example_D = self._passes.locate(task_D, draw_D)
         if self._shuffle:
             tweak_D3 = np.stack([epoch_D, task_D, np.full_like(task_D, _FOR_SHUFFLE)], axis=-1)
             example_D = philox.permute(example_D, size_D, self._key, tweak_N3=tweak_D3)
-        return Draws(task_D, draw_D, example_D)
+        return Draws(task_D, draw_D, start_D + example_D)
 
     def _cut_at_end(
         self, order: npt.NDArray[np.int64], exhausts_D: npt.NDArray[np.bool_]
@@ -208,6 +213,50 @@ class MixtureReader:
         """Drops what comes after the draw that ends the mixture, in its last window."""
         ending = np.flatnonzero(exhausts_D)
         return order[: ending[0 if self._stop == "first_exhausted" else -1] + 1]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Passes:
+    """The passes of each task, P at most, and which of them a draw is in.
+
+    Attributes:
+      sizes_TP: how many examples each has; 0 behind a task's last.
+      number_T: how many passes each task has.
+      total_T: how many examples they have together.
+    """
+
+    sizes_TP: npt.NDArray[np.int64]
+    number_T: npt.NDArray[np.int64]
+    total_T: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, first: npt.NDArray[np.int64], later: Sequence[Sequence[int]]) -> "_Passes":
+        """Makes them of the numbers of examples in the first pass, and in those after it."""
+        number_T = np.array([1 + len(sizes) for sizes in later], np.int64)
+        sizes_TP = np.zeros((len(first), int(number_T.max(initial=1))), np.int64)
+        sizes_TP[:, 0] = first
+        for task, sizes in enumerate(later):
+            sizes_TP[task, 1 : 1 + len(sizes)] = sizes
+        return cls(sizes_TP, number_T, sizes_TP.sum(axis=1))
+
+    def examples_in(self, num_epochs: int) -> npt.NDArray[np.int64]:
+        """How many draws so many epochs of each task are, `[T]`."""
+        turns_T, rest_T = np.divmod(num_epochs, self.number_T)
+        in_rest_TP = np.arange(self.sizes_TP.shape[1]) < rest_T[:, None]
+        return turns_T * self.total_T + np.where(in_rest_TP, self.sizes_TP, 0).sum(axis=1)
+
+    def locate(
+        self, task_D: npt.NDArray[np.int64], draw_D: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], ...]:
+        """Of each draw of a task its epoch, that pass's first example and size, its rank there."""
+        turn_D, rest_D = np.divmod(draw_D, self.total_T[task_D])
+        ends_DP = np.cumsum(self.sizes_TP, axis=1)[task_D]
+        # Behind the last pass the ends repeat the total, which no rest reaches.
+        pass_D = (rest_D[:, None] >= ends_DP).sum(axis=1)
+        size_D = self.sizes_TP[task_D, pass_D]
+        end_D = np.take_along_axis(ends_DP, pass_D[:, None], axis=1)[:, 0]
+        start_D = end_D - size_D
+        return turn_D * self.number_T[task_D] + pass_D, start_D, size_D, rest_D - start_D
 
 
 def transform_keys(

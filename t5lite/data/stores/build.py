@@ -5,54 +5,43 @@ does not depend on how many there are.
 """
 
 import dataclasses
-import hashlib
 import logging
 import os
 import pathlib
 import time
-import urllib.parse
-from collections.abc import Mapping, Sequence
-from typing import Any, Required, TypedDict, Unpack
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Unpack
 
-from t5lite.data.stores import beam_build
+from t5lite.data.stores import beam_build, worker_pool
+from t5lite.data.stores.growth import Growth, GrowthReporter
+from t5lite.data.stores.plan import MaxExamples, StoreJob, StoreSettings, check_max_examples, plan
 from t5lite.data.stores.store import (
-    FORMAT_VERSION,
     TokenStore,
     TokenStoreWriter,
     is_finished,
     reserve_file_descriptors,
     store_lock,
 )
-from t5lite.data.stores.store import files_read as store_files
 from t5lite.data.stores.worker_pool import error_text, run_jobs
-from t5lite.data.tasks import data_status, environment, files_read, seqio_adapter, task_data
+from t5lite.data.tasks import data_status, files_read, seqio_adapter, task_data
 from t5lite.data.tasks.labels import exemplar_report
-from t5lite.files.local_paths import local_path
+from t5lite.data.tasks.seqio_passes import python_seeds
 from t5lite.messages.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
-_TRUNCATED_SHOWN = 20
-
-
-@dataclasses.dataclass(frozen=True)
-class _Job:
-    """One store to build; travels to a worker process."""
-
-    task: str
-    split: str
-    path: str
-    fingerprint: str
-    task_feature_lengths: Mapping[str, int] | None
-    task_modules: tuple[str, ...]
-    whole_conversations: bool = False
+_SHOWN = 20
+_VARYING = {
+    "source": "its source gives other examples, or another order",
+    "preprocessors": "its preprocessors draw random numbers",
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class _Built:
     """How one build ended: with examples, or with an error."""
 
-    job: _Job
+    job: StoreJob
     num_examples: int = 0
     error: str = ""
 
@@ -72,30 +61,6 @@ class CacheReport:
     num_built: int
     num_examples_built: int
     notes: tuple[str, ...] = ()
-
-
-class StoreSettings(TypedDict, total=False):
-    """What says which stores are meant, and how one is built.
-
-    Attributes:
-      split: a split that all Tasks have.
-      task_modules: task modules to import, here and in workers.
-      data_dir: as for `import_tasks`.
-      vocabulary: as for `import_tasks`.
-      cache_dir: folder of the stores; None for `environment.cache_dir()`.
-      task_feature_lengths: given to preprocessors that take `sequence_length`; only Tasks with
-        such preprocessors are stored anew for other lengths. Nothing is truncated here.
-      whole_conversations: store as much of a conversation as there is room for as one example, for
-        models that read and write in one sequence; else one answer.
-    """
-
-    split: Required[str]
-    task_modules: Sequence[str]
-    data_dir: str | None
-    vocabulary: str | None
-    cache_dir: str | os.PathLike[str] | None
-    task_feature_lengths: Mapping[str, int] | None
-    whole_conversations: bool
 
 
 def open_stores(
@@ -120,12 +85,55 @@ def open_stores(
       ValueError: if a Task cannot be built (named, with its error), the Tasks do not share their
         features and vocabulary, or a store is damaged.
     """
-    jobs = _plan(task_names, **settings)
+    jobs = plan(task_names, **settings)
     _build_missing(jobs, num_workers=num_workers, progress=progress)
     reserve_file_descriptors(len(jobs))
     stores = [TokenStore.open(job.path) for job in jobs]
     _check_compatible(stores)
     return stores
+
+
+def open_later_passes(
+    stores: Sequence[TokenStore],
+    *,
+    store_epochs: int,
+    num_workers: int | None = None,
+    progress: bool = True,
+    **settings: Unpack[StoreSettings],
+) -> list[list[TokenStore]]:
+    """Opens the stores of further passes over those Tasks that draw random numbers.
+
+    Args:
+      stores: those of the first pass.
+      store_epochs: how many passes there are, the first included.
+      num_workers: see `open_stores`.
+      progress: see `open_stores`.
+      **settings: those that `stores` were opened with.
+
+    Returns:
+      For each store those of the further passes, in order; none where every pass is the same.
+
+    Raises:
+      ValueError: as `open_stores`.
+    """
+    jobs = _later_passes(stores, store_epochs, **settings)
+    flat = [job for passes in jobs for job in passes]
+    _build_missing(flat, num_workers=num_workers, progress=progress)
+    reserve_file_descriptors(len(flat))
+    return [[TokenStore.open(job.path) for job in passes] for passes in jobs]
+
+
+def _later_passes(
+    stores: Sequence[TokenStore], store_epochs: int, **settings: Unpack[StoreSettings]
+) -> list[list[StoreJob]]:
+    jobs: list[list[StoreJob]] = [[] for _ in stores]
+    varying = [index for index, store in enumerate(stores) if store.varying_parts]
+    for pass_index in range(1, store_epochs) if varying else ():
+        names = [stores[index].task for index in varying]
+        planned = plan(names, pass_index=pass_index, **settings)
+        for index, job in zip(varying, planned, strict=True):
+            jobs[index].append(job)
+    return jobs
 
 
 def find_stores(
@@ -134,6 +142,7 @@ def find_stores(
     split: str,
     cache_dir: str | os.PathLike[str] | None = None,
     task_feature_lengths: Mapping[str, int] | None = None,
+    max_store_examples: MaxExamples | None = None,
 ) -> dict[str, TokenStore]:
     """Opens those token stores of registered Tasks that are there and up to date; builds nothing.
 
@@ -145,12 +154,13 @@ def find_stores(
     forms = sorted({False, any(map(seqio_adapter.is_chat, task_names))})
     finished: dict[str, str] = {}
     for whole in forms:
-        jobs = _plan(
+        jobs = plan(
             task_names,
             split=split,
             cache_dir=cache_dir,
             task_feature_lengths=task_feature_lengths,
             whole_conversations=whole,
+            max_store_examples=max_store_examples,
         )
         finished |= {
             name: job.path
@@ -168,6 +178,7 @@ def cache(
     shard: tuple[int, int] = (0, 1),
     allow_missing: bool = False,
     beam_options: Sequence[str] | None = None,
+    store_epochs: int = 1,
     progress: bool = True,
     **settings: Unpack[StoreSettings],
 ) -> CacheReport:
@@ -180,6 +191,7 @@ def cache(
         with one cache folder build everything once.
       allow_missing: whether to leave out Tasks that have no data.
       beam_options: builds on Apache Beam with these options of it; None builds on this machine.
+      store_epochs: passes to store of Tasks that draw random numbers.
       progress: see `open_stores`.
       **settings: see `StoreSettings`.
 
@@ -198,15 +210,52 @@ def cache(
     present, missing = task_data.present_tasks(
         name, seqio_adapter.resolve(name).task_names, allow_missing=allow_missing
     )
+    check_max_examples(settings.get("max_store_examples"), present)
     task_names = sorted({seqio_adapter.stored_task(task) for task in present})[index::count]
-    jobs = _plan(task_names, **settings)
-    if beam_options is None:
-        built = _build_missing(jobs, num_workers=num_workers, progress=progress)
-    else:
-        built = _build_missing_on_beam(jobs, beam_options)
+    jobs = plan(task_names, **settings)
+
+    def build(missing: Sequence[StoreJob]) -> list[int]:
+        if beam_options is None:
+            return _build_missing(missing, num_workers=num_workers, progress=progress)
+        return _build_missing_on_beam(missing, beam_options)
+
+    built = build(jobs)
+    stores = [TokenStore.open(job.path) for job in jobs]
+    later = _later_passes(stores, store_epochs, **settings)
+    built += build([job for passes in later for job in passes])
     notes = [f"left out for want of data:\n{data_status.table(missing)}"] if missing else []
-    notes += filter(None, [exemplar_report(TokenStore.open(job.path) for job in jobs)])
+    reports = [exemplar_report(stores), varying_report(stores, store_epochs=store_epochs)]
+    notes += filter(None, reports)
     return CacheReport(len(jobs), len(built), sum(built), tuple(notes))
+
+
+def varying_report(stores: Iterable[TokenStore], *, store_epochs: int) -> str:
+    """Says which Tasks draw random numbers, and what their token stores keep of it.
+
+    Args:
+      stores: open stores, of the first pass.
+      store_epochs: how many passes are kept.
+
+    Returns:
+      A line a Task, the first 20 of them; empty if there is none.
+    """
+    varying = {store.task: store.varying_parts for store in stores if store.varying_parts}
+    if not varying:
+        return ""
+    begin = f"{len(varying)} task(s) give other examples each time they are read"
+    if store_epochs > 1:
+        kept = f". {store_epochs} passes with other seeds are stored, which epochs use in turn:"
+    else:
+        kept = (
+            ", and one pass is stored, so that all epochs have the same. STORE_EPOCHS = N "
+            "(--store_epochs=N) stores N passes with other seeds, which epochs use in turn:"
+        )
+    lines = [begin + kept]
+    for task in list(varying)[:_SHOWN]:
+        lines.append(f"  {task}: {', and '.join(_VARYING[part] for part in varying[task])}")
+    if len(varying) >= len(lines):
+        lines.append(f"  and {len(varying) - len(lines) + 1:,} more")
+    return "\n".join(lines)
 
 
 def truncation_report(
@@ -239,7 +288,7 @@ def truncation_report(
     lines = [
         f"  {task}: {share:.0%} of examples, {feature} up to {longest} tokens, "
         f"cut to {task_feature_lengths[feature]}"
-        for share, task, feature, longest in sorted(found, reverse=True)[:_TRUNCATED_SHOWN]
+        for share, task, feature, longest in sorted(found, reverse=True)[:_SHOWN]
     ]
     if len(found) > len(lines):
         lines.append(f"  and {len(found) - len(lines):,} more")
@@ -275,70 +324,7 @@ def share_truncated(store: TokenStore, feature: str, lengths: Mapping[str, int])
     return float(store.length_counts(feature)[longest_whole + 1 :].sum() / store.num_examples)
 
 
-# ------------------------------------------------------------------------------------- planning
-
-
-def _plan(
-    task_names: Sequence[str],
-    *,
-    split: str,
-    task_modules: Sequence[str] = (),
-    cache_dir: str | os.PathLike[str] | None = None,
-    task_feature_lengths: Mapping[str, int] | None = None,
-    whole_conversations: bool = False,
-    data_dir: str | None = None,
-    vocabulary: str | None = None,
-) -> list[_Job]:
-    seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
-    root = (
-        local_path(cache_dir, name="--cache_dir").absolute()
-        if cache_dir
-        else environment.cache_dir()
-    )
-    jobs = []
-    for source in seqio_adapter.task_sources(list(map(seqio_adapter.stored_task, task_names))):
-        if split not in source.splits:
-            raise ValueError(
-                f"Task {source.name!r} has no split {split!r}; it has "
-                f"{', '.join(sorted(source.splits))}. Name one with DataConfig.split (--split)."
-            )
-        lengths = task_feature_lengths if source.uses_lengths else None
-        whole = whole_conversations and seqio_adapter.is_chat(source.name)
-        parts = [FORMAT_VERSION, source.fingerprint, split, sorted((lengths or {}).items())]
-        if whole:
-            parts.append("whole conversations")
-        digest = hashlib.sha256(repr(tuple(parts)).encode()).hexdigest()
-        name = str(root / _as_folder(source.name) / _as_folder(split))
-        if not seqio_adapter.declares_files(source.name):
-            digest = _follow_files(source.name, name, digest)
-        folder = _store_path(name, digest)
-        job = _Job(source.name, split, folder, digest, lengths, tuple(task_modules), whole)
-        jobs.append(job)
-    return jobs
-
-
-def _follow_files(task: str, name: str, digest: str) -> str:
-    """The fingerprint of the store that fits the files as they are now, built or not.
-
-    The first is that of the Task alone. Where files that were read for it have changed since, the
-    next is that of their new states too, and so on; so no store is ever changed under a reader.
-    """
-    while is_finished(path := _store_path(name, digest)):
-        changed = files_read.changed_since(store_files(path))
-        if not changed:
-            return digest
-        digest = hashlib.sha256((digest + files_read.digest(changed)).encode()).hexdigest()
-        if not is_finished(_store_path(name, digest)):
-            log.info("task %s is read anew, for this changed: %s", task, ", ".join(sorted(changed)))
-    return digest
-
-
-def _store_path(name: str, digest: str) -> str:
-    return f"{name}-{digest[:16]}"
-
-
-def _as_folder(name: str) -> str:
-    return urllib.parse.quote(name, safe="")
+# ------------------------------------------------------------------------------------- building
 
 
 def _check_compatible(stores: Sequence[TokenStore]) -> None:
@@ -359,10 +345,9 @@ def _content(entry: Any) -> Any:
     return {name: {**spec, "path": ""} for name, spec in entry.items()}
 
 
-# ------------------------------------------------------------------------------------- building
-
-
-def _build_missing(jobs: Sequence[_Job], *, num_workers: int | None, progress: bool) -> list[int]:
+def _build_missing(
+    jobs: Sequence[StoreJob], *, num_workers: int | None, progress: bool
+) -> list[int]:
     """Builds what is not there; returns the number of examples of each store built."""
     missing = _missing(jobs)
     if not missing:
@@ -371,13 +356,18 @@ def _build_missing(jobs: Sequence[_Job], *, num_workers: int | None, progress: b
         f"A worker process died while building {len(missing)} token stores; was the machine out "
         "of memory? What is finished is kept: run again, with a smaller --num_workers."
     )
-    built = run_jobs(_build, missing, num_workers=num_workers, died=died)
     counts: list[int] = []
     started = time.monotonic()
     with progress_bar(
         total=len(missing), desc="tokenising", unit="task", disable=not progress
     ) as bar:
-        for result in built:
+
+        def show(growth: Growth) -> None:
+            if growth.warning:
+                log.warning("%s", growth.warning)
+            bar.set_postfix_str(str(growth))
+
+        for result in run_jobs(_build, missing, num_workers=num_workers, died=died, on_report=show):
             counts.append(_num_examples(result))
             rate = sum(counts) / max(time.monotonic() - started, 1e-9)
             bar.set_postfix_str(f"{rate:,.0f} examples/s", refresh=False)
@@ -385,7 +375,7 @@ def _build_missing(jobs: Sequence[_Job], *, num_workers: int | None, progress: b
     return counts
 
 
-def _missing(jobs: Sequence[_Job]) -> list[_Job]:
+def _missing(jobs: Sequence[StoreJob]) -> list[StoreJob]:
     """What is not there, each store once."""
     return list({job.path: job for job in jobs if not is_finished(job.path)}.values())
 
@@ -400,7 +390,7 @@ def _num_examples(built: _Built) -> int:
     return built.num_examples
 
 
-def _build_missing_on_beam(jobs: Sequence[_Job], options: Sequence[str]) -> list[int]:
+def _build_missing_on_beam(jobs: Sequence[StoreJob], options: Sequence[str]) -> list[int]:
     """As `_build_missing`, on Apache Beam."""
     missing = _missing(jobs)
     if not missing:
@@ -415,11 +405,11 @@ def _build_missing_on_beam(jobs: Sequence[_Job], options: Sequence[str]) -> list
     return [TokenStore.open(job.path).num_examples for job in missing]
 
 
-def _build_or_raise(job: _Job) -> int:
+def _build_or_raise(job: StoreJob) -> int:
     return _num_examples(_build(job))
 
 
-def _build(job: _Job) -> _Built:
+def _build(job: StoreJob) -> _Built:
     """Builds one store, in whatever process; an error comes back as text, to cross processes."""
     try:
         seqio_adapter.import_tasks(job.task_modules)
@@ -433,7 +423,7 @@ def _build(job: _Job) -> _Built:
         return _Built(job, error=error_text(error))
 
 
-def _write(job: _Job) -> int:
+def _write(job: StoreJob) -> int:
     features = seqio_adapter.stored_features(
         job.task, job.split, task_feature_lengths=job.task_feature_lengths
     )
@@ -453,15 +443,27 @@ def _write(job: _Job) -> int:
         has_complements=job.whole_conversations,
     ) as writer:
         parts = seqio_adapter.task_parts(job.task)
-        with files_read.FilesRead(leave_out=pathlib.Path(job.path).parent.parent) as files:
+        growth = GrowthReporter(job, worker_pool.report)
+        with (
+            files_read.FilesRead(leave_out=pathlib.Path(job.path).parent.parent) as files,
+            python_seeds(job.pass_index),
+        ):
             for example, label in seqio_adapter.iterate_labelled(
                 job.task,
                 job.split,
                 task_feature_lengths=job.task_feature_lengths,
                 whole_conversations=job.whole_conversations,
+                pass_index=job.pass_index,
+                max_examples=job.max_examples,
             ):
                 writer.append(example, label)
                 num_examples += 1
+                growth.count(num_examples)
+        if not job.pass_index:
+            varying = seqio_adapter.varying_parts(
+                job.task, job.split, task_feature_lengths=job.task_feature_lengths
+            )
+            writer.note_varying(varying)
         if seqio_adapter.declares_files(job.task):
             writer.note_origin(parts, files={})
         else:

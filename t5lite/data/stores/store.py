@@ -121,6 +121,11 @@ class TokenStore:
         return dict(self.meta.get("made_of", {}))
 
     @property
+    def varying_parts(self) -> tuple[str, ...]:
+        """Which parts of the Task give other examples each time: "source", "preprocessors"."""
+        return tuple(self.meta.get("varying_parts", ()))
+
+    @property
     def task(self) -> str:
         """Name of the Task."""
         return self.meta["task"]
@@ -225,6 +230,11 @@ class TokenStoreWriter:
         """
         self._made_of.update(made_of)
         self._meta["files_read"] = dict(files)
+
+    def note_varying(self, parts: Sequence[str]) -> None:
+        """Keeps which parts of the Task give other examples in another pass (seqio_passes.py)."""
+        if parts:
+            self._meta["varying_parts"] = list(parts)
 
     def append(self, example: Mapping[str, np.ndarray], label: Label | None = None) -> None:
         """Adds one example.

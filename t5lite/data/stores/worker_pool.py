@@ -11,13 +11,17 @@ import os
 import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
 
 # A worker spends seconds importing TensorFlow, so a few small Tasks are not worth one.
 _TASKS_PER_WORKER = 16
+_SECONDS = 0.5
+
+# Who hears what the running job reports; in a worker, the process that it belongs to.
+_listeners: list[Callable[[Any], object]] = []
 
 
 def run_jobs(
@@ -26,15 +30,17 @@ def run_jobs(
     *,
     num_workers: int | None,
     died: str,
+    on_report: Callable[[Any], object] | None = None,
 ) -> Iterator[_Result]:
     """Yields the results of jobs as they come.
 
     Args:
-      run: what is done with each, a function that can be pickled.
+      run: what is done with each, a function that can be pickled; it may `report`.
       jobs: what can be pickled.
       num_workers: processes; None for one per core, and no more than one for every 16 jobs. One
         job, or with one worker, runs in this process.
       died: what to say where a worker was killed.
+      on_report: called in this process with what jobs report meanwhile.
 
     Raises:
       ValueError: `died`.
@@ -42,12 +48,49 @@ def run_jobs(
     if num_workers is None:
         num_workers = min(os.cpu_count() or 1, math.ceil(len(jobs) / _TASKS_PER_WORKER))
     if min(num_workers, len(jobs)) <= 1:
-        yield from map(run, jobs)
+        for job in jobs:
+            with _reporting_to(on_report):
+                result = run(job)
+            yield result
         return
-    with _processes(min(num_workers, len(jobs)), died=died) as executor:
-        futures = [executor.submit(run, job) for job in jobs]
-        for future in concurrent.futures.as_completed(futures):
-            yield future.result()
+    context = multiprocessing.get_context("spawn")
+    reports = context.SimpleQueue()
+    with _processes(min(num_workers, len(jobs)), context, reports, died=died) as executor:
+        waiting = {executor.submit(run, job) for job in jobs}
+        while waiting:
+            done, waiting = concurrent.futures.wait(
+                waiting, _SECONDS, return_when=concurrent.futures.FIRST_COMPLETED
+            )
+            while not reports.empty():
+                message = reports.get()
+                if on_report is not None:
+                    on_report(message)
+            for future in done:
+                yield future.result()
+
+
+def report(message: Any) -> None:
+    """Hands a message, of a job that is running, to the process that waits for it."""
+    if _listeners:
+        _listeners[-1](message)
+
+
+@contextlib.contextmanager
+def _reporting_to(listener: Callable[[Any], object] | None) -> Iterator[None]:
+    if listener is None:
+        yield
+        return
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.pop()
+
+
+def _begin_worker(reports: Any) -> None:
+    # A terminal sends Ctrl-C to all processes; the parent alone answers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _listeners.append(reports.put)
 
 
 def error_text(error: Exception) -> str:
@@ -58,14 +101,15 @@ def error_text(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _processes(num_workers: int, *, died: str) -> Iterator[concurrent.futures.Executor]:
+def _processes(
+    num_workers: int, context: multiprocessing.context.SpawnContext, reports: Any, *, died: str
+) -> Iterator[concurrent.futures.Executor]:
     """Spawned processes, which Ctrl-C ends at once and without a word of their own."""
     executor = concurrent.futures.ProcessPoolExecutor(
         num_workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        # A terminal sends Ctrl-C to all processes; the parent alone answers.
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
+        mp_context=context,
+        initializer=_begin_worker,
+        initargs=(reports,),
     )
     try:
         yield executor

@@ -3,6 +3,8 @@
 Nothing outside `tasks/` and the modules seqio_* imports them, and these do so inside functions.
 """
 
+import functools
+import itertools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from t5lite.data.mixing import mixture_rates
-from t5lite.data.tasks import files_read, seqio_metrics
+from t5lite.data.tasks import files_read, seqio_endless, seqio_metrics
+from t5lite.data.tasks import seqio_passes as passes
 from t5lite.data.tasks.data_status import DataStatus
 from t5lite.data.tasks.eval_tasks import EvalExample, EvalTask
 from t5lite.data.tasks.labels import Label
@@ -23,6 +26,7 @@ from t5lite.data.tasks.seqio_descriptions import (
     feature_vocabularies,
     take_lengths,
 )
+from t5lite.data.tasks.seqio_endless import ending
 from t5lite.data.tasks.seqio_files import dataset_files
 from t5lite.data.tasks.seqio_library import load_seqio
 
@@ -44,11 +48,11 @@ from t5lite.data.vocabularies.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
 
-# Preprocessors that draw random numbers draw these, so that a store is always the same.
-_PREPROCESSING_SEED = 0
 _EXAMPLES_PER_FETCH = 512
 # What preprocessors are given that need `sequence_length`, to look at a Task outside a run.
 _UNSAID_LENGTH = 512
+# Of a Task that may be endless.
+MOST_COUNTED = 100_000
 _NO_TOKENS = np.zeros(0, np.int32)
 # What people call the split that a model is judged on before the test.
 _DEVELOPMENT_SPLITS = frozenset(
@@ -86,7 +90,7 @@ def stored_features(
     features = feature_vocabularies(task)
     if "inputs" in task.output_features or _is_plain_text(task) or is_chat(task_name):
         return features
-    return example_features(task, _preprocessed(task, split, task_feature_lengths).element_spec)
+    return example_features(task, _datasets(task, split, task_feature_lengths)[1].element_spec)
 
 
 def task_source(task_name: str) -> TaskSource:
@@ -138,15 +142,31 @@ def declared_otherwise(counts: Mapping[str, int], *, split: str) -> dict[str, in
     return {n: number for n, number in declared.items() if number not in (None, counts[n])}
 
 
+def may_be_endless(task_name: str) -> bool:
+    """Whether nothing of a Task's source says that it ends, as files do.
+
+    Raises:
+      ValueError: if there is no Task of this name.
+    """
+    return seqio_endless.may_be_endless(_get_task(task_name))
+
+
 def counted_examples(task_name: str, split: str) -> int:
     """How many examples a Task's source says it has, else how many there are when all are read.
+
+    Of one that may be endless, no more than `MOST_COUNTED` are read.
 
     Raises:
       ValueError: as `iterate_examples`.
     """
     known = _get_task(task_name).num_input_examples(split)
     if known is None:
-        examples = iterate_examples(task_name, split, task_feature_lengths=None)
+        examples = iterate_examples(
+            task_name,
+            split,
+            task_feature_lengths=None,
+            max_examples=MOST_COUNTED if may_be_endless(task_name) else None,
+        )
         known = sum(1 for _ in examples)
     return known
 
@@ -243,13 +263,19 @@ def chat_template(task_names: Sequence[str]) -> ChatTemplate | None:
 
 
 def iterate_examples(
-    task_name: str, split: str, *, task_feature_lengths: Mapping[str, int] | None
+    task_name: str,
+    split: str,
+    *,
+    task_feature_lengths: Mapping[str, int] | None,
+    max_examples: int | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yields a Task's examples in a fixed order, tokenised, not truncated.
 
     As `iterate_labelled`, without the labels.
     """
-    for example, _ in iterate_labelled(task_name, split, task_feature_lengths=task_feature_lengths):
+    for example, _ in iterate_labelled(
+        task_name, split, task_feature_lengths=task_feature_lengths, max_examples=max_examples
+    ):
         yield example
 
 
@@ -259,6 +285,8 @@ def iterate_labelled(
     *,
     task_feature_lengths: Mapping[str, int] | None,
     whole_conversations: bool = False,
+    pass_index: int = 0,
+    max_examples: int | None = None,
 ) -> Iterator[tuple[dict[str, np.ndarray], Label | None]]:
     """Yields a Task's examples in a fixed order, tokenised, not truncated, with their labels.
 
@@ -268,37 +296,78 @@ def iterate_labelled(
       task_feature_lengths: given to preprocessors that take `sequence_length`, nothing else.
       whole_conversations: of a Task of conversations, whether an example is as much of one as there
         is room for, the complement `~id` of a target bearing no loss; else it is one answer.
+      pass_index: which pass: random numbers, the source's too, are drawn with another seed in each.
+      max_examples: at most so many, the first ones; None for all.
 
     Yields:
       Token ids, int32 `[length]`, by output feature; an optional feature that is missing is empty.
       And how its prompt was made, where the source says it (`label` beside its texts).
 
     Raises:
-      ValueError: if the split is missing, or the preprocessors give other features than the Task
-        declares.
+      ValueError: if the split is missing or does not end, or the preprocessors give other features
+        than the Task declares.
     """
     task = _get_task(task_name)
     if _is_plain_text(task):
-        yield from _tokenised_texts(task, split)
+        yield from itertools.islice(_tokenised_texts(task, split), max_examples)
         return
     if is_chat(task_name):
         _check_split(task, split)
-        for example in task.source.token_examples(
-            split, lengths=task_feature_lengths, whole=whole_conversations
+        for example in itertools.islice(
+            task.source.token_examples(
+                split, lengths=task_feature_lengths, whole=whole_conversations
+            ),
+            max_examples,
         ):
             yield {name: np.array(ids, np.int32) for name, ids in example.items()}, None
         return
-    dataset = _preprocessed(task, split, task_feature_lengths)
+    source, dataset = _datasets(task, split, task_feature_lengths, pass_index=pass_index)
+    examples = _token_rows(task, dataset, max_examples=max_examples)
+    if max_examples is None:
+        examples = ending(examples, task, split, source=source, dataset=dataset)
+    for example in examples:
+        yield example, None
+
+
+def _token_rows(
+    task: Any, dataset: Any, *, max_examples: int | None
+) -> Iterator[dict[str, np.ndarray]]:
+    """Token ids of each example of a `tf.data.Dataset`, by output feature."""
     names = tuple(example_features(task, dataset.element_spec))
     present = [name for name in names if name in dataset.element_spec]
     # Crossing into Python once a batch costs a quarter of crossing once an example.
-    batches = dataset.map(lambda example: {name: example[name] for name in present}).ragged_batch(
-        _EXAMPLES_PER_FETCH
-    )
-    for batch in batches:
+    rows = dataset.map(lambda example: {name: example[name] for name in present})
+    if max_examples is not None:
+        rows = rows.take(max_examples)
+    for batch in rows.ragged_batch(_EXAMPLES_PER_FETCH):
         columns = [_rows(batch[name]) for name in present]
         for row in zip(*columns, strict=True):
-            yield {**dict.fromkeys(names, _NO_TOKENS), **dict(zip(present, row, strict=True))}, None
+            yield {**dict.fromkeys(names, _NO_TOKENS), **dict(zip(present, row, strict=True))}
+
+
+def varying_parts(
+    task_name: str, split: str, *, task_feature_lengths: Mapping[str, int] | None
+) -> tuple[str, ...]:
+    """Which parts of a Task give other examples each time it is read, since they draw at random.
+
+    Sources with `texts` or `token_examples` give the same.
+
+    Returns:
+      None, one or both of "source" and "preprocessors".
+
+    Raises:
+      ValueError: as `iterate_labelled`.
+    """
+    task = _get_task(task_name)
+    if _is_plain_text(task) or is_chat(task_name):
+        return ()
+
+    def rows(dataset: Any, count: int) -> Iterator[Any]:
+        for example in _token_rows(task, dataset, max_examples=count):
+            yield tuple(ids.tobytes() for ids in example.values())
+
+    datasets = functools.partial(_datasets, task, split, task_feature_lengths)
+    return passes.varying_parts(task, split, datasets=datasets, rows=rows)
 
 
 def _is_plain_text(task: Any) -> bool:
@@ -348,7 +417,7 @@ def iterate_texts(task_name: str, split: str) -> Iterator[dict[str, str]]:
         for texts in task.source.texts(split):
             yield {name: texts[name] for name in feature_vocabularies(task)}
         return
-    dataset = _preprocessed(task, split, None)
+    source, dataset = _datasets(task, split, None)
     spec = dataset.element_spec
     vocabularies = example_features(task, spec)
     kept = {name: f"{name}_pretokenized" for name in vocabularies}
@@ -356,7 +425,7 @@ def iterate_texts(task_name: str, split: str) -> Iterator[dict[str, str]]:
     decoded = {n: v for n, v in vocabularies.items() if n not in kept and n in spec}
     wanted = [*kept.values(), *decoded]
     rows = dataset.map(lambda example: {name: example[name] for name in wanted})
-    for row in rows.as_numpy_iterator():
+    for row in ending(rows.as_numpy_iterator(), task, split, source=source, dataset=dataset):
         yield {
             **{name: row[copy].decode("utf-8", "replace") for name, copy in kept.items()},
             **{name: vocabulary.shown(row[name]) for name, vocabulary in decoded.items()},
@@ -374,18 +443,21 @@ def _rows(batch: Any) -> Sequence[np.ndarray]:
     return np.split(batch.values.numpy().astype(np.int32), batch.row_splits.numpy()[1:-1])
 
 
-def _preprocessed(task: Any, split: str, lengths: Mapping[str, int] | None) -> Any:
-    """The Task's `tf.data.Dataset`, as `seqio.Task.get_dataset` builds it, in a fixed order.
+def _datasets(
+    task: Any, split: str, lengths: Mapping[str, int] | None, *, pass_index: int = 0
+) -> tuple[Any, Any]:
+    """What the Task's source gives, and its examples, as `seqio.Task.get_dataset` builds them.
 
-    That method hands one seed to the source and to the preprocessors, and refuses any seed for a
-    source function that takes none. Here only the preprocessors get it, since nothing is shuffled.
+    The order is fixed.
     """
     _check_split(task, split)
-    dataset = task.source.get_dataset(split=split, shuffle=False, seed=None)
-    if files_read.is_recording():
-        files_read.note_files(dataset_files(dataset))
-    dataset = task.preprocess_precache(dataset, seed=_PREPROCESSING_SEED)
-    dataset = _postcached(task, dataset, lengths)
+    seed = passes.preprocessing_seed(pass_index)
+    with passes.tensorflow_seed(pass_index):
+        source = passes.source_dataset(task, split, pass_index=pass_index)
+        if files_read.is_recording():
+            files_read.note_files(dataset_files(source))
+        dataset = task.preprocess_precache(source, seed=seed)
+        dataset = _postcached(task, dataset, lengths, seed=seed)
     spec = dataset.element_spec
     for name in feature_vocabularies(task):
         feature = task.output_features[name]
@@ -401,14 +473,14 @@ def _preprocessed(task: Any, split: str, lengths: Mapping[str, int] | None) -> A
                 f"of rank {spec[name].shape.rank}, its output feature says {feature.dtype.name} "
                 f"of rank {feature.rank}. Does it lack seqio.preprocessors.tokenize?"
             )
-    return dataset
+    return source, dataset
 
 
-def _postcached(task: Any, dataset: Any, lengths: Mapping[str, int] | None) -> Any:
+def _postcached(task: Any, dataset: Any, lengths: Mapping[str, int] | None, *, seed: int) -> Any:
     """What preprocessors make, which ask for lengths even where nobody has any to give."""
 
     def run(given: Mapping[str, int] | None) -> Any:
-        return task.preprocess_postcache(dataset, sequence_length=given, seed=_PREPROCESSING_SEED)
+        return task.preprocess_postcache(dataset, sequence_length=given, seed=seed)
 
     try:
         return run(lengths)
@@ -483,15 +555,13 @@ def load_eval_tasks(
     for leaf, its_split in _evaluated_splits([*tasks.values()], split).items():
         task, chat = tasks[leaf], is_chat(leaf)
         check_features([leaf], task_feature_lengths)
-        dataset = _preprocessed(task, its_split, task_feature_lengths)
+        source, dataset = _datasets(task, its_split, task_feature_lengths)
         vocabularies = example_features(task, dataset.element_spec)
         lengths = {n: k for n, k in task_feature_lengths.items() if n in task.output_features}
-        if max_examples is not None:
-            dataset = dataset.take(max_examples)
-        examples = [
-            EvalExample.cut(raw, vocabularies, lengths, is_chat=chat)
-            for raw in tfds.as_numpy(dataset)
-        ]
+        rows = iter(tfds.as_numpy(dataset if max_examples is None else dataset.take(max_examples)))
+        if max_examples is None:
+            rows = ending(rows, task, its_split, source=source, dataset=dataset)
+        examples = [EvalExample.cut(raw, vocabularies, lengths, is_chat=chat) for raw in rows]
         metrics, unusable = seqio_metrics.task_metrics(task, [example.raw for example in examples])
         eval_tasks.append(
             EvalTask(

@@ -97,7 +97,8 @@ def _words_again(texts: Iterable[str]) -> Iterator[str]:
 def _texts(tasks: Sequence[str], *, split: str, max_examples: int) -> Iterator[str]:
     vocabulary = ByteVocabulary()
     for task in tasks:
-        examples = seqio_adapter.iterate_examples(task, split, task_feature_lengths=None)
-        for example in itertools.islice(examples, max_examples):
+        for example in seqio_adapter.iterate_examples(
+            task, split, task_feature_lengths=None, max_examples=max_examples
+        ):
             for tokens in example.values():
                 yield vocabulary.decode(tokens)

@@ -118,6 +118,37 @@ def test_known_draws_stay_what_they_are():
 KNOWN = [(1, 682, 10), (2, 682, 16), (2, 682, 15), (2, 682, 19), (0, 682, 0), (1, 682, 0)]
 
 
+LATER = [[9, 12], [], [31], []]
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_epochs_use_passes_in_turn_each_whole(shuffle):
+    sizes, rates = [10, 20, 30, 40], [1.0, 2.0, 3.0, 0.0]
+    reader = MixtureReader(sizes, rates, seed=4, shuffle=shuffle, later_passes=LATER)
+    task, draw, example = take(reader, 3)
+    for index, passes in enumerate([[10, 9, 12], [20], [30, 31]]):
+        drawn = example[task == index][np.argsort(draw[task == index])]
+        starts = np.cumsum([0, *passes])
+        for epoch in range(2 * len(passes) + 1):
+            first = starts[epoch % len(passes)]
+            chunk, drawn = np.split(drawn, [passes[epoch % len(passes)]])
+            expected = np.arange(first, first + len(chunk))
+            np.testing.assert_array_equal(np.sort(chunk), expected)
+            assert (chunk == expected).all() != shuffle
+
+
+def test_one_pass_is_as_none_and_quotas_count_passes():
+    sizes, rates = [10, 20, 30, 40], [1.0, 2.0, 3.0, 1.0]
+    plain = take(MixtureReader(sizes, rates, seed=4), 2)
+    same = take(MixtureReader(sizes, rates, seed=4, later_passes=[[]] * 4), 2)
+    assert all((a == b).all() for a, b in zip(plain, same, strict=True))
+    reader = MixtureReader(
+        sizes, rates, seed=4, stop="drop_exhausted", num_epochs=4, later_passes=LATER
+    )
+    drawn = np.bincount(take(reader)[0])
+    assert drawn.tolist() == [10 + 9 + 12 + 10, 4 * 20, 2 * (30 + 31), 4 * 40]
+
+
 @pytest.mark.parametrize("num_epochs", [None, 3])
 def test_drop_exhausted_gives_each_example_exactly(num_epochs):
     sizes, rates = np.array([50, 3000, 7, 400]), np.array([1.0, 1e-3, 5.0, 1e-5])

@@ -205,3 +205,75 @@ def test_stores_say_what_they_were_made_of(tmp_path):
     vocabulary = {"kind": "bytes", "extra_ids": 0}
     assert meta["vocabularies"] == {"inputs": vocabulary, "targets": vocabulary}
     assert len(meta["fingerprint"]) == 64 and store.path.name.endswith(meta["fingerprint"][:16])
+
+
+@pytest.fixture
+def drawing_task():
+    """A Task of ten examples whose preprocessor draws random numbers, and one that does not."""
+    seqio = pytest.importorskip("seqio")
+    import tensorflow as tf
+
+    def numbers(split, shuffle_files):
+        texts = tf.data.Dataset.range(10).map(tf.strings.as_string)
+        return texts.map(lambda text: {"inputs": text, "targets": text})
+
+    @seqio.map_over_dataset(num_seeds=1)
+    def draw(example, seed):
+        drawn = tf.random.stateless_uniform([], seed, maxval=10**9, dtype=tf.int32)
+        return {**example, "targets": tf.strings.as_string(drawn)}
+
+    for name, steps in (("test_draws", [draw]), ("test_repeats", [])):
+        seqio.TaskRegistry.add(
+            name,
+            source=seqio.FunctionDataSource(numbers, splits=["train"]),
+            preprocessors=[*steps, seqio.preprocessors.tokenize],
+            output_features=seqio_adapter.output_features(),
+        )
+    seqio.MixtureRegistry.add("test_both", ["test_draws", "test_repeats"], default_rate=1)
+    yield "test_both"
+    for name in ("test_draws", "test_repeats"):
+        seqio.TaskRegistry.remove(name)
+    seqio.MixtureRegistry.remove("test_both")
+
+
+def test_passes_of_what_draws_random_numbers_are_stored_beside_the_first(drawing_task, tmp_path):
+    settings = {"split": "train", "cache_dir": tmp_path, "num_workers": 1, "progress": False}
+    once = build.cache(drawing_task, **settings)
+    assert (once.num_tasks, once.num_built, once.num_examples_built) == (2, 2, 20)
+    (note,) = once.notes
+    assert "1 task(s) give other examples each time" in note and "--store_epochs=N" in note
+    assert "test_draws: its preprocessors draw random numbers" in note
+    first = contents(tmp_path)
+    thrice = build.cache(drawing_task, store_epochs=3, **settings)
+    assert (thrice.num_built, thrice.num_examples_built) == (2, 20)
+    assert "3 passes with other seeds are stored" in thrice.notes[0]
+    assert first.items() < contents(tmp_path).items()  # Nothing of the first pass has changed.
+
+    stores = build.open_stores(["test_draws", "test_repeats"], **settings)
+    later = build.open_later_passes(stores, store_epochs=3, **settings)
+    assert [len(passes) for passes in later] == [2, 0]
+    assert [store.varying_parts for store in stores] == [("preprocessors",), ()]
+    passes = [
+        [store.example(index)["targets"].tolist() for index in range(10)]
+        for store in (stores[0], *later[0])
+    ]
+    assert passes[0] != passes[1] != passes[2] != passes[0]
+
+
+def test_a_store_takes_the_first_examples_where_it_is_limited(tmp_path):
+    everything, some = open_stores(SUMS[:2], tmp_path), {SUMS[1]: 3}
+    limited = open_stores(SUMS[:2], tmp_path, max_store_examples=some)
+    assert [store.num_examples for store in limited] == [everything[0].num_examples, 3]
+    assert limited[0].path == everything[0].path and limited[1].path != everything[1].path
+    for index in range(3):
+        assert limited[1].example(index)["inputs"].tolist() == (
+            everything[1].example(index)["inputs"].tolist()
+        )
+    with pytest.raises(ValueError, match=r"names 'sample_smu_1'.*Did you mean 'sample_sum_1'"):
+        build.cache(
+            SUMS[1],
+            split="train",
+            cache_dir=tmp_path,
+            task_modules=MODULES,
+            max_store_examples={"sample_smu_1": 3},
+        )

@@ -6,6 +6,7 @@ Behind `t5lite tasks list | describe | show`. Everything is printed as plain tex
 import collections
 import fnmatch
 import os
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -29,6 +30,7 @@ from t5lite.messages.tables import format_table
 
 # Examples are transformed as for rows that hold so many tokens of each feature.
 _SHOWN_ROOM = 512
+_SENTINEL = re.compile(r"<extra_id_\d+>")
 _SHOWN_DECLARED = 20
 
 # ----------------------------------------------------------------------------------------- list
@@ -338,7 +340,7 @@ def show(
         raise ValueError(f"Task {name!r} gave no example in split {split!r}")
     print(f"task {name}, split {split} (of {', '.join(source.splits)})")
     print(f"registered at {_place(source.provenance)}")
-    print(f"preprocessors: {', '.join(source.preprocessors)}")
+    print(f"preprocessors: {', '.join(source.preprocessors) or 'none'}")
     print(f"metrics: {', '.join(seqio_adapter.metric_names(name)) or 'none'}")
     if transform := seqio_adapter.example_transform(name):
         print(f"transform: {describe_transform(transform)}")
@@ -403,7 +405,8 @@ def _losses(examples: Sequence[EvalExample], features: Mapping[str, Vocabulary])
     for name, vocabulary in features.items():
         if name not in ("inputs", "targets"):
             continue
-        texts = [getattr(example, f"{name}_text") for example in examples]
+        # Sentinels are no text: what they read as is not encoded as it stands.
+        texts = [_SENTINEL.sub("", getattr(example, f"{name}_text")) for example in examples]
         ids = [int(token) for example in examples for token in getattr(example, name)]
         num_unknown = sum(token == vocabulary.unk_id for token in ids)
         if num_unknown:

@@ -9,6 +9,7 @@ import jax
 
 from t5lite.checkpoints.load import load_model_dir
 from t5lite.convert.cached import model_folder
+from t5lite.data.tasks.task_modules import were_imported
 from t5lite.data.vocabularies.load import format_vocabulary
 from t5lite.files.local_paths import local_path, writable_folder
 from t5lite.inference.evaluator import (
@@ -60,9 +61,8 @@ def evaluate(
     )
     results = {}
     for config in evals:
-        config = dataclasses.replace(
-            config, vocabulary=config.vocabulary or format_vocabulary(model.vocabulary)
-        )
+        if config.vocabulary is None and not were_imported(config.task_modules):
+            config = dataclasses.replace(config, vocabulary=format_vocabulary(model.vocabulary))
         evaluator = Evaluator(
             config,
             model.config,

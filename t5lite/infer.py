@@ -19,6 +19,7 @@ from t5lite.convert.cached import model_folder
 from t5lite.data.chat.conversations import field_of_messages, read_asked
 from t5lite.data.sources.local_files import read_jsonl, require
 from t5lite.data.tasks.seqio_adapter import EvalTask, import_tasks, load_eval_tasks
+from t5lite.data.tasks.task_modules import were_imported
 from t5lite.data.vocabularies.load import format_vocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
@@ -138,9 +139,8 @@ def infer(
         )
     else:
         assert mixture_or_task_name is not None
-        import_tasks(
-            task_modules, data_dir=data_dir, vocabulary=format_vocabulary(model.vocabulary)
-        )
+        vocabulary = None if were_imported(task_modules) else format_vocabulary(model.vocabulary)
+        import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
         tasks = load_eval_tasks(
             mixture_or_task_name,
             split=split,

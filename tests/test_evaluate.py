@@ -148,6 +148,27 @@ def test_a_vocabulary_is_named_by_the_shortest_text():
         assert format_vocabulary(parse_vocabulary(text)) == text
 
 
+def test_a_task_may_bring_its_vocabulary_where_others_were_imported(tmp_path, evaluated):
+    """A notebook that trains and evaluates: the modules are imported, as bytes, once."""
+    seqio = pytest.importorskip("seqio")
+    toy = seqio.TaskRegistry.get("toy_copy")
+    features = {n: seqio.Feature(seqio.ByteVocabulary(4)) for n in ("inputs", "targets")}
+    task = toy.replace(name="toy_of_its_own", output_features=features)
+    seqio.TaskRegistry.add_provider(task.name, task)
+    try:
+        model_dirs.save(tmp_path, vocabulary=ByteVocabulary(extra_ids=4))
+        config = dataclasses.replace(CONFIG, mixture_or_task_name=task.name)
+        (result,) = evaluate(model_dir=str(tmp_path), evals=[config]).values()
+        assert result.num_examples == {task.name: 7}
+        with pytest.raises(ValueError, match=r"vocabulary of 'toy_first' is not the one"):
+            evaluate(
+                model_dir=str(tmp_path),
+                evals=[dataclasses.replace(CONFIG, mixture_or_task_name="toy_first")],
+            )
+    finally:
+        seqio.TaskRegistry.remove(task.name)
+
+
 @pytest.mark.parametrize(
     ("evals", "message"),
     [([], "is empty"), ([CONFIG, CONFIG], "2 evaluations called 'toys'")],

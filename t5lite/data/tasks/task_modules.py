@@ -119,6 +119,13 @@ def _module_name(written: str) -> str:
     )
 
 
+def were_imported(modules: Sequence[str]) -> bool:
+    """Whether these were all imported before, so that settings change their Tasks no longer."""
+    found = [sys.modules.get(_module_name(module)) for module in modules]
+    known = [sys.modules.get(name) for name in _imported]
+    return bool(found) and all(module is not None and module in known for module in found)
+
+
 def imported_modules() -> tuple[str, ...]:
     """Names of the modules imported so far."""
     return tuple(_imported)

@@ -7,11 +7,9 @@ flags.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import pathlib
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from t5lite.configuration.flags import parse, split_gin_flags
 from t5lite.configuration.macro_flags import DECODING_FLAGS
+from t5lite.messages import streams
 from t5lite.messages.error_origin import raised_by_us
 
 if TYPE_CHECKING:
@@ -42,6 +41,15 @@ def main(argv: Sequence[str] | None = None) -> int:
       user, with one message on stderr; 130 after Ctrl-C; 141 where the reader of a pipe went.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if wrong := streams.take_over(words):
+        streams.say(f"t5lite: error: {wrong}")
+        return 2
+    with streams.output_written():
+        return _run_verb(words)
+
+
+def _run_verb(words: list[str]) -> int:
+    """Runs one verb; the exit status, as `main`, where its output can be written."""
     words, gin_bindings = split_gin_flags(words)
     arguments = parse(words)
     arguments.gin_bindings = gin_bindings
@@ -49,32 +57,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if gin_bindings and not hasattr(arguments, "gin_file"):
             raise ValueError(f"this command takes no --gin.{gin_bindings[0]}")
-        status = _RUN[arguments.verb](arguments) or 0
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:
-        return _end_of_reader()
+        return _RUN[arguments.verb](arguments) or 0
     except OSError as error:
         if arguments.traceback or error.filename is None:
             raise
-        print(f"t5lite {arguments.verb}: error: {_file_error(error)}", file=sys.stderr)
+        streams.say(f"t5lite {arguments.verb}: error: {_file_error(error)}")
         return 2
     except (ValueError, FloatingPointError) as error:
-        if arguments.traceback or not raised_by_us(error):
+        in_locale = streams.locale_error(error)
+        if arguments.traceback or not (in_locale or raised_by_us(error)):
             raise
-        print(f"t5lite {arguments.verb}: error: {error}", file=sys.stderr)
+        streams.say(f"t5lite {arguments.verb}: error: {in_locale or error}")
         return 2
     except MemoryError as error:
         if arguments.traceback:
             raise
-        print(
+        streams.say(
             f"t5lite {arguments.verb}: error: out of memory ({error}). Give smaller batches, or "
-            "shorter lengths.",
-            file=sys.stderr,
+            "shorter lengths."
         )
         return 2
     except KeyboardInterrupt:
-        print(f"\nt5lite {arguments.verb}: interrupted", file=sys.stderr)
+        streams.say(f"\nt5lite {arguments.verb}: interrupted")
         return 130
 
 
@@ -82,14 +86,6 @@ def _file_error(error: OSError) -> str:
     """What the system says of a file: not there, not allowed, no space left."""
     files = [str(file) for file in (error.filename, error.filename2) if file is not None]
     return f"{' and '.join(files)}: {error.strerror}"
-
-
-def _end_of_reader() -> int:
-    """Ends quietly when nobody reads what is printed any more, as in `t5lite tasks list | head`."""
-    # What is still to be flushed when Python ends goes nowhere.
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + signal.SIGPIPE
 
 
 def _set_up_process() -> None:

@@ -24,6 +24,7 @@ from t5lite.inference.prompts import (
     text_prompt,
     warn_cut,
 )
+from t5lite.messages.streams import input_lines
 
 
 def generate(
@@ -136,14 +137,12 @@ class _Writer:
         return texts
 
 
-def _lines(stdin: TextIO, stdout: TextIO) -> Iterator[str]:
+def _lines(stdin: TextIO | None, stdout: TextIO) -> Iterator[str]:
     """Lines without their ends; asks for each where a person types them."""
-    while True:
-        if stdin.isatty():
-            stdout.write("> ")
-            stdout.flush()
-        line = stdin.readline()
-        if not line:
-            return
-        if line.strip():
-            yield line.rstrip("\n")
+
+    def ask() -> None:
+        stdout.write("> ")
+        stdout.flush()
+
+    is_typed = stdin is not None and stdin.isatty()
+    return input_lines(stdin, before_each=ask if is_typed else None)

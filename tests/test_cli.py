@@ -102,15 +102,6 @@ def test_eval_without_a_mixture_lists_those_of_the_run(model_dir, capsys):
     assert expected in error
 
 
-def test_a_broken_pipe_ends_a_verb_without_a_word(monkeypatch, capsys):
-    def gone(arguments):
-        raise BrokenPipeError
-
-    monkeypatch.setitem(cli._RUN, "cache", gone)
-    assert cli.main(["cache", "mini"]) == 141
-    assert capsys.readouterr().err == ""
-
-
 def test_what_the_system_says_of_a_file_is_reported(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("x")
     words = ["tasks", "contamination", "x", "--against=.", f"--output={tmp_path}/file/report.jsonl"]

@@ -1,6 +1,7 @@
 """Folders that come to be as a whole or not at all."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import tempfile
@@ -27,7 +28,7 @@ def new_folder(dst: str | pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives an empty folder that takes the name `dst` if all goes well, and is deleted if not.
 
     Raises:
-      ValueError: as `check_new`.
+      ValueError: as `check_new`, or another process wrote there meanwhile.
     """
     dst = check_new(dst)
     dst.parent.mkdir(parents=True, exist_ok=True)
@@ -35,5 +36,12 @@ def new_folder(dst: str | pathlib.Path) -> Iterator[pathlib.Path]:
         folder = pathlib.Path(work) / dst.name
         folder.mkdir()
         yield folder
-        # Replaces an empty folder too.
-        os.replace(folder, dst)
+        try:
+            os.replace(folder, dst)  # Replaces an empty folder too.
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            raise ValueError(
+                f"{dst} was written by another process meanwhile, and is left as it is; give a new "
+                "folder"
+            ) from error

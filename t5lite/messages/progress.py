@@ -5,12 +5,13 @@ A bar that redraws itself fills the log of a batch job with one endless line.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 import tqdm
+
+from t5lite.messages.streams import Unbroken
 
 # Where there is no terminal: lines of a whole job, and seconds between two of them.
 _NUM_LINES = 20
@@ -62,7 +63,7 @@ def progress_bar(
       clock: seconds since some moment, by which lines keep their distance.
       **more: what else tqdm takes; lines heed `file` alone.
     """
-    file = more.get("file") or sys.stderr
+    file = more.setdefault("file", Unbroken())
     if disable or file.isatty():
         return tqdm.tqdm(
             total=total, desc=desc, unit=unit, initial=initial, disable=disable, **more

@@ -5,10 +5,8 @@ Figures are fetched one step late: by then the device has them, so nothing waits
 
 from __future__ import annotations
 
-import contextlib
 import math
 import pathlib
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,6 +20,7 @@ from t5lite.files import strict_json
 from t5lite.files.json_files import parse_lines
 from t5lite.files.whole_file import write_whole
 from t5lite.messages.progress import progress_bar
+from t5lite.messages.streams import Unbroken
 from t5lite.training.duration import Duration, Progress
 
 METRICS_FILE = "metrics.jsonl"
@@ -87,21 +86,6 @@ def _to_line(values: Mapping[str, Any]) -> str:
     return strict_json.dumps(values) + "\n"
 
 
-class _UnbrokenStderr:
-    """Standard error, whose reader (`2>&1 | tee`) Ctrl-C may end before the run has saved."""
-
-    def write(self, text: str) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            sys.stderr.write(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            sys.stderr.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(sys.stderr, name)
-
-
 class ProgressBar:
     """Step, loss, tokens/s and time left on standard error; process 0 only.
 
@@ -112,7 +96,7 @@ class ProgressBar:
         """Starts the clock at `start`, so a resumed run does not claim the past's speed."""
         self._total = total
         self._clock, self._tokens = time.monotonic(), start.tokens
-        self._file = _UnbrokenStderr()
+        self._file = Unbroken()
         self._bar = progress_bar(
             total=total.amount,
             initial=total.of(start),

@@ -9,7 +9,12 @@ import pytest
 from t5lite.data.tasks import environment, seqio_adapter, seqio_vocabularies
 from t5lite.data.tasks.task_metrics import Answers
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
-from t5lite.data.vocabularies.load import load_tokenizer, parse_vocabulary, vocabulary_from_spec
+from t5lite.data.vocabularies.load import (
+    load_tokenizer,
+    parse_vocabulary,
+    same_vocabulary,
+    vocabulary_from_spec,
+)
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from tests.conftest import REPOSITORY, shared_path
 from tests.data.tokenizer_folders import chat_folder
@@ -259,6 +264,9 @@ def test_vocabularies_that_only_tasks_know():
     assert (
         ours == seqio_adapter.from_seqio(Letters("abc")) != seqio_adapter.from_seqio(Letters("acb"))
     )
+    # A module may be moved; other ids are another vocabulary, whatever the class is called.
+    assert same_vocabulary(ours.spec(), {**ours.spec(), "class": "moved.Letters"})
+    assert not same_vocabulary(ours.spec(), seqio_adapter.from_seqio(Letters("acb")).spec())
     # As a model folder has it, it still knows its ids.
     alone = vocabulary_from_spec(ours.spec())
     assert alone == ours and alone.eos_ids == (1,) and alone.shown([5, 3]) == "5 3"

@@ -112,7 +112,10 @@ def _holds(name: str, kind: str) -> str:
     """The number of Tasks of a Mixture, or the splits of a Task."""
     if kind == "mixture":
         return f"{len(seqio_adapter.resolve(name).tasks)} tasks"
-    return ", ".join(seqio_adapter.splits(name))
+    try:
+        return ", ".join(seqio_adapter.splits(name))
+    except ValueError:  # They are its data set's, which is not there.
+        return "splits of its data set"
 
 
 # ------------------------------------------------------------------------------------- describe

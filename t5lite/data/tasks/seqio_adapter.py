@@ -25,6 +25,7 @@ from t5lite.data.tasks.seqio_descriptions import (
     example_features,
     feature_vocabularies,
     take_lengths,
+    task_splits,
 )
 from t5lite.data.tasks.seqio_endless import ending
 from t5lite.data.tasks.seqio_files import dataset_files
@@ -39,6 +40,7 @@ from t5lite.data.tasks.seqio_registry import get_task as _get_task
 from t5lite.data.tasks.seqio_registry import import_tasks as import_tasks
 from t5lite.data.tasks.seqio_registry import provenance as provenance
 from t5lite.data.tasks.seqio_registry import registered_names as registered_names
+from t5lite.data.tasks.seqio_tfds import explaining
 from t5lite.data.tasks.seqio_vocabularies import from_seqio as from_seqio
 from t5lite.data.tasks.seqio_vocabularies import output_features as output_features
 from t5lite.data.tasks.seqio_vocabularies import to_seqio as to_seqio
@@ -122,7 +124,7 @@ def splits(task_name: str) -> tuple[str, ...]:
     Raises:
       ValueError: if there is no Task of this name.
     """
-    return tuple(_get_task(task_name).splits)
+    return task_splits(_get_task(task_name))
 
 
 def declared_examples(task_name: str, split: str) -> int | None:
@@ -133,7 +135,9 @@ def declared_examples(task_name: str, split: str) -> int | None:
     Raises:
       ValueError: if there is no Task of this name.
     """
-    return mixture_rates.declared_examples(_get_task(task_name), split)
+    task = _get_task(task_name)
+    with explaining(task):
+        return mixture_rates.declared_examples(task, split)
 
 
 def declared_otherwise(counts: Mapping[str, int], *, split: str) -> dict[str, int]:
@@ -495,12 +499,14 @@ def _postcached(task: Any, dataset: Any, lengths: Mapping[str, int] | None, *, s
 
 
 def _check_split(task: Any, split: str) -> None:
-    if split not in task.splits:
+    if split not in task_splits(task):
         raise ValueError(_explain_split(task, split))
 
 
 def _explain_split(task: Any, split: str) -> str:
-    return f"Task {task.name!r} has no split {split!r}; it has {', '.join(sorted(task.splits))}."
+    return (
+        f"Task {task.name!r} has no split {split!r}; it has {', '.join(sorted(task_splits(task)))}."
+    )
 
 
 def _evaluated_splits(tasks: Sequence[Any], split: str) -> dict[str, str]:
@@ -511,8 +517,8 @@ def _evaluated_splits(tasks: Sequence[Any], split: str) -> dict[str, str]:
     """
     found = {}
     for task in tasks:
-        others = [name for name in task.splits if name in _DEVELOPMENT_SPLITS]
-        if split in task.splits:
+        others = [name for name in task_splits(task) if name in _DEVELOPMENT_SPLITS]
+        if split in task_splits(task):
             found[task.name] = split
         elif split in _DEVELOPMENT_SPLITS and len(others) == 1:
             found[task.name] = others[0]

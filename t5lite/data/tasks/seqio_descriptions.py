@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from t5lite.data.tasks import environment
+from t5lite.data.tasks import environment, seqio_tfds
 from t5lite.data.tasks.fingerprint import NOT_MINE, Memo, fingerprint
 from t5lite.data.tasks.seqio_vocabularies import from_seqio
 from t5lite.data.vocabularies.id_vocabularies import ClassVocabulary
@@ -101,7 +101,7 @@ class TaskDescriber:
         return TaskSource(
             name=task.name,
             provenance=_where_written(task) if provenance == UNKNOWN_PROVENANCE else provenance,
-            splits=tuple(task.splits),
+            splits=task_splits(task),
             features=features.vocabularies,
             required_features=features.required,
             preprocessors=preprocessors.names,
@@ -162,6 +162,16 @@ class TaskDescriber:
 def take_lengths(preprocessors: Sequence[Callable[..., Any]]) -> bool:
     """Whether one of them takes `sequence_length`."""
     return any("sequence_length" in inspect.signature(f).parameters for f in preprocessors)
+
+
+def task_splits(task: Any) -> tuple[str, ...]:
+    """Names of a seqio Task's splits.
+
+    Raises:
+      ValueError: its source asks TFDS for them, and that does not find the data set.
+    """
+    with seqio_tfds.explaining(task):
+        return tuple(task.splits)
 
 
 def feature_vocabularies(task: Any) -> dict[str, Vocabulary]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from t5lite.data.tasks import seqio_graphs
+from t5lite.data.tasks import seqio_graphs, seqio_tfds
 from t5lite.data.tasks.seqio_library import load_seqio
 
 # TensorFlow's own seed where none is set (`DEFAULT_GRAPH_SEED`): operations that have a seed draw
@@ -37,7 +37,8 @@ def source_dataset(task: Any, split: str, *, pass_index: int) -> Any:
     they take it.
     """
     seed = preprocessing_seed(pass_index) if pass_index and _takes_seed(task.source) else None
-    return task.source.get_dataset(split=split, shuffle=False, seed=seed)
+    with seqio_tfds.explaining(task):
+        return task.source.get_dataset(split=split, shuffle=False, seed=seed)
 
 
 def _takes_seed(source: Any) -> bool:

@@ -9,7 +9,7 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from t5lite.data.tasks import environment, task_modules
+from t5lite.data.tasks import environment, seqio_tfds, task_modules
 from t5lite.data.tasks.seqio_descriptions import UNKNOWN_PROVENANCE
 from t5lite.data.tasks.seqio_library import load_seqio
 from t5lite.data.tasks.shipped_tasks import shipped_modules
@@ -28,7 +28,8 @@ def import_tasks(
 
     Args:
       modules: names of modules; the current folder is searched too, last.
-      data_dir: sets `T5LITE_DATA_DIR` for them and for worker processes, unless None.
+      data_dir: sets `T5LITE_DATA_DIR` for them and for worker processes, unless None; TFDS looks
+        there too.
       vocabulary: sets `T5LITE_VOCABULARY` likewise.
 
     Raises:
@@ -41,6 +42,7 @@ def import_tasks(
         parse_vocabulary(vocabulary)
         os.environ[environment.VOCABULARY_VARIABLE] = vocabulary
     with _recording_provenance():
+        seqio_tfds.look_in_data_dir()
         task_modules.import_modules(modules)
 
 

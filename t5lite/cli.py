@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from t5lite.configuration.flags import parse, split_gin_flags
 from t5lite.configuration.macro_flags import DECODING_FLAGS
 from t5lite.messages import streams
-from t5lite.messages.error_origin import raised_by_us
+from t5lite.messages.error_origin import place_of, raised_by_us
 
 if TYPE_CHECKING:
     from t5lite.configuration.config import ParsedConfig
@@ -55,6 +55,7 @@ def _run_verb(words: list[str]) -> int:
     arguments.gin_bindings = gin_bindings
     _set_up_process()
     try:
+        _search_current_folder(arguments)
         if gin_bindings and not hasattr(arguments, "gin_file"):
             raise ValueError(f"this command takes no --gin.{gin_bindings[0]}")
         return _RUN[arguments.verb](arguments) or 0
@@ -77,6 +78,15 @@ def _run_verb(words: list[str]) -> int:
             "shorter lengths."
         )
         return 2
+    except SystemExit as error:
+        if arguments.traceback:
+            raise
+        place = place_of(error) or "a library"
+        streams.say(
+            f"t5lite {arguments.verb}: error: {place} calls sys.exit({error.code!r}), which would "
+            "end the command halfway. Raise a ValueError there instead."
+        )
+        return 2
     except KeyboardInterrupt:
         streams.say(f"\nt5lite {arguments.verb}: interrupted")
         return 130
@@ -89,7 +99,7 @@ def _file_error(error: OSError) -> str:
 
 
 def _set_up_process() -> None:
-    """Quiet libraries, our own log on stderr, and modules of the current folder importable."""
+    """Quiet libraries, and our own log on stderr."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     handler = logging.StreamHandler()
@@ -97,9 +107,15 @@ def _set_up_process() -> None:
     handler.addFilter(lambda record: record.name != "absl" or record.levelno >= logging.ERROR)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("t5lite").setLevel(logging.INFO)
-    # Last, so that nothing in the current folder can shadow a library.
-    if str(pathlib.Path.cwd()) not in sys.path:
-        sys.path.append(str(pathlib.Path.cwd()))
+
+
+def _search_current_folder(arguments: argparse.Namespace) -> None:
+    """Lets task modules be found in the current folder, unless the verb works on that very one."""
+    from t5lite.data.tasks.task_modules import search_current_folder
+
+    search_current_folder(
+        model_folder=getattr(arguments, "model_dir", None) or getattr(arguments, "src", None)
+    )
 
 
 def _join_processes(arguments: argparse.Namespace) -> None:

@@ -183,9 +183,9 @@ def test_a_folder_does_not_have_foreign_modules_imported(begun):
     with pytest.raises(ValueError, match=r"--tasks=tasks\.mini,evil"):
         built(f"infer --model_dir={begun} --mixture=x --output=b.jsonl")
     assert built(f"train --gin_file={config_file}")["train_data"].task_modules[1] == "evil"
-    (begun / "more.gin").write_text("MINE = ('evil',)\nDataConfig.task_modules = %MINE\n")
-    config_file.write_text(config_file.read_text() + "include 'more.gin'\n")
-    with pytest.raises(ValueError, match=r"more\.gin:1: .*--gin_file=.*more\.gin"):
+    more = "MINE = ('evil',)\nDataConfig.task_modules = %MINE\n"
+    config_file.write_text(config_file.read_text() + more)
+    with pytest.raises(ValueError, match=r"config\.gin:\d+: .*--gin_file=.*config\.gin"):
         built(f"train --model_dir={begun} --tasks=tasks.mini")
 
 

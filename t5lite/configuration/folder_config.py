@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from t5lite.checkpoints.checkpointer import has_checkpoint
 from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription
-from t5lite.configuration.gin_reader import Binding, Import, Macro, read_file
+from t5lite.configuration.gin_reader import Binding, Import, Macro, read_record
 from t5lite.configuration.gin_resolve import ParsedConfig
 from t5lite.configuration.older_settings import renewed
 from t5lite.configuration.run_record import CONFIG_FILE
@@ -25,6 +25,9 @@ from t5lite.data.vocabularies.load import (
     vocabulary_from_spec,
 )
 from t5lite.files.local_paths import local_path
+
+# What is taken of a folder's training.
+_OF_TRAINING = ("TASK_MODULES", "DATA_DIR")
 
 
 def model_folder_defaults(model_dir: str) -> list[Binding]:
@@ -41,8 +44,8 @@ def model_folder_defaults(model_dir: str) -> list[Binding]:
         _macro("TASK_FEATURE_LENGTHS", dict(description.converter.task_feature_lengths), place),
         _macro("VOCABULARY", _own_vocabulary(description), place),
     ]
-    macros = (b for b in _last_settings(model_dir) if b.is_macro)
-    return found + [b for b in macros if b.name in ("TASK_MODULES", "DATA_DIR")]
+    macros = {b.name: b for b in _last_settings(model_dir) if b.is_macro}
+    return found + [_plain(name, macros) for name in _OF_TRAINING if name in macros]
 
 
 def stand_ins() -> list[Binding]:
@@ -97,7 +100,7 @@ def _last_settings(model_dir: str) -> list[Binding]:
 
 def _statements(model_dir: str) -> list[Binding | Import]:
     path = _config_path(model_dir)
-    statements = read_file(str(path), [], wanted_by="--model_dir") if path.exists() else []
+    statements = read_record(path, wanted_by="--model_dir") if path.exists() else []
     return [
         now
         for statement in statements
@@ -150,8 +153,8 @@ def resumed_settings(model_dir: str, given: ParsedConfig) -> list[Binding]:
         return []
     macros = {b.name: b for b in _last_settings(model_dir) if b.is_macro}
     taken = [
-        macros[name]
-        for name in ("TASK_MODULES", "DATA_DIR")
+        _plain(name, macros)
+        for name in _OF_TRAINING
         if name in macros and macros[name].value and not given.macro(name)
     ]
     vocabulary = macros.get("VOCABULARY")
@@ -177,7 +180,8 @@ def check_modules(parsed: ParsedConfig, model_dir: str, *, shipped: pathlib.Path
         while isinstance(binding.value, Macro) and binding.value.name in parsed.bindings:
             binding = parsed.bindings[binding.value.name]
         is_shipped = pathlib.Path(binding.file).is_relative_to(shipped.resolve())
-        modules = binding.value if binding.is_ours and not is_shipped else ()
+        named = parsed.resolved(binding.value) if binding.is_ours and not is_shipped else ()
+        modules = [str(module) for module in (named if isinstance(named, list | tuple) else ())]
         is_macro = binding.name == "TASK_MODULES"
         if not all(map(task_modules.is_ours, modules)):
             raise ValueError(
@@ -185,6 +189,24 @@ def check_modules(parsed: ParsedConfig, model_dir: str, *, shipped: pathlib.Path
                 f"{_refusal(model_dir, 'task modules', ', '.join(modules))} Give "
                 + (f"--tasks={','.join(modules)}" if is_macro else f"--gin_file={binding.file}")
             )
+
+
+def _plain(name: str, macros: Mapping[str, Binding]) -> Binding:
+    """One of `_OF_TRAINING` as a folder has it, written out.
+
+    Raises:
+      ValueError: it is no text, or no list of texts.
+    """
+    binding, seen = macros[name], {name}
+    value = binding.value
+    while isinstance(value, Macro) and value.name in macros and value.name not in seen:
+        seen.add(value.name)
+        value = macros[value.name].value
+    is_list = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    if value is not None and not (is_list if name == "TASK_MODULES" else isinstance(value, str)):
+        wanted = "a list of texts" if name == "TASK_MODULES" else "a text"
+        raise ValueError(f"{binding.place}: {name} = {binding.value!r}: expected {wanted} or None.")
+    return dataclasses.replace(binding, value=value)
 
 
 def _kept_vocabulary(last: Binding, model_dir: str) -> Binding:

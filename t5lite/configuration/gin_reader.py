@@ -192,10 +192,23 @@ def read_file(
     return list(_read_file(name, tuple(search_path), wanted_by, ()))
 
 
+def read_record(path: pathlib.Path, *, wanted_by: str) -> list[Binding | Import]:
+    """Reads the gin file that a run left in its folder, which may be anybody's, as data.
+
+    Raises:
+      ValueError: it includes a file, as no such record does; or as `read_file`.
+    """
+    return list(_read_file(str(path.absolute()), None, wanted_by, ()))
+
+
 def _read_file(
-    name: str, search_path: tuple[pathlib.Path, ...], wanted_by: str, parents: tuple[str, ...]
+    name: str,
+    search_path: tuple[pathlib.Path, ...] | None,
+    wanted_by: str,
+    parents: tuple[str, ...],
 ) -> Iterator[Binding | Import]:
-    path = find_file(name, search_path, wanted_by=wanted_by)
+    """As `read_file`; includes are refused where the search path is None."""
+    path = find_file(name, search_path or (), wanted_by=wanted_by)
     if str(path.resolve()) in parents:
         raise ValueError(f"{wanted_by}: {path} includes itself.")
     parents = (*parents, str(path.resolve()))
@@ -213,6 +226,12 @@ def _read_file(
     for statement in _statements(text, shown):
         place = f"{shown}:{statement.location.line_num}"
         if isinstance(statement, config_parser.IncludeStatement):
+            if search_path is None:
+                raise ValueError(
+                    f"{place}: include {statement.filename!r}: the config.gin of a model folder "
+                    "is data and reads no other file. Remove the line, or name the file by "
+                    f"--gin_file={shown} if you trust all that it includes."
+                )
             folders = tuple(dict.fromkeys((root, *search_path, path.parent)))
             yield from _read_file(statement.filename, folders, place, parents)
         elif isinstance(statement, config_parser.ImportStatement):
@@ -276,6 +295,8 @@ def _statements(text: str, shown: str) -> Iterator[Any]:
         # A statement that ends early is reported at the line behind it, which may not exist.
         line = "".join(text.splitlines()[(error.lineno or 0) - 1 : error.lineno]).strip()
         raise ValueError(f"{shown}:{error.lineno}: {explained(error.msg, line)}") from error
+    except (RecursionError, MemoryError) as error:
+        raise ValueError(f"{shown}: brackets are nested too deep to be read.") from error
     except tokenize.TokenError as error:
         message, (line_number, _) = error.args
         raise ValueError(f"{shown}:{line_number}: {message}: a bracket is not closed.") from error

@@ -11,7 +11,7 @@ import pathlib
 import tempfile
 from collections.abc import Mapping
 
-from t5lite.configuration.gin_reader import Binding, Import, read_file
+from t5lite.configuration.gin_reader import Binding, Import, read_record
 from t5lite.configuration.older_settings import renewed
 from t5lite.files import strict_json
 from t5lite.files.whole_file import write_whole
@@ -79,7 +79,7 @@ def changed_settings(model_dir: str | pathlib.Path, config_text: str) -> dict[st
 
 
 def _settings(path: pathlib.Path) -> dict[str, str]:
-    statements = read_file(str(path.absolute()), [], wanted_by=str(path))
+    statements = read_record(path, wanted_by=str(path))
     return {
         **{b.key: repr(b.value) for s in statements if isinstance(s, Binding) for b in renewed(s)},
         **{f"import {s.module}": "set" for s in statements if isinstance(s, Import)},

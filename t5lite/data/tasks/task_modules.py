@@ -19,6 +19,28 @@ from t5lite.messages.suggest import did_you_mean, is_misspelt
 # module name to the (vocabulary, data folder) it was imported with.
 _imported: dict[str, tuple[str, str]] = {}
 
+# Current folders in which no module is looked for.
+_model_folders: set[pathlib.Path] = set()
+
+
+def search_current_folder(*, model_folder: str | None = None) -> None:
+    """Lets modules be found in the current folder, after all others.
+
+    A model folder is data: where the current folder is one, or lies in one, none is looked for
+    there, from then on, unless PYTHONPATH names it.
+
+    Args:
+      model_folder: the folder that a verb works on, where it does.
+    """
+    here = pathlib.Path.cwd()
+    if model_folder and here.is_relative_to(os.path.realpath(os.path.expanduser(model_folder))):
+        named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        if not any(path and pathlib.Path(path).resolve() == here for path in named):
+            _model_folders.add(here)
+            sys.path[:] = [entry for entry in sys.path if pathlib.Path(entry).resolve() != here]
+    elif here not in _model_folders and str(here) not in sys.path and "" not in sys.path:
+        sys.path.append(str(here))
+
 
 def import_modules(modules: Sequence[str]) -> None:
     """Imports modules by name, or by a path below the current folder.
@@ -62,11 +84,10 @@ def import_module(name: str, *, asked_by: str) -> types.ModuleType:
       asked_by: the flag or file:line that names it, for errors.
 
     Raises:
-      ValueError: there is none, or running it fails; with the file and line where it does.
+      ValueError: there is none, or running it fails or ends the process; with the file and line
+        where it does.
     """
-    here = os.getcwd()
-    if here not in sys.path and "" not in sys.path:
-        sys.path.append(here)
+    search_current_folder()
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -76,6 +97,12 @@ def import_module(name: str, *, asked_by: str) -> types.ModuleType:
         raise ValueError(
             f"The module {name} ({asked_by}) is no Python: {error.filename}, line {error.lineno}: "
             f"{error.msg}: {text}"
+        ) from error
+    except SystemExit as error:
+        raise ValueError(
+            f"The module {name} ({asked_by}) ends the process when it is imported: "
+            f"{place_of(error) or 'importing it'} calls sys.exit({error.code!r}). Let it do so "
+            'only below `if __name__ == "__main__":`.'
         ) from error
     except Exception as error:
         if raised_by_us(error):
@@ -137,9 +164,16 @@ def is_ours(module: str) -> bool:
     Where a user has a package `tasks` too, `tasks.mini` may be theirs, and only
     `t5lite.tasks.mini` is surely ours.
     """
+    if not all(part.isidentifier() for part in module.split(".")):
+        return False  # A path, which may lead anywhere.
     if module.startswith("t5lite.tasks."):
         return True
-    spec = importlib.util.find_spec("tasks") if module.startswith("tasks.") else None
+    if not module.startswith("tasks."):
+        return False
+    try:
+        spec = importlib.util.find_spec("tasks")
+    except ValueError:  # Somebody put a module without one into sys.modules.
+        return False
     return spec is not None and tasks_finder.is_shipped(spec.origin or "")
 
 
@@ -174,8 +208,9 @@ def _explain_missing(module: str, missing: str, asked_by: str) -> str:
             f"No module {module!r} ({asked_by}): there is no {missing}.py and no package {missing} "
             f"in the current folder {here}"
             + (f", on PYTHONPATH ({', '.join(others)})" if others else "")
-            + f" or among what is installed.{near} Run from the folder that holds it, or add that "
-            "folder to PYTHONPATH."
+            + f" or among what is installed.{near} Run from the folder that holds it"
+            + (", which is no model folder," if pathlib.Path(here) in _model_folders else ",")
+            + " or add that folder to PYTHONPATH."
         )
     spec = importlib.util.find_spec(parent)
     assert spec is not None, parent  # Python has just imported it.

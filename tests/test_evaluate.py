@@ -7,12 +7,14 @@ import json
 import numpy as np
 import pytest
 
+from t5lite.data.tasks.seqio_adapter import from_seqio
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.load import format_vocabulary, parse_vocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.sequence_generator import Generation
 from t5lite.evaluate import evaluate
 from t5lite.inference.evaluator import EvalConfig, Evaluator
+from tests.conftest import shared_path
 from tests.decoding import model_dirs, tiny
 from tests.feature_converters import converter
 
@@ -148,15 +150,22 @@ def test_a_vocabulary_is_named_by_the_shortest_text():
         assert format_vocabulary(parse_vocabulary(text)) == text
 
 
-def test_a_task_may_bring_its_vocabulary_where_others_were_imported(tmp_path, evaluated):
+@pytest.mark.parametrize("kind", ["bytes", "100extra"])
+def test_a_task_may_bring_its_vocabulary_where_others_were_imported(kind, tmp_path, evaluated):
     """A notebook that trains and evaluates: the modules are imported, as bytes, once."""
     seqio = pytest.importorskip("seqio")
+    vocabulary = seqio.ByteVocabulary(4)
+    if kind == "100extra":  # A SentencePiece model that holds its sentinels, as T5's.
+        plain = str(shared_path("data", "vocab", "seqio_test_sentencepiece.model"))
+        held = tmp_path / "100extra.model"
+        held.write_bytes(seqio.SentencePieceVocabulary(plain, extra_ids=100).sp_model)
+        vocabulary = seqio.SentencePieceVocabulary(str(held))
     toy = seqio.TaskRegistry.get("toy_copy")
-    features = {n: seqio.Feature(seqio.ByteVocabulary(4)) for n in ("inputs", "targets")}
-    task = toy.replace(name="toy_of_its_own", output_features=features)
+    features = {n: seqio.Feature(vocabulary) for n in ("inputs", "targets")}
+    task = toy.replace(name=f"toy_of_its_own_{kind}", output_features=features)
     seqio.TaskRegistry.add_provider(task.name, task)
     try:
-        model_dirs.save(tmp_path, vocabulary=ByteVocabulary(extra_ids=4))
+        model_dirs.save(tmp_path, vocabulary=from_seqio(vocabulary))
         config = dataclasses.replace(CONFIG, mixture_or_task_name=task.name)
         (result,) = evaluate(model_dir=str(tmp_path), evals=[config]).values()
         assert result.num_examples == {task.name: 7}

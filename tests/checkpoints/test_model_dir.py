@@ -7,7 +7,13 @@ import shutil
 import pytest
 
 from t5lite.checkpoints.model_dir import CONVERSION_FILE, DESCRIPTION_FILE, ModelDescription, lock
-from t5lite.data.vocabularies.load import parse_vocabulary, vocabulary_from_spec
+from t5lite.data.tasks import seqio_adapter
+from t5lite.data.vocabularies.load import (
+    format_vocabulary,
+    parse_vocabulary,
+    same_vocabulary,
+    vocabulary_from_spec,
+)
 from tests.conftest import shared_path
 from tests.data.tokenizer_folders import chat_folder, write_json
 from tests.feature_converters import converter
@@ -41,6 +47,45 @@ def test_the_vocabulary_travels_with_the_folder(tmp_path):
     vocabulary = vocabulary_from_spec(description.vocabulary)
     assert vocabulary.vocab_size == 36
     description.check_same_model(describe(spec), model_dir=str(moved))
+
+
+def _task_vocabularies(folder):
+    """Every way in which a Task of seqio's brings a vocabulary."""
+    seqio = pytest.importorskip("seqio")
+    plain = str(shared_path("data", "vocab", "seqio_test_sentencepiece.model"))
+    held = folder / "26.100extra.model"
+    held.write_bytes(seqio.SentencePieceVocabulary(plain, extra_ids=100).sp_model)
+    return [
+        seqio.SentencePieceVocabulary(plain),
+        seqio.SentencePieceVocabulary(plain, extra_ids=7),
+        seqio.SentencePieceVocabulary(plain, extra_ids=100),
+        seqio.SentencePieceVocabulary(str(held)),
+        seqio.ByteVocabulary(),
+        seqio.ByteVocabulary(extra_ids=100),
+        seqio.PassThroughVocabulary(30, eos_id=1),
+        seqio.PassThroughVocabulary(30),
+        seqio.vocabularies.UnigramVocabulary(["what", "is"], split_on_space=True),
+    ]
+
+
+def test_the_vocabularies_of_tasks_read_back_as_themselves(tmp_path):
+    for number, theirs in enumerate(_task_vocabularies(tmp_path)):
+        ours = seqio_adapter.from_seqio(theirs)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        describe(ours.spec()).save(folder)
+        folder.rename(tmp_path / "moved")
+        spec = ModelDescription.load(tmp_path / "moved").vocabulary
+        read = vocabulary_from_spec(spec)
+        assert same_vocabulary(read.spec(), ours.spec())
+        assert read.vocab_size == theirs.vocab_size
+        named = format_vocabulary(read)  # What eval and infer import Tasks with.
+        assert (named is None) == (spec["kind"] in ("pass_through", "class"))
+        if named is not None:
+            assert parse_vocabulary(named) == read
+            text = "what is <extra_id_0>?"
+            assert read.encode(text) == list(theirs.encode(text))
+        shutil.rmtree(tmp_path / "moved")
 
 
 def test_a_chat_template_travels_with_the_folder(tmp_path):

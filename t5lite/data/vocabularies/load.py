@@ -116,9 +116,17 @@ def same_vocabulary(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     return first.has_pieces_of(second)
 
 
-@functools.lru_cache(maxsize=8)
 def load_sentencepiece(path: str, extra_ids: int) -> SentencePieceVocabulary:
     """A `SentencePieceVocabulary`, read once: every Task of a mixture asks for the same one."""
+    file = pathlib.Path(path).expanduser()
+    changed = file.stat().st_mtime_ns if file.is_file() else 0
+    return _read_sentencepiece(path, extra_ids, changed)
+
+
+@functools.lru_cache(maxsize=8)
+def _read_sentencepiece(path: str, extra_ids: int, changed: int) -> SentencePieceVocabulary:
+    """Another file may come to lie where one was read, in one process: `changed` tells."""
+    del changed
     return SentencePieceVocabulary(path, extra_ids)
 
 

@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from t5lite.cli import main
+from t5lite.data.data_config import DataConfig
+from t5lite.data.pipeline import open_train_data
 from t5lite.data.tasks import seqio_adapter
 from t5lite.data.tasks.task_metrics import Answers
 from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
@@ -260,3 +262,30 @@ def test_no_data_root_is_said_when_files_are_read_and_not_at_registration(monkey
 def test_malformed_templates_are_said_at_registration(data_root, template, message):
     with pytest.raises(ValueError, match=f"'own_template', inputs: .*{message}"):
         add_file_task("own_template", files={"train": "a.jsonl"}, inputs=template, targets="a")
+
+
+def test_the_documented_stream_trains_within_its_limit(data_root, monkeypatch, capsys):
+    """The command of the section, with a smaller limit."""
+    text = _DOC.read_text()
+    (data_root / "my_streams.py").write_text(_code_blocks()["my_streams.py"])
+    (command,) = re.findall(r"^t5lite (cache my_stream .*=my_stream=)1000000$", text, re.MULTILINE)
+    words = [*shlex.split(f"{command}20"), f"--cache_dir={data_root / 'cache'}"]
+    assert main([*words, "--store_epochs=3"]) == 0
+    printed = capsys.readouterr().out
+    assert "my_stream: its source gives other examples" in printed
+    assert "3 were built now (60 examples)" in printed
+    config = DataConfig(
+        mixture_or_task_name="my_stream",
+        task_feature_lengths={"inputs": 16, "targets": 8},
+        batch_size=10,
+        pack=False,
+        task_modules=("my_streams",),
+        cache_dir=str(data_root / "cache"),
+        max_store_examples={"my_stream": 20},
+        store_epochs=3,
+    )
+    with open_train_data(config) as data:
+        assert data.epoch_size == 20
+        rows = [row for _ in range(8) for row in next(data).features["encoder_input_tokens"]]
+    epochs = [{row.tobytes() for row in rows[start : start + 20]} for start in (0, 20, 40, 60)]
+    assert epochs[0] == epochs[3] and len(set().union(*epochs)) > 50

@@ -7,16 +7,19 @@ flags.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from t5lite.configuration.flags import parse, split_gin_flags
 from t5lite.configuration.macro_flags import DECODING_FLAGS
+from t5lite.files.hashes import VERIFY_VARIABLE
+from t5lite.files.whole_file import FULL_DISK
 from t5lite.messages import streams
 from t5lite.messages.error_origin import place_of, raised_by_us
 
@@ -53,14 +56,15 @@ def _run_verb(words: list[str]) -> int:
     words, gin_bindings = split_gin_flags(words)
     arguments = parse(words)
     arguments.gin_bindings = gin_bindings
-    _set_up_process()
+    _set_up_process(tracebacks=arguments.traceback)
     try:
         _search_current_folder(arguments)
         if gin_bindings and not hasattr(arguments, "gin_file"):
             raise ValueError(f"this command takes no --gin.{gin_bindings[0]}")
-        return _RUN[arguments.verb](arguments) or 0
+        with _verifying(arguments):
+            return _RUN[arguments.verb](arguments) or 0
     except OSError as error:
-        if arguments.traceback or error.filename is None:
+        if arguments.traceback or not (error.filename or error.errno in FULL_DISK):
             raise
         streams.say(f"t5lite {arguments.verb}: error: {_file_error(error)}")
         return 2
@@ -92,19 +96,46 @@ def _run_verb(words: list[str]) -> int:
         return 130
 
 
+@contextlib.contextmanager
+def _verifying(arguments: argparse.Namespace) -> Iterator[None]:
+    """Lets --verify say, here and in worker processes, whether files are compared with hashes."""
+    before, given = os.environ.get(VERIFY_VARIABLE), getattr(arguments, "verify", None)
+    if isinstance(given, str):  # `data status --verify` is another flag
+        os.environ[VERIFY_VARIABLE] = given
+    try:
+        yield
+    finally:
+        os.environ.pop(VERIFY_VARIABLE, None)
+        if before is not None:
+            os.environ[VERIFY_VARIABLE] = before
+
+
 def _file_error(error: OSError) -> str:
     """What the system says of a file: not there, not allowed, no space left."""
     files = [str(file) for file in (error.filename, error.filename2) if file is not None]
-    return f"{' and '.join(files)}: {error.strerror}"
+    named = f"{' and '.join(files)}: " if files else ""
+    remedy = ""
+    if error.errno in FULL_DISK:
+        remedy = (
+            ". Free some space and give the same command again; what was finished before is kept, "
+            "and training goes on from its last checkpoint"
+        )
+    return f"{named}{error.strerror}{remedy}"
 
 
-def _set_up_process() -> None:
+def _set_up_process(*, tracebacks: bool) -> None:
     """Quiet libraries, and our own log on stderr."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     handler = logging.StreamHandler()
-    # absl is orbax's voice: it warns of what we asked for.
-    handler.addFilter(lambda record: record.name != "absl" or record.levelno >= logging.ERROR)
+    # absl is orbax's voice: it warns of what we asked for, and shows where in its threads an error
+    # arose that it hands to us as well.
+    handler.addFilter(
+        lambda record: (
+            record.name != "absl"
+            or (record.levelno >= logging.ERROR and (tracebacks or not record.exc_info))
+        )
+    )
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("t5lite").setLevel(logging.INFO)
 

@@ -7,7 +7,6 @@ gin configuration. A step that was not finished (a killed process, a full disk) 
 from __future__ import annotations
 
 import dataclasses
-import errno
 import functools
 import pathlib
 import re
@@ -21,13 +20,14 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers
 
+from t5lite.checkpoints import verification
 from t5lite.files.local_paths import check_storable, local_path
+from t5lite.files.whole_file import FULL_DISK
 from t5lite.messages.suggest import did_you_mean
 
 FOLDER = "checkpoints"
 SHOWN_NAMES = 20
 _STEPS_BETWEEN_AGREEMENTS = 10
-_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -143,6 +143,7 @@ class Checkpointer:
         self._path = folder.absolute() / FOLDER
         self._config = config or CheckpointConfig()
         self._read_only = read_only
+        self._verified: set[tuple[int, str]] = set()
 
     @functools.cached_property
     def _manager(self) -> ocp.CheckpointManager:
@@ -153,6 +154,9 @@ class Checkpointer:
             options = ocp.CheckpointManagerOptions(
                 preservation_policy=_preservation_policy(self._config),
                 enable_async_checkpointing=self._config.asynchronous,
+                temporary_path_class=verification.HashedPath,
+                # Only who holds the folder's lock writes, so what is unfinished is a killed run's.
+                cleanup_tmp_directories=True,
             )
         return ocp.CheckpointManager(
             self._path,
@@ -227,6 +231,7 @@ class Checkpointer:
           ValueError: the checkpoint is damaged, or is of another model or optimizer; lists what is
             missing in it, what it has too much, and what differs in shape.
         """
+        self._verify(step, "state/", all_processes=True)
         self._check_names(step, abstract_state)
         arguments = ocp.args.Composite(state=_restore_arguments(abstract_state))
         return self._restore(step, arguments).state
@@ -237,6 +242,7 @@ class Checkpointer:
         Raises:
           ValueError: as `restore_state`, or the folder is not one of a run.
         """
+        self._verify(step, "data/")
         if not (self._path / str(step) / "data").exists():
             raise ValueError(
                 f"{self._path.parent} holds a model that was converted, not a run that could go "
@@ -249,25 +255,36 @@ class Checkpointer:
 
     def restore_params(self, step: int, abstract_params: Any) -> Any:
         """Restores all parameters and nothing else; `abstract_params` as in `restore_state`."""
+        self._verify(step, "state/", all_processes=True)
         self._check_names(step, {"params": abstract_params}, only="params")
         return self.restore_part(step, abstract_params)
 
     def restore_part(self, step: int, abstract_params: Any) -> Any:
-        """Restores the parameters named in `abstract_params`, whatever else is saved."""
+        """Restores the parameters named in `abstract_params`, whatever else is saved.
+
+        Raises:
+          ValueError: the checkpoint is damaged.
+        """
+        self._verify(step, "state/", all_processes=True)
         arguments = ocp.args.Composite(
             state=_restore_arguments({"params": abstract_params}, partial=True)
         )
         return self._restore(step, arguments).state["params"]
 
     def saved_shapes(self, step: int) -> dict[str, tuple[int, ...]]:
-        """Shape of every array in a checkpoint's state by its '/'-name."""
+        """Shape of every array in a checkpoint's state by its '/'-name.
+
+        Raises:
+          ValueError: the checkpoint is damaged.
+        """
+        self._verify(step, "state/_")
         try:
             metadata = self._manager.item_metadata(step)
             tree = metadata["state"].tree
         except Exception as error:
-            raise ValueError(_damaged(self._path / str(step), error)) from error
+            raise ValueError(self._unreadable(step, error)) from error
         if tree is None:
-            raise ValueError(_damaged(self._path / str(step), "no array metadata"))
+            raise ValueError(self._unreadable(step, "no array metadata"))
         return {name: tuple(leaf.shape) for name, leaf in _named_leaves(tree).items()}
 
     def wait(self) -> None:
@@ -286,7 +303,20 @@ class Checkpointer:
         try:
             return self._manager.restore(step, args=arguments)
         except Exception as error:
-            raise ValueError(_damaged(self._path / str(step), error)) from error
+            raise ValueError(self._unreadable(step, error)) from error
+
+    def _verify(self, step: int, files: str, *, all_processes: bool = False) -> None:
+        """Compares files with their hashes, once."""
+        if not any(of == step and files.startswith(done) for of, done in self._verified):
+            verification.check_step(self._path, step, files=files, all_processes=all_processes)
+            self._verified.add((step, files))
+
+    def _unreadable(self, step: int, error: Any) -> str:
+        reason = str(error).strip().splitlines()[0][:300]
+        return (
+            f"checkpoint {self._path / str(step)} cannot be read ({reason}). It is truncated or "
+            f"damaged. {verification.remedy(self._path, step)}"
+        )
 
     def _check_names(self, step: int, abstract: Any, *, only: str = "") -> None:
         """Compares names and shapes before anything is read."""
@@ -328,10 +358,10 @@ def _is_full_disk(error: BaseException | None) -> bool:
     seen = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        if isinstance(error, OSError) and error.errno in _FULL_DISK:
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
             return True
         found = re.search(r"os_error_code='(\d+)'", str(error))  # how tensorstore passes it on
-        if found and int(found[1]) in _FULL_DISK:
+        if found and int(found[1]) in FULL_DISK:
             return True
         error = error.__cause__ or error.__context__
     return False
@@ -408,11 +438,3 @@ def _key_name(key: Any) -> str:
         if hasattr(key, attribute):
             return str(getattr(key, attribute))
     raise AssertionError(f"unknown tree key {key!r}")
-
-
-def _damaged(path: pathlib.Path, error: Any) -> str:
-    return (
-        f"checkpoint {path} cannot be read ({str(error).strip().splitlines()[0][:300]}). It is "
-        "truncated or damaged: delete that folder and start again from the step before, or restore "
-        "it from a copy."
-    )

@@ -96,6 +96,13 @@ def make_parser() -> argparse.ArgumentParser:
     generate = _verb(verbs, "generate", "answer prompts given here, or typed in")
     generate.add_argument("prompts", nargs="*", metavar="PROMPT", help="none: read lines of stdin")
     _add_gin_flags(generate, *_GIN_VERBS["generate"])
+    for reader in (train, evaluate, infer, generate):
+        reader.add_argument(
+            "--verify",
+            choices=("on", "off"),
+            help="compare checkpoints, model folders and token stores with their hashes when they "
+            "are read; default: on",
+        )
 
     _add_tasks_verb(verbs)
     _add_data_verb(verbs)
@@ -335,6 +342,14 @@ def _add_convert_verb(verbs: Any) -> None:
         action="store_true",
         default=None,
         help="compare logits with transformers (default: where torch and transformers are there)",
+    )
+    # A flag with its value, for --verify alone is another and takes none.
+    parser.add_argument(
+        "--verify=off",
+        dest="verify",
+        action="store_const",
+        const="off",
+        help="do not compare SRC with its hashes, where it is a t5lite model folder",
     )
     parser.add_argument("--noverify", dest="verified", action="store_false", help="do not")
     _add_plain_flags(parser, macro.VOCABULARY, macro.STEP)

@@ -18,6 +18,7 @@ import orbax.checkpoint as ocp
 import tensorstore
 
 from t5lite.checkpoints.checkpointer import FOLDER
+from t5lite.checkpoints.verification import HashedPath, check_step
 from t5lite.convert.names import Arrays, Key, LazyArray, layers_by_name
 from t5lite.models.parameters import unflatten_names
 
@@ -33,8 +34,9 @@ def read_arrays(model_dir: pathlib.Path, step: int, names: Sequence[str]) -> Arr
       names: The parameters; all others are left alone.
 
     Raises:
-      ValueError: one of them is not there or cannot be opened.
+      ValueError: the checkpoint is damaged, or one of them is not there.
     """
+    check_step(model_dir / FOLDER, step, files="state/")
     whole = _WholeParameters()
     arrays: dict[Key, LazyArray] = {}
     for name in names:
@@ -89,7 +91,9 @@ def write_arrays(
     )
     manager = ocp.CheckpointManager(
         model_dir.absolute() / FOLDER,
-        options=ocp.CheckpointManagerOptions(enable_async_checkpointing=False),
+        options=ocp.CheckpointManagerOptions(
+            enable_async_checkpointing=False, temporary_path_class=HashedPath
+        ),
         item_handlers={
             "state": ocp.PyTreeCheckpointHandler(use_ocdbt=False, type_handler_registry=registry),
         },

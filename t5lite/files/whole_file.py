@@ -1,13 +1,34 @@
-"""Files that come to be as a whole or not at all."""
+"""Files that come to be as a whole or not at all, and errors that name the file."""
 
+import contextlib
+import errno
 import pathlib
+from collections.abc import Iterator
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_whole(path: pathlib.Path, content: str | bytes) -> None:
-    """Writes a file, text as UTF-8; who reads it finds all of it, or what was there before."""
+    """Writes a file, text as UTF-8; who reads it finds all of it, or what was there before.
+
+    Raises:
+      OSError: of this file, such as on a full disk.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        temporary.replace(path)
+        with naming_file(path):
+            temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming_file(path: pathlib.Path) -> Iterator[None]:
+    """Makes errors of the system name the file where they do not; those of writing never do."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise

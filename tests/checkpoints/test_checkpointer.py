@@ -16,6 +16,7 @@ from t5lite.checkpoints.checkpointer import (
     name_differences,
 )
 from t5lite.checkpoints.load import load_model_dir
+from t5lite.files.hashes import FileHashes
 
 
 def state(scale: float = 1.0, rows: int = 64):
@@ -101,7 +102,9 @@ def test_a_truncated_checkpoint_is_refused(tmp_path, victim):
         path = next(p for p in files if p.name == "_METADATA")
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(ValueError, match="truncated or damaged: delete that folder"):
+    with pytest.raises(
+        ValueError, match=r"checkpoint .*/checkpoints/1 is damaged: state/.* bytes, of the"
+    ):
         Checkpointer(tmp_path, read_only=True).restore_state(1, abstract(state()))
 
 
@@ -163,7 +166,9 @@ def test_meaningless_configs(field):
 
 def test_a_converted_model_is_no_run_to_go_on_with(tmp_path):
     save(tmp_path, [0])
-    shutil.rmtree(tmp_path / "checkpoints" / "0" / "data")
+    folder = tmp_path / "checkpoints" / "0"
+    shutil.rmtree(folder / "data")
+    FileHashes.of(folder).save()
     with pytest.raises(ValueError, match="--initial_checkpoint_path"):
         Checkpointer(tmp_path, read_only=True).restore_data(0)
 

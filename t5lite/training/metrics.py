@@ -18,10 +18,11 @@ import tqdm
 from t5lite.data.pipeline import TrainBatch
 from t5lite.files import strict_json
 from t5lite.files.json_files import parse_lines
-from t5lite.files.whole_file import write_whole
+from t5lite.files.whole_file import naming_file, write_whole
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.streams import Unbroken
 from t5lite.training.duration import Duration, Progress
+from t5lite.training.tensorboard_file import TensorBoardFile
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -41,24 +42,26 @@ class MetricsWriter:
         self._enabled = enabled
         if not enabled:
             return
-        from tensorboardX import SummaryWriter
-
         path = pathlib.Path(model_dir) / METRICS_FILE
         kept = [line for line in read_lines(path) if line["step"] <= start_step]
         write_whole(path, "".join(_to_line(line) for line in kept))
-        self._file = path.open("a", encoding="utf-8")
-        self._tensorboard = SummaryWriter(
-            str(pathlib.Path(model_dir) / "tensorboard"), purge_step=start_step + 1
-        )
+        # Without a buffer, which would try again what a full disk refused, when nobody asks it to.
+        self._path, self._file = path, path.open("ab", buffering=0)
+        self._tensorboard = TensorBoardFile(path.parent / "tensorboard", first_step=start_step + 1)
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
-        """Writes one line and the same figures as TensorBoard scalars."""
+        """Writes one line and the same figures as TensorBoard scalars.
+
+        Raises:
+          OSError: of the file that cannot be written, such as on a full disk.
+        """
         if not self._enabled:
             return
-        self._file.write(_to_line({"step": step, "kind": kind, **values}))
-        self._file.flush()
-        for name, value in values.items():
-            self._tensorboard.add_scalar(f"{kind}/{name}", value, step)
+        with naming_file(self._path):
+            rest = _to_line({"step": step, "kind": kind, **values}).encode()
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        self._tensorboard.write(step, {f"{kind}/{name}": v for name, v in values.items()})
 
     def close(self) -> None:
         """Flushes and closes both."""
@@ -71,14 +74,24 @@ def read_lines(path: str | pathlib.Path) -> list[dict[str, Any]]:
     """Reads a `metrics.jsonl`; a half-written last line (a killed process) is left out.
 
     Figures that were not finite, which JSON has no word for, are NaN again.
+
+    Raises:
+      ValueError: naming a line that is none of its kind.
     """
     path = pathlib.Path(path)
     if not path.exists():
         return []
-    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
+    whole = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")[0]
+    try:
+        lines = list(parse_lines(whole, path=path, any_text=True))
+        for where, figures in lines:
+            if type(figures.get("step")) is not int:
+                raise ValueError(f"{where}: its step is no whole number")
+    except ValueError as error:
+        raise ValueError(f"{error}. Delete that line; only its own figures are lost.") from None
     return [
         {name: math.nan if value is None else value for name, value in figures.items()}
-        for _, figures in parse_lines(whole, path=path, any_text=True)
+        for _, figures in lines
     ]
 
 

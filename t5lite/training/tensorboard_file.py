@@ -1,0 +1,60 @@
+"""Scalars for TensorBoard, written where they come up.
+
+tensorboardX's own writers hand them to a thread, and wait for it for ever where it has died, of a
+full disk or of a clock that was set back.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from t5lite.files.whole_file import naming_file
+
+
+class TensorBoardFile:
+    """One file of events; each start of a run has its own."""
+
+    def __init__(self, folder: pathlib.Path, *, first_step: int) -> None:
+        """Opens it.
+
+        Args:
+          folder: of all starts' files, made where it is not there.
+          first_step: TensorBoard hides what earlier starts wrote of this step and later ones.
+
+        Raises:
+          OSError: the file cannot be written.
+        """
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+        self._folder, self._event = folder, Event
+        folder.mkdir(parents=True, exist_ok=True)
+        with naming_file(folder):
+            self._writer = EventsWriter(str(folder / "events"))
+            start = SessionLog(status=SessionLog.START)
+            self._write(Event(step=first_step, session_log=start))
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes figures by name.
+
+        Raises:
+          OSError: the file cannot be written.
+        """
+        from tensorboardX.summary import scalar
+
+        with naming_file(self._folder):
+            for name, value in values.items():
+                self._write(self._event(step=step, summary=scalar(name, value)))
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        with naming_file(self._folder):
+            self._writer.close()
+
+    def _write(self, event: Any) -> None:
+        event.wall_time = time.time()
+        self._writer.write_event(event)

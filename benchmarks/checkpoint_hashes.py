@@ -1,8 +1,8 @@
 """What the hashes of a checkpoint cost: seconds of saving and of restoring, with and without.
 
 `python benchmarks/checkpoint_hashes.py --megabytes=1024` saves a state of random numbers, which do
-not compress, in a temporary folder, and restores it from the system's cache of files: a disk that is
-slower than that hides more of the cost.
+not compress, in a temporary folder, and restores it from the system's cache of files: a slower disk
+hides more of the cost.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def main() -> None:
             times.setdefault("save: until it is on disk", []).append(stalled + seconds(writer.wait))
             writer.close()
             step = folder / "checkpoints" / "1"
-            times.setdefault("of this, hashing", []).append(seconds(lambda: FileHashes.of(step)))
+            times.setdefault("of this, hashing", []).append(
+                seconds(lambda step=step: FileHashes.of(step))
+            )
             for verify in ("on", "off"):
                 os.environ[VERIFY_VARIABLE] = verify
                 reader = Checkpointer(folder, read_only=True)

@@ -13,6 +13,7 @@ import hashlib
 import http.client
 import os
 import pathlib
+import re
 import shutil
 import time
 import urllib.error
@@ -23,7 +24,7 @@ from typing import Any
 
 import filelock
 
-from t5lite.data.downloads.archives import unpack
+from t5lite.data.downloads.archives import MAX_BYTES, unpack
 from t5lite.data.downloads.downloads import Download, File
 from t5lite.files.json_files import read_object, write_object
 from t5lite.messages.progress import Bar, progress_bar
@@ -34,7 +35,10 @@ _CHUNK_BYTES = 1 << 18
 _TIMEOUT_SECONDS = 60
 # Attempts in a row that get nothing at all.
 _MAX_FRUITLESS = 4
-_NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
+# URLError, TimeoutError, ConnectionError and SSLError are OSErrors.
+_NETWORK_ERRORS = (OSError, http.client.HTTPException)
+_SCHEMES = ("http", "https")
+_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 def fetch(
@@ -159,10 +163,19 @@ def _git_blob(path: pathlib.Path) -> str:
 
 
 def _read_lock(root: pathlib.Path) -> dict[str, Any]:
+    path = root / LOCK_FILE
     try:
-        return read_object(root / LOCK_FILE, missing_ok=True)
+        record = read_object(path, missing_ok=True)
+        for url, entry in record.items():
+            if not isinstance(entry, dict) or not _is_sha256(entry.get("sha256")):
+                raise ValueError(f"{path}: the entry of {url!r} has no SHA-256 of 64 hex digits")
     except ValueError as error:
         raise ValueError(f"{error}; remove it to trust anew") from error
+    return record
+
+
+def _is_sha256(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 
 def _write_lock(root: pathlib.Path, url: str, entry: dict[str, str]) -> None:
@@ -174,9 +187,8 @@ def _write_lock(root: pathlib.Path, url: str, entry: dict[str, str]) -> None:
 
 def _download(url: str, part: pathlib.Path, *, progress: bool, wait_seconds: float) -> None:
     """Downloads until the file is whole, going on where it stopped, now or in an earlier run."""
-    if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
-        raise ValueError(f"{url}: only http and https addresses are fetched")
-    fruitless = 0
+    _check_scheme(url)
+    fruitless, most = 0, _size(part)
     with progress_bar(
         total=None,
         desc=url.rsplit("/", 1)[-1],
@@ -186,7 +198,6 @@ def _download(url: str, part: pathlib.Path, *, progress: bool, wait_seconds: flo
         disable=not progress,
     ) as bar:
         while True:
-            before = _size(part)
             try:
                 if _continue_download(url, part, bar):
                     _tag_path(part).unlink(missing_ok=True)
@@ -196,11 +207,13 @@ def _download(url: str, part: pathlib.Path, *, progress: bool, wait_seconds: flo
                 if error.code < 500:
                     raise ValueError(
                         f"{url}: the server answers {error.code} {error.reason}"
-                    ) from (error)
+                    ) from error
                 reason = f"the server answers {error.code} {error.reason}"
             except _NETWORK_ERRORS as error:
                 reason = getattr(error, "reason", error)
-            fruitless = 0 if _size(part) > before else fruitless + 1
+            # Beyond what there ever was: a server that begins again and again gets nowhere.
+            fruitless = 0 if _size(part) > most else fruitless + 1
+            most = max(most, _size(part))
             if fruitless == _MAX_FRUITLESS:
                 raise ValueError(
                     f"{url}: cannot be fetched: {reason}; {_size(part):,} bytes are kept, the same "
@@ -221,26 +234,65 @@ def _continue_download(url: str, part: pathlib.Path, bar: Bar) -> bool:
         request.add_header("Range", f"bytes={have}-")
         request.add_header("If-Range", tag)
     try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+        response = _opener().open(request, timeout=_TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
-        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE or not have:
             raise
         part.unlink(missing_ok=True)
         return False
+    except ValueError as error:  # an address that is none, here or where it leads
+        raise ValueError(f"{url}: cannot be fetched: {error}") from error
     with response:
-        resumes = response.status == http.HTTPStatus.PARTIAL_CONTENT
-        start, total = _extent(response, resumes=resumes)
-        if start != (have if resumes else 0):
-            raise ValueError(f"{url}: asked for bytes from {have:,}, got them from {start:,}")
+        start, total = _extent(response, url=url, first=have if request.has_header("Range") else 0)
+        if total is not None and total > MAX_BYTES:
+            raise ValueError(f"{url}: has {total:,} bytes; the most is {MAX_BYTES >> 30} GiB")
         _tag_path(part).write_text(_strong_tag(response), encoding="utf-8")
         bar.total, bar.n = total, start
         with part.open("r+b" if part.exists() else "wb") as file:
             file.truncate(start)
             file.seek(start)
             for chunk in _chunks(response):
-                file.write(chunk)
+                try:
+                    file.write(chunk)
+                    file.flush()
+                except OSError as error:
+                    raise ValueError(
+                        f"{url}: {part} cannot be written: {error.strerror}; what is there is "
+                        "kept, the same command resumes from there"
+                    ) from error
                 bar.update(len(chunk))
+                if file.tell() > MAX_BYTES:
+                    raise ValueError(f"{url}: sends more than {MAX_BYTES >> 30} GiB")
     return total is None or _size(part) == total
+
+
+def _check_scheme(url: str) -> None:
+    if urllib.parse.urlsplit(url).scheme.lower() not in _SCHEMES:
+        raise ValueError(f"{url}: only http and https addresses are fetched")
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to http and https only; Python's own follows ftp too."""
+
+    def redirect_request(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: str):  # type: ignore[no-untyped-def]
+        _check_scheme(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """What opens addresses of http and https, and none of the file, ftp and data ones."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.UnknownHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        _Redirects(),
+    ):
+        opener.add_handler(handler)
+    return opener
 
 
 def _chunks(response: Any) -> Iterator[bytes]:
@@ -250,19 +302,34 @@ def _chunks(response: Any) -> Iterator[bytes]:
             chunk = response.read1(_CHUNK_BYTES)
         except http.client.IncompleteRead as error:
             yield error.partial
-            return
+            raise
         if not chunk:
             return
         yield chunk
 
 
-def _extent(response: Any, *, resumes: bool) -> tuple[int, int | None]:
-    """(first byte, size of the whole) of what the server sends; None where it does not say."""
-    if resumes:
-        span, _, total = response.headers["Content-Range"].removeprefix("bytes ").partition("/")
-        return int(span.partition("-")[0]), int(total) if total.isdecimal() else None
-    length = response.headers["Content-Length"]
-    return 0, int(length) if length else None
+def _extent(response: Any, *, url: str, first: int) -> tuple[int, int | None]:
+    """(first byte, size of the whole) of what the server sends; None where it does not say.
+
+    Args:
+      response: what the server answers.
+      url: the address that was asked for.
+      first: the first byte that was asked for; 0 where all were.
+
+    Raises:
+      ValueError: it is neither the file nor the part of it that was asked for.
+    """
+    if response.status == http.HTTPStatus.OK:
+        length = response.headers["Content-Length"] or ""
+        return 0, int(length) if length.isascii() and length.isdecimal() else None
+    if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+        raise ValueError(f"{url}: the server answers {response.status} {response.reason}, no file")
+    sent = response.headers["Content-Range"] or "no range that it names"
+    match = _RANGE.fullmatch(sent)
+    if not first or match is None or int(match[1]) != first:
+        asked = f"bytes from {first:,}" if first else "the whole file"
+        raise ValueError(f"{url}: asked for {asked}, the server sends a part of it: {sent}")
+    return first, None if match[2] == "*" else int(match[2])
 
 
 def _strong_tag(response: Any) -> str:
@@ -291,5 +358,9 @@ def _unpack_archive(file: File, part: pathlib.Path) -> pathlib.Path:
         unpack(part, unpacked, name=file.path, strip=file.strip, keep=file.keep)
     except ValueError as error:
         shutil.rmtree(unpacked, ignore_errors=True)
-        raise ValueError(f"{file.url}: {error}") from error
+        part.unlink()
+        raise ValueError(
+            f"{file.url}: {error}. It was deleted: fetch it again, and if it comes so again, get "
+            f"the archive elsewhere and unpack it there by hand"
+        ) from error
     return unpacked

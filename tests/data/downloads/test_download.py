@@ -35,6 +35,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.tags = True
         self.pause = 0.0
         self.requests = []
+        self.answers = {}
 
     def url(self, name):
         return f"http://127.0.0.1:{self.server_address[1]}/{name}"
@@ -47,6 +48,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.requests.append(wanted)
         if server.statuses:
             self.send_error(server.statuses.pop(0))
+            return
+        if self.path[1:] in server.answers:
+            self.wfile.write(server.answers[self.path[1:]])
+            self.close_connection = True
             return
         content = server.files.get(self.path[1:])
         if content is None:
@@ -213,12 +218,97 @@ def test_what_is_there_already_is_left_alone(server, tmp_path):
     assert server.requests == []
 
 
+def answer(status, *headers, body=b""):
+    lines = [f"HTTP/1.1 {status}", *headers, "Connection: close", "", ""]
+    return "\r\n".join(lines).encode("latin-1") + body
+
+
+FTP = "ftp://127.0.0.1/a.bin"
+ANSWERS = {
+    "no content": (answer("204 No Content"), "answers 204 No Content, no file"),
+    "a part unasked": (
+        answer("206 Partial Content", "Content-Range: bytes 5-7/8", body=b"abc"),
+        "asked for the whole file, the server sends a part of it: bytes 5-7/8",
+    ),
+    "a part of nothing": (answer("206 Partial Content", body=b"abc"), "no range that it names"),
+    "less than it says": (
+        answer("200 OK", "Content-Length: 10", body=b"abc"),
+        "the connection ended early; 3 bytes are kept",
+    ),
+    "less, with a tag": (
+        answer("200 OK", "Content-Length: 10", 'ETag: "x"', body=b"abc"),
+        "cannot be fetched: the connection ended early|asked for bytes from 3",
+    ),
+    "chunks cut": (
+        answer("200 OK", "Transfer-Encoding: chunked", body=b"5\r\nabc"),
+        "cannot be fetched: IncompleteRead",
+    ),
+    "more than any": (answer("200 OK", f"Content-Length: {1 << 60}"), "the most is 64 GiB"),
+    "no HTTP": (b"SSH-2.0-x\r\n", "cannot be fetched: "),
+    "to ftp": (answer("302 Found", f"Location: {FTP}"), f"{FTP}: only http and https"),
+    "to a file": (answer("302 Found", "Location: file:///etc/passwd"), "only http and https|302"),
+    "to data": (answer("307 Moved", "Location: data:,hello"), "only http and https|307"),
+    "to itself": (answer("302 Found", "Location: /a.bin"), "infinite loop"),
+    "to no address": (answer("302 Found", "Location: http://["), "cannot be fetched: "),
+}
+
+
+@pytest.mark.parametrize(("sent", "said"), ANSWERS.values(), ids=ANSWERS)
+def test_what_is_no_whole_file_is_one_error(server, tmp_path, sent, said):
+    server.answers["a.bin"] = sent
+    with pytest.raises(ValueError, match=f"(?s)^{server.url('a.bin')}: .*({said})"):
+        fetch(one(server), tmp_path)
+    assert not (tmp_path / "set").exists()
+    assert not (tmp_path / "fetched.json").exists()
+
+
+def test_a_redirect_over_http_is_followed(server, tmp_path):
+    server.files["b.bin"] = CONTENT
+    server.answers["a.bin"] = answer("302 Found", f"Location: {server.url('b.bin')}")
+    fetch(one(server), tmp_path)
+    assert (tmp_path / "set" / "a.bin").read_bytes() == CONTENT
+
+
+def test_a_server_that_begins_again_and_again_is_given_up(server, tmp_path):
+    """Content that is shorter than its length: the rest is beyond it, so the whole is asked for."""
+    server.cuts = [10, 0, 10, 0, 10, 0, 10, 0, 10, 0]
+    item = one(server)
+    server.tags = False
+    with pytest.raises(ValueError, match="the connection ended early; 10 bytes are kept"):
+        fetch(item, tmp_path)
+    assert len(server.requests) < 10
+
+
+@pytest.mark.parametrize(
+    "entry", ["1", "{}", '{"sha256": 3}', '{"sha256": "x"}', '{"path": "../x", "sha256": null}']
+)
+def test_a_lock_file_of_another_shape_is_refused(server, tmp_path, entry):
+    (tmp_path / "fetched.json").write_text(f'{{"http://a/b": {entry}}}')
+    with pytest.raises(ValueError, match=r"fetched.json: the entry of 'http://a/b' .*remove it"):
+        fetch(one(server), tmp_path)
+
+
 # --------------------------------------------------------------------------------------- archives
 
 
-def make_tar(members):
+def flipped(data, place):
+    place %= len(data)
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+def marked(data, *, flags=0, method=0):
+    """A zip archive whose entries say that they are encrypted, or packed in another way."""
+    for magic, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        parts = data.split(magic)
+        at = place - 4
+        new = flags.to_bytes(2, "little") + method.to_bytes(2, "little")
+        data = magic.join([parts[0], *(part[:at] + new + part[at + 4 :] for part in parts[1:])])
+    return data
+
+
+def make_tar(members, mode="w:gz"):
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+    with tarfile.open(fileobj=buffer, mode=mode) as tar:
         for member in members:
             if isinstance(member, tarfile.TarInfo):
                 tar.addfile(member)
@@ -283,6 +373,20 @@ HOSTILE = {
     "tar_device": ("a.tar.gz", make_tar([*GOOD, link("top/device", "", tarfile.CHRTYPE)])),
     "tar_folder_up": ("a.tar.gz", make_tar([*GOOD, link("top/../..", "", tarfile.DIRTYPE)])),
     "tar_twice": ("a.tar.gz", make_tar([*GOOD, GOOD[0]])),
+    "tar_cut_between_members": ("a.tar", make_tar(GOOD, "w")[:1024]),
+    "tar_without_its_end": ("a.tar", make_tar(GOOD, "w")[: 3 * 1024]),
+    "tar_second_header_flipped": ("a.tar", flipped(make_tar(GOOD, "w"), 1024 + 150)),
+    "tar_gz_checksum_flipped": ("a.tar.gz", flipped(make_tar(GOOD), -6)),
+    "tar_gz_length_lost": ("a.tar.gz", make_tar(GOOD)[:-4]),
+    "tar_bz2_tail_lost": ("a.tar.bz2", make_tar(GOOD, "w:bz2")[:-8]),
+    "tar_xz_tail_lost": ("a.tar.xz", make_tar(GOOD, "w:xz")[:-8]),
+    "tar_deep": ("a.tar.gz", make_tar([*GOOD, ("top/" + "a/" * 1500 + "f", b"!")])),
+    "tar_long_name": ("a.tar.gz", make_tar([*GOOD, ("top/" + "n" * 300, b"!")])),
+    "tar_file_and_folder": ("a.tar.gz", make_tar([*GOOD, ("top/other.txt/x", b"!")])),
+    "zip_encrypted": ("a.zip", marked(make_zip(GOOD), flags=1)),
+    "zip_unknown_method": ("a.zip", marked(make_zip(GOOD), method=97)),
+    "zip_content_flipped": ("a.zip", make_zip(GOOD).replace(b"AP", b"BP", 1)),
+    "zip_cut": ("a.zip", make_zip(GOOD)[:-30]),
     "tar_truncated": ("a.tar.gz", make_tar(GOOD)[:60]),
     "tar_none": ("a.tar.gz", b"no archive"),
     "tar_empty": ("a.tar.gz", make_tar([])),
@@ -309,6 +413,7 @@ def test_hostile_archives_leave_nothing_behind(server, tmp_path, name, content):
     assert outside == [tmp_path / "deep"]
     assert not pathlib.Path("/tmp/evil").exists()
     assert not list(root.rglob("evil"))
+    assert not list(root.glob(".fetch/*.part"))
 
 
 def test_a_crash_between_noting_and_placing_is_mended(server, tmp_path, monkeypatch):

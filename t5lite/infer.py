@@ -18,7 +18,12 @@ from t5lite.checkpoints.load import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
 from t5lite.data.chat.conversations import field_of_messages, read_asked
 from t5lite.data.sources.local_files import read_jsonl, require
-from t5lite.data.tasks.seqio_adapter import EvalTask, import_tasks, load_eval_tasks
+from t5lite.data.tasks.seqio_adapter import (
+    EvalTask,
+    import_tasks,
+    load_eval_tasks,
+    task_vocabulary,
+)
 from t5lite.data.tasks.task_modules import were_imported
 from t5lite.data.vocabularies.load import format_vocabulary
 from t5lite.decoding.config import DecodingConfig
@@ -103,7 +108,8 @@ def infer(
       mixture_or_task_name: Answer these registered examples instead; their lines hold `task`,
         `index`, `inputs` and `targets`.
       split: The Tasks' split.
-      task_modules: Task modules to import first.
+      task_modules: Task modules to import first; for `input` only where the model's vocabulary is
+        a class that they bring.
       data_dir: Root of the Tasks' files; None leaves `T5LITE_DATA_DIR` as it is.
       inputs_field: The field of `input` that holds the prompt: a text, or a list of messages,
         which the model's chat template writes. Lines without it may hold `messages`,
@@ -134,6 +140,7 @@ def infer(
     devices = make_mesh(mesh or MeshConfig())
     model = load_model_dir(model_dir, step, mesh=devices)
     if input is not None:
+        model = _with_texts(model, task_modules, data_dir=data_dir)
         questions = _questions_of_file(
             input, model, field=inputs_field, options_field=options_field
         )
@@ -186,6 +193,26 @@ def infer(
         settings=settings,
         progress=progress,
     )
+
+
+def _with_texts(
+    model: LoadedModel, task_modules: Sequence[str], *, data_dir: str | None
+) -> LoadedModel:
+    """The model with the texts of its ids, where only a Task of the modules knows them.
+
+    Raises:
+      ValueError: no Task of these modules has the model's vocabulary.
+    """
+    if model.vocabulary.has_texts or not task_modules:
+        return model
+    import_tasks(task_modules, data_dir=data_dir)
+    vocabulary = task_vocabulary(model.vocabulary)
+    if vocabulary is None:
+        raise ValueError(
+            f"no Task of {', '.join(task_modules)} (--tasks) has the model's vocabulary, "
+            f"{model.vocabulary.spec()}, which only a Task gives texts to."
+        )
+    return dataclasses.replace(model, vocabulary=vocabulary)
 
 
 def _check_ranking(options_field: str | None, rank_by: str, input: str | None) -> None:

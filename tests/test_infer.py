@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from t5lite import infer as infer_module
+from t5lite.data.tasks.seqio_adapter import from_seqio
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
 from t5lite.generate import generate
@@ -18,6 +19,7 @@ from t5lite.infer import infer
 from tests.conftest import REPOSITORY, on_devices
 from tests.decoding import model_dirs
 from tests.decoding.ways import WAYS
+from tests.feature_converters import converter
 
 GREEDY = DecodingConfig(max_decode_length=6)
 SAMPLE = DecodingConfig(strategy="sample", top_p=0.9, max_decode_length=6, seed=4)
@@ -308,3 +310,35 @@ def test_stop_strings_end_answers(model_dir, questions, answers, tmp_path):
     stopping = dataclasses.replace(SAMPLE, stop_strings=(stop,))
     lines = _lines(_infer(model_dir, questions, tmp_path / "out.jsonl", stopping))
     assert [line["prediction"] for line in lines] == [text.split(stop)[0] for text in whole]
+
+
+def test_texts_of_a_vocabulary_that_a_task_brings(tmp_path):
+    seqio = pytest.importorskip("seqio")
+    (tmp_path / "word_tasks.py").write_text(
+        "import seqio\n"
+        "words = seqio.vocabularies.UnigramVocabulary(['what', 'is'], split_on_space=True)\n"
+        "seqio.TaskRegistry.add('words', source=seqio.FunctionDataSource(\n"
+        "    lambda split, shuffle_files: None, splits=['train']),\n"
+        "    output_features={'targets': seqio.Feature(words)})\n"
+    )
+    words = seqio.vocabularies.UnigramVocabulary(["what", "is"], split_on_space=True)
+    vocabulary = from_seqio(words)
+    model_dirs.save(tmp_path / "model", converter(), vocabulary=vocabulary)
+    (tmp_path / "in.jsonl").write_text('{"inputs": "what is"}\n')
+    arguments = {
+        "model_dir": str(tmp_path / "model"),
+        "input": str(tmp_path / "in.jsonl"),
+        "output": str(tmp_path / "out.jsonl"),
+        "decoding": DecodingConfig(max_decode_length=2, stop_ids=(263,)),
+        "progress": False,
+    }
+    with pytest.raises(ValueError, match=r"UnigramVocabulary does not give ids .*--tasks"):
+        infer(**arguments)
+    with pytest.raises(
+        ValueError, match=r"no Task of tests\.toy_tasks \(--tasks\) has the model's"
+    ):
+        infer(**arguments, task_modules=["tests.toy_tasks"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path))
+        record = json.loads(infer(**arguments, task_modules=["word_tasks"]).read_text())
+    assert set(record["prediction"].split()) <= {"PAD", "what", "is", "UNK"}

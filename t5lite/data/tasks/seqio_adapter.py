@@ -46,6 +46,7 @@ from t5lite.data.tasks.seqio_vocabularies import output_features as output_featu
 from t5lite.data.tasks.seqio_vocabularies import to_seqio as to_seqio
 from t5lite.data.transforms.transform import ExampleTransform
 from t5lite.data.vocabularies.chat_template import ChatTemplate
+from t5lite.data.vocabularies.load import same_vocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,20 @@ def token_features(task_name: str) -> dict[str, Vocabulary]:
       ValueError: if there is no such Task, or a feature is not a sequence of token ids.
     """
     return feature_vocabularies(_get_task(task_name))
+
+
+def task_vocabulary(known: Vocabulary) -> Vocabulary | None:
+    """The vocabulary of a registered Task's targets that is this one, with the texts it has there.
+
+    Args:
+      known: a vocabulary of which a model folder keeps the ids.
+    """
+    for task in map(_get_task, registered_names()[0]):
+        if "targets" in task.output_features:
+            found = from_seqio(task.output_features["targets"].vocabulary)
+            if same_vocabulary(found.spec(), known.spec()):
+                return found
+    return None
 
 
 def check_features(task_names: Sequence[str], task_feature_lengths: Mapping[str, int]) -> None:

@@ -179,8 +179,8 @@ class ClassVocabulary(Vocabulary):
     def _at_hand(self) -> SeqioVocabulary:
         if self._theirs is None:
             raise LookupError(
-                "only the Task that brings it knows what its ids mean, so that evaluations and "
-                "`infer --mixture` work, and texts of your own do not"
+                "only the Task that brings it knows what its ids mean. Give `eval` and `infer` "
+                "the Task's module (--tasks)"
             )
         return self._theirs
 

@@ -8,7 +8,7 @@ import pytest
 
 from t5lite import cli
 from t5lite.configuration.gin_reader import Binding, read_flag
-from t5lite.configuration.t5x import report
+from t5lite.configuration.t5x import report, trial
 from t5lite.configuration.t5x.flags import FLAGS
 from t5lite.configuration.t5x.outcomes import Decision, NoCounterpart
 from t5lite.configuration.t5x.translation import translate
@@ -38,7 +38,7 @@ def setting(line: str) -> Binding:
 def with_line(line):
     pathlib.Path("mine.gin").write_text(f'include "my_finetune.gin"\n{line}\n')
     made = translate(["mine.gin"])
-    report.check(made, report.gin_text(made, made_of=["mine.gin"]))
+    trial.check(made, report.gin_text(made, made_of=["mine.gin"]))
     return made
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from t5lite.configuration.t5x import report
+from t5lite.configuration.t5x import report, trial
 from t5lite.configuration.t5x.flags import FLAGS
 from t5lite.configuration.t5x.outcomes import Decision, Mapped, Outcome, is_elsewhere
 from t5lite.configuration.t5x.translation import Entry, translate
@@ -51,12 +51,8 @@ def from_t5x(
         settings=settings,
         entries=[_entry(name, value) for name, value in flags if name != "gin_bindings"],
     )
+    made = trial.loading(made, made_of=files)
     text = report.gin_text(made, made_of=files)
-    try:
-        report.check(made, text)
-    except ValueError as error:
-        made = made.with_entry(Entry("the gin file", "", Decision(f"it does not load: {error}")))
-        text = report.gin_text(made, made_of=files)
     listing = report.listing(made, file=output or "FILE.gin", made_of=files)
     if output is None:
         print(text, end="", flush=True)

@@ -91,6 +91,8 @@ def task_module(fact: Fact, run: Run) -> Outcome:
     del run
     if fact.value is None:
         return Mapped({}, instead="none")
+    if not isinstance(fact.value, str):
+        raise TypeError(fact.value)
     return Mapped({"TASK_MODULES": (fact.value,)})
 
 

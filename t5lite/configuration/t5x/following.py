@@ -77,12 +77,18 @@ class Followed:
         self._follow(root, root, "")
         self.run.start = self._start()
         if self.run.command == "train":
-            self.run.model = model_values.describe(self.run, is_scalable=self.is_scalable())
+            self.run.model = self._model()
 
     def facts_of(self, binding: Binding) -> list[Fact]:
         """The settings that a binding decides: a macro's are those that lead to it."""
         facts = self._uses.get(_key(binding), [])
         return [fact for fact in facts if self.run.facts[fact.section, fact.name] is fact]
+
+    def _model(self) -> tuple[str, dict[str, Any]] | None:
+        try:
+            return model_values.describe(self.run, is_scalable=self.is_scalable())
+        except (TypeError, ValueError, LookupError):  # of a value that no network has
+            return None
 
     def is_scalable(self) -> bool:
         """Whether the network is T5X's scalable_t5, which has a table of biases in each layer."""

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import pathlib
-import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from t5lite.configuration import config
 from t5lite.configuration.gin_reader import Macro, Reference
 from t5lite.configuration.t5x.outcomes import Decision, Mapped, NoCounterpart
 from t5lite.configuration.t5x.translation import Entry, Translation
 from t5lite.files import strict_json
 
 _WIDTH = 100
-_FUNCTIONS = {"train": "train", "eval": "evaluate", "infer": "infer"}
-# For what the command gives, while the file is tried without.
-_EXAMPLES: Mapping[str, Any] = {
-    "MODEL_DIR": "DIR",
-    "MIXTURE_OR_TASK_NAME": "NAME",
-    "TASK_FEATURE_LENGTHS": {"inputs": 512, "targets": 128},
-    "TRAIN_STEPS": 1000,
-    "INITIAL_CHECKPOINT_PATH": "PATH",
-    "OUTPUT": "FILE.jsonl",
-}
 
 
 def gin_text(translation: Translation, *, made_of: Sequence[str]) -> str:
@@ -43,7 +30,7 @@ def gin_text(translation: Translation, *, made_of: Sequence[str]) -> str:
     lines += [""] if translation.includes else []
     macros = {k: v for k, v in translation.settings.items() if "." not in k}
     others = {k: v for k, v in translation.settings.items() if "." in k}
-    lines += [f"{name} = {_literal(value)}" for name, value in macros.items()]
+    lines += [f"{name} = {literal(value)}" for name, value in macros.items()]
     lines += _blocks(others)
     for question, entry in {_outcome(e, Decision).question: e for e in decisions}.items():
         said = f"{entry.said}: " if entry.said else ""
@@ -56,7 +43,7 @@ def _blocks(settings: Mapping[str, Any]) -> Iterator[str]:
     owners: dict[str, list[str]] = {}
     for key, value in settings.items():
         owner, _, name = key.rpartition(".")
-        owners.setdefault(owner, []).append(f"{name} = {_literal(value)}")
+        owners.setdefault(owner, []).append(f"{name} = {literal(value)}")
     for owner, lines in owners.items():
         yield ""
         if len(lines) == 1:
@@ -66,7 +53,8 @@ def _blocks(settings: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"  {line}" for line in lines)
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
+    """A value as it is written in a gin file."""
     if isinstance(value, str):
         return strict_json.dumps(value, ensure_ascii=False)
     if isinstance(value, bool) or value is None or isinstance(value, Macro | Reference):
@@ -74,48 +62,15 @@ def _literal(value: Any) -> str:
     if isinstance(value, int) and abs(value) >= 10_000:
         return f"{value:_}"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_literal(k)}: {_literal(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
-        inside = ", ".join(map(_literal, value))
+        inside = ", ".join(map(literal, value))
         return f"({inside}{',' if len(value) == 1 else ''})"
     return repr(value)
 
 
 def _comment(text: str) -> list[str]:
     return textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="#   ")
-
-
-def check(translation: Translation, text: str) -> None:
-    """Reads the gin file as its command would, and builds what it configures.
-
-    Raises:
-      ValueError: it does not load; says why.
-    """
-    function = _FUNCTIONS[translation.command]
-    missing = {name: value for name, value in _EXAMPLES.items() if name in translation.given_later}
-    defaults = []
-    if translation.command != "train":
-        defaults = config.read_defaults(f"runs/{translation.command}.gin")
-        # What else the model folder says.
-        for name in ("TASK_FEATURE_LENGTHS", "VOCABULARY"):
-            if name not in translation.settings:
-                missing[name] = _EXAMPLES.get(name)
-    for entry in translation.of(Decision):
-        for line in _outcome(entry, Decision).proposal:
-            name = line.partition(" ")[0]
-            if name in _EXAMPLES and name not in translation.settings:
-                missing[name] = _EXAMPLES[name]
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "translated.gin"
-        path.write_text(text, encoding="utf-8")
-        read = {name: (f"--{name.lower()}", value) for name, value in missing.items()}
-        if translation.command == "infer":
-            read = {
-                n: v for n, v in read.items() if n not in ("TASK_FEATURE_LENGTHS", "VOCABULARY")
-            }
-        parsed = config.parse([str(path)], defaults=defaults, shorthands=read)
-        parsed.check(function)
-        parsed.arguments(function)
 
 
 def listing(translation: Translation, *, file: str, made_of: Sequence[str]) -> str:
@@ -163,7 +118,7 @@ def _by_reason(entries: Sequence[Entry]) -> Iterator[str]:
 
 def _mapped(entry: Entry) -> Iterator[str]:
     outcome = _outcome(entry, Mapped)
-    settings = [f"{key} = {_literal(value)}" for key, value in outcome.settings.items()]
+    settings = [f"{key} = {literal(value)}" for key, value in outcome.settings.items()]
     first, *more = settings or [outcome.instead or "nothing"]
     yield from _lines(entry, first, mark="->")
     yield from (f"       {setting}" for setting in more)

@@ -123,6 +123,12 @@ def optimizer(fact: Fact, run: Run) -> Outcome:
             settings["adamw.decay_norms_and_biases"] = True
             if name == "adamw" and run.value("optax optimizer", "weight_decay") is None:
                 settings["adamw.weight_decay"] = 1e-4
+        if run.value("optax optimizer", "learning_rate") is None:
+            return Decision(
+                f"optax.{name} has no learning rate; LEARNING_RATE is taken until you choose",
+                ("LEARNING_RATE = 1e-4",),
+                {**settings, f"{made}.learning_rate": Reference("schedule", True)},
+            )
         return Mapped(settings)
     if run.classes.get("adafactor"):
         note = (

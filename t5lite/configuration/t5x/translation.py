@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from t5lite.configuration.gin_reader import Binding, Macro, Reference, uses
+from t5lite.configuration.gin_reader import Binding, Macro, Reference, is_finite, uses
 from t5lite.configuration.t5x.following import Followed, short_name
 from t5lite.configuration.t5x.outcomes import Decision, Fact, Mapped, NoCounterpart, Outcome
 from t5lite.configuration.t5x.reading import read
@@ -69,6 +69,21 @@ class Translation:
     def with_entry(self, entry: Entry) -> Translation:
         """The same with one more entry."""
         return dataclasses.replace(self, entries=(*self.entries, entry))
+
+    def without(self, key: str) -> Translation:
+        """The same without a setting, which is to be decided."""
+
+        def kept(settings: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: value for name, value in settings.items() if name != key}
+
+        entries = list(self.entries)
+        for index, entry in enumerate(entries):
+            outcome = entry.outcome
+            if isinstance(outcome, Mapped) and key in outcome.settings:
+                note = f"{key} is to be decided"
+                left = Mapped(kept(outcome.settings), note, outcome.instead)
+                entries[index] = dataclasses.replace(entry, outcome=left)
+        return dataclasses.replace(self, settings=kept(self.settings), entries=tuple(entries))
 
     def of(self, kind: type[Any]) -> list[Entry]:
         """The entries of one kind."""
@@ -139,7 +154,19 @@ class _Translator:
         is_trained_mixture = fact.name == "mixture_or_task_name" and self._is_as_trained(fact)
         if fact.is_missing and not is_trained_mixture:
             return self._missing(fact)
-        return rule(fact, self._run)
+        try:
+            outcome = rule(fact, self._run)
+        except (TypeError, ValueError, LookupError):
+            return Decision(f"{fact.value!r} is no value that T5X takes here")
+        if not isinstance(outcome, Mapped):
+            return outcome
+        if not all(map(is_finite, outcome.settings.values())):
+            return Decision(f"{fact.value!r} has a number that is none")
+        # What rules themselves name is known here; what the value names is T5X's or a user's own.
+        foreign = set(uses(fact.value))
+        if any(use in foreign for value in outcome.settings.values() for use in uses(value)):
+            return Decision(f"{fact.value!r} is not known here: give the value that it makes")
+        return outcome
 
     def _is_as_trained(self, fact: Fact) -> bool:
         """Whether an evaluation's setting is that of the training data."""

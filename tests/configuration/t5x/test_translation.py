@@ -7,7 +7,7 @@ import re
 import pytest
 
 from t5lite import cli
-from t5lite.configuration.t5x import report
+from t5lite.configuration.t5x import report, trial
 from t5lite.configuration.t5x.outcomes import Decision, NoCounterpart
 from t5lite.configuration.t5x.translation import translate
 from t5lite.training.schedules import schedule
@@ -28,7 +28,7 @@ def folder(tmp_path, monkeypatch):
 def translated(*names, **more):
     """A translation, whose file was read as its verb reads it."""
     made = translate(names, **more)
-    report.check(made, report.gin_text(made, made_of=names))
+    trial.check(made, report.gin_text(made, made_of=names))
     return made
 
 
@@ -355,3 +355,18 @@ def test_the_command_refuses_what_it_cannot_read_or_write(capsys):
     for words in (["nowhere.gin"], ["finetune.gin", "--output=there.gin"], ["."]):
         assert cli.main(["config", "--from_t5x", *words]) == 2
         assert words[-1].partition("=")[2] in capsys.readouterr().err
+
+
+def test_values_that_are_refused_are_all_listed_and_the_file_loads(capsys):
+    pathlib.Path("mine.gin").write_text(
+        'include "finetune.gin"\ntrain_script.train.stats_period = "often"\nZ_LOSS = -1.0\n'
+        "trainer.Trainer.num_microbatches = 0.5\nnetwork.T5Config.dropout_rate = 7\n"
+        "partitioning.PjitPartitioner.model_parallel_submesh = 3\nBATCH_SIZE = @mine.size()\n"
+    )
+    assert cli.main(["config", "--from_t5x=mine.gin", "--output=out.gin"]) == 1
+    listed = capsys.readouterr().out
+    for name in ("train.log_period", "CrossEntropy.z_loss", "NUM_MICROBATCHES", "DROPOUT_RATE"):
+        assert f"\n  {name}\n    ? " in listed, listed
+    assert "3 is no value that T5X takes here" in listed
+    assert "@mine.size() is not known here" in listed
+    assert cli.main(["config", "--gin_file=out.gin", "--model_dir=/m"]) == 0

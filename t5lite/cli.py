@@ -149,26 +149,15 @@ def _search_current_folder(arguments: argparse.Namespace) -> None:
     )
 
 
-def _join_processes(arguments: argparse.Namespace) -> None:
-    """Starts jax.distributed where flags ask for it.
+def _join(arguments: argparse.Namespace) -> None:
+    from t5lite.configuration.processes import join_processes
 
-    Raises:
-      ValueError: only some of the three flags that belong together.
-    """
-    given = [arguments.coordinator, arguments.num_processes, arguments.process_id]
-    if not arguments.multi_host and given == [None] * 3:
-        return
-    import jax
-
-    if given == [None] * 3:
-        jax.distributed.initialize()
-    elif None in given:
-        raise ValueError("--coordinator, --num_processes and --process_id must be given together.")
-    else:
-        jax.distributed.initialize(*given)
-    # One voice is enough.
-    if jax.process_index() != 0:
-        logging.getLogger("t5lite").setLevel(logging.WARNING)
+    join_processes(
+        multi_host=arguments.multi_host,
+        coordinator=arguments.coordinator,
+        num_processes=arguments.num_processes,
+        process_id=arguments.process_id,
+    )
 
 
 # ---- Verbs ---------------------------------------------------------------------------------------
@@ -323,7 +312,7 @@ def _parse(
 
 def _train(arguments: argparse.Namespace) -> None:
     parsed = _parse_gin(arguments, "train")
-    _join_processes(arguments)  # before anything is built: schedules and optimizers touch devices
+    _join(arguments)  # before anything is built: schedules and optimizers touch devices
     from t5lite.training.freed_memory import keep_freed_memory
 
     keep_freed_memory()
@@ -344,7 +333,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
 def _eval(arguments: argparse.Namespace) -> None:
     parsed = _parse_gin(arguments, "eval")
-    _join_processes(arguments)
+    _join(arguments)
     built = parsed.arguments("evaluate")
     from t5lite.evaluate import evaluate
 
@@ -354,7 +343,7 @@ def _eval(arguments: argparse.Namespace) -> None:
 
 def _infer(arguments: argparse.Namespace) -> None:
     parsed = _parse_gin(arguments, "infer")
-    _join_processes(arguments)
+    _join(arguments)
     built = parsed.arguments("infer")
     from t5lite.infer import infer
 

@@ -406,11 +406,6 @@ def test_every_verb_has_its_function():
         assert parse(needs.get(verb, verb)).verb == verb
 
 
-def test_three_flags_of_the_processes_belong_together():
-    with pytest.raises(ValueError, match="together"):
-        cli._join_processes(parse("train --num_processes=2"))
-
-
 def test_what_the_model_folder_says_in_vain_is_not_warned_of(model_dir, caplog):
     built(f"infer --model_dir={model_dir} --input=a --output=b")
     assert not caplog.messages

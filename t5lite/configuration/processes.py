@@ -1,0 +1,90 @@
+"""Several processes as one run: who they are, and where the first one listens."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]]+):(?P<port>[0-9]{1,5})", re.ASCII)
+# JAX's own variable, for a first process whose machine has not the address that others reach it at.
+BIND_VARIABLE = "JAX_COORDINATOR_BIND_ADDRESS"
+
+
+def join_processes(
+    *,
+    multi_host: bool,
+    coordinator: str | None,
+    num_processes: int | None,
+    process_id: int | None,
+) -> None:
+    """Starts jax.distributed where flags ask for it.
+
+    The first process listens at the coordinator's address, and at no other of its machine's.
+
+    Args:
+      multi_host: whether the surroundings (Slurm, a pod) say the rest.
+      coordinator: `HOST:PORT` of the first process.
+      num_processes: how many there are.
+      process_id: which this is, from 0.
+
+    Raises:
+      ValueError: only some of the three that belong together, numbers out of range, or an address
+        that is none or where the first process cannot listen.
+    """
+    given = (coordinator, num_processes, process_id)
+    if not multi_host and given == (None, None, None):
+        return
+    if given != (None, None, None):
+        if coordinator is None or num_processes is None or process_id is None:
+            raise ValueError(
+                "--coordinator, --num_processes and --process_id must be given together."
+            )
+        if not 0 <= process_id < num_processes:
+            raise ValueError(
+                f"--process_id={process_id} of --num_processes={num_processes}: they count from 0"
+            )
+        bind_address = os.environ.get(BIND_VARIABLE, coordinator)
+        _split(coordinator, name="--coordinator")
+        if process_id == 0:
+            _check_can_listen(bind_address, is_given=BIND_VARIABLE not in os.environ)
+    import jax
+
+    if coordinator is None:
+        jax.distributed.initialize()
+    else:
+        # Of itself JAX would listen on every interface of the machine.
+        jax.distributed.initialize(*given, coordinator_bind_address=bind_address)
+    # One voice is enough.
+    if jax.process_index() != 0:
+        logging.getLogger("t5lite").setLevel(logging.WARNING)
+
+
+def _split(address: str, *, name: str) -> tuple[str, int]:
+    match = _ADDRESS.fullmatch(address)
+    if match is None or not 0 < int(match["port"]) < 1 << 16:
+        raise ValueError(
+            f"{name}={address} is no HOST:PORT, such as 10.0.0.1:8476 or [::1]:8476, with a port "
+            "from 1 to 65535"
+        )
+    return match["host"].strip("[]"), int(match["port"])
+
+
+def _check_can_listen(address: str, *, is_given: bool) -> None:
+    """JAX would wait for minutes for a coordinator that never came to be."""
+    name = "--coordinator" if is_given else BIND_VARIABLE
+    host, port = _split(address, name=name)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, place = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(
+            f"{name}={address}: process 0 cannot listen there: {reason}. Give an address of its "
+            f"own machine and a free port; where others reach it at another address, set "
+            f"{BIND_VARIABLE} to its own"
+        ) from error

@@ -7,8 +7,10 @@ import concurrent.futures
 import contextlib
 import math
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -90,7 +92,16 @@ def _reporting_to(listener: Callable[[Any], object] | None) -> Iterator[None]:
 def _begin_worker(reports: Any) -> None:
     # A terminal sends Ctrl-C to all processes; the parent alone answers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _listeners.append(reports.put)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent has ended, however that was; a killed one tells nobody."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 def error_text(error: Exception) -> str:

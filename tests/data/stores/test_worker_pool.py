@@ -1,0 +1,50 @@
+"""Workers that build stores end with their parent, however it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from tests.conftest import REPOSITORY
+
+PARENT = """
+import os, sys, time
+from tests.data.stores.test_worker_pool import run
+if __name__ == "__main__":
+    run(sys.argv[1])
+"""
+
+
+def write_pid_and_wait(folder: str) -> None:
+    open(os.path.join(folder, str(os.getpid())), "w").close()
+    time.sleep(600)
+
+
+def run(folder: str) -> None:
+    from t5lite.data.stores.worker_pool import run_jobs
+
+    list(run_jobs(write_pid_and_wait, [folder, folder], num_workers=2, died="died"))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_workers_of_a_killed_build_end(tmp_path):
+    (tmp_path / "pids").mkdir()
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    parent = subprocess.Popen([sys.executable, script, tmp_path / "pids"], env=environment)
+    while len(workers := os.listdir(tmp_path / "pids")) < 2:
+        assert parent.poll() is None
+        time.sleep(0.05)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    while any(is_alive(int(worker)) for worker in workers):  # the suite's time limit ends this
+        time.sleep(0.05)

@@ -9,8 +9,8 @@ import tempfile
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # Orbax looks its files up with patterns, in which these mean something else: what it writes below
-# such a folder it does not find again.
-_NOT_FOUND_AGAIN = "[]\\"
+# such a folder it does not find again, or with files of another folder that the pattern fits.
+_NOT_FOUND_AGAIN = "[]*?\\"
 _MAX_NAME_BYTES = 255
 
 
@@ -55,7 +55,7 @@ def check_storable(folder: pathlib.Path, *, name: str) -> None:
             raise ValueError(
                 f"{name} {folder}: checkpoints cannot lie in a folder called {part!r}, for the "
                 f"library that stores them does not find it again. Give a folder whose whole path "
-                f"({folder.absolute()}) is without [ ] \\ and without gs: or s3:."
+                f"({folder.absolute()}) is without [ ] * ? \\ and without gs: or s3:."
             )
 
 

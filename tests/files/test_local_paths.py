@@ -2,15 +2,21 @@
 
 import os
 import pathlib
+import string
 
+import hypothesis
+import hypothesis.strategies as st
+import jax
+import numpy as np
 import pytest
 
 from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.checkpoints.model_dir import ModelDescription
+from t5lite.convert.checkpoint_stream import read_leaf
 from t5lite.convert.new_folder import check_new
 from t5lite.data.tasks import environment
 from t5lite.files.local_paths import check_storable, local_path, writable_folder
-from tests.checkpoints.test_checkpointer import save
+from tests.checkpoints.test_checkpointer import abstract, save, state
 
 ADDRESSES = ["gs://bucket/run", "s3://bucket/run", "hdfs://a/b", "https://example.com/m"]
 
@@ -46,7 +52,7 @@ def test_what_is_no_path_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    "name", ["a b%20#?&*", "a'b\"c$HOME;", "\u65e5\u672c \U0001f600", "a:b{c}\n"]
+    "name", ["a b%20#&", "a'b\"c$HOME;", "\u65e5\u672c \U0001f600", "a:b{c}\n"]
 )
 def test_odd_names_that_can_be_stored_are_read_back(name, tmp_path):
     save(tmp_path / name, [1])
@@ -54,12 +60,31 @@ def test_odd_names_that_can_be_stored_are_read_back(name, tmp_path):
     assert Checkpointer(tmp_path / name, read_only=True).saved_shapes(1)
 
 
-@pytest.mark.parametrize("name", ["a[b]", "a\\b", "[work]/run", "gs:/run"])
+@pytest.mark.parametrize("name", ["a[b]", "a\\b", "[work]/run", "gs:/run", "**", "a?b"])
 def test_names_that_cannot_be_stored_are_refused_before_anything_is_written(name, tmp_path):
     folder = tmp_path / name
     with pytest.raises(ValueError, match="checkpoints cannot lie in a folder called"):
         Checkpointer(folder, read_only=False)
     assert not list(tmp_path.iterdir())
+
+
+@hypothesis.settings(max_examples=8, deadline=None, derandomize=True, database=None)
+@hypothesis.given(
+    name=st.lists(st.sampled_from([*string.punctuation.replace("/", ""), "a", " ", "\n", "\u00e9"]))
+    .map("".join)
+    .filter(lambda name: name not in ("", ".", ".."))
+)
+def test_whatever_a_folder_is_called_it_is_refused_or_read_back(name, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / name
+    try:
+        check_storable(folder, name="--x")
+    except ValueError:
+        return
+    save(folder, [1])
+    reader = Checkpointer(folder, read_only=True)
+    restored = reader.restore_state(1, abstract(state()))
+    jax.tree.map(np.testing.assert_array_equal, restored, state(1))
+    assert read_leaf(folder, 1, "step") == 1
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path):

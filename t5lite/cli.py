@@ -211,7 +211,9 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
             overrides = folder_config.found_model(model_dir, folder)
             model_dir = str(folder)
             if verb != "generate":
-                defaults += folder_config.model_folder_defaults(model_dir)
+                # A file's lines are answered without importing what a folder names.
+                is_of_tasks = verb == "eval" or parsed.macro("MIXTURE_OR_TASK_NAME") is not None
+                defaults += folder_config.model_folder_defaults(model_dir, with_modules=is_of_tasks)
                 if mixtures := folder_config.mixtures_of(model_dir):
                     remedies["MIXTURE_OR_TASK_NAME"] = f"--mixture=VALUE (this run {mixtures})"
         else:
@@ -227,9 +229,7 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
             taken=taken,
             overrides=overrides,
         )
-        # A file's lines are answered without importing anything.
-        if verb != "infer" or parsed.macro("MIXTURE_OR_TASK_NAME") is not None:
-            folder_config.check_modules(parsed, model_dir, shipped=config.packaged_gin_dir())
+        folder_config.check_modules(parsed, model_dir, shipped=config.packaged_gin_dir())
         for binding in taken:
             log.info("%s = %r, from %s", binding.name, binding.value, binding.place)
     if verb not in _RUN_FILES and not (arguments.gin_file or defaults):

@@ -179,7 +179,9 @@ def test_a_folder_does_not_have_foreign_modules_imported(begun):
         with pytest.raises(ValueError, match=r"config\.gin:\d+: .*--tasks=tasks\.mini,evil"):
             built(line)
         built(f"{line} --tasks=tasks.mini,evil")
-    built(f"infer --model_dir={begun} --input=a.jsonl --output=b.jsonl")
+    lines = f"infer --model_dir={begun} --input=a.jsonl --output=b.jsonl"
+    assert built(lines).get("task_modules", ()) == ()
+    assert built(f"{lines} --tasks=mine")["task_modules"] == ("mine",)
     with pytest.raises(ValueError, match=r"--tasks=tasks\.mini,evil"):
         built(f"infer --model_dir={begun} --mixture=x --output=b.jsonl")
     assert built(f"train --gin_file={config_file}")["train_data"].task_modules[1] == "evil"

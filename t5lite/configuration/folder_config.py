@@ -30,10 +30,14 @@ from t5lite.files.local_paths import local_path
 _OF_TRAINING = ("TASK_MODULES", "DATA_DIR")
 
 
-def model_folder_defaults(model_dir: str) -> list[Binding]:
+def model_folder_defaults(model_dir: str, *, with_modules: bool = True) -> list[Binding]:
     """Macros that a trained model gives to eval and infer where the user does not.
 
     The lengths and the vocabulary are the model's; TASK_MODULES and DATA_DIR are its training's.
+
+    Args:
+      model_dir: the folder.
+      with_modules: whether Tasks are asked for, so that TASK_MODULES are of use.
 
     Raises:
       ValueError: the folder holds no model, or its vocabulary's file is gone.
@@ -45,7 +49,8 @@ def model_folder_defaults(model_dir: str) -> list[Binding]:
         _macro("VOCABULARY", _own_vocabulary(description), place),
     ]
     macros = {b.name: b for b in _last_settings(model_dir) if b.is_macro}
-    return found + [_plain(name, macros) for name in _OF_TRAINING if name in macros]
+    names = _OF_TRAINING if with_modules else ("DATA_DIR",)
+    return found + [_plain(name, macros) for name in names if name in macros]
 
 
 def stand_ins() -> list[Binding]:

@@ -285,6 +285,7 @@ def train(
             writer.write(progress.steps, "eval", metrics)
 
     def save_now(scores: Mapping[str, float], *, exhausted: bool = False) -> None:
+        data.verified()
         checkpointer.save(
             progress.steps,
             state,

@@ -44,6 +44,9 @@ class Store(LabelledStore, Protocol):
     def length_counts(self, feature: str) -> npt.NDArray[np.int64]:
         """How many examples have 0, 1, 2, ... tokens of a feature."""
 
+    def check_tokens(self) -> None:
+        """Raises ValueError where the tokens are not those that were written."""
+
 
 class Corpus:
     """Random access to the examples of several stores, each feature cut to a length.

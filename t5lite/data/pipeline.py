@@ -30,6 +30,7 @@ from t5lite.data.packing import Plan, RowPlanner
 from t5lite.data.prefetch import Prefetcher
 from t5lite.data.stores import build
 from t5lite.data.stores.plan import StoreSettings, check_max_examples
+from t5lite.data.stores.verification import StoreVerification
 from t5lite.data.tasks import seqio_adapter, seqio_mixtures, task_data
 from t5lite.data.tasks.data_status import DataStatus, table
 from t5lite.data.tasks.labels import LabelCounter
@@ -219,6 +220,8 @@ class TrainData:
             rows=range(host_index * rows_here, (host_index + 1) * rows_here),
             fingerprint=fingerprint,
         )
+        every_store = [*stores, *(store for passes in later_passes for store in passes)]
+        self._verification = StoreVerification(every_store[host_index::host_count])
         self._prefetcher: Prefetcher[TrainBatch] | None = None
         self._batches: Iterator[TrainBatch] = maker.batches()
         if config.prefetch_batches:
@@ -229,10 +232,25 @@ class TrainData:
         return self
 
     def __next__(self) -> TrainBatch:
-        return next(self._batches)
+        self._verification.check()
+        try:
+            return next(self._batches)
+        except Exception as error:
+            if not isinstance(error, StopIteration):
+                self._verification.finish()  # Damage explains it better than what it led to.
+            raise
+
+    def verified(self) -> None:
+        """Waits until this host's share of the stores is compared with their hashes.
+
+        Raises:
+          ValueError: a store is damaged; so does the next batch, as soon as it is known.
+        """
+        self._verification.finish()
 
     def close(self) -> None:
         """Ends the thread that makes batches ahead; what it had ready is lost."""
+        self._verification.close()
         if self._prefetcher is not None:
             self._prefetcher.close()
 

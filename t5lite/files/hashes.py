@@ -134,8 +134,8 @@ class FileHashes:
 
 def _in_threads(paths: Collection[pathlib.Path]) -> dict[pathlib.Path, str]:
     """Hashes of files; computing them holds no lock of Python's, so that threads help."""
-    if not paths:
-        return {}
+    if len(paths) <= 1:
+        return {path: hash_file(path) for path in paths}
     num_threads = min(len(paths), os.cpu_count() or 1, _MAX_THREADS)
     with concurrent.futures.ThreadPoolExecutor(num_threads) as executor:
         return dict(zip(paths, executor.map(hash_file, paths), strict=True))

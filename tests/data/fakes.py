@@ -24,6 +24,9 @@ class MemoryStore:
     labels, label_counts, label_N = (), (), np.zeros(0, np.uint32)
     is_chat = False
 
+    def check_tokens(self):
+        pass
+
     def length_counts(self, feature):
         column = self.features.index(feature)
         return np.bincount(np.diff(self.offsets)[column :: len(self.features)])

@@ -1,12 +1,12 @@
 """Token stores: the tokenised examples of one (task, split, fingerprint), memory-mapped.
 
-A store is a folder of two files. `tokens.bin` holds the token ids of all features of all examples,
-one after the other, then, from the next multiple of 8 bytes on, little-endian int64 offsets:
+A store is a folder of three files. `tokens.bin` holds the token ids of all features of all
+examples, one after the other, then, from the next multiple of 8 bytes on, little-endian int64 offsets:
 feature f of example i is `tokens[offsets[i * F + f] : offsets[i * F + f + 1]]`, F features each;
 then, int64 too, for each feature how many examples have 0, 1, ... tokens of it, up to the most;
 and, where examples are labelled (labels.py), uint32 places of their labels in `meta.json`.
-So nothing has to go through a store before it is read. `meta.json` says what all these are. A
-folder appears under its own name only when it is whole.
+So nothing has to go through a store before it is read. `meta.json` says what all these are, and
+`hashes.json` holds the hashes of both. A folder appears under its own name only when it is whole.
 """
 
 import array
@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from t5lite.data.tasks.labels import Label
 from t5lite.files import strict_json
+from t5lite.files.hashes import HASHES_FILE, FileHashes, verify_is_on
 
 FORMAT_VERSION = 3
 
@@ -105,7 +106,27 @@ class TokenStore:
             raise ValueError(_damaged(file, error.strerror or str(error))) from error
         if store.offsets[0] != 0 or store.offsets[-1] != meta["num_tokens"]:
             raise ValueError(_damaged(file, "its offsets do not span its tokens"))
+        store._check(_META)
         return store
+
+    def check_tokens(self) -> None:
+        """Compares the whole of `tokens.bin` with its hash; stores of before have none.
+
+        Raises:
+          ValueError: they differ.
+        """
+        self._check(_TOKENS)
+
+    def _check(self, name: str) -> None:
+        if not verify_is_on():
+            return
+        try:
+            hashes = FileHashes.read(self.path)
+        except ValueError as error:
+            raise ValueError(_damaged(self.path / HASHES_FILE, str(error))) from error
+        found = {} if hashes is None else hashes.differences([name])
+        if found:
+            raise ValueError(_damaged(self.path / name, f"it {found[name]}"))
 
     @property
     def is_chat(self) -> bool:
@@ -326,6 +347,7 @@ class TokenStoreWriter:
             file.write(strict_json.dumps(meta, indent=1))
             file.flush()
             os.fsync(file.fileno())
+        FileHashes.of(self._folder).save()
 
 
 @contextlib.contextmanager

@@ -219,3 +219,21 @@ def test_many_stores_open_together(tmp_path):
     finally:
         del stores
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_any_bit_that_flips_is_found(tmp_path):
+    path = tmp_path / "s"
+    write(path, random_examples(50))
+    rng = np.random.default_rng(0)
+    for name in ("tokens.bin", "meta.json", "hashes.json"):
+        content = (path / name).read_bytes()
+        for place in rng.integers(0, 8 * len(content), 20):
+            flipped = bytearray(content)
+            flipped[place // 8] ^= 1 << int(place % 8)
+            (path / name).write_bytes(flipped)
+            with pytest.raises(ValueError, match=f"Delete .*{path}|No token store"):
+                TokenStore.open(path).check_tokens()
+        (path / name).write_bytes(content)
+    TokenStore.open(path).check_tokens()
+    (path / "hashes.json").unlink()  # A store of before there were any.
+    TokenStore.open(path).check_tokens()

@@ -168,6 +168,9 @@ SAID = [
     ("import __main__ as train_script", ("is of T5X", "config --from_t5x")),
     ("include 't5x/configs/runs/finetune.gin'", ("no gin file", "config --from_t5x")),
     ("train_script.train.eval_period = 3", ("is train here", "config --from_t5x")),
+    ("train.optimizer = @optax.adamw()", ("is adamw here", "config --from_t5x")),
+    ("train.optimizer = @optimizers.chain()", ("train.max_grad_norm here",)),
+    ("train.objective = @utils.Loss()", ("no module utils, which T5X has", "--from_t5x")),
     ("VOCABULARY = @seqio.SentencePieceVocabulary()", ("is VOCABULARY here",)),
 ]
 

@@ -259,7 +259,9 @@ def _register_named_by_module(
             if statement.is_ours and module not in imported:
                 continue
             is_of_t5x = module.partition(".")[0] in ("t5x", "seqio") or not _exists(module)
-            if use.name.rpartition(".")[2] in external_names.CONFIGURABLES and is_of_t5x:
+            short = use.name.rpartition(".")[2]
+            is_named = short in external_names.CONFIGURABLES and is_of_t5x
+            if is_named or use.name in external_names.CONFIGURABLES:
                 continue  # Reported with ours, when all names are checked.
             # One that registers itself may do so under any name.
             if module in sys.modules or not _is_known(use.name):
@@ -307,6 +309,11 @@ def _import_without_tasks(module: str, place: str, *, wanted: str) -> types.Modu
       ValueError: it cannot be imported, or registers Tasks, which would have no vocabulary yet.
     """
     before = _registered_tasks()
+    if module in external_names.T5X_MODULES and not _exists(module):
+        raise ValueError(
+            f"{place}: {wanted}: there is no module {module}, which T5X has. "
+            f"{external_names.T5X_COMMAND}"
+        )
     imported = task_modules.import_module(module, asked_by=place)
     if new := sorted(_registered_tasks() - before):
         raise ValueError(

@@ -33,6 +33,13 @@ _T5X_CONFIGURABLES: dict[str, tuple[str, ...]] = {
     "standard_logical_axis_rules": ("MeshConfig",),
     "beam_search": ("DecodingConfig.strategy",),
     "temperature_sample": ("DecodingConfig.strategy",),
+    "optax.adam": ("adamw",),
+    "optax.adamw": ("adamw",),
+    "optimizers.adam": ("adamw",),
+    "optimizers.adamw": ("adamw",),
+    "optimizers.lion": ("optax_optimizer",),
+    "optimizers.sgd": ("optax_optimizer",),
+    "optimizers.chain": ("train.optimizer", "train.max_grad_norm"),
     "SentencePieceVocabulary": ("VOCABULARY",),
     "ByteVocabulary": ("VOCABULARY",),
     "Evaluator": ("EvalConfig",),
@@ -100,6 +107,13 @@ _NEEDLESS = {
     "EVALUATOR_USE_MEMORY_CACHE": "an evaluation's examples are always kept in memory",
     "USE_HARDWARE_RNG": "random numbers come of SEED, alike on every device",
 }
+# Modules as T5X's gin files import them.
+T5X_MODULES = frozenset(
+    {
+        *("adafactor", "checkpoints", "decoding", "gin_utils", "models", "network", "optimizers"),
+        *("partitioning", "trainer", "utils"),
+    }
+)
 ALL = (CONFIGURABLES, PARAMETERS, MACROS)
 T5X_COMMAND = f"`{COMMAND}` translates a gin file of T5X."
 

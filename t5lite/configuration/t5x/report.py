@@ -91,7 +91,7 @@ def listing(translation: Translation, *, file: str, made_of: Sequence[str]) -> s
     others = [entry for entry in mapped if entry not in written]
     lines += ["", "Mapped", *(line for entry in written for line in _mapped(entry))]
     if others:
-        lines += ["", "Mapped, and so without a line of its own"]
+        lines += ["", "Mapped, with nothing to write"]
         lines += [line for entry in others for line in _mapped(entry)]
     if without:
         lines += ["", "Without counterpart"]

@@ -48,7 +48,8 @@ def total_steps(fact: Fact, run: Run) -> Outcome:
         )
     return Mapped(
         {"TRAIN_STEPS": left, "initial_checkpoint.train_steps_are_relative": True},
-        f"T5X's {fact.value:,} less the {run.start:,} of the checkpoint: steps are this run's",
+        f"T5X's {fact.value:,} less the {run.start:,} of the checkpoint: steps are this run's, and "
+        "the optimizer's state begins afresh, which T5X takes from the checkpoint",
     )
 
 

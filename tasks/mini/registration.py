@@ -108,6 +108,7 @@ def _dataset_fn(
         columns = {key: [example[key] for example in rendered] for key in rendered[0]}
         return tf.data.Dataset.from_tensor_slices(columns)
 
+    dataset_fn.is_repeatable = True  # type: ignore[attr-defined]
     return dataset_fn
 
 

@@ -115,7 +115,8 @@ def _is_repeatable(task: Any) -> bool:
     """Whether the source says so, or is one of seqio's own that read files as they are."""
     seqio = load_seqio()
     kinds = (seqio.TextLineDataSource, seqio.TFExampleDataSource, seqio.TfdsDataSource)
-    return type(task.source) in kinds or getattr(task.source, "is_repeatable", False)
+    says = (task.source, getattr(task.source, "_dataset_fn", None))
+    return type(task.source) in kinds or any(getattr(it, "is_repeatable", False) for it in says)
 
 
 def _is_of_seqio(preprocessor: Any) -> bool:

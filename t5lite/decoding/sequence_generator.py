@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import jax
 import numpy as np
 
 from t5lite.data.features.feature_converters import FeatureConverter, Tokens
-from t5lite.decoding import batching, compiled, ranking, stopping
+from t5lite.decoding import batching, checks, compiled, ranking, stopping
 from t5lite.decoding.compiled import Prepared
 from t5lite.decoding.config import DecodingConfig
+from t5lite.messages.suggest import did_you_mean
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.sharding import BATCH_AXES, put_replicable
@@ -84,12 +85,13 @@ class SequenceGenerator:
           decode: From tokens to text; for stop strings.
           mesh: Where `params` given later lie; None for wherever they are.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size!r}; it must be an integer, 1 or more.")
         converter.check_model(model_config)
         self._model_config = model_config
         self._converter = converter
-        self._eos_ids = tuple(eos_ids)
+        end_ids = checks.token_ids(eos_ids, name="eos_ids", vocab_size=model_config.vocab_size)
+        self._eos_ids = tuple(end_ids.tolist())
         parts = 1 if mesh is None else math.prod(mesh.shape[axis] for axis in BATCH_AXES)
         self._batch_size = math.ceil(batch_size / parts) * parts
         # A learned table has no row for a place beyond it, padding's places included.
@@ -104,7 +106,11 @@ class SequenceGenerator:
         """Parameters as the other methods use them, for a caller who uses them more than once.
 
         On a CPU that is one more copy of the decoder's layers (see `models.layer_loop`).
+
+        Raises:
+          ValueError: They are not those of the model's config.
         """
+        checks.check_params(params, self._model_config)
         return compiled.prepare(self._model_config, params, mesh=self._mesh)
 
     def generate(
@@ -130,11 +136,14 @@ class SequenceGenerator:
           beams with the best first.
 
         Raises:
-          ValueError: A prompt is empty where it must not be, or prompt and answer together are
-            longer than the model's table of positions.
+          ValueError: A prompt is empty where it must not be, prompt and answer together are longer
+            than the model's table of positions, an id is none of the model's, there are not as many
+            of one list as of another, or the parameters are not this model's.
         """
+        inputs = self._checked(inputs, name="inputs")
         if indices is None:
             indices = range(len(inputs))
+        checks.same_number(inputs, indices, name="indices")
         self._check_lengths(inputs, config.decode_length - 1)
         prepared = self._prepared(params)
         functions = self._functions(config)
@@ -171,6 +180,7 @@ class SequenceGenerator:
         """
         assert self._mesh is None, "one row cannot be shared out"
         assert config.num_branches == 1, "only one answer can be streamed"
+        (inputs,) = self._checked([inputs], name="inputs")
         self._check_lengths([inputs], config.decode_length - 1)
         prepared = self._prepared(params)
         functions = self._functions(config)
@@ -212,7 +222,11 @@ class SequenceGenerator:
         Raises:
           ValueError: As `generate`.
         """
+        inputs = self._checked(inputs, name="inputs")
+        targets = self._checked(targets, name="targets")
+        checks.same_number(inputs, targets, name="targets")
         self._check_lengths(inputs, max(map(len, targets), default=0) - 1)
+        plain_params = self._plain(params)
         run = compiled.score_fn(self._model_config, self._mesh)
         log_likelihoods, num_tokens = np.zeros(len(inputs)), np.zeros(len(inputs))
         sizes = [(len(i), len(t)) for i, t in zip(inputs, targets, strict=True)]
@@ -221,8 +235,8 @@ class SequenceGenerator:
             batch = self._scoring_batch(
                 [inputs[row] for row in filled], [targets[row] for row in filled]
             )
-            found = jax.device_get(run(compiled.plain(params), self._put(batch)))
-            self._check_finite(found[0][: len(rows)], compiled.plain(params))
+            found = jax.device_get(run(plain_params, self._put(batch)))
+            self._check_finite(found[0][: len(rows)], plain_params)
             log_likelihoods[rows], num_tokens[rows] = (x_B[: len(rows)] for x_B in found)
             if on_batch is not None:
                 on_batch(len(rows))
@@ -253,7 +267,16 @@ class SequenceGenerator:
         Raises:
           ValueError: An example has no answer to choose, or one without tokens; or as `generate`.
         """
+        if by not in get_args(ranking.RankBy):
+            raise ValueError(
+                f"by is {by!r}; choose one of {', '.join(get_args(ranking.RankBy))}."
+                f"{did_you_mean(str(by), get_args(ranking.RankBy))}"
+            )
+        inputs = self._checked(inputs, name="inputs")
+        checks.same_number(inputs, options, name="lists of options")
+        options = [self._checked(row, name=f"options[{i}]") for i, row in enumerate(options)]
         self._check_options(options)
+        plain_params = self._plain(params)
         self._check_lengths(inputs, max((len(o) for row in options for o in row), default=0) - 1)
         run = compiled.rank_fn(self._model_config, self._mesh)
         results: list[Ranking | None] = [None] * len(inputs)
@@ -262,8 +285,8 @@ class SequenceGenerator:
             filled = self._filled(rows)
             batch = self._prompt_batch([inputs[row] for row in filled])
             batch |= ranking.option_features([options[row] for row in filled])
-            found_BO = jax.device_get(run(compiled.plain(params), self._put(batch)))
-            self._check_finite(found_BO[: len(rows)], compiled.plain(params))
+            found_BO = jax.device_get(run(plain_params, self._put(batch)))
+            self._check_finite(found_BO[: len(rows)], plain_params)
             for row, found_O in zip(rows, found_BO, strict=False):
                 scores = found_O[: len(options[row])].astype(np.float64)
                 if by == "mean":
@@ -347,6 +370,14 @@ class SequenceGenerator:
 
     def _prepared(self, params: Params | Prepared) -> Prepared:
         return params if isinstance(params, Prepared) else self.prepare(params)
+
+    def _plain(self, params: Params | Prepared) -> Params:
+        if not isinstance(params, Prepared):
+            checks.check_params(params, self._model_config)
+        return compiled.plain(params)
+
+    def _checked(self, texts: Sequence[Tokens], *, name: str) -> list[np.ndarray]:
+        return checks.all_token_ids(texts, name=name, vocab_size=self._model_config.vocab_size)
 
     def _functions(self, config: DecodingConfig) -> compiled.Functions:
         vocab_size = self._model_config.vocab_size

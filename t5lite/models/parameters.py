@@ -74,7 +74,7 @@ def bind(config: TransformerConfig, params: Params) -> Model:
     model = build(config)
     wanted = {name: param.get_value().shape for name, param in _parameters(model).items()}
     given = {name: leaf.shape for name, leaf in flatten_names(params).items()}
-    _check_names(wanted, given)
+    check_names(wanted, given)
     nnx.update(model, params)
     return model
 
@@ -127,9 +127,14 @@ def _parameters(model: Model) -> dict[str, nnx.Param]:
     return dict(sorted(named.items()))
 
 
-def _check_names(
+def check_names(
     wanted: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]]
 ) -> None:
+    """Compares shapes by name with those that a model's config wants.
+
+    Raises:
+      ValueError: one is missing, unknown or another; lists them all.
+    """
     problems = [f"missing {name} {shape}" for name, shape in wanted.items() if name not in given]
     problems += [f"unknown {name} {shape}" for name, shape in given.items() if name not in wanted]
     problems += [

@@ -1,0 +1,100 @@
+"""What callers give is looked at before it is compiled for: ids, lengths, parameters.
+
+On a device nothing is out of range: an id that is becomes another one, or NaN.
+"""
+
+from collections.abc import Iterable, Sequence, Sized
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+
+from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import check_names, flatten_names, param_shapes
+
+
+def token_ids(tokens: Any, *, name: str, vocab_size: int) -> npt.NDArray[np.int32]:
+    """The ids of one text, int32 `[length]`.
+
+    Args:
+      tokens: a sequence or an array of integers.
+      name: what an error calls them.
+      vocab_size: ids are below it.
+
+    Raises:
+      ValueError: they are no such sequence, or one is no id of the model's.
+    """
+    if isinstance(tokens, str | bytes):
+        raise ValueError(
+            f"{name} is a {type(tokens).__name__}; give its ids, such as "
+            "model.converter.prompt(model.vocabulary.encode(text))"
+        )
+    try:
+        ids = np.asarray(tokens)
+    except (ValueError, OverflowError, TypeError) as error:  # ragged, or beyond all integers
+        raise ValueError(f"{name} is no list of ids: {error}") from error
+    if ids.ndim == 1 and not ids.size:
+        return np.zeros(0, np.int32)
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} is of shape {ids.shape} and type {ids.dtype}; give integers, one dimension"
+        )
+    outside = (ids < 0) | (ids >= vocab_size)
+    if outside.any():
+        place = int(np.argmax(outside))
+        raise ValueError(
+            f"{name} holds {ids[place]} at place {place}, and the ids of the model are 0 to "
+            f"{vocab_size - 1}"
+        )
+    return ids.astype(np.int32)
+
+
+def all_token_ids(
+    texts: Iterable[Any], *, name: str, vocab_size: int
+) -> list[npt.NDArray[np.int32]]:
+    """`token_ids` of each of several.
+
+    Raises:
+      ValueError: as `token_ids`, or they are no sequence.
+    """
+    if isinstance(texts, str | bytes) or not isinstance(texts, Sequence | np.ndarray):
+        raise ValueError(f"{name} is a {type(texts).__name__}; give a list, one item an example")
+    return [
+        token_ids(tokens, name=f"{name}[{index}]", vocab_size=vocab_size)
+        for index, tokens in enumerate(texts)
+    ]
+
+
+def same_number(inputs: Sized, other: Sized, *, name: str) -> None:
+    """Checks that there is one for each input.
+
+    Raises:
+      ValueError: there is not.
+    """
+    if len(inputs) != len(other):
+        raise ValueError(f"there are {len(inputs)} inputs and {len(other)} {name}; give one each")
+
+
+def check_params(params: Any, config: TransformerConfig) -> None:
+    """Compares parameters with those of a config, by names and shapes.
+
+    Raises:
+      ValueError: they are not this model's; names them.
+    """
+    try:
+        found = _shapes(params)
+    except (AttributeError, TypeError) as error:
+        raise ValueError(
+            f"params is a {type(params).__name__}; give a model's, a nested dict of arrays"
+        ) from error
+    check_names(_shapes(param_shapes(config)), found)
+
+
+def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
+    shapes = {}
+    for name, leaf in flatten_names(params).items():
+        if not isinstance(leaf, np.ndarray | jax.Array | jax.ShapeDtypeStruct):
+            raise TypeError(f"{name} is a {type(leaf).__name__}")
+        shapes[name] = tuple(leaf.shape)
+    return shapes

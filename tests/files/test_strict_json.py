@@ -71,14 +71,15 @@ def test_numbers_that_are_not_finite_are_written_as_null(number):
 
 
 def test_all_of_t5lite_writes_json_so():
-    """But for templates of conversations, whose JSON is transformers'."""
+    """But for chat templates, whose JSON is transformers', and what their process is asked."""
     folder = REPOSITORY / "t5lite"
     others = {
         str(path.relative_to(folder))
         for path in folder.rglob("*.py")
         if re.search(r"(?<!strict_)json\.dumps?\(", path.read_text(encoding="utf-8"))
     }
-    assert others == {"files/strict_json.py", "data/vocabularies/chat_template.py"}
+    templates = {f"data/templates/{name}.py" for name in ("process", "sandbox", "worker")}
+    assert others == {"files/strict_json.py", *templates}
 
 
 def test_a_file_is_written_as_a_whole_or_stays_as_it_was(tmp_path, monkeypatch):

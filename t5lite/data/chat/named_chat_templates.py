@@ -83,4 +83,5 @@ def choose_template(choice: str | None, vocabulary: Vocabulary) -> ChatTemplate:
             "chat_template='chatml' ends a turn with <|im_end|>, and the vocabulary has no such "
             "token; take 'plain', which ends it with the vocabulary's own end of sequence"
         )
-    return ChatTemplate({"default": source}, vocabulary.special_tokens)
+    files = {"default": choice} if choice.endswith(".jinja") else {}
+    return ChatTemplate({"default": source}, vocabulary.special_tokens, files)

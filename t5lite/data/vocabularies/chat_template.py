@@ -1,24 +1,18 @@
 """Chat templates: a conversation written as the one text that its model was trained on.
 
 A template is a jinja2 program that comes with a model, written by a stranger. It runs with the
-names that Hugging Face's `apply_chat_template` gives it, in the sandbox of `jinja_sandbox`.
+names that Hugging Face's `apply_chat_template` gives it, in a process of its own
+(`t5lite.data.templates`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import functools
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
-import jinja2.ext
-from jinja2 import nodes
-from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
-
-from t5lite.data.vocabularies.jinja_sandbox import Sandbox, refuse_if
+from t5lite.data.templates import process
+from t5lite.data.templates.process import TemplateFailure
 
 Message = Mapping[str, Any]
 
@@ -30,10 +24,12 @@ class ChatTemplate:
     Attributes:
       sources: jinja2 by name. `default` is used, and `tool_use` where there are tools.
       special_tokens: texts by name, such as `bos_token`.
+      files: where each was read, for errors.
     """
 
     sources: Mapping[str, str]
     special_tokens: Mapping[str, str]
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)
 
     def render(
         self,
@@ -68,24 +64,25 @@ class ChatTemplate:
             "documents": None,
             "add_generation_prompt": add_generation_prompt,
         }
-        # Anything may come out of a stranger's program.
         try:
-            sandbox, template = _compile(self.sources[name])
-            return sandbox.write(template, variables)
-        except TemplateSyntaxError as error:
-            raise ValueError(
-                f"the model's chat template is broken in its line {error.lineno}: {error.message}"
-            ) from error
-        except SecurityError as error:
-            raise ValueError(f"the model's chat template is not safe to run: {error}") from error
-        except TemplateError as error:
-            raise ValueError(
-                f"the model's chat template refuses this conversation: {error}"
-            ) from error
-        except Exception as error:
-            raise ValueError(
-                f"the model's chat template fails on this conversation: {error!r}"
-            ) from error
+            (text,) = process.render(
+                "chat", [{"source": self.sources[name], "variables": variables}]
+            )
+        except TemplateFailure as failure:
+            raise ValueError(self._explained(name, failure)) from failure
+        return text
+
+    def _explained(self, name: str, failure: TemplateFailure) -> str:
+        """What a template did wrong: file, name and line, as far as they are known."""
+        place = self.files.get(name, "")
+        if name != "default":
+            place += f"{', ' if place else ''}template {name!r}"
+        before = f"{place}: the model's chat template" if place else "the model's chat template"
+        if failure.kind == "broken":
+            return f"{before} is broken in its line {failure.line}: {failure.message}"
+        did = {"refuses": "refuses this conversation", "fails": "fails on this conversation"}
+        line = f" (its line {failure.line})" if failure.line is not None else ""
+        return f"{before} {did.get(failure.kind, 'is not safe to run')}: {failure.message}{line}"
 
 
 def _checked(messages: Sequence[Message]) -> list[dict[str, Any]]:
@@ -98,73 +95,3 @@ def _checked(messages: Sequence[Message]) -> list[dict[str, Any]]:
                 '{"role": "user", "content": "..."}.'
             )
     return [{k: v for k, v in message.items() if v is not None} for message in messages]
-
-
-@functools.lru_cache(maxsize=8)
-def _compile(source: str) -> tuple[Sandbox, jinja2.Template]:
-    sandbox = Sandbox(
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=[jinja2.ext.loopcontrols, _GenerationTag],
-    )
-    sandbox.filters["tojson"] = _to_json
-    sandbox.globals |= {
-        "raise_exception": _raise_exception,
-        "strftime_now": _strftime_now,
-        "namespace": _ChatNamespace,
-    }
-    return sandbox, sandbox.from_string(source)
-
-
-class _GenerationTag(jinja2.ext.Extension):
-    """`{% generation %}`, which marks what the assistant says; its text is written as it stands."""
-
-    tags = {"generation"}  # noqa: RUF012 - as jinja2 declares it
-
-    def parse(self, parser: Any) -> nodes.Node:
-        lineno = next(parser.stream).lineno
-        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-        return nodes.Scope(body).set_lineno(lineno)
-
-
-class _ChatNamespace(jinja2.utils.Namespace):
-    """jinja2's `namespace`, without names that Python gives a meaning."""
-
-    def __init__(self, /, *args: Any, **kwargs: Any) -> None:
-        attributes = dict(*args, **kwargs)
-        for name in attributes:
-            _refuse_underscore(name)
-        super().__init__(attributes)
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        _refuse_underscore(name)
-        super().__setitem__(name, value)
-
-
-def _refuse_underscore(name: Any) -> None:
-    refuse_if(str(name).startswith("_"), f"it sets the attribute {name!r}")
-
-
-def _to_json(
-    value: Any,
-    ensure_ascii: bool = False,
-    indent: int | None = None,
-    separators: tuple[str, str] | None = None,
-    sort_keys: bool = False,
-) -> str:
-    # jinja2's own would write for HTML, with `<` escaped.
-    return json.dumps(
-        value,
-        ensure_ascii=ensure_ascii,
-        indent=indent,
-        separators=separators,
-        sort_keys=sort_keys,
-    )
-
-
-def _raise_exception(message: str) -> None:
-    raise TemplateError(message)
-
-
-def _strftime_now(form: str) -> str:
-    return datetime.datetime.now().strftime(form)

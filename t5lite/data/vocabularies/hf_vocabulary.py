@@ -24,6 +24,7 @@ from t5lite.data.vocabularies.tokenizer_settings import (
     TEMPLATE_FOLDER,
     TokenizerSettings,
     extra_templates,
+    template_file,
 )
 from t5lite.data.vocabularies.vocabulary import HELP, LAST_TEXTS, PAD_ID, Vocabulary
 from t5lite.files import strict_json
@@ -144,7 +145,9 @@ class HFVocabulary(Vocabulary):
         """The model's chat templates, if it has any."""
         if not self._templates:
             return None
-        return ChatTemplate(self._templates, self.special_tokens)
+        folder = pathlib.Path(self.path).expanduser().parent
+        files = {name: str(template_file(folder, name)) for name in self._templates}
+        return ChatTemplate(self._templates, self.special_tokens, files)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text; special tokens written in it become themselves."""

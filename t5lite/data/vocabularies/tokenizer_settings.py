@@ -115,6 +115,12 @@ def extra_templates(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted((folder / TEMPLATE_FOLDER).glob("*.jinja"))
 
 
+def template_file(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """The file of a folder that holds the chat template of a name."""
+    own = folder / (TEMPLATE_FILE if name == "default" else f"{TEMPLATE_FOLDER}/{name}.jinja")
+    return own if own.is_file() else folder / CONFIG_FILE
+
+
 def _has_text(token: Any) -> bool:
     """Whether a role's value is a token; some files hold `false`, null or an empty text there."""
     return bool(

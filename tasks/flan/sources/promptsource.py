@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
 import pathlib
 from collections.abc import Sequence
 
@@ -17,9 +18,12 @@ from .p3 import prompt_record
 from .templates import (
     PromptTemplate,
     read_templates,
-    render_template,
+    render_templates,
     template_key,
 )
+
+# A request to the process that renders.
+_ROWS_AT_ONCE = 64
 
 
 def find(task: FlanTask, name: str, folders: Folders) -> Found | Absent:
@@ -71,19 +75,22 @@ def _read(task: FlanTask, path: pathlib.Path, place: Place, split: str) -> Seque
     rows = place.open()
     wanted = choose(rows.count(), split, maximum=task.cap, key=task.name, in_order=rows.in_order)
     records = []
-    for index, where, row in rows.read(wanted):
-        rendered = render_template(template, row, key=f"{task.name} {index}")
-        if rendered.prompt and rendered.target:
-            records.append(
-                prompt_record(
-                    task,
-                    str(index),
-                    rendered.prompt,
-                    rendered.target,
-                    rendered.choices,
-                    where=where,
+    found = iter(rows.read(wanted))
+    while batch := list(itertools.islice(found, _ROWS_AT_ONCE)):
+        keyed = [(f"{task.name} {index}", row) for index, _, row in batch]
+        made = render_templates(template, keyed)
+        for (index, where, _), rendered in zip(batch, made, strict=True):
+            if rendered.prompt and rendered.target:
+                records.append(
+                    prompt_record(
+                        task,
+                        str(index),
+                        rendered.prompt,
+                        rendered.target,
+                        rendered.choices,
+                        where=where,
+                    )
                 )
-            )
     return records
 
 

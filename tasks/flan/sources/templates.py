@@ -1,4 +1,4 @@
-"""PromptSource's templates: found, read, and rendered in a sandbox.
+"""PromptSource's templates: found, read, and rendered in a process of their own.
 
 A template is Jinja text `inputs ||| target` over the fields of a data set's row.
 """
@@ -12,11 +12,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
-from jinja2.exceptions import SecurityError
-
 from t5lite.data.sources import local_files
-from t5lite.data.vocabularies.jinja_sandbox import Sandbox
+from t5lite.data.templates import process
+from t5lite.data.templates.process import TemplateFailure
 
 _PARTS = "|||"
 
@@ -101,64 +99,40 @@ def _loader_class(yaml: Any) -> Any:
 
 
 def render_template(template: PromptTemplate, row: Mapping[str, Any], *, key: str) -> Rendered:
-    """Renders a template over a row.
+    """Renders a template over a row, as `render_templates`."""
+    (rendered,) = render_templates(template, [(key, row)])
+    return rendered
+
+
+def render_templates(
+    template: PromptTemplate, rows: Sequence[tuple[str, Mapping[str, Any]]]
+) -> list[Rendered]:
+    """Renders a template over rows.
 
     Args:
       template: the template.
-      row: the row's fields.
-      key: what the filter `choice` draws from.
+      rows: each with what the filter `choice` draws from; the row's fields.
 
     Returns:
       Prompt, target and choices; prompt and target are empty where the template says nothing
-      for this row.
+      for a row.
 
     Raises:
       ValueError: if the template is malformed, fails, or does what the sandbox forbids.
     """
-    environment = _Environment(key)
+    jobs = [
+        {"jinja": template.jinja, "choices": template.choices, "row": row, "key": key}
+        for key, row in rows
+    ]
     try:
-        choices: tuple[str, ...] = ()
-        if template.choices:
-            text = environment.render(template.choices, row)
-            choices = tuple(choice.strip() for choice in text.split(_PARTS))
-        text = environment.render(template.jinja, {**row, "answer_choices": choices})
-    except SecurityError as error:
-        raise ValueError(f"{template.where}: refused by the sandbox: {error}") from error
-    except (
-        *(jinja2.TemplateError, ArithmeticError, LookupError, RecursionError),
-        *(TypeError, ValueError),
-    ) as error:
-        raise ValueError(f"{template.where}: {type(error).__name__}: {error}") from error
-    prompt, _, target = text.partition(_PARTS)
-    return Rendered(prompt.strip(), target.strip(), choices)
-
-
-class _Environment(Sandbox):
-    """The sandbox with PromptSource's filters and no function but `range` and `zip`."""
-
-    def __init__(self, key: str):
-        super().__init__()
-        self._key = key
-        self._draws = 0
-        self.globals = {"range": self.globals["range"], "zip": zip}
-        self.filters |= {"choice": self._choice, "most_frequent": _most_frequent}
-
-    def render(self, text: str, fields: Mapping[str, Any]) -> str:
-        """The text with the fields put in."""
-        return self.write(self.from_string(text), fields)
-
-    def unsafe_undefined(self, obj: Any, attribute: str) -> Any:
-        """Raises where Jinja would go on with an empty text."""
-        raise SecurityError(f"it reads {attribute!r} of a {type(obj).__name__}")
-
-    def _choice(self, items: Sequence[Any]) -> Any:
-        """One of the items, drawn from the key."""
-        self._draws += 1
-        return items[local_files.keyed_hash(self._key, str(self._draws)) % len(items)]
-
-
-def _most_frequent(items: Sequence[Any]) -> list[Any]:
-    """All items that occur most often, in order of their first occurrence."""
-    distinct = list(dict.fromkeys(items))
-    most = max(map(items.count, distinct), default=0)
-    return [item for item in distinct if items.count(item) == most]
+        results = process.render("prompt", jobs)
+    except TemplateFailure as failure:
+        kinds = {"broken": "TemplateSyntaxError: ", "fails": "", "refuses": ""}
+        reason = kinds.get(failure.kind, "refused by the sandbox: ")
+        line = f" (its line {failure.line})" if failure.line is not None else ""
+        raise ValueError(f"{template.where}: {reason}{failure.message}{line}") from failure
+    made = []
+    for text, choices in results:
+        prompt, _, target = text.partition(_PARTS)
+        made.append(Rendered(prompt.strip(), target.strip(), tuple(choices)))
+    return made

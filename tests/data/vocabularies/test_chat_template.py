@@ -4,11 +4,22 @@ import datetime
 
 import pytest
 
+from t5lite.data.templates import process
+from t5lite.data.templates.process import TemplateProcess
 from t5lite.data.vocabularies.chat_template import ChatTemplate
 from tests.data.tokenizer_folders import CHATML, CONVERSATIONS, EVERYTHING, LLAMA_2
 
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}
 HELLO = [{"role": "user", "content": "hello"}]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_deadline():
+    """Renders with less patience than is usual."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "_shared", TemplateProcess(cpu_seconds=0.3))
+        yield
+        process._shared.close()
 
 
 def render(source, messages=HELLO, **options):

@@ -1,5 +1,7 @@
 import pytest
 
+from t5lite.data.templates import process
+from t5lite.data.templates.process import TemplateProcess
 from tasks.flan.manifest import FLAN_TASKS
 from tasks.flan.sources.promptsource import _template
 from tasks.flan.sources.templates import (
@@ -15,6 +17,15 @@ ROW = {"question": "Why?", "choices": {"text": ["a", "b"]}, "label": 1, "words":
 
 def template(jinja, choices=""):
     return PromptTemplate("t", jinja, choices, "templates.yaml, template 't'")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_deadline():
+    """Renders with less patience than is usual."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "_shared", TemplateProcess(cpu_seconds=0.3))
+        yield
+        process._shared.close()
 
 
 def render(jinja, choices="", key="k"):

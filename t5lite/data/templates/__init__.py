@@ -1,0 +1,1 @@
+"""Templates that strangers wrote, rendered in a process of their own."""

@@ -1,7 +1,8 @@
 """Token stores: the tokenised examples of one (task, split, fingerprint), memory-mapped.
 
 A store is a folder of three files. `tokens.bin` holds the token ids of all features of all
-examples, one after the other, then, from the next multiple of 8 bytes on, little-endian int64 offsets:
+examples, one after the other, then, from the next multiple of 8 bytes on, little-endian int64
+offsets:
 feature f of example i is `tokens[offsets[i * F + f] : offsets[i * F + f + 1]]`, F features each;
 then, int64 too, for each feature how many examples have 0, 1, ... tokens of it, up to the most;
 and, where examples are labelled (labels.py), uint32 places of their labels in `meta.json`.

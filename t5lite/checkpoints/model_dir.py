@@ -7,6 +7,7 @@ In MODEL_DIR:
 - `chat_template.jinja`: how it was taught to read conversations, if it was
 - `config.gin`: the operative gin configuration of the last start; `configs/<n>.gin`: those before
   it that were different; `starts.jsonl`: what each start changed (configuration/run_record.py)
+- `hashes.json`: the hashes of the files above it here (t5lite/files/hashes.py)
 - `checkpoints/<step>`: parameters, optimizer state, data state (t5lite/checkpoints/checkpointer.py)
 - `mixture.json`: what the run was asked to draw (t5lite/training/draws.py)
 - `missing_tasks.json`: which tasks the run continues without, and why, if any
@@ -37,6 +38,7 @@ from t5lite.data.vocabularies.load import (
     vocabulary_files,
     vocabulary_from_spec,
 )
+from t5lite.files.hashes import HASHES_FILE, FileHashes, verify_is_on
 from t5lite.files.json_files import write_object
 from t5lite.files.local_paths import local_path
 from t5lite.models.config import TransformerConfig
@@ -83,9 +85,10 @@ class ModelDescription:
         self.converter.check_model(self.model)
 
     def save(self, model_dir: str | pathlib.Path) -> None:
-        """Writes `t5lite.json`, atomically, and copies of the vocabulary's files beside it."""
+        """Writes `t5lite.json`, atomically, copies of the vocabulary's files, and their hashes."""
         path = pathlib.Path(model_dir) / DESCRIPTION_FILE
-        for name, content in vocabulary_files(self.vocabulary).items():
+        files = vocabulary_files(self.vocabulary)
+        for name, content in files.items():
             (path.parent / name).parent.mkdir(exist_ok=True)
             (path.parent / name).write_bytes(content)
         if self.chat_template is not None:
@@ -98,13 +101,15 @@ class ModelDescription:
             **self.converter.to_dict(),
         }
         write_object(path, record)
+        template = [] if self.chat_template is None else [CHAT_TEMPLATE_FILE]
+        FileHashes.of(path.parent, [DESCRIPTION_FILE, *files, *template]).save()
 
     @classmethod
     def load(cls, model_dir: str | pathlib.Path) -> ModelDescription:
         """Reads `t5lite.json`.
 
         Raises:
-          ValueError: the folder holds no readable description.
+          ValueError: the folder holds no readable description, or a file of it is damaged.
         """
         path = local_path(model_dir, name="--model_dir") / DESCRIPTION_FILE
         if not path.exists():
@@ -121,7 +126,7 @@ class ModelDescription:
             vocabulary = moved_to(record["vocabulary"], path.parent)
             if "prompt_suffix" not in record:
                 record |= _of_before_suffixes(record, path.parent, vocabulary)
-            return cls(
+            description = cls(
                 model=TransformerConfig.from_dict(record["model"]),
                 vocabulary=vocabulary,
                 converter=feature_converter_from_dict(record),
@@ -129,6 +134,8 @@ class ModelDescription:
             )
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is damaged ({error!r}); restore it or retrain") from error
+        _check_files(path.parent)
+        return description
 
     def check_same_model(self, other: ModelDescription, *, model_dir: str) -> None:
         """Refuses to resume in a folder that holds another model.
@@ -159,6 +166,26 @@ class ModelDescription:
                 + "\n".join(found)
                 + "\nGive this run a MODEL_DIR of its own, or the config it was started with."
             )
+
+
+def add_hashes(folder: pathlib.Path, *names: str) -> None:
+    """Keeps the hashes of further files of a model folder that was written before."""
+    hashes = FileHashes.read(folder)
+    known = {} if hashes is None else hashes.files
+    FileHashes(folder, {**known, **FileHashes.of(folder, names).files}).save()
+
+
+def _check_files(folder: pathlib.Path) -> None:
+    """Compares the files that say what the model is with their hashes."""
+    if not verify_is_on():
+        return
+    hashes = FileHashes.read(folder)
+    for name, what in ({} if hashes is None else hashes.differences()).items():
+        again = " or convert it again" if (folder / CONVERSION_FILE).is_file() else ""
+        raise ValueError(
+            f"{folder / name} {what}. Restore the folder from a copy{again}; if the file was "
+            f"changed on purpose, delete {folder / HASHES_FILE}."
+        )
 
 
 def read_chat_template(folder: pathlib.Path) -> str | None:

@@ -17,6 +17,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
+from t5lite.checkpoints.model_dir import CONVERSION_FILE
 from t5lite.files.hashes import FileHashes, verify_is_on
 
 log = logging.getLogger(__name__)
@@ -121,6 +122,8 @@ def remedy(checkpoints: pathlib.Path, step: int) -> str:
             f"Delete the folder {folder} to go on from the latest left (there are {unknown}, kept "
             "without hashes), or restore it from a copy."
         )
+    if (checkpoints.parent / CONVERSION_FILE).is_file():
+        return f"Delete {checkpoints.parent} and convert it again."
     return "No other checkpoint there is whole; restore the folder from a copy."
 
 

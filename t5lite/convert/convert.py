@@ -13,6 +13,7 @@ import numpy as np
 
 import t5lite
 from t5lite.checkpoints.load import load_model_dir
+from t5lite.checkpoints.model_dir import add_hashes
 from t5lite.convert import model_folder
 from t5lite.convert.finite import check, noting
 from t5lite.convert.frame import with_frame_of
@@ -143,6 +144,8 @@ def convert(
             "verification": outcome.to_dict() if isinstance(outcome, Verification) else outcome,
         }
         write_object(work / model_folder.CONVERSION_FILE, record)
+        if target == model_folder.FORMAT.name:
+            add_hashes(work, model_folder.CONVERSION_FILE)
 
 
 def _open(path: pathlib.Path, step: int | None) -> Source:

@@ -6,7 +6,13 @@ import shutil
 
 import pytest
 
-from t5lite.checkpoints.model_dir import CONVERSION_FILE, DESCRIPTION_FILE, ModelDescription, lock
+from t5lite.checkpoints.model_dir import (
+    CHAT_TEMPLATE_FILE,
+    CONVERSION_FILE,
+    DESCRIPTION_FILE,
+    ModelDescription,
+    lock,
+)
 from t5lite.data.tasks import seqio_adapter
 from t5lite.data.vocabularies.load import (
     format_vocabulary,
@@ -14,6 +20,7 @@ from t5lite.data.vocabularies.load import (
     same_vocabulary,
     vocabulary_from_spec,
 )
+from t5lite.files.hashes import HASHES_FILE
 from tests.conftest import shared_path
 from tests.data.tokenizer_folders import chat_folder, write_json
 from tests.feature_converters import converter
@@ -141,6 +148,7 @@ def test_the_feature_converter_is_kept(name, tmp_path):
 
 def test_folders_of_before_there_were_suffixes(tmp_path):
     describe({"kind": "bytes", "extra_ids": 0}).save(tmp_path)
+    (tmp_path / HASHES_FILE).unlink()
     path = tmp_path / DESCRIPTION_FILE
     record = json.loads(path.read_text())
     for name in ("eos_id", "prompt_suffix", "targets_suffix", "pack"):
@@ -191,6 +199,27 @@ def test_damaged_and_foreign_descriptions(tmp_path):
     path.write_text(text.replace('"format": 1', '"format": 9'))
     with pytest.raises(ValueError, match="has format 9; this t5lite reads 1"):
         ModelDescription.load(tmp_path)
+
+
+def test_a_file_that_says_another_model_than_was_saved_is_refused(tmp_path, monkeypatch):
+    description = dataclasses.replace(
+        describe({"kind": "bytes", "extra_ids": 0}), chat_template="{{ messages }}"
+    )
+    description.save(tmp_path)
+    for name, old, new in ((DESCRIPTION_FILE, "64", "65"), (CHAT_TEMPLATE_FILE, "{{", "{ ")):
+        text = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(text.replace(old, new, 1))
+        with pytest.raises(ValueError, match=rf"{name} is not what was written .*from a copy; if"):
+            ModelDescription.load(tmp_path)
+        (tmp_path / name).write_text(text)
+    (tmp_path / DESCRIPTION_FILE).write_text(
+        (tmp_path / DESCRIPTION_FILE).read_text().replace("0.1", "0.2", 1)
+    )
+    (tmp_path / CONVERSION_FILE).write_text("{}")
+    with pytest.raises(ValueError, match=r"or convert it again; if .* delete .*hashes\.json"):
+        ModelDescription.load(tmp_path)
+    (tmp_path / HASHES_FILE).unlink()
+    assert ModelDescription.load(tmp_path).model.dropout_rate == 0.2
 
 
 def test_another_model_and_another_vocabulary_are_reported(tmp_path):

@@ -164,9 +164,9 @@ class TransformerConfig:
                 self.block,
             )
             self._require(
-                self.embedding_dim is None,
-                "embedding_dim must be None when architecture is 'encoder_decoder', whose encoder "
-                "has no maps from another width",
+                self.embedding_width == self.d_model,
+                "embedding_dim must be None, or d_model, when architecture is 'encoder_decoder', "
+                "whose encoder has no maps from another width",
                 self.embedding_dim,
             )
         self._require(

@@ -44,7 +44,10 @@ def test_lists_become_tuples_so_that_configs_hash():
             {"block": "parallel"},
             "block must be 'sequential' when architecture is 'encoder_decoder'",
         ),
-        ({"embedding_dim": 3}, "embedding_dim must be None when architecture is 'encoder_decoder'"),
+        (
+            {"embedding_dim": 3},
+            "embedding_dim must be None, or d_model, when architecture is 'encoder_decoder'",
+        ),
         ({"positions": "rotary"}, r"positions must be RelativeBias\(...\), .* got 'rotary'"),
         ({"positions": Rotary()}, "Rotary.fraction must turn an even number of each head's 5"),
         ({"embedding_dim": 0}, "embedding_dim must be a positive integer, got 0"),

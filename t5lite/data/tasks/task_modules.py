@@ -1,5 +1,6 @@
 """Importing the modules that `--tasks` names, once a process, with errors that help."""
 
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -33,13 +34,20 @@ def search_current_folder(*, model_folder: str | None = None) -> None:
       model_folder: the folder that a verb works on, where it does.
     """
     here = pathlib.Path.cwd()
-    if model_folder and here.is_relative_to(os.path.realpath(os.path.expanduser(model_folder))):
+    if model_folder and _lies_in(here, model_folder):
         named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
         if not any(path and pathlib.Path(path).resolve() == here for path in named):
             _model_folders.add(here)
             sys.path[:] = [entry for entry in sys.path if pathlib.Path(entry).resolve() != here]
     elif here not in _model_folders and str(here) not in sys.path and "" not in sys.path:
         sys.path.append(str(here))
+
+
+def _lies_in(here: pathlib.Path, folder: str) -> bool:
+    # What can be no path is refused where it is used.
+    with contextlib.suppress(ValueError):
+        return here.is_relative_to(os.path.realpath(os.path.expanduser(folder)))
+    return False
 
 
 def import_modules(modules: Sequence[str]) -> None:

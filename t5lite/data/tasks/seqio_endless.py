@@ -21,7 +21,9 @@ def may_be_endless(task: Any) -> bool:
     """Whether nothing of a `seqio.Task`'s source says that it ends, as files do."""
     source = task.source
     is_of_files = any(hasattr(source, name) for name in ("_split_to_filepattern", "tfds_dataset"))
-    return not (source.caching_permitted and (is_of_files or hasattr(source, "texts")))
+    return not (
+        getattr(source, "caching_permitted", True) and (is_of_files or hasattr(source, "texts"))
+    )
 
 
 def remedy(task_name: str) -> str:
@@ -75,7 +77,7 @@ def _most(task: Any, source: Any, declared: int | None) -> int | None:
         return None
     is_suspect = (
         size == tf.data.INFINITE_CARDINALITY
-        or not task.source.caching_permitted
+        or not getattr(task.source, "caching_permitted", True)
         or seqio_graphs.runs_python(seqio_graphs.operations(source))
     )
     return _MOST_UNDECLARED if is_suspect else None

@@ -6,7 +6,6 @@ seqio hands seeds, random operations of TensorFlow, sources that shuffle, genera
 
 import contextlib
 import functools
-import inspect
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -36,14 +35,12 @@ def source_dataset(task: Any, split: str, *, pass_index: int) -> Any:
     seed for a source function that takes none. Here sources get one in passes after the first, if
     they take it.
     """
-    seed = preprocessing_seed(pass_index) if pass_index and _takes_seed(task.source) else None
     with seqio_tfds.explaining(task):
-        return task.source.get_dataset(split=split, shuffle=False, seed=seed)
-
-
-def _takes_seed(source: Any) -> bool:
-    function = getattr(source, "_dataset_fn", source.get_dataset)
-    return "seed" in inspect.signature(function).parameters
+        if pass_index:
+            with contextlib.suppress(ValueError):  # A function takes none, perhaps further inside.
+                seed = preprocessing_seed(pass_index)
+                return task.source.get_dataset(split=split, shuffle=False, seed=seed)
+        return task.source.get_dataset(split=split, shuffle=False, seed=None)
 
 
 @contextlib.contextmanager
@@ -100,15 +97,16 @@ def varying_parts(task: Any, split: str, *, datasets: Any, rows: Any) -> tuple[s
     in_source = seqio_graphs.operations(source)
     added = seqio_graphs.operations(examples) - in_source
     draws = bool(seqio_graphs.random_operations(added))
-    if not draws and is_repeatable and not seqio_graphs.runs_python(added):
-        return ()
-    parts = ["preprocessors"] if draws else []
-    if _first(rows, examples, 1) != _first(rows, datasets(pass_index=0)[1], 0):
-        if _first_of_source(task, split, 0) != _first_of_source(task, split, 1):
-            parts.append("source")
-        elif not draws:
-            parts.append("preprocessors")
-    return tuple(parts)
+    if seqio_graphs.random_operations(in_source):
+        return ("preprocessors", "source") if draws else ("source",)
+    found = ("preprocessors",) if draws else ()
+    if is_repeatable and (draws or not seqio_graphs.runs_python(added)):
+        return found
+    if _first(rows, examples, 1) == _first(rows, datasets(pass_index=0)[1], 0):
+        return found
+    if _first_of_source(task, split, 0) != _first_of_source(task, split, 1):
+        return (*found, "source")
+    return ("preprocessors",)
 
 
 def _is_repeatable(task: Any) -> bool:

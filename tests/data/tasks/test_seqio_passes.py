@@ -122,3 +122,19 @@ def test_varying_parts_are_found_and_further_passes_are_repeatable(form):
         assert second != third
     else:
         assert second == third == targets(name, 0)
+
+
+def test_sources_within_sources():
+    seqio.TaskRegistry.add(
+        "passes_task",
+        source=seqio.experimental.FewshotDataSource(
+            seqio.FunctionDataSource(with_seed, splits=["train", "validation"]), num_shots=2
+        ),
+        preprocessors=[seqio.experimental.fewshot_preprocessor, seqio.preprocessors.tokenize],
+        output_features=seqio_adapter.output_features(),
+    )
+    try:
+        assert seqio_adapter.varying_parts("passes_task", "validation", task_feature_lengths=None)
+        assert targets("passes_task", 0) and targets("passes_task", 1)
+    finally:
+        seqio.TaskRegistry.remove("passes_task")

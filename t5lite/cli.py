@@ -449,7 +449,7 @@ def _cache(arguments: argparse.Namespace) -> None:
         allow_missing=arguments.allow_missing_tasks,
         beam_options=arguments.beam,
         max_store_examples=arguments.max_store_examples,
-        store_epochs=arguments.store_epochs or 1,
+        store_epochs=1 if arguments.store_epochs is None else arguments.store_epochs,
     )
     for line in report.notes:
         print(line)

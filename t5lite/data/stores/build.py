@@ -201,6 +201,8 @@ def cache(
     index, count = shard
     if not 0 <= index < count:
         raise ValueError(f"--shard {index}/{count}: shards of {count} are 0 to {count - 1}.")
+    if store_epochs < 1:
+        raise ValueError(f"--store_epochs must be at least 1, found {store_epochs}.")
     seqio_adapter.import_tasks(
         settings.get("task_modules", ()),
         data_dir=settings.get("data_dir"),

@@ -269,6 +269,12 @@ def test_a_store_takes_the_first_examples_where_it_is_limited(tmp_path):
         assert limited[1].example(index)["inputs"].tolist() == (
             everything[1].example(index)["inputs"].tolist()
         )
+    for wrong, message in (
+        ({"store_epochs": 0}, "--store_epochs must be at least 1, found 0"),
+        ({"max_store_examples": 0}, "must be at least 1, found 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            build.cache(SUMS[1], split="train", task_modules=MODULES, **wrong)
     with pytest.raises(ValueError, match=r"names 'sample_smu_1'.*Did you mean 'sample_sum_1'"):
         build.cache(
             SUMS[1],

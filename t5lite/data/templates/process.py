@@ -39,7 +39,8 @@ class TemplateFailure(Exception):
     """What a template did wrong.
 
     Attributes:
-      kind: `broken`, `refuses` (it says so itself), `fails`, `unsafe`, `time` or `memory`.
+      kind: `broken`, `refuses` (it says so itself), `fails`, `unsafe`, `time`, `memory` or
+        `ended` (its process, by a signal).
       message: what is to be said of it.
       line: of the template, where it is known.
     """
@@ -72,7 +73,8 @@ class TemplateProcess:
         """Renders templates, all with one request.
 
         Args:
-          kind: `chat` or `prompt`, after the functions of `sandbox`.
+          kind: `chat`, `prompt` or `tokenizer`, whose functions are in `sandbox` and
+            `tokenizer_probe`.
           jobs: their arguments, plain JSON; any other value becomes its text.
 
         Returns:
@@ -168,7 +170,7 @@ class TemplateProcess:
         if status == -signal.SIGPROF:
             return {"error": "time", "message": "", "line": None}
         message = f"its process was ended by signal {-status}"
-        return {"error": "fails", "message": message, "line": None}
+        return {"error": "ended", "message": message, "line": None}
 
     def _failure(self, reply: Mapping[str, Any]) -> TemplateFailure:
         messages = {

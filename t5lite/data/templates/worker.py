@@ -1,4 +1,4 @@
-"""The process that renders templates: it knows jinja2 and the sandbox, and has narrow limits.
+"""The process that runs what is foreign: templates, and a tokenizer's patterns, in narrow limits.
 
 It reads requests from standard input and answers on standard output, both as JSON behind its length
 in 8 bytes. A request is a list of jobs of one kind; each is answered by itself, up to the first
@@ -17,12 +17,13 @@ from typing import Any, BinaryIO
 
 from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
 
-from t5lite.data.templates import sandbox
+from t5lite.data.templates import sandbox, tokenizer_probe
 
 HEAD = 8
 _RENDERERS: Mapping[str, Callable[..., Any]] = {
     "chat": sandbox.render_chat,
     "prompt": sandbox.render_prompt,
+    "tokenizer": tokenizer_probe.probe_tokenizer,
 }
 # Characters of an error that are passed on.
 _LONGEST_MESSAGE = 500

@@ -5,15 +5,20 @@ Which ids are special stands in other files beside it (tokenizer_settings.py).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import json
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import tokenizers
 
+from t5lite.data.templates import process
+from t5lite.data.templates.process import TemplateFailure
+from t5lite.data.templates.tokenizer_probe import parts_to_probe
 from t5lite.data.vocabularies.chat_template import ChatTemplate
 from t5lite.data.vocabularies.tokenizer_settings import (
     ADDED_FILE,
@@ -64,6 +69,7 @@ class HFVocabulary(Vocabulary):
                 f"Cannot read the vocabulary {path}: {error.strerror}. {HELP}"
             ) from error
         self._sha256 = hashlib.sha256(content).hexdigest()
+        _probe(content, path=self.path)
         # Worker processes share out the cores already, and a fork after threads have started
         # would only bring a warning.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -164,7 +170,8 @@ class HFVocabulary(Vocabulary):
         return frozenset(i for i, t in added.items() if t.content.strip()).union(self.eos_ids)
 
     def _encode_anew(self, text: str) -> list[int]:
-        return self._tokenizer.encode(text, add_special_tokens=False).ids
+        with _panics_reported(self.path):
+            return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
         """Text of token ids, up to the first end of sequence; an id without a token has no text.
@@ -174,7 +181,8 @@ class HFVocabulary(Vocabulary):
           skip_special_tokens: whether special tokens leave no trace.
         """
         known = [i for i in self._until_eos(ids) if 0 <= i < self._vocab_size]
-        text = self._tokenizer.decode(known, skip_special_tokens=skip_special_tokens)
+        with _panics_reported(self.path):
+            text = self._tokenizer.decode(known, skip_special_tokens=skip_special_tokens)
         if self._cleans_up:
             for spaced in _SPACES_BEFORE:
                 text = text.replace(spaced, spaced.strip())
@@ -192,6 +200,43 @@ class HFVocabulary(Vocabulary):
             "pad_id": self.pad_id,
             "unk_id": self.unk_id,
         }
+
+
+def _probe(content: bytes, *, path: str) -> None:
+    """Refuses a tokenizer.json that may take hours, or all memory, over a text.
+
+    Raises:
+      ValueError: it does so with texts made of what its patterns name.
+    """
+    try:
+        record = json.loads(content)
+    except (ValueError, RecursionError):
+        return  # Reported by `tokenizers`.
+    parts = parts_to_probe(record) if isinstance(record, dict) else None
+    if parts is None:
+        return
+    try:
+        (wrong,) = process.render("tokenizer", [{"parts": parts}])
+    except TemplateFailure as failure:
+        if failure.kind == "fails":
+            return  # Reported by `tokenizers`.
+        wrong = f"with a short text {failure.message}"
+    if wrong:
+        raise ValueError(
+            f"The tokenizer {path} is not safe to use: {wrong}. Look at its normalizer, "
+            "pre_tokenizer and decoder."
+        )
+
+
+@contextlib.contextmanager
+def _panics_reported(path: str) -> Iterator[None]:
+    """Turns what `tokenizers` raises where its own code gives up, which is no Exception."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(f"The tokenizer {path} fails on a text: {error}") from error
 
 
 def tokenizer_files(path: str | pathlib.Path) -> dict[str, bytes]:

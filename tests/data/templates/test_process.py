@@ -222,7 +222,7 @@ def test_random_templates_end(child, source):
     try:
         written = chat(child, source, s="text", n=999)
     except TemplateFailure as failure:
-        assert failure.kind in ("time", "memory", "fails", "unsafe", "broken", "refuses")
+        assert failure.kind in ("time", "memory", "fails", "unsafe", "broken", "refuses", "ended")
     else:
         assert isinstance(written, str)
     assert chat(child, "ok") == "ok"

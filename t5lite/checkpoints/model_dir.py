@@ -117,6 +117,7 @@ class ModelDescription:
                 f"{model_dir} is not a t5lite model folder: it holds no {DESCRIPTION_FILE}. "
                 "Give --model_dir the folder that `t5lite train` wrote."
             )
+        _check_files(path.parent)
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             if record["format"] != FORMAT:
@@ -126,16 +127,14 @@ class ModelDescription:
             vocabulary = moved_to(record["vocabulary"], path.parent)
             if "prompt_suffix" not in record:
                 record |= _of_before_suffixes(record, path.parent, vocabulary)
-            description = cls(
+            return cls(
                 model=TransformerConfig.from_dict(record["model"]),
                 vocabulary=vocabulary,
                 converter=feature_converter_from_dict(record),
                 chat_template=read_chat_template(path.parent),
             )
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is damaged ({error!r}); restore it or retrain") from error
-        _check_files(path.parent)
-        return description
 
     def check_same_model(self, other: ModelDescription, *, model_dir: str) -> None:
         """Refuses to resume in a folder that holds another model.

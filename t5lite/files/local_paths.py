@@ -12,6 +12,7 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # such a folder it does not find again, or with files of another folder that the pattern fits.
 _NOT_FOUND_AGAIN = "[]*?\\"
 _MAX_NAME_BYTES = 255
+_MAX_PATH_BYTES = 3072  # of 4,096 that Linux allows
 
 
 def local_path(text: str | os.PathLike[str], *, name: str) -> pathlib.Path:
@@ -70,7 +71,17 @@ def writable_folder(text: str | os.PathLike[str], *, name: str) -> pathlib.Path:
       ValueError: as `local_path`; or a file or a folder that cannot be written to is in the way.
     """
     folder = local_path(text, name=name)
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if len(os.fsencode(folder.absolute())) > _MAX_PATH_BYTES:
+        raise ValueError(
+            f"{name} {str(folder)[:80]}...: its whole path is longer than {_MAX_PATH_BYTES:,} "
+            "bytes, which leaves no room for the names of files in it. Give another folder."
+        )
+    nearest = next(p for p in (folder, *folder.absolute().parents) if os.path.lexists(p))
+    if not nearest.exists():
+        raise ValueError(
+            f"{name} {folder}: {nearest} is a link to {os.readlink(nearest)}, which is not there. "
+            "Make that folder, or give another one."
+        )
     try:
         with tempfile.TemporaryFile(dir=nearest):
             pass

@@ -191,6 +191,7 @@ def test_other_prompts_are_another_model():
 
 def test_damaged_and_foreign_descriptions(tmp_path):
     describe({"kind": "bytes", "extra_ids": 0}).save(tmp_path)
+    (tmp_path / HASHES_FILE).unlink()
     path = tmp_path / DESCRIPTION_FILE
     text = path.read_text()
     path.write_text(text[: len(text) // 2])

@@ -93,7 +93,18 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path):
         with pytest.raises(ValueError, match=rf"--x .*/{name}: .*/file is a file\."):
             writable_folder(tmp_path / name, name="--x")
     assert writable_folder(tmp_path / "a" / "b", name="--x") == tmp_path / "a" / "b"
+    with pytest.raises(ValueError, match="no room for the names of files"):
+        writable_folder(tmp_path.joinpath(*["x" * 200] * 20), name="--x")
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_link_that_leads_nowhere_is_no_folder(tmp_path):
+    (tmp_path / "link").symlink_to("nowhere")
+    for name in ("link", "link/run"):
+        with pytest.raises(ValueError, match="/link is a link to nowhere, which is not there"):
+            writable_folder(tmp_path / name, name="--x")
+    (tmp_path / "nowhere").mkdir()
+    assert writable_folder(tmp_path / "link/run", name="--x")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

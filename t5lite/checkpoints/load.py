@@ -10,7 +10,7 @@ import jax
 
 from t5lite import sharding
 from t5lite.checkpoints.checkpointer import Checkpointer, abstract
-from t5lite.checkpoints.model_dir import ModelDescription
+from t5lite.checkpoints.model_dir import CHAT_TEMPLATE_FILE, ModelDescription
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.data.vocabularies.chat_template import ChatTemplate
 from t5lite.data.vocabularies.load import vocabulary_from_spec
@@ -79,12 +79,15 @@ def load_model_dir(
         vocabulary=vocabulary,
         converter=description.converter,
         step=step,
-        chat_template=_chat_template(description, vocabulary),
+        chat_template=_chat_template(description, vocabulary, model_dir=model_dir),
     )
 
 
-def _chat_template(description: ModelDescription, vocabulary: Vocabulary) -> ChatTemplate | None:
+def _chat_template(
+    description: ModelDescription, vocabulary: Vocabulary, *, model_dir: str | pathlib.Path
+) -> ChatTemplate | None:
     """A tokenizer reads the folder's template itself, with others that may be there by name."""
     if vocabulary.chat_template is not None or description.chat_template is None:
         return vocabulary.chat_template
-    return ChatTemplate({"default": description.chat_template}, vocabulary.special_tokens)
+    files = {"default": str(pathlib.Path(model_dir) / CHAT_TEMPLATE_FILE)}
+    return ChatTemplate({"default": description.chat_template}, vocabulary.special_tokens, files)

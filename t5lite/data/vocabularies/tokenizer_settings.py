@@ -112,7 +112,7 @@ class TokenizerSettings:
 
 def extra_templates(folder: pathlib.Path) -> list[pathlib.Path]:
     """Files of chat templates beside the default one."""
-    return sorted((folder / TEMPLATE_FOLDER).glob("*.jinja"))
+    return sorted(f for f in (folder / TEMPLATE_FOLDER).glob("*.jinja") if f.is_file())
 
 
 def template_file(folder: pathlib.Path, name: str) -> pathlib.Path:

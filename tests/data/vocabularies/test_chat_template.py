@@ -64,6 +64,21 @@ def test_templates_by_name():
         ChatTemplate({"rag": "x"}, TOKENS).render(HELLO)
 
 
+def test_a_template_that_fails_is_named_with_its_file_and_line():
+    sources = {"default": "a\n{{ 1 // messages[0].n }}", "tool_use": "{% if %}"}
+    files = {"default": "m/chat_template.jinja", "tool_use": "m/tokenizer_config.json"}
+    both = ChatTemplate(sources, TOKENS, files)
+    expected = (
+        r"^m/chat_template\.jinja: the model's chat template fails on .*Zero.*\(its line 2\)$"
+    )
+    with pytest.raises(ValueError, match=expected):
+        both.render([{"role": "user", "n": 0}])
+    with pytest.raises(
+        ValueError, match=r"^m/tokenizer_config\.json, template 'tool_use': .*line 1"
+    ):
+        both.render(HELLO, tools=[])
+
+
 def test_broken_templates_are_reported():
     with pytest.raises(ValueError, match="broken in its line 2: Unexpected end of template"):
         render("a\n{% if x %}")

@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import json
 import os
+import pathlib
 import select
 import signal
 import subprocess
@@ -28,7 +29,7 @@ CPU_SECONDS = 2.0
 WALL_SECONDS = 60.0
 MEMORY = 512 * 2**20
 
-# The template's own process sees the same packages, and nothing in the current folder before them.
+# The child sees the packages that this process does, but for those of the current folder.
 _START = (
     "import json, sys; path, *limits = json.loads(sys.argv[1]); sys.path[:] = path; "
     "from t5lite.data.templates.worker import main; main(*limits)"
@@ -122,7 +123,7 @@ class TemplateProcess:
             self._is_registered = True
             atexit.register(self.close)
             os.register_at_fork(after_in_child=self._forget)
-        settings = json.dumps([sys.path, self._cpu_seconds, self._memory])
+        settings = json.dumps([_search_path(), self._cpu_seconds, self._memory])
         try:
             # Isolated (-I): neither the current folder nor the environment brings modules in.
             child = subprocess.Popen(
@@ -202,6 +203,12 @@ class TemplateProcess:
             if stream is not None:
                 stream.close()
         child.returncode = 0  # It is not ours to wait for.
+
+
+def _search_path() -> list[str]:
+    here = pathlib.Path.cwd()
+    packages = [entry for entry in map(str, sys.path) if pathlib.Path(entry).resolve() != here]
+    return [*packages, str(pathlib.Path(__file__).resolve().parents[3])]
 
 
 def _write(file: int, data: bytes) -> None:

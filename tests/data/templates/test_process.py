@@ -153,6 +153,7 @@ def test_nothing_of_the_current_folder_is_imported(tmp_path, monkeypatch):
     (tmp_path / "json.py").write_text("raise SystemExit('here')")
     (tmp_path / "jinja2.py").write_text("raise SystemExit('here')")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     fresh = TemplateProcess()
     assert chat(fresh, "a") == "a"
     fresh.close()

@@ -23,7 +23,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import json
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
@@ -33,14 +32,16 @@ import jax
 
 from t5lite.data.features.feature_converters import FeatureConverter, feature_converter_from_dict
 from t5lite.data.vocabularies.load import (
+    check_spec,
     moved_to,
     same_vocabulary,
     vocabulary_files,
     vocabulary_from_spec,
 )
 from t5lite.files.hashes import HASHES_FILE, FileHashes, verify_is_on
-from t5lite.files.json_files import write_object
+from t5lite.files.json_files import read_object, write_object
 from t5lite.files.local_paths import local_path
+from t5lite.messages.value_types import check_type
 from t5lite.models.config import TransformerConfig
 from t5lite.models.nested_config import differences
 
@@ -119,11 +120,14 @@ class ModelDescription:
             )
         _check_files(path.parent)
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = read_object(path)
             if record["format"] != FORMAT:
                 raise ValueError(
                     f"{path} has format {record['format']}; this t5lite reads {FORMAT}"
                 )
+            check_type(record["model"], Mapping[str, Any], name="model")
+            check_type(record["vocabulary"], Mapping[str, Any], name="vocabulary")
+            check_spec(record["vocabulary"])
             vocabulary = moved_to(record["vocabulary"], path.parent)
             if "prompt_suffix" not in record:
                 record |= _of_before_suffixes(record, path.parent, vocabulary)
@@ -133,8 +137,13 @@ class ModelDescription:
                 converter=feature_converter_from_dict(record),
                 chat_template=read_chat_template(path.parent),
             )
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is damaged ({error!r}); restore it or retrain") from error
+        except KeyError as error:
+            raise ValueError(f"{path} is damaged (no {error}); restore it or retrain") from error
+        except ValueError as error:
+            if f"{path} has format" in str(error):
+                raise
+            reason = str(error).removeprefix(f"{path}: ")
+            raise ValueError(f"{path} is damaged ({reason}); restore it or retrain") from error
 
     def check_same_model(self, other: ModelDescription, *, model_dir: str) -> None:
         """Refuses to resume in a folder that holds another model.

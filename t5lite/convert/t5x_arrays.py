@@ -159,6 +159,11 @@ class ArrayFolder:
     def _open(self, name: str, metadata: Mapping[str, Any] | None, what: str) -> Any:
         import tensorstore  # As above.
 
+        if pathlib.PurePath(name).name != name or name in ("", ".", "..") or "\0" in name:
+            raise ValueError(
+                f"{what} is said to lie in {name!r}, which is no folder beside the others in "
+                f"{self._path}; copy the checkpoint again"
+            )
         folder = self._path / name
         is_bare = False
         if self._is_ocdbt:

@@ -14,7 +14,6 @@ Whichever it is, leaves are named `target/...`, `state/step` and `state/param_st
 """
 
 import dataclasses
-import json
 import pathlib
 import re
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ import msgpack
 import numpy as np
 
 from t5lite.convert.t5x_arrays import ArrayFolder, Packed, StoredArray, packed_array
+from t5lite.files.json_files import read_object
 
 TREE_FILE = "checkpoint"
 METADATA_FILE = "_METADATA"
@@ -181,7 +181,7 @@ def _read_metadata(file: pathlib.Path) -> dict[str, Any]:
     """The tree of orbax's JSON file, with placeholders for arrays."""
     root: dict[str, Any] = {}
     try:
-        for entry in json.loads(file.read_text(encoding="utf-8"))["tree_metadata"].values():
+        for entry in read_object(file)["tree_metadata"].values():
             keys = [str(step["key"]) for step in entry["key_metadata"]]
             node = root
             for key in keys[:-1]:

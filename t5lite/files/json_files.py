@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from t5lite.files import strict_json
+from t5lite.files.local_paths import check_regular
 from t5lite.files.whole_file import write_whole
 
 
@@ -16,6 +17,7 @@ def read_object(path: pathlib.Path, *, missing_ok: bool = False) -> dict[str, An
     """
     if missing_ok and not path.is_file():
         return {}
+    check_regular(path)
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -34,6 +36,7 @@ def read_lines(
     Raises:
       ValueError: as `parse_lines`, or the file is not UTF-8.
     """
+    check_regular(path)
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

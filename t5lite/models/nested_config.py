@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import check_type
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,8 @@ def from_dict(cls: type[Any], record: Mapping[str, Any]) -> Any:
       ValueError: a key is not a field, a field without default is absent, or a value is bad.
     """
     fields = {field.name: field for field in dataclasses.fields(cls)}
+    if not isinstance(record, Mapping):
+        raise ValueError(f"{cls.__name__} must be an object of its fields, got {record!r}")
     for key in record:
         if key not in fields:
             raise ValueError(f"{cls.__name__} has no field {key!r}.{did_you_mean(key, fields)}")
@@ -54,6 +57,9 @@ def from_dict(cls: type[Any], record: Mapping[str, Any]) -> Any:
     for name, kinds in sub_configs(cls).items():
         if isinstance(values.get(name), Mapping):
             values[name] = _of_kind(values[name], kinds, where=f"{cls.__name__}.{name}")
+    hints = typing.get_type_hints(cls)
+    for name, value in values.items():
+        check_type(value, hints[name], name=f"{cls.__name__}.{name}")
     return cls(**values)
 
 

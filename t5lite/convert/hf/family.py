@@ -12,6 +12,7 @@ import numpy as np
 from t5lite.convert.layouts import TRANSPOSED, Layout
 from t5lite.convert.names import LazyArray, Row, Tensors, wanted_names
 from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import check_type
 from t5lite.models.config import TransformerConfig
 from t5lite.models.position_config import Positions
 
@@ -57,11 +58,71 @@ _NOT_DONE: Mapping[str, tuple[object, ...]] = {
 }
 
 
+# Fields that are read, of all families: their type, and their least value.
+_FIELD_TYPES: Sequence[tuple[Sequence[str], Any, int | None]] = (
+    (
+        (
+            *("vocab_size", "d_model", "d_ff", "d_kv", "ffn_dim", "hidden_size"),
+            *("intermediate_size", "n_embd", "n_head", "n_layer", "n_inner", "n_positions"),
+            *("num_attention_heads", "num_heads", "num_hidden_layers", "num_layers"),
+            *("num_decoder_layers", "num_key_value_heads", "head_dim", "word_embed_proj_dim"),
+            *("max_position_embeddings", "relative_attention_max_distance"),
+            "relative_attention_num_buckets",
+        ),
+        int,
+        1,
+    ),
+    (
+        (
+            *("attention_dropout", "dropout", "dropout_rate", "hidden_dropout", "resid_pdrop"),
+            *("init_std", "initializer_range", "layer_norm_eps", "layer_norm_epsilon"),
+            *("rms_norm_eps", "rope_theta", "rotary_emb_base", "rotary_pct"),
+        ),
+        float,
+        0,
+    ),
+    (
+        (
+            *("attention_bias", "mlp_bias", "do_layer_norm_before", "enable_bias", "is_gated_act"),
+            *("scale_attn_weights", "scale_decoder_outputs", "tie_word_embeddings"),
+            "use_parallel_residual",
+        ),
+        bool,
+        None,
+    ),
+    (
+        (
+            *("model_type", "activation_function", "hidden_act", "dense_act_fn"),
+            "feed_forward_proj",
+        ),
+        str,
+        None,
+    ),
+    (("rope_scaling", "rope_parameters"), Mapping[str, Any], None),
+)
+
+
+_MOST_LAYERS = 10_000
+_MOST = (1 << 31) - 1
+
+
 class Fields:
     """config.json's fields, read with complaints that name them."""
 
-    def __init__(self, record: Mapping[str, Any]):
+    def __init__(self, record: Mapping[str, Any], *, file: str = "config.json"):
+        """Takes the record; raises ValueError where a field is of another type or out of range."""
         self._record = record
+        for names, hint, least in _FIELD_TYPES:
+            for name in names:
+                value = self.get(name)
+                if value is None:
+                    continue
+                check_type(value, hint, name=f"{file}: {name}")
+                if least is not None and value < least:
+                    raise ValueError(f"{file}: {name} must be at least {least}, got {value!r}")
+                # Each of its layers is looked for by name, and each width multiplied.
+                if hint is int and value > (most := _MOST_LAYERS if "layer" in name else _MOST):
+                    raise ValueError(f"{file}: {name} must be at most {most:,}, got {value!r}")
 
     def get(self, name: str, default: Any = None) -> Any:
         """A field's value; the default where it is absent or null."""

@@ -43,10 +43,13 @@ def open_folder(path: pathlib.Path) -> Source:
     """
     record = read_object(path / CONFIG_FILE)
     family = _family_of(record, path)
-    fields = Fields(record)
+    fields = Fields(record, file=str(path / CONFIG_FILE))
     fields.expect_nothing_not_done()
     tensors, tied = normalise(family, weights.read_tensors(path), fields)
-    config = family.read_config(fields, tied)
+    try:
+        config = family.read_config(fields, tied)
+    except ValueError as error:
+        raise ValueError(f"{path / CONFIG_FILE} describes no model: {error}") from error
     tensors = without_leftovers(family, tensors, config)
     weights.check_floats(tensors)
     return Source(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from t5lite.convert.hf.family import Fields
+from t5lite.messages.value_types import check_type
 from t5lite.models.config import TransformerConfig
 from t5lite.models.position_config import LinearScaling, Rotary, linear_scaling
 
@@ -30,6 +31,11 @@ def read_rotary(fields: Fields, *, theta_field: str, fraction_field: str | None)
     where, parameters = "rope_parameters", fields.get("rope_parameters", {})
     if scaling := fields.get("rope_scaling"):
         where, parameters = "rope_scaling", scaling
+    for name in ("rope_type", "type"):
+        check_type(parameters.get(name), str | None, name=f"config.json: {where}.{name}")
+    for name in ("factor", "rope_theta", "partial_rotary_factor"):
+        if name in parameters:
+            check_type(parameters[name], float, name=f"config.json: {where}.{name}")
     kind = parameters.get("rope_type", parameters.get("type", "default"))
     unknown = parameters.keys() - _KNOWN
     if fraction_field is None and parameters.get("partial_rotary_factor", 1.0) != 1:
@@ -39,6 +45,8 @@ def read_rotary(fields: Fields, *, theta_field: str, fraction_field: str | None)
             f"config.json: {where} is {parameters}; t5lite does only rope_type "
             f"{' and '.join(map(repr, _TYPES))}, with rope_theta and factor"
         )
+    if kind == "linear" and "factor" not in parameters:
+        raise ValueError(f"config.json: {where} is {parameters}: linear scaling has a factor")
     return Rotary(
         fraction=float(parameters.get("partial_rotary_factor", fraction)),
         theta=float(parameters.get("rope_theta", theta)),

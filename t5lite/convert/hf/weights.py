@@ -14,6 +14,8 @@ from t5lite.convert.names import LazyArray, Tensors
 from t5lite.convert.torch_file import read_torch_file
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_object
+from t5lite.files.local_paths import check_regular
+from t5lite.messages.value_types import check_type
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
@@ -107,19 +109,35 @@ def write_tensors(
 def _weight_files(folder: pathlib.Path) -> list[pathlib.Path]:
     for single, index in ((WEIGHTS_FILE, INDEX_FILE), (_TORCH_FILE, _TORCH_INDEX_FILE)):
         if (folder / single).exists():
+            check_regular(folder / single)
             return [folder / single]
         if (folder / index).exists():
-            shards = sorted(set(read_object(folder / index).get("weight_map", {}).values()))
+            shards = _shards(folder / index)
             missing = [shard for shard in shards if not (folder / shard).exists()]
             if missing:
                 raise ValueError(
                     f"{folder / index} names shards that are not there: {', '.join(missing)}"
                 )
+            for shard in shards:
+                check_regular(folder / shard)
             return [folder / shard for shard in shards]
     raise ValueError(
         f"{folder} has a config.json but no weights beside it: none of {WEIGHTS_FILE}, "
         f"{INDEX_FILE}, {_TORCH_FILE}, {_TORCH_INDEX_FILE}"
     )
+
+
+def _shards(index: pathlib.Path) -> list[str]:
+    """The files that an index names, all of its own folder."""
+    weight_map = read_object(index).get("weight_map")
+    check_type(weight_map, Mapping[str, str], name=f"{index}: weight_map")
+    shards = sorted(set(dict(weight_map or {}).values()))
+    if not shards:
+        raise ValueError(f"{index}: weight_map names no tensor; copy or download it again")
+    for shard in shards:
+        if pathlib.PurePath(shard).name != shard or shard in ("", ".", "..") or "\0" in shard:
+            raise ValueError(f"{index} names {shard!r}, which is no file of its own folder")
+    return shards
 
 
 def _read_safetensors(path: pathlib.Path) -> dict[str, LazyArray]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from t5lite.data.features import row_layout
 from t5lite.data.features.row_layout import Features as Features
 from t5lite.data.features.row_layout import Tokens as Tokens
+from t5lite.messages.value_types import check_type
 
 ConverterName = Literal["encoder_decoder", "decoder_only", "prefix_lm"]
 
@@ -561,6 +562,19 @@ def make_feature_converter(
     )
 
 
+_DECODER_FIELDS = ("prefix_lm", "loss_on_targets_only")
+_RECORD_TYPES: Mapping[str, Any] = {
+    "task_feature_lengths": Mapping[str, int],
+    "eos_id": int,
+    "prompt_prefix": Sequence[int],
+    "prompt_suffix": Sequence[int],
+    "targets_suffix": Sequence[int],
+    "pack": bool,
+    "prefix_lm": bool,
+    "loss_on_targets_only": bool,
+}
+
+
 def feature_converter_from_dict(record: Mapping[str, Any]) -> FeatureConverter:
     """The inverse of `FeatureConverter.to_dict`; other entries of the record are ignored.
 
@@ -568,8 +582,12 @@ def feature_converter_from_dict(record: Mapping[str, Any]) -> FeatureConverter:
       KeyError: an entry is missing.
       ValueError: entries contradict themselves.
     """
+    check_type(record["converter"], ConverterName, name="converter")
     is_decoder = record["converter"] != "encoder_decoder"
-    options = ("prefix_lm", "loss_on_targets_only") if is_decoder else ()
+    for name, hint in _RECORD_TYPES.items():
+        if is_decoder or name not in _DECODER_FIELDS:
+            check_type(record[name], hint, name=name)
+    options = _DECODER_FIELDS if is_decoder else ()
     return make_feature_converter(
         record["converter"],
         task_feature_lengths=record["task_feature_lengths"],

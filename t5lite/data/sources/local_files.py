@@ -12,6 +12,7 @@ from typing import Any
 
 from t5lite.files import strict_json
 from t5lite.files.json_files import parse_lines
+from t5lite.files.local_paths import check_regular
 from t5lite.files.strict_json import KIND_NAMES, kind_name
 
 
@@ -26,6 +27,7 @@ def read_text(path: pathlib.Path, *, wanted_by: str = "") -> str:
       ValueError: if there is no such file, or it is not UTF-8 (with the byte's line).
     """
     suffix = f" ({wanted_by})" if wanted_by else ""
+    check_regular(path)
     try:
         data = path.read_bytes()
     except OSError as error:

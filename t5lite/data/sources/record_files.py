@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol
 
 from t5lite.files import strict_json
+from t5lite.files.local_paths import check_regular
 from t5lite.messages.suggest import did_you_mean
 
 Record = Mapping[str, Any]
@@ -82,6 +83,7 @@ def _text_lines(path: pathlib.Path) -> Iterator[tuple[int, str]]:
     Raises:
       ValueError: there is no such file, or a line is not UTF-8.
     """
+    check_regular(path)
     opener: Callable[..., Any] = gzip.open if path.name.endswith(".gz") else open
     try:
         with opener(path, "rb") as file:

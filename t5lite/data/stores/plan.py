@@ -178,4 +178,6 @@ def _store_path(name: str, digest: str) -> str:
 
 
 def _as_folder(name: str) -> str:
-    return urllib.parse.quote(name, safe="")
+    """The name as one part of a path; of dots alone it would lead out of the cache."""
+    quoted = urllib.parse.quote(name, safe="")
+    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")

@@ -13,6 +13,7 @@ from t5lite.data.vocabularies.sentencepiece_vocabulary import (
     holds_sentinels,
 )
 from t5lite.data.vocabularies.vocabulary import HELP, Vocabulary, read_file
+from t5lite.messages.value_types import check_type
 
 _T5_EXTRA_IDS = 100
 
@@ -47,6 +48,28 @@ def vocabulary_from_spec(spec: Mapping[str, Any]) -> Vocabulary:
             f"{found[:12]}..., expected {spec['sha256'][:12]}.... Put the right file there."
         )
     return vocabulary
+
+
+_SPEC_TYPES: Mapping[str, Any] = {
+    "kind": str,
+    "path": str,
+    "sha256": str,
+    "texts_sha256": str | None,
+    "extra_ids": int,
+    "size": int | None,
+    "eos_id": int | None,
+}
+
+
+def check_spec(spec: Mapping[str, Any]) -> None:
+    """Compares a vocabulary's record with the types of its fields.
+
+    Raises:
+      ValueError: one has another type, or the record does not say its kind.
+    """
+    for name in ("kind", *spec):
+        if name in _SPEC_TYPES:
+            check_type(spec.get(name), _SPEC_TYPES[name], name=f"vocabulary.{name}")
 
 
 def parse_vocabulary(text: str) -> Vocabulary:

@@ -25,7 +25,8 @@ transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.peers
 
 VOCAB_SIZE = 83
-TOLERANCE = 1e-4
+# Logits reach 25 in these sharp models: against float64, torch errs by 6e-5 and XLA by 1.6e-4.
+TOLERANCE = 2e-4
 
 
 @dataclasses.dataclass(frozen=True)

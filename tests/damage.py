@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 def files_that_train_reads(model_dir: pathlib.Path) -> list[pathlib.Path]:
     """The files of the latest checkpoint that a resumed run reads, and those of the model."""
-    step = max((model_dir / "checkpoints").iterdir(), key=lambda p: int(p.name))
+    steps = [p for p in (model_dir / "checkpoints").iterdir() if p.name.isdecimal()]
+    step = max(steps, key=lambda p: int(p.name))
     files = [step / "hashes.json", model_dir / "t5lite.json", model_dir / "hashes.json"]
     files += [p for part in ("state", "data") for p in (step / part).rglob("*") if p.is_file()]
     return [path for path in sorted(files) if path.stat().st_size]

@@ -1,12 +1,15 @@
 """JSON Lines end at newlines only, wherever they are read."""
 
 import json
+import os
 import pathlib
 import re
 
 import pytest
 
-from t5lite.files.json_files import parse_lines, read_lines
+from t5lite.data.sources.local_files import read_text
+from t5lite.data.sources.record_files import JsonLines
+from t5lite.files.json_files import parse_lines, read_lines, read_object
 from tests.conftest import REPOSITORY
 
 SEPARATORS = [c for c in map(chr, range(1 << 16)) if len(f"a{c}a".splitlines()) == 2]
@@ -46,3 +49,18 @@ def test_no_module_that_reads_json_splits_lines_as_python_does():
             text = path.read_text(encoding="utf-8")
             reads_json = re.search(r"import .*(json|parse_lines|read_lines)", text)
             assert not (reads_json and re.search(r"(?<!__doc__)\.splitlines\(", text)), path
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        read_object,
+        read_text,
+        lambda path: list(read_lines(path)),
+        lambda path: list(JsonLines(path).read()),
+    ],
+)
+def test_a_pipe_is_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(ValueError, match=r"a\.json is no regular file"):
+        read(tmp_path / "a.json")

@@ -56,7 +56,7 @@ def start(run: pathlib.Path, cache: pathlib.Path, steps: int, **options) -> subp
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     """The status and the last line; a process that hangs is an error."""
     output, _ = process.communicate(timeout=TIMEOUT_S)
-    return process.returncode, (output.strip().splitlines() or [""])[-1]
+    return process.returncode, output.strip().split("\n")[-1]
 
 
 def small_files() -> None:

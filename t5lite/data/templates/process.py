@@ -142,7 +142,7 @@ class TemplateProcess:
             child.kill()
             _, said = child.communicate()
             self._stop()
-            lines = said.decode(errors="replace").strip().splitlines() or [repr(error)]
+            lines = (said.decode(errors="replace").strip() or repr(error)).split("\n")
             raise ValueError(_cannot_start(lines[-1])) from error
         return child
 

@@ -78,7 +78,8 @@ def test_all_of_t5lite_writes_json_so():
         for path in folder.rglob("*.py")
         if re.search(r"(?<!strict_)json\.dumps?\(", path.read_text(encoding="utf-8"))
     }
-    templates = {f"data/templates/{name}.py" for name in ("process", "sandbox", "worker")}
+    names = ("process", "sandbox", "tokenizer_probe", "worker")
+    templates = {f"data/templates/{name}.py" for name in names}
     assert others == {"files/strict_json.py", *templates}
 
 

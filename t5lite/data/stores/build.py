@@ -26,6 +26,7 @@ from t5lite.data.stores.worker_pool import error_text, run_jobs
 from t5lite.data.tasks import data_status, files_read, seqio_adapter, task_data
 from t5lite.data.tasks.labels import exemplar_report
 from t5lite.data.tasks.seqio_passes import python_seeds
+from t5lite.files.whole_file import FULL_DISK
 from t5lite.messages.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -420,8 +421,10 @@ def _build(job: StoreJob) -> _Built:
                 return _Built(job, TokenStore.open(job.path).num_examples)
             return _Built(job, _write(job))
     except Exception as error:
-        if isinstance(error, OSError) and error.filename:  # No space left, or not allowed.
-            return _Built(job, error=f"{error.filename}: {error.strerror} (flag --cache_dir)")
+        is_full = isinstance(error, OSError) and error.errno in FULL_DISK  # which names no file
+        if isinstance(error, OSError) and (error.filename or is_full):
+            file = error.filename or job.path
+            return _Built(job, error=f"{file}: {error.strerror} (flag --cache_dir)")
         return _Built(job, error=error_text(error))
 
 

@@ -64,7 +64,8 @@ def test_a_scanned_model_agrees_with_t5x(tmp_path):
         "decoder_input_tokens": golden["batch"]["dec"],
     }
     result = logits(config, stack(source.arrays), batch)
-    np.testing.assert_allclose(result, golden["logits"][""], atol=2e-5)
+    # Float32 in another order: a loop over layers is 3e-5 from T5X's scan.
+    np.testing.assert_allclose(result, golden["logits"][""], atol=6e-5)
 
 
 def test_a_language_model_agrees_with_t5x(tmp_path):

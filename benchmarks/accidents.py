@@ -55,7 +55,11 @@ def start(run: pathlib.Path, cache: pathlib.Path, steps: int, **options) -> subp
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     """The status and the last line; a process that hangs is an error."""
-    output, _ = process.communicate(timeout=TIMEOUT_S)
+    try:
+        output, _ = process.communicate(timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     return process.returncode, output.strip().split("\n")[-1]
 
 
@@ -78,8 +82,10 @@ def accident(
     if kind.startswith("SIG"):
         process = start(run, cache, steps)
         time.sleep(chosen.uniform(0, 20))
-        process.send_signal(signal.Signals[kind])
-        finish(process)
+        number = signal.Signals[kind]
+        process.send_signal(number)
+        status, said = finish(process)
+        assert status in (0, -number, 128 + number), (status, said)
     elif kind == "full disk":
         status, said = finish(start(run, cache, steps, preexec_fn=small_files))
         assert status == 0 or "no space left" in said or "too large" in said, said

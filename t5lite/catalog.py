@@ -111,7 +111,7 @@ def _wildcard(pattern: str | None) -> str:
 def _holds(name: str, kind: str) -> str:
     """The number of Tasks of a Mixture, or the splits of a Task."""
     if kind == "mixture":
-        return f"{len(seqio_adapter.resolve(name).tasks)} tasks"
+        return f"{len(seqio_mixtures.leaf_names(name))} tasks"
     try:
         return ", ".join(seqio_adapter.splits(name))
     except ValueError:  # They are its data set's, which is not there.
@@ -341,7 +341,7 @@ def show(
     )
     if not task.examples:
         raise ValueError(f"Task {name!r} gave no example in split {split!r}")
-    print(f"task {name}, split {split} (of {', '.join(source.splits)})")
+    print(f"task {name}, split {task.split} (of {', '.join(source.splits)})")
     print(f"registered at {_place(source.provenance)}")
     print(f"preprocessors: {', '.join(source.preprocessors) or 'none'}")
     print(f"metrics: {', '.join(seqio_adapter.metric_names(name)) or 'none'}")

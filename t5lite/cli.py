@@ -64,7 +64,8 @@ def _run_verb(words: list[str]) -> int:
         with _verifying(arguments):
             return _RUN[arguments.verb](arguments) or 0
     except OSError as error:
-        if arguments.traceback or not (error.filename or error.errno in FULL_DISK):
+        explains_itself = error.filename or error.errno in FULL_DISK
+        if arguments.traceback or streams.is_of_output(error) or not explains_itself:
             raise
         streams.say(f"t5lite {arguments.verb}: error: {_file_error(error)}")
         return 2

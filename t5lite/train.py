@@ -284,8 +284,11 @@ def train(
         if evaluators:
             writer.write(progress.steps, "eval", metrics)
 
-    def save_now(scores: Mapping[str, float], *, exhausted: bool = False) -> None:
-        data.verified()
+    def save_now(
+        scores: Mapping[str, float], *, exhausted: bool = False, in_haste: bool = False
+    ) -> None:
+        if not in_haste:
+            data.verified()
         checkpointer.save(
             progress.steps,
             state,
@@ -326,7 +329,8 @@ def train(
             if eval_due and not stopped:
                 evaluate_now()
             if save_due or by_clock:
-                save_now(metrics if save_due else {})  # the best is none that no evaluation saw
+                # The best is none that no evaluation saw.
+                save_now(metrics if save_due else {}, in_haste=stopped)
                 settled_at = progress.steps
             bar.pause()
         step_log.flush()

@@ -28,9 +28,12 @@ def cut(path: pathlib.Path, chosen: random.Random) -> None:
 
 
 def blank(path: pathlib.Path, chosen: random.Random) -> None:
-    """A block of a file is zeros, as of a disk that lost it; not where it is zeros already."""
+    """A block of a file is zeros, as of a disk that lost it; of a file of zeros, a bit flips."""
     content = bytearray(path.read_bytes())
     nonzero = [place for place, byte in enumerate(content) if byte]
+    if not nonzero:
+        flip(path, chosen)
+        return
     start = chosen.choice(nonzero)
     end = min(start + 512, len(content))
     content[start:end] = bytes(end - start)

@@ -28,6 +28,8 @@ from t5lite.messages.suggest import did_you_mean
 FOLDER = "checkpoints"
 SHOWN_NAMES = 20
 _STEPS_BETWEEN_AGREEMENTS = 10
+# Until a checkpoint is written whole; orbax's own twenty minutes are short for large ones.
+_TIMEOUT_SECONDS = 4 * 60 * 60
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -154,6 +156,8 @@ class Checkpointer:
             options = ocp.CheckpointManagerOptions(
                 preservation_policy=_preservation_policy(self._config),
                 enable_async_checkpointing=self._config.asynchronous,
+                # Hashing reads all of a checkpoint again, of slow storage too.
+                async_options=ocp.AsyncOptions(timeout_secs=_TIMEOUT_SECONDS),
                 temporary_path_class=verification.HashedPath,
                 # Only who holds the folder's lock writes, so what is unfinished is a killed run's.
                 cleanup_tmp_directories=True,

@@ -187,7 +187,12 @@ def _check_files(folder: pathlib.Path) -> None:
     """Compares the files that say what the model is with their hashes."""
     if not verify_is_on():
         return
-    hashes = FileHashes.read(folder)
+    try:
+        hashes = FileHashes.read(folder)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}. Delete it: the files beside it are then read as they are."
+        ) from error
     for name, what in ({} if hashes is None else hashes.differences()).items():
         again = " or convert it again" if (folder / CONVERSION_FILE).is_file() else ""
         raise ValueError(

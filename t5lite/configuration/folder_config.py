@@ -182,6 +182,7 @@ def check_modules(parsed: ParsedConfig, model_dir: str, *, shipped: pathlib.Path
     for binding in parsed.bindings.values():
         if binding.name not in ("TASK_MODULES", "task_modules"):
             continue
+        parsed.resolved(binding.value)  # which refuses a macro that is defined by itself
         while isinstance(binding.value, Macro) and binding.value.name in parsed.bindings:
             binding = parsed.bindings[binding.value.name]
         is_shipped = pathlib.Path(binding.file).is_relative_to(shipped.resolve())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
 import re
@@ -81,6 +82,7 @@ def _check_can_listen(address: str, *, is_given: bool) -> None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(place)
+            listens_to = ipaddress.ip_address(place[0])
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(
@@ -88,3 +90,17 @@ def _check_can_listen(address: str, *, is_given: bool) -> None:
             f"own machine and a free port; where others reach it at another address, set "
             f"{BIND_VARIABLE} to its own"
         ) from error
+    if listens_to.is_loopback and is_given and not _is_address_or_localhost(host):
+        # Debian's /etc/hosts gives 127.0.1.1 to a machine's own name.
+        raise ValueError(
+            f"{name}={address}: {host} is {listens_to} on this machine, where no other machine "
+            f"reaches it. Give the address that others know it by, or set {BIND_VARIABLE} to it"
+        )
+
+
+def _is_address_or_localhost(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True

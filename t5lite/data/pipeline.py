@@ -221,7 +221,8 @@ class TrainData:
             fingerprint=fingerprint,
         )
         every_store = [*stores, *(store for passes in later_passes for store in passes)]
-        self._verification = StoreVerification(every_store[host_index::host_count])
+        by_size = sorted(every_store, key=lambda store: len(store.tokens), reverse=True)
+        self._verification = StoreVerification(by_size[host_index::host_count])
         self._prefetcher: Prefetcher[TrainBatch] | None = None
         self._batches: Iterator[TrainBatch] = maker.batches()
         if config.prefetch_batches:
@@ -235,9 +236,10 @@ class TrainData:
         self._verification.check()
         try:
             return next(self._batches)
-        except Exception as error:
-            if not isinstance(error, StopIteration):
-                self._verification.finish()  # Damage explains it better than what it led to.
+        except StopIteration:
+            raise
+        except Exception:
+            self._verification.check()  # Damage explains it better than what it led to.
             raise
 
     def verified(self) -> None:

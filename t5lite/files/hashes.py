@@ -12,7 +12,8 @@ import dataclasses
 import os
 import pathlib
 import zlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeVar
 
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_object
@@ -20,6 +21,8 @@ from t5lite.files.whole_file import write_whole
 
 HASHES_FILE = "hashes.json"
 VERIFY_VARIABLE = "T5LITE_VERIFY"
+
+_Hash = TypeVar("_Hash")
 
 _FORMAT = 1
 _BUFFER_BYTES = 2**20
@@ -48,6 +51,13 @@ def hash_file(path: pathlib.Path) -> str:
     return f"{crc:08x}"
 
 
+def _try_hash_file(path: pathlib.Path) -> str | OSError:
+    try:
+        return hash_file(path)
+    except OSError as error:
+        return error
+
+
 @dataclasses.dataclass(frozen=True)
 class FileHashes:
     """What the files of a folder were when they were written.
@@ -71,7 +81,7 @@ class FileHashes:
             paths = (path for path in folder.rglob("*") if path.is_file())
             names = (path.relative_to(folder).as_posix() for path in paths)
         names = sorted(set(names) - {HASHES_FILE})
-        hashes = _in_threads([folder / name for name in names])
+        hashes = _in_threads([folder / name for name in names], hash_file)
         sizes = {name: (folder / name).stat().st_size for name in names}
         return cls(folder, {name: (sizes[name], hashes[folder / name]) for name in names})
 
@@ -124,21 +134,25 @@ class FileHashes:
                 found[name] = f"has {size:,} bytes, of the {wanted:,} that were written"
             else:
                 same_size.append(name)
-        hashes = _in_threads([self.folder / name for name in same_size])
+        hashes = _in_threads([self.folder / name for name in same_size], _try_hash_file)
         for name in same_size:
             crc, wanted_crc = hashes[self.folder / name], self.files[name][1]
-            if crc != wanted_crc:
+            if isinstance(crc, OSError):
+                found[name] = f"cannot be read ({crc.strerror})"
+            elif crc != wanted_crc:
                 found[name] = f"is not what was written (its CRC-32 is {crc}, was {wanted_crc})"
         return dict(sorted(found.items()))
 
 
-def _in_threads(paths: Collection[pathlib.Path]) -> dict[pathlib.Path, str]:
+def _in_threads(
+    paths: Collection[pathlib.Path], hash_one: Callable[[pathlib.Path], _Hash]
+) -> dict[pathlib.Path, _Hash]:
     """Hashes of files; computing them holds no lock of Python's, so that threads help."""
     if len(paths) <= 1:
-        return {path: hash_file(path) for path in paths}
+        return {path: hash_one(path) for path in paths}
     num_threads = min(len(paths), os.cpu_count() or 1, _MAX_THREADS)
     with concurrent.futures.ThreadPoolExecutor(num_threads) as executor:
-        return dict(zip(paths, executor.map(hash_file, paths), strict=True))
+        return dict(zip(paths, executor.map(hash_one, paths), strict=True))
 
 
 def _hash_of(files: Mapping[str, tuple[int, str]]) -> str:

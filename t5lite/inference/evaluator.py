@@ -30,7 +30,7 @@ from t5lite.decoding.sequence_generator import Generation, SequenceGenerator
 from t5lite.decoding.stopping import cut
 from t5lite.files import strict_json
 from t5lite.files.json_files import write_object
-from t5lite.inference.prompts import decoding_for
+from t5lite.inference.prompts import decoding_for, known_end_ids
 from t5lite.messages.progress import Bar, progress_bar
 from t5lite.messages.tables import format_table
 from t5lite.models.config import TransformerConfig
@@ -217,7 +217,7 @@ class Evaluator:
         self._generator = SequenceGenerator(
             model_config,
             converter=self._converter,
-            eos_ids=tuple(dict.fromkeys([*self.vocabulary.eos_ids, *end_ids])),
+            eos_ids=known_end_ids(model_config, self.vocabulary, end_ids),
             batch_size=config.batch_size,
             decode=self.vocabulary.decode,
             mesh=mesh,
@@ -279,7 +279,8 @@ class Evaluator:
                 )
             ],
             num_examples={task.name: len(task.examples) for task in self.tasks},
-            config=self.config,
+            # As it was done: lengths that the config leaves open are chosen by then.
+            config=dataclasses.replace(self.config, decoding=self._decoding),
             splits={t.name: t.split for t in self.tasks if t.split != self.config.split},
             not_run=not_run,
         )

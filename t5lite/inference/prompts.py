@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +13,7 @@ import numpy as np
 from t5lite.checkpoints.load import LoadedModel
 from t5lite.data.chat.chat_format import ChatFormat
 from t5lite.data.vocabularies.chat_template import Message
+from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.decoding.config import CHAT_DECODE_LENGTH, DecodingConfig
 from t5lite.decoding.sequence_generator import Generation, SequenceGenerator
 from t5lite.decoding.stopping import cut
@@ -152,11 +153,19 @@ def make_generator(
     return SequenceGenerator(
         model.config,
         converter=model.converter,
-        eos_ids=tuple(dict.fromkeys([*model.vocabulary.eos_ids, *end_ids])),
+        eos_ids=known_end_ids(model.config, model.vocabulary, end_ids),
         batch_size=batch_size,
         decode=model.vocabulary.decode,
         mesh=mesh,
     )
+
+
+def known_end_ids(
+    config: TransformerConfig, vocabulary: Vocabulary, more: Iterable[int] = ()
+) -> tuple[int, ...]:
+    """Tokens that end an answer, without those that a tokenizer's files name beyond the model's."""
+    ids = dict.fromkeys([*vocabulary.eos_ids, *more])
+    return tuple(token for token in ids if token < config.vocab_size)
 
 
 def answer_text(answer: Generation, model: LoadedModel, decoding: DecodingConfig) -> str:

@@ -55,7 +55,8 @@ def take_over(words: list[str]) -> str:
         try:
             os.fstat(number)
         except OSError:
-            os.dup2(os.open(os.devnull, mode), number)
+            # Lower numbers are open by now, so it gets this very one; children keep it too.
+            os.set_inheritable(os.open(os.devnull, mode), True)
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     if sys.stdout is None:
@@ -124,6 +125,11 @@ def output_written() -> Iterator[None]:
         raise SystemExit(128 + signal.SIGPIPE)
     say(f"t5lite: error: standard output cannot be written: {watched.error.strerror}")
     raise SystemExit(2)
+
+
+def is_of_output(error: OSError) -> bool:
+    """Whether an error is that of standard output, within `output_written`."""
+    return isinstance(sys.stdout, _Watched) and sys.stdout.error is error
 
 
 def locale_error(error: BaseException) -> str:

@@ -51,7 +51,8 @@ def test_logits_of_stories_are_those_of_torch(stories):
     golden = np.load(shared_path("weights", "golden", "stories260k.npz"))
     tokens = golden["ids"].astype(np.int32)[None]
     ours = np.asarray(logits(config, params, {"decoder_input_tokens": tokens}))[0]
-    np.testing.assert_allclose(ours, golden["logits"], atol=1e-5)
+    # Logits reach 10: twenty roundings of float32.
+    np.testing.assert_allclose(ours, golden["logits"], atol=2e-5)
 
 
 def test_stories_prints_its_published_text(tmp_path, capsys):

@@ -96,7 +96,7 @@ def test_live_beams_are_answers_where_none_has_ended():
     decoding = DecodingConfig(
         strategy="beam", num_beams=3, num_return_sequences=3, max_decode_length=LENGTH
     )
-    decoder = tiny.decoder(config, eos_ids=(100,))
+    decoder = tiny.decoder(config, eos_ids=())
     for answers in decoder.generate(params, tiny.prompts([4, 5], vocab_size=9), config=decoding):
         assert [len(answer.tokens) for answer in answers] == [LENGTH] * 3
         assert len({tuple(answer.tokens) for answer in answers}) == 3

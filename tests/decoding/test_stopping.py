@@ -98,7 +98,7 @@ def test_generation_stops_soon_after_all_answers_have(monkeypatch):
         looked.append(len(tokens))
         return "x" * len(tokens)
 
-    decoder = tiny.decoder(config, eos_ids=(100,), decode=decode)
+    decoder = tiny.decoder(config, eos_ids=(), decode=decode)
     decoding = DecodingConfig(max_decode_length=400, stop_strings=("xxxxxx",))
     for (answer,) in decoder.generate(tiny.params(config), tiny.prompts([4, 9]), config=decoding):
         assert len(answer.tokens) == 6

@@ -8,7 +8,7 @@ import pytest
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
 from t5lite.decoding.config import DecodingConfig
-from t5lite.inference.prompts import chat_prompt, decoding_for, text_prompt
+from t5lite.inference.prompts import chat_prompt, decoding_for, known_end_ids, text_prompt
 from tests.data.tokenizer_folders import chat_folder
 from tests.feature_converters import converter
 
@@ -127,3 +127,9 @@ def test_a_long_conversation_loses_its_oldest_exchanges(vocabulary):
 def test_a_model_without_a_template():
     with pytest.raises(ValueError, match=r"no chat template.*without --chat"):
         chat_prompt(turns("x"), model(ByteVocabulary()))
+
+
+def test_end_ids_that_the_model_does_not_know_are_left_out():
+    config = types.SimpleNamespace(vocab_size=100)
+    named = types.SimpleNamespace(eos_ids=(2, 100, 32000))
+    assert known_end_ids(config, named, [7, 2]) == (2, 7)

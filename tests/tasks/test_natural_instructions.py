@@ -39,7 +39,7 @@ def register(tmp_path, monkeypatch):
 def _texts(name, split):
     """(inputs, targets, references) of every example, references as the metrics get them."""
     (task,) = seqio_adapter.load_eval_tasks(name, split=split, task_feature_lengths={})
-    pairs = zip(task.examples, task._targets, strict=True)
+    pairs = zip(task.examples, task.targets, strict=True)
     return [(example.inputs_text, example.targets_text, target) for example, target in pairs]
 
 

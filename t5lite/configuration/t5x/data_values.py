@@ -263,7 +263,7 @@ def infer_mode(fact: Fact, run: Run) -> Outcome:
 def infer_shards(fact: Fact, run: Run) -> Outcome:
     """Which part of the examples a process of T5X's takes."""
     del run
-    if fact.value in ((0, 1)["shard" not in fact.name], 0, 1):
+    if fact.value in ((None, 1) if fact.name == "num_shards" else (None, 0)):
         return Mapped({}, instead="all examples")
     return NoCounterpart("one command answers all examples; its devices and hosts share them")
 

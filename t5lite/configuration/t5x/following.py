@@ -40,6 +40,8 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         **{"factors": "constant * linear_warmup * rsqrt_decay", "base_learning_rate": 0.5},
         **{"warmup_steps": 1000, "step_offset": 0},
     },
+    "DatasetConfig": {"pack": False},
+    "SaveCheckpointConfig": {"keep": None},
     "warmup_cosine_decay_schedule": {"init_value": 0.0, "end_value": 0.0},
 }
 

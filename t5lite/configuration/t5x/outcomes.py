@@ -143,20 +143,19 @@ class Run:
 Rule = Callable[[Fact, Run], Outcome]
 
 
-def to(name: str, *, unless: Any = ..., note: str = "") -> Rule:
+def to(name: str, *, unless: Any = ...) -> Rule:
     """A setting with the same value here.
 
     Args:
       name: its key here.
       unless: the value that it has here anyway.
-      note: what is other than in T5X.
     """
 
     def rule(fact: Fact, run: Run) -> Outcome:
         del run
         if unless is not ... and fact.value == unless:
-            return Mapped({}, note, instead=f"{name} = {unless!r}, as it is without")
-        return Mapped({name: fact.value}, note)
+            return Mapped({}, instead=f"{name} = {unless!r}, as it is without")
+        return Mapped({name: fact.value})
 
     return rule
 
@@ -190,7 +189,7 @@ def is_elsewhere(path: Any) -> bool:
     return isinstance(path, str) and "://" in path
 
 
-_STEP_IN_NAME = re.compile(r"(?:checkpoint_|model\.ckpt-|model_)(\d+)(?:/checkpoint)?/*$")
+_STEP_IN_NAME = re.compile(r"(?:^|/)(?:checkpoint_|model\.ckpt-)(\d+)(?:/checkpoint)?/*$")
 
 
 def step_in_name(path: str) -> int | None:

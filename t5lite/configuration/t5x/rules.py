@@ -164,7 +164,8 @@ SECTIONS: Mapping[str, Mapping[str, Rule]] = {
     },
     "optax chain": {"transformations": training_values.chain},
     "optax optimizer": {},  # training_values.optax_setting
-    "clipping": {"max_norm": to("MAX_GRAD_NORM"), "max_delta": training_values.clipped_values},
+    "clipping": {"max_norm": to("MAX_GRAD_NORM")},
+    "clipping of values": {"max_delta": training_values.clipped_values},
     "optax schedule": {},
     "schedule": {
         "factors": training_values.schedule,
@@ -270,7 +271,7 @@ SECTION_OF = {
     "Adafactor": "adafactor",
     "chain": "optax chain",
     **dict.fromkeys(training_values.OPTAX_OPTIMIZERS, "optax optimizer"),
-    "clip": "clipping",
+    "clip": "clipping of values",
     "clip_by_global_norm": "clipping",
     "warmup_cosine_decay_schedule": "optax schedule",
     "PjitPartitioner": "partitioner",

@@ -120,6 +120,7 @@ def optimizer(fact: Fact, run: Run) -> Outcome:
         settings: dict[str, Any] = {"train.optimizer": Reference(made, True)}
         if made == "optax_optimizer":
             settings["optax_optimizer.name"] = name
+            settings["optax_optimizer.decay_norms_and_biases"] = True
         else:
             settings["adamw.decay_norms_and_biases"] = True
             if name == "adamw" and run.value("optax optimizer", "weight_decay") is None:
@@ -190,7 +191,7 @@ def _warmup_cosine(fact: Fact, run: Run) -> Outcome:
 
 def chain(fact: Fact, run: Run) -> Outcome:
     """What T5X's optimizer is made of."""
-    known = {"clipping", "optax optimizer"}
+    known = {"clipping", "clipping of values", "optax optimizer"}
     names = [v.name for v in fact.value if isinstance(v, Reference)]
     others = [n for n in names if run.section_of(n) not in known]
     if others:

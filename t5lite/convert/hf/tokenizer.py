@@ -22,7 +22,12 @@ from t5lite.convert.hf.slow_tokenizer import (
 from t5lite.convert.sentencepiece_model import PieceModel, read_piece_model
 from t5lite.convert.tokenizer_json import from_pieces
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
-from t5lite.data.vocabularies.hf_vocabulary import TOKENIZER_FILE, HFVocabulary, tokenizer_files
+from t5lite.data.vocabularies.hf_vocabulary import (
+    TOKENIZER_FILE,
+    HFVocabulary,
+    open_tokenizer,
+    tokenizer_files,
+)
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from t5lite.data.vocabularies.tokenizer_settings import (
     ADDED_FILE,
@@ -99,7 +104,7 @@ def read_vocabulary(folder: pathlib.Path, *, scratch: pathlib.Path) -> Vocabular
         made = as_class_makes_it(record, class_name=class_name, settings=settings)
         if made == record:
             return HFVocabulary(str(folder / TOKENIZER_FILE))
-        tokenizer = tokenizers.Tokenizer.from_str(strict_json.dumps(made))
+        tokenizer = open_tokenizer(_json(made), path=str(folder / TOKENIZER_FILE))
         settings.add_to(tokenizer)
         return _put_together(folder, scratch, tokenizer, settings=settings, roles=settings.roles)
     if (folder / LLAMA_MODEL).is_file() and not class_name and not _needs_more(folder, settings):
@@ -234,9 +239,8 @@ def _is_framed_otherwise(folder: pathlib.Path, vocabulary: Vocabulary) -> bool:
     """Whether a tokenizer.json puts something else around a text than the vocabulary's kind."""
     if not (folder / TOKENIZER_FILE).is_file():
         return False
-    read = tokenizers.Tokenizer.from_str(
-        strict_json.dumps(read_object(folder / TOKENIZER_FILE, missing_ok=True))
-    )
+    file = folder / TOKENIZER_FILE
+    read = open_tokenizer(file.read_bytes(), path=str(file))
     plain = read.encode("a", add_special_tokens=False).ids
     return read.encode("a").ids != [*vocabulary.prefix_ids, *plain, *vocabulary.suffix_ids]
 

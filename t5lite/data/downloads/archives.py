@@ -41,6 +41,10 @@ class _RefusedError(ValueError):
     """An archive is what we do not take, and says so in our own words."""
 
 
+class NoRoomError(_RefusedError):
+    """The folder takes no more files; nothing is said of the archive."""
+
+
 def unpack(
     archive: pathlib.Path,
     folder: pathlib.Path,
@@ -124,7 +128,7 @@ def _write(open_file: Callable[[], IO[bytes] | None], path: pathlib.Path, member
         except FileExistsError as error:
             raise _RefusedError(f"it has the member {_shown(member)} twice") from error
         except OSError as error:
-            raise _RefusedError(
+            raise NoRoomError(
                 f"its member {_shown(member)} cannot be written: {error.strerror}"
             ) from error
         try:
@@ -133,7 +137,7 @@ def _write(open_file: Callable[[], IO[bytes] | None], path: pathlib.Path, member
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            raise _RefusedError(
+            raise NoRoomError(
                 f"no space left on the disk of {path.parent}; free some and fetch it again"
             ) from error
 

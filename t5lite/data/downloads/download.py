@@ -24,7 +24,7 @@ from typing import Any
 
 import filelock
 
-from t5lite.data.downloads.archives import MAX_BYTES, unpack
+from t5lite.data.downloads.archives import MAX_BYTES, NoRoomError, unpack
 from t5lite.data.downloads.downloads import Download, File
 from t5lite.files.json_files import read_object, write_object
 from t5lite.messages.progress import Bar, progress_bar
@@ -356,6 +356,9 @@ def _unpack_archive(file: File, part: pathlib.Path) -> pathlib.Path:
     unpacked.mkdir()
     try:
         unpack(part, unpacked, name=file.path, strip=file.strip, keep=file.keep)
+    except NoRoomError as error:  # The archive is kept: it need not come again.
+        shutil.rmtree(unpacked, ignore_errors=True)
+        raise ValueError(f"{file.url}: {error}") from error
     except ValueError as error:
         shutil.rmtree(unpacked, ignore_errors=True)
         part.unlink()

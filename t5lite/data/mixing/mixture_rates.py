@@ -89,9 +89,22 @@ class _Weigher:
 
     def _ask(self, mixture: Any) -> tuple[dict[str, float], float]:
         """The rates that a class of mixtures of the user's own computes."""
+        replaced = sorted({inner.name for inner in mixture._sub_mixtures} & set(self._overrides))
+        if replaced:
+            raise ValueError(
+                f"Mixture {mixture.name!r} computes its rates itself, so that no rate can be given "
+                f"for {', '.join(replaced)} inside it (DataConfig.mixture_rates)."
+            )
         tasks = [task for task in mixture.tasks if task.name not in self._leave_out]
         found = {task.name: float(mixture.get_rate(task)) for task in tasks}
-        return found, float(mixture.total_rate)
+        for task, rate in found.items():
+            if rate < 0 or not math.isfinite(rate):
+                raise ValueError(
+                    f"Mixture {mixture.name!r}: its get_rate gives {rate} for {task!r}. It must "
+                    "give a number that is 0 or more."
+                )
+        is_whole = len(tasks) == len(mixture.tasks)
+        return found, float(mixture.total_rate) if is_whole else sum(found.values())
 
     def _rate(self, mixture: Any, name: str) -> float:
         """What a mixture lists for a name; 0 for a Task that is left out."""

@@ -128,6 +128,14 @@ def _later_passes(
     stores: Sequence[TokenStore], store_epochs: int, **settings: Unpack[StoreSettings]
 ) -> list[list[StoreJob]]:
     jobs: list[list[StoreJob]] = [[] for _ in stores]
+    unknown = [store.task for store in stores if not store.knows_what_varies]
+    if unknown and store_epochs > 1:
+        log.warning(
+            "STORE_EPOCHS = %d: the stores of %s were built before it was looked whether their "
+            "examples vary, so one pass is kept of them; delete those folders to keep more.",
+            store_epochs,
+            ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else ""),
+        )
     varying = [index for index, store in enumerate(stores) if store.varying_parts]
     for pass_index in range(1, store_epochs) if varying else ():
         names = [stores[index].task for index in varying]
@@ -152,6 +160,7 @@ def find_stores(
     Returns:
       Stores by Task name.
     """
+    check_max_examples(max_store_examples, task_names)
     forms = sorted({False, any(map(seqio_adapter.is_chat, task_names))})
     finished: dict[str, str] = {}
     for whole in forms:

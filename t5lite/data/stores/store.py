@@ -143,6 +143,11 @@ class TokenStore:
         return dict(self.meta.get("made_of", {}))
 
     @property
+    def knows_what_varies(self) -> bool:
+        """Whether `varying_parts` were looked for; not in stores of before there were any."""
+        return "varying_parts" in self.meta
+
+    @property
     def varying_parts(self) -> tuple[str, ...]:
         """Which parts of the Task give other examples each time: "source", "preprocessors"."""
         return tuple(self.meta.get("varying_parts", ()))
@@ -255,8 +260,7 @@ class TokenStoreWriter:
 
     def note_varying(self, parts: Sequence[str]) -> None:
         """Keeps which parts of the Task give other examples in another pass (seqio_passes.py)."""
-        if parts:
-            self._meta["varying_parts"] = list(parts)
+        self._meta["varying_parts"] = list(parts)
 
     def append(self, example: Mapping[str, np.ndarray], label: Label | None = None) -> None:
         """Adds one example.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from typing import Protocol
 
 from t5lite.files.hashes import verify_is_on
+
+log = logging.getLogger(__name__)
 
 
 class _Hashed(Protocol):
@@ -35,7 +38,12 @@ class StoreVerification:
             raise ValueError(str(self._error)) from self._error
 
     def finish(self) -> None:
-        """Waits for the last store; raises ValueError as `check`."""
+        """Waits for the last store, and says so; raises ValueError as `check`."""
+        if self._thread.is_alive():
+            log.info(
+                "waiting until all token stores are compared with their hashes (--verify=off "
+                "leaves that out)"
+            )
         self._thread.join()
         self.check()
 

@@ -115,7 +115,7 @@ def error_text(error: Exception) -> str:
 def _processes(
     num_workers: int, context: multiprocessing.context.SpawnContext, reports: Any, *, died: str
 ) -> Iterator[concurrent.futures.Executor]:
-    """Spawned processes, which Ctrl-C ends at once and without a word of their own."""
+    """Spawned processes, which Ctrl-C or an error of a job ends at once, without another word."""
     executor = concurrent.futures.ProcessPoolExecutor(
         num_workers,
         mp_context=context,
@@ -126,7 +126,8 @@ def _processes(
         yield executor
     except concurrent.futures.process.BrokenProcessPool as error:
         raise ValueError(died) from error
-    except KeyboardInterrupt:
+    except BaseException:
+        # Nobody hears what the others report any more, and nobody waits for their results.
         for child in multiprocessing.active_children():
             child.terminate()
         raise

@@ -178,7 +178,9 @@ def counted_examples(task_name: str, split: str) -> int:
     Raises:
       ValueError: as `iterate_examples`.
     """
-    known = _get_task(task_name).num_input_examples(split)
+    known = declared_examples(task_name, split)
+    if known is None and getattr(_get_task(task_name).source, "counts_when_asked", False):
+        known = _get_task(task_name).num_input_examples(split)
     if known is None:
         examples = iterate_examples(
             task_name,

@@ -50,11 +50,16 @@ def resolve(name: str) -> ResolvedMixture:
     provider = seqio_registry.get(name)
     shares: Mapping[str, float | None]
     if mixture_rates.needs_counts(provider):
-        shares = dict.fromkeys(sorted(mixture_rates.leaves(provider)))
+        shares = dict.fromkeys(leaf_names(name))
     else:
         shares = rates(name, {})
     tasks = tuple(MixedTask(task, share) for task, share in shares.items())
     return ResolvedMixture(name, tasks)
+
+
+def leaf_names(name: str) -> list[str]:
+    """Names of all Tasks in a mixture, whatever their rates, sorted."""
+    return sorted(mixture_rates.leaves(seqio_registry.get(name)))
 
 
 def sub_mixtures(name: str) -> tuple[str, ...]:

@@ -64,10 +64,7 @@ def tensorflow_seed(pass_index: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def python_seeds(pass_index: int) -> Iterator[None]:
-    """Seeds `random` and `numpy.random` in passes after the first, and restores them."""
-    if not pass_index:
-        yield
-        return
+    """Seeds `random` and `numpy.random` for a pass, and restores them."""
     python_state, numpy_state = random.getstate(), np.random.get_state()
     random.seed(preprocessing_seed(pass_index))
     np.random.seed(preprocessing_seed(pass_index))

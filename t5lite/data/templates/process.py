@@ -132,6 +132,7 @@ class TemplateProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
+                start_new_session=True,  # signals to this process's group are not for the child
             )
         except OSError as error:
             raise ValueError(_cannot_start(str(error))) from error

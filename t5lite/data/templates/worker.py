@@ -41,8 +41,9 @@ def main(cpu_seconds: float, memory: int) -> None:
       memory: bytes that the process may take.
     """
     _limit(memory)
-    # Whoever pressed Ctrl-C ends the parent, and that ends the input.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What is sent to a whole group of processes is for the parent, whose end ends the input.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGVTALRM, _out_of_time)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     requests, replies = sys.stdin.buffer, sys.stdout.buffer

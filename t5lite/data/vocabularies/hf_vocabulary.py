@@ -69,17 +69,10 @@ class HFVocabulary(Vocabulary):
                 f"Cannot read the vocabulary {path}: {error.strerror}. {HELP}"
             ) from error
         self._sha256 = hashlib.sha256(content).hexdigest()
-        _probe(content, path=self.path)
         # Worker processes share out the cores already, and a fork after threads have started
         # would only bring a warning.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        try:
-            self._tokenizer = tokenizers.Tokenizer.from_buffer(content)
-        except ValueError as error:
-            raise ValueError(
-                f"The vocabulary {path} is not a tokenizer.json of the `tokenizers` library "
-                f"({error}). {HELP}"
-            ) from error
+        self._tokenizer = open_tokenizer(content, path=self.path)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         settings = TokenizerSettings.read(file.parent)
@@ -202,6 +195,26 @@ class HFVocabulary(Vocabulary):
         }
 
 
+def open_tokenizer(content: bytes, *, path: str) -> tokenizers.Tokenizer:
+    """Makes a tokenizer of the bytes of a tokenizer.json.
+
+    Args:
+      content: the bytes.
+      path: of the file, for messages.
+
+    Raises:
+      ValueError: they are none, or it is not safe to use.
+    """
+    _probe(content, path=path)
+    try:
+        return tokenizers.Tokenizer.from_buffer(content)
+    except Exception as error:  # the class that `tokenizers` raises
+        raise ValueError(
+            f"The vocabulary {path} is not a tokenizer.json of the `tokenizers` library "
+            f"({error}). {HELP}"
+        ) from error
+
+
 def _probe(content: bytes, *, path: str) -> None:
     """Refuses a tokenizer.json that may take hours, or all memory, over a text.
 
@@ -210,16 +223,14 @@ def _probe(content: bytes, *, path: str) -> None:
     """
     try:
         record = json.loads(content)
+        parts = parts_to_probe(record) if isinstance(record, dict) else None
     except (ValueError, RecursionError):
         return  # Reported by `tokenizers`.
-    parts = parts_to_probe(record) if isinstance(record, dict) else None
     if parts is None:
         return
     try:
         (wrong,) = process.render("tokenizer", [{"parts": parts}])
     except TemplateFailure as failure:
-        if failure.kind == "fails":
-            return  # Reported by `tokenizers`.
         wrong = f"with a short text {failure.message}"
     if wrong:
         raise ValueError(

@@ -98,6 +98,7 @@ def test_the_schedule_gives_the_rates_of_t5x_from_the_checkpoint_on():
         ("'gs://a/checkpoint_5'", 20, "TRAIN_STEPS_RELATIVE = 7", 7),
         ("'gs://a/checkpoint_20'", 20, "", None),
         ("'gs://a/model'", 20, "", None),
+        ("'gs://a/my_model_2'", 20, "", None),
         ("('/a', '/b')", 20, "", None),
         ("None", 20, "", 20),
         ("[]", 20, "", 20),
@@ -282,6 +283,7 @@ def test_files_of_t5x_are_known_by_their_names_and_followed_where_they_lie(folde
             "  warmup_steps = 5\n  decay_steps = 900\n  end_value = 0.0",
             {
                 "optax_optimizer.name": "lion",
+                "optax_optimizer.decay_norms_and_biases": True,
                 "LEARNING_RATE": 2e-4,
                 "schedule.factors": "constant * linear_warmup * cosine_decay",
                 "schedule.total_steps": 900,
@@ -296,6 +298,13 @@ def test_files_of_t5x_are_known_by_their_names_and_followed_where_they_lie(folde
                 "DecodingConfig.temperature": 0.5,
                 "DecodingConfig.top_k": 20,
             },
+        ),
+        (
+            "OPTIMIZER = @optimizers.chain()\noptimizers.chain.transformations = "
+            "[@optax.clip(), @optax.clip_by_global_norm(), @optax.adamw()]\n"
+            "optax.clip.max_delta = 3.0\noptax.clip_by_global_norm.max_norm = 1.5\n"
+            "optax.adamw.learning_rate = 3e-4",
+            {"MAX_GRAD_NORM": 1.5},
         ),
         (
             "LOSS_NORMALIZING_FACTOR = 'AVERAGE_PER_SEQUENCE'",

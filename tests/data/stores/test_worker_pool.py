@@ -1,4 +1,4 @@
-"""Workers that build stores end with their parent, however it ends."""
+"""Workers that build stores end with their parent, however it ends, and with an error of one."""
 
 import os
 import signal
@@ -6,6 +6,9 @@ import subprocess
 import sys
 import time
 
+import pytest
+
+from t5lite.data.stores.worker_pool import report, run_jobs
 from tests.conftest import REPOSITORY
 
 PARENT = """
@@ -22,8 +25,6 @@ def write_pid_and_wait(folder: str) -> None:
 
 
 def run(folder: str) -> None:
-    from t5lite.data.stores.worker_pool import run_jobs
-
     list(run_jobs(write_pid_and_wait, [folder, folder], num_workers=2, died="died"))
 
 
@@ -48,3 +49,16 @@ def test_workers_of_a_killed_build_end(tmp_path):
     parent.wait()
     while any(is_alive(int(worker)) for worker in workers):  # the suite's time limit ends this
         time.sleep(0.05)
+
+
+def fail_or_report(fails: bool) -> None:
+    if fails:
+        raise ValueError("this one fails")
+    for _ in range(600):
+        report("x" * 100_000)  # more than a pipe holds that nobody reads
+        time.sleep(1)
+
+
+def test_an_error_ends_the_others_which_report_more_than_anybody_reads():
+    with pytest.raises(ValueError, match="this one fails"):
+        list(run_jobs(fail_or_report, [False, True], num_workers=2, died="died"))

@@ -25,6 +25,7 @@ _MAX_DEPTH = 64
 _MAX_ZIP_END_BYTES = 22 + (1 << 16)
 _TAR_BLOCK_BYTES = 512
 _CHUNK_BYTES = 1 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # What a compressed file begins with, and how it is opened.
 _COMPRESSIONS: dict[bytes, Callable[[pathlib.Path], object]] = {
@@ -128,14 +129,15 @@ def _write(open_file: Callable[[], IO[bytes] | None], path: pathlib.Path, member
         except FileExistsError as error:
             raise _RefusedError(f"it has the member {_shown(member)} twice") from error
         except OSError as error:
-            raise NoRoomError(
+            is_ours = error.errno in (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS)
+            raise (NoRoomError if is_ours else _RefusedError)(
                 f"its member {_shown(member)} cannot be written: {error.strerror}"
             ) from error
         try:
             with target:
                 shutil.copyfileobj(source, target, _CHUNK_BYTES)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in _FULL:
                 raise
             raise NoRoomError(
                 f"no space left on the disk of {path.parent}; free some and fetch it again"

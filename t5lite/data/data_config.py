@@ -12,6 +12,7 @@ from t5lite.data.features.feature_converters import (
 )
 from t5lite.data.mixing import mixing
 from t5lite.data.mixing.mixing import Stop
+from t5lite.data.stores.plan import check_limits
 from t5lite.data.transforms.transform import ExampleTransform
 
 
@@ -105,10 +106,7 @@ class DataConfig:
             )
         if self.store_epochs < 1:
             raise ValueError(f"STORE_EPOCHS must be at least 1, found {self.store_epochs}")
-        limits = self.max_store_examples
-        for limit in limits.values() if isinstance(limits, Mapping) else [limits]:
-            if limit is not None and limit < 1:
-                raise ValueError(f"MAX_STORE_EXAMPLES must be at least 1, found {limit}")
+        check_limits(self.max_store_examples)
         if self.seed < 0:
             raise ValueError(f"DataConfig.seed must not be negative, found {self.seed}")
         unknown = set(self.add_eos or {}) - {"inputs", "targets"}

@@ -369,9 +369,9 @@ def open_train_data(
         config.task_feature_lengths,
         config.truncation_warning_share,
     )
-    for told in (warning, build.varying_report(stores, store_epochs=config.store_epochs)):
-        if told and host_index == 0:
-            log.warning("%s", told)
+    for remark in (warning, build.varying_report(stores, store_epochs=config.store_epochs)):
+        if remark and host_index == 0:
+            log.warning("%s", remark)
     sizes = {name: store.num_examples for name, store in zip(task_names, stores, strict=True)}
     if host_index == 0:
         _tell_declared_sizes(config, sizes)

@@ -133,6 +133,15 @@ def plan(
     return jobs
 
 
+def check_limits(limits: MaxExamples | None) -> None:
+    """Raises ValueError unless limits are positive."""
+    for limit in limits.values() if isinstance(limits, Mapping) else [limits]:
+        if limit is not None and limit < 1:
+            raise ValueError(
+                f"MAX_STORE_EXAMPLES (--max_store_examples) must be at least 1, found {limit}"
+            )
+
+
 def check_max_examples(limits: MaxExamples | None, task_names: Sequence[str]) -> None:
     """Checks that a limit names Tasks of a mixture.
 
@@ -140,11 +149,7 @@ def check_max_examples(limits: MaxExamples | None, task_names: Sequence[str]) ->
       ValueError: if it names others, or is not positive.
     """
     stored = sorted(set(map(seqio_adapter.stored_task, task_names)))
-    for limit in limits.values() if isinstance(limits, Mapping) else [limits]:
-        if limit is not None and limit < 1:
-            raise ValueError(
-                f"MAX_STORE_EXAMPLES (--max_store_examples) must be at least 1, found {limit}"
-            )
+    check_limits(limits)
     for name in limits if isinstance(limits, Mapping) else ():
         if name not in stored:
             raise ValueError(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from t5lite.data.tasks import seqio_adapter
 from t5lite.data.tasks.data_status import DataStatus
 from t5lite.data.tasks.labels import Label
+from t5lite.data.tasks.prompt_parts import PromptParts, texts_of
 
 if TYPE_CHECKING:
     import seqio
@@ -32,12 +33,44 @@ class Example:
       inputs: what the model reads.
       targets: what the model learns to write.
       references: every text that evaluation counts as right.
+      options: the answers to choose among, where there are such.
+      parts: what `inputs` is composed of, where that is known; see `asked`.
     """
 
     id: str
     inputs: str
     targets: str
     references: tuple[str, ...]
+    options: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
+    parts: PromptParts | None = dataclasses.field(default=None, kw_only=True)
+
+    @classmethod
+    def asked(
+        cls,
+        parts: PromptParts,
+        *,
+        id: str,
+        targets: str,
+        references: tuple[str, ...] = (),
+        options: tuple[str, ...] = (),
+    ) -> Example:
+        """An example whose `inputs` are the prompt that these parts make.
+
+        Args:
+          parts: of the prompt.
+          id: as above.
+          targets: the answer, without the delimiter that stands before it.
+          references: as above; the target alone if there are none.
+          options: as above.
+        """
+        return cls(
+            id=id,
+            inputs=parts.text(),
+            targets=targets,
+            references=references or (targets,),
+            options=options,
+            parts=parts,
+        )
 
     @property
     def label(self) -> Label | None:
@@ -81,7 +114,7 @@ def add_python_task(
     ) -> Any:
         if not is_target or example is None:
             return postprocess(text)
-        references = [reference.decode("utf-8") for reference in example["references"]]
+        references = list(texts_of(example["references"]))
         return references[0] if len(references) == 1 else references
 
     return seqio.TaskRegistry.add(
@@ -152,26 +185,47 @@ def _source_class() -> type[seqio.FunctionDataSource]:
             """The same examples as texts, with labels, for who can do without TensorFlow."""
             examples = getattr(self._read, "examples", self._read)
             for example in examples(split):
-                yield {
-                    "inputs": example.inputs,
-                    "targets": example.targets,
-                    "label": example.label,
-                }
+                yield {**_fields(example), "label": example.label}
 
     return PythonDataSource
 
 
+def _fields(example: Example) -> dict[str, str | tuple[str, ...]]:
+    """An example's fields, as seqio sees them; those of the prompt's parts where it has some."""
+    fields: dict[str, str | tuple[str, ...]] = {
+        "id": example.id,
+        "inputs": example.inputs,
+        "targets": example.targets,
+        "references": example.references,
+    }
+    if example.options:
+        fields["options"] = example.options
+    return fields | (example.parts.fields() if example.parts else {})
+
+
 def _to_dataset(examples: Sequence[Example]) -> tf.data.Dataset:
-    """The examples as a tf.data.Dataset of scalar strings, and `references` of shape [None]."""
+    """The examples as a tf.data.Dataset of scalar strings, and lists of strings of shape [None].
+
+    Raises:
+      ValueError: some have parts, and others have none.
+    """
     import tensorflow as tf
 
-    return tf.data.Dataset.from_tensor_slices(
-        {
-            "id": tf.constant([example.id for example in examples], dtype=tf.string),
-            "inputs": tf.constant([example.inputs for example in examples], dtype=tf.string),
-            "targets": tf.constant([example.targets for example in examples], dtype=tf.string),
-            "references": tf.ragged.constant(
-                [example.references for example in examples], ragged_rank=1, dtype=tf.string
-            ),
-        }
-    )
+    if len({example.parts is None for example in examples}) > 1:
+        raise ValueError("a Task's examples must all have `parts`, or none of them")
+    rows = [_fields(example) for example in examples]
+    names = dict.fromkeys(name for row in (_fields(_EMPTY), *rows) for name in row)
+    columns = {}
+    for name in names:
+        values = [row.get(name, ()) for row in rows]
+        columns[name] = (
+            tf.ragged.constant(values, ragged_rank=1, dtype=tf.string)
+            if name in _LISTS
+            else tf.constant(values, dtype=tf.string)
+        )
+    return tf.data.Dataset.from_tensor_slices(columns)
+
+
+# What a Task without examples has the fields of.
+_EMPTY = Example("", "", "", ())
+_LISTS = ("references", "options", "exemplar_inputs", "exemplar_targets")

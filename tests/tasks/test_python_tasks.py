@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks.prompt_parts import Exemplar, PromptParts, options_of
 from tasks.python_tasks import Example, add_python_task
 from tests.conftest import shared_path
 
@@ -63,3 +64,44 @@ def test_another_preprocessor_goes_through_seqio(task):
 def test_a_split_that_is_not_there_is_named(task):
     with pytest.raises(ValueError, match="has no split 'test'; it has train"):
         list(seqio_adapter.iterate_examples(task.name, "test", task_feature_lengths=None))
+
+
+PARTS = PromptParts(description="D\n\n", exemplars=(Exemplar("q1", "a1"),), question="q2")
+
+
+@pytest.fixture
+def add(monkeypatch):
+    import seqio
+
+    monkeypatch.setenv("T5LITE_VOCABULARY", "bytes")
+    yield lambda examples: add_python_task(
+        "parts_of_python", lambda split: examples, splits=("test",), metrics=()
+    )
+    seqio.TaskRegistry.remove("parts_of_python")
+
+
+def test_parts_and_options_are_fields_of_seqio_examples_and_of_texts(add):
+    examples = [
+        Example.asked(PARTS, id="0", targets="a2", options=("a1", "é")),
+        Example.asked(PARTS, id="1", targets="a3", references=("a3", "a4")),
+    ]
+    task = add(examples)
+    (eval_task,) = seqio_adapter.load_eval_tasks(task.name, split="test", task_feature_lengths={})
+    found = [example.raw for example in eval_task.examples]
+    for raw, texts, example in zip(found, task.source.texts("test"), examples, strict=True):
+        for fields in (raw, texts):
+            assert PromptParts.of(fields) == PARTS
+            assert options_of(fields) == example.options
+        assert raw["inputs_pretokenized"] == b"D\n\nq1 a1\n\nq2"
+        assert texts["inputs"] == "D\n\nq1 a1\n\nq2"
+    assert eval_task.targets == ["a2", ["a3", "a4"]]
+
+
+def test_parts_of_some_examples_only_are_refused(add):
+    task = add([Example.asked(PARTS, id="0", targets="a"), Example("1", "b", "c", ("c",))])
+    with pytest.raises(ValueError, match="must all have `parts`, or none"):
+        task.get_dataset(split="test", sequence_length=None)
+
+
+def test_a_task_without_examples_has_the_usual_fields(add):
+    assert list(add([]).get_dataset(split="test", sequence_length=None)) == []

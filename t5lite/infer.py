@@ -28,7 +28,7 @@ from t5lite.data.tasks.task_modules import were_imported
 from t5lite.data.vocabularies.load import format_vocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
-from t5lite.decoding.ranking import RankBy
+from t5lite.decoding.ranking import RankBy, num_bytes
 from t5lite.decoding.sequence_generator import Generation, Ranking, SequenceGenerator
 from t5lite.files import strict_json
 from t5lite.inference.evaluator import check_vocabulary
@@ -43,6 +43,7 @@ from t5lite.inference.prompts import (
     warn_cut,
 )
 from t5lite.messages.progress import progress_bar
+from t5lite.messages.suggest import did_you_mean
 from t5lite.sharding import MeshConfig, make_mesh
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ def infer(
         `conversations` or `conversation`, and beside any `system` and `tools`.
       options_field: The field of `input` that holds the answers to choose from, a list of texts;
         None to generate. An option is scored with the end token after it.
-      rank_by: What options are compared by; see `SequenceGenerator.rank`.
+      rank_by: What options are compared by; see `decoding.ranking.RankBy`.
       batch_size: Examples decoded at once, over all devices.
       decoding: How to decode; greedy when None. No part of it serves a choice among options.
       step: Which checkpoint; the latest when None.
@@ -218,8 +219,8 @@ def _with_texts(
 def _check_ranking(options_field: str | None, rank_by: str, input: str | None) -> None:
     if rank_by not in get_args(RankBy):
         raise ValueError(
-            f"flag --rank_by (macro RANK_BY) is {rank_by!r}; it must be "
-            f"{' or '.join(get_args(RankBy))}."
+            f"flag --rank_by (macro RANK_BY) is {rank_by!r}; choose one of "
+            f"{', '.join(get_args(RankBy))}.{did_you_mean(rank_by, get_args(RankBy))}"
         )
     if options_field is not None and input is None:
         raise ValueError(
@@ -338,7 +339,12 @@ def _answer_all(
             tokens = [question.tokens for question in chunk]
             if chunk[0].options:
                 options = [_option_tokens(question, model) for question in chunk]
-                rankings = generator.rank(params, tokens, options, by=rank_by, on_batch=bar.update)
+                rankings = generator.rank(
+                    *(params, tokens, options),
+                    by=rank_by,
+                    num_bytes=[num_bytes(question.options) for question in chunk],
+                    on_batch=bar.update,
+                )
                 records = list(map(_chosen, chunk, rankings))
             else:
                 indices = range(start, start + len(chunk))

@@ -286,6 +286,13 @@ def test_options_are_chosen_among(model_dir, tmp_path):
     # With the end token, "ccc" is four tokens of bytes.
     ratios = np.array(lines[0]["scores"]) / means[0]["scores"]
     np.testing.assert_allclose(ratios, [2, 2, 4], rtol=1e-5)
+    means = _lines(
+        _infer(
+            model_dir, (path,), tmp_path / "byte.jsonl", GREEDY, rank_by="mean_byte", **arguments
+        )
+    )
+    ratios = np.array(lines[0]["scores"]) / means[0]["scores"]
+    np.testing.assert_allclose(ratios, [1, 1, 3], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

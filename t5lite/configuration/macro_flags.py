@@ -147,7 +147,11 @@ INFER_FLAGS = (
     Flag("--output", str, "JSONL file to write"),
     Flag("--inputs_field", str, "field of --input with the prompt or messages"),
     Flag("--options_field", str, "field of --input with the answers to choose from"),
-    Flag("--rank_by", str, "compare options by the sum or the mean of log-likelihoods"),
+    Flag(
+        *("--rank_by", str),
+        "compare options by log-likelihood (sum), that a token (mean) or a byte (mean_byte), or "
+        "less that without the prompt (unconditional)",
+    ),
 )
 GENERATE_FLAGS = (
     Flag(

@@ -8,7 +8,7 @@ each answer's last, S slots of the cache, V vocabulary.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +16,52 @@ import numpy as np
 
 from t5lite.data.features.feature_converters import Tokens
 from t5lite.decoding.batching import bucket_length
+from t5lite.messages.suggest import did_you_mean
 from t5lite.models.transformer import Model
 
-RankBy = Literal["sum", "mean"]
+# By what answers are compared: their log-likelihood; that divided by their tokens, or by the UTF-8
+# bytes of their texts, so that an answer loses nothing by its length; or how much likelier the
+# prompt makes them than an empty one does (Holtzman et al., arXiv:2104.08315).
+RankBy = Literal["sum", "mean", "mean_byte", "unconditional"]
 
 _SMALLEST_BUCKET = 8
+
+
+def num_bytes(texts: Sequence[str]) -> list[int]:
+    """UTF-8 bytes of each text; half a surrogate pair, which JSON may hold, counts as three."""
+    return [len(text.encode("utf-8", "surrogatepass")) for text in texts]
+
+
+def check_by(
+    by: str,
+    options: Sequence[Sequence[Tokens]],
+    *,
+    num_bytes: Sequence[Sequence[int]] | None,
+) -> None:
+    """Looks at what answers are to be compared by.
+
+    Raises:
+      ValueError: There is no such way, or it divides by bytes, and not every answer has some.
+    """
+    if by not in get_args(RankBy):
+        raise ValueError(
+            f"by is {by!r}; choose one of {', '.join(get_args(RankBy))}."
+            f"{did_you_mean(str(by), get_args(RankBy))}"
+        )
+    if by != "mean_byte":
+        return
+    if num_bytes is None or [len(row) for row in num_bytes] != [len(row) for row in options]:
+        raise ValueError(
+            "by is 'mean_byte', so num_bytes must hold a number for each answer of each example; "
+            f"found {'None' if num_bytes is None else [len(row) for row in num_bytes]} for "
+            f"{[len(row) for row in options]} answers"
+        )
+    for index, row in enumerate(num_bytes):
+        if min(row, default=1) < 1:
+            raise ValueError(
+                f"by is 'mean_byte', and example {index} has answers of {list(row)} bytes; an "
+                "answer without text has no mean, so compare by 'sum' or 'mean'"
+            )
 
 
 def option_features(options: Sequence[Sequence[Tokens]]) -> dict[str, np.ndarray]:

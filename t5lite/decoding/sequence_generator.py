@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -17,7 +17,6 @@ from t5lite.data.features.feature_converters import FeatureConverter, Tokens
 from t5lite.decoding import batching, checks, compiled, ranking, stopping
 from t5lite.decoding.compiled import Prepared
 from t5lite.decoding.config import DecodingConfig
-from t5lite.messages.suggest import did_you_mean
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.sharding import BATCH_AXES, put_replicable
@@ -51,7 +50,7 @@ class Ranking(NamedTuple):
 
     Attributes:
       best: Index of the answer with the largest score.
-      scores: float64, of each answer in nats: its log-likelihood, or that a token.
+      scores: float64, of each answer in nats: its log-likelihood, or what `by` made of it.
     """
 
     best: int
@@ -249,6 +248,7 @@ class SequenceGenerator:
         options: Sequence[Sequence[Tokens]],
         *,
         by: ranking.RankBy = "sum",
+        num_bytes: Sequence[Sequence[int]] | None = None,
         on_batch: OnBatch | None = None,
     ) -> list[Ranking]:
         """Rank classification: chooses among given answers the one the model finds likeliest.
@@ -257,8 +257,8 @@ class SequenceGenerator:
           params: The model's parameters, or what `prepare` made of them.
           inputs: Prompt tokens of each example, as for `generate`.
           options: Of each example the answers' tokens, end token included where it should count.
-          by: `"sum"` compares log-likelihoods; `"mean"` log-likelihoods a token, so that an answer
-            loses nothing by its length.
+          by: What is compared, see `ranking.RankBy`.
+          num_bytes: Of each answer the bytes of its text (`ranking.num_bytes`); for "mean_byte".
           on_batch: Called with the number of examples of each finished batch.
 
         Returns:
@@ -267,34 +267,72 @@ class SequenceGenerator:
         Raises:
           ValueError: An example has no answer to choose, or one without tokens; or as `generate`.
         """
-        if by not in get_args(ranking.RankBy):
-            raise ValueError(
-                f"by is {by!r}; choose one of {', '.join(get_args(ranking.RankBy))}."
-                f"{did_you_mean(str(by), get_args(ranking.RankBy))}"
-            )
+        ranking.check_by(by, options, num_bytes=num_bytes)
         inputs = self._checked(inputs, name="inputs")
         checks.same_number(inputs, options, name="lists of options")
         options = [self._checked(row, name=f"options[{i}]") for i, row in enumerate(options)]
         self._check_options(options)
         plain_params = self._plain(params)
+        found = self._log_likelihoods(plain_params, inputs, options, on_batch=on_batch)
+        if by == "mean":
+            found = [x_O / [len(o) for o in row] for x_O, row in zip(found, options, strict=True)]
+        elif by == "mean_byte":
+            assert num_bytes is not None
+            found = [x_O / count_O for x_O, count_O in zip(found, num_bytes, strict=True)]
+        elif by == "unconditional":
+            alone = self._unconditional(plain_params, options)
+            found = [x_O - alone_O for x_O, alone_O in zip(found, alone, strict=True)]
+        return [Ranking(int(np.argmax(scores)), scores) for scores in found]
+
+    def _unconditional(
+        self, params: Params, options: Sequence[Sequence[Tokens]]
+    ) -> list[np.ndarray]:
+        """Log-likelihoods of answers after an empty prompt, each different one read once."""
+        prompt = self._converter.prompt(())
+        if not len(prompt):
+            prompt = np.array(self._eos_ids[:1], np.int32)
+        if not len(prompt):
+            raise ValueError(
+                "by is 'unconditional', and this model has neither a token that goes before every "
+                "prompt nor one that ends texts, so that nothing stands for an empty prompt; "
+                "choose another way to rank"
+            )
+        keys = [[tuple(option) for option in row] for row in options]
+        different = {
+            key: option
+            for row, row_keys in zip(options, keys, strict=True)
+            for key, option in zip(row_keys, row, strict=True)
+        }
+        alone = self._log_likelihoods(
+            params, [prompt] * len(different), [[option] for option in different.values()]
+        )
+        by_key = {key: x_O[0] for key, x_O in zip(different, alone, strict=True)}
+        return [np.array([by_key[key] for key in row_keys]) for row_keys in keys]
+
+    def _log_likelihoods(
+        self,
+        params: Params,
+        inputs: Sequence[Tokens],
+        options: Sequence[Sequence[Tokens]],
+        *,
+        on_batch: OnBatch | None = None,
+    ) -> list[np.ndarray]:
+        """Of each example the answers' log-likelihoods in nats, float64."""
         self._check_lengths(inputs, max((len(o) for row in options for o in row), default=0) - 1)
         run = compiled.rank_fn(self._model_config, self._mesh)
-        results: list[Ranking | None] = [None] * len(inputs)
+        results = [np.zeros(len(row)) for row in options]
         sizes = [(len(i), sum(map(len, o))) for i, o in zip(inputs, options, strict=True)]
         for rows in self._plan(sizes):
             filled = self._filled(rows)
             batch = self._prompt_batch([inputs[row] for row in filled])
             batch |= ranking.option_features([options[row] for row in filled])
-            found_BO = jax.device_get(run(plain_params, self._put(batch)))
-            self._check_finite(found_BO[: len(rows)], plain_params)
+            found_BO = jax.device_get(run(params, self._put(batch)))
+            self._check_finite(found_BO[: len(rows)], params)
             for row, found_O in zip(rows, found_BO, strict=False):
-                scores = found_O[: len(options[row])].astype(np.float64)
-                if by == "mean":
-                    scores /= [len(option) for option in options[row]]
-                results[row] = Ranking(int(np.argmax(scores)), scores)
+                results[row][:] = found_O[: len(options[row])]
             if on_batch is not None:
                 on_batch(len(rows))
-        return [result for result in results if result is not None]
+        return results
 
     def _check_finite(self, log_likelihoods: np.ndarray, params: Params) -> None:
         """Refuses answers that were chosen among numbers that are none."""

@@ -45,6 +45,7 @@ CORE = [
     "safetensors>=0.5,<1",
     "msgpack>=1.1,<2",
     "filelock>=3.16,<5",
+    "psutil>=6,<8",
     "tqdm>=4.66,<5",
     "tensorboardX>=2.6.4,<3",
     "matplotlib>=3.10,<4",

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.util
-import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from t5lite import memory
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import Params, bind, count_params
 
@@ -73,12 +73,12 @@ def missing_packages() -> list[str]:
 def is_too_large(config: TransformerConfig, *, num_models: int) -> str | None:
     """Why this machine's memory would not do for float32 models at once; None if it would."""
     needed = num_models * 4 * count_params(config) * 1.2
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed < 0.8 * memory:
+    free = memory.host_free().num_bytes
+    if needed < 0.8 * free:
         return None
     return (
-        f"{num_models} float32 models take about {needed / 1e9:.0f} GB of memory, and this machine "
-        f"has {memory / 1e9:.0f} GB"
+        f"{num_models} float32 models take about {memory.readable(int(needed))} of memory, and "
+        f"this machine has {memory.readable(free)} left"
     )
 
 

@@ -1,4 +1,4 @@
-"""What callers give is looked at before it is compiled for: ids, lengths, parameters.
+"""What callers give is looked at before it is compiled for: ids, lengths, parameters, sizes.
 
 On a device nothing is out of range: an id that is becomes another one, or NaN.
 """
@@ -10,6 +10,8 @@ import jax
 import numpy as np
 import numpy.typing as npt
 
+from t5lite import memory
+from t5lite.decoding.config import DecodingConfig
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import check_names, flatten_names, param_shapes
 
@@ -89,6 +91,90 @@ def check_params(params: Any, config: TransformerConfig) -> None:
             f"params is a {type(params).__name__}; give a model's, a nested dict of arrays"
         ) from error
     check_names(_shapes(param_shapes(config)), found)
+
+
+def against_vocabulary(decoding: DecodingConfig, *, vocab_size: int) -> None:
+    """Raises ValueError where a config names or counts ids that a model does not have."""
+    if beyond := [i for i in decoding.stop_ids if i >= vocab_size]:
+        raise ValueError(
+            f"DecodingConfig.stop_ids (--stop_ids) holds {beyond[0]}, and the ids of the model "
+            f"are 0 to {vocab_size - 1}"
+        )
+    for field in ("top_k", "num_beams"):
+        if (found := getattr(decoding, field)) > vocab_size:
+            raise ValueError(
+                f"DecodingConfig.{field} (--{field}) is {found}, and the model has "
+                f"{vocab_size} ids to choose from"
+            )
+
+
+def room_to_generate(
+    model: TransformerConfig,
+    decoding: DecodingConfig,
+    *,
+    batch_size: int,
+    prompt_length: int,
+    mesh: jax.sharding.Mesh | None,
+) -> None:
+    """Refuses to generate what the devices have no memory for.
+
+    Args:
+      model: the model's config; its parameters are there already.
+      decoding: how to decode.
+      batch_size: rows of a batch.
+      prompt_length: tokens that prompts are padded to.
+      mesh: the devices that share it; None for one.
+
+    Raises:
+      ValueError: more memory is needed than they have left.
+    """
+    branches = "num_beams" if decoding.strategy == "beam" else "num_return_sequences"
+    memory.check(
+        memory.generation_moments(
+            model,
+            batch_size=batch_size,
+            prompt_length=prompt_length,
+            num_branches=decoding.num_branches,
+            decode_length=decoding.decode_length,
+        ),
+        mesh=mesh,
+        what=f"generating for {batch_size} prompts of {prompt_length} tokens",
+        remedy=(
+            f"Lower DecodingConfig.max_decode_length (--max_decode_length), "
+            f"{decoding.decode_length}, DecodingConfig.{branches} (--{branches}), "
+            f"{decoding.num_branches}, or the batch size (--eval_batch_size), {batch_size}; or "
+            "give shorter prompts."
+        ),
+    )
+
+
+def room_to_score(
+    model: TransformerConfig,
+    *,
+    batch_size: int,
+    capacities: Sequence[int],
+    mesh: jax.sharding.Mesh | None,
+) -> None:
+    """Refuses to score what the devices have no memory for.
+
+    Args:
+      model: the model's config; its parameters are there already.
+      batch_size: rows of a batch.
+      capacities: positions of a row: (encoder, decoder), or (decoder,).
+      mesh: the devices that share it; None for one.
+
+    Raises:
+      ValueError: more memory is needed than they have left.
+    """
+    memory.check(
+        memory.forward_moments(model, batch_size=batch_size, capacities=capacities),
+        mesh=mesh,
+        what=f"scoring {batch_size} examples of {' and '.join(map(str, capacities))} positions",
+        remedy=(
+            f"Lower the batch size (--eval_batch_size), {batch_size}, or the lengths "
+            "(--task_feature_lengths)."
+        ),
+    )
 
 
 def _shapes(params: Any) -> dict[str, tuple[int, ...]]:

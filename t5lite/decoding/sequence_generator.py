@@ -112,6 +112,27 @@ class SequenceGenerator:
         checks.check_params(params, self._model_config)
         return compiled.prepare(self._model_config, params, mesh=self._mesh)
 
+    def check(self, inputs: Sequence[Tokens], *, config: DecodingConfig) -> None:
+        """Refuses what `generate` would, before anything is made or compiled for it.
+
+        Args:
+          inputs: The prompt of each example, as for `generate`.
+          config: How to decode.
+
+        Raises:
+          ValueError: An id, a length or a size is beyond the model, or more memory is needed than
+            the devices have left.
+        """
+        self._check_lengths(inputs, config.decode_length - 1)
+        checks.against_vocabulary(config, vocab_size=self._model_config.vocab_size)
+        checks.room_to_generate(
+            self._model_config,
+            config,
+            batch_size=self._batch_size,
+            prompt_length=self._bucket_length(inputs),
+            mesh=self._mesh,
+        )
+
     def generate(
         self,
         params: Params | Prepared,
@@ -143,7 +164,7 @@ class SequenceGenerator:
         if indices is None:
             indices = range(len(inputs))
         checks.same_number(inputs, indices, name="indices")
-        self._check_lengths(inputs, config.decode_length - 1)
+        self.check(inputs, config=config)
         prepared = self._prepared(params)
         functions = self._functions(config)
         results: list[list[Generation]] = [[]] * len(inputs)
@@ -180,7 +201,7 @@ class SequenceGenerator:
         assert self._mesh is None, "one row cannot be shared out"
         assert config.num_branches == 1, "only one answer can be streamed"
         (inputs,) = self._checked([inputs], name="inputs")
-        self._check_lengths([inputs], config.decode_length - 1)
+        self.check([inputs], config=config)
         prepared = self._prepared(params)
         functions = self._functions(config)
         batch = self._prompt_batch([inputs])
@@ -226,9 +247,16 @@ class SequenceGenerator:
         checks.same_number(inputs, targets, name="targets")
         self._check_lengths(inputs, max(map(len, targets), default=0) - 1)
         plain_params = self._plain(params)
+        sizes = [(len(i), len(t)) for i, t in zip(inputs, targets, strict=True)]
+        for size in sorted(sizes, key=sum)[-1:]:
+            checks.room_to_score(
+                self._model_config,
+                batch_size=self._batch_size,
+                capacities=self._scoring_capacities([size]),
+                mesh=self._mesh,
+            )
         run = compiled.score_fn(self._model_config, self._mesh)
         log_likelihoods, num_tokens = np.zeros(len(inputs)), np.zeros(len(inputs))
-        sizes = [(len(i), len(t)) for i, t in zip(inputs, targets, strict=True)]
         for rows in self._plan(sizes):
             filled = self._filled(rows)
             batch = self._scoring_batch(
@@ -418,27 +446,29 @@ class SequenceGenerator:
         return checks.all_token_ids(texts, name=name, vocab_size=self._model_config.vocab_size)
 
     def _functions(self, config: DecodingConfig) -> compiled.Functions:
-        vocab_size = self._model_config.vocab_size
-        if beyond := [i for i in config.stop_ids if i >= vocab_size]:
-            raise ValueError(
-                f"DecodingConfig.stop_ids (--stop_ids) holds {beyond[0]}, and the ids of the model "
-                f"are 0 to {vocab_size - 1}"
-            )
         end_ids = tuple(dict.fromkeys((*self._eos_ids, *config.stop_ids)))
         return compiled.functions(self._model_config, end_ids, config, self._mesh)
 
     def _prompt_batch(self, inputs: Sequence[Tokens]) -> dict[str, Any]:
-        length = batching.bucket_length(max(map(len, inputs)), longest=self._longest_prompt)
-        return self._converter.prompt_batch(inputs, length=length)
+        return self._converter.prompt_batch(inputs, length=self._bucket_length(inputs))
+
+    def _bucket_length(self, inputs: Sequence[Tokens]) -> int:
+        """Tokens that the prompts of a batch are padded to."""
+        longest = max(map(len, inputs), default=0)
+        return batching.bucket_length(longest, longest=self._longest_prompt)
 
     def _scoring_batch(self, inputs: Sequence[Tokens], targets: Sequence[Tokens]) -> dict[str, Any]:
-        sizes = np.array([[len(i), len(t)] for i, t in zip(inputs, targets, strict=True)])
-        needs = self._converter.needs(sizes).max(axis=0).tolist()
-        capacities = tuple(
+        sizes = [(len(i), len(t)) for i, t in zip(inputs, targets, strict=True)]
+        capacities = self._scoring_capacities(sizes)
+        return self._converter.scoring_batch(inputs, targets, capacities=capacities)
+
+    def _scoring_capacities(self, sizes: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+        """Positions of rows that hold examples of so many tokens of inputs and targets."""
+        needs = self._converter.needs(np.array(sizes)).max(axis=0).tolist()
+        return tuple(
             batching.bucket_length(need, longest=min(capacity, self._most_positions or capacity))
             for need, capacity in zip(needs, self._converter.capacities, strict=True)
         )
-        return self._converter.scoring_batch(inputs, targets, capacities=capacities)
 
     def _plan(self, sizes: Sequence[tuple[int, ...]]) -> list[list[int]]:
         return batching.plan_batches(sizes, batch_size=self._batch_size)

@@ -78,7 +78,10 @@ setuptools.setup(
         *gin_packages(),
     ],
     package_dir={**task_packages(), **gin_packages()},
-    package_data={**{name: ["*.gin"] for name in gin_packages()}, "t5lite.tasks": ["*.json"]},
+    package_data={
+        **{name: ["*.gin"] for name in gin_packages()},
+        "t5lite.tasks": ["*.json", "*.jsonl"],
+    },
     entry_points={"console_scripts": ["t5lite = t5lite.cli:main"]},
     install_requires=CORE,
     extras_require={

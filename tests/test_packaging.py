@@ -76,6 +76,7 @@ def test_a_wheel_holds_the_packages_and_every_gin_file(wheel):
     installed = {name.replace("t5lite/gin_files/", "gin/", 1) for name in names}
     assert shipped <= installed
     assert {"t5lite/cli.py", "t5lite/models/config.py", "t5lite/tasks/mini/__init__.py"} <= names
+    assert {"t5lite/tasks/shipped.json", "t5lite/tasks/open_ended.jsonl"} <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 

@@ -160,6 +160,21 @@ _ALL = (
             for name in ("tydiqa-goldp-v1.1-train.json", "tydiqa-goldp-v1.1-dev.json")
         ),
     ),
+    Download(
+        "self_instruct",
+        "self_instruct",
+        "Self-Instruct's 252 user-oriented instructions: an evaluation set, never to be trained on "
+        "(Apache-2.0)",
+        (
+            File(
+                "https://raw.githubusercontent.com/yizhongw/self-instruct/"
+                "0b26ccaa415992100fa32df62d41b994cf928e23/human_eval/"
+                "user_oriented_instructions.jsonl",
+                "user_oriented_instructions.jsonl",
+                git_blob="ed6d5d986e3f4c65ff64d70328a2e1dab146f914",
+            ),
+        ),
+    ),
 )
 
 DOWNLOADS: Mapping[str, Download] = types.MappingProxyType({item.name: item for item in _ALL})

@@ -42,6 +42,7 @@ CORE = [
     "sentencepiece>=0.2.0,<0.3",
     "tokenizers>=0.23,<0.24",
     "numpy>=2.0,<3",
+    "scipy>=1.14,<2",
     "safetensors>=0.5,<1",
     "msgpack>=1.1,<2",
     "filelock>=3.16,<5",

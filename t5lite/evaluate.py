@@ -12,13 +12,9 @@ from t5lite.convert.cached import model_folder
 from t5lite.data.tasks.task_modules import were_imported
 from t5lite.data.vocabularies.load import format_vocabulary
 from t5lite.files.local_paths import local_path, writable_folder
-from t5lite.inference.evaluator import (
-    EvalConfig,
-    EvalResult,
-    Evaluator,
-    check_names,
-    check_vocabulary,
-)
+from t5lite.inference.eval_config import EvalConfig, check_names
+from t5lite.inference.eval_result import EvalResult
+from t5lite.inference.evaluator import Evaluator, check_vocabulary
 from t5lite.sharding import MeshConfig, make_mesh
 
 

@@ -23,7 +23,8 @@ from t5lite.data.run_vocabulary import (
 )
 from t5lite.data.tasks import task_data
 from t5lite.files.local_paths import check_storable, writable_folder
-from t5lite.inference.evaluator import EvalConfig, Evaluator, check_names
+from t5lite.inference.eval_config import EvalConfig, check_names
+from t5lite.inference.evaluator import Evaluator
 from t5lite.initialization.frozen_models import (
     frozen_shapes,
     load_frozen_models,

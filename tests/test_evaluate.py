@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from t5lite.data.vocabularies.load import format_vocabulary, parse_vocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.sequence_generator import Generation
 from t5lite.evaluate import evaluate
-from t5lite.inference.evaluator import EvalConfig, Evaluator
+from t5lite.inference.eval_config import EvalConfig
+from t5lite.inference.evaluator import Evaluator
 from tests.conftest import shared_path
 from tests.decoding import model_dirs, tiny
 from tests.feature_converters import converter
@@ -120,13 +122,14 @@ def test_evaluate_writes_what_it_prints(model, tmp_path, capsys):
     assert record["metrics"] == results["toys"].metrics
     lines = (tmp_path / "toys" / "predictions.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [
-        dataclasses.asdict(p) for p in results["toys"].predictions
+        json.loads(json.dumps(p.to_json())) for p in results["toys"].predictions
     ]
     printed = capsys.readouterr().out
     first, header, _, *rows, last = printed.splitlines()
     assert last == f"In {tmp_path / 'toys'}: metrics.json, predictions.jsonl"
     assert first == "toys: toy, validation, step 3"
-    assert header.split() == ["task", "examples", "loss", "best_constant", "accuracy"]
+    columns = ["task", "examples", "loss", "best_constant", "accuracy", "accuracy 95%"]
+    assert re.split("  +", header) == columns
     assert [row.split()[:2] for row in rows] == [
         ["toy_copy", "7"],
         ["toy_first", "7"],

@@ -21,7 +21,8 @@ from t5lite.decoding.sequence_generator import Generation, Ranking, SequenceGene
 from t5lite.evaluate import evaluate
 from t5lite.generate import generate
 from t5lite.infer import infer
-from t5lite.inference.evaluator import EvalConfig, Evaluator
+from t5lite.inference.eval_config import EvalConfig
+from t5lite.inference.evaluator import Evaluator
 from t5lite.models.position_config import Learned
 from tests.conftest import shared_path
 from tests.convert.test_families import CONFIGS

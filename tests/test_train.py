@@ -12,7 +12,7 @@ import pytest
 from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer
 from t5lite.checkpoints.load import load_model_dir
 from t5lite.checkpoints.model_dir import lock
-from t5lite.inference.evaluator import EvalConfig
+from t5lite.inference.eval_config import EvalConfig
 from t5lite.initialization.restore import RestoreConfig
 from t5lite.models.parameters import flatten_names
 from t5lite.models.position_config import RelativeBias

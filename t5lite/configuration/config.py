@@ -57,7 +57,7 @@ CONFIGURABLES = {
     "MeshConfig": "t5lite.sharding",
     "DataConfig": "t5lite.data.data_config",
     "SpanCorruption": "t5lite.data.transforms.span_corruption",
-    "EvalConfig": "t5lite.inference.evaluator",
+    "EvalConfig": "t5lite.inference.eval_config",
     "DecodingConfig": "t5lite.decoding.config",
     "CheckpointConfig": "t5lite.checkpoints.checkpointer",
     "RestoreConfig": "t5lite.initialization.restore",

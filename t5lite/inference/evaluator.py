@@ -11,8 +11,6 @@ import collections
 import dataclasses
 import functools
 import logging
-import math
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,152 +26,14 @@ from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.sequence_generator import Generation, SequenceGenerator
 from t5lite.decoding.stopping import cut
-from t5lite.files import strict_json
-from t5lite.files.json_files import write_object
+from t5lite.inference.eval_config import EvalConfig
+from t5lite.inference.eval_result import EvalResult, TaskResult
 from t5lite.inference.prompts import decoding_for, known_end_ids
+from t5lite.inference.records import Record, plain, unit_scores
 from t5lite.messages.progress import Bar, progress_bar
-from t5lite.messages.tables import format_table
 from t5lite.models.config import TransformerConfig
 
 log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EvalConfig:
-    """One evaluation: which examples, and how they are decoded.
-
-    Attributes:
-      name: Its metrics are called `<name>/<task>/<metric>`.
-      mixture_or_task_name: A registered Task, or a Mixture whose Tasks are evaluated one by one.
-      task_feature_lengths: Longest "inputs" and "targets" in tokens; longer ones are cut.
-      split: The Tasks' split. A Task without it is left out, with a warning; for "validation" its
-        "validate", "dev" and the like are taken.
-      batch_size: Examples decoded at once, over all devices.
-      max_examples_per_task: The first so many examples of each Task; all when None.
-      decoding: How answers are generated; one an example.
-      task_modules: Task modules to import first.
-      data_dir: Root of the Tasks' files; None leaves `T5LITE_DATA_DIR` as it is.
-      vocabulary: The Tasks' vocabulary, as `parse_vocabulary` reads it; None leaves
-        `T5LITE_VOCABULARY` as it is in training, and is the model's own in `evaluate`.
-    """
-
-    name: str
-    mixture_or_task_name: str
-    task_feature_lengths: Mapping[str, int]
-    split: str = "validation"
-    batch_size: int = 32
-    max_examples_per_task: int | None = None
-    decoding: DecodingConfig = dataclasses.field(default_factory=DecodingConfig)
-    task_modules: Sequence[str] = ()
-    data_dir: str | None = None
-    vocabulary: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.name or "/" in self.name:
-            raise ValueError(
-                f"EvalConfig.name is {self.name!r}; it starts the names of metrics and names a "
-                "folder, so it must not be empty or hold a '/'."
-            )
-        for field in ("batch_size", "max_examples_per_task"):
-            value = getattr(self, field)
-            if value is not None and value < 1:
-                raise ValueError(f"EvalConfig.{field} is {value}; it must be 1 or more.")
-        if self.decoding.num_return_sequences > 1:
-            raise ValueError(
-                "DecodingConfig.num_return_sequences is "
-                f"{self.decoding.num_return_sequences}; an evaluation judges one answer an "
-                "example, so it must be 1."
-            )
-
-
-@dataclasses.dataclass(frozen=True)
-class Prediction:
-    """One generated answer.
-
-    Attributes:
-      task: The Task's name.
-      index: The example's place among the Task's examples.
-      inputs: The prompt as text.
-      targets: The reference as text.
-      prediction: The answer as text, before the Task's postprocessor.
-    """
-
-    task: str
-    index: int
-    inputs: str
-    targets: str
-    prediction: str
-
-
-@dataclasses.dataclass(frozen=True)
-class EvalResult:
-    """What one evaluation found.
-
-    Attributes:
-      metrics: By name. `<name>/<task>/<metric>` for each metric of the Task; for every Task
-        `loss`, the teacher-forced mean loss of a target token in nats, and `best_constant`, the
-        share of examples that its most frequent target answers exactly (the baseline to beat);
-        and `<name>/mean/<metric>`, the unweighted mean over the Tasks that have the metric.
-      predictions: Of the Tasks whose metrics judge generated text, in the Tasks' order.
-      num_examples: By Task.
-      splits: By Task; of those that call their split otherwise than the config.
-      not_run: By Task, why metrics of it did not run, by their names.
-      config: What was evaluated.
-    """
-
-    metrics: dict[str, float]
-    predictions: list[Prediction]
-    num_examples: dict[str, int]
-    config: EvalConfig
-    splits: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    not_run: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
-
-    def save(self, folder: str | pathlib.Path, *, step: int | None = None) -> None:
-        """Writes `metrics.json` and `predictions.jsonl` into `folder`.
-
-        Args:
-          folder: Made where it does not exist; files of these names are replaced.
-          step: Of the parameters, noted in `metrics.json`.
-        """
-        folder = pathlib.Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        record = {
-            "step": step,
-            "mixture_or_task_name": self.config.mixture_or_task_name,
-            "split": self.config.split,
-            "decoding": dataclasses.asdict(self.config.decoding),
-            "splits": self.splits,
-            "num_examples": self.num_examples,
-            "metrics": self.metrics,
-            "metrics_not_run": self.not_run,
-        }
-        write_object(folder / "metrics.json", record)
-        path = folder / "predictions.jsonl"
-        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            for prediction in self.predictions:
-                file.write(
-                    strict_json.dumps(dataclasses.asdict(prediction), ensure_ascii=False) + "\n"
-                )
-
-    def summary(self, *, step: int | None = None) -> str:
-        """The metrics as a table for a terminal: a row for each Task, the mean last."""
-        rows: dict[str, dict[str, float]] = collections.defaultdict(dict)
-        for name, value in self.metrics.items():
-            task, metric = name.removeprefix(f"{self.config.name}/").split("/", 1)
-            rows[task][metric] = value
-        columns = list(dict.fromkeys(metric for row in rows.values() for metric in row))
-        cells = [
-            [
-                task,
-                str(self.num_examples.get(task, sum(self.num_examples.values()))),
-                *(f"{row[metric]:.4g}" if metric in row else "" for metric in columns),
-            ]
-            for task, row in rows.items()
-        ]
-        titles = ["task", "examples", *columns]
-        title = f"{self.config.name}: {self.config.mixture_or_task_name}, {self.config.split}"
-        title += "" if step is None else f", step {step}"
-        return f"{title}\n{format_table(titles, cells, right=range(1, len(titles)))}"
 
 
 class Evaluator:
@@ -253,36 +113,55 @@ class Evaluator:
             generations = self._generate(params, judged, bar)
             log_likelihoods, num_tokens = self._score(params, bar)
         texts = {name: list(map(self._text, found)) for name, found in generations.items()}
-        metrics, not_run = {}, {}
+        results = []
         for task in self.tasks:
             scores = log_likelihoods[task.name]
-            measured = task.measure(
-                self._answers(
-                    generations.get(task.name), texts.get(task.name), target_scores=scores
-                )
+            answers = self._answers(
+                generations.get(task.name), texts.get(task.name), target_scores=scores
             )
-            found = {
-                "loss": -sum(scores) / max(1.0, sum(num_tokens[task.name])),
-                "best_constant": _best_constant([e.targets_text for e in task.examples]),
-            }
-            metrics[task.name] = found | measured.values
-            if measured.not_run:
-                not_run[task.name] = measured.not_run
-        self._warn_of(not_run)
-        return EvalResult(
-            metrics=_named(self.config.name, metrics),
-            predictions=[
-                Prediction(task.name, index, example.inputs_text, example.targets_text, answer)
-                for task in judged
-                for index, (example, answer) in enumerate(
-                    zip(task.examples, texts[task.name], strict=True)
+            loss = -sum(scores) / max(1.0, sum(num_tokens[task.name]))
+            results.append(self._result(task, answers, texts.get(task.name, ()), loss=loss))
+        self._warn_of({task.name: task.not_run for task in results})
+        # As it was done: lengths that the config leaves open are chosen by then.
+        return EvalResult(dataclasses.replace(self.config, decoding=self._decoding), results)
+
+    def _result(
+        self, task: EvalTask, answers: Answers, texts: Sequence[str], *, loss: float
+    ) -> TaskResult:
+        """What the Task's own metrics say of a model's answers."""
+        measured = task.measure(answers)
+        targets = collections.Counter(example.targets_text for example in task.examples)
+        found = {
+            "loss": loss,
+            "best_constant": targets.most_common(1)[0][1] / len(task.examples),
+        }
+        unit = {name: unit_scores(values) for name, values in measured.by_example.items()}
+        score_metric = next((name for name, values in unit.items() if values is not None), None)
+        scores = unit.get(score_metric) if score_metric else None
+        predictions = measured.predictions
+        return TaskResult(
+            name=task.name,
+            split=task.split,
+            num_examples=len(task.examples),
+            metrics=found | measured.values,
+            by_example=measured.by_example,
+            score_metric=score_metric,
+            records=[
+                Record(
+                    task=task.name,
+                    index=index,
+                    id=example.id,
+                    inputs=example.inputs_text,
+                    targets=example.targets_text,
+                    references=example.references,
+                    prediction=text,
+                    answer=None if predictions is None else plain(predictions[index]),
+                    score=None if scores is None else scores[index],
+                    metrics={n: values[index] for n, values in measured.by_example.items()},
                 )
+                for index, (example, text) in enumerate(zip(task.examples, texts, strict=False))
             ],
-            num_examples={task.name: len(task.examples) for task in self.tasks},
-            # As it was done: lengths that the config leaves open are chosen by then.
-            config=dataclasses.replace(self.config, decoding=self._decoding),
-            splits={t.name: t.split for t in self.tasks if t.split != self.config.split},
-            not_run=not_run,
+            not_run=measured.not_run,
         )
 
     def _text(self, generation: Generation) -> str:
@@ -380,17 +259,6 @@ class Evaluator:
         return first.vocabulary
 
 
-def check_names(evals: Sequence[EvalConfig]) -> None:
-    """Raises ValueError where two evaluations have one name, under which both would report."""
-    counts = collections.Counter(config.name for config in evals)
-    for name, count in counts.items():
-        if count > 1:
-            raise ValueError(
-                f"EVALS holds {count} evaluations called {name!r}; give each another "
-                "EvalConfig.name."
-            )
-
-
 def check_vocabulary(
     vocabulary: Vocabulary, model: LoadedModel, *, of: str, model_dir: str
 ) -> None:
@@ -411,20 +279,3 @@ def check_vocabulary(
             f"  the Tasks: {vocabulary.spec()}\n  the model: {model.vocabulary.spec()}\n"
             "Register the Tasks with the model's vocabulary (flag --vocabulary)."
         )
-
-
-def _best_constant(targets: Sequence[str]) -> float:
-    return collections.Counter(targets).most_common(1)[0][1] / len(targets)
-
-
-def _named(name: str, by_task: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Metrics by full name, with the means over the Tasks that have each metric."""
-    named = {}
-    values = collections.defaultdict(list)
-    for task, metrics in by_task.items():
-        for metric, value in metrics.items():
-            named[f"{name}/{task}/{metric}"] = value
-            values[metric].append(value)
-    for metric, of_tasks in values.items():
-        named[f"{name}/mean/{metric}"] = math.fsum(of_tasks) / len(of_tasks)
-    return named

@@ -52,12 +52,12 @@ def test_metrics_and_splits(caplog):
     )
     assert task.split == "validate" and "its split 'validate' is taken" in caplog.text
     encode = task.vocabulary.encode
-    values, not_run = task.measure(
+    measured = task.measure(
         Answers(tokens=[[*encode("no"), 1], encode("six")], scores=[-3, -1], target_scores=[-1, -2])
     )
-    assert values == {"sea": 1, "land": 0, "mean_score": -1.5, "highest_score": -1}
-    (name,) = not_run
-    assert name == "needs_more" and "a_library_that_is_not_here" in not_run[name]
+    assert measured.values == {"sea": 1, "land": 0, "mean_score": -1.5, "highest_score": -1}
+    (name,) = measured.not_run
+    assert name == "needs_more" and "a_library_that_is_not_here" in measured.not_run[name]
     with pytest.raises(ValueError, match=r"'quiz_corpus' has no split 'test'; it has train"):
         seqio_adapter.load_eval_tasks("quiz_corpus", split="test", task_feature_lengths=LENGTHS)
 

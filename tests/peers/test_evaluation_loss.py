@@ -6,7 +6,7 @@ import pytest
 from t5lite.convert.convert import convert
 from t5lite.data.tasks import seqio_adapter
 from t5lite.evaluate import evaluate
-from t5lite.inference.evaluator import EvalConfig
+from t5lite.inference.eval_config import EvalConfig
 from tests.data.tokenizer_folders import chat_folder, write_json
 
 seqio = pytest.importorskip("seqio")

@@ -5,17 +5,23 @@ Postprocessors are called with what `seqio.Evaluator` calls them with.
 
 import dataclasses
 import functools
+import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from t5lite.data.features.feature_converters import FeatureConverter
+from t5lite.data.tasks.prompt_parts import text_of, texts_of
 from t5lite.data.tasks.task_metrics import Answers, TaskMetric, numbers
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.messages.error_origin import place_of
 
 _EMPTY = np.zeros(0, np.int32)
+# A metric is no mean over examples if its value for these few is not the mean of theirs.
+_TRIED_FIRST = 8
+_TOLERANCE = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +78,20 @@ class EvalExample:
             is_chat=is_chat,
         )
 
+    @property
+    def id(self) -> str | int | None:
+        """What names it within its Task, where the Task says so."""
+        value = self.raw.get("id")
+        if value is None or isinstance(value, bytes | str):
+            return None if value is None else text_of(value)
+        return int(value) if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iu" else None
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The texts of all right answers: the Task's field `references`, or else the target."""
+        references = self.raw.get("references")
+        return (self.targets_text,) if references is None else texts_of(references)
+
     def prompt(self, converter: FeatureConverter) -> np.ndarray:
         """The prompt of a model with this feature converter, int32 `[length]`."""
         inputs = self.inputs if self.is_chat else converter.without_end(self.inputs)
@@ -95,10 +115,16 @@ class Measured(NamedTuple):
 
     Attributes:
       values: numbers by name.
+      by_example: each example's own value, by the same names: of the metrics whose value is the
+        mean of what they give for each example alone.
+      predictions: what the postprocessor made of each answer, None where it found none; None where
+        there are no answers, or the postprocessor fails.
       not_run: why metrics did not run, by their names.
     """
 
     values: dict[str, float]
+    by_example: dict[str, list[float]]
+    predictions: list[Any] | None
     not_run: dict[str, str]
 
 
@@ -145,6 +171,7 @@ class EvalTask:
                 )
         judged = _JudgedAnswers(self, answers)
         values: dict[str, float] = {}
+        by_example: dict[str, list[float]] = {}
         not_run = dict(self.unusable_metrics)
         for metric in self.metrics:
             if not answers.has(metric.needs):
@@ -152,15 +179,18 @@ class EvalTask:
             try:
                 found = numbers(metric.measure(judged), name=metric.name)
             except Exception as error:
-                place = place_of(error)
-                reason = f"{type(error).__name__}: {error}"
-                not_run[metric.name] = f"{place}: {reason}" if place else reason
+                not_run[metric.name] = _reason(error)
                 continue
             if twice := sorted(found.keys() & values.keys()):
                 not_run[metric.name] = f"another metric gives {', '.join(twice)} too"
                 continue
             values |= found
-        return Measured(values, not_run)
+            by_example |= _by_example(metric, judged, found)
+        return Measured(values, by_example, judged.predictions_or_none(), not_run)
+
+    def part(self, places: Sequence[int]) -> "EvalTask":
+        """The Task with some of its examples only."""
+        return dataclasses.replace(self, examples=[self.examples[place] for place in places])
 
     @functools.cached_property
     def targets(self) -> list[Any]:
@@ -196,6 +226,10 @@ class _JudgedAnswers:
         return self._task.targets
 
     @functools.cached_property
+    def raw_examples(self) -> list[Mapping[str, Any]]:
+        return [example.raw for example in self._task.examples]
+
+    @functools.cached_property
     def predictions(self) -> list[Any]:
         texts: Sequence[Any] | None = self.answers.texts
         if texts is None:
@@ -204,3 +238,74 @@ class _JudgedAnswers:
             self._task.postprocess(text, example, is_target=False)
             for text, example in zip(texts, self._task.examples, strict=True)
         ]
+
+    def predictions_or_none(self) -> list[Any] | None:
+        """The predictions; None where there are none, or the postprocessor fails."""
+        if not self.answers.has(("predictions",)):
+            return None
+        try:
+            return self.predictions
+        except Exception:  # Each metric that asked for them says so.
+            return None
+
+
+class _JudgedPart:
+    """See `task_metrics.Judged`: some of the answers, postprocessed once for all."""
+
+    def __init__(self, whole: _JudgedAnswers, places: Sequence[int]):
+        self.answers = whole.answers.part(places)
+        self._whole, self._places = whole, places
+
+    @property
+    def targets(self) -> list[Any]:
+        return [self._whole.targets[place] for place in self._places]
+
+    @property
+    def predictions(self) -> list[Any]:
+        return [self._whole.predictions[place] for place in self._places]
+
+    @property
+    def raw_examples(self) -> list[Mapping[str, Any]]:
+        return [self._whole.raw_examples[place] for place in self._places]
+
+
+def _by_example(
+    metric: TaskMetric, judged: _JudgedAnswers, whole: Mapping[str, float]
+) -> dict[str, list[float]]:
+    """What a metric gives for each example alone, of those values whose mean is the whole's."""
+    num_examples = len(judged.raw_examples)
+    if not whole or num_examples == 1:
+        return {name: [value] for name, value in whole.items()}
+
+    def measured(places: Sequence[int]) -> dict[str, float]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Such as of a variance, which one example has none of.
+            return numbers(metric.measure(_JudgedPart(judged, places)), name=metric.name)
+
+    def are_means(found: Mapping[str, float], single: Sequence[Mapping[str, float]]) -> list[str]:
+        return [
+            name
+            for name, value in found.items()
+            if all(name in values for values in single)
+            and math.isclose(
+                math.fsum(values[name] for values in single) / len(single),
+                value,
+                rel_tol=_TOLERANCE,
+                abs_tol=_TOLERANCE,
+            )
+        ]
+
+    try:
+        single = [measured([place]) for place in range(min(num_examples, _TRIED_FIRST))]
+        if num_examples > _TRIED_FIRST:
+            if not are_means(measured(range(_TRIED_FIRST)), single):
+                return {}
+            single += [measured([place]) for place in range(_TRIED_FIRST, num_examples)]
+    except Exception:  # It takes several examples, as a correlation does.
+        return {}
+    return {name: [values[name] for values in single] for name in are_means(whole, single)}
+
+
+def _reason(error: Exception) -> str:
+    place, reason = place_of(error), f"{type(error).__name__}: {error}"
+    return f"{place}: {reason}" if place else reason

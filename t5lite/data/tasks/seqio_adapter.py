@@ -585,7 +585,7 @@ def load_eval_tasks(
         if max_examples is None:
             rows = ending(rows, task, its_split, source=source, dataset=dataset)
         examples = [EvalExample.cut(raw, vocabularies, lengths, is_chat=chat) for raw in rows]
-        metrics, unusable = seqio_metrics.task_metrics(task, [example.raw for example in examples])
+        metrics, unusable = seqio_metrics.task_metrics(task)
         eval_tasks.append(
             EvalTask(
                 name=leaf,

@@ -16,15 +16,8 @@ def metric_names(task: Any) -> tuple[str, ...]:
     return (*functions, *map(_object_name, task._metric_objs_constructor_args))
 
 
-def task_metrics(
-    task: Any, raw_examples: Sequence[Any]
-) -> tuple[tuple[TaskMetric, ...], dict[str, str]]:
-    """A Task's metrics, and why others of it cannot run, by name.
-
-    Args:
-      task: a seqio Task.
-      raw_examples: its examples, as metric objects are given them.
-    """
+def task_metrics(task: Any) -> tuple[tuple[TaskMetric, ...], dict[str, str]]:
+    """The metrics of a seqio Task, and why others of it cannot run, by name."""
     metrics, unusable = [], {}
     for function in task._metric_fn_constructor_args:
         name = function_name(function)
@@ -35,7 +28,7 @@ def task_metrics(
     for metric in task._metric_objs_constructor_args:
         name = _object_name(metric)
         try:
-            metrics.append(_object_metric(name, metric, task=task, raw_examples=raw_examples))
+            metrics.append(_object_metric(name, metric, task=task))
         except (AttributeError, ValueError) as error:
             unusable[name] = str(error)
     return tuple(metrics), unusable
@@ -46,7 +39,7 @@ def _object_name(metric: Any) -> str:
     return kind.__name__
 
 
-def _object_metric(name: str, metric: Any, *, task: Any, raw_examples: Sequence[Any]) -> TaskMetric:
+def _object_metric(name: str, metric: Any, *, task: Any) -> TaskMetric:
     """The metric that an object or class of `seqio.metrics` is.
 
     Raises:
@@ -68,7 +61,7 @@ def _object_metric(name: str, metric: Any, *, task: Any, raw_examples: Sequence[
         )
 
     def measure(judged: Judged) -> Any:
-        answers = judged.answers
+        answers, raw_examples = judged.answers, judged.raw_examples
         output: Any = np.asarray(answers.target_scores)
         if kind != kinds.SCORE:
             output = _padded(answers.tokens or ())

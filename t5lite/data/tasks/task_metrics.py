@@ -47,6 +47,13 @@ class Answers:
         }
         return all(given[need] for need in needs)
 
+    def part(self, places: Sequence[int]) -> "Answers":
+        """The answers to some of the examples."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return Answers(
+            **{n: None if v is None else [v[place] for place in places] for n, v in fields.items()}
+        )
+
     @property
     def aux_values(self) -> dict[str, np.ndarray]:
         """What seqio's metrics get beside predictions."""
@@ -80,6 +87,10 @@ class Judged(Protocol):
     @property
     def predictions(self) -> list[Any]:
         """The postprocessed predictions."""
+
+    @property
+    def raw_examples(self) -> Sequence[Mapping[str, Any]]:
+        """The examples' fields."""
 
 
 def function_metric(name: str, function: Callable[..., Any]) -> TaskMetric:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from t5lite.data.tasks import seqio_adapter
-from t5lite.data.tasks.task_metrics import Answers
+from t5lite.data.tasks.eval_tasks import EvalExample, EvalTask
+from t5lite.data.tasks.task_metrics import Answers, function_metric
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 
 seqio = pytest.importorskip("seqio")
@@ -182,7 +183,8 @@ def test_what_does_not_run_is_named_and_the_others_run(add_task):
         *("Inside", "str", "TotalScore"),
     )
     (task,) = load("test_some")
-    values, not_run = task.measure(answers())
+    measured = task.measure(answers())
+    values, not_run = measured.values, measured.not_run
     assert values == {"exact": 1, "likelihood": -14, "texts": 6, "total_score": -14}
     assert sorted(not_run) == ["Inside", "exact_again", "failing", "other_names", "str"]
     assert "ModuleNotFoundError: No module named 'sacrebleu'" in not_run["failing"]
@@ -244,3 +246,45 @@ def test_tasks_without_the_split_are_left_out_and_named(add_task, caplog):
         assert "'test_lacks' has no split 'test'; it has train. It is left out" in caplog.text
     finally:
         seqio.MixtureRegistry.remove("test_both")
+
+
+def test_an_example_has_the_value_of_those_metrics_that_are_means(add_task):
+    def share(targets, predictions):
+        return {"share": np.mean([t == p for t, p in zip(targets, predictions, strict=True)])}
+
+    def mean_score(targets, scores):
+        return {"mean_score": np.mean(scores)}
+
+    def correlation(targets, predictions):
+        lengths = [[len(text) for text in texts] for texts in (targets, predictions)]
+        return {"correlation": np.corrcoef(*lengths)[0, 1]}
+
+    functions = [exact_match, longest, share, mean_score, correlation]
+    add_task("test_means", metric_fns=functions, metric_objs=[FirstTokens])
+    (task,) = load("test_means")
+    measured = task.measure(answers())
+    assert measured.by_example == {"share": [1, 0, 0], "mean_score": TARGET_SCORES}
+    assert measured.values["exact"] == 1 and "correlation" in measured.values
+    assert measured.predictions == ANSWERS
+    part = task.part([0, 2]).measure(answers().part([0, 2]))
+    assert part.values["share"] == 0.5 and part.values["first_tokens"] == 2
+
+
+def test_a_metric_is_not_called_for_each_of_many_examples_unless_it_is_a_mean():
+    calls = []
+
+    def squared(targets, predictions):
+        calls.append(len(targets))
+        return {"squared": sum(t == p for t, p in zip(targets, predictions, strict=True)) ** 2}
+
+    none = np.zeros(0, np.int32)
+    texts = list(map(str, range(50)))
+    task = EvalTask(
+        name="t",
+        split="validation",
+        examples=[EvalExample(none, none, "", t, {"targets_pretokenized": t}) for t in texts],
+        vocabulary=ByteVocabulary(),
+        metrics=(function_metric("squared", squared),),
+    )
+    assert task.measure(Answers(texts=texts)).by_example == {}
+    assert calls == [50, *([1] * 8), 8]

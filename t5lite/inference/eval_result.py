@@ -1,0 +1,199 @@
+"""What an evaluation found: metrics with their intervals, and a record of each example."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import math
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from t5lite.files.json_files import write_object
+from t5lite.inference import intervals
+from t5lite.inference.eval_config import EvalConfig
+from t5lite.inference.intervals import Interval
+from t5lite.inference.records import Record, write_records
+from t5lite.messages.tables import format_table
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskResult:
+    """What was found of one Task.
+
+    Attributes:
+      name: The Task's name.
+      split: The split that was evaluated.
+      num_examples: How many it holds, those that were skipped among them.
+      metrics: By name.
+      by_example: Of the metrics that are means over examples, the value of each example that was
+        not skipped.
+      score_metric: The one of them that `Record.score` is; None where there is none.
+      records: Of each example, where a metric judges answers.
+      not_run: Why metrics did not run, by their names.
+    """
+
+    name: str
+    split: str
+    num_examples: int
+    metrics: Mapping[str, float]
+    by_example: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
+    score_metric: str | None = None
+    records: Sequence[Record] = ()
+    not_run: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def num_unparsed(self) -> int:
+        """Answers from which the Task's postprocessor took none."""
+        return sum(r.prediction is not None and r.answer is None for r in self.records)
+
+    @property
+    def num_skipped(self) -> int:
+        """Examples that were not asked; no metric counts them."""
+        return sum(record.skipped is not None for record in self.records)
+
+    @property
+    def num_dropped_exemplars(self) -> int:
+        """Exemplars left out of prompts that were too long, over all examples."""
+        return sum(record.num_dropped for record in self.records)
+
+    @functools.cached_property
+    def intervals(self) -> dict[str, Interval]:
+        """Confidence intervals of the metrics that are means over examples, by name."""
+        found = {name: intervals.of_mean(values) for name, values in self.by_example.items()}
+        return {name: interval for name, interval in found.items() if interval is not None}
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalResult:
+    """What one evaluation found.
+
+    Attributes:
+      config: What was evaluated, as it was done: lengths that it leaves open are chosen.
+      tasks: What was found of each Task, in their order.
+    """
+
+    config: EvalConfig
+    tasks: Sequence[TaskResult]
+
+    @functools.cached_property
+    def metrics(self) -> dict[str, float]:
+        """Metrics by full name.
+
+        `<name>/<task>/<metric>` for each metric of a Task; for every Task `loss`, the
+        teacher-forced mean loss of a target token in nats, and `best_constant`, the share of
+        examples that its most frequent target answers exactly (the baseline to beat); and
+        `<name>/mean/<metric>`, the unweighted mean over the Tasks that have the metric.
+        """
+        named = {self._full(t.name, m): value for t in self.tasks for m, value in t.metrics.items()}
+        for metric, tasks in self._tasks_by_metric().items():
+            values = [task.metrics[metric] for task in tasks]
+            named[self._full("mean", metric)] = math.fsum(values) / len(values)
+        return named
+
+    @functools.cached_property
+    def intervals(self) -> dict[str, Interval]:
+        """95% confidence intervals of the metrics that are means over examples, by full name."""
+        named = {self._full(t.name, m): ends for t in self.tasks for m, ends in t.intervals.items()}
+        for metric, tasks in self._tasks_by_metric().items():
+            if all(metric in task.intervals for task in tasks):
+                named[self._full("mean", metric)] = intervals.of_mean_of_means(
+                    [task.metrics[metric] for task in tasks],
+                    [task.intervals[metric] for task in tasks],
+                )
+        return named
+
+    @functools.cached_property
+    def predictions(self) -> list[Record]:
+        """The examples of the Tasks whose metrics judge answers, in the Tasks' order."""
+        return [record for task in self.tasks for record in task.records]
+
+    @property
+    def num_examples(self) -> dict[str, int]:
+        """By Task, those that were skipped among them."""
+        return self._of_tasks(lambda task: task.num_examples)
+
+    def save(self, folder: str | pathlib.Path, *, step: int | None = None) -> None:
+        """Writes `metrics.json` and `predictions.jsonl` into `folder`.
+
+        Args:
+          folder: Made where it does not exist; files of these names are replaced.
+          step: Of the parameters, noted in `metrics.json`.
+        """
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        config = self.config
+        record = {
+            "step": step,
+            "mixture_or_task_name": config.mixture_or_task_name,
+            "split": config.split,
+            "decoding": dataclasses.asdict(config.decoding),
+            "splits": {t.name: t.split for t in self.tasks if t.split != config.split},
+            "num_examples": self.num_examples,
+            "num_unparsed": self._of_tasks(lambda task: task.num_unparsed),
+            "num_skipped": self._of_tasks(lambda task: task.num_skipped),
+            "num_dropped_exemplars": self._of_tasks(lambda task: task.num_dropped_exemplars),
+            "metrics": self.metrics,
+            "intervals": self.intervals,
+            "score_metric": {t.name: t.score_metric for t in self.tasks if t.score_metric},
+            "metrics_not_run": {t.name: t.not_run for t in self.tasks if t.not_run},
+            "config": dataclasses.asdict(config),
+        }
+        write_records(folder / "predictions.jsonl", self.predictions)
+        write_object(folder / "metrics.json", record)
+
+    def summary(self, *, step: int | None = None) -> str:
+        """The metrics as a table for a terminal: a row for each Task, the mean last."""
+        rows: dict[str, dict[str, float]] = collections.defaultdict(dict)
+        for name, value in self.metrics.items():
+            task, metric = name.removeprefix(f"{self.config.name}/").split("/", 1)
+            rows[task][metric] = value
+        columns = dict(self._columns(rows))
+        cells = [[task, *(show(task) for show in columns.values())] for task in rows]
+        title = f"{self.config.name}: {self.config.mixture_or_task_name}, {self.config.split}"
+        title += "" if step is None else f", step {step}"
+        table = format_table(["task", *columns], cells, right=range(1, 1 + len(columns)))
+        return f"{title}\n{table}"
+
+    def _columns(
+        self, rows: Mapping[str, Mapping[str, float]]
+    ) -> Iterator[tuple[str, Callable[[str], str]]]:
+        """Titles of the columns, and what each says of a row: counts, metrics, intervals."""
+        counts: dict[str, Callable[[TaskResult], int]] = {
+            "examples": lambda task: task.num_examples,
+            "unparsed": lambda task: task.num_unparsed,
+            "skipped": lambda task: task.num_skipped,
+        }
+        for title, count in counts.items():
+            by_task = self._of_tasks(count)
+            if title == "examples" or any(by_task.values()):
+                yield title, functools.partial(_count_text, by_task=by_task)
+        for metric in dict.fromkeys(metric for row in rows.values() for metric in row):
+            yield metric, functools.partial(_metric_text, rows=rows, metric=metric)
+            if any(metric in task.intervals for task in self.tasks):
+                yield f"{metric} 95%", functools.partial(self._interval_text, metric=metric)
+
+    def _interval_text(self, row: str, *, metric: str) -> str:
+        ends = self.intervals.get(self._full(row, metric))
+        return "" if ends is None else f"{ends[0]:.3g} to {ends[1]:.3g}"
+
+    def _tasks_by_metric(self) -> dict[str, list[TaskResult]]:
+        tasks = collections.defaultdict(list)
+        for task in self.tasks:
+            for metric in task.metrics:
+                tasks[metric].append(task)
+        return tasks
+
+    def _of_tasks(self, count: Callable[[TaskResult], int]) -> dict[str, int]:
+        return {task.name: count(task) for task in self.tasks}
+
+    def _full(self, task: str, metric: str) -> str:
+        return f"{self.config.name}/{task}/{metric}"
+
+
+def _count_text(row: str, *, by_task: Mapping[str, int]) -> str:
+    return str(by_task.get(row, sum(by_task.values())))
+
+
+def _metric_text(row: str, *, rows: Mapping[str, Mapping[str, float]], metric: str) -> str:
+    return f"{rows[row][metric]:.4g}" if metric in rows[row] else ""

@@ -1,0 +1,72 @@
+"""Confidence intervals of mean scores over examples, and of means over Tasks.
+
+They say how far the score of another sample of examples from the same source may lie, and nothing
+of other prompts or seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+CONFIDENCE = 0.95
+
+Interval = tuple[float, float]
+
+
+def of_mean(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval | None:
+    """The confidence interval of the mean of some examples' scores.
+
+    Of scores that are all right or wrong it is Wilson's of a share, which holds for few examples,
+    and for shares near 0 and 1 too (https://doi.org/10.1080/01621459.1927.10502953); of others that
+    of Student's t.
+
+    Args:
+      values: A score for each example: 0 or 1, or 0 or 100, or any numbers.
+      confidence: How often such an interval holds the true mean.
+
+    Returns:
+      The lower and the upper end; None where one score alone says nothing of how they vary.
+    """
+    from scipy import stats
+
+    found = np.asarray(values, np.float64)
+    if not len(found) or not np.isfinite(found).all():
+        return None
+    for right in (1.0, 100.0):
+        if np.isin(found, (0.0, right)).all():
+            share = stats.binomtest(int((found == right).sum()), len(found)).proportion_ci(
+                confidence, method="wilson"
+            )
+            return float(share.low * right), float(share.high * right)
+    if len(found) < 2:
+        return None
+    error = float(stats.sem(found))
+    if error == 0.0:  # Equal scores, which Student's t has no interval for.
+        return float(found.mean()), float(found.mean())
+    low, high = stats.t.interval(confidence, len(found) - 1, loc=found.mean(), scale=error)
+    return float(low), float(high)
+
+
+def of_mean_of_means(means: Sequence[float], intervals: Sequence[Interval]) -> Interval:
+    """The confidence interval of the unweighted mean of several independent means.
+
+    From their own intervals, each side by itself, by the method of variance estimates recovery (Zou
+    and Donner, https://doi.org/10.1002/sim.3095), so that shares near 0 and 1 keep the form of
+    their intervals.
+
+    Args:
+      means: One a Task.
+      intervals: That of each, all of one confidence.
+
+    Returns:
+      The lower and the upper end.
+    """
+    mean = math.fsum(means) / len(means)
+    below, above = (
+        math.hypot(*(ends[side] - x for x, ends in zip(means, intervals, strict=True))) / len(means)
+        for side in (0, 1)
+    )
+    return mean - below, mean + above

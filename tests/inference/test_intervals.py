@@ -1,0 +1,50 @@
+"""Intervals beside their definitions, and beside draws whose mean is known."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from t5lite.inference import intervals
+
+
+@pytest.mark.parametrize("right", [1.0, 100.0])
+def test_shares_have_wilsons_interval(right):
+    n, k, z = 20, 3, stats.norm.ppf(0.975)
+    low, high = intervals.of_mean([right] * k + [0.0] * (n - k))
+    # Its ends are where the share differs from what was found by z standard errors of its own.
+    for end in (low / right, high / right):
+        assert abs(k / n - end) == pytest.approx(z * np.sqrt(end * (1 - end) / n))
+    assert low < right * k / n < high
+
+
+def test_shares_of_all_and_none_keep_a_width():
+    assert intervals.of_mean([0.0] * 10)[0] == 0.0 < intervals.of_mean([0.0] * 10)[1]
+    assert intervals.of_mean([1.0] * 10)[0] < 1.0 == intervals.of_mean([1.0] * 10)[1]
+    assert intervals.of_mean([1.0]) is not None
+
+
+def test_other_scores_have_students():
+    values = np.random.default_rng(0).uniform(size=9)
+    expected = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
+    assert intervals.of_mean(values.tolist()) == pytest.approx(tuple(expected))
+    assert intervals.of_mean([0.5, 0.5]) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("values", [[], [0.3], [0.3, float("nan")]])
+def test_what_says_nothing_of_its_spread_has_none(values):
+    assert intervals.of_mean(values) is None
+
+
+def test_the_mean_over_tasks_is_covered_as_often_as_is_said():
+    rng = np.random.default_rng(1)
+    shares, sizes = np.array([0.02, 0.5, 0.9]), (40, 60, 30)
+    covered = 0
+    for _ in range(400):
+        draws = [(rng.random(n) < p).astype(float) for p, n in zip(shares, sizes, strict=True)]
+        low, high = intervals.of_mean_of_means(
+            [d.mean() for d in draws], [intervals.of_mean(d.tolist()) for d in draws]
+        )
+        covered += low <= shares.mean() <= high
+    assert 0.92 <= covered / 400 <= 0.98
+    one = (0.1, 0.4)
+    assert intervals.of_mean_of_means([0.2], [one]) == pytest.approx(one)

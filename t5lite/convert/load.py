@@ -10,6 +10,7 @@ from t5lite.convert.hf import folder
 from t5lite.convert.names import stack, unstack
 from t5lite.convert.new_folder import new_folder
 from t5lite.convert.source import Format, Source, SpecialIds
+from t5lite.files.regular_files import check_regular
 from t5lite.models.config import TransformerConfig
 from t5lite.models.finite import NonFinite
 from t5lite.models.parameters import Params
@@ -41,7 +42,13 @@ def open_external(path: str | pathlib.Path) -> Source:
 
 
 def unrecognised(path: pathlib.Path, formats: tuple[Format, ...]) -> str:
-    """Says what was looked for and what is there."""
+    """Says what was looked for and what is there.
+
+    Raises:
+      ValueError: there is a pipe or a device, which no format asked.
+    """
+    if not path.is_dir():
+        check_regular(path)
     held = sorted(entry.name for entry in path.iterdir())[:8] if path.is_dir() else []
     looked_for = "; ".join(format_.looked_for for format_ in formats)
     found = f" Found: {', '.join(held) or 'nothing'}." if path.is_dir() else ""

@@ -55,7 +55,7 @@ def read_bytes(path: pathlib.Path) -> bytes:
 
 
 def read_text(path: pathlib.Path, *, encoding: str = "utf-8") -> str:
-    """The text of a file; "utf-8-sig" takes a byte-order mark off.
+    """The text of a file, newlines as they are; "utf-8-sig" takes a byte-order mark off.
 
     Raises:
       ValueError: as `check_regular`, or it is not UTF-8.
@@ -63,8 +63,7 @@ def read_text(path: pathlib.Path, *, encoding: str = "utf-8") -> str:
     """
     content = read_bytes(path)
     try:
-        # Universal newlines, as open() has them.
-        return content.decode(encoding).replace("\r\n", "\n")
+        return content.decode(encoding)
     except UnicodeDecodeError as error:
         if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise ValueError(f"{path}: UTF-16; convert the file to UTF-8") from error

@@ -240,7 +240,7 @@ def _bytes(settings: TokenizerSettings) -> SlowTokenizer:
 
 
 def _read_merges(path: pathlib.Path) -> Iterable[tuple[str, str]]:
-    for line in read_text(path).split("\n"):
+    for line in read_text(path).replace("\r\n", "\n").split("\n"):
         left, space, right = line.partition(" ")
         if space and not line.startswith("#version"):
             yield left, right

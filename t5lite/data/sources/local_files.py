@@ -26,8 +26,8 @@ def read_text(path: pathlib.Path, *, wanted_by: str = "") -> str:
     """
     suffix = f" ({wanted_by})" if wanted_by else ""
     try:
-        # A byte order mark is no part of the first field.
-        return regular_files.read_text(path, encoding="utf-8-sig")
+        # A byte order mark is no part of the first field, and newlines are what open() would give.
+        return regular_files.read_text(path, encoding="utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}{suffix}") from error
     except ValueError as error:

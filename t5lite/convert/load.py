@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from t5lite import memory
 from t5lite.convert import gguf, llama2_c, meta_llama, t5x
 from t5lite.convert.finite import check, noting
 from t5lite.convert.hf import folder
@@ -65,9 +66,13 @@ def load_external(path: str | pathlib.Path) -> tuple[TransformerConfig, Params, 
       The config, the parameters as float32 NumPy arrays, and the format's name.
 
     Raises:
-      ValueError: as `open_external`, or a parameter is not finite.
+      ValueError: as `open_external`, a parameter is not finite, or there are more of them than
+        this machine has memory for.
     """
     source = open_external(path)
+    # One in files of a narrower type grows.
+    needed = {"parameters": 4 * sum(array.size for array in source.arrays.values())}
+    memory.check_on_host(needed, what=f"the model in {path}", remedy="Take a larger machine.")
     not_finite: dict[str, NonFinite] = {}
     params = stack(noting(source.arrays, not_finite))
     check(not_finite, source=str(path), remedy="Take an earlier checkpoint, or copy it again")

@@ -24,9 +24,10 @@ from flax import nnx
 from t5lite.models.attention import causal_mask, padding_mask, segment_mask
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import Embedding, constrain, split_key
+from t5lite.models.positions import RelativeBiasTable
 from t5lite.models.stacks import Stack
 
-Batch = Mapping[str, jax.Array]
+Batch = Mapping[str, Any]
 Cache = dict[str, Any]
 
 CACHE_BATCH_AXIS = 1
@@ -247,7 +248,9 @@ class DecoderOnly(_LanguageModel):
         Args:
           batch: `decoder_input_tokens` [B, P], left-aligned, and `prompt_lengths` [B], at least 1;
             what stands behind a prompt is not looked at. `decoder_causal_attention` [B, P] as in
-            `logits`.
+            `logits`. `prefix`, where all prompts go on from one text that was read before: the
+            cache that its own `prefill` with `max_decode_length` 1 gave, of rows that are all
+            alike, as many as divide B.
           max_decode_length: Longest output in tokens, prompt not counted.
 
         Returns:
@@ -259,23 +262,46 @@ class DecoderOnly(_LanguageModel):
         _refuse_packed(batch)
         tokens_BP = batch["decoder_input_tokens"]
         batch_size, prompt_length = tokens_BP.shape
-        position_P = jnp.arange(prompt_length)
+        place_P = jnp.arange(prompt_length)
         last_B = batch["prompt_lengths"] - 1
         cache = self._empty_cache(batch_size, prompt_length + max_decode_length - 1)
-        num_slots = cache["key_position"].shape[-1]
         mask = causal_mask(prompt_length, batch.get("decoder_causal_attention"))
+        num_before, position_BP = 0, place_P[None]
+        if (prefix := batch.get("prefix")) is not None:
+            num_before = prefix["key_position"].shape[-1]
+            cache = _going_on_from(prefix, cache)
+            # What stands behind a prompt has the place of its last token, which is in any table.
+            position_BP = cache["next_position"][0][:, None] + jnp.minimum(place_P, last_B[:, None])
+            before_BS = cache["key_position"][0, :, :num_before] >= 0
+            mask = jnp.concatenate(
+                [
+                    jnp.repeat(before_BS[:, None, None], prompt_length, axis=2),
+                    jnp.repeat(mask, batch_size // mask.shape[0], axis=0),
+                ],
+                axis=-1,
+            )
+        num_slots = cache["key_position"].shape[-1]
+        held_BP = jnp.where(place_P <= last_B[:, None], position_BP, -1)
+        key_position_BS = jax.lax.dynamic_update_slice(
+            cache["key_position"][0], held_BP, (0, num_before)
+        )
+
+        def bias_fn(table: RelativeBiasTable) -> jax.Array:
+            if prefix is None:
+                return table(prompt_length, num_slots)
+            return table.at_positions(position_BP, key_position_BS)
+
         x_BPE, past = self.decoder(
             self.token_embedder(tokens_BP),
             past=(cache["self_key"], cache["self_value"]),
-            position_BL=position_P[None],
-            slot=jnp.int32(0),
-            mask=jnp.pad(mask, ((0, 0), (0, 0), (0, 0), (0, num_slots - prompt_length))),
-            bias_fn=lambda table: table(prompt_length, num_slots),
+            position_BL=position_BP,
+            slot=jnp.int32(num_before),
+            mask=jnp.pad(mask, ((0, 0), (0, 0), (0, 0), (0, num_slots - mask.shape[-1]))),
+            bias_fn=bias_fn,
         )
-        held_BP = jnp.where(position_P <= last_B[:, None], position_P, -1)
         cache |= _as_cache(past) | {
-            "key_position": cache["key_position"].at[0, :, :prompt_length].set(held_BP),
-            "next_position": last_B[None] + 1,
+            "key_position": key_position_BS[None],
+            "next_position": cache["next_position"] + last_B[None] + 1,
             "next_slot": cache["next_slot"] + prompt_length,
         }
         last_B1E = jnp.take_along_axis(x_BPE, last_B[:, None, None], axis=1)
@@ -288,6 +314,20 @@ Model = EncoderDecoder | DecoderOnly
 def build(config: TransformerConfig) -> Model:
     """The module of a config, its parameters still abstract; `parameters.bind` gives values."""
     return DecoderOnly(config) if config.architecture == "decoder_only" else EncoderDecoder(config)
+
+
+def _going_on_from(prefix: Cache, empty: Cache) -> Cache:
+    """An empty cache behind the slots of one that its rows share."""
+    num_rows, num_slots = prefix["key_position"].shape[1:]
+    each = empty["key_position"].shape[CACHE_BATCH_AXIS] // num_rows
+    shared = {n: jnp.repeat(leaf, each, axis=CACHE_BATCH_AXIS) for n, leaf in prefix.items()}
+    slot_axis = {"self_key": 3, "self_value": 3, "key_position": 2}
+    joined = {
+        name: jnp.concatenate([shared[name], empty[name]], axis=axis)
+        for name, axis in slot_axis.items()
+    }
+    next_slot = jnp.full_like(empty["next_slot"], num_slots)
+    return {**joined, "next_position": shared["next_position"], "next_slot": next_slot}
 
 
 def _as_cache(past: Any) -> Cache:

@@ -101,6 +101,30 @@ def test_decoder_only_with_prompts_of_unequal_length(config, with_prefix):
         assert_same(result, expected[rows, prompt_lengths + i])
 
 
+@pytest.mark.parametrize("config", [family(name) for name in FAMILIES], ids=FAMILIES)
+def test_prompts_go_on_from_a_prefix_that_was_read_once(config):
+    rng = np.random.default_rng(3)
+    params = sharp_params(config)
+    tokens = random_tokens(rng, 4, 20)
+    tokens[:, :6] = tokens[0, :6]
+    expected = np.asarray(logits(config, params, {"decoder_input_tokens": tokens}))
+    # Two rows that are alike, as where two devices share a batch, padded by two.
+    before = {"decoder_input_tokens": np.repeat(tokens[:1, :8], 2, axis=0)}
+    _, cache = prefill(config, params, before | {"prompt_lengths": np.array([6, 6], np.int32)}, 1)
+    rest_lengths = np.array([1, 5, 9, 9], np.int32)
+    batch = {
+        "decoder_input_tokens": np.where(np.arange(11) < rest_lengths[:, None], tokens[:, 6:17], 3),
+        "prompt_lengths": rest_lengths,
+        "prefix": cache,
+    }
+    rows = np.arange(4)
+    result, cache = prefill(config, params, batch, 6)
+    assert_same(result, expected[rows, 5 + rest_lengths])
+    for i in range(5):
+        result, cache = step(config, params, tokens[rows, 6 + rest_lengths + i], cache)
+        assert_same(result, expected[rows, 6 + rest_lengths + i])
+
+
 @pytest.mark.parametrize("make_config", [encoder_decoder, decoder_only])
 def test_rows_of_a_cache_can_be_reordered_and_repeated(make_config):
     rng = np.random.default_rng(2)

@@ -102,6 +102,16 @@ def functions(
 
 
 @functools.cache
+def prefix_fn(model_config: TransformerConfig, mesh: Mesh | None) -> Callable[..., Any]:
+    """`(params, batch) -> cache`: the `prefix` of the batches of prompts that begin with it."""
+
+    def run(params: Params, batch: dict[str, jax.Array]) -> Any:
+        return bind(model_config, params).prefill(batch, max_decode_length=1)[1]
+
+    return _jit(run, mesh)
+
+
+@functools.cache
 def score_fn(model_config: TransformerConfig, mesh: Mesh | None) -> Callable[..., Any]:
     """`(params, batch) -> scoring.score(...)`."""
 

@@ -1,10 +1,11 @@
 """Rank classification: how likely a model finds each of the answers it may choose from.
 
-All answers of a row are read at once, as branches of one cache (see `models.transformer.extend`):
-the prompt is read once, and not once an answer.
+Answers of a row are branches of one cache (see `models.transformer.extend`): the prompt is read
+once, and not once an answer. Many answers are read in chunks, one after the other, each of which
+goes on from that same cache.
 
-Shapes: B rows of the batch, O answers of a row, N tokens of all answers of a row together but for
-each answer's last, S slots of the cache, V vocabulary.
+Shapes: B rows of the batch, C chunks of a row's answers, O answers of a chunk, N tokens of its
+answers together but for each answer's last, S slots of the cache, V vocabulary.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,15 +15,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from t5lite import memory
 from t5lite.data.features.feature_converters import Tokens
 from t5lite.decoding.batching import bucket_length
 from t5lite.messages.suggest import did_you_mean
-from t5lite.models.transformer import Model
+from t5lite.models.config import TransformerConfig
+from t5lite.models.transformer import Cache, Model
 
 # By what answers are compared: their log-likelihood; that divided by their tokens, or by the UTF-8
 # bytes of their texts, so that an answer loses nothing by its length; or how much likelier the
 # prompt makes them than an empty one does (Holtzman et al., arXiv:2104.08315).
 RankBy = Literal["sum", "mean", "mean_byte", "unconditional"]
+
+# Of a device's memory, for the answers that are read at once: a constant, so that what is read
+# together does not depend on the machine, and a resumed run gives the bytes of one never stopped.
+_MOST_BYTES = 2**30
 
 _SMALLEST_BUCKET = 8
 
@@ -64,35 +71,88 @@ def check_by(
             )
 
 
-def option_features(options: Sequence[Sequence[Tokens]]) -> dict[str, np.ndarray]:
+def chunk_length(
+    config: TransformerConfig, *, num_rows: int, num_slots: int, longest: int
+) -> tuple[int, bool]:
+    """How many tokens of answers are read at once, so that memory is bounded.
+
+    Args:
+      config: The model's.
+      num_rows: Rows of the batch that a device holds.
+      num_slots: Of their prompts.
+      longest: Tokens of the longest answer, which is not cut up.
+
+    Returns:
+      The tokens, `longest` or more, and whether so many rows of them fit in `_MOST_BYTES`.
+    """
+    length = bucket_length(longest, smallest=_SMALLEST_BUCKET)
+    fits = _chunk_bytes(config, num_rows, length, num_slots) <= _MOST_BYTES
+    while _chunk_bytes(config, num_rows, 2 * length, num_slots) <= _MOST_BYTES:
+        length *= 2
+    return length, fits
+
+
+def _chunk_bytes(config: TransformerConfig, num_rows: int, num_tokens: int, num_slots: int) -> int:
+    """What is held at once for so many tokens of each row."""
+    num_keys = num_slots + num_tokens
+    attention = memory.attention_bytes(
+        config, batch_size=num_rows, queries=num_tokens, keys=num_keys
+    )
+    logits = memory.logits_bytes(config, num_tokens=num_rows * num_tokens)
+    # Attention's logits and its weights; who sees whom, and whose token is whose.
+    return 2 * attention + logits + num_rows * num_tokens * (2 * num_keys + 5 * num_tokens)
+
+
+def chunks(options: Sequence[Tokens], *, chunk_length: int) -> list[list[Tokens]]:
+    """Answers of a row, parted so that none has more than so many tokens, or one answer."""
+    parts: list[list[Tokens]] = []
+    num_tokens = 0
+    for option in options:
+        num_tokens += len(option)
+        if not parts or num_tokens > chunk_length:
+            parts.append([])
+            num_tokens = len(option)
+        parts[-1].append(option)
+    return parts
+
+
+def option_features(
+    options: Sequence[Sequence[Tokens]], *, chunk_length: int
+) -> dict[str, np.ndarray]:
     """What `score_options` reads besides the prompts.
 
     Args:
       options: Of each row the answers' tokens, one or more each.
+      chunk_length: Most tokens of a chunk's answers; see `chunks`.
 
     Returns:
-      int32: `option_first_tokens` [B, O]; and [B, N] `option_tokens`, `option_targets` (the token
-      after each), `option_depths` (0 for the first of an answer) and `option_numbers` (its answer,
-      from 1; 0 is padding).
+      int32: `option_first_tokens` [B, C, O]; and [B, C, N] `option_tokens`, `option_targets` (the
+      token after each), `option_depths` (0 for the first of an answer) and `option_numbers` (its
+      answer, from 1; 0 is padding).
     """
-    num_options = bucket_length(max(map(len, options)), smallest=_SMALLEST_BUCKET)
-    num_tokens = max(sum(len(option) - 1 for option in row) for row in options)
-    length = bucket_length(num_tokens, smallest=_SMALLEST_BUCKET)
-    first_BO = np.zeros((len(options), num_options), np.int32)
+    parts = [chunks(row, chunk_length=chunk_length) for row in options]
+    num_chunks = bucket_length(max(map(len, parts)), smallest=1)
+    num_options = max(len(chunk) for row in parts for chunk in row)
+    num_options = bucket_length(num_options, smallest=_SMALLEST_BUCKET)
+    num_tokens = max(sum(len(o) - 1 for o in chunk) for row in parts for chunk in row)
+    # Where every answer is one token, what follows the prompt says it all.
+    length = bucket_length(num_tokens, smallest=_SMALLEST_BUCKET) if num_tokens else 0
+    first_BCO = np.zeros((len(options), num_chunks, num_options), np.int32)
     features = {
-        name: np.zeros((len(options), length), np.int32)
+        name: np.zeros((len(options), num_chunks, length), np.int32)
         for name in ("option_tokens", "option_targets", "option_depths", "option_numbers")
     }
-    for row, row_options in enumerate(options):
+    for row, chunk in ((row, chunk) for row, part in enumerate(parts) for chunk in enumerate(part)):
+        place, chunk_options = chunk
         end = 0
-        for number, option in enumerate(row_options):
-            first_BO[row, number] = option[0]
-            place = slice(end, end := end + len(option) - 1)
-            features["option_tokens"][row, place] = option[:-1]
-            features["option_targets"][row, place] = option[1:]
-            features["option_depths"][row, place] = np.arange(len(option) - 1)
-            features["option_numbers"][row, place] = number + 1
-    return features | {"option_first_tokens": first_BO}
+        for number, option in enumerate(chunk_options):
+            first_BCO[row, place, number] = option[0]
+            taken = (row, place, slice(end, end := end + len(option) - 1))
+            features["option_tokens"][taken] = option[:-1]
+            features["option_targets"][taken] = option[1:]
+            features["option_depths"][taken] = np.arange(len(option) - 1)
+            features["option_numbers"][taken] = number + 1
+    return features | {"option_first_tokens": first_BCO}
 
 
 def score_options(model: Model, batch: Mapping[str, Any]) -> jax.Array:
@@ -100,17 +160,34 @@ def score_options(model: Model, batch: Mapping[str, Any]) -> jax.Array:
 
     Args:
       model: A bound model.
-      batch: `batching.prompt_batch` and `option_features` together.
+      batch: What `prefill` reads, and `option_features`.
 
     Returns:
-      float32 [B, O], in nats; of what is no answer, anything.
+      float32 [B, C, O], in nats; of what is no answer, anything.
     """
-    tokens_BN, number_BN = batch["option_tokens"], batch["option_numbers"]
-    depth_BN = batch["option_depths"]
-    num_tokens = tokens_BN.shape[1]
+    num_tokens = batch["option_tokens"].shape[-1]
     logits_BV, cache = model.prefill(batch, max_decode_length=1 + num_tokens)
     log_probs_BV = jax.nn.log_softmax(logits_BV, axis=-1)
-    first_BO = jnp.take_along_axis(log_probs_BV, batch["option_first_tokens"], axis=-1)
+
+    def score_chunk(chunk: Mapping[str, jax.Array]) -> jax.Array:
+        first_BO = jnp.take_along_axis(log_probs_BV, chunk["option_first_tokens"], axis=-1)
+        return first_BO + _later_tokens(model, cache, chunk, num_options=first_BO.shape[1])
+
+    chunks_CB = {
+        name: jnp.moveaxis(x, 1, 0) for name, x in batch.items() if name.startswith("option_")
+    }
+    # One after the other, in the memory of one.
+    return jnp.moveaxis(jax.lax.map(score_chunk, chunks_CB), 0, 1)
+
+
+def _later_tokens(
+    model: Model, cache: Cache, chunk: Mapping[str, jax.Array], *, num_options: int
+) -> jax.Array | float:
+    """Log-likelihood [B, O] of all but the first token of a chunk's answers."""
+    tokens_BN, number_BN = chunk["option_tokens"], chunk["option_numbers"]
+    depth_BN = chunk["option_depths"]
+    if not tokens_BN.shape[1]:
+        return 0.0
     prompt_BS = cache["key_position"][0] >= 0
     earlier_BNN = depth_BN[:, None, :] <= depth_BN[:, :, None]
     same_BNN = number_BN[:, None, :] == number_BN[:, :, None]
@@ -125,7 +202,7 @@ def score_options(model: Model, batch: Mapping[str, Any]) -> jax.Array:
         position_BN=cache["next_position"][0][:, None] + depth_BN,
         seen_BNS=prompt_BS[:, None] | own_BNS,
     )
-    chosen_BN = jnp.take_along_axis(logits_BNV, batch["option_targets"][..., None], axis=-1)[..., 0]
+    chosen_BN = jnp.take_along_axis(logits_BNV, chunk["option_targets"][..., None], axis=-1)[..., 0]
     later_BN = chosen_BN - jax.nn.logsumexp(logits_BNV, axis=-1)
-    is_of_BNO = number_BN[..., None] == 1 + jnp.arange(first_BO.shape[1])
-    return first_BO + jnp.sum(jnp.where(is_of_BNO, later_BN[..., None], 0.0), axis=1)
+    is_of_BNO = number_BN[..., None] == 1 + jnp.arange(num_options)
+    return jnp.sum(jnp.where(is_of_BNO, later_BN[..., None], 0.0), axis=1)

@@ -6,7 +6,6 @@ Shapes: B rows of the batch, N answers of a row, O answers to choose from, T gen
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -17,9 +16,9 @@ from t5lite.data.features.feature_converters import FeatureConverter, Tokens
 from t5lite.decoding import batching, checks, compiled, ranking, stopping
 from t5lite.decoding.compiled import Prepared
 from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.prompt_batches import PromptBatches
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
-from t5lite.sharding import BATCH_AXES, put_replicable
 
 Params = Any
 OnBatch = Callable[[int], Any]
@@ -91,13 +90,10 @@ class SequenceGenerator:
         self._converter = converter
         end_ids = checks.token_ids(eos_ids, name="eos_ids", vocab_size=model_config.vocab_size)
         self._eos_ids = tuple(end_ids.tolist())
-        parts = 1 if mesh is None else math.prod(mesh.shape[axis] for axis in BATCH_AXES)
-        self._batch_size = math.ceil(batch_size / parts) * parts
-        # A learned table has no row for a place beyond it, padding's places included.
-        self._most_positions = model_config.max_positions
-        self._longest_prompt = min(
-            converter.longest_prompt, self._most_positions or converter.longest_prompt
+        self._batches = PromptBatches(
+            model_config, converter=converter, batch_size=batch_size, mesh=mesh
         )
+        self._most_positions = model_config.max_positions
         self._decode = decode
         self._mesh = mesh
 
@@ -123,15 +119,13 @@ class SequenceGenerator:
           ValueError: An id, a length or a size is beyond the model, or more memory is needed than
             the devices have left.
         """
-        if not inputs:
-            return
         self._check_lengths(inputs, config.decode_length - 1)
         checks.against_vocabulary(config, vocab_size=self._model_config.vocab_size)
         checks.room_to_generate(
             self._model_config,
             config,
-            batch_size=self._batch_size,
-            prompt_length=self._bucket_length(inputs),
+            batch_size=self._batches.batch_size,
+            prompt_length=self._batches.bucket_length(inputs),
             mesh=self._mesh,
         )
 
@@ -170,21 +164,22 @@ class SequenceGenerator:
         prepared = self._prepared(params)
         functions = self._functions(config)
         results: list[list[Generation]] = [[]] * len(inputs)
-        for rows in self._plan([(len(tokens),) for tokens in inputs]):
-            filled = self._filled(rows)
-            batch = self._prompt_batch([inputs[row] for row in filled])
-            batch["example_index"] = np.array([indices[row] for row in filled], np.int32)
-            state = functions.start(prepared.params, self._put(batch))
+        # What occurred in a prompt counts for a repetition penalty, its prefix too.
+        plan = self._batches.plan(inputs, shares_prefixes=config.repetition_penalty == 1.0)
+        for (examples, rows, _), features in self._batches.read(prepared.params, plan, inputs):
+            index_B = np.array([indices[row] for row in rows], np.int32)
+            features |= self._batches.put({"example_index": index_B})
+            state = functions.start(prepared.params, features)
             if config.stop_strings:
                 state = self._advance_with_looks(functions, prepared, state, config)
             else:
                 state = functions.advance(prepared.step_params, state, config.decode_length)
             output = jax.device_get(functions.report(state))
-            self._check_finite(output.log_likelihood_BN[: len(rows)], prepared.params)
-            for place, row in enumerate(rows):
-                results[row] = _generations(output, place)
+            self._check_finite(output.log_likelihood_BN[: len(examples)], prepared.params)
+            for row, example in enumerate(examples):
+                results[example] = _generations(output, row)
             if on_batch is not None:
-                on_batch(len(rows))
+                on_batch(len(examples))
         return results
 
     def stream(
@@ -206,7 +201,7 @@ class SequenceGenerator:
         self.check([inputs], config=config)
         prepared = self._prepared(params)
         functions = self._functions(config)
-        batch = self._prompt_batch([inputs])
+        batch = self._batches.whole([inputs])
         batch["example_index"] = np.array([index], np.int32)
         state = functions.start(prepared.params, batch)
         so_far: list[int] = []
@@ -253,18 +248,18 @@ class SequenceGenerator:
         for size in sorted(sizes, key=sum)[-1:]:
             checks.room_to_score(
                 self._model_config,
-                batch_size=self._batch_size,
+                batch_size=self._batches.batch_size,
                 capacities=self._scoring_capacities([size]),
                 mesh=self._mesh,
             )
         run = compiled.score_fn(self._model_config, self._mesh)
         log_likelihoods, num_tokens = np.zeros(len(inputs)), np.zeros(len(inputs))
-        for rows in self._plan(sizes):
-            filled = self._filled(rows)
+        for rows in batching.plan_batches(sizes, batch_size=self._batches.batch_size):
+            filled = batching.filled(rows, self._batches.batch_size)
             batch = self._scoring_batch(
                 [inputs[row] for row in filled], [targets[row] for row in filled]
             )
-            found = jax.device_get(run(plain_params, self._put(batch)))
+            found = jax.device_get(run(plain_params, self._batches.put(batch)))
             self._check_finite(found[0][: len(rows)], plain_params)
             log_likelihoods[rows], num_tokens[rows] = (x_B[: len(rows)] for x_B in found)
             if on_batch is not None:
@@ -351,17 +346,32 @@ class SequenceGenerator:
         self._check_lengths(inputs, max((len(o) for row in options for o in row), default=0) - 1)
         run = compiled.rank_fn(self._model_config, self._mesh)
         results = [np.zeros(len(row)) for row in options]
-        sizes = [(len(i), sum(map(len, o))) for i, o in zip(inputs, options, strict=True)]
-        for rows in self._plan(sizes):
-            filled = self._filled(rows)
-            batch = self._prompt_batch([inputs[row] for row in filled])
-            batch |= ranking.option_features([options[row] for row in filled])
-            found_BO = jax.device_get(run(params, self._put(batch)))
-            self._check_finite(found_BO[: len(rows)], params)
-            for row, found_O in zip(rows, found_BO, strict=False):
-                results[row][:] = found_O[: len(options[row])]
+
+        def chunk(examples: Sequence[int], num_rows: int) -> tuple[int, bool]:
+            return ranking.chunk_length(
+                self._model_config,
+                num_rows=num_rows // self._batches.num_parts,
+                num_slots=self._batches.bucket_length([inputs[example] for example in examples]),
+                longest=max(len(option) for example in examples for option in options[example]),
+            )
+
+        plan = self._batches.plan(
+            inputs,
+            more_sizes=[sum(map(len, row)) for row in options],
+            fits=lambda examples, num_rows: chunk(examples, num_rows)[1],
+        )
+        for (examples, rows, _), features in self._batches.read(params, plan, inputs):
+            length, _ = chunk(examples, len(rows))
+            of_rows = ranking.option_features([options[row] for row in rows], chunk_length=length)
+            found_BCO = jax.device_get(run(params, features | self._batches.put(of_rows)))
+            self._check_finite(found_BCO[: len(examples)], params)
+            for example, found_CO in zip(examples, found_BCO, strict=False):
+                parts = ranking.chunks(options[example], chunk_length=length)
+                results[example][:] = np.concatenate(
+                    [found_O[: len(part)] for found_O, part in zip(found_CO, parts, strict=False)]
+                )
             if on_batch is not None:
-                on_batch(len(rows))
+                on_batch(len(examples))
         return results
 
     def _check_finite(self, log_likelihoods: np.ndarray, params: Params) -> None:
@@ -397,7 +407,7 @@ class SequenceGenerator:
                 tokens = output.tokens_BNT[place][: output.lengths_BN[place]]
                 stopped = self._stopped_length(tokens.tolist(), config, known=known)
                 longest_BN[place] = stopped or config.decode_length
-            state = functions.cut(state, self._put({"longest": longest_BN})["longest"])
+            state = functions.cut(state, self._batches.put({"longest": longest_BN})["longest"])
             if output.all_done:
                 return state
             known = int(output.lengths_BN.max())
@@ -451,14 +461,6 @@ class SequenceGenerator:
         end_ids = tuple(dict.fromkeys((*self._eos_ids, *config.stop_ids)))
         return compiled.functions(self._model_config, end_ids, config, self._mesh)
 
-    def _prompt_batch(self, inputs: Sequence[Tokens]) -> dict[str, Any]:
-        return self._converter.prompt_batch(inputs, length=self._bucket_length(inputs))
-
-    def _bucket_length(self, inputs: Sequence[Tokens]) -> int:
-        """Tokens that the prompts of a batch are padded to."""
-        longest = max(map(len, inputs), default=0)
-        return batching.bucket_length(longest, longest=self._longest_prompt)
-
     def _scoring_batch(self, inputs: Sequence[Tokens], targets: Sequence[Tokens]) -> dict[str, Any]:
         sizes = [(len(i), len(t)) for i, t in zip(inputs, targets, strict=True)]
         capacities = self._scoring_capacities(sizes)
@@ -471,16 +473,6 @@ class SequenceGenerator:
             batching.bucket_length(need, longest=min(capacity, self._most_positions or capacity))
             for need, capacity in zip(needs, self._converter.capacities, strict=True)
         )
-
-    def _plan(self, sizes: Sequence[tuple[int, ...]]) -> list[list[int]]:
-        return batching.plan_batches(sizes, batch_size=self._batch_size)
-
-    def _filled(self, rows: list[int]) -> list[int]:
-        """`rows` up to the batch size; a repeated row ends no later than the row itself."""
-        return rows + rows[:1] * (self._batch_size - len(rows))
-
-    def _put(self, batch: dict[str, Any]) -> dict[str, Any]:
-        return batch if self._mesh is None else put_replicable(batch, self._mesh)
 
 
 def _generations(output: Any, row: int) -> list[Generation]:

@@ -17,7 +17,6 @@ from typing import TypeVar
 
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_object
-from t5lite.files.regular_files import has_file
 from t5lite.files.whole_file import write_whole
 
 HASHES_FILE = "hashes.json"
@@ -94,7 +93,7 @@ class FileHashes:
           ValueError: what is kept is itself damaged.
         """
         path = folder / HASHES_FILE
-        if not has_file(path):
+        if not path.is_file():
             return None
         try:
             record = read_object(path)

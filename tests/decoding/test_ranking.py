@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from t5lite import memory
+from t5lite.decoding import ranking
 from t5lite.decoding.ranking import num_bytes
 from t5lite.decoding.sequence_generator import SequenceGenerator
 from tests import feature_converters
@@ -24,13 +26,13 @@ def test_options_score_as_targets_do(converter):
     by_mean = decoder.rank(params, inputs, options, by="mean")
     counts = [[1 + number for number, _ in enumerate(row)] for row in options]
     by_bytes = decoder.rank(params, inputs, options, by="mean_byte", num_bytes=counts)
-    for ranking, by_byte, count in zip(by_sum, by_bytes, counts, strict=True):
-        np.testing.assert_allclose(by_byte.scores, ranking.scores / count, rtol=1e-6)
-    for prompt, row, ranking, mean in zip(inputs, options, by_sum, by_mean, strict=True):
+    for found, by_byte, count in zip(by_sum, by_bytes, counts, strict=True):
+        np.testing.assert_allclose(by_byte.scores, found.scores / count, rtol=1e-6)
+    for prompt, row, found, mean in zip(inputs, options, by_sum, by_mean, strict=True):
         expected, lengths = decoder.score(params, [prompt] * len(row), row)
-        np.testing.assert_allclose(ranking.scores, expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(found.scores, expected, rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(mean.scores, expected / lengths, rtol=1e-5, atol=1e-5)
-        assert ranking.best == np.argmax(expected)
+        assert found.best == np.argmax(expected)
         assert mean.best == np.argmax(expected / lengths)
     assert any(a.best != b.best for a, b in zip(by_sum, by_mean, strict=True))
 
@@ -44,6 +46,45 @@ def test_an_example_needs_options_with_tokens():
 
 
 @pytest.mark.parametrize("converter", ["encoder_decoder", "decoder_only"])
+def test_chunks_of_answers_score_as_all_at_once(converter, monkeypatch):
+    config = tiny.config(converter)
+    params, inputs = tiny.params(config), tiny.prompts([4, 33, 1])
+    options = [tiny.prompts(range(1, 20)), [[7]], tiny.prompts([3] * 40, seed=1)]
+    decoder = tiny.decoder(config, converter)
+    whole = decoder.rank(params, inputs, options)
+    seen = []
+    features = ranking.option_features
+
+    def noting(*args, **kwargs):
+        made = features(*args, **kwargs)
+        seen.append(made["option_tokens"].shape)
+        return made
+
+    monkeypatch.setattr(ranking, "option_features", noting)
+    # So little that two rows are too many for the longest answer, and one takes it alone.
+    monkeypatch.setattr(ranking, "_MOST_BYTES", 15_000)
+    parted = decoder.rank(params, inputs, options)
+    assert all(rows == 1 for rows, _, _ in seen)
+    assert max(chunks for _, chunks, _ in seen) >= 8
+    for one, other in zip(whole, parted, strict=True):
+        np.testing.assert_allclose(other.scores, one.scores, rtol=1e-5, atol=1e-5)
+
+
+def test_five_thousand_options_take_no_more_memory_than_a_few():
+    config = tiny.config(vocab_size=32_000, num_heads=12, d_kv=64)
+    options = [[3, 4, 5]] * 5000
+    length, fits = ranking.chunk_length(config, num_rows=32, num_slots=512, longest=3)
+    assert fits
+    made = ranking.option_features([options] * 32, chunk_length=length)
+    _, num_chunks, num_tokens = made["option_tokens"].shape
+    assert num_chunks * num_tokens >= 5000 * 2
+    attention = memory.attention_bytes(
+        config, batch_size=32, queries=num_tokens, keys=512 + num_tokens
+    )
+    assert attention + memory.logits_bytes(config, num_tokens=32 * num_tokens) <= 2**30
+
+
+@pytest.mark.parametrize("converter", ["encoder_decoder", "decoder_only"])
 def test_unconditional_takes_off_what_an_empty_prompt_gives(converter):
     config = tiny.config(converter)
     params = tiny.params(config)
@@ -54,11 +95,11 @@ def test_unconditional_takes_off_what_an_empty_prompt_gives(converter):
     # What stands around every text of these models, and nothing between.
     empty = np.array([tiny.EOS] if converter == "encoder_decoder" else [0], np.int32)
     given = decoder.rank(params, inputs, options, by="unconditional")
-    for prompt, row, ranking in zip(inputs, options, given, strict=True):
+    for prompt, row, found in zip(inputs, options, given, strict=True):
         with_prompt, _ = decoder.score(params, [prompt] * len(row), row)
         without, _ = decoder.score(params, [empty] * len(row), row)
-        np.testing.assert_allclose(ranking.scores, with_prompt - without, rtol=1e-5, atol=1e-5)
-        assert ranking.best == np.argmax(with_prompt - without)
+        np.testing.assert_allclose(found.scores, with_prompt - without, rtol=1e-5, atol=1e-5)
+        assert found.best == np.argmax(with_prompt - without)
 
 
 def test_the_end_token_stands_for_an_empty_prompt_of_a_model_that_puts_nothing_before_texts():

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from t5lite.files import strict_json
-from t5lite.files.regular_files import read_bytes
 
 if TYPE_CHECKING:
     from t5lite.data.vocabularies.chat_template import ChatTemplate
@@ -164,6 +163,6 @@ def read_file(path: str) -> bytes:
       ValueError: if it cannot be read.
     """
     try:
-        return read_bytes(pathlib.Path(path).expanduser())
+        return pathlib.Path(path).expanduser().read_bytes()
     except OSError as error:
         raise ValueError(f"Cannot read the vocabulary {path}: {error.strerror}. {HELP}") from error

@@ -1,0 +1,174 @@
+"""Prompts in batches: of like length, and behind a prefix that is read once where many share it.
+
+Shapes: B rows of the batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from t5lite.data.features.feature_converters import (
+    DecoderOnlyFeatureConverter,
+    FeatureConverter,
+    Tokens,
+)
+from t5lite.decoding import batching, compiled, shared_prefixes
+from t5lite.models.config import TransformerConfig
+from t5lite.sharding import BATCH_AXES, put_replicable
+
+Params = Any
+
+
+class PromptBatch(NamedTuple):
+    """Examples that are read together.
+
+    Attributes:
+      examples: Which, the longest first.
+      rows: An example for each row of the batch: those, and the first again where there are fewer.
+      prefix: The tokens that all their prompts begin with, to be read once; none for prompts that
+        are read alone.
+    """
+
+    examples: list[int]
+    rows: list[int]
+    prefix: Tokens
+
+
+class PromptBatches:
+    """Plans batches, and makes of each what a model's `prefill` reads."""
+
+    def __init__(
+        self,
+        model_config: TransformerConfig,
+        *,
+        converter: FeatureConverter,
+        batch_size: int,
+        mesh: jax.sharding.Mesh | None,
+    ) -> None:
+        """Prepares.
+
+        Args:
+          model_config: The model's.
+          converter: What its rows look like.
+          batch_size: Most examples of a batch; rounded up to a multiple of the devices that share
+            the rows.
+          mesh: Where parameters lie; None for wherever they are.
+        """
+        self._model_config = model_config
+        self._converter = converter
+        self._mesh = mesh
+        self.num_parts = 1 if mesh is None else math.prod(mesh.shape[axis] for axis in BATCH_AXES)
+        self.batch_size = math.ceil(batch_size / self.num_parts) * self.num_parts
+        # A learned table has no row for a place beyond it, padding's places included.
+        self._most_positions = model_config.max_positions
+        self._longest = min(
+            converter.longest_prompt, self._most_positions or converter.longest_prompt
+        )
+
+    def plan(
+        self,
+        prompts: Sequence[Tokens],
+        *,
+        more_sizes: Sequence[int] | None = None,
+        fits: Callable[[Sequence[int], int], bool] | None = None,
+        shares_prefixes: bool = True,
+    ) -> list[PromptBatch]:
+        """Parts examples into batches, those that take the longest first.
+
+        The longest come first: if memory does not suffice, the first batch says so, and the time a
+        progress bar promises only shrinks.
+
+        Args:
+          prompts: Of each example, as `FeatureConverter.prompt` makes it.
+          more_sizes: Of each example a length that matters after that of its prompt.
+          fits: Whether there is memory for some examples in a batch of so many rows; where there is
+            none, batches are smaller. None for always.
+          shares_prefixes: Whether a prefix may be read once for many.
+        """
+        groups = [shared_prefixes.Group(tuple(range(len(prompts))), 0)]
+        if shares_prefixes and self._can_share():
+            groups = shared_prefixes.plan(
+                prompts,
+                cost=shared_prefixes.ReadingCost.of(self._model_config),
+                batch_size=self.batch_size,
+                multiple=self.num_parts,
+                longest=self._longest,
+            )
+        groups.sort(key=lambda group: -max((len(prompts[row]) for row in group.rows), default=0))
+        batches = []
+        for rows, prefix_length in groups:
+            sizes = [
+                (len(prompts[row]) - prefix_length, *([more_sizes[row]] if more_sizes else []))
+                for row in rows
+            ]
+            for places in batching.plan_batches(sizes, batch_size=self.batch_size):
+                together = [rows[place] for place in places]
+                prefix = prompts[together[0]][:prefix_length]
+                limit = self.batch_size
+                while fits and limit > self.num_parts and not fits(together, limit):
+                    limit = -(-limit // (2 * self.num_parts)) * self.num_parts
+                for start in range(0, len(together), limit):
+                    part = together[start : start + limit]
+                    num_rows = limit
+                    if prefix_length:
+                        num_rows = shared_prefixes.num_rows_bucket(
+                            len(part), batch_size=limit, multiple=self.num_parts
+                        )
+                    filled = batching.filled(part, num_rows)
+                    batches.append(PromptBatch(part, filled, prefix))
+        return batches
+
+    def read(
+        self, params: Params, batches: Sequence[PromptBatch], prompts: Sequence[Tokens]
+    ) -> Iterator[tuple[PromptBatch, dict[str, Any]]]:
+        """Makes of each batch what a model's `prefill` reads, where the model is.
+
+        Args:
+          params: The model's parameters, which read the prefixes.
+          batches: What `plan` gave.
+          prompts: As given to `plan`.
+        """
+        last: Tokens = ()
+        cache = None
+        for batch in batches:
+            num_before = len(batch.prefix)
+            rests = [prompts[row][num_before:] for row in batch.rows]
+            if not num_before:
+                last, cache = (), None
+                yield batch, self.put(self.whole(rests))
+                continue
+            if not np.array_equal(batch.prefix, last):
+                cache = None  # before another takes its memory
+                last, cache = batch.prefix, self._read_prefix(params, batch.prefix)
+            length = shared_prefixes.remainder_bucket(max(map(len, rests)))
+            features = self.put(self._converter.prompt_batch(rests, length=length))
+            yield batch, features | {"prefix": cache}
+
+    def whole(self, prompts: Sequence[Tokens]) -> dict[str, Any]:
+        """What `prefill` reads of prompts that are read alone, on the host."""
+        return self._converter.prompt_batch(prompts, length=self.bucket_length(prompts))
+
+    def bucket_length(self, prompts: Sequence[Tokens]) -> int:
+        """Tokens that the prompts of a batch are padded to."""
+        return batching.bucket_length(max(map(len, prompts), default=0), longest=self._longest)
+
+    def put(self, features: dict[str, Any]) -> dict[str, Any]:
+        """Features where the model is; each device takes its rows."""
+        return features if self._mesh is None else put_replicable(features, self._mesh)
+
+    def _can_share(self) -> bool:
+        """Whether what a token is to the model depends on the tokens before it alone."""
+        converter = self._converter
+        return isinstance(converter, DecoderOnlyFeatureConverter) and not converter.prefix_lm
+
+    def _read_prefix(self, params: Params, prefix: Tokens) -> Any:
+        """A cache with one row for each device that has rows: they read it at the same time."""
+        length = shared_prefixes.prefix_bucket(len(prefix), longest=self._longest)
+        features = self._converter.prompt_batch([prefix] * self.num_parts, length=length)
+        run = compiled.prefix_fn(self._model_config, self._mesh)
+        return run(params, self.put(features))

@@ -175,6 +175,8 @@ def infer(
         [question.tokens for question in questions],
         is_chat=any(question.end_ids for question in questions),
     )
+    asked = [question.tokens for question in questions if not question.options]
+    generator.check(asked, config=decoding)
     settings = {
         "model_dir": str(pathlib.Path(model_dir).absolute()),
         "step": model.step,

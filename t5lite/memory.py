@@ -192,18 +192,34 @@ def check_on_devices(held: Held, *, mesh: jax.sharding.Mesh | None, what: str, r
       ValueError: more is needed than there is.
     """
     devices = jax.local_devices()[:1] if mesh is None else mesh.local_devices
-    needed = sum(held.values())
-    on_host = [device for device in devices if device.platform == "cpu"]
+    on_cpu = [device for device in devices if device.platform == "cpu"]
     for device in devices:
-        free = device_free(device)
-        num_sharing = len(on_host) if device in on_host else 1
-        if free is not None and needed * num_sharing > free.num_bytes:
-            parts = ", ".join(f"{name} {readable(n)}" for name, n in held.items() if n)
-            each = "" if num_sharing == 1 else f" on each of {num_sharing} devices"
-            raise ValueError(
-                f"{what} needs {readable(needed)} of memory{each} at the least ({parts}), and "
-                f"{free.where} has {readable(free.num_bytes)} left. {remedy}"
-            )
+        # Devices of a CPU have the machine's memory together.
+        num_sharing = len(on_cpu) if device in on_cpu else 1
+        _compare(held, device_free(device), what=what, remedy=remedy, num_sharing=num_sharing)
+
+
+def check_on_host(held: Held, *, what: str, remedy: str) -> None:
+    """Compares what is to lie in this machine's memory with what it has left; see `check`.
+
+    Raises:
+      ValueError: more is needed than there is.
+    """
+    _compare(held, host_free(), what=what, remedy=remedy)
+
+
+def _compare(
+    held: Held, free: Free | None, *, what: str, remedy: str, num_sharing: int = 1
+) -> None:
+    needed = sum(held.values())
+    if free is None or needed * num_sharing <= free.num_bytes:
+        return
+    parts = ", ".join(f"{name} {readable(n)}" for name, n in held.items() if n)
+    each = "" if num_sharing == 1 else f" on each of {num_sharing} devices"
+    raise ValueError(
+        f"{what} needs {readable(needed)} of memory{each} at the least ({parts}), and "
+        f"{free.where} has {readable(free.num_bytes)} left. {remedy}"
+    )
 
 
 def readable(num_bytes: int) -> str:

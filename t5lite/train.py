@@ -47,6 +47,7 @@ from t5lite.training.parameter_groups import FrozenDtype, partition_parameters
 from t5lite.training.signals import StopRequest
 from t5lite.training.state import init_state_fn
 from t5lite.training.step import make_train_step
+from t5lite.training.step_memory import check_state, check_step
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +166,7 @@ def train(
         state_shapes, sharding.param_shardings(shapes, axes, device_mesh)
     )
     wanted_state = abstract(state_shapes, shardings)
+    check_state(wanted_state, mesh=device_mesh)
 
     # ---- Where this folder's training stopped, if it began --------------------------------------
     checkpointer = Checkpointer(folder, checkpoint)
@@ -211,6 +213,18 @@ def train(
     rows = train_data.make_converter(eos_id=vocabulary.eos_id, ends_in_eos={}, initial=asked_as)
     rows.check_model(model, vocab_size=vocabulary.vocab_size)
     rows.check_rows(model)
+    others_shapes = frozen_shapes(others, converter=rows, mesh=device_mesh, dtype=frozen_dtype)
+    check_step(
+        wanted_state if state is None else None,
+        model,
+        objective,
+        trainable=partition.split(wanted_state.params)[0],
+        frozen_models=others_shapes,
+        data=train_data,
+        rows=rows,
+        num_microbatches=num_microbatches,
+        mesh=device_mesh,
+    )
     train_step = make_train_step(
         model,
         transformation,
@@ -223,7 +237,6 @@ def train(
     )
     host_index, host_count = sharding.host_rows(device_mesh)
     padding = rows.padding(train_data.batch_size // host_count)
-    others_shapes = frozen_shapes(others, converter=rows, mesh=device_mesh, dtype=frozen_dtype)
     jax.eval_shape(
         train_step, wanted_state, sharding.row_shapes(padding, device_mesh), others_shapes
     )

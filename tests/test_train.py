@@ -75,6 +75,26 @@ def test_folder_holds_metrics_events_checkpoints_and_a_report(trained):
     assert not result.stopped
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"train_data": {"batch_size": 8 * 10**9}}, "BATCH_SIZE, 8000000000, or"),
+        ({"train_data": {"task_feature_lengths": {"inputs": 10**8, "targets": 8}}}, "inputs"),
+        ({"model": dataclasses.replace(MODEL, vocab_size=10**9, d_model=10**6)}, "smaller model"),
+        (
+            {"evals": [dataclasses.replace(EVAL, batch_size=10**12)]},
+            r"the batch size \(--eval_batch_size\), 1000000000000",
+        ),
+    ],
+)
+def test_sizes_are_counted_before_anything_is_allocated(changes, named, cache_dir, tmp_path):
+    if "train_data" in changes:
+        changes = {"train_data": data_config(cache_dir, **changes["train_data"])}
+    with pytest.raises(ValueError, match=rf" at the least \(.* left\. .*{named}"):
+        toy_train(tmp_path / "run", cache_dir, **changes)
+    assert not (tmp_path / "run").exists()
+
+
 def test_loss_falls_and_evaluation_sees_it(trained):
     evals = [x for x in read(trained[0]) if x["kind"] == "eval"]
     assert evals[-1]["toys/mean/loss"] < evals[0]["toys/mean/loss"] - 0.5

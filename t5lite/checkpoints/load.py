@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from t5lite import sharding
+from t5lite import memory, sharding
 from t5lite.checkpoints.checkpointer import Checkpointer, abstract
 from t5lite.checkpoints.model_dir import CHAT_TEMPLATE_FILE, ModelDescription
 from t5lite.data.features.feature_converters import FeatureConverter
@@ -55,8 +55,8 @@ def load_model_dir(
       mesh: shard the parameters over it; one device when None.
 
     Raises:
-      ValueError: not a model folder, no such step, a damaged checkpoint, or parameters that are
-        not finite.
+      ValueError: not a model folder, no such step, a damaged checkpoint, parameters that are not
+        finite, or more of them than the devices have memory for.
     """
     description = ModelDescription.load(model_dir)
     checkpointer = Checkpointer(model_dir, read_only=True)
@@ -64,7 +64,14 @@ def load_model_dir(
     mesh = mesh or sharding.make_mesh(sharding.MeshConfig(), devices=jax.devices()[:1])
     shapes = param_shapes(description.model)
     shardings = sharding.param_shardings(shapes, param_axes(description.model), mesh)
-    params = checkpointer.restore_params(step, abstract(shapes, shardings))
+    wanted = abstract(shapes, shardings)
+    memory.check_on_devices(
+        {"parameters": memory.tree_bytes(wanted)},
+        mesh=mesh,
+        what=f"the model in {model_dir}",
+        remedy="Split it over more devices (MeshConfig.fsdp), or take larger ones.",
+    )
+    params = checkpointer.restore_params(step, wanted)
     checkpointer.close()
     if not_finite := finite.find(params):
         raise ValueError(

@@ -41,6 +41,7 @@ from t5lite.data.vocabularies.load import (
 from t5lite.files.hashes import HASHES_FILE, FileHashes, verify_is_on
 from t5lite.files.json_files import read_object, write_object
 from t5lite.files.local_paths import local_path
+from t5lite.files.regular_files import has_file, read_text
 from t5lite.messages.value_types import check_type
 from t5lite.models.config import TransformerConfig
 from t5lite.models.nested_config import differences
@@ -113,7 +114,7 @@ class ModelDescription:
           ValueError: the folder holds no readable description, or a file of it is damaged.
         """
         path = local_path(model_dir, name="--model_dir") / DESCRIPTION_FILE
-        if not path.exists():
+        if not has_file(path):
             raise ValueError(
                 f"{model_dir} is not a t5lite model folder: it holds no {DESCRIPTION_FILE}. "
                 "Give --model_dir the folder that `t5lite train` wrote."
@@ -194,7 +195,7 @@ def _check_files(folder: pathlib.Path) -> None:
             f"{error}. Delete it: the files beside it are then read as they are."
         ) from error
     for name, what in ({} if hashes is None else hashes.differences()).items():
-        again = " or convert it again" if (folder / CONVERSION_FILE).is_file() else ""
+        again = " or convert it again" if has_file(folder / CONVERSION_FILE) else ""
         raise ValueError(
             f"{folder / name} {what}. Restore the folder from a copy{again}; if the file was "
             f"changed on purpose, delete {folder / HASHES_FILE}."
@@ -204,7 +205,7 @@ def _check_files(folder: pathlib.Path) -> None:
 def read_chat_template(folder: pathlib.Path) -> str | None:
     """What `chat_template.jinja` of a folder says, if there is one."""
     path = folder / CHAT_TEMPLATE_FILE
-    return path.read_bytes().decode() if path.is_file() else None
+    return read_text(path) if has_file(path) else None
 
 
 def _of_before_suffixes(
@@ -217,7 +218,7 @@ def _of_before_suffixes(
     """
     eos_id = vocabulary_from_spec(vocabulary).eos_id
     is_pair = record["converter"] == "encoder_decoder"
-    is_converted = (folder / CONVERSION_FILE).is_file()
+    is_converted = has_file(folder / CONVERSION_FILE)
     return {
         "eos_id": eos_id,
         "prompt_prefix": record.get("prompt_prefix", [] if is_pair else [0]),

@@ -19,6 +19,7 @@ from jax.experimental import multihost_utils
 
 from t5lite.checkpoints.model_dir import CONVERSION_FILE
 from t5lite.files.hashes import FileHashes, verify_is_on
+from t5lite.files.regular_files import check_all_regular
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +64,13 @@ def check_step(
       all_processes: whether all processes call this together, and share the work.
 
     Raises:
-      ValueError: naming a file that is not as it was written, and what to do.
+      ValueError: naming a file that is not as it was written, and what to do; or one that is a
+        pipe or a device, which orbax would wait for.
     """
+    folder = checkpoints / str(step)
+    check_all_regular(folder)
     if not verify_is_on():
         return
-    folder = checkpoints / str(step)
     try:
         hashes = FileHashes.read(folder)
     except ValueError as error:

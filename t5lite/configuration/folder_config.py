@@ -25,6 +25,7 @@ from t5lite.data.vocabularies.load import (
     vocabulary_from_spec,
 )
 from t5lite.files.local_paths import local_path
+from t5lite.files.regular_files import has_file
 
 # What is taken of a folder's training.
 _OF_TRAINING = ("TASK_MODULES", "DATA_DIR")
@@ -105,7 +106,7 @@ def _last_settings(model_dir: str) -> list[Binding]:
 
 def _statements(model_dir: str) -> list[Binding | Import]:
     path = _config_path(model_dir)
-    statements = read_record(path, wanted_by="--model_dir") if path.exists() else []
+    statements = read_record(path, wanted_by="--model_dir") if has_file(path) else []
     return [
         now
         for statement in statements

@@ -18,6 +18,7 @@ from typing import Any
 from gin import config_parser
 
 from t5lite.configuration.t5x.flags import COMMAND
+from t5lite.files.regular_files import has_file
 from t5lite.messages.suggest import did_you_mean
 
 # A flag's value that is no gin literal is taken as a plain string when it looks like a name, a
@@ -152,11 +153,11 @@ def find_file(name: str, search_path: Sequence[pathlib.Path], *, wanted_by: str)
       ValueError: there is none; lists the folders searched and the nearest names in them.
     """
     if pathlib.Path(name).is_absolute():
-        if pathlib.Path(name).is_file():
+        if has_file(pathlib.Path(name)):
             return pathlib.Path(name)
         raise ValueError(f"{wanted_by}: there is no gin file {name}.")
     for folder in search_path:
-        if (folder / name).is_file():
+        if has_file(folder / name):
             return folder / name
     known = [str(p.relative_to(folder)) for folder in search_path for p in _gin_files_in(folder)]
     raise ValueError(

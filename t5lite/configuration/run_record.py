@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from t5lite.configuration.gin_reader import Binding, Import, read_record
 from t5lite.configuration.older_settings import renewed
 from t5lite.files import strict_json
+from t5lite.files.regular_files import has_file
 from t5lite.files.whole_file import write_whole
 
 CONFIG_FILE = "config.gin"
@@ -35,7 +36,7 @@ def record_start(model_dir: str | pathlib.Path, config_text: str, *, step: int) 
     """
     folder = pathlib.Path(model_dir)
     path, changed = folder / CONFIG_FILE, changed_settings(model_dir, config_text)
-    before = path.read_bytes() if path.exists() else None
+    before = path.read_bytes() if has_file(path) else None
     if config_text and before != config_text.encode("utf-8"):
         if before is not None:
             earlier = folder / EARLIER_FOLDER
@@ -65,7 +66,7 @@ def changed_settings(model_dir: str | pathlib.Path, config_text: str) -> dict[st
       folder or this start has no configuration.
     """
     path = pathlib.Path(model_dir) / CONFIG_FILE
-    if not config_text or not path.exists():
+    if not config_text or not has_file(path):
         return {}
     with tempfile.TemporaryDirectory() as scratch:
         now = pathlib.Path(scratch) / CONFIG_FILE

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterable
 
 from t5lite.convert.sentencepiece_model import Piece, PieceType
+from t5lite.files.regular_files import has_file, read_bytes
 
 # What `tokenizer.py` puts at these places, whatever it calls them.
 UNK_ID, BOS_ID, EOS_ID = 0, 1, 2
@@ -26,7 +27,7 @@ _SPACE_MARK = "▁"
 def find_tokenizer(weights: pathlib.Path, vocab_size: int) -> pathlib.Path | None:
     """The file beside the weights: `tok512.bin` for 512 pieces, else `tokenizer.bin`."""
     for name in (f"tok{vocab_size}.bin", "tokenizer.bin"):
-        if (file := weights.with_name(name)).is_file() and file != weights:
+        if (file := weights.with_name(name)) != weights and has_file(file):
             return file
     return None
 
@@ -41,7 +42,7 @@ def read_pieces(path: pathlib.Path, vocab_size: int) -> list[Piece]:
     Raises:
       ValueError: it holds another number of pieces, or is of something else.
     """
-    content = path.read_bytes()
+    content = read_bytes(path)
     pieces: list[Piece] = []
     position = 4  # The longest piece's length comes first.
     try:

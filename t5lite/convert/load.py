@@ -4,12 +4,14 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from t5lite import memory
 from t5lite.convert import gguf, llama2_c, meta_llama, t5x
 from t5lite.convert.finite import check, noting
 from t5lite.convert.hf import folder
 from t5lite.convert.names import stack, unstack
 from t5lite.convert.new_folder import new_folder
 from t5lite.convert.source import Format, Source, SpecialIds
+from t5lite.files.regular_files import check_regular
 from t5lite.models.config import TransformerConfig
 from t5lite.models.finite import NonFinite
 from t5lite.models.parameters import Params
@@ -41,7 +43,13 @@ def open_external(path: str | pathlib.Path) -> Source:
 
 
 def unrecognised(path: pathlib.Path, formats: tuple[Format, ...]) -> str:
-    """Says what was looked for and what is there."""
+    """Says what was looked for and what is there.
+
+    Raises:
+      ValueError: there is a pipe or a device, which no format asked.
+    """
+    if not path.is_dir():
+        check_regular(path)
     held = sorted(entry.name for entry in path.iterdir())[:8] if path.is_dir() else []
     looked_for = "; ".join(format_.looked_for for format_ in formats)
     found = f" Found: {', '.join(held) or 'nothing'}." if path.is_dir() else ""
@@ -58,9 +66,13 @@ def load_external(path: str | pathlib.Path) -> tuple[TransformerConfig, Params, 
       The config, the parameters as float32 NumPy arrays, and the format's name.
 
     Raises:
-      ValueError: as `open_external`, or a parameter is not finite.
+      ValueError: as `open_external`, a parameter is not finite, or there are more of them than
+        this machine has memory for.
     """
     source = open_external(path)
+    # One in files of a narrower type grows.
+    needed = {"parameters": 4 * sum(array.size for array in source.arrays.values())}
+    memory.check_on_host(needed, what=f"the model in {path}", remedy="Take a larger machine.")
     not_finite: dict[str, NonFinite] = {}
     params = stack(noting(source.arrays, not_finite))
     check(not_finite, source=str(path), remedy="Take an earlier checkpoint, or copy it again")

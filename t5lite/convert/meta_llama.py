@@ -19,6 +19,7 @@ from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.convert.torch_file import read_torch_file
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from t5lite.files.json_files import read_object
+from t5lite.files.regular_files import has_file
 from t5lite.models.config import TransformerConfig
 from t5lite.models.position_config import Rotary
 
@@ -39,7 +40,7 @@ _USED = ("dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "norm_eps", "
 
 def recognise(path: pathlib.Path) -> bool:
     """Whether a folder holds Meta's params.json and shards."""
-    return (path / PARAMS_FILE).is_file() and any(path.glob(_SHARDS))
+    return has_file(path / PARAMS_FILE) and any(path.glob(_SHARDS))
 
 
 def open_checkpoint(path: pathlib.Path) -> Source:
@@ -169,7 +170,7 @@ def _tokenizer_fields(path: pathlib.Path) -> dict[str, Any]:
     LLaMA 1 and 2 have a SentencePiece model; LLaMA 3's file of the same name is something else.
     """
     folders = (path, path.resolve().parent)
-    file = next((f / TOKENIZER_FILE for f in folders if (f / TOKENIZER_FILE).is_file()), None)
+    file = next((f / TOKENIZER_FILE for f in folders if has_file(f / TOKENIZER_FILE)), None)
     if file is None:
         return {}
     try:

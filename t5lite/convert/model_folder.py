@@ -18,6 +18,7 @@ from t5lite.data.vocabularies.chat_template import ChatTemplate
 from t5lite.data.vocabularies.load import vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.files.json_files import read_object
+from t5lite.files.regular_files import has_file
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes, unflatten_names
 from t5lite.training.adafactor import AdafactorState
@@ -52,7 +53,7 @@ def open_model_folder(path: pathlib.Path, step: int | None = None) -> Source:
             f"checkpoint {chosen} of {path} is not of the model in {DESCRIPTION_FILE}:\n{problems}"
         )
     origin = {}
-    if (path / CONVERSION_FILE).is_file():
+    if has_file(path / CONVERSION_FILE):
         origin = read_object(path / CONVERSION_FILE)["model"]
     return Source(
         format=FORMAT.name,
@@ -189,6 +190,6 @@ def _special_ids(description: ModelDescription, origin: Mapping[str, Any]) -> Sp
 FORMAT = Format(
     name="t5lite",
     looked_for=f"{DESCRIPTION_FILE} (a t5lite model folder)",
-    recognise=lambda path: (path / DESCRIPTION_FILE).is_file(),
+    recognise=lambda path: has_file(path / DESCRIPTION_FILE),
     open=open_model_folder,
 )

@@ -16,6 +16,7 @@ import numpy as np
 from flax import serialization
 
 from t5lite.convert.names import LazyArray
+from t5lite.files.regular_files import check_all_regular, has_file
 
 OCDBT_FILE = "manifest.ocdbt"
 
@@ -122,7 +123,9 @@ class ArrayFolder:
 
     def __init__(self, path: pathlib.Path):
         self._path = path
-        self._is_ocdbt = (path / OCDBT_FILE).is_file()
+        self._is_ocdbt = has_file(path / OCDBT_FILE)
+        if self._is_ocdbt:
+            check_all_regular(path)
 
     @functools.cached_property
     def _context(self) -> Any:
@@ -174,7 +177,8 @@ class ArrayFolder:
                     f"{what} should lie in the zarr folder {folder}, which is not there; copy the "
                     "whole checkpoint folder"
                 )
-            is_bare = not (folder / ".zarray").exists()
+            check_all_regular(folder)
+            is_bare = not has_file(folder / ".zarray")
             store = {"driver": "file", "path": f"{folder}/"}
         # A missing chunk would be read as zeros.
         spec = {"driver": "zarr", "kvstore": store, "fill_missing_data_reads": False}

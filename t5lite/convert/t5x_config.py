@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from t5lite.convert.names import LazyArray, Tensors
 from t5lite.convert.t5x_names import TreeForm
 from t5lite.convert.t5x_tree import STATE_FOLDER, STEP_FOLDER
+from t5lite.files.regular_files import has_file
 from t5lite.messages.suggest import did_you_mean
 from t5lite.models.config import ACTIVATIONS, TransformerConfig
 from t5lite.models.position_config import RelativeBias
@@ -95,14 +96,14 @@ def read_activations(tree_file: pathlib.Path) -> tuple[str, ...] | None:
         folder = folder.parent
         folders.append(folder)
     for file in (folder / name for folder in folders for name in GIN_FILES):
-        found = _activations_in(file) if file.is_file() else None
+        found = _activations_in(file) if has_file(file) else None
         if found is not None:
             return found
     return None
 
 
 def _activations_in(file: pathlib.Path) -> tuple[str, ...] | None:
-    text = file.read_text(encoding="utf-8", errors="replace")
+    text = file.read_bytes().decode(errors="replace")
     bindings = [(match["name"], match["value"].strip()) for match in _BINDING.finditer(text)]
     macros = dict(bindings)
     said = {

@@ -24,6 +24,7 @@ import numpy as np
 
 from t5lite.convert.t5x_arrays import ArrayFolder, Packed, StoredArray, packed_array
 from t5lite.files.json_files import read_object
+from t5lite.files.regular_files import has_file
 
 TREE_FILE = "checkpoint"
 METADATA_FILE = "_METADATA"
@@ -100,7 +101,7 @@ def find_tree(path: pathlib.Path) -> pathlib.Path | None:
         return path if path.is_file() and _is_tree(path) else None
     for folder in (path, path / STATE_FOLDER):
         for file in (folder / TREE_FILE, folder / METADATA_FILE):
-            if file.is_file() and _is_tree(file):
+            if has_file(file) and _is_tree(file):
                 return file
     found = ((STEP_FOLDER.fullmatch(entry.name), entry) for entry in path.iterdir())
     steps = {int(match.group(1)): entry for match, entry in found if match}

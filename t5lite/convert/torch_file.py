@@ -14,6 +14,7 @@ import ml_dtypes
 import numpy as np
 
 from t5lite.convert.names import LazyArray
+from t5lite.files.regular_files import check_regular
 
 _DTYPES = {name: np.dtype(name) for name in ("float16", "float32", "float64", "bool", "uint8")}
 _DTYPES |= {name: np.dtype(name) for name in ("int8", "int16", "int32", "int64")}
@@ -27,6 +28,7 @@ def read_torch_file(path: pathlib.Path) -> dict[str, LazyArray]:
       ValueError: torch is not installed; the file is damaged; or it holds something else than
         tensors.
     """
+    check_regular(path)
     try:
         import torch
     except ImportError as error:

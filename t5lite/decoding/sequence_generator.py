@@ -119,6 +119,8 @@ class SequenceGenerator:
           ValueError: An id, a length or a size is beyond the model, or more memory is needed than
             the devices have left.
         """
+        if not inputs:
+            return
         self._check_lengths(inputs, config.decode_length - 1)
         checks.against_vocabulary(config, vocab_size=self._model_config.vocab_size)
         checks.room_to_generate(

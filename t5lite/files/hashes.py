@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_object
+from t5lite.files.regular_files import has_file
 from t5lite.files.whole_file import write_whole
 
 HASHES_FILE = "hashes.json"
@@ -93,7 +94,7 @@ class FileHashes:
           ValueError: what is kept is itself damaged.
         """
         path = folder / HASHES_FILE
-        if not path.is_file():
+        if not has_file(path):
             return None
         try:
             record = read_object(path)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from t5lite.files import strict_json
-from t5lite.files.local_paths import check_regular
+from t5lite.files.regular_files import has_file, read_text
 from t5lite.files.whole_file import write_whole
 
 
@@ -15,14 +15,9 @@ def read_object(path: pathlib.Path, *, missing_ok: bool = False) -> dict[str, An
     Raises:
       ValueError: the file is not a JSON object.
     """
-    if missing_ok and not path.is_file():
+    if missing_ok and not has_file(path):
         return {}
-    check_regular(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
-    record = strict_json.loads(text, where=str(path), is_line=False)
+    record = strict_json.loads(read_text(path), where=str(path), is_line=False)
     if not isinstance(record, dict):
         raise ValueError(f"{path} holds a {type(record).__name__}, expected a JSON object")
     return record
@@ -36,12 +31,7 @@ def read_lines(
     Raises:
       ValueError: as `parse_lines`, or the file is not UTF-8.
     """
-    check_regular(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not JSON Lines: {error}") from error
-    yield from parse_lines(text, path=path, any_text=any_text)
+    yield from parse_lines(read_text(path), path=path, any_text=any_text)
 
 
 def parse_lines(

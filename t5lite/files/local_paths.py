@@ -89,14 +89,3 @@ def writable_folder(text: str | os.PathLike[str], *, name: str) -> pathlib.Path:
         reason = "is a file" if nearest.is_file() else f"cannot be written to: {error.strerror}"
         raise ValueError(f"{name} {folder}: {nearest} {reason}. Give another folder.") from error
     return folder
-
-
-def check_regular(path: pathlib.Path) -> None:
-    """Refuses what is there and is no file: reading a pipe or a device may wait for ever.
-
-    Raises:
-      ValueError: it is a pipe, a device, a socket or a folder.
-    """
-    if path.exists() and not path.is_file():
-        kind = "a folder" if path.is_dir() else "no regular file"
-        raise ValueError(f"{path} is {kind}; put the file itself there")

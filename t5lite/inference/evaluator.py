@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import functools
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -57,9 +56,10 @@ class Evaluator:
           mesh: Where `params` lie; None for wherever they are.
 
         Raises:
-          ValueError: No such Task or split, it has no examples, or its Tasks' vocabularies differ.
+          ValueError: No such Task or split, it has no examples, its Tasks' vocabularies differ, or
+            answers cannot be generated; see `SequenceGenerator.check`.
         """
-        self.config, self._model = config, model_config
+        self.config = config
         self._warned: set[tuple[str, str, str]] = set()
         import_tasks(config.task_modules, data_dir=config.data_dir, vocabulary=config.vocabulary)
         self.tasks: list[EvalTask] = load_eval_tasks(
@@ -82,16 +82,15 @@ class Evaluator:
             decode=self.vocabulary.decode,
             mesh=mesh,
         )
-
-    @functools.cached_property
-    def _decoding(self) -> DecodingConfig:
         judged = [task for task in self.tasks if task.judges_answers]
-        return decoding_for(
-            self.config.decoding,
-            self._model,
-            [example.prompt(self._converter) for task in judged for example in task.examples],
+        prompts = [e.prompt(self._converter) for task in judged for e in task.examples]
+        self._decoding: DecodingConfig = decoding_for(
+            config.decoding,
+            model_config,
+            prompts,
             is_chat=any(task.end_ids for task in judged),
         )
+        self._generator.check(prompts, config=self._decoding)
 
     def run(self, params: Any, *, progress: bool = True) -> EvalResult:
         """Evaluates `params`.

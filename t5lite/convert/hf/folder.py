@@ -20,6 +20,7 @@ from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.data.features.feature_converters import DecoderOnlyFeatureConverter
 from t5lite.data.vocabularies.load import format_vocabulary, vocabulary_from_spec
 from t5lite.files.json_files import read_object, write_object
+from t5lite.files.regular_files import has_file
 from t5lite.models.config import TransformerConfig
 
 log = logging.getLogger(__name__)
@@ -156,7 +157,7 @@ def _read_special_ids(path: pathlib.Path, record: Mapping[str, Any], vocab_size:
       ValueError: an id is no integer.
     """
     said = {name: (CONFIG_FILE, record.get(name)) for name in _ID_FIELDS}
-    if (path / _GENERATION_FILE).is_file():
+    if has_file(path / _GENERATION_FILE):
         generation = read_object(path / _GENERATION_FILE)
         named = {name for name in _ID_FIELDS if generation.get(name) is not None}
         said |= {name: (_GENERATION_FILE, generation[name]) for name in named}
@@ -202,7 +203,7 @@ def _config_record(family: Family, source: Source) -> dict[str, Any]:
 
 def _generation_record(source: Source) -> dict[str, Any]:
     carried: dict[str, Any] = {}
-    if source.hf_folder is not None and (source.hf_folder / _GENERATION_FILE).is_file():
+    if source.hf_folder is not None and has_file(source.hf_folder / _GENERATION_FILE):
         carried = read_object(source.hf_folder / _GENERATION_FILE)
     ours = {name: value for name, value in _special_ids(source).items() if value is not None}
     return carried | ours
@@ -245,6 +246,6 @@ def _special_ids(source: Source) -> dict[str, Any]:
 FORMAT = Format(
     name="hf",
     looked_for=f"{CONFIG_FILE} (a Hugging Face folder)",
-    recognise=lambda path: (path / CONFIG_FILE).is_file(),
+    recognise=lambda path: has_file(path / CONFIG_FILE),
     open=open_folder,
 )

@@ -24,6 +24,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokeniz
 from t5lite.convert.sentencepiece_model import PieceModel, PieceType, read_piece_model
 from t5lite.data.vocabularies.tokenizer_settings import TokenizerSettings
 from t5lite.files.json_files import read_object
+from t5lite.files.regular_files import has_file, read_bytes, read_text
 
 LLAMA_MODEL, T5_MODEL = "tokenizer.model", "spiece.model"
 VOCAB_FILE, MERGES_FILE = "vocab.json", "merges.txt"
@@ -108,11 +109,11 @@ def build(
     """
     if class_name.startswith("ByT5"):
         return _bytes(settings)
-    if (folder / T5_MODEL).is_file():
+    if has_file(folder / T5_MODEL):
         return _t5(_read_pieces(folder / T5_MODEL), settings)
-    if (folder / LLAMA_MODEL).is_file():
+    if has_file(folder / LLAMA_MODEL):
         return _llama(_read_pieces(folder / LLAMA_MODEL), settings, is_named=bool(class_name))
-    if (folder / VOCAB_FILE).is_file() and (folder / MERGES_FILE).is_file():
+    if has_file(folder / VOCAB_FILE) and has_file(folder / MERGES_FILE):
         return _gpt2(folder, settings, normalises=class_name.startswith("GPTNeoX"))
     return None
 
@@ -131,7 +132,7 @@ def bytes_tokenizer(extra_ids: int) -> Tokenizer:
 
 
 def _read_pieces(path: pathlib.Path) -> PieceModel:
-    return read_piece_model(path.read_bytes(), source=str(path))
+    return read_piece_model(read_bytes(path), source=str(path))
 
 
 def _added_pieces(model: PieceModel) -> list[AddedToken]:
@@ -239,7 +240,7 @@ def _bytes(settings: TokenizerSettings) -> SlowTokenizer:
 
 
 def _read_merges(path: pathlib.Path) -> Iterable[tuple[str, str]]:
-    for line in path.read_text(encoding="utf-8").split("\n"):
+    for line in read_text(path).replace("\r\n", "\n").split("\n"):
         left, space, right = line.partition(" ")
         if space and not line.startswith("#version"):
             yield left, right

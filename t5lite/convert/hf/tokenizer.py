@@ -39,6 +39,7 @@ from t5lite.data.vocabularies.tokenizer_settings import (
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_object
+from t5lite.files.regular_files import has_file, read_bytes
 
 _CARRIED = (
     TOKENIZER_FILE,
@@ -70,7 +71,7 @@ _CLASS = "PreTrainedTokenizerFast"
 def carried_files(folder: pathlib.Path) -> dict[str, bytes]:
     """The tokenizer's files of a Hugging Face folder, by name, to be put beside another model."""
     files = (file for pattern in _CARRIED for file in sorted(folder.glob(pattern)))
-    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+    return {str(file.relative_to(folder)): read_bytes(file) for file in files}
 
 
 def read_vocabulary(folder: pathlib.Path, *, scratch: pathlib.Path) -> Vocabulary | None:
@@ -94,12 +95,12 @@ def read_vocabulary(folder: pathlib.Path, *, scratch: pathlib.Path) -> Vocabular
         plain = ByteVocabulary(extra_ids=settings.record.get("extra_ids", BYT5_EXTRA_IDS))
         if not _added_tokens(folder, settings) - _BYT5_TEXTS - _sentinels(plain.extra_ids):
             return plain
-    elif (folder / T5_MODEL).is_file():
+    elif has_file(folder / T5_MODEL):
         extra_ids, has_others = _t5_extra_ids(folder, settings)
         pieces = SentencePieceVocabulary(str(folder / T5_MODEL), extra_ids)
         if not has_others and not _is_framed_otherwise(folder, pieces):
             return pieces
-    if (folder / TOKENIZER_FILE).is_file():
+    if has_file(folder / TOKENIZER_FILE):
         record = read_object(folder / TOKENIZER_FILE, missing_ok=True)
         made = as_class_makes_it(record, class_name=class_name, settings=settings)
         if made == record:
@@ -107,7 +108,7 @@ def read_vocabulary(folder: pathlib.Path, *, scratch: pathlib.Path) -> Vocabular
         tokenizer = open_tokenizer(_json(made), path=str(folder / TOKENIZER_FILE))
         settings.add_to(tokenizer)
         return _put_together(folder, scratch, tokenizer, settings=settings, roles=settings.roles)
-    if (folder / LLAMA_MODEL).is_file() and not class_name and not _needs_more(folder, settings):
+    if has_file(folder / LLAMA_MODEL) and not class_name and not _needs_more(folder, settings):
         return SentencePieceVocabulary(str(folder / LLAMA_MODEL), extra_ids=0)
     slow = slow_tokenizer.build(folder, class_name=class_name, settings=settings)
     if slow is None:
@@ -137,8 +138,8 @@ def _put_together(
     files[TOKENIZER_FILE] = _json(json.loads(tokenizer.to_str()))
     files[CONFIG_FILE] = _json(config | _fast_config(roles))
     for name in (GENERATION_FILE, "config.json"):
-        if (folder / name).is_file():
-            files[name] = (folder / name).read_bytes()
+        if has_file(folder / name):
+            files[name] = read_bytes(folder / name)
     for name, content in files.items():
         (scratch / name).parent.mkdir(exist_ok=True)
         (scratch / name).write_bytes(content)
@@ -167,7 +168,7 @@ def written_files(vocabulary: Vocabulary) -> dict[str, bytes]:
 
 
 def _sentencepiece_files(vocabulary: SentencePieceVocabulary) -> dict[str, bytes]:
-    content = pathlib.Path(vocabulary.path).expanduser().read_bytes()
+    content = read_bytes(pathlib.Path(vocabulary.path).expanduser())
     model = read_piece_model(content, source=vocabulary.path)
     tokens = _tokens(model)
     # LLaMA's kind opens a text, T5's closes it.
@@ -237,16 +238,16 @@ def _needs_more(folder: pathlib.Path, settings: TokenizerSettings) -> bool:
 
 def _is_framed_otherwise(folder: pathlib.Path, vocabulary: Vocabulary) -> bool:
     """Whether a tokenizer.json puts something else around a text than the vocabulary's kind."""
-    if not (folder / TOKENIZER_FILE).is_file():
+    if not has_file(folder / TOKENIZER_FILE):
         return False
     file = folder / TOKENIZER_FILE
-    read = open_tokenizer(file.read_bytes(), path=str(file))
+    read = open_tokenizer(read_bytes(file), path=str(file))
     plain = read.encode("a", add_special_tokens=False).ids
     return read.encode("a").ids != [*vocabulary.prefix_ids, *plain, *vocabulary.suffix_ids]
 
 
 def _piece_texts(path: pathlib.Path) -> set[str]:
-    return {piece.text for piece in read_piece_model(path.read_bytes(), source=str(path)).pieces}
+    return {piece.text for piece in read_piece_model(read_bytes(path), source=str(path)).pieces}
 
 
 def _class_name(folder: pathlib.Path, settings: TokenizerSettings) -> str:

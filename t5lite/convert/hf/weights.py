@@ -14,7 +14,7 @@ from t5lite.convert.names import LazyArray, Tensors
 from t5lite.convert.torch_file import read_torch_file
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_object
-from t5lite.files.local_paths import check_regular
+from t5lite.files.regular_files import has_file
 from t5lite.messages.value_types import check_type
 
 WEIGHTS_FILE = "model.safetensors"
@@ -108,18 +108,15 @@ def write_tensors(
 
 def _weight_files(folder: pathlib.Path) -> list[pathlib.Path]:
     for single, index in ((WEIGHTS_FILE, INDEX_FILE), (_TORCH_FILE, _TORCH_INDEX_FILE)):
-        if (folder / single).exists():
-            check_regular(folder / single)
+        if has_file(folder / single):
             return [folder / single]
-        if (folder / index).exists():
+        if has_file(folder / index):
             shards = _shards(folder / index)
-            missing = [shard for shard in shards if not (folder / shard).exists()]
+            missing = [shard for shard in shards if not has_file(folder / shard)]
             if missing:
                 raise ValueError(
                     f"{folder / index} names shards that are not there: {', '.join(missing)}"
                 )
-            for shard in shards:
-                check_regular(folder / shard)
             return [folder / shard for shard in shards]
     raise ValueError(
         f"{folder} has a config.json but no weights beside it: none of {WEIGHTS_FILE}, "

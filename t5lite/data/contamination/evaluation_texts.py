@@ -21,6 +21,7 @@ from typing import Any
 
 from t5lite.data.sources import local_files
 from t5lite.files import strict_json
+from t5lite.files.regular_files import read_bytes
 
 
 def evaluation_sets(against: Sequence[str]) -> dict[str, list[pathlib.Path]]:
@@ -76,7 +77,7 @@ def _read(path: pathlib.Path) -> str:
     if path.suffix != ".gz":
         return local_files.read_text(path)
     try:
-        return gzip.decompress(path.read_bytes()).decode("utf-8-sig")
+        return gzip.decompress(read_bytes(path)).decode("utf-8-sig")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: no gzip file of UTF-8 text ({error})") from error
 

@@ -4,15 +4,13 @@ A reader yields `(where, record)` pairs; `where` is what an error message calls 
 ("train.jsonl, line 7"), so that whoever finds a fault later can name its place.
 """
 
-import codecs
 import hashlib
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from t5lite.files import strict_json
+from t5lite.files import regular_files, strict_json
 from t5lite.files.json_files import parse_lines
-from t5lite.files.local_paths import check_regular
 from t5lite.files.strict_json import KIND_NAMES, kind_name
 
 
@@ -27,23 +25,13 @@ def read_text(path: pathlib.Path, *, wanted_by: str = "") -> str:
       ValueError: if there is no such file, or it is not UTF-8 (with the byte's line).
     """
     suffix = f" ({wanted_by})" if wanted_by else ""
-    check_regular(path)
     try:
-        data = path.read_bytes()
+        # A byte order mark is no part of the first field, and newlines are what open() would give.
+        return regular_files.read_text(path, encoding="utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}{suffix}") from error
-    try:
-        # A byte order mark is no part of the first field, and universal newlines are what
-        # open() would give.
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise ValueError(f"{path}: UTF-16; convert the file to UTF-8{suffix}") from error
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path}, line {line}: not UTF-8 (byte 0x{data[error.start]:02x}); "
-            f"convert the file to UTF-8{suffix}"
-        ) from error
+    except ValueError as error:
+        raise ValueError(f"{error}{suffix}") from error
 
 
 def read_json(path: pathlib.Path, *, wanted_by: str = "") -> Any:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol
 
 from t5lite.files import strict_json
-from t5lite.files.local_paths import check_regular
+from t5lite.files.regular_files import check_regular
 from t5lite.messages.suggest import did_you_mean
 
 Record = Mapping[str, Any]

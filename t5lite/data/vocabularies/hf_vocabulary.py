@@ -31,8 +31,9 @@ from t5lite.data.vocabularies.tokenizer_settings import (
     extra_templates,
     template_file,
 )
-from t5lite.data.vocabularies.vocabulary import HELP, LAST_TEXTS, PAD_ID, Vocabulary
+from t5lite.data.vocabularies.vocabulary import HELP, LAST_TEXTS, PAD_ID, Vocabulary, read_file
 from t5lite.files import strict_json
+from t5lite.files.regular_files import has_file, read_bytes
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -62,12 +63,7 @@ class HFVocabulary(Vocabulary):
     def __init__(self, path: str):
         self.path = str(path)
         file = pathlib.Path(path).expanduser()
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise ValueError(
-                f"Cannot read the vocabulary {path}: {error.strerror}. {HELP}"
-            ) from error
+        content = read_file(self.path)
         self._sha256 = hashlib.sha256(content).hexdigest()
         # Worker processes share out the cores already, and a fork after threads have started
         # would only bring a warning.
@@ -262,8 +258,8 @@ def tokenizer_files(path: str | pathlib.Path) -> dict[str, bytes]:
     folder = pathlib.Path(path).expanduser().parent
     names = [TOKENIZER_FILE, CONFIG_FILE, MAP_FILE, ADDED_FILE, TEMPLATE_FILE, GENERATION_FILE]
     names += [f"{TEMPLATE_FOLDER}/{file.name}" for file in extra_templates(folder)]
-    files = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
-    files[TOKENIZER_FILE] = pathlib.Path(path).expanduser().read_bytes()
+    files = {name: read_bytes(folder / name) for name in names if has_file(folder / name)}
+    files[TOKENIZER_FILE] = read_bytes(pathlib.Path(path).expanduser())
     generation_ids = TokenizerSettings.read(folder).generation_ids
     if GENERATION_FILE not in files and generation_ids:
         record = {f"{role}_id": list(ids) for role, ids in generation_ids.items()}

@@ -15,6 +15,7 @@ from typing import Any
 import tokenizers
 
 from t5lite.files.json_files import read_object
+from t5lite.files.regular_files import has_file, read_text
 
 CONFIG_FILE = "tokenizer_config.json"
 GENERATION_FILE = "generation_config.json"
@@ -112,13 +113,13 @@ class TokenizerSettings:
 
 def extra_templates(folder: pathlib.Path) -> list[pathlib.Path]:
     """Files of chat templates beside the default one."""
-    return sorted(f for f in (folder / TEMPLATE_FOLDER).glob("*.jinja") if f.is_file())
+    return sorted((folder / TEMPLATE_FOLDER).glob("*.jinja"))
 
 
 def template_file(folder: pathlib.Path, name: str) -> pathlib.Path:
     """The file of a folder that holds the chat template of a name."""
     own = folder / (TEMPLATE_FILE if name == "default" else f"{TEMPLATE_FOLDER}/{name}.jinja")
-    return own if own.is_file() else folder / CONFIG_FILE
+    return own if has_file(own) else folder / CONFIG_FILE
 
 
 def _has_text(token: Any) -> bool:
@@ -158,9 +159,9 @@ def _generation_ids(folder: pathlib.Path) -> dict[str, tuple[int, ...]]:
 
 def _templates(folder: pathlib.Path, config: Mapping[str, Any]) -> dict[str, str]:
     """Chat templates by name; files win over tokenizer_config.json."""
-    found = {file.stem: file.read_text(encoding="utf-8") for file in extra_templates(folder)}
-    if (folder / TEMPLATE_FILE).is_file():
-        found["default"] = (folder / TEMPLATE_FILE).read_text(encoding="utf-8")
+    found = {file.stem: read_text(file) for file in extra_templates(folder)}
+    if has_file(folder / TEMPLATE_FILE):
+        found["default"] = read_text(folder / TEMPLATE_FILE)
     if found:
         return found
     templates = config.get("chat_template") or {}

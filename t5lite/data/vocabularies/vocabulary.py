@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from t5lite.files import strict_json
+from t5lite.files.regular_files import read_bytes
 
 if TYPE_CHECKING:
     from t5lite.data.vocabularies.chat_template import ChatTemplate
@@ -163,6 +164,6 @@ def read_file(path: str) -> bytes:
       ValueError: if it cannot be read.
     """
     try:
-        return pathlib.Path(path).expanduser().read_bytes()
+        return read_bytes(pathlib.Path(path).expanduser())
     except OSError as error:
         raise ValueError(f"Cannot read the vocabulary {path}: {error.strerror}. {HELP}") from error

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import collections
-import io
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +10,9 @@ from typing import Any
 from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.files.json_files import read_lines
 from t5lite.files.whole_file import write_whole
+from t5lite.inference.records import PREDICTIONS
 from t5lite.messages.tables import format_table
+from t5lite.reports.page import in_page, names_as_they_are, png_of, write_page
 from t5lite.training.metrics import METRICS_FILE
 from t5lite.training.metrics import read_lines as read_metrics
 
@@ -21,21 +21,9 @@ from t5lite.training.metrics import read_lines as read_metrics
 BASELINES = ("loss", "best_constant", "blind_guess")
 SAMPLES_PER_EVAL = 6
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
-<style>
- body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-        color: #1c2430; }
- table { border-collapse: collapse; margin: 1rem 0; }
- th, td { padding: .25rem .8rem; text-align: right; border-bottom: 1px solid #dfe4ea; }
- th:first-child, td:first-child { text-align: left; }
- pre { white-space: pre-wrap; margin: 0; font-size: 13px; }
- img { max-width: 100%; } .right { color: #17734a; } .wrong { color: #a63d2f; }
- td.text { text-align: left; vertical-align: top; }
-</style></head><body>
-<h1>{{ title }}</h1>
+_PAGE = """{% extends "frame" %}{% block body %}
 <p>{{ facts }}</p>
-<img alt="training loss and evaluation scores" src="data:image/png;base64,{{ image }}">
+<img alt="training loss and evaluation scores" src="{{ image }}">
 <h2>Evaluations</h2>
 <table><tr><th>evaluation</th><th>metric</th><th>{{ first }}</th><th>after</th>
 <th>best constant answer</th><th>blind guess</th>
@@ -55,8 +43,7 @@ _PAGE = """<!doctype html>
 <th>best constant answer</th><th>blind guess</th></tr>
 {% for row in rows %}<tr><td>{{ row.name }}</td><td>{{ row.metric }}</td><td>{{ row.before }}</td>
 <td>{{ row.after }}</td><td>{{ row.constant }}</td><td>{{ row.guess }}</td></tr>{% endfor %}</table>
-{% endfor %}
-</body></html>
+{% endfor %}{% endblock %}
 """
 
 
@@ -69,8 +56,6 @@ def write_report(model_dir: str | pathlib.Path) -> pathlib.Path:
     Returns:
       The path of `report.html`; it holds the picture and needs no other file.
     """
-    import jinja2
-
     folder = pathlib.Path(model_dir)
     lines = read_metrics(folder / METRICS_FILE)
     training = [line for line in lines if line["kind"] == "train"]
@@ -78,13 +63,14 @@ def write_report(model_dir: str | pathlib.Path) -> pathlib.Path:
     means = _rows(evals, task="mean")
     png = _draw(training, evals, means)
     write_whole(folder / "report.png", png)
-    page = jinja2.Environment(autoescape=True).from_string(_PAGE)
     path = folder / "report.html"
-    text = page.render(
+    write_page(
+        path,
+        _PAGE,
         title=f"Training report of {folder.name}",
         facts=_facts(folder, training),
         first=_first_column(means),
-        image=base64.b64encode(png).decode(),
+        image=in_page(png),
         means=_shown(means),
         by_task={
             row["name"]: _shown(_task_rows(evals, row["name"]), first_step=_first_step(means))
@@ -92,8 +78,6 @@ def write_report(model_dir: str | pathlib.Path) -> pathlib.Path:
         },
         samples={row["name"]: _samples(folder / "eval" / row["name"]) for row in means},
     )
-    # Half a surrogate pair, which a text of JSON may hold, is shown as its escape.
-    write_whole(path, text.encode("utf-8", "backslashreplace"))
     return path
 
 
@@ -195,7 +179,7 @@ def _shown(
 
 def _samples(folder: pathlib.Path) -> list[dict[str, Any]]:
     """The first prediction of each of a few tasks, evenly spread over the evaluation's tasks."""
-    path = folder / "predictions.jsonl"
+    path = folder / PREDICTIONS
     if not path.exists():
         return []
     by_task: dict[str, dict[str, Any]] = collections.OrderedDict()
@@ -232,10 +216,7 @@ def _draw(
     means: Sequence[Mapping[str, Any]],
 ) -> bytes:
     """The loss curve, and each evaluation's score over the steps with its two baselines."""
-    import matplotlib
-
-    # Names are shown as they are: a dollar in one is no formula.
-    with matplotlib.rc_context({"text.parse_math": False, "text.usetex": False}):
+    with names_as_they_are():
         return _draw_plainly(training, evals, means)
 
 
@@ -265,6 +246,4 @@ def _draw_plainly(
     score.grid(alpha=0.3)
     if means:
         score.legend(loc="best", fontsize=9)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
+    return png_of(figure)

@@ -13,7 +13,7 @@ from t5lite.files.json_files import write_object
 from t5lite.inference import intervals
 from t5lite.inference.eval_config import EvalConfig
 from t5lite.inference.intervals import Interval
-from t5lite.inference.records import Record, write_records
+from t5lite.inference.records import PREDICTIONS, Record, write_records
 from t5lite.messages.tables import format_table
 
 
@@ -139,7 +139,7 @@ class EvalResult:
             "metrics_not_run": {t.name: t.not_run for t in self.tasks if t.not_run},
             "config": dataclasses.asdict(config),
         }
-        write_records(folder / "predictions.jsonl", self.predictions)
+        write_records(folder / PREDICTIONS, self.predictions)
         write_object(folder / "metrics.json", record)
 
     def summary(self, *, step: int | None = None) -> str:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from t5lite.files import strict_json
+from t5lite.files.json_files import read_lines
+from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import check_type
+
+PREDICTIONS = "predictions.jsonl"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,6 +87,40 @@ def write_records(path: pathlib.Path, records: Iterable[Record]) -> None:
     with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for record in records:
             file.write(strict_json.dumps(record.to_json(), ensure_ascii=False) + "\n")
+
+
+def read_records(path: pathlib.Path) -> list[Record]:
+    """Reads what `write_records` wrote; fields that are not of a `Record` are left aside.
+
+    Raises:
+      ValueError: A line is malformed, lacks a field, or repeats an example; names file and line.
+    """
+    records, seen = [], set()
+    for where, line in read_lines(path, any_text=True):
+        record = _read(Record, line, where, but=("samples",))
+        samples = line.get("samples", [])
+        check_type(samples, list[dict], name=f"{where}, samples")
+        record = dataclasses.replace(record, samples=[_read(Sample, s, where) for s in samples])
+        if (record.task, record.index) in seen:
+            raise ValueError(f"{where}: example {record.index} of {record.task} is there twice")
+        seen.add((record.task, record.index))
+        records.append(record)
+    return records
+
+
+def _read(kind: type, line: Mapping[str, Any], where: str, *, but: Sequence[str] = ()) -> Any:
+    """A dataclass of an object of JSON, its fields compared with their types."""
+    hints = typing.get_type_hints(kind)
+    values = {}
+    for field in dataclasses.fields(kind):
+        is_optional = field.default is not dataclasses.MISSING
+        is_optional |= field.default_factory is not dataclasses.MISSING
+        if field.name not in line and not is_optional:
+            raise ValueError(f"{where} has no {field.name!r}.{did_you_mean(field.name, line)}")
+        if field.name in line and field.name not in but:
+            check_type(line[field.name], hints[field.name], name=f"{where}, {field.name}")
+            values[field.name] = line[field.name]
+    return kind(**values)
 
 
 def plain(value: Any) -> Any:

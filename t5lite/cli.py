@@ -342,6 +342,23 @@ def _eval(arguments: argparse.Namespace) -> None:
         evaluate(**built)
 
 
+def _eval_compare(arguments: argparse.Namespace) -> None:
+    from t5lite.evaluation.comparison_report import report
+
+    report(
+        arguments.a,
+        arguments.b,
+        output=arguments.output,
+        allow_different_prompts=arguments.allow_different_prompts,
+    )
+
+
+def _eval_table(arguments: argparse.Namespace) -> None:
+    from t5lite.evaluation.flan_table import tabulate
+
+    tabulate(arguments.folders, names=arguments.evaluations, output=arguments.output)
+
+
 def _infer(arguments: argparse.Namespace) -> None:
     parsed = _parse_gin(arguments, "infer")
     _join(arguments)
@@ -534,6 +551,8 @@ def _from_t5x(arguments: argparse.Namespace) -> int:
 _RUN: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "train": _train,
     "eval": _eval,
+    "eval compare": _eval_compare,
+    "eval table": _eval_table,
     "infer": _infer,
     "generate": _generate,
     "tasks": _tasks,

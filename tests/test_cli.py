@@ -398,6 +398,8 @@ def test_every_verb_has_its_function():
     assert set(cli._GIN_VERBS) <= set(cli._RUN)
     assert set(cli._GIN_VERBS.values()) == set(config.VERBS)
     needs = {
+        "eval compare": "eval compare a b",
+        "eval table": "eval table a",
         "tasks": "tasks list",
         "data": "data fetch",
         "cache": "cache x",

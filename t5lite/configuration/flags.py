@@ -30,6 +30,9 @@ _GIN_VERBS: dict[str, tuple[Flag, ...]] = {
     "generate": (macro.MODEL, *macro.GENERATE_FLAGS, *_PROMPTING),
 }
 
+# Words behind `eval` that ask for something else than an evaluation.
+_EVAL_ACTIONS = ("compare", "table")
+
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
@@ -67,6 +70,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     theirs: list[tuple[str, str]] = []
     if any(word.partition("=")[0] == "--from_t5x" for word in words):
         words, theirs = t5x_flags.take(words)
+    words = list(words)
+    if words[:1] == ["eval"] and words[1:2] and words[1] in _EVAL_ACTIONS:
+        words[:2] = [" ".join(words[:2])]
     arguments, unknown = make_parser().parse_known_args(words)
     arguments.t5x_flags = theirs
     if unknown:
@@ -90,6 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate = _verb(verbs, "eval", "evaluate a model folder on a mixture or task")
     _add_gin_flags(evaluate, *_GIN_VERBS["eval"])
     _add_process_flags(evaluate)
+    _add_eval_actions(verbs)
     infer = _verb(verbs, "infer", "answer a JSONL file, or the examples of a task")
     _add_gin_flags(infer, *_GIN_VERBS["infer"])
     _add_process_flags(infer)
@@ -170,6 +177,42 @@ def _add_process_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--coordinator", metavar="HOST:PORT", help="where there is neither")
     group.add_argument("--num_processes", type=int, metavar="N")
     group.add_argument("--process_id", type=int, metavar="K")
+
+
+def _add_eval_actions(verbs: Any) -> None:
+    """`eval compare` and `eval table`, which read finished evaluations and take no gin."""
+    compare = _verb(verbs, "eval compare", "compare two models' finished evaluations")
+    for name, whose in (("a", "the one model's"), ("b", "the other's")):
+        compare.add_argument(
+            name,
+            metavar=f"[LABEL=]{name.upper()}",
+            help=f"{whose}: a folder that `t5lite eval` wrote, or a model folder with such",
+        )
+    compare.add_argument(
+        "--allow_different_prompts",
+        action="store_true",
+        help="compare the same questions though they were asked with other prompts",
+    )
+    table = _verb(verbs, "eval table", "make the table of Flan's suites of finished evaluations")
+    table.add_argument(
+        "folders",
+        nargs="+",
+        metavar="[LABEL=]DIR",
+        help="a model's evaluations, a row of the table: as for `t5lite eval compare`",
+    )
+    table.add_argument(
+        "--evaluations",
+        type=macro.comma_separated,
+        metavar="NAMES",
+        help="only these of each folder, comma separated",
+    )
+    for action in (compare, table):
+        action.add_argument(
+            "--output",
+            default=".",
+            metavar="FOLDER",
+            help="where files are written (default: the current folder)",
+        )
 
 
 def _add_tasks_verb(verbs: Any) -> None:

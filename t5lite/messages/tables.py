@@ -1,7 +1,8 @@
-"""Tables in plain text."""
+"""Tables in plain text and in Markdown."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -19,3 +20,18 @@ def format_table(
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def format_markdown(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()
+) -> str:
+    """A table of GitHub's Markdown; whatever is in a cell stays in it."""
+    flush_right = set(right)
+    rule = ["---:" if index in flush_right else "---" for index in range(len(titles))]
+    lines = [[*map(_markdown_cell, row)] for row in (titles, *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:]))
+
+
+def _markdown_cell(text: str) -> str:
+    """A text as it is: marks of Markdown and HTML escaped, in one line."""
+    return re.sub(r"([\\|`*<\[])", r"\\\1", " ".join(text.split()))

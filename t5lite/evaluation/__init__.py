@@ -1,0 +1,1 @@
+"""What finished evaluations say: the table of Flan's suites, and the comparison of two models."""

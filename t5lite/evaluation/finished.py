@@ -1,0 +1,179 @@
+"""Finished evaluations, read from the folders that `t5lite eval` wrote; no model is needed."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from t5lite.evaluation.estimates import Estimate
+from t5lite.files.json_files import read_object
+from t5lite.files.local_paths import local_path
+from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import check_type
+
+METRICS = "metrics.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskScore:
+    """What an evaluation found of one Task.
+
+    Attributes:
+      metric: Its name.
+      score: In percent, with the 95% interval.
+      has_interval: Whether the evaluation gives one; else both its ends are the score.
+      num_examples: How many there are, those skipped among them.
+      num_unparsed: Outputs that no answer was found in.
+      num_skipped: Examples that were not asked.
+      num_dropped_exemplars: Demonstrations left out for want of room, of all examples together.
+    """
+
+    metric: str
+    score: Estimate
+    has_interval: bool
+    num_examples: int
+    num_unparsed: int
+    num_skipped: int
+    num_dropped_exemplars: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinishedEvaluation:
+    """What `metrics.json` says.
+
+    Attributes:
+      name: Of the evaluation, which is its folder's.
+      mixture_or_task_name: What was evaluated.
+      split: As it was asked for.
+      step: Of the model's checkpoint.
+      config: The `EvalConfig` that was used; empty where the file does not hold it.
+      tasks: By name, those that have a score.
+    """
+
+    name: str
+    mixture_or_task_name: str
+    split: str
+    step: int | None
+    config: Mapping[str, Any]
+    tasks: Mapping[str, TaskScore]
+
+
+def evaluation_folders(
+    folder: pathlib.Path, *, holding: str, flag: str = ""
+) -> dict[str, pathlib.Path]:
+    """The evaluations in a folder, by name.
+
+    Args:
+      folder: An evaluation's own, one that holds such folders, or the model's.
+      holding: The file that tells an evaluation.
+      flag: What an error calls the folder.
+
+    Raises:
+      ValueError: There is none.
+    """
+    if (folder / holding).is_file():
+        return {folder.resolve().name: folder}
+    for parent in (folder / "eval", folder):
+        if found := {path.parent.name: path.parent for path in sorted(parent.glob(f"*/{holding}"))}:
+            return found
+    raise ValueError(
+        f"{flag or 'evaluation'} {folder}: neither it, nor the folders in it or in its eval/, hold "
+        f"a {holding}; `t5lite eval --output_dir={folder}` writes them."
+    )
+
+
+def labelled(folders: Sequence[str], *, name: str) -> dict[str, pathlib.Path]:
+    """Folders by what tables call them: `LABEL=DIR`, or else by their own names.
+
+    Args:
+      folders: As a user gives them.
+      name: What an error calls them.
+
+    Raises:
+      ValueError: One does not exist, or two have one label.
+    """
+    given: list[tuple[str, pathlib.Path]] = []
+    for text in folders:
+        label, sign, rest = text.partition("=")
+        is_labelled = bool(label and sign) and not pathlib.Path(text).exists()
+        path = local_path(rest if is_labelled else text, name=name)
+        if not path.is_dir():
+            raise ValueError(f"{name} {text}: there is no folder {path}")
+        given.append((label if is_labelled else _own_name(path), path))
+    labels = [label for label, _ in given]
+    if len(set(labels)) < len(labels):  # those of several runs: .../a/eval/mmlu, .../b/eval/mmlu
+        labels = [str(path) if labels.count(label) > 1 else label for label, path in given]
+    if repeated := next((label for label in labels if labels.count(label) > 1), None):
+        raise ValueError(f"{name}: two folders are called {repeated!r}; label them, as in new=DIR")
+    return dict(zip(labels, (path for _, path in given), strict=True))
+
+
+def _own_name(path: pathlib.Path) -> str:
+    whole = path.resolve()
+    return whole.parent.name if whole.name == "eval" else whole.name
+
+
+def read_evaluation(folder: pathlib.Path) -> FinishedEvaluation:
+    """Reads `metrics.json`.
+
+    Raises:
+      ValueError: It is malformed, or lacks a field.
+    """
+    path = folder / METRICS
+    found = read_object(path)
+
+    def field(name: str, hint: Any, default: Any = dataclasses.MISSING) -> Any:
+        if name not in found:
+            if default is not dataclasses.MISSING:
+                return default
+            raise ValueError(f"{path} has no {name!r}.{did_you_mean(name, found)}")
+        check_type(found[name], hint, name=f"{path}, {name}")
+        return found[name]
+
+    counts = Mapping[str, int]
+    values = _by_task(field("metrics", Mapping[str, float | None]))
+    intervals = _by_task(field("intervals", Mapping[str, Sequence[float]], {}))
+    num_examples = field("num_examples", counts)
+    score_metrics = field("score_metric", Mapping[str, str])
+    several = {
+        name: field(name, counts, {})
+        for name in ("num_unparsed", "num_skipped", "num_dropped_exemplars")
+    }
+    tasks = {}
+    for task, number in num_examples.items():
+        metric = score_metrics.get(task)
+        if metric is None or values.get(task, {}).get(metric) is None:
+            continue
+        interval = intervals.get(task, {}).get(metric)
+        tasks[task] = TaskScore(
+            metric=metric,
+            score=_percent(values[task][metric], interval),
+            has_interval=interval is not None,
+            num_examples=number,
+            **{name: by_task.get(task, 0) for name, by_task in several.items()},
+        )
+    return FinishedEvaluation(
+        name=folder.resolve().name,
+        mixture_or_task_name=field("mixture_or_task_name", str),
+        split=field("split", str),
+        step=field("step", int | None, None),
+        config=field("config", Mapping[str, Any], {}),
+        tasks=tasks,
+    )
+
+
+def _by_task(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """`{"<name>/<task>/<metric>": value}` by task and metric."""
+    tasks: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        _, _, rest = name.partition("/")
+        task, _, metric = rest.rpartition("/")
+        tasks.setdefault(task, {})[metric] = value
+    return tasks
+
+
+def _percent(value: float, interval: Sequence[float] | None) -> Estimate:
+    low, high = interval if interval is not None else (value, value)
+    return Estimate(100 * value, 100 * low, 100 * high)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Sequence
 
 import jax
@@ -11,6 +12,7 @@ from t5lite.checkpoints.load import load_model_dir
 from t5lite.convert.cached import model_folder
 from t5lite.data.tasks.task_modules import were_imported
 from t5lite.data.vocabularies.load import format_vocabulary
+from t5lite.evaluation.eval_report import EvalReport
 from t5lite.files.local_paths import local_path, writable_folder
 from t5lite.inference.eval_config import EvalConfig, check_names
 from t5lite.inference.eval_result import EvalResult
@@ -25,6 +27,7 @@ def evaluate(
     step: int | None = None,
     output_dir: str | None = None,
     mesh: MeshConfig | None = None,
+    report: EvalReport | None = None,
 ) -> dict[str, EvalResult]:
     """Evaluates a trained model; the function behind `t5lite eval`.
 
@@ -38,6 +41,8 @@ def evaluate(
       step: Which checkpoint; the latest when None.
       output_dir: Where to write instead.
       mesh: How the devices share the work; the default `MeshConfig` when None.
+      report: What is made of all evaluations when they are done, such as the table of Flan's
+        suites; nothing when None.
 
     Returns:
       The results by evaluation name.
@@ -73,4 +78,6 @@ def evaluate(
             result.save(root / config.name, step=model.step)
             print(result.summary(step=model.step))
             print(f"In {root / config.name}: metrics.json, predictions.jsonl")
+    if report is not None and jax.process_index() == 0:
+        report.write(root, names=list(results), model=pathlib.Path(model_dir).resolve().name)
     return results

@@ -14,6 +14,7 @@ from t5lite.data.vocabularies.load import format_vocabulary, parse_vocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.sequence_generator import Generation
 from t5lite.evaluate import evaluate
+from t5lite.evaluation.eval_report import EvalReport
 from t5lite.inference.eval_config import EvalConfig
 from t5lite.inference.evaluator import Evaluator
 from tests.conftest import shared_path
@@ -112,6 +113,27 @@ def test_a_right_model_is_right(evaluated, model, monkeypatch):
     result = evaluator.run(params, progress=False)
     assert _metric(result, "mean", "accuracy") == 1.0
     assert 0 < _metric(result, "toy_first", "best_constant") < 1
+
+
+class Means(EvalReport):
+    """A report that a user could write."""
+
+    def write(self, folder, *, names, model):
+        records = [json.loads((folder / name / "metrics.json").read_text()) for name in names]
+        means = [r["metrics"][f"{n}/mean/accuracy"] for n, r in zip(names, records, strict=True)]
+        (folder / "means.json").write_text(json.dumps({"model": model, "means": means}))
+
+
+def test_a_report_is_made_of_what_was_evaluated_now(model, tmp_path):
+    folder, _, _ = model
+    evals = [
+        dataclasses.replace(CONFIG, mixture_or_task_name="toy_first", name=name)
+        for name in ("one", "two")
+    ]
+    results = evaluate(model_dir=str(folder), evals=evals, output_dir=str(tmp_path), report=Means())
+    found = json.loads((tmp_path / "means.json").read_text())
+    accuracies = [results[name].metrics[f"{name}/mean/accuracy"] for name in ("one", "two")]
+    assert found == {"model": folder.resolve().name, "means": accuracies}
 
 
 def test_evaluate_writes_what_it_prints(model, tmp_path, capsys):

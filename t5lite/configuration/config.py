@@ -58,6 +58,7 @@ CONFIGURABLES = {
     "DataConfig": "t5lite.data.data_config",
     "SpanCorruption": "t5lite.data.transforms.span_corruption",
     "EvalConfig": "t5lite.inference.eval_config",
+    "FlanTable": "t5lite.evaluation.flan_table",
     "DecodingConfig": "t5lite.decoding.config",
     "CheckpointConfig": "t5lite.checkpoints.checkpointer",
     "RestoreConfig": "t5lite.initialization.restore",

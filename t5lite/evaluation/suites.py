@@ -174,9 +174,6 @@ SUITES = (
 
 
 def suite_of(tasks: Iterable[str]) -> Suite | None:
-    """The column that these Tasks are of; None where one of them is of none, or of another.
-
-    MGSM's English, which is evaluated with the other languages, is of none and may be there.
-    """
-    names = [name for name in tasks if name != "mgsm_en_8shot_cot"]
+    """The column that these Tasks are of; None where one of them is of none, or of another."""
+    names = list(tasks)
     return next((s for s in SUITES if names and all(map(s.place, names))), None)

@@ -99,7 +99,7 @@ def test_published_averages_give_the_published_number_as_far_as_averages_go():
         (["bbh_logical_deduction_five_objects_3shot"], "bbh_direct"),
         (["bbh_snarks_3shot_cot"], "bbh_cot"),
         (["tydiqa_ko_1shot"], "tydiqa"),
-        (["mgsm_en_8shot_cot", "mgsm_sw_8shot_cot"], "mgsm"),
+        (["mgsm_th_8shot_cot", "mgsm_sw_8shot_cot"], "mgsm"),
         (["mmlu_virology_0shot"], None),
         (["mmlu_alchemy_5shot"], None),
         (["mmlu_virology_5shot", "bbh_snarks_3shot"], None),

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 
 def exact_match(
-    targets: Sequence[str | Sequence[str]], predictions: Sequence[str]
+    targets: Sequence[str | Sequence[str]], predictions: Sequence[str | None]
 ) -> dict[str, float]:
     """Share of predictions equal to their target once surrounding whitespace is stripped.
 
     Args:
         targets: N reference texts; a list of texts where several are right.
-        predictions: N predicted texts, in the same order.
+        predictions: N predicted texts, in the same order; None, for no answer, is wrong.
 
     Returns:
         `{"accuracy": value}` with the value in [0, 1].
@@ -28,7 +28,8 @@ def exact_match(
         raise ValueError("exact_match: no targets; the split is empty")
     pairs = zip(targets, predictions, strict=True)
     hits = sum(
-        prediction.strip() in {text.strip() for text in _references(target)}
+        prediction is not None
+        and prediction.strip() in {text.strip() for text in _references(target)}
         for target, prediction in pairs
     )
     return {"accuracy": hits / len(targets)}
@@ -51,7 +52,7 @@ class ClosedTarget(NamedTuple):
 
 
 def closed_exact_match(
-    targets: Sequence[ClosedTarget], predictions: Sequence[str]
+    targets: Sequence[ClosedTarget], predictions: Sequence[str | None]
 ) -> dict[str, float]:
     """`exact_match`, and the share that a blind guess among the allowed answers gets right.
 
@@ -68,3 +69,28 @@ def closed_exact_match(
     found = exact_match([target.text for target in targets], predictions)
     guessed = sum(1 / target.num_choices for target in targets) / len(targets)
     return found | {"blind_guess": guessed}
+
+
+def answer_accuracy(
+    targets: Sequence[ClosedTarget | str | Sequence[str]], predictions: Sequence[str | None]
+) -> dict[str, float]:
+    """`exact_match` of answers taken out of what a model wrote, and how many there were none in.
+
+    Args:
+        targets: N references; all of them, or none, say how many answers are allowed.
+        predictions: N answers, in the same order; None where the text holds none.
+
+    Returns:
+        `{"accuracy": value, "unparsed": value}`, both in [0, 1], and `"blind_guess"` where the
+        targets are closed.
+
+    Raises:
+        ValueError: if the two differ in number, or there are none.
+    """
+    closed = [target for target in targets if isinstance(target, ClosedTarget)]
+    found = (
+        closed_exact_match(closed, predictions)
+        if closed
+        else exact_match([t for t in targets if not isinstance(t, ClosedTarget)], predictions)
+    )
+    return found | {"unparsed": sum(answer is None for answer in predictions) / len(predictions)}

@@ -84,7 +84,8 @@ def add_python_task(
     *,
     splits: Sequence[str],
     metrics: Sequence[MetricFn],
-    postprocess: Callable[[str], str] = str.strip,
+    postprocess: Callable[[str], str | None] = str.strip,
+    reference: Callable[[Mapping[str, Any]], Any] | None = None,
 ) -> seqio.Task:
     """Registers a seqio Task over examples that a Python function reads.
 
@@ -102,7 +103,9 @@ def add_python_task(
       splits: the splits `read` accepts.
       metrics: functions `(targets, predictions) -> {name: value}`; each target is the example's
         reference, or the list of its references where there are several.
-      postprocess: applied to each prediction before scoring.
+      postprocess: applied to each prediction before scoring; None where it finds no answer.
+      reference: makes what metrics compare with of an example's fields, where it is not what
+        `metrics` says.
 
     Returns:
       The registered Task.
@@ -114,6 +117,8 @@ def add_python_task(
     ) -> Any:
         if not is_target or example is None:
             return postprocess(text)
+        if reference is not None:
+            return reference(example)
         references = list(texts_of(example["references"]))
         return references[0] if len(references) == 1 else references
 

@@ -27,6 +27,30 @@ _COT_BLOBS = {
 }
 
 
+_MMLU_COT = (
+    "https://raw.githubusercontent.com/jasonwei20/flan-2/"
+    "d87762acfd45f44bf4613d4f4bd4b43df5d21779/mmlu-cot.json"
+)
+_MGSM = (
+    "https://raw.githubusercontent.com/google-research/url-nlp/"
+    "452a21ad3dae5668c06ceeac21ff073e1e40f9be/mgsm"
+)
+_MGSM_BLOBS = {
+    "exemplars.py": "98cb95b816cc3cd3bf9d3e2a1d87f82332a1516a",
+    "mgsm_bn.tsv": "8a14ad80f60e4c9bdb07f0281a7559a6c28d3593",
+    "mgsm_de.tsv": "328073633236d55a937b3e5f3a94a8daec48fc5d",
+    "mgsm_en.tsv": "40ebde3e9206309211b5ef2634d8d5dbd33c1b84",
+    "mgsm_es.tsv": "44a27c01c034010b0fe47af55d95720f912a5c66",
+    "mgsm_fr.tsv": "85474473613e2a10c6e060dbd63c684c27889720",
+    "mgsm_ja.tsv": "8ffeefab976f7dae262a52be91c4cbf65427e455",
+    "mgsm_ru.tsv": "d7817a2bb170085f5677d63409b0cb52f164159b",
+    "mgsm_sw.tsv": "ab6238a88aeaecdbda841bf01855d30367313504",
+    "mgsm_te.tsv": "3f5505f82da89c1470054dcce6486b587703c49b",
+    "mgsm_th.tsv": "db1c4b24777da7530b39a63e452d91e655c51490",
+    "mgsm_zh.tsv": "60d740933a9ee72abca71907127aa061609ac867",
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class File:
     """One file to get.
@@ -123,6 +147,12 @@ _ALL = (
         ),
     ),
     Download(
+        "mmlu_cot",
+        "mmlu_cot",
+        "Flan's chain-of-thought prompts for MMLU, never to be trained on",
+        (File(_MMLU_COT, "mmlu-cot.json", git_blob="fea254196430736a8cb6669f563f07fb54a00524"),),
+    ),
+    Download(
         "bbh",
         "bbh",
         "BIG-Bench Hard with its prompts: an evaluation set, never to be trained on (MIT)",
@@ -137,6 +167,13 @@ _ALL = (
                 keep=("bbh/", "cot-prompts/", "LICENSE"),
             ),
         ),
+    ),
+    Download(
+        "mgsm",
+        "mgsm",
+        "MGSM in eleven languages with its exemplars: an evaluation set, never to be trained on "
+        "(CC BY-SA 4.0)",
+        tuple(File(f"{_MGSM}/{name}", name, git_blob=blob) for name, blob in _MGSM_BLOBS.items()),
     ),
     Download(
         "gsm8k",

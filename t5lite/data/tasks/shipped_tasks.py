@@ -20,19 +20,19 @@ class ShippedModule:
       module: its name, for `--tasks`.
       holds: what its tasks are.
       data: what it needs under `--data_dir`, or "none".
-      prefix: what the names of its Tasks start with.
+      prefixes: what the names of its Tasks start with, one of them each.
       mixtures: names of its Mixtures; some are there only where their data are.
     """
 
     module: str
     holds: str
     data: str
-    prefix: str
+    prefixes: tuple[str, ...]
     mixtures: tuple[str, ...]
 
     def may_register(self, name: str) -> bool:
         """Whether a Task or Mixture of this name may be its."""
-        return name in self.mixtures or name.startswith(self.prefix)
+        return name in self.mixtures or name.startswith(self.prefixes)
 
 
 @functools.cache
@@ -40,5 +40,12 @@ def shipped_modules() -> tuple[ShippedModule, ...]:
     """The modules, as listed."""
     records = json.loads((tasks_finder.folder() / "shipped.json").read_text(encoding="utf-8"))
     return tuple(
-        ShippedModule(**{**record, "mixtures": tuple(record["mixtures"])}) for record in records
+        ShippedModule(
+            **{
+                **record,
+                "prefixes": tuple(record["prefixes"]),
+                "mixtures": tuple(record["mixtures"]),
+            }
+        )
+        for record in records
     )

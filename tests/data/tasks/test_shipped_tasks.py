@@ -13,14 +13,15 @@ from tests.tasks.natural_instructions_folder import write_folder
 BY_NAME = {module.module: module for module in shipped_modules()}
 
 
-@pytest.mark.parametrize("module", ["tasks.mini", "tasks.flan", "tasks.open_ended"])
+@pytest.mark.parametrize("module", ["tasks.mini", "tasks.flan", "tasks.eval", "tasks.open_ended"])
 def test_what_is_listed_is_registered(module):
     importlib.import_module(module)
     listed = BY_NAME[module]
     tasks, mixtures = seqio_adapter.registered_names()
-    stem = listed.prefix.removesuffix("_")
-    assert {name for name in mixtures if name.startswith(stem)} == set(listed.mixtures)
-    assert any(name.startswith(listed.prefix) for name in tasks)
+    stems = tuple(prefix.removesuffix("_") for prefix in listed.prefixes)
+    assert {name for name in mixtures if name.startswith(stems)} == set(listed.mixtures)
+    for prefix in listed.prefixes:
+        assert any(name.startswith(prefix) for name in tasks)
 
 
 def test_natural_instructions_are_listed_for_every_list_and_form(tmp_path, monkeypatch):

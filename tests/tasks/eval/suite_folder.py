@@ -1,0 +1,94 @@
+"""A data folder with a little of each suite, in the official layouts."""
+
+import csv
+import io
+import json
+import pathlib
+
+SUBJECT = "anatomy"
+SUBTASK = "snarks"
+
+
+def write_folder(root: pathlib.Path) -> pathlib.Path:
+    """Writes it and returns it."""
+    write_mmlu(root)
+    write_bbh(root)
+    write_mgsm(root)
+    write_tydiqa(root)
+    write_gsm8k(root)
+    return root
+
+
+def write_mmlu(root: pathlib.Path, *, num_dev: int = 6) -> None:
+    rows = [(f" Dev {i}?", "w", "x", "y, or", "z", "ABCD"[i % 4]) for i in range(num_dev)]
+    write(root / f"mmlu/dev/{SUBJECT}_dev.csv", _csv(rows))
+    write(root / f"mmlu/val/{SUBJECT}_val.csv", _csv([("Val?", "1", "2", "3", "4", "B")]))
+    test = [("First\nline?", "1", "2", "3", "4", "D"), ('A "quoted" one?', "1", "1", "", "4", "A")]
+    write(root / f"mmlu/test/{SUBJECT}_test.csv", _csv(test))
+    shots = "".join(
+        f"Q: Cot {i}?\n(A) w (B) x (C) y (D) z\nA: Let's think step by step. Well. "
+        "The answer is (A).\n\n"
+        for i in range(5)
+    )
+    prompts = {SUBJECT: f"The following are ... about {SUBJECT}.\n\n{shots}"}
+    write(root / "mmlu/mmlu_cot_prompts.json", json.dumps(prompts))
+
+
+def write_bbh(root: pathlib.Path, *, folder: str = "bbh/bbh") -> None:
+    examples = [
+        {"input": "Which?\nOptions:\n(A) this\n(B) that", "target": "(B)"},
+        {"input": "Or?\nOptions:\n(A) here\n(B) there\n(C) nowhere", "target": "(C)"},
+    ]
+    write(root / folder / f"{SUBTASK}.json", json.dumps({"canary": "-", "examples": examples}))
+    shots = "\n\n".join(
+        f"Q: Shot {i}?\nOptions:\n(A) a\n(B) b\nA: Let's think step by step.\nBecause.\n"
+        f"So the answer is ({'AB'[i % 2]})."
+        for i in range(3)
+    )
+    write(root / f"bbh/cot-prompts/{SUBTASK}.txt", f"canary\n-----\nChoose.\n\n{shots}")
+
+
+def write_mgsm(root: pathlib.Path) -> None:
+    write(root / "mgsm/mgsm_de.tsv", "Wie viel ist 600 * 2?\t1,200\nUnd 1 - 2?\t-1\n")
+    shots = {
+        str(i): {"q": f"Frage: {i} + 1?", "a": f"Lösung: Das ist {i + 1}. Die Antwort ist {i + 1}."}
+        for i in range(1, 9)
+    }
+    module = f'"""Prompts."""\n\nprint("run!")\nMGSM_EXEMPLARS = {{\n  "de": {shots!r},\n}}\n'
+    write(root / "mgsm/exemplars.py", module)
+
+
+def write_tydiqa(root: pathlib.Path) -> None:
+    for split in ("train", "dev"):
+        questions = [
+            {
+                "id": f"{language}-{split}-{i}",
+                "question": f"{language} {split} {i}?",
+                "answers": [{"text": "An answer"}, {"text": f"answer {i}"}, {"text": "An answer"}],
+            }
+            for language in ("finnish", "english")
+            for i in range(2)
+        ]
+        paragraph = {"context": f"A passage of {split}.", "qas": questions}
+        data = {"version": "1", "data": [{"paragraphs": [paragraph]}]}
+        write(root / f"tydiqa/tydiqa-goldp-v1.1-{split}.json", json.dumps(data))
+
+
+def write_gsm8k(root: pathlib.Path) -> None:
+    for split in ("train", "test"):
+        lines = [
+            {"question": f"{split} {i}?", "answer": f"{i}+1=<<{i}+1={i + 1}>>{i + 1}\n#### 1,00{i}"}
+            for i in range(9)
+        ]
+        write(root / f"gsm8k/{split}.jsonl", "\n".join(map(json.dumps, lines)))
+
+
+def write(path: pathlib.Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _csv(rows) -> str:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return file.getvalue()

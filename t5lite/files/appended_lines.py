@@ -1,0 +1,125 @@
+"""JSON Lines that are added one at a time, and are on disk before the next is thought of."""
+
+from __future__ import annotations
+
+import io
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import filelock
+
+from t5lite.files import strict_json
+from t5lite.files.json_files import parse_lines
+from t5lite.files.local_paths import check_regular, writable_folder
+from t5lite.files.whole_file import naming_file
+
+
+class AppendedLines:
+    """A JSONL file that one process adds lines to; use as a context manager.
+
+    A process that is killed leaves whole lines, and maybe a piece of one, which the next to open
+    the file cuts off. `FILE.lock` is there meanwhile.
+
+    Attributes:
+      path: The file.
+      records: Its lines, `(where, object)` each, as `files.json_files.parse_lines` gives them.
+    """
+
+    def __init__(self, path: str | pathlib.Path, *, name: str) -> None:
+        """Opens the file, or makes it.
+
+        Args:
+          path: The file.
+          name: The flag that gave it, for messages.
+
+        Raises:
+          ValueError: It is no file, holds a malformed line, cannot be made, or another process adds
+            to it.
+        """
+        self.path = pathlib.Path(path)
+        check_regular(self.path)
+        writable_folder(self.path.parent, name=f"{name} {path}:")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = filelock.FileLock(self.path.with_name(self.path.name + ".lock"), timeout=0)
+        try:
+            self._lock.acquire()
+        except filelock.Timeout:
+            raise ValueError(
+                f"another process is writing {self.path} (it holds {self._lock.lock_file}); stop "
+                f"that one, or give another {name}."
+            ) from None
+        try:
+            self._file, self.records = self._open()
+        except BaseException:
+            self._release()
+            raise
+
+    def __enter__(self) -> AppendedLines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._release()
+
+    def append(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Adds lines; they are on disk when this returns.
+
+        Raises:
+          OSError: Of this file, such as on a full disk; none of the lines is there then.
+        """
+        # JSON may hold half a surrogate pair, which stays the escape that it was read from.
+        lines = [
+            (strict_json.dumps(record, ensure_ascii=False) + "\n").encode(
+                "utf-8", "backslashreplace"
+            )
+            for record in records
+        ]
+        end = self._file.seek(0, os.SEEK_END)
+        with naming_file(self.path):
+            try:
+                self._write(b"".join(lines))
+            except OSError:
+                self._file.truncate(end)
+                raise
+        self.records += [(str(self.path), dict(record)) for record in records]
+
+    def take_back(self) -> None:
+        """Removes the last line."""
+        assert self.records, "there is a line to remove"
+        self._file.seek(0)
+        content = self._file.read().rstrip(b"\n")
+        with naming_file(self.path):
+            self._file.truncate(content.rfind(b"\n") + 1)
+            os.fsync(self._file.fileno())
+        del self.records[-1]
+
+    def _open(self) -> tuple[io.FileIO, list[tuple[str, dict[str, Any]]]]:
+        # Unbuffered, for what could not be written must not wait for the next attempt.
+        file = self.path.open("a+b", buffering=0)
+        file.seek(0)
+        content = file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        try:
+            text = whole.decode("utf-8")
+            records = list(parse_lines(text, path=self.path, any_text=True))
+        except UnicodeDecodeError as error:
+            file.close()
+            raise ValueError(f"{self.path} is not JSON Lines: {error}") from error
+        except ValueError:
+            file.close()
+            raise
+        if len(whole) < len(content):
+            file.truncate(len(whole))
+        return file, records
+
+    def _write(self, content: bytes) -> None:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        os.fsync(self._file.fileno())
+
+    def _release(self) -> None:
+        self._lock.release()
+        pathlib.Path(self._lock.lock_file).unlink(missing_ok=True)

@@ -82,6 +82,7 @@ setuptools.setup(
     package_data={
         **{name: ["*.gin"] for name in gin_packages()},
         "t5lite.tasks": ["*.json", "*.jsonl"],
+        "t5lite.evaluation.preference": ["page.*"],
     },
     entry_points={"console_scripts": ["t5lite = t5lite.cli:main"]},
     install_requires=CORE,
@@ -95,6 +96,8 @@ setuptools.setup(
         "tpu": ["jax[tpu]>=0.10.2,<0.13"],
         "cuda": ["jax[cuda12]>=0.10.2,<0.13"],
         "gguf": GGUF,
+        # The tests of pages, in a chromium that is there with its driver.
+        "browser": ["selenium>=4.30,<5"],
         "test": [
             *DATA,
             *GGUF,

@@ -11,9 +11,9 @@ cd "$(dirname "$0")/.."
 
 venv=${T5LITE_VENV:-.venv-test}
 if [ "${T5LITE_PEERS:-0}" = 1 ]; then
-  bash launch/make_venv.sh "$venv" -e ".[test,dev,peers]"
+  bash launch/make_venv.sh "$venv" -e ".[test,browser,dev,peers]"
 else
-  bash launch/make_venv.sh "$venv" -e ".[test,dev]"
+  bash launch/make_venv.sh "$venv" -e ".[test,browser,dev]"
   echo "Tests against torch and transformers are skipped; T5LITE_PEERS=1 runs them."
 fi
 bin=$PWD/$venv/bin

@@ -477,6 +477,42 @@ def _cache(arguments: argparse.Namespace) -> None:
     )
 
 
+def _preference(arguments: argparse.Namespace) -> None:
+    if arguments.action == "choose":
+        from t5lite.evaluation.preference.choosing import choose_answers
+
+        choose_answers(arguments.answers, output=arguments.output)
+    elif arguments.action == "serve":
+        from t5lite.evaluation.preference.server import serve
+
+        serve(
+            arguments.a,
+            arguments.b,
+            output=arguments.output,
+            inputs_field=arguments.inputs_field,
+            seed=arguments.seed,
+            port=arguments.port,
+        )
+    elif arguments.action == "judge":
+        from t5lite.evaluation.preference.model_judge import judge
+
+        judge(
+            arguments.a,
+            arguments.b,
+            model_dir=arguments.model_dir,
+            output=arguments.output,
+            inputs_field=arguments.inputs_field,
+            step=arguments.step,
+            batch_size=arguments.batch_size,
+            vocabulary=arguments.vocabulary,
+            cache_dir=arguments.cache_dir,
+        )
+    else:
+        from t5lite.evaluation.preference.results import report
+
+        report(arguments.judgments)
+
+
 def _vocabulary(arguments: argparse.Namespace) -> None:
     from t5lite.data.tasks.vocabulary_training import train_vocabulary
 
@@ -558,6 +594,7 @@ _RUN: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "tasks": _tasks,
     "data": _data,
     "cache": _cache,
+    "preference": _preference,
     "vocabulary": _vocabulary,
     "convert": _convert,
     "config": _config,

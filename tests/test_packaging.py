@@ -77,6 +77,7 @@ def test_a_wheel_holds_the_packages_and_every_gin_file(wheel):
     assert shipped <= installed
     assert {"t5lite/cli.py", "t5lite/models/config.py", "t5lite/tasks/mini/__init__.py"} <= names
     assert {"t5lite/tasks/shipped.json", "t5lite/tasks/open_ended.jsonl"} <= names
+    assert {f"t5lite/evaluation/preference/page.{end}" for end in ("html", "css", "js")} <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 
@@ -91,7 +92,7 @@ def test_a_wheel_says_what_it_is_and_needs(wheel):
         line for line in text.splitlines() if line.startswith("Requires-Dist") and ";" not in line
     ]
     assert not [line for line in core if "tensorflow" in line or "seqio" in line or "torch" in line]
-    for extra in ("data", "tpu", "cuda", "test", "dev", "peers"):
+    for extra in ("data", "tpu", "cuda", "browser", "test", "dev", "peers"):
         assert f"Provides-Extra: {extra}" in text
     (scripts,) = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
     assert "t5lite = t5lite.cli:main" in archive.read(scripts).decode()

@@ -115,6 +115,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_data_verb(verbs)
     _add_cache_verb(verbs)
     _add_vocabulary_verb(verbs)
+    _add_preference_verb(verbs)
 
     _add_convert_verb(verbs)
 
@@ -348,6 +349,59 @@ def _add_vocabulary_verb(verbs: Any) -> None:
         help="of a task; default: 400",
     )
     _add_plain_flags(parser, macro.TASKS, macro.DATA_DIR)
+
+
+def _add_preference_verb(verbs: Any) -> None:
+    parser = _verb(verbs, "preference", "compare two models' answers blind, by a person or a model")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    choose = _verb(actions, "choose", "choose one of several sampled answers to each prompt")
+    choose.add_argument(
+        "answers", metavar="ANSWERS", help="that `t5lite infer --num_return_sequences=N` wrote"
+    )
+    choose.add_argument("--output", required=True, metavar="FILE.jsonl", help="file to write")
+
+    serve = _verb(actions, "serve", "open a page where a person says which answer is better")
+    serve.add_argument("--seed", type=int, default=0, metavar="N", help="of all orders; default: 0")
+    serve.add_argument(
+        "--port",
+        type=int,
+        default=8000,
+        metavar="N",
+        help="on this machine only; 0 is any that is free (default: 8000)",
+    )
+
+    judge = _verb(actions, "judge", "let a model say which answer is better")
+    judge.add_argument(
+        "--model_dir", required=True, metavar="MODEL_DIR", help=f"the judge: {macro.MODEL.help}"
+    )
+    judge.add_argument(
+        "--batch_size", type=_positive, default=8, metavar="N", help="asked at once; default: 8"
+    )
+    _add_plain_flags(judge, macro.STEP, macro.MODELS_VOCABULARY, macro.CACHE_DIR)
+    for action in (serve, judge):
+        for name, whose in (("a", "one model's answers"), ("b", "another's")):
+            action.add_argument(
+                name,
+                metavar=f"[NAME=]{name.upper()}",
+                help=f"{whose}: a file of `t5lite infer`, one answer a line",
+            )
+        action.add_argument(
+            "--output", required=True, metavar="FILE.jsonl", help="file of judgments to write"
+        )
+        action.add_argument(
+            "--inputs_field",
+            default="inputs",
+            metavar="FIELD",
+            help="that holds the prompt; default: inputs",
+        )
+
+    report = _verb(actions, "report", "show win rates, and how far several judges agree")
+    report.add_argument(
+        "judgments", nargs="+", metavar="JUDGMENTS", help="that `serve` or `judge` wrote"
+    )
+    for action in (choose, serve, judge, report):
+        action.set_defaults(verb="preference")
 
 
 def _add_convert_verb(verbs: Any) -> None:

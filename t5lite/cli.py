@@ -510,7 +510,7 @@ def _preference(arguments: argparse.Namespace) -> None:
     else:
         from t5lite.evaluation.preference.results import report
 
-        report(arguments.judgments)
+        report(arguments.judgments, output=arguments.output)
 
 
 def _vocabulary(arguments: argparse.Namespace) -> None:

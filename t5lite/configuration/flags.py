@@ -400,6 +400,7 @@ def _add_preference_verb(verbs: Any) -> None:
     report.add_argument(
         "judgments", nargs="+", metavar="JUDGMENTS", help="that `serve` or `judge` wrote"
     )
+    report.add_argument("--output", metavar="FILE.html", help="also write a page")
     for action in (choose, serve, judge, report):
         action.set_defaults(verb="preference")
 

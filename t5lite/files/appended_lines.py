@@ -12,7 +12,8 @@ import filelock
 
 from t5lite.files import strict_json
 from t5lite.files.json_files import parse_lines
-from t5lite.files.local_paths import check_regular, writable_folder
+from t5lite.files.local_paths import writable_folder
+from t5lite.files.regular_files import check_regular
 from t5lite.files.whole_file import naming_file
 
 

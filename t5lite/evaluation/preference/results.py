@@ -79,11 +79,12 @@ class Result:
         return {**(named if len(named) > 1 else {}), _ALL: win_rate(self.judgments)}
 
 
-def report(files: Sequence[str]) -> None:
+def report(files: Sequence[str], *, output: str | None = None) -> None:
     """Prints win rates, and agreement where there are several files; `t5lite preference report`.
 
     Args:
       files: Files of judgments.
+      output: HTML page to write as well.
 
     Raises:
       ValueError: A file holds no judgments, or is malformed.
@@ -93,8 +94,14 @@ def report(files: Sequence[str]) -> None:
         rows = [cells(category, rate) for category, rate in result.rates().items()]
         table = format_table(TITLES, rows, right=range(1, len(TITLES)))
         print(f"{result.title}\n\n{table}\n\n{result.note}\n")
-    for two in itertools.combinations(results, 2):
-        print(describe_agreement(*two))
+    agreements = [describe_agreement(*two) for two in itertools.combinations(results, 2)]
+    for line in agreements:
+        print(line)
+    if output is not None:
+        from t5lite.evaluation.preference.results_page import write_results
+
+        write_results(output, results, agreements)
+        print(f"page: {output}")
 
 
 def cells(category: str, rate: WinRate) -> tuple[str, ...]:

@@ -10,8 +10,7 @@ from typing import NamedTuple
 from scipy import special
 
 from t5lite.evaluation.preference.judgments import IDENTICAL, Judgment
-
-_CONFIDENCE = 0.95
+from t5lite.inference.intervals import CONFIDENCE
 
 
 class WinRate(NamedTuple):
@@ -75,7 +74,7 @@ def wilson_interval(successes: float, num: int) -> tuple[float, float]:
       successes: How many of the trials succeeded; a half counts as one that did so by half.
       num: How many trials, 1 or more.
     """
-    z = float(special.ndtri((1 + _CONFIDENCE) / 2))
+    z = float(special.ndtri((1 + CONFIDENCE) / 2))
     share = successes / num
     center = share + z * z / (2 * num)
     spread = z * math.sqrt(share * (1 - share) / num + z * z / (4 * num * num))

@@ -83,3 +83,17 @@ def test_files_that_are_no_judgments_are_refused(compared, tmp_path, text, messa
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_judgments(path)
+
+
+def test_the_page_shows_the_same_and_escapes_it(compared, tmp_path, capsys):
+    compared = compared._replace(model_a="<b>x</b>")
+    path = write(tmp_path / "j.jsonl", compared, ["a", "a", "b", "b"])
+    other = write(tmp_path / "k.jsonl", compared, ["a", "a", "b", "b"], judge="m")
+    page = tmp_path / "pages" / "results.html"
+    said = report(capsys, path, other, f"--output={page}")
+    text = page.read_text()
+    assert f"page: {page}" in said
+    assert "&lt;b&gt;x&lt;/b&gt; is better" in text and "<b>x" not in text
+    for found in ("66.7%", "20.8% to 93.9%", "agree on 100.0% of the 4 pairs"):
+        assert found in said and found in text
+    assert 'class="a" style="width: 66.67%"' in text

@@ -49,16 +49,18 @@ class SuiteTask:
         """The split's examples, of the files under the data root."""
         return self.read(environment.data_dir(), split)
 
-    def data_status(self, *, verify: bool = False) -> DataStatus:
+    def data_status(self, *, split: str | None = None, verify: bool = False) -> DataStatus:
         """Whether the files of a split are there; what else is missing is named.
 
         Args:
+          split: ask of this one alone; where it is None, or none of the Task's, any counts.
           verify: whether to read them; otherwise no file is opened.
         """
         root = environment.data_dir()
+        splits = (split,) if split in self.splits else self.splits
         missing = {
             split: next((path for path in self.files(root, split) if not path.is_file()), None)
-            for split in self.splits
+            for split in splits
         }
         present = [split for split, path in missing.items() if path is None]
         why = "; ".join(f"no {path} (split {split})" for split, path in missing.items() if path)
@@ -69,7 +71,7 @@ class SuiteTask:
                     self.read(root, split)
             except ValueError as error:
                 state, why = "broken", str(error)
-        where = self.files(root, present[0] if present else self.splits[0])[0]
+        where = self.files(root, present[0] if present else splits[0])[0]
         return DataStatus(self.name, self.mixture, state, where=str(where), why=why)
 
     def fingerprint_parts(self) -> list[Any]:

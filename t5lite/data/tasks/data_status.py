@@ -2,7 +2,8 @@
 
 A task module that knows which data each of its tasks reads has a function
 `data_status(*, verify=False) -> list[DataStatus]`. A source of its seqio Tasks has a method
-`data_status() -> DataStatus`, which looks at folders and opens no file.
+`data_status() -> DataStatus`, which looks at folders and opens no file; one whose splits lie in
+files of their own has `data_status(*, split=None)`.
 """
 
 import collections

@@ -4,9 +4,10 @@ Nothing outside `tasks/` and the modules seqio_* imports them, and these do so i
 """
 
 import functools
+import inspect
 import itertools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -192,14 +193,21 @@ def counted_examples(task_name: str, split: str) -> int:
     return known
 
 
-def data_status(task_name: str) -> DataStatus | None:
+def data_status(task_name: str, *, split: str | None = None) -> DataStatus | None:
     """The state of a Task's data, where its source has `data_status`; opens no file.
+
+    Args:
+      task_name: a registered Task.
+      split: ask of this split alone, where the source tells its splits apart.
 
     Raises:
       ValueError: if there is no Task of this name.
     """
     ask = getattr(_get_task(task_name).source, "data_status", None)
-    return None if ask is None else ask()
+    if ask is None:
+        return None
+    knows_splits = split is not None and "split" in inspect.signature(ask).parameters
+    return ask(split=split) if knows_splits else ask()
 
 
 def prompt_setting(task_name: str) -> str:
@@ -558,6 +566,7 @@ def load_eval_tasks(
     split: str,
     task_feature_lengths: Mapping[str, int],
     max_examples: int | None = None,
+    leave_out: Collection[str] = (),
 ) -> list[EvalTask]:
     """Examples of a Task, or of each leaf Task of a Mixture, with the Tasks' own metrics.
 
@@ -567,13 +576,15 @@ def load_eval_tasks(
         as by `seqio.Evaluator`; for "validation" its "validate", "dev" and the like are taken.
       task_feature_lengths: features are cut to these lengths, as `seqio.Evaluator` does.
       max_examples: at most so many of each Task, the first ones; None for all.
+      leave_out: Tasks of the Mixture that are not wanted.
 
     Raises:
       ValueError: if no Task has the split.
     """
     import tensorflow_datasets as tfds
 
-    tasks = {leaf: _get_task(leaf) for leaf in resolve(name).task_names}
+    leaves = [leaf for leaf in resolve(name).task_names if leaf not in leave_out]
+    tasks = {leaf: _get_task(leaf) for leaf in leaves}
     eval_tasks = []
     for leaf, its_split in _evaluated_splits([*tasks.values()], split).items():
         task, chat = tasks[leaf], is_chat(leaf)

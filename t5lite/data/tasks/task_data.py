@@ -10,13 +10,18 @@ from t5lite.files import strict_json
 _NAMED = 5
 
 
-def statuses(task_names: Sequence[str]) -> list[DataStatus]:
+class NoDataError(ValueError):
+    """None of the Tasks of a mixture has data that can be read."""
+
+
+def statuses(task_names: Sequence[str], *, split: str | None = None) -> list[DataStatus]:
     """The state of the data of those Tasks whose sources know it; no file is opened.
 
     Args:
       task_names: registered Tasks.
+      split: ask of this split alone, where a source tells its splits apart.
     """
-    found = map(seqio_adapter.data_status, task_names)
+    found = (seqio_adapter.data_status(name, split=split) for name in task_names)
     return [status for status in found if status is not None]
 
 
@@ -43,7 +48,7 @@ def module_statuses(modules: Sequence[str], *, verify: bool = False) -> list[Dat
 
 
 def present_tasks(
-    mixture: str, task_names: Sequence[str], *, allow_missing: bool
+    mixture: str, task_names: Sequence[str], *, allow_missing: bool, split: str | None = None
 ) -> tuple[list[str], list[DataStatus]]:
     """Separates Tasks with data from those without.
 
@@ -51,18 +56,21 @@ def present_tasks(
       mixture: what they belong to, for the error.
       task_names: its leaf Tasks.
       allow_missing: whether it may continue without some, though not without all.
+      split: ask of this split alone, where a source tells its splits apart.
 
     Returns:
       The Tasks that have data, or whose sources do not know, in order; and the state of the others.
 
     Raises:
-      ValueError: if some are missing and that is not allowed, or all are, with the tally.
+      ValueError: if some are missing and that is not allowed, with the tally.
+      NoDataError: if all are.
     """
-    known = statuses(task_names)
+    known = statuses(task_names, split=split)
     absent = {status.task: status for status in known if status.state != "present"}
     present = [name for name in task_names if name not in absent]
     if absent and not (allow_missing and present):
-        raise ValueError(_explain(mixture, known, list(absent.values()), anything=bool(present)))
+        kind = ValueError if present else NoDataError
+        raise kind(_explain(mixture, known, list(absent.values()), anything=bool(present)))
     return present, list(absent.values())
 
 

@@ -219,6 +219,8 @@ def test_what_is_half_there_is_said(folder):
     found = {status.task: status for status in data_status()}
     half = found[f"mmlu_{SUBJECT}_5shot"]
     assert half.state == "present" and f"no {folder}/mmlu/val/{SUBJECT}_val.csv" in half.why
+    for split, state in (("validation", "missing"), ("test", "present"), ("none", "present")):
+        assert seqio_adapter.data_status(half.task, split=split).state == state
     for name, lacking in (
         (f"bbh_{SUBTASK}_3shot", f"{SUBTASK}.txt"),
         ("tydiqa_fi_1shot", "train.json"),

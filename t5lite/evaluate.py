@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Sequence
 
 import jax
 
-from t5lite.checkpoints.load import load_model_dir
+from t5lite.checkpoints.load import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
 from t5lite.data.tasks.task_modules import were_imported
 from t5lite.data.vocabularies.load import format_vocabulary
@@ -17,7 +18,11 @@ from t5lite.files.local_paths import local_path, writable_folder
 from t5lite.inference.eval_config import EvalConfig, check_names
 from t5lite.inference.eval_result import EvalResult
 from t5lite.inference.evaluator import Evaluator, check_vocabulary
+from t5lite.inference.prompts import chat_format
 from t5lite.sharding import MeshConfig, make_mesh
+
+# Answers so far; deleted when all evaluations are finished.
+ANSWERS_FILE = "answers.jsonl"
 
 
 def evaluate(
@@ -32,7 +37,8 @@ def evaluate(
     """Evaluates a trained model; the function behind `t5lite eval`.
 
     Prints a table, and writes `metrics.json` and `predictions.jsonl` of each evaluation to
-    `MODEL_DIR/eval/<name>/`, or to `<output_dir>/<name>/`.
+    `MODEL_DIR/eval/<name>/`, or to `<output_dir>/<name>/`. An evaluation that was killed, started
+    again with the same arguments, goes on where it stopped, and ends with the same files.
 
     Args:
       model_dir: Folder that `t5lite train` wrote, or a checkpoint of any format that holds its
@@ -48,7 +54,8 @@ def evaluate(
       The results by evaluation name.
 
     Raises:
-      ValueError: No evaluation, two of one name, or a Task whose vocabulary is not the model's.
+      ValueError: No evaluation, two of one name, a Task whose vocabulary is not the
+        model's, or one that cannot be asked as its evaluation says.
     """
     if not evals:
         raise ValueError("evaluate.evals is empty: name at least one EvalConfig.")
@@ -60,24 +67,42 @@ def evaluate(
         output_dir or local_path(model_dir, name="--model_dir") / "eval",
         name="--output_dir (default: MODEL_DIR/eval)",
     )
-    results = {}
-    for config in evals:
-        if config.vocabulary is None and not were_imported(config.task_modules):
-            config = dataclasses.replace(config, vocabulary=format_vocabulary(model.vocabulary))
-        evaluator = Evaluator(
-            config,
-            model.config,
-            converter=model.converter,
-            mesh=devices,
-        )
-        check_vocabulary(
-            evaluator.vocabulary, model, of=config.mixture_or_task_name, model_dir=model_dir
-        )
-        result = results[config.name] = evaluator.run(model.params)
-        if jax.process_index() == 0:
-            result.save(root / config.name, step=model.step)
-            print(result.summary(step=model.step))
-            print(f"In {root / config.name}: metrics.json, predictions.jsonl")
-    if report is not None and jax.process_index() == 0:
-        report.write(root, names=list(results), model=pathlib.Path(model_dir).resolve().name)
+    # All of them first: what one cannot ask is found before another has taken its hours.
+    evaluators = [_evaluator(config, model, devices, model_dir=model_dir) for config in evals]
+    settings = {"model_dir": str(pathlib.Path(model_dir).absolute()), "step": model.step}
+    results, journals = {}, []
+    with contextlib.ExitStack() as stack:
+        for evaluator in evaluators:
+            folder = root / evaluator.config.name
+            journal = evaluator.journal(folder / ANSWERS_FILE, settings=settings)
+            journals.append(stack.enter_context(journal))
+            result = results[evaluator.config.name] = evaluator.run(model.params, journal=journal)
+            if jax.process_index() == 0:
+                result.save(folder, step=model.step)
+                print(result.summary(step=model.step))
+                print(f"In {folder}: metrics.json, predictions.jsonl")
+        if report is not None and jax.process_index() == 0:
+            report.write(root, names=list(results), model=pathlib.Path(model_dir).resolve().name)
+        # Only now: until the last one ends, a new start need answer nothing again.
+        for journal in journals:
+            journal.discard()
     return results
+
+
+def _evaluator(
+    config: EvalConfig, model: LoadedModel, devices: jax.sharding.Mesh, *, model_dir: str
+) -> Evaluator:
+    """What evaluates a loaded model, its vocabulary the Tasks' too, if they have none."""
+    if config.vocabulary is None and not were_imported(config.task_modules):
+        config = dataclasses.replace(config, vocabulary=format_vocabulary(model.vocabulary))
+    evaluator = Evaluator(
+        config,
+        model.config,
+        converter=model.converter,
+        chat=chat_format(model) if model.chat_template else None,
+        mesh=devices,
+    )
+    check_vocabulary(
+        evaluator.vocabulary, model, of=config.mixture_or_task_name, model_dir=model_dir
+    )
+    return evaluator

@@ -64,12 +64,14 @@ class Question:
       record: What it came as.
       tokens: Its prompt's token ids.
       options: The answers to choose from, as text; none where one is to be written.
+      option_tokens: Their token ids, with the one that ends an answer.
       end_ids: Tokens that end its answer besides the vocabulary's.
     """
 
     record: Mapping[str, Any]
     tokens: np.ndarray
     options: Sequence[str] = ()
+    option_tokens: Sequence[np.ndarray] = ()
     end_ids: Sequence[int] = ()
 
 
@@ -116,7 +118,8 @@ def infer(
         which the model's chat template writes. Lines without it may hold `messages`,
         `conversations` or `conversation`, and beside any `system` and `tools`.
       options_field: The field of `input` that holds the answers to choose from, a list of texts;
-        None to generate. An option is scored with the end token after it.
+        None to generate. An option is scored with the end token after it, and by a decoder-only
+        model as the continuation of the prompt's text, blanks at its end included.
       rank_by: What options are compared by; see `decoding.ranking.RankBy`.
       batch_size: Examples decoded at once, over all devices.
       decoding: How to decode; greedy when None. No part of it serves a choice among options.
@@ -237,10 +240,10 @@ def _questions_of_file(
     """Reads and tokenises all of a JSONL file, so that a bad line is found before the work."""
     questions, num_cut = [], 0
     for where, record in read_jsonl(pathlib.Path(path), wanted_by="flag --input"):
-        prompt = _prompt(record, field, model, where=where)
         options: Sequence[str] = ()
         if options_field is not None:
             options = _options(record, options_field, where=where)
+        prompt = _prompt(record, field, model, options=options, where=where)
         for name in ANSWER_FIELDS:
             if name in record:
                 raise ValueError(
@@ -248,7 +251,9 @@ def _questions_of_file(
                     "rename it in the input."
                 )
         num_cut += prompt.was_cut
-        questions.append(Question(record, prompt.tokens, options, prompt.end_ids))
+        questions.append(
+            Question(record, prompt.tokens, options, prompt.options, end_ids=prompt.end_ids)
+        )
     if not questions:
         raise ValueError(f"{path} (flag --input) holds no lines to answer.")
     if num_cut:
@@ -256,16 +261,19 @@ def _questions_of_file(
     return questions
 
 
-def _prompt(record: Any, field: str, model: LoadedModel, *, where: str) -> Prompt:
+def _prompt(
+    record: Any, field: str, model: LoadedModel, *, options: Sequence[str], where: str
+) -> Prompt:
     """What a line asks: a text, or a list of messages."""
     if isinstance(record, Mapping) and field not in record:
         field = field_of_messages(record) or field
     if not isinstance(record, Mapping) or not isinstance(record.get(field), list):
         remedy = "name the field with --inputs_field"
-        return text_prompt(require(record, field, str, where=where, remedy=remedy), model)
+        text = require(record, field, str, where=where, remedy=remedy)
+        return text_prompt(text, model, options=options)
     asked = read_asked(record, where=where, field=field)
     try:
-        return chat_prompt(asked.messages, model, tools=asked.tools)
+        return chat_prompt(asked.messages, model, tools=asked.tools, options=options)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
 
@@ -300,7 +308,8 @@ def _digest(questions: Iterable[Question]) -> str:
     digest = hashlib.sha256()
     for question in questions:
         digest.update(strict_json.dumps(question.record).encode())
-        digest.update(question.tokens.tobytes() + b"\n")
+        for tokens in (question.tokens, *question.option_tokens):
+            digest.update(tokens.tobytes() + b"\n")
     return digest.hexdigest()
 
 
@@ -340,7 +349,7 @@ def _answer_all(
             chunk = questions[start : start + chunk_size]
             tokens = [question.tokens for question in chunk]
             if chunk[0].options:
-                options = [_option_tokens(question, model) for question in chunk]
+                options = [question.option_tokens for question in chunk]
                 rankings = generator.rank(
                     *(params, tokens, options),
                     by=rank_by,
@@ -370,11 +379,6 @@ def _answer_all(
         if journal:
             journal.finish()
     return pathlib.Path(output)
-
-
-def _option_tokens(question: Question, model: LoadedModel) -> list[np.ndarray]:
-    encode, end = model.vocabulary.encode, question.end_ids or model.converter.targets_suffix
-    return [np.array([*encode(option), *end], np.int32) for option in question.options]
 
 
 def _chosen(question: Question, ranking: Ranking) -> dict[str, Any]:

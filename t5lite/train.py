@@ -14,6 +14,7 @@ from t5lite import sharding
 from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer, SaveClock, abstract
 from t5lite.checkpoints.model_dir import ModelDescription, leaves_no_empty_folder, lock
 from t5lite.configuration.run_record import changed_settings, describe, record_start
+from t5lite.data.chat.chat_format import ChatFormat
 from t5lite.data.data_config import DataConfig
 from t5lite.data.pipeline import TrainBatch, TrainData, open_train_data
 from t5lite.data.run_vocabulary import (
@@ -271,7 +272,13 @@ def train(
     log.info("%s parameters, mesh %s", f"{count_params(model):,}", dict(device_mesh.shape))
 
     evaluators = [
-        Evaluator(config, model, converter=data.converter, mesh=device_mesh) for config in evals
+        Evaluator(
+            *(config, model),
+            converter=data.converter,
+            chat=_chat_format(data),
+            mesh=device_mesh,
+        )
+        for config in evals
     ]
 
     # ---- What this start was asked, in its folder: nothing refuses it any more ------------------
@@ -419,6 +426,12 @@ def _named_chat_template(data: TrainData) -> str | None:
     if template is None or template == data.vocabulary.chat_template:
         return None
     return template.sources["default"]
+
+
+def _chat_format(data: TrainData) -> ChatFormat | None:
+    """How the model's conversations are written, where that is known."""
+    template = data.chat_template or data.vocabulary.chat_template
+    return None if template is None else ChatFormat(data.vocabulary, template)
 
 
 def _means(metrics: Mapping[str, float], name: str) -> str:

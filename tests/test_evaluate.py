@@ -15,6 +15,7 @@ from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.sequence_generator import Generation
 from t5lite.evaluate import evaluate
 from t5lite.evaluation.eval_report import EvalReport
+from t5lite.inference.answers import Answered
 from t5lite.inference.eval_config import EvalConfig
 from t5lite.inference.evaluator import Evaluator
 from tests.conftest import shared_path
@@ -100,16 +101,15 @@ def test_a_right_model_is_right(evaluated, model, monkeypatch):
     evaluator, _ = evaluated
     _, _, params = model
     encode = evaluator.vocabulary.encode
-    answers = {
-        task.name: [
-            Generation(np.array(encode(e.targets_text)), log_likelihood=0.0, score=0.0)
-            for e in task.examples
+
+    def right(params, places, bar):
+        texts = [task.examples[index].targets_text for task, index in places]
+        return [
+            Answered(generations=[Generation(np.array(encode(text)), 0.0, 0.0)], target=(0.0, 1.0))
+            for text in texts
         ]
-        for task in evaluator.tasks
-    }
-    monkeypatch.setattr(evaluator, "_generate", lambda params, tasks, bar: answers)
-    ones = {task.name: [0.0] * len(task.examples) for task in evaluator.tasks}
-    monkeypatch.setattr(evaluator, "_score", lambda params, bar: (ones, ones))
+
+    monkeypatch.setattr(evaluator, "_answer", right)
     result = evaluator.run(params, progress=False)
     assert _metric(result, "mean", "accuracy") == 1.0
     assert 0 < _metric(result, "toy_first", "best_constant") < 1

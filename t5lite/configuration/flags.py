@@ -21,7 +21,8 @@ _GIN_VERBS: dict[str, tuple[Flag, ...]] = {
     "train": (macro.MODEL_DIR, *macro.TASK_FLAGS, macro.CACHE_DIR, *macro.TRAIN_FLAGS),
     "eval": (
         *(macro.MODEL, *macro.EXAMPLE_FLAGS, macro.EVAL_BATCH_SIZE, *macro.EVAL_FLAGS),
-        *(macro.TASK_FEATURE_LENGTHS, *_DECODING, *macro.TASK_FLAGS, macro.CACHE_DIR),
+        *(macro.TASK_FEATURE_LENGTHS, *_DECODING, macro.NUM_RETURN_SEQUENCES),
+        *(*macro.TASK_FLAGS, macro.CACHE_DIR),
     ),
     "infer": (
         *(macro.MODEL, *macro.INFER_FLAGS, *macro.EXAMPLE_FLAGS, macro.EVAL_BATCH_SIZE),

@@ -128,7 +128,10 @@ DECODING_FLAGS = (
     Flag("--stop_strings", _texts, 'text that ends an answer, or ["several", "texts"]'),
     Flag("--decode_seed", int, "seed of sampling"),
 )
-NUM_RETURN_SEQUENCES = Flag("--num_return_sequences", int, "draws, or best beams, of a prompt")
+NUM_RETURN_SEQUENCES = Flag(
+    *("--num_return_sequences", int),
+    "draws of a prompt, which vote in an evaluation, or best beams",
+)
 
 # ---- Of one verb or two --------------------------------------------------------------------------
 
@@ -138,20 +141,27 @@ TASK_FEATURE_LENGTHS = Flag(
 )
 MIXTURE = Flag("--mixture", str, "registered mixture or task", "MIXTURE_OR_TASK_NAME")
 EXAMPLE_FLAGS = (MIXTURE, Flag("--split", str, "split of its tasks"))
+RANK_BY = Flag(
+    *("--rank_by", str),
+    "compare options by log-likelihood (sum), that a token (mean) or a byte (mean_byte), or "
+    "less that without the prompt (unconditional)",
+)
 EVAL_FLAGS = (
     Flag("--max_examples", int, "only the first so many of each task", "MAX_EXAMPLES_PER_TASK"),
     Flag("--output_dir", str, "where results go (default: MODEL_DIR/eval)"),
+    RANK_BY,
+    Flag("--num_shots", int, "exemplars of a prompt (default: as the task gives them)"),
+    Flag("--fewshot_split", str, "where a task without exemplars takes them from: train"),
+    Flag("--use_chat_template", bool, "ask in conversations, exemplars as turns"),
+    Flag("--system_prompt", str, "what these conversations begin with"),
+    Flag("--prompt_too_long", str, "drop_exemplars (default), skip or cut"),
 )
 INFER_FLAGS = (
     Flag("--input", str, "JSONL file to answer"),
     Flag("--output", str, "JSONL file to write"),
     Flag("--inputs_field", str, "field of --input with the prompt or messages"),
     Flag("--options_field", str, "field of --input with the answers to choose from"),
-    Flag(
-        *("--rank_by", str),
-        "compare options by log-likelihood (sum), that a token (mean) or a byte (mean_byte), or "
-        "less that without the prompt (unconditional)",
-    ),
+    RANK_BY,
 )
 GENERATE_FLAGS = (
     Flag(

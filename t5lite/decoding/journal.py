@@ -107,6 +107,18 @@ class Journal:
             self._file.close()
             self._partial.replace(self._output)
 
+    def read(self) -> bytes:
+        """The `num_done` lines that are there."""
+        found = self._partial if self._file is not None else self._output
+        return found.read_bytes()
+
+    def discard(self) -> None:
+        """Deletes the lines, and what says how they were made."""
+        if self._file is not None:
+            self._file.close()
+        for path in (self._output, self._partial, self._settings_path):
+            path.unlink(missing_ok=True)
+
     def _beside(self, suffix: str) -> pathlib.Path:
         return self._output.with_name(self._output.name + suffix)
 

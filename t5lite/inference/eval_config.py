@@ -5,8 +5,13 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
 
 from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.ranking import RankBy
+from t5lite.messages.suggest import did_you_mean
+
+PromptTooLong = Literal["drop_exemplars", "skip", "cut"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,7 +26,25 @@ class EvalConfig:
         "validate", "dev" and the like are taken.
       batch_size: Examples decoded at once, over all devices.
       max_examples_per_task: The first so many examples of each Task; all when None.
-      decoding: How answers are generated; one an example.
+      decoding: How answers are generated. Several draws of an example vote on its answer, see
+        `inference.voting`.
+      rank_by: What the options of an example are compared by (`decoding.ranking.RankBy`), so that
+        the likeliest is its answer; None generates an answer.
+      rank_end_token: Whether the token that ends an answer, where the model learns one, is part of
+        an option that is scored.
+      num_shots: How many exemplars a prompt shows: the first so many of the Task's own, or of
+        one that has none, drawn from `fewshot_split`. None leaves prompts as the Task gives them.
+      fewshot_split: The Task's split whose examples are drawn, the example itself never.
+      fewshot_seed: Of the draws, which depend on it, the Task and the example's index only.
+      use_chat_template: Put prompts as conversations that the model's chat template writes.
+        Exemplars are turns.
+      system_prompt: What these conversations begin with; None leaves it to the template.
+      prompt_too_long: What becomes of a prompt that is longer than the model takes.
+        `"drop_exemplars"` leaves out exemplars from the left, and skips the example if it is too
+        long without any; `"skip"` skips the example; `"cut"` asks what is left of the text when its
+        end is cut off, as T5X does, or of a conversation its last turns.
+      score_targets: Whether references are scored too: for the metric `loss` where answers are
+        generated, and for metrics that need it.
       task_modules: Task modules to import first.
       data_dir: Root of the Tasks' files; None leaves `T5LITE_DATA_DIR` as it is.
       vocabulary: The Tasks' vocabulary, as `parse_vocabulary` reads it; None leaves
@@ -38,6 +61,15 @@ class EvalConfig:
     task_modules: Sequence[str] = ()
     data_dir: str | None = None
     vocabulary: str | None = None
+    rank_by: RankBy | None = None
+    rank_end_token: bool = True
+    num_shots: int | None = None
+    fewshot_split: str = "train"
+    fewshot_seed: int = 0
+    use_chat_template: bool = False
+    system_prompt: str | None = None
+    prompt_too_long: PromptTooLong = "drop_exemplars"
+    score_targets: bool = True
 
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name:
@@ -49,11 +81,53 @@ class EvalConfig:
             value = getattr(self, field)
             if value is not None and value < 1:
                 raise ValueError(f"EvalConfig.{field} is {value}; it must be 1 or more.")
-        if self.decoding.num_return_sequences > 1:
+        self._require_choice("prompt_too_long", get_args(PromptTooLong))
+        if self.rank_by is not None:
+            self._require_choice("rank_by", get_args(RankBy))
+        if self.num_shots is not None and self.num_shots < 0:
+            raise ValueError(f"EvalConfig.num_shots is {self.num_shots}; it must be 0 or more.")
+        if self.system_prompt is not None and not self.use_chat_template:
             raise ValueError(
-                "DecodingConfig.num_return_sequences is "
-                f"{self.decoding.num_return_sequences}; an evaluation judges one answer an "
-                "example, so it must be 1."
+                "EvalConfig.system_prompt begins a conversation; set use_chat_template "
+                "(--use_chat_template) with it."
+            )
+        if not 0 <= self.fewshot_seed < 1 << 64:
+            raise ValueError(
+                f"EvalConfig.fewshot_seed is {self.fewshot_seed}; it must lie in [0, 2**64)."
+            )
+        self._check_decoding()
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields in JSON's types."""
+        lengths = dict(self.task_feature_lengths)
+        return dataclasses.asdict(dataclasses.replace(self, task_feature_lengths=lengths))
+
+    def _check_decoding(self) -> None:
+        """Refuses what would be ignored."""
+        decoding = self.decoding
+        if self.rank_by is None and not self.rank_end_token:
+            raise ValueError(
+                "EvalConfig.rank_end_token is False, and nothing is ranked; set rank_by too."
+            )
+        if self.rank_by is not None and decoding.strategy != "greedy":
+            raise ValueError(
+                f"EvalConfig.rank_by is {self.rank_by!r}, and DecodingConfig.strategy "
+                f"{decoding.strategy!r}; options are ranked, and nothing is generated. Leave one "
+                "out."
+            )
+        if decoding.num_return_sequences > 1 and decoding.strategy != "sample":
+            raise ValueError(
+                f"DecodingConfig.num_return_sequences is {decoding.num_return_sequences}, and its "
+                f"strategy {decoding.strategy!r}; several answers to an example vote, so they must "
+                "be drawn: set strategy='sample', or num_return_sequences=1."
+            )
+
+    def _require_choice(self, field: str, choices: tuple[str, ...]) -> None:
+        value = getattr(self, field)
+        if value not in choices:
+            raise ValueError(
+                f"EvalConfig.{field} is {value!r}; choose one of {', '.join(choices)}."
+                f"{did_you_mean(str(value), choices)}"
             )
 
 

@@ -25,9 +25,11 @@ class TaskResult:
       name: The Task's name.
       split: The split that was evaluated.
       num_examples: How many it holds, those that were skipped among them.
+      num_skipped: Examples that were not asked; no metric counts them.
       metrics: By name.
       by_example: Of the metrics that are means over examples, the value of each example that was
         not skipped.
+      by_num_samples: Where several draws vote, the metrics when the first 1, 2, ... of them do.
       score_metric: The one of them that `Record.score` is; None where there is none.
       records: Of each example, where a metric judges answers.
       not_run: Why metrics did not run, by their names.
@@ -36,8 +38,10 @@ class TaskResult:
     name: str
     split: str
     num_examples: int
+    num_skipped: int = 0
     metrics: Mapping[str, float]
     by_example: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
+    by_num_samples: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
     score_metric: str | None = None
     records: Sequence[Record] = ()
     not_run: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -46,11 +50,6 @@ class TaskResult:
     def num_unparsed(self) -> int:
         """Answers from which the Task's postprocessor took none."""
         return sum(r.prediction is not None and r.answer is None for r in self.records)
-
-    @property
-    def num_skipped(self) -> int:
-        """Examples that were not asked; no metric counts them."""
-        return sum(record.skipped is not None for record in self.records)
 
     @property
     def num_dropped_exemplars(self) -> int:
@@ -136,8 +135,9 @@ class EvalResult:
             "metrics": self.metrics,
             "intervals": self.intervals,
             "score_metric": {t.name: t.score_metric for t in self.tasks if t.score_metric},
+            "by_num_samples": {t.name: t.by_num_samples for t in self.tasks if t.by_num_samples},
             "metrics_not_run": {t.name: t.not_run for t in self.tasks if t.not_run},
-            "config": dataclasses.asdict(config),
+            "config": config.to_json(),
         }
         write_records(folder / PREDICTIONS, self.predictions)
         write_object(folder / "metrics.json", record)

@@ -7,32 +7,40 @@ metrics; process 0 alone shows progress.
 
 from __future__ import annotations
 
-import collections
 import dataclasses
+import hashlib
 import logging
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import numpy as np
 
 from t5lite.checkpoints.load import LoadedModel
+from t5lite.data.chat.chat_format import ChatFormat
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.data.tasks.seqio_adapter import EvalTask, import_tasks, load_eval_tasks
-from t5lite.data.tasks.task_metrics import Answers
-from t5lite.data.vocabularies.load import format_vocabulary, same_vocabulary
+from t5lite.data.vocabularies.load import same_vocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.decoding.config import DecodingConfig
-from t5lite.decoding.sequence_generator import Generation, SequenceGenerator
-from t5lite.decoding.stopping import cut
+from t5lite.decoding.ranking import num_bytes
+from t5lite.decoding.sequence_generator import SequenceGenerator
+from t5lite.inference.answers import Answered, AnswerJournal
+from t5lite.inference.asking import Asked, Asker, scores_targets
 from t5lite.inference.eval_config import EvalConfig
-from t5lite.inference.eval_result import EvalResult, TaskResult
+from t5lite.inference.eval_result import EvalResult
+from t5lite.inference.judging import Judge
 from t5lite.inference.prompts import decoding_for, known_end_ids
-from t5lite.inference.records import Record, plain, unit_scores
 from t5lite.messages.progress import Bar, progress_bar
 from t5lite.models.config import TransformerConfig
 
 log = logging.getLogger(__name__)
+
+
+# A chunk is what a killed evaluation loses, and what is sorted by length into batches.
+_BATCHES_PER_CHUNK = 16
+
+_Place = tuple[EvalTask, int]
 
 
 class Evaluator:
@@ -44,6 +52,7 @@ class Evaluator:
         model_config: TransformerConfig,
         *,
         converter: FeatureConverter,
+        chat: ChatFormat | None = None,
         mesh: jax.sharding.Mesh | None = None,
     ) -> None:
         """Imports the task modules and loads the examples.
@@ -53,11 +62,12 @@ class Evaluator:
           model_config: What `params` given to `run` are of.
           converter: What the model's prompts and targets look like, but for the lengths, which are
             the config's.
+          chat: How the model's conversations are written, for `use_chat_template`.
           mesh: Where `params` lie; None for wherever they are.
 
         Raises:
           ValueError: No such Task or split, it has no examples, its Tasks' vocabularies differ, or
-            answers cannot be generated; see `SequenceGenerator.check`.
+            they cannot be asked as the config says; or as `SequenceGenerator.check`.
         """
         self.config = config
         self._warned: set[tuple[str, str, str]] = set()
@@ -70,123 +80,173 @@ class Evaluator:
         )
         self._require_examples()
         self.vocabulary = self._one_vocabulary()
-        self._converter = dataclasses.replace(
+        converter = dataclasses.replace(
             converter, task_feature_lengths=dict(config.task_feature_lengths)
         )
+        asker = Asker(
+            *(config, model_config),
+            converter=converter,
+            vocabulary=self.vocabulary,
+            chat=chat,
+        )
+        self._asked = {task.name: asker.ask(task) for task in self.tasks}
+        self._places = [
+            (task, index)
+            for task in self.tasks
+            for index, asked in enumerate(self._asked[task.name])
+            if asked.skipped is None
+        ]
+        self._check_skipped()
         end_ids = [token for task in self.tasks for token in task.end_ids]
         self._generator = SequenceGenerator(
             model_config,
-            converter=self._converter,
-            eos_ids=known_end_ids(model_config, self.vocabulary, end_ids),
+            converter=converter,
+            eos_ids=known_end_ids(model_config, self.vocabulary, [*end_ids, *asker.chat_end_ids]),
             batch_size=config.batch_size,
             decode=self.vocabulary.decode,
             mesh=mesh,
         )
-        judged = [task for task in self.tasks if task.judges_answers]
-        prompts = [e.prompt(self._converter) for task in judged for e in task.examples]
-        self._decoding: DecodingConfig = decoding_for(
-            config.decoding,
-            model_config,
-            prompts,
-            is_chat=any(task.end_ids for task in judged),
+        prompts = [self._put(place).tokens for place in self._places if place[0].judges_answers]
+        is_chat = bool(asker.chat_end_ids) or any(
+            task.end_ids for task in self.tasks if task.judges_answers
         )
-        self._generator.check(prompts, config=self._decoding)
+        self._decoding: DecodingConfig = decoding_for(
+            config.decoding, model_config, prompts, is_chat=is_chat
+        )
+        if config.rank_by is None:
+            self._generator.check(prompts, config=self._decoding)
 
-    def run(self, params: Any, *, progress: bool = True) -> EvalResult:
+    def journal(self, path: pathlib.Path, *, settings: Mapping[str, Any]) -> AnswerJournal:
+        """Where `run` keeps answers, so that an evaluation that was killed goes on.
+
+        Args:
+          path: The file; every process gives it, and process 0 writes.
+          settings: What the answers depend on besides the evaluation: whose they are.
+
+        Raises:
+          ValueError: The file is of another evaluation, or another run is writing it.
+        """
+        config = dataclasses.replace(self.config, decoding=self._decoding).to_json()
+        return AnswerJournal(
+            path,
+            settings={**settings, "config": config, "prompts_sha256": self._digest()},
+            num_lines=len(self._places),
+            chunk_size=self.config.batch_size * _BATCHES_PER_CHUNK,
+        )
+
+    def run(
+        self, params: Any, *, progress: bool = True, journal: AnswerJournal | None = None
+    ) -> EvalResult:
         """Evaluates `params`.
 
         Args:
           params: The model's parameters.
           progress: Show a progress bar (on process 0).
+          journal: Where answers are kept a chunk at a time, and those that are there are taken
+            from; None keeps none.
 
         Returns:
           Metrics and predictions; the same on every process.
         """
-        judged = [task for task in self.tasks if task.judges_answers]
-        total = sum(len(task.examples) for task in [*judged, *self.tasks])
+        answered = list(journal.done) if journal else []
+        chunk_size = journal.chunk_size if journal else max(len(self._places), 1)
         hidden = not progress or jax.process_index() != 0
         params = self._generator.prepare(params)
         with progress_bar(
-            total=total, desc=f"eval {self.config.name}", unit="ex", leave=False, disable=hidden
+            total=self._num_steps(self._places),
+            initial=self._num_steps(self._places[: len(answered)]),
+            desc=f"eval {self.config.name}",
+            unit="ex",
+            leave=False,
+            disable=hidden,
         ) as bar:
-            generations = self._generate(params, judged, bar)
-            log_likelihoods, num_tokens = self._score(params, bar)
-        texts = {name: list(map(self._text, found)) for name, found in generations.items()}
-        results = []
-        for task in self.tasks:
-            scores = log_likelihoods[task.name]
-            answers = self._answers(
-                generations.get(task.name), texts.get(task.name), target_scores=scores
-            )
-            loss = -sum(scores) / max(1.0, sum(num_tokens[task.name]))
-            results.append(self._result(task, answers, texts.get(task.name, ()), loss=loss))
+            for start in range(len(answered), len(self._places), chunk_size):
+                found = self._answer(params, self._places[start : start + chunk_size], bar)
+                if journal:
+                    journal.append(found)
+                answered += found
+        if journal:
+            journal.finish()
+        judge = Judge(vocabulary=self.vocabulary, decoding=self._decoding)
+        by_task: dict[str, list[Answered]] = {task.name: [] for task in self.tasks}
+        for (task, _), one in zip(self._places, answered, strict=True):
+            by_task[task.name].append(one)
+        results = [
+            judge.judge(task, self._asked[task.name], by_task[task.name]) for task in self.tasks
+        ]
         self._warn_of({task.name: task.not_run for task in results})
         # As it was done: lengths that the config leaves open are chosen by then.
         return EvalResult(dataclasses.replace(self.config, decoding=self._decoding), results)
 
-    def _result(
-        self, task: EvalTask, answers: Answers, texts: Sequence[str], *, loss: float
-    ) -> TaskResult:
-        """What the Task's own metrics say of a model's answers."""
-        measured = task.measure(answers)
-        targets = collections.Counter(example.targets_text for example in task.examples)
-        found = {
-            "loss": loss,
-            "best_constant": targets.most_common(1)[0][1] / len(task.examples),
-        }
-        unit = {name: unit_scores(values) for name, values in measured.by_example.items()}
-        score_metric = next((name for name, values in unit.items() if values is not None), None)
-        scores = unit.get(score_metric) if score_metric else None
-        predictions = measured.predictions
-        return TaskResult(
-            name=task.name,
-            split=task.split,
-            num_examples=len(task.examples),
-            metrics=found | measured.values,
-            by_example=measured.by_example,
-            score_metric=score_metric,
-            records=[
-                Record(
-                    task=task.name,
-                    index=index,
-                    id=example.id,
-                    inputs=example.inputs_text,
-                    targets=example.targets_text,
-                    references=example.references,
-                    prediction=text,
-                    answer=None if predictions is None else plain(predictions[index]),
-                    score=None if scores is None else scores[index],
-                    metrics={n: values[index] for n, values in measured.by_example.items()},
-                )
-                for index, (example, text) in enumerate(zip(task.examples, texts, strict=False))
-            ],
-            not_run=measured.not_run,
-        )
+    def _put(self, place: _Place) -> Asked:
+        task, index = place
+        return self._asked[task.name][index]
 
-    def _text(self, generation: Generation) -> str:
-        text = self.vocabulary.shown(generation.tokens.tolist())
-        return cut(text, self.config.decoding.stop_strings)
+    def _num_steps(self, places: Sequence[_Place]) -> int:
+        """What the progress bar counts: examples answered, and examples whose target is scored."""
+        return sum(task.judges_answers + scores_targets(self.config, task) for task, _ in places)
 
-    def _answers(
-        self,
-        generations: Sequence[Generation] | None,
-        texts: Sequence[str] | None,
-        *,
-        target_scores: Sequence[float],
-    ) -> Answers:
-        """What the metrics of a Task are given."""
-        if generations is None:
-            return Answers(target_scores=target_scores)
-        ends = self.vocabulary.eos_ids[:1]
-        longest = self._decoding.decode_length
-        tokens = [generation.tokens.tolist() for generation in generations]
-        return Answers(
-            tokens=[[*ids, *(ends if len(ids) < longest else ())] for ids in tokens],
-            # What only a Task's vocabulary decodes need not be a text.
-            texts=texts if format_vocabulary(self.vocabulary) is not None else None,
-            scores=[generation.score for generation in generations],
-            target_scores=target_scores,
+    def _answer(self, params: Any, places: Sequence[_Place], bar: Bar) -> list[Answered]:
+        """Answers to some examples, of any Tasks, batched together."""
+        answered = [Answered() for _ in places]
+        judged = [row for row, (task, _) in enumerate(places) if task.judges_answers]
+        asked = [self._put(places[row]) for row in judged]
+        prompts = [one.tokens for one in asked]
+        if self.config.rank_by is not None and asked:
+            rankings = self._generator.rank(
+                *(params, prompts, [one.option_tokens for one in asked]),
+                by=self.config.rank_by,
+                num_bytes=[num_bytes(one.options) for one in asked],
+                on_batch=bar.update,
+            )
+            for row, ranking in zip(judged, rankings, strict=True):
+                scores = ranking.scores.tolist()
+                answered[row] = dataclasses.replace(answered[row], option_scores=scores)
+        else:
+            generations = self._generator.generate(
+                *(params, prompts),
+                config=self._decoding,
+                indices=[places[row][1] for row in judged],
+                on_batch=bar.update,
+            )
+            for row, of_one in zip(judged, generations, strict=True):
+                answered[row] = dataclasses.replace(answered[row], generations=of_one)
+        scored = [row for row, (task, _) in enumerate(places) if scores_targets(self.config, task)]
+        asked = [self._put(places[row]) for row in scored]
+        found = self._generator.score(
+            *(params, [one.tokens for one in asked], [one.target for one in asked]),
+            on_batch=bar.update,
         )
+        for row, *target in zip(scored, *(x_N.tolist() for x_N in found), strict=True):
+            answered[row] = dataclasses.replace(answered[row], target=(target[0], target[1]))
+        return answered
+
+    def _digest(self) -> str:
+        """A hash of all that is asked."""
+        digest = hashlib.sha256()
+        for place in self._places:
+            asked = self._put(place)
+            for tokens in (asked.tokens, asked.target, *asked.option_tokens):
+                digest.update(tokens.tobytes() + b"\n")
+        return digest.hexdigest()
+
+    def _check_skipped(self) -> None:
+        """Says how many examples are not asked.
+
+        Raises:
+          ValueError: It is all of them.
+        """
+        reasons = [a.skipped for asked in self._asked.values() for a in asked if a.skipped]
+        if not reasons or (jax.process_index() != 0 and self._places):
+            return
+        num_all = len(reasons) + len(self._places)
+        number = f"evaluation {self.config.name!r}: {len(reasons)} of {num_all}"
+        if not self._places:
+            raise ValueError(
+                f"{number} examples cannot be asked; of the first, {reasons[0]}. See "
+                "EvalConfig.prompt_too_long (--prompt_too_long) and task_feature_lengths."
+            )
+        log.warning("%s examples are skipped; of the first, %s", number, reasons[0])
 
     def _warn_of(self, not_run: Mapping[str, Mapping[str, str]]) -> None:
         """Names the metrics that do not run, each once."""
@@ -198,42 +258,6 @@ class Evaluator:
                         *(self.config.name, metric, task, reason),
                     )
                 self._warned.add((task, metric, reason))
-
-    def _generate(
-        self, params: Any, tasks: Sequence[EvalTask], bar: Bar
-    ) -> dict[str, list[Generation]]:
-        """Answers of each Task; the examples of all Tasks are batched together."""
-        places = [(task, index) for task in tasks for index in range(len(task.examples))]
-        generations = self._generator.generate(
-            params,
-            [task.examples[index].prompt(self._converter) for task, index in places],
-            config=self._decoding,
-            indices=[index for _, index in places],
-            on_batch=bar.update,
-        )
-        answers: dict[str, list[Generation]] = {task.name: [] for task in tasks}
-        for (task, _), (generation,) in zip(places, generations, strict=True):
-            answers[task.name].append(generation)
-        return answers
-
-    def _score(
-        self, params: Any, bar: Bar
-    ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-        """Log-likelihood and number of tokens of the targets of each Task's examples."""
-        examples = [example for task in self.tasks for example in task.examples]
-        log_likelihoods, num_tokens = self._generator.score(
-            params,
-            [example.prompt(self._converter) for example in examples],
-            [example.answer(self._converter) for example in examples],
-            on_batch=bar.update,
-        )
-        return self._by_task(log_likelihoods), self._by_task(num_tokens)
-
-    def _by_task(self, values: np.ndarray) -> dict[str, list[float]]:
-        """Values of all Tasks' examples, one Task after the other, taken apart."""
-        ends = np.cumsum([len(task.examples) for task in self.tasks])[:-1]
-        parts = np.split(values, ends)
-        return {task.name: part.tolist() for task, part in zip(self.tasks, parts, strict=True)}
 
     def _require_examples(self) -> None:
         empty = [task.name for task in self.tasks if not task.examples]

@@ -17,6 +17,7 @@ from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.decoding.config import CHAT_DECODE_LENGTH, DecodingConfig
 from t5lite.decoding.sequence_generator import Generation, SequenceGenerator
 from t5lite.decoding.stopping import cut
+from t5lite.inference.options import Choices, chat_choices, text_choices
 from t5lite.models.config import TransformerConfig
 
 log = logging.getLogger(__name__)
@@ -29,18 +30,38 @@ class Prompt(NamedTuple):
       tokens: int32 [length], with what the model has around every prompt.
       was_cut: whether it had more than the model's length.
       end_ids: tokens that end its answer besides the vocabulary's.
+      options: int32 [length] each, the answers to choose from, with the token that ends them.
     """
 
     tokens: np.ndarray
     was_cut: bool
     end_ids: tuple[int, ...] = ()
+    options: tuple[np.ndarray, ...] = ()
 
 
-def text_prompt(text: str, model: LoadedModel) -> Prompt:
-    """A text as in training; what is too long is cut at its end."""
-    converter, tokens = model.converter, model.vocabulary.encode(text)
+def text_prompt(text: str, model: LoadedModel, *, options: Sequence[str] = ()) -> Prompt:
+    """A text as in training; what is too long is cut at its end.
+
+    Args:
+      text: the prompt.
+      model: the model.
+      options: the answers to choose from; none where one is to be written.
+    """
+    converter = model.converter
+    choices = Choices(model.vocabulary.encode(text), [])
+    if options:
+        is_continued = converter.architecture == "decoder_only"
+        choices = text_choices(
+            text, options, vocabulary=model.vocabulary, is_continued=is_continued
+        )
     around = len(converter.prompt_prefix) + len(converter.prompt_suffix)
-    return Prompt(converter.prompt(tokens), len(tokens) + around > converter.longest_prompt)
+    was_cut = len(choices.prompt) + around > converter.longest_prompt
+    ended = _ended(choices.options, converter.targets_suffix)
+    return Prompt(converter.prompt(choices.prompt), was_cut, options=ended)
+
+
+def _ended(options: Sequence[Sequence[int]], end_ids: Sequence[int]) -> tuple[np.ndarray, ...]:
+    return tuple(np.array([*ids, *end_ids], np.int32) for ids in options)
 
 
 def chat_prompt(
@@ -48,6 +69,7 @@ def chat_prompt(
     model: LoadedModel,
     *,
     tools: Sequence[Mapping[str, Any]] | None = None,
+    options: Sequence[str] = (),
 ) -> Prompt:
     """A conversation, up to what opens the model's answer.
 
@@ -59,6 +81,7 @@ def chat_prompt(
       messages: see `ChatTemplate.render`.
       model: the model.
       tools: see `ChatTemplate.render`.
+      options: the answers to choose from; none where one is to be written.
 
     Raises:
       ValueError: the model has no chat template, or it refuses the conversation.
@@ -68,8 +91,9 @@ def chat_prompt(
     longest = lengths["inputs" if "inputs" in lengths else "targets"]
     written = chat_format(model)
     prompt = written.prompt(messages, longest=longest, tools=tools)
-    tokens = converter.prompt(prompt.tokens, is_chat=True)
-    return Prompt(tokens, prompt.was_cut, written.end_ids())
+    tokens, end_ids = converter.prompt(prompt.tokens, is_chat=True), written.end_ids()
+    choices = chat_choices(prompt, options, vocabulary=model.vocabulary)
+    return Prompt(tokens, prompt.was_cut, end_ids, _ended(choices.options, end_ids))
 
 
 def chat_format(model: LoadedModel) -> ChatFormat:

@@ -157,8 +157,12 @@ class EvalTask:
         """Whether a metric judges generated answers."""
         return any({"predictions", "tokens"} & {*metric.needs} for metric in self.metrics)
 
-    def measure(self, answers: Answers) -> Measured:
+    def measure(self, answers: Answers, *, by_example: bool = True) -> Measured:
         """Runs each metric whose needs are given; where one fails, the others still run.
+
+        Args:
+          answers: A model's, one an example.
+          by_example: Whether each example's own values are wanted.
 
         Raises:
           ValueError: there are not as many answers as examples.
@@ -171,7 +175,7 @@ class EvalTask:
                 )
         judged = _JudgedAnswers(self, answers)
         values: dict[str, float] = {}
-        by_example: dict[str, list[float]] = {}
+        single: dict[str, list[float]] = {}
         not_run = dict(self.unusable_metrics)
         for metric in self.metrics:
             if not answers.has(metric.needs):
@@ -185,8 +189,9 @@ class EvalTask:
                 not_run[metric.name] = f"another metric gives {', '.join(twice)} too"
                 continue
             values |= found
-            by_example |= _by_example(metric, judged, found)
-        return Measured(values, by_example, judged.predictions_or_none(), not_run)
+            if by_example:
+                single |= _by_example(metric, judged, found)
+        return Measured(values, single, judged.predictions_or_none(), not_run)
 
     def part(self, places: Sequence[int]) -> "EvalTask":
         """The Task with some of its examples only."""

@@ -11,7 +11,8 @@ from t5lite.reports.page import write_page
 
 _PAGE = """{% extends "frame" %}
 {% block style %}
- .bar { display: flex; width: 14rem; height: .9rem; }
+ th, td { padding: .25rem .6rem; white-space: nowrap; }
+ .bar { display: flex; width: 9rem; height: .9rem; }
  .a { background: #17734a; } .tie { background: #c9d1da; } .b { background: #b9793a; }
  tr:last-child td { font-weight: bold; border-top: 2px solid #b8c1cc; }
  .key { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 1rem; }

@@ -385,3 +385,28 @@ def test_the_official_module_of_exemplars_has_the_same_literals_as_the_json(tmp_
     module = "".join(f"{name} = {value!r}\n" for name, value in literals.items())
     write(tmp_path / "exemplars.py", module)
     assert mgsm.read_exemplars(tmp_path / "exemplars.py") == mgsm.read_exemplars(path)
+
+
+# Chance levels of the normalised average of "Scaling Instruction-Finetuned Language Models", in per
+# cent, of subtasks whose questions list options.
+CHANCE = {
+    "causal_judgement": 50,
+    "disambiguation_qa": 33.2,
+    "hyperbaton": 50,
+    "logical_deduction_five_objects": 20,
+    "logical_deduction_seven_objects": 14.3,
+    "logical_deduction_three_objects": 33.3,
+    "movie_recommendation": 25,
+    "reasoning_about_colored_objects": 11.9,
+    "ruin_names": 25,
+    "salient_translation_error_detection": 16.7,
+    "web_of_lies": 50,
+}
+
+
+@pytest.mark.parametrize("subtask", CHANCE)
+def test_the_options_of_bbh_give_the_chance_level_of_the_paper(subtask, monkeypatch):
+    monkeypatch.setenv("T5LITE_DATA_DIR", str(shared_path("data")))
+    examples = TASKS[f"bbh_{subtask}_3shot"]("test")
+    chance = 100 * sum(1 / len(example.options) for example in examples) / len(examples)
+    assert chance == pytest.approx(CHANCE[subtask], abs=0.5)

@@ -141,6 +141,7 @@ TASK_FEATURE_LENGTHS = Flag(
 )
 MIXTURE = Flag("--mixture", str, "registered mixture or task", "MIXTURE_OR_TASK_NAME")
 EXAMPLE_FLAGS = (MIXTURE, Flag("--split", str, "split of its tasks"))
+ALLOW_MISSING_TASKS = Flag("--allow_missing_tasks", bool, "leave out tasks that have no data")
 RANK_BY = Flag(
     *("--rank_by", str),
     "compare options by log-likelihood (sum), that a token (mean) or a byte (mean_byte), or "
@@ -155,6 +156,7 @@ EVAL_FLAGS = (
     Flag("--use_chat_template", bool, "ask in conversations, exemplars as turns"),
     Flag("--system_prompt", str, "what these conversations begin with"),
     Flag("--prompt_too_long", str, "drop_exemplars (default), skip or cut"),
+    ALLOW_MISSING_TASKS,
 )
 INFER_FLAGS = (
     Flag("--input", str, "JSONL file to answer"),
@@ -187,7 +189,7 @@ TRAIN_FLAGS = (
     Flag("--activation_dtype", str, "float32 or bfloat16"),
     Flag("--remat_policy", str, "what the backward pass recomputes: none, full, dots"),
     Flag("--seed", int, "of initialisation, dropout and mixing"),
-    Flag("--allow_missing_tasks", bool, "leave out tasks that have no data"),
+    ALLOW_MISSING_TASKS,
     MAX_STORE_EXAMPLES,
     STORE_EPOCHS,
     Flag("--eval_period", duration, "how often to evaluate (default: at the end)"),

@@ -147,14 +147,17 @@ RANK_BY = Flag(
     "compare options by log-likelihood (sum), that a token (mean) or a byte (mean_byte), or "
     "less that without the prompt (unconditional)",
 )
+CHAT_TEMPLATE_FLAGS = (
+    Flag("--use_chat_template", bool, "ask in conversations, exemplars as turns"),
+    Flag("--system_prompt", str, "what these conversations begin with"),
+)
 EVAL_FLAGS = (
     Flag("--max_examples", int, "only the first so many of each task", "MAX_EXAMPLES_PER_TASK"),
     Flag("--output_dir", str, "where results go (default: MODEL_DIR/eval)"),
     RANK_BY,
     Flag("--num_shots", int, "exemplars of a prompt (default: as the task gives them)"),
     Flag("--fewshot_split", str, "where a task without exemplars takes them from: train"),
-    Flag("--use_chat_template", bool, "ask in conversations, exemplars as turns"),
-    Flag("--system_prompt", str, "what these conversations begin with"),
+    *CHAT_TEMPLATE_FLAGS,
     Flag("--prompt_too_long", str, "drop_exemplars (default), skip or cut"),
     ALLOW_MISSING_TASKS,
 )
@@ -164,6 +167,7 @@ INFER_FLAGS = (
     Flag("--inputs_field", str, "field of --input with the prompt or messages"),
     Flag("--options_field", str, "field of --input with the answers to choose from"),
     RANK_BY,
+    *CHAT_TEMPLATE_FLAGS,
 )
 GENERATE_FLAGS = (
     Flag(

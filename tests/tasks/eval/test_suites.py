@@ -201,6 +201,7 @@ def test_mixtures_and_splits():
     for shots in (0, 3):
         for suffix in ("", "_cot"):
             assert sizes[f"bbh_{shots}shot{suffix}"] == 27
+        assert sizes[f"bbh_{shots}shot_multiple_choice"] == 23
     assert sizes["tydiqa_1shot"] == 8
     assert sizes["mgsm_8shot_cot"] == 10
 
@@ -385,6 +386,14 @@ def test_the_official_module_of_exemplars_has_the_same_literals_as_the_json(tmp_
     module = "".join(f"{name} = {value!r}\n" for name, value in literals.items())
     write(tmp_path / "exemplars.py", module)
     assert mgsm.read_exemplars(tmp_path / "exemplars.py") == mgsm.read_exemplars(path)
+
+
+def test_every_question_of_the_ranked_subtasks_has_options(monkeypatch):
+    monkeypatch.setenv("T5LITE_DATA_DIR", str(shared_path("data")))
+    ranked = [task for task in TASKS.values() if "bbh_0shot_multiple_choice" in task.other_mixtures]
+    for task in ranked:
+        if task.data_status().state == "present":
+            assert all(len(set(example.options)) > 1 for example in task("test")), task.name
 
 
 # Chance levels of the normalised average of "Scaling Instruction-Finetuned Language Models", in per

@@ -7,6 +7,7 @@ import pytest
 from t5lite.data.tasks import seqio_adapter, task_data
 from t5lite.data.tasks.prompt_parts import PromptParts, options_of
 from t5lite.data.tasks.task_metrics import Answers
+from t5lite.evaluation.suites import SUITES
 from tests.conftest import shared_path
 from tests.tasks.eval.suite_folder import SUBJECT, SUBTASK, write, write_folder, write_mmlu
 
@@ -204,6 +205,14 @@ def test_mixtures_and_splits():
         assert sizes[f"bbh_{shots}shot_multiple_choice"] == 23
     assert sizes["tydiqa_1shot"] == 8
     assert sizes["mgsm_8shot_cot"] == 10
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
+def test_the_columns_of_flans_table_are_registered_mixtures(suite):
+    for layout in suite.layouts:
+        tasks = seqio_adapter.resolve(suite.mixture + layout).task_names
+        assert [suite.place(task) for task in tasks] == [(m, layout) for m in sorted(suite.members)]
+        assert {suite.split in seqio_adapter.splits(task) for task in tasks} == {True}
 
 
 def test_no_task_can_be_trained_on():

@@ -55,6 +55,8 @@ class TaskOverlap:
       num_examples: examples read.
       num_overlapping: of these, those that share an n-gram with some evaluation set.
       by_set: those that share one with this set, by its name; sets without any are left out.
+      texts_by_set: texts of this set that share one with an example, by its name.
+      ngram_by_set: the n-gram of this set that most examples share, by its name.
       ngrams: some n-grams that they share, no two of one passage, those of the most examples
         first, with the number of examples and the sets they are of.
     """
@@ -63,6 +65,8 @@ class TaskOverlap:
     num_examples: int
     num_overlapping: int
     by_set: Mapping[str, int]
+    texts_by_set: Mapping[str, int]
+    ngram_by_set: Mapping[str, str]
     ngrams: tuple[tuple[str, int, tuple[str, ...]], ...]
 
     @property
@@ -113,6 +117,7 @@ def search(
     *,
     split: str,
     n: int = 13,
+    common_share: float | None = None,
     task_modules: Sequence[str] = (),
     num_workers: int | None = None,
     progress: bool = True,
@@ -127,6 +132,7 @@ def search(
       against: the evaluation sets' texts, by name.
       split: of the Tasks.
       n: words of an n-gram; 13 is what GPT-3 and many after it used.
+      common_share: see `NgramIndex.build`.
       task_modules: task modules for workers to import.
       num_workers: processes, see `run_jobs`.
       progress: whether to show a progress bar on stderr.
@@ -136,7 +142,7 @@ def search(
     """
     if n < 1:
         raise ValueError(f"--ngram {n}: an n-gram has at least 1 word")
-    index = NgramIndex.build(against, n=n)
+    index = NgramIndex.build(against, n=n, common_share=common_share)
     started = time.monotonic()
     found: dict[str, _Searched] = {}
     jobs = [_Job(name, split, tuple(task_modules)) for name in task_names]
@@ -240,17 +246,32 @@ def _search_task(job: _Job, index: NgramIndex) -> _Searched:
                 sets.update(sets_by_group[group])
             by_set.update(sets)
     shown = _most_frequent(by_group, index)
+    best_by_set: dict[str, int] = {}
+    for group in sorted(by_group, key=lambda g: (by_group[g], -index.place[index.group_start[g]])):
+        best_by_set |= dict.fromkeys(sets_by_group[group], group)
+    names = [name for name in index.set_names if name in by_set]
+    best = index.ngrams([best_by_set[name] for name in names])
     overlap = TaskOverlap(
         name=job.task,
         num_examples=num_examples,
         num_overlapping=num_overlapping,
-        by_set={name: by_set[name] for name in index.set_names if name in by_set},
+        by_set={name: by_set[name] for name in names},
+        texts_by_set=_count_texts(index, by_group),
+        ngram_by_set=dict(zip(names, best, strict=True)),
         ngrams=tuple(
             (text, by_group[group], sets_by_group[group])
             for text, group in zip(index.ngrams(shown), shown, strict=True)
         ),
     )
     return _Searched(job, overlap, groups=frozenset(by_group))
+
+
+def _count_texts(index: NgramIndex, groups: Iterable[int]) -> dict[str, int]:
+    """How many texts of each set hold an n-gram of these groups; sets without any left out."""
+    texts = [index.texts_of(group) for group in groups]
+    hit = np.unique(np.concatenate([np.zeros(0, np.int64), *texts]))
+    numbers, counts = np.unique(index.sets_of(hit), return_counts=True)
+    return {index.set_names[s]: int(c) for s, c in zip(numbers, counts, strict=True)}
 
 
 def _most_frequent(by_group: Mapping[int, int], index: NgramIndex) -> list[int]:

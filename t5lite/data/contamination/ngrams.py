@@ -90,12 +90,16 @@ class NgramIndex:
     table: npt.NDArray[np.bool_]
 
     @classmethod
-    def build(cls, sets: Mapping[str, Iterable[str]], *, n: int) -> NgramIndex:
+    def build(
+        cls, sets: Mapping[str, Iterable[str]], *, n: int, common_share: float | None = None
+    ) -> NgramIndex:
         """Indexes the n-grams of texts, each text by itself.
 
         Args:
           sets: texts, by the name of the set they belong to.
           n: words of an n-gram, at least 1.
+          common_share: of a set, n-grams that are in more than this share of its texts, and in more
+            than one, are left out: they are its instruction; None keeps them.
         """
         vocabulary: dict[str, int] = {}
         stream, text_start, set_start = array.array("i"), array.array("q", [0]), [0]
@@ -117,6 +121,12 @@ class NgramIndex:
         differs[1:] = hash_P[1:] != hash_P[:-1]
         for word in range(n):  # equal hashes of unequal n-grams are groups of their own
             differs[1:] |= stream_W[place_P[1:] + word] != stream_W[place_P[:-1] + word]
+        if common_share is not None:
+            group_P = np.cumsum(differs) - 1
+            text_P = np.searchsorted(starts, place_P, side="right") - 1
+            kept_P = ~_common(group_P, text_P, np.array(set_start), share=common_share)
+            place_P, hash_P, group_P = place_P[kept_P], hash_P[kept_P], group_P[kept_P]
+            differs = np.diff(group_P, prepend=-1) != 0
         first_G = np.flatnonzero(differs)
         group_hash = hash_P[first_G]
         bits = int(np.clip(np.ceil(np.log2(16 * len(first_G) + 1)), 8, _LARGEST_TABLE))
@@ -211,6 +221,32 @@ class NgramIndex:
             candidates.append(found[same])
             groups.append(group[same])
         return np.concatenate(candidates), np.concatenate(groups)
+
+
+def _common(
+    group_P: npt.NDArray[np.int64],
+    text_P: npt.NDArray[np.int64],
+    set_start: npt.NDArray[np.int64],
+    *,
+    share: float,
+) -> npt.NDArray[np.bool_]:
+    """Whether the n-gram at each place is in more than a share of the texts of its set, `[P]`.
+
+    Args:
+      group_P: which n-gram it is.
+      text_P: which text the place is in.
+      set_start: `[S + 1]`, as in `NgramIndex`.
+      share: in [0, 1].
+    """
+    num_texts_S = np.diff(set_start)
+    num_texts = int(set_start[-1])
+    # Each text once, however often it holds the n-gram.
+    group_U, text_U = np.divmod(np.unique(group_P * num_texts + text_P), max(num_texts, 1))
+    set_U = np.searchsorted(set_start, text_U, side="right") - 1
+    pairs, counts = np.unique(group_U * len(num_texts_S) + set_U, return_counts=True)
+    set_P = np.searchsorted(set_start, text_P, side="right") - 1
+    count_P = counts[np.searchsorted(pairs, group_P * len(num_texts_S) + set_P)]
+    return (count_P > share * num_texts_S[set_P]) & (count_P > 1)
 
 
 def _hashes(id_K: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.uint64]:

@@ -93,3 +93,25 @@ def test_neither_ngrams_nor_texts_run_into_the_next_text():
 def test_nothing_to_search_or_to_find():
     assert [g.tolist() for g in NgramIndex.build({}, n=3).find(["a b c"])] == [[]]
     assert NgramIndex.build({"x": ["a b c"]}, n=3).find([]) == []
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 1.0])
+def test_instructions_are_left_out_of_the_sets_they_are_of(share):
+    rng = random.Random(0)
+    sets = {
+        "x": [f"say who it is {rng.choice('abc')} {rng.choice('abc')} {i}" for i in range(9)],
+        "y": ["say who it is a a 0", "nothing else at all", "say who it was"],
+        "one": ["say who it is a b once"],
+    }
+    texts = [text for listed in sets.values() for text in listed]
+    found = by_index(NgramIndex.build(sets, n=3, common_share=share), sets, texts)
+
+    def is_common(name, gram):
+        count = sum(f" {gram} " in f" {text} " for text in sets[name])
+        return count > 1 and count > share * len(sets[name])
+
+    expected = [
+        {hit for hit in hits if not is_common(hit[0], hit[2])}
+        for hits in brute_force(sets, texts, 3)
+    ]
+    assert found == expected and any(expected)

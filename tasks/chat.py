@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from t5lite.data.chat.conversations import Conversation, as_messages, read_conve
 from t5lite.data.chat.named_chat_templates import choose_template
 from t5lite.data.sources.split_files import Place, SplitFiles
 from t5lite.data.tasks import environment, seqio_adapter
+from t5lite.data.tasks.instance_selection import InstanceSelection
 from t5lite.data.vocabularies.load import parse_vocabulary
 
 from .files import split_files, under_data_root
@@ -94,14 +96,24 @@ class _ChatReader:
       files: where the records are.
       format: how a conversation becomes tokens.
       messages: see `add_chat_task`.
+      selection: which of the conversations it reads; None for all.
     """
 
     files: SplitFiles
     format: ChatFormat
     messages: Messages
+    selection: InstanceSelection | None = None
 
     def conversations(self, split: str) -> Iterator[tuple[str, Conversation]]:
         """Yields (what an error calls it, conversation)."""
+        if self.selection is None:
+            yield from self._all_conversations(split)
+            return
+        texts = (("", _as_json(found)) for _, found in self._all_conversations(split))
+        kept = self.selection.choose(texts)
+        yield from itertools.compress(self._all_conversations(split), kept)
+
+    def _all_conversations(self, split: str) -> Iterator[tuple[str, Conversation]]:
         for where, record in self.files.records(split):
             if callable(self.messages):
                 found = {"messages": as_messages(self.messages(record), where=where)}
@@ -118,7 +130,12 @@ class _ChatReader:
             dict(template.sources),
             dict(template.special_tokens),
             self.messages,
+            self.selection,
         ]
+
+
+def _as_json(conversation: Conversation) -> str:
+    return json.dumps(dataclasses.asdict(conversation))
 
 
 def write_answers(
@@ -201,7 +218,7 @@ def _source_class() -> Any:
             import tensorflow as tf
 
             rows = [
-                (where, json.dumps(dataclasses.asdict(conversation)))
+                (where, _as_json(conversation))
                 for where, conversation in self._reader.conversations(split)
             ]
             where, conversations = zip(*rows, strict=True) if rows else ((), ())
@@ -213,7 +230,14 @@ def _source_class() -> Any:
             )
 
         def num_input_examples(self, split: str) -> int:
+            if self._reader.selection is not None:
+                return sum(1 for _ in self._reader.conversations(split))
             return self._reader.files.count(split)
+
+        def restricted(self, selection: InstanceSelection) -> ChatDataSource:
+            """The source of one side of the conversations."""
+            reader = dataclasses.replace(self._reader, selection=selection)
+            return ChatDataSource(reader, self.splits)
 
         def token_examples(
             self, split: str, *, lengths: Mapping[str, int] | None, whole: bool

@@ -7,10 +7,15 @@ same split), and inverted, `_explain` (the reasoning, given the answer) and `_as
 given reasoning and answer). The mixture `cot` holds them all, inverted ones at 0.3 of the rate.
 """
 
+from __future__ import annotations
+
+import dataclasses
 import functools
+import itertools
 import pathlib
 
 from t5lite.data.tasks import environment
+from t5lite.data.tasks.instance_selection import InstanceSelection
 
 from . import cot_files, natural_instructions_metrics
 from .python_tasks import Example, add_python_task, capped_examples, task_name
@@ -42,13 +47,9 @@ def register(root: pathlib.Path, *, prefix: str = "cot") -> None:
 
 def _add_task(name: str, path: pathlib.Path, form: cot_files.PromptFormat) -> None:
     """Registers one set in one form."""
-
-    def read(split: str) -> list[Example]:
-        return cot_files.render_examples(cot_files.read_split(path, split), form)
-
     add_python_task(
         name,
-        read,
+        FormReader(path, form),
         splits=("train", "validation"),
         metrics=(
             (natural_instructions_metrics.rouge_l,)
@@ -57,6 +58,33 @@ def _add_task(name: str, path: pathlib.Path, form: cot_files.PromptFormat) -> No
         ),
         postprocess=str.strip if form.inverted else cot_files.final_answer,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class FormReader:
+    """Reads one set in one form; what `add_python_task` calls a reader.
+
+    Attributes:
+      path: the set's file.
+      form: the form.
+      selection: which of the instances it reads, exemplars among them; None for all.
+    """
+
+    path: pathlib.Path
+    form: cot_files.PromptFormat
+    selection: InstanceSelection | None = None
+
+    def __call__(self, split: str) -> list[Example]:
+        """The examples of a split."""
+        rows = cot_files.read_split(self.path, split)
+        if self.selection is not None:
+            kept = self.selection.choose((row.id, row.question) for row in rows)
+            rows = tuple(itertools.compress(rows, kept))
+        return cot_files.render_examples(rows, self.form)
+
+    def restricted(self, selection: InstanceSelection) -> FormReader:
+        """The reader of one side of the instances."""
+        return dataclasses.replace(self, selection=selection)
 
 
 register(environment.data_dir())

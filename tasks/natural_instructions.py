@@ -6,11 +6,13 @@ github.com/allenai/natural-instructions, or the same under `niv2/`. File names a
 is opened until a Task is used. docs/natural_instructions.md explains names, splits and scores.
 """
 
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Sequence
 
 from t5lite.data.tasks import environment
+from t5lite.data.tasks.task_kinds import TaskKind
 
 from . import natural_instructions_files as files
 from . import natural_instructions_metrics as metrics
@@ -65,7 +67,7 @@ class TaskSource:
         """Registers the file's Task in one form."""
         add_python_task(
             name,
-            functools.partial(self.read, form=form),
+            FormReader(self, form),
             splits=self.splits,
             metrics=(metrics.exact_match, self.rouge_l),
         )
@@ -86,6 +88,28 @@ class TaskSource:
         if set(languages) <= {"English"}:
             return metrics.rouge_l(targets, predictions)
         return metrics.rouge_l_any_language(targets, predictions)
+
+
+@dataclasses.dataclass(frozen=True)
+class FormReader:
+    """Reads a task file in one form; what `add_python_task` calls a reader.
+
+    Attributes:
+      source: the task file.
+      form: the form.
+    """
+
+    source: TaskSource
+    form: files.Demonstrations
+
+    def __call__(self, split: str) -> list[Example]:
+        """The examples of a split."""
+        return self.source.read(split, form=self.form)
+
+    def task_kind(self) -> TaskKind:
+        """The first of the file's categories; empty where it names none."""
+        path = self.source.path
+        return TaskKind((*files.read_task_file(path).categories, "")[0], path.stem)
 
 
 def _task_name(prefix: str, file_stem: str, form: files.Demonstrations) -> str:

@@ -73,6 +73,7 @@ class TaskFile:
     negative: tuple[Shown, ...]
     instances: tuple[Instance, ...]
     output_languages: tuple[str, ...]
+    categories: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +169,10 @@ def _read_task_file(path: pathlib.Path, mtime_ns: int, size: int) -> TaskFile:
         output_languages=tuple(
             local_files.require_strings(content, "Output_language", where=where)
         ),
+        # Files of one's own need not have any.
+        categories=tuple(local_files.require_strings(content, "Categories", where=where))
+        if "Categories" in content
+        else (),
     )
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from t5lite.data.tasks import seqio_adapter
 from t5lite.data.tasks.data_status import DataStatus
+from t5lite.data.tasks.instance_selection import InstanceSelection
 from t5lite.data.tasks.labels import Label
 from t5lite.data.tasks.prompt_parts import PromptParts, texts_of
+from t5lite.data.tasks.task_kinds import TaskKind
 
 if TYPE_CHECKING:
     import seqio
@@ -98,6 +101,9 @@ def add_python_task(
         object that is called so and has further methods: `num_examples(split)`, if it knows the
         number without reading; `examples(split)`, which gives the same examples one by one;
         `data_status()`, whether its data are there (t5lite/data/tasks/data_status.py);
+        `task_kind()`, its category (t5lite/data/tasks/task_kinds.py); `restricted(selection)`, a
+        reader that leaves instances out before it draws exemplars from among the others
+        (t5lite/data/tasks/instance_selection.py);
         `fingerprint_parts()` (t5lite/data/tasks/fingerprint.py); and an
         attribute `prompt_setting`, a name such as `zs_opt` for `t5lite tasks audit`.
       splits: the splits `read` accepts.
@@ -178,6 +184,17 @@ def _source_class() -> type[seqio.FunctionDataSource]:
             return getattr(self._read, "data_status", None)
 
         @property
+        def task_kind(self) -> Callable[[], TaskKind] | None:
+            """What is asked, where the reader knows."""
+            return getattr(self._read, "task_kind", None)
+
+        def restricted(self, selection: InstanceSelection) -> PythonDataSource:
+            """The source with one side of the instances."""
+            restrict = getattr(self._read, "restricted", None)
+            read = restrict(selection) if restrict else SelectedReader(self._read, selection)
+            return PythonDataSource(read, self.splits)
+
+        @property
         def prompt_setting(self) -> str:
             """How the reader's examples are put, where it says so; else empty."""
             return getattr(self._read, "prompt_setting", "")
@@ -193,6 +210,25 @@ def _source_class() -> type[seqio.FunctionDataSource]:
                 yield {**_fields(example), "label": example.label}
 
     return PythonDataSource
+
+
+@dataclasses.dataclass(frozen=True)
+class SelectedReader:
+    """Reads one side of the instances that another reader gives.
+
+    Attributes:
+      read: the other reader.
+      selection: which side.
+    """
+
+    read: Callable[[str], Sequence[Example]]
+    selection: InstanceSelection
+
+    def __call__(self, split: str) -> list[Example]:
+        """The examples of a split that are on this side."""
+        examples = self.read(split)
+        kept = self.selection.choose((example.id, example.inputs) for example in examples)
+        return list(itertools.compress(examples, kept))
 
 
 def _fields(example: Example) -> dict[str, str | tuple[str, ...]]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from t5lite.data.tasks import environment
 from t5lite.data.tasks.data_status import DataStatus
+from t5lite.data.tasks.instance_selection import InstanceSelection
+from t5lite.data.tasks.task_kinds import TaskKind
 from t5lite.data.vocabularies.load import parse_vocabulary
 
 from .. import cot_files, natural_instructions_metrics
@@ -26,6 +29,7 @@ from .keyed_random import KeyedRandom
 from .manifest import FLAN_TASKS, FlanTask
 from .pattern import Pattern
 from .patterns import PATTERNS
+from .records import Record
 from .render import render
 from .schemas import SCHEMAS
 
@@ -92,6 +96,7 @@ class FormReader:
       pattern: its templates.
       digest: of the pattern, so that token stores notice an edit of it.
       prompt_tokens: budget of few-shot prompts.
+      selection: which of the instances it reads, exemplars among them; None for all.
     """
 
     task: FlanTask
@@ -99,6 +104,7 @@ class FormReader:
     pattern: Pattern
     digest: str
     prompt_tokens: int
+    selection: InstanceSelection | None = None
 
     def __call__(self, split: str) -> list[Example]:
         """The split's examples, rendered."""
@@ -106,7 +112,7 @@ class FormReader:
 
     def examples(self, split: str) -> Iterator[Example]:
         """The same one by one, so that each can be tokenised while its vocabulary remembers it."""
-        records = sources.read(self.task, split)
+        records = self._records(split)
         key = f"{self.task.name}/{self.form.suffix}"
         render_record: Callable[..., Example]
         if self.form.few_shot:
@@ -128,6 +134,21 @@ class FormReader:
                 inverted=self._is_inverted(record.id, split),
             )
 
+    def _records(self, split: str) -> Sequence[Record]:
+        records = sources.read(self.task, split)
+        if self.selection is None:
+            return records
+        contents = ((record.id, "\n".join(record.fields.values())) for record in records)
+        return list(itertools.compress(records, self.selection.choose(contents)))
+
+    def restricted(self, selection: InstanceSelection) -> FormReader:
+        """The reader of one side of the instances."""
+        return dataclasses.replace(self, selection=selection)
+
+    def task_kind(self) -> TaskKind:
+        """As the manifest says."""
+        return TaskKind(self.task.category, self.task.name)
+
     def _is_inverted(self, record_id: str, split: str) -> bool:
         if self.form.inverted or self.form.suffix in ("zs", "fs"):
             return self.form.inverted
@@ -146,6 +167,8 @@ class FormReader:
 
         A task without data and without a number counts as empty.
         """
+        if self.selection is not None:
+            return len(self._records(split))
         if split == "train" and self.task.num_examples is not None:
             return min(self.task.num_examples, self.task.max_read)
         if self.data_status().state != "present":
@@ -160,7 +183,7 @@ class FormReader:
         """What its examples depend on besides its code: settings, and the state of its files."""
         # One text, since thousands of tasks are hashed one after the other.
         return (
-            f"{self.task} {self.form} {self.digest} {self.prompt_tokens}",
+            f"{self.task} {self.form} {self.digest} {self.prompt_tokens} {self.selection}",
             *sources.files(self.task),
         )
 

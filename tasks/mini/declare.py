@@ -22,6 +22,11 @@ class Instance(NamedTuple):
     rationale: str
     num_choices: int
 
+    @property
+    def id(self) -> str:
+        """Names the question within its task, whatever form it is asked in."""
+        return " ".join(self.fields.values())
+
 
 @dataclasses.dataclass(frozen=True)
 class MiniTask:

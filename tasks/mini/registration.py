@@ -10,13 +10,18 @@
 Tasks that are not trained on have no unseen templates, and only validation.
 """
 
+from __future__ import annotations
+
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from t5lite.data.tasks.instance_selection import InstanceSelection
+from t5lite.data.tasks.task_kinds import TaskKind
 
 from ..metrics import ClosedTarget, closed_exact_match
 from .declare import MiniTask
-from .render import FORMS, examples, final_answer
+from .render import FIELDS, FORMS, examples, final_answer
 from .suite import DEVELOPMENT_TASKS, NEW_TASKS, TRAINED_TASKS
 
 TRAIN_EXAMPLES = {"zero_shot": 1500, "few_shot": 400, "cot": 800}  # times the task's rate
@@ -83,11 +88,7 @@ def add_task(
     templates = task.new_templates if new_templates else task.templates
     seqio.TaskRegistry.add(
         name,
-        source=seqio.FunctionDataSource(
-            _dataset_fn(task, form, templates, sizes),
-            splits=tuple(sizes),
-            num_input_examples=sizes,
-        ),
+        source=_source_class()(task, form, templates, sizes),
         preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
         postprocess_fn=functools.partial(_answer, form=form),
         output_features=output_features(),
@@ -96,20 +97,60 @@ def add_task(
     return name
 
 
-def _dataset_fn(
-    task: MiniTask, form: str, templates: tuple[str, ...], sizes: dict[str, int]
-) -> Callable[..., Any]:
-    def dataset_fn(split: str, shuffle_files: bool, seed: int | None = None) -> Any:
-        """The rendered examples as a `tf.data.Dataset`; there are no files to shuffle."""
-        import tensorflow as tf
+@functools.cache
+def _source_class() -> Any:
+    """A FunctionDataSource of one task in one form."""
+    import seqio
 
-        del shuffle_files, seed
-        rendered = examples(task, form=form, split=split, templates=templates, count=sizes[split])
-        columns = {key: [example[key] for example in rendered] for key in rendered[0]}
-        return tf.data.Dataset.from_tensor_slices(columns)
+    class MiniDataSource(seqio.FunctionDataSource):
+        """Rendered examples, made when they are asked for."""
 
-    dataset_fn.is_repeatable = True  # type: ignore[attr-defined]
-    return dataset_fn
+        is_repeatable = True
+
+        def __init__(
+            self,
+            task: MiniTask,
+            form: str,
+            templates: tuple[str, ...],
+            sizes: dict[str, int],
+            selection: InstanceSelection | None = None,
+        ):
+            # Of one side of the instances nobody knows the number before they are made.
+            counted = sizes if selection is None else None
+            seqio.DataSource.__init__(self, splits=tuple(sizes), num_input_examples=counted)
+            self._made_of = (task, form, templates, sizes)
+            self._selection = selection
+
+        def _dataset_fn(self, split: str, shuffle_files: bool, seed: int | None = None) -> Any:
+            """The rendered examples as a `tf.data.Dataset`; there are no files to shuffle."""
+            import tensorflow as tf
+
+            del shuffle_files, seed
+            task, form, templates, sizes = self._made_of
+            rendered = examples(
+                task,
+                form=form,
+                split=split,
+                templates=templates,
+                count=sizes[split],
+                selection=self._selection,
+            )
+            columns = {
+                key: tf.constant([example[key] for example in rendered], kind)
+                for key, kind in FIELDS.items()
+            }
+            return tf.data.Dataset.from_tensor_slices(columns)
+
+        def restricted(self, selection: InstanceSelection) -> MiniDataSource:
+            """The source of one side of the instances."""
+            return MiniDataSource(*self._made_of, selection)
+
+        def task_kind(self) -> TaskKind:
+            """Tasks of one operation are of one category."""
+            task = self._made_of[0]
+            return TaskKind(task.category, task.name)
+
+    return MiniDataSource
 
 
 def _answer(

@@ -6,6 +6,8 @@ import pytest
 
 from t5lite.data.stores import build
 from t5lite.data.tasks import seqio_adapter, seqio_registry
+from t5lite.data.tasks.instance_selection import InstanceSelection
+from t5lite.data.tasks.seqio_selected import Part, select_source
 from t5lite.data.tasks.task_metrics import Answers
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.load import parse_vocabulary
@@ -199,3 +201,30 @@ def test_what_a_template_refuses_is_named_with_its_line(data_root, add):
 def test_templates_that_will_not_do_are_said_at_registration(data_root, choice, message):
     with pytest.raises(ValueError, match=message):
         add_chat_task("chat_bad", files={"train": "talk.jsonl"}, chat_template=choice)
+
+
+def test_conversations_are_held_out_whole(data_root, add):
+    talks = [
+        [
+            {"role": "user", "content": f"{i}?"},
+            {"role": "assistant", "content": f"{i}!"},
+            {"role": "user", "content": "more"},
+            {"role": "assistant", "content": f"{i} more"},
+        ]
+        for i in range(40)
+    ]
+    lines = "".join(json.dumps({"messages": talk}) + "\n" for talk in talks)
+    (data_root / "many.jsonl").write_text(lines)
+    name = add(files={"train": "many.jsonl"}, chat_template="plain")
+    source = seqio_registry.get(name).source
+    answers = []
+    for held_out in (True, False):
+        side = InstanceSelection(task="talk", seed=0, share=0.3, held_out=held_out)
+        ours = select_source(source, {"dev": Part("train", side)}, task_name="x")
+        assert ours.chat_format is source.chat_format
+        found = list(ours.token_examples("dev", lengths=None, whole=False))
+        answers.append({texts(one["targets"]).split("!")[0].split(" ")[0] for one in found})
+        assert len(found) == 2 * ours.num_input_examples("dev") == 2 * len(answers[-1])
+        raw = list(ours.get_dataset("dev", shuffle=False).as_numpy_iterator())
+        assert len(raw) == len(answers[-1])
+    assert answers[0] and not answers[0] & answers[1] and len(answers[0] | answers[1]) == 40

@@ -2,10 +2,12 @@
 
 import importlib
 import itertools
+import re
 
 import pytest
 
-from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks import seqio_adapter, seqio_registry
+from t5lite.data.tasks.instance_selection import InstanceSelection
 from t5lite.data.tasks.task_metrics import Answers
 from tasks import cot_files
 from tests.conftest import shared_path
@@ -176,3 +178,20 @@ def test_real_sets(register):
         references = [e.references[0] for e in examples]
         # What a model learns to write must score as right.
         assert cot_files.final_answer_accuracy(references, answers)["accuracy"] == 1.0
+
+
+def test_held_out_rows_are_neither_asked_nor_shown(register, tmp_path):
+    _write(tmp_path)
+    source = seqio_registry.get(f"{register(tmp_path)}_sums_reason_3shot").source
+    held_out, trained = (
+        list(source.restricted(one).texts("train"))
+        for one in (
+            InstanceSelection(task="sums", seed=0, share=0.3, held_out=side)
+            for side in (True, False)
+        )
+    )
+    ids = [{one["id"] for one in listed} for listed in (held_out, trained)]
+    assert not ids[0] & ids[1] and ids[0] | ids[1] == {one["id"] for one in source.texts("train")}
+    asked = {re.findall(r"What is (\d+)\+1", one["inputs"])[-1] for one in held_out}
+    shown = {n for one in trained for n in re.findall(r"What is (\d+)\+1", one["inputs"])}
+    assert len(asked) > 30 and not asked & shown

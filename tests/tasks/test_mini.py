@@ -259,7 +259,7 @@ def test_a_task_with_too_few_instances_is_refused():
 def test_exemplars_are_other_training_instances_of_the_task(task):
     rng = random.Random(0)
     for query in instances.validation_instances(task, count=32):
-        shown = render.exemplars(task, query, 2, rng)
+        shown = render.exemplars(task, query, 2, rng=rng, may_be_shown=lambda _: True)
         assert query not in shown and shown[0] != shown[1]
         assert [instances.split_of(task, exemplar) for exemplar in shown] == ["train"] * 2
 

@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks.task_kinds import TaskKind
 from t5lite.data.tasks.task_metrics import Answers
 from tests.conftest import shared_path
 from tests.tasks.natural_instructions_folder import (
@@ -167,3 +168,15 @@ def test_real_files_through_seqio(register):
     examples = _texts(f"{prefix}_task002_quoref_answer_generation_2shot", "train")
     assert len(examples) == 300 - 15
     assert all("Example 2\nInput: " in inputs for inputs, _, _ in examples)
+
+
+def test_tasks_say_their_category_if_their_file_does(register, tmp_path):
+    root = write_folder(tmp_path / "root")
+    content = task_content("shape")
+    del content["Categories"]
+    write_task(root, TEST, content)
+    prefix = register(root)
+    for form in ("", "_2shot"):
+        kind = seqio_adapter.task_kind(f"{prefix}_{TRAIN}{form}")
+        assert kind == TaskKind("Naming", TRAIN)
+    assert seqio_adapter.task_kind(f"{prefix}_{TEST.replace('-', '_')}").category == ""

@@ -45,6 +45,7 @@ from t5lite.data.tasks.seqio_tfds import explaining
 from t5lite.data.tasks.seqio_vocabularies import from_seqio as from_seqio
 from t5lite.data.tasks.seqio_vocabularies import output_features as output_features
 from t5lite.data.tasks.seqio_vocabularies import to_seqio as to_seqio
+from t5lite.data.tasks.task_kinds import TaskKind
 from t5lite.data.transforms.transform import ExampleTransform
 from t5lite.data.vocabularies.chat_template import ChatTemplate
 from t5lite.data.vocabularies.load import same_vocabulary
@@ -217,6 +218,16 @@ def prompt_setting(task_name: str) -> str:
       ValueError: if there is no Task of this name.
     """
     return getattr(_get_task(task_name).source, "prompt_setting", "")
+
+
+def task_kind(task_name: str) -> TaskKind | None:
+    """What a Task asks for, where its source has `task_kind`, which may read its data.
+
+    Raises:
+      ValueError: if there is no Task of this name, or its data cannot be read.
+    """
+    ask = getattr(_get_task(task_name).source, "task_kind", None)
+    return None if ask is None else ask()
 
 
 def metric_names(task_name: str) -> tuple[str, ...]:
@@ -424,9 +435,7 @@ def _tokenised_texts(task: Any, split: str) -> Iterator[tuple[dict[str, np.ndarr
         yield example, texts.get("label")
 
 
-def iterate_texts(
-    task_name: str, split: str, *, question_only: bool = False
-) -> Iterator[dict[str, str]]:
+def iterate_texts(task_name: str, split: str) -> Iterator[dict[str, str]]:
     """Yields the texts of a Task's examples, in the order of `iterate_examples`.
 
     They are the source's own where it gives texts, else those that seqio's `tokenize` keeps beside
@@ -435,8 +444,6 @@ def iterate_texts(
     Args:
       task_name: a registered Task.
       split: one of its splits.
-      question_only: whether inputs that have parts (prompt_parts.py) are given without description
-        and demonstrations.
 
     Yields:
       Text by output feature.
@@ -448,16 +455,12 @@ def iterate_texts(
     if _is_plain_text(task):
         _check_split(task, split)
         for texts in task.source.texts(split):
-            if question_only and "question" in texts:
-                texts = {**texts, "inputs": texts["question"]}
             yield {name: texts[name] for name in feature_vocabularies(task)}
         return
     source, dataset = _datasets(task, split, None)
     spec = dataset.element_spec
     vocabularies = example_features(task, spec)
     kept = {name: f"{name}_pretokenized" for name in vocabularies}
-    if question_only and "question" in spec:
-        kept["inputs"] = "question"
     kept = {name: copy for name, copy in kept.items() if _is_text(spec.get(copy))}
     decoded = {n: v for n, v in vocabularies.items() if n not in kept and n in spec}
     wanted = [*kept.values(), *decoded]

@@ -19,7 +19,7 @@ _MOST_UNDECLARED = 10_000_000
 
 def may_be_endless(task: Any) -> bool:
     """Whether nothing of a `seqio.Task`'s source says that it ends, as files do."""
-    source = task.source
+    source = getattr(task.source, "selected_from", task.source)
     is_of_files = any(hasattr(source, name) for name in ("_split_to_filepattern", "tfds_dataset"))
     return not (
         getattr(source, "caching_permitted", True) and (is_of_files or hasattr(source, "texts"))

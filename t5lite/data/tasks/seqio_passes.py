@@ -110,8 +110,9 @@ def _is_repeatable(task: Any) -> bool:
     """Whether the source says so, or is one of seqio's own that read files as they are."""
     seqio = load_seqio()
     kinds = (seqio.TextLineDataSource, seqio.TFExampleDataSource, seqio.TfdsDataSource)
-    says = (task.source, getattr(task.source, "_dataset_fn", None))
-    return type(task.source) in kinds or any(getattr(it, "is_repeatable", False) for it in says)
+    source = getattr(task.source, "selected_from", task.source)
+    says = (source, getattr(source, "_dataset_fn", None))
+    return type(source) in kinds or any(getattr(it, "is_repeatable", False) for it in says)
 
 
 def _is_of_seqio(preprocessor: Any) -> bool:

@@ -11,6 +11,8 @@ import pytest
 
 from t5lite import catalog
 from t5lite.data.tasks import seqio_adapter, seqio_registry, task_data
+from t5lite.data.tasks.instance_selection import InstanceSelection
+from t5lite.data.tasks.task_kinds import TaskKind
 from tests.conftest import REPOSITORY, shared_path
 
 pytest.importorskip("seqio")
@@ -356,3 +358,25 @@ def test_a_run_records_what_it_goes_on_without(root, tmp_path):
     record = json.loads((folder / "missing_tasks.json").read_text())
     assert record["tally"] == {"cot": {"present": 0, "missing": 14, "broken": 0}}
     assert "esnli_train.tsv" in record["tasks"]["flan_cot_esnli_zs"]["why"]
+
+
+def test_held_out_instances_are_neither_asked_nor_shown(root):
+    base = {form: seqio_registry.get(f"flan_cot_gsm8k_{form}").source for form in ("zs", "fs")}
+    sides = [
+        InstanceSelection(task="cot_gsm8k", seed=0, share=0.3, held_out=held_out)
+        for held_out in (True, False)
+    ]
+    asked = {
+        form: [{one["id"] for one in source.restricted(side).texts("train")} for side in sides]
+        for form, source in base.items()
+    }
+    assert asked["zs"] == asked["fs"]
+    held_out, trained = asked["zs"]
+    assert held_out | trained == {one["id"] for one in examples("flan_cot_gsm8k_zs")}
+    assert not held_out & trained and len(held_out) > 5
+    questions = [one["inputs"] for one in base["zs"].restricted(sides[0]).texts("train")]
+    numbers = {re.search(r"What is (\d+) of gsm8k", text).group(1) for text in questions}
+    prompts = "".join(one["inputs"] for one in base["fs"].restricted(sides[1]).texts("train"))
+    assert not numbers & set(re.findall(r"What is (\d+) of gsm8k", prompts))
+    assert base["fs"].restricted(sides[1]).num_input_examples("train") == len(trained)
+    assert base["fs"].task_kind() == TaskKind(FLAN_TASKS["cot_gsm8k"].category, "cot_gsm8k")

@@ -55,7 +55,7 @@ class _Weigher:
     def weigh(self, mixture: Any) -> tuple[dict[str, float], float]:
         """The rates of a mixture's leaf Tasks, and the sum of what it lists."""
         if id(mixture) not in self._weighed:
-            weigh = self._ask if _has_own_rates(mixture) else self._walk
+            weigh = self._ask if has_own_rates(mixture) else self._walk
             self._weighed[id(mixture)] = weigh(mixture)
         return self._weighed[id(mixture)]
 
@@ -240,7 +240,7 @@ def _is_task(provider: Any) -> bool:
     return hasattr(provider, "output_features") and not hasattr(provider, "rate_per_task_name")
 
 
-def _has_own_rates(mixture: Any) -> bool:
+def has_own_rates(mixture: Any) -> bool:
     """Whether the mixture is of a class that computes rates in another way than seqio's."""
     return not type(mixture).get_rate.__module__.startswith("seqio.")
 

@@ -9,7 +9,8 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from t5lite.data.tasks import environment, seqio_tfds, task_modules
+from t5lite.data.tasks import environment, seqio_levels, seqio_tfds, task_modules
+from t5lite.data.tasks.level_split import LevelSplit, is_split_file
 from t5lite.data.tasks.seqio_descriptions import UNKNOWN_PROVENANCE
 from t5lite.data.tasks.seqio_library import load_seqio
 from t5lite.data.tasks.shipped_tasks import shipped_modules
@@ -27,7 +28,8 @@ def import_tasks(
     """Imports task modules, which add Tasks and Mixtures to seqio's registries.
 
     Args:
-      modules: names of modules; the current folder is searched too, last.
+      modules: names of modules; the current folder is searched too, last. And files of splits by
+        levels, which import the modules that they are of.
       data_dir: sets `T5LITE_DATA_DIR` for them and for worker processes, unless None; TFDS looks
         there too.
       vocabulary: sets `T5LITE_VOCABULARY` likewise.
@@ -44,6 +46,9 @@ def import_tasks(
     with _recording_provenance():
         seqio_tfds.look_in_data_dir()
         task_modules.import_modules(modules)
+    for file in filter(is_split_file, modules):
+        names = seqio_levels.register(LevelSplit.read(file), place=file)
+        _provenance.update(dict.fromkeys(names, file))
 
 
 def registered_names() -> tuple[list[str], list[str]]:

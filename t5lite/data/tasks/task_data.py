@@ -36,7 +36,8 @@ def module_statuses(modules: Sequence[str], *, verify: bool = False) -> list[Dat
       ValueError: if none of them knows.
     """
     found: list[DataStatus] = []
-    asked = [ask for ask in map(task_modules.data_status_of, modules) if ask is not None]
+    named = task_modules.python_modules(modules)
+    asked = [ask for ask in map(task_modules.data_status_of, named) if ask is not None]
     for ask in asked:
         found += ask(verify=verify)
     if not asked:

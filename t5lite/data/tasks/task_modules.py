@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import importlib.util
+import itertools
 import os
 import pathlib
 import pkgutil
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from t5lite import tasks_finder
 from t5lite.data.tasks import environment
 from t5lite.data.tasks.data_status import DataStatus
+from t5lite.data.tasks.level_split import LevelSplit, is_split_file
 from t5lite.messages.error_origin import place_of, raised_by_us
 from t5lite.messages.suggest import did_you_mean, is_misspelt
 
@@ -51,7 +53,7 @@ def _lies_in(here: pathlib.Path, folder: str) -> bool:
 
 
 def import_modules(modules: Sequence[str]) -> None:
-    """Imports modules by name, or by a path below the current folder.
+    """Imports modules by name, by a path below the current folder, or by the file of a split.
 
     Raises:
       ValueError: if one cannot be found or imported, or was imported under other settings before.
@@ -60,7 +62,7 @@ def import_modules(modules: Sequence[str]) -> None:
         environment.vocabulary_name(),
         os.environ.get(environment.DATA_DIR_VARIABLE, ""),
     )
-    for module in map(_module_name, modules):
+    for module in map(_module_name, python_modules(modules)):
         imported = import_module(module, asked_by="--tasks")
         _check_is_no_bare_folder(imported)
         # `tasks.mini` may have been imported as `t5lite.tasks.mini`.
@@ -69,6 +71,16 @@ def import_modules(modules: Sequence[str]) -> None:
             _check_same_settings(known[0], settings)
         else:
             _imported[module] = settings
+
+
+def python_modules(modules: Sequence[str]) -> list[str]:
+    """The modules, and in the place of files of splits by levels those that they are of.
+
+    Raises:
+      ValueError: one is no such file.
+    """
+    named = [LevelSplit.read(m).task_modules if is_split_file(m) else (m,) for m in modules]
+    return list(dict.fromkeys(itertools.chain.from_iterable(named)))
 
 
 def _check_is_no_bare_folder(module: types.ModuleType) -> None:
@@ -156,7 +168,8 @@ def _module_name(written: str) -> str:
 
 def were_imported(modules: Sequence[str]) -> bool:
     """Whether these were all imported before, so that settings change their Tasks no longer."""
-    found = [sys.modules.get(_module_name(module)) for module in modules]
+    named = map(_module_name, python_modules(modules))
+    found = [sys.modules.get(module) for module in named]
     known = [sys.modules.get(name) for name in _imported]
     return bool(found) and all(module is not None and module in known for module in found)
 
@@ -170,8 +183,11 @@ def is_ours(module: str) -> bool:
     """Whether a name is one of a module that t5lite ships; imports nothing.
 
     Where a user has a package `tasks` too, `tasks.mini` may be theirs, and only
-    `t5lite.tasks.mini` is surely ours.
+    `t5lite.tasks.mini` is surely ours. The file of a split is ours if all of its modules are.
     """
+    if is_split_file(module):
+        with contextlib.suppress(ValueError):  # Without a file nothing is imported.
+            return all(map(is_ours, LevelSplit.read(module).task_modules))
     if not all(part.isidentifier() for part in module.split(".")):
         return False  # A path, which may lead anywhere.
     if module.startswith("t5lite.tasks."):

@@ -1,0 +1,256 @@
+"""A split of a collection by levels of generalization, as it is kept in a file.
+
+The levels are those of OPT-IML (Iyer et al. 2022, arXiv 2212.12017): fully held-out tasks are of a
+category that is not trained on; partially supervised ones are of a trained category and are not
+trained on themselves; fully supervised are the trained ones, evaluated on instances held out of
+training. The file lists every Task, so that another run on another machine uses the same split.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import os
+import pathlib
+import re
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
+
+from t5lite.data.tasks.instance_selection import InstanceSelection
+from t5lite.data.tasks.task_kinds import TaskKind
+from t5lite.files.json_files import read_object, write_object
+from t5lite.files.local_paths import local_path
+from t5lite.messages.value_types import check_type
+
+Level = Literal["fully_held_out", "partially_supervised", "fully_supervised"]
+LEVELS: tuple[Level, ...] = typing.get_args(Level)
+# Neither trained nor evaluated.
+DROPPED: Final = "dropped"
+
+SUFFIX = ".json"
+_FORMAT = "t5lite generalization levels 1"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskRole:
+    """What one Task is for.
+
+    Attributes:
+      category: its kind of skill.
+      task: the task that it is a form of.
+      level: the level that it is evaluated at; fully supervised Tasks are the trained ones.
+      why: why it is dropped; empty for others.
+    """
+
+    category: str
+    task: str
+    level: Level | Literal["dropped"]
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LevelSplit:
+    """A collection's Tasks by level, and which instances of trained ones are held out.
+
+    Attributes:
+      name: what the names of its Tasks and Mixtures begin with.
+      collection: a Mixture, whose rates training takes; or several Tasks and Mixtures.
+      task_modules: modules that register them.
+      seed: of the draw of instances.
+      held_out_share: share of a trained task's instances to hold out of its training; with 0 and no
+        `held_out_instances` trained Tasks are evaluated on their own validation or test split.
+      held_out_instances: ids to hold out instead of drawing, by task.
+      roles: of every Task of the collection, by its name.
+    """
+
+    name: str
+    collection: tuple[str, ...]
+    task_modules: tuple[str, ...]
+    seed: int
+    held_out_share: float
+    held_out_instances: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    roles: Mapping[str, TaskRole]
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\w+", self.name, re.ASCII):
+            raise ValueError(
+                f"a split is called {self.name!r}; its name begins names of Tasks, so it must be "
+                "of letters, digits and _. Give --name"
+            )
+        if not 0 <= self.held_out_share < 1:
+            raise ValueError(
+                f"split {self.name!r}: held_out_share {self.held_out_share} is no share of 0 or "
+                "more and less than 1"
+            )
+        self._check_levels()
+
+    def _check_levels(self) -> None:
+        """Refuses what contradicts itself, as a file that somebody edited may."""
+        level_of: dict[str, str] = {}
+        trained = {role.category for role in self.roles.values() if is_trained(role)}
+        for name, role in self.roles.items():
+            where = f"split {self.name!r}, Task {name!r}"
+            if role.level == DROPPED:
+                continue
+            other = level_of.setdefault(role.task, role.level)
+            if role.level != other:
+                raise ValueError(
+                    f"{where}: {role.level}, and another form of the task {role.task!r} is "
+                    f"{other}; all forms of a task stand at one level"
+                )
+            if role.level == "fully_held_out" and role.category in trained:
+                raise ValueError(
+                    f"{where}: fully_held_out, and other Tasks of its category {role.category!r} "
+                    "are trained on; hold them out too, or call it partially_supervised"
+                )
+            if role.level == "partially_supervised" and role.category not in trained:
+                raise ValueError(
+                    f"{where}: partially_supervised, and no Task of its category "
+                    f"{role.category!r} is trained on; call it fully_held_out"
+                )
+        if not trained:
+            raise ValueError(f"split {self.name!r}: no Task is left to train on")
+
+    @property
+    def holds_out_instances(self) -> bool:
+        """Whether instances of trained Tasks are held out of their training split."""
+        return self.held_out_share > 0 or bool(self.held_out_instances)
+
+    def tasks_at(self, level: str) -> tuple[str, ...]:
+        """Names of the collection's Tasks at a level, or of those dropped, in order."""
+        return tuple(name for name, role in self.roles.items() if role.level == level)
+
+    def selection(self, name: str, *, held_out: bool) -> InstanceSelection | None:
+        """One side of the instances of a trained Task; None where none of them is held out."""
+        task = self.roles[name].task
+        ids = self.held_out_instances.get(task) if self.held_out_instances else None
+        if ids is None and (self.held_out_instances or not self.held_out_share):
+            return None
+        return InstanceSelection(
+            task=task, seed=self.seed, share=self.held_out_share, ids=ids, held_out=held_out
+        )
+
+    def task_name(self, name: str) -> str:
+        """What the split calls a Task of the collection."""
+        return f"{self.name}_{name}"
+
+    def mixture_name(self, level: str) -> str:
+        """The Mixture of the Tasks at a level; of `train` for those to train on."""
+        return f"{self.name}_{level}"
+
+    def without(self, dropped: Mapping[str, str]) -> LevelSplit:
+        """The split without some Tasks; levels of others follow from what is still trained.
+
+        Args:
+          dropped: why each is dropped, by its name.
+
+        Raises:
+          ValueError: nothing is left to train on.
+        """
+        kept = {name: role for name, role in self.roles.items() if name not in dropped}
+        kinds = {name: TaskKind(role.category, role.task) for name, role in kept.items()}
+        levels = levels_of(kinds, trained=[name for name in kept if is_trained(kept[name])])
+        roles = dict(self.roles)
+        for name, role in self.roles.items():
+            if name in dropped:
+                roles[name] = dataclasses.replace(role, level=DROPPED, why=dropped[name])
+            elif role.level != DROPPED:
+                roles[name] = dataclasses.replace(role, level=levels[name])
+        return dataclasses.replace(self, roles=roles)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Writes the split's file as a whole or not at all."""
+        record = {"format": _FORMAT, **dataclasses.asdict(self)}
+        record["tasks"] = {
+            name: {key: value for key, value in role.items() if value}
+            for name, role in record.pop("roles").items()
+        }
+        write_object(pathlib.Path(path), record, ensure_ascii=False)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> LevelSplit:
+        """Reads the file of a split.
+
+        Raises:
+          ValueError: there is none, or it holds something else; names the file and the field.
+        """
+        path = local_path(path, name="--tasks")
+        if not path.is_file():
+            raise ValueError(
+                f"--tasks={path}: no such file, seen from {pathlib.Path.cwd()}; `t5lite tasks "
+                "split` writes one"
+            )
+        record = read_object(path)
+        if record.pop("format", None) != _FORMAT:
+            raise ValueError(
+                f'{path} is no split by levels that this version reads (its "format" is not '
+                f"{_FORMAT!r}); `t5lite tasks split` writes one"
+            )
+        tasks = record.pop("tasks", None)
+        check_type(tasks, Mapping[str, dict], name=f"{path}, field 'tasks'")
+        roles = {
+            name: _object(TaskRole, role, where=f"{path}, task {name!r}")
+            for name, role in tasks.items()
+        }
+        try:
+            return _object(cls, {**record, "roles": roles}, where=str(path))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}" if str(path) not in str(error) else error) from None
+
+
+def _object(kind: type[Any], record: Mapping[str, Any], *, where: str) -> Any:
+    """A dataclass of a JSON object's fields, lists as tuples.
+
+    Raises:
+      ValueError: a field is missing, unknown, or of another type.
+    """
+    hints = typing.get_type_hints(kind)
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    for name in record:
+        if name not in fields:
+            raise ValueError(f"{where}: unknown field {name!r}; known are {', '.join(fields)}")
+    for name, field in fields.items():
+        required = field.default is field.default_factory is dataclasses.MISSING
+        if name in record:
+            check_type(record[name], hints[name], name=f"{where}, field {name!r}")
+        elif required:
+            raise ValueError(f"{where}: field {name!r} is missing")
+    return kind(**{name: _with_tuples(value) for name, value in record.items()})
+
+
+def _with_tuples(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_with_tuples, value))
+    if isinstance(value, dict):
+        return {name: _with_tuples(item) for name, item in value.items()}
+    return value
+
+
+def is_trained(role: TaskRole) -> bool:
+    """Whether a Task is trained on."""
+    return role.level == "fully_supervised"
+
+
+def levels_of(kinds: Mapping[str, TaskKind], *, trained: Iterable[str]) -> dict[str, Level]:
+    """The level of each Task, as it follows from which are trained on.
+
+    Args:
+      kinds: of each Task.
+      trained: names of those trained on.
+    """
+    names = set(trained)
+    categories = collections.Counter(kinds[name].category for name in names)
+    return {
+        name: "fully_supervised"
+        if name in names
+        else "partially_supervised"
+        if categories[kind.category]
+        else "fully_held_out"
+        for name, kind in kinds.items()
+    }
+
+
+def is_split_file(module: str) -> bool:
+    """Whether what --tasks names is the file of a split, rather than a module."""
+    return module.endswith(SUFFIX)

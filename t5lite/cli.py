@@ -353,6 +353,12 @@ def _eval_compare(arguments: argparse.Namespace) -> None:
     )
 
 
+def _eval_levels(arguments: argparse.Namespace) -> None:
+    from t5lite.evaluation.levels import report
+
+    report(arguments.folders, output=arguments.output)
+
+
 def _eval_table(arguments: argparse.Namespace) -> None:
     from t5lite.evaluation.flan_table import tabulate
 
@@ -386,6 +392,9 @@ def _tasks(arguments: argparse.Namespace) -> int | None:
         return None
     if arguments.action == "contamination":
         return _contamination(arguments)
+    if arguments.action == "split":
+        _split(arguments)
+        return None
     from t5lite import catalog
 
     registry = {
@@ -433,6 +442,40 @@ def _contamination(arguments: argparse.Namespace) -> int:
         fail_above=arguments.fail_above,
     )
     return 0 if clean else 1
+
+
+def _split(arguments: argparse.Namespace) -> None:
+    from t5lite.reports.level_report import LeakCheck, SplitRequest, make_split
+
+    request = SplitRequest(
+        collection=tuple(arguments.names),
+        output=arguments.output,
+        name=arguments.name,
+        seed=arguments.seed,
+        held_out_categories=arguments.held_out_categories,
+        held_out_tasks=arguments.held_out_tasks,
+        held_out_share=arguments.held_out_share,
+        held_out_instances=arguments.held_out_instances,
+        categories=arguments.categories,
+        allow_missing=arguments.allow_missing_tasks,
+    )
+    check = LeakCheck(
+        n=arguments.ngram,
+        above=arguments.leaks_above,
+        drop=arguments.drop_leaks,
+        output=arguments.leaks,
+        num_workers=arguments.num_workers,
+    )
+    unused = [f for f in ("drop_leaks", "leaks") if getattr(arguments, f) is not None]
+    if arguments.nocheck_leaks and unused:
+        raise ValueError(f"--nocheck_leaks finds no leaks for --{unused[0]}; give one of the two")
+    make_split(
+        request,
+        task_modules=arguments.tasks or (),
+        data_dir=arguments.data_dir,
+        vocabulary=arguments.vocabulary,
+        leak_check=None if arguments.nocheck_leaks else check,
+    )
 
 
 def _data(arguments: argparse.Namespace) -> None:
@@ -588,6 +631,7 @@ _RUN: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "train": _train,
     "eval": _eval,
     "eval compare": _eval_compare,
+    "eval levels": _eval_levels,
     "eval table": _eval_table,
     "infer": _infer,
     "generate": _generate,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import t5lite
-from t5lite.configuration import external_flags
+from t5lite.configuration import external_flags, level_flags
 from t5lite.configuration import macro_flags as macro
 from t5lite.configuration.macro_flags import Flag
 from t5lite.configuration.t5x import flags as t5x_flags
@@ -32,23 +32,7 @@ _GIN_VERBS: dict[str, tuple[Flag, ...]] = {
 }
 
 # Words behind `eval` that ask for something else than an evaluation.
-_EVAL_ACTIONS = ("compare", "table")
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share, a number from 0 to 1")
-    return share
+_EVAL_ACTIONS = ("compare", "levels", "table")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -182,7 +166,7 @@ def _add_process_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_eval_actions(verbs: Any) -> None:
-    """`eval compare` and `eval table`, which read finished evaluations and take no gin."""
+    """`eval compare`, `levels` and `table`, which read finished evaluations and take no gin."""
     compare = _verb(verbs, "eval compare", "compare two models' finished evaluations")
     for name, whose in (("a", "the one model's"), ("b", "the other's")):
         compare.add_argument(
@@ -208,7 +192,14 @@ def _add_eval_actions(verbs: Any) -> None:
         metavar="NAMES",
         help="only these of each folder, comma separated",
     )
-    for action in (compare, table):
+    levels = _verb(verbs, "eval levels", "tabulate finished evaluations by level of generalization")
+    levels.add_argument(
+        "folders",
+        nargs="+",
+        metavar="[LABEL=]DIR",
+        help="a model's evaluations of the levels of a split: as for `t5lite eval compare`",
+    )
+    for action in (compare, levels, table):
         action.add_argument(
             "--output",
             default=".",
@@ -237,16 +228,20 @@ def _add_tasks_verb(verbs: Any) -> None:
     show = _verb(actions, "show", "print examples of a task as the model will see them")
     show.add_argument("name", metavar="TASK", help="registered task")
     show.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
-    show.add_argument("--num_examples", type=_positive, default=3, metavar="N", help="default: 3")
+    show.add_argument(
+        "--num_examples", type=macro.positive, default=3, metavar="N", help="default: 3"
+    )
     show.add_argument("--tokens", action="store_true", help="print every token id with its text")
     contamination = _add_contamination_action(actions)
+    split = _verb(actions, "split", "hold out categories, tasks and instances of a collection")
+    level_flags.add(split)
 
     audit = _verb(actions, "audit", "compare what a run drew with what it was asked to draw")
     audit.add_argument("model_dir", metavar="MODEL_DIR", help="folder that `t5lite train` wrote")
 
-    for action in (names, describe, show, contamination):
+    for action in (names, describe, show, contamination, split):
         _add_plain_flags(action, *macro.TASK_FLAGS)
-    for action in (names, describe, show, contamination, audit):
+    for action in (names, describe, show, contamination, split, audit):
         action.set_defaults(verb="tasks")
 
 
@@ -268,13 +263,13 @@ def _add_contamination_action(actions: Any) -> argparse.ArgumentParser:
         help="registered mixture or task to take for an evaluation set; repeatable",
     )
     parser.add_argument(
-        "--ngram", type=_positive, default=13, metavar="N", help="words in a row; default: 13"
+        "--ngram", type=macro.positive, default=13, metavar="N", help="words in a row; default: 13"
     )
     parser.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
     parser.add_argument("--output", metavar="FILE.jsonl", help="also write the whole report here")
     parser.add_argument(
         "--fail_above",
-        type=_share,
+        type=macro.share,
         metavar="SHARE",
         help="exit with 1 if this share of some task's examples overlaps; 0 allows none",
     )
@@ -282,7 +277,7 @@ def _add_contamination_action(actions: Any) -> argparse.ArgumentParser:
         "--allow_missing_tasks", action="store_true", help="leave out tasks that have no data"
     )
     parser.add_argument(
-        "--num_workers", type=_positive, metavar="N", help="processes (default: cores)"
+        "--num_workers", type=macro.positive, metavar="N", help="processes (default: cores)"
     )
     return parser
 
@@ -312,7 +307,7 @@ def _add_cache_verb(verbs: Any) -> None:
         "--shard", type=_shard, default=(0, 1), metavar="K/N", help="this part of N, K from 0"
     )
     parser.add_argument(
-        "--num_workers", type=_positive, metavar="N", help="processes (default: cores)"
+        "--num_workers", type=macro.positive, metavar="N", help="processes (default: cores)"
     )
     parser.add_argument(
         "--allow_missing_tasks", action="store_true", help="leave out tasks that have no data"
@@ -344,7 +339,7 @@ def _add_vocabulary_verb(verbs: Any) -> None:
     parser.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
     parser.add_argument(
         "--max_examples",
-        type=_positive,
+        type=macro.positive,
         default=400,
         metavar="N",
         help="of a task; default: 400",
@@ -377,7 +372,11 @@ def _add_preference_verb(verbs: Any) -> None:
         "--model_dir", required=True, metavar="MODEL_DIR", help=f"the judge: {macro.MODEL.help}"
     )
     judge.add_argument(
-        "--batch_size", type=_positive, default=8, metavar="N", help="asked at once; default: 8"
+        "--batch_size",
+        type=macro.positive,
+        default=8,
+        metavar="N",
+        help="asked at once; default: 8",
     )
     _add_plain_flags(judge, macro.STEP, macro.MODELS_VOCABULARY, macro.CACHE_DIR)
     for action in (serve, judge):

@@ -21,7 +21,6 @@ from t5lite.models.parameters import Params, flatten_names, param_shapes, unflat
 
 _LAYER = "{layer}"
 _STACKED = "/layers/"
-_SHOWN_PROBLEMS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,8 +136,7 @@ def to_ours(table: Iterable[Row], tensors: Tensors, *, config: TransformerConfig
       config: The model.
 
     Raises:
-      ValueError: tensors are missing, left over, or of another shape; the first are
-        listed.
+      ValueError: tensors are missing, left over, or of another shape; all are listed.
     """
     shapes = layer_shapes(config)
     arrays: dict[Key, LazyArray] = {}
@@ -161,10 +159,8 @@ def to_ours(table: Iterable[Row], tensors: Tensors, *, config: TransformerConfig
                 arrays[key] = LazyArray(shapes[key], tensor.dtype, read, (name, tensor))
     problems += [f"unused {name}" for name in sorted(set(tensors) - wanted)]
     if problems:
-        shown = problems[:_SHOWN_PROBLEMS]
-        shown += [f"and {more} more"] if (more := len(problems) - len(shown)) else []
         raise ValueError(
-            f"{tensors.source} does not hold this model's parameters:\n  " + "\n  ".join(shown)
+            f"{tensors.source} does not hold this model's parameters:\n  " + "\n  ".join(problems)
         )
     return arrays
 

@@ -13,6 +13,7 @@ import importlib.resources
 import json
 import logging
 import pathlib
+import sys
 import urllib.parse
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -82,6 +83,11 @@ class Server(http.server.ThreadingHTTPServer):
             ) from error
         self.url = f"http://{_ADDRESS}:{self.server_port}/"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says of what went wrong in a request, but not of browsers that went away."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     server: Server
@@ -110,6 +116,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except Refused as refusal:
             status, reason = refusal.args
             content, kind = _json({"error": reason}), _JSON
+        except (ConnectionError, TimeoutError):  # the browser, not the disk
+            raise
         except OSError as error:
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             reason = f"This could not be saved: {error.filename}: {error.strerror}"
@@ -223,8 +231,8 @@ def serve(
         Server(BlindSession(compared, lines, seed=seed), port=port) as server,
     ):
         print(
-            f"{server.session.num_done} of {server.session.num_pairs} pairs are judged. Open "
-            f"{server.url} and judge the others; Ctrl-C ends this, and the same command goes on.",
+            f"{server.session.num_done} of {server.session.num_pairs} pairs are judged; the page: "
+            f"{server.url} Ctrl-C ends this, and the same command goes on.",
             flush=True,
         )
         try:

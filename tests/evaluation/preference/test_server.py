@@ -4,6 +4,8 @@ import http.client
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 
@@ -161,6 +163,18 @@ def test_a_full_disk_is_said_on_the_page(server, monkeypatch):
     monkeypatch.undo()
     assert status == 500 and "No space left on device" in answer["error"]
     assert state(server) == before
+
+
+def test_a_browser_that_goes_away_halfway_is_no_error(server, capfd, caplog):
+    before = state(server)
+    head = f"POST /judgment HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\n"
+    head += f"Origin: http://127.0.0.1:{server.server_port}\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(server.server_address) as browser:
+        browser.sendall(f"{head}Content-Length: 90\r\n\r\n{{".encode())
+        # No orderly end: what was sent is thrown away, and reading on the other side fails.
+        browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert state(server) == before
+    assert caplog.text == "" and capfd.readouterr().err == ""
 
 
 def test_mistakes_are_found_before_the_page_is_there(tmp_path, server, capsys):

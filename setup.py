@@ -113,7 +113,13 @@ setuptools.setup(
             "import-linter==2.16",
             "types-setuptools==84.2.0.20261104",
         ],
-        "peers": ["torch==2.13.0", "transformers==5.23.*"],
+        # accelerate is what lm_eval loads models of Hugging Face with.
+        "peers": [
+            "torch==2.13.0",
+            "transformers==5.23.*",
+            "lm_eval==0.4.13",
+            "accelerate>=1.10,<2",
+        ],
     },
     classifiers=[
         "Development Status :: 3 - Alpha",

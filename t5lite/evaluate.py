@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import jax
 
 from t5lite.checkpoints.load import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
+from t5lite.data.tasks.task_data import NoDataError
 from t5lite.data.tasks.task_modules import were_imported
 from t5lite.data.vocabularies.load import format_vocabulary
 from t5lite.evaluation.eval_report import EvalReport
@@ -20,6 +22,8 @@ from t5lite.inference.eval_result import EvalResult
 from t5lite.inference.evaluator import Evaluator, check_vocabulary
 from t5lite.inference.prompts import chat_format
 from t5lite.sharding import MeshConfig, make_mesh
+
+log = logging.getLogger(__name__)
 
 # Answers so far; deleted when all evaluations are finished.
 ANSWERS_FILE = "answers.jsonl"
@@ -68,7 +72,7 @@ def evaluate(
         name="--output_dir (default: MODEL_DIR/eval)",
     )
     # All of them first: what one cannot ask is found before another has taken its hours.
-    evaluators = [_evaluator(config, model, devices, model_dir=model_dir) for config in evals]
+    evaluators = list(_evaluators(evals, model, devices, model_dir=model_dir))
     settings = {"model_dir": str(pathlib.Path(model_dir).absolute()), "step": model.step}
     results, journals = {}, []
     with contextlib.ExitStack() as stack:
@@ -87,6 +91,26 @@ def evaluate(
         for journal in journals:
             journal.discard()
     return results
+
+
+def _evaluators(
+    evals: Sequence[EvalConfig], model: LoadedModel, devices: jax.sharding.Mesh, *, model_dir: str
+) -> Iterator[Evaluator]:
+    """What evaluates a loaded model, without evaluations that have no data and may be left out.
+
+    Raises:
+      NoDataError: No evaluation has data, or one must have some and has none.
+    """
+    left_out = []
+    for config in evals:
+        try:
+            yield _evaluator(config, model, devices, model_dir=model_dir)
+        except NoDataError as error:
+            left_out.append(config)
+            if not config.allow_missing_tasks or len(left_out) == len(evals):
+                raise
+            if jax.process_index() == 0:
+                log.warning("evaluation %s is left out: %s", config.name, error)
 
 
 def _evaluator(

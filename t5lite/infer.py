@@ -16,10 +16,7 @@ from jax.experimental import multihost_utils
 
 from t5lite.checkpoints.load import LoadedModel, load_model_dir
 from t5lite.convert.cached import model_folder
-from t5lite.data.chat.conversations import field_of_messages, read_asked
-from t5lite.data.sources.local_files import read_jsonl, require
 from t5lite.data.tasks.seqio_adapter import (
-    EvalTask,
     import_tasks,
     load_eval_tasks,
     task_vocabulary,
@@ -33,46 +30,20 @@ from t5lite.decoding.sequence_generator import Generation, Ranking, SequenceGene
 from t5lite.files import strict_json
 from t5lite.inference.evaluator import check_vocabulary
 from t5lite.inference.prompts import (
-    Prompt,
     answer_text,
     answer_was_cut,
-    chat_prompt,
     decoding_for,
     make_generator,
-    text_prompt,
-    warn_cut,
 )
+from t5lite.inference.questions import Question, QuestionReader
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.suggest import did_you_mean
 from t5lite.sharding import MeshConfig, make_mesh
 
 log = logging.getLogger(__name__)
 
-# Fields an answer adds to its record: the third where it was cut, the last two where there are
-# several.
-ANSWER_FIELDS = ("prediction", "score", "was_cut", "predictions", "scores")
-
 # A chunk is what a killed run loses, and what is sorted by length into batches.
 _BATCHES_PER_CHUNK = 16
-
-
-@dataclasses.dataclass(frozen=True)
-class Question:
-    """One thing to answer.
-
-    Attributes:
-      record: What it came as.
-      tokens: Its prompt's token ids.
-      options: The answers to choose from, as text; none where one is to be written.
-      option_tokens: Their token ids, with the one that ends an answer.
-      end_ids: Tokens that end its answer besides the vocabulary's.
-    """
-
-    record: Mapping[str, Any]
-    tokens: np.ndarray
-    options: Sequence[str] = ()
-    option_tokens: Sequence[np.ndarray] = ()
-    end_ids: Sequence[int] = ()
 
 
 def infer(
@@ -88,6 +59,8 @@ def infer(
     options_field: str | None = None,
     rank_by: RankBy = "sum",
     batch_size: int = 32,
+    use_chat_template: bool = False,
+    system_prompt: str | None = None,
     decoding: DecodingConfig | None = None,
     step: int | None = None,
     mesh: MeshConfig | None = None,
@@ -122,6 +95,10 @@ def infer(
         model as the continuation of the prompt's text, blanks at its end included.
       rank_by: What options are compared by; see `decoding.ranking.RankBy`.
       batch_size: Examples decoded at once, over all devices.
+      use_chat_template: Put prompts that are texts as conversations that the model's chat template
+        writes, a Task's exemplars as turns.
+      system_prompt: What these conversations begin with; None for nothing, which leaves it to the
+        chat template.
       decoding: How to decode; greedy when None. No part of it serves a choice among options.
       step: Which checkpoint; the latest when None.
       mesh: How the devices share the work; the default `MeshConfig` when None.
@@ -143,11 +120,13 @@ def infer(
     model_dir = str(model_folder(model_dir, is_alone=jax.process_count() == 1))
     devices = make_mesh(mesh or MeshConfig())
     model = load_model_dir(model_dir, step, mesh=devices)
+    reader = QuestionReader(
+        model=model, use_chat_template=use_chat_template, system_prompt=system_prompt
+    )
     if input is not None:
         model = _with_texts(model, task_modules, data_dir=data_dir)
-        questions = _questions_of_file(
-            input, model, field=inputs_field, options_field=options_field
-        )
+        reader = dataclasses.replace(reader, model=model)
+        questions = reader.of_file(input, field=inputs_field, options_field=options_field)
     else:
         assert mixture_or_task_name is not None
         vocabulary = None if were_imported(task_modules) else format_vocabulary(model.vocabulary)
@@ -161,7 +140,7 @@ def infer(
             check_vocabulary(task.vocabulary, model, of=task.name, model_dir=model_dir)
         # Some vocabularies have texts beside their Tasks only.
         model = dataclasses.replace(model, vocabulary=tasks[0].vocabulary)
-        questions = _questions_of_tasks(tasks, model)
+        questions = dataclasses.replace(reader, model=model).of_tasks(tasks)
         if not questions:
             raise ValueError(
                 f"split {split!r} of {mixture_or_task_name!r} (flag --split) holds no examples."
@@ -232,76 +211,6 @@ def _check_ranking(options_field: str | None, rank_by: str, input: str | None) -
             f"--options_field={options_field} names a field of --input's lines, and the examples "
             "of a task have none; give --input, or leave --options_field out."
         )
-
-
-def _questions_of_file(
-    path: str, model: LoadedModel, *, field: str, options_field: str | None
-) -> list[Question]:
-    """Reads and tokenises all of a JSONL file, so that a bad line is found before the work."""
-    questions, num_cut = [], 0
-    for where, record in read_jsonl(pathlib.Path(path), wanted_by="flag --input"):
-        options: Sequence[str] = ()
-        if options_field is not None:
-            options = _options(record, options_field, where=where)
-        prompt = _prompt(record, field, model, options=options, where=where)
-        for name in ANSWER_FIELDS:
-            if name in record:
-                raise ValueError(
-                    f"{where}: field {name!r} is there already, and the answer would replace it; "
-                    "rename it in the input."
-                )
-        num_cut += prompt.was_cut
-        questions.append(
-            Question(record, prompt.tokens, options, prompt.options, end_ids=prompt.end_ids)
-        )
-    if not questions:
-        raise ValueError(f"{path} (flag --input) holds no lines to answer.")
-    if num_cut:
-        warn_cut(num_cut, len(questions), model)
-    return questions
-
-
-def _prompt(
-    record: Any, field: str, model: LoadedModel, *, options: Sequence[str], where: str
-) -> Prompt:
-    """What a line asks: a text, or a list of messages."""
-    if isinstance(record, Mapping) and field not in record:
-        field = field_of_messages(record) or field
-    if not isinstance(record, Mapping) or not isinstance(record.get(field), list):
-        remedy = "name the field with --inputs_field"
-        text = require(record, field, str, where=where, remedy=remedy)
-        return text_prompt(text, model, options=options)
-    asked = read_asked(record, where=where, field=field)
-    try:
-        return chat_prompt(asked.messages, model, tools=asked.tools, options=options)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
-
-
-def _options(record: Mapping[str, Any], field: str, *, where: str) -> list[str]:
-    options = require(
-        record, field, list, where=where, remedy="name the field with --options_field"
-    )
-    if not options or not all(isinstance(option, str) and option for option in options):
-        raise ValueError(
-            f"{where}: field {field!r} holds {options!r}; it must be a list of one or more texts."
-        )
-    return options
-
-
-def _questions_of_tasks(tasks: Sequence[EvalTask], model: LoadedModel) -> list[Question]:
-    questions = []
-    for task in tasks:
-        for index, example in enumerate(task.examples):
-            record = {
-                "task": task.name,
-                "index": index,
-                "inputs": example.inputs_text,
-                "targets": example.targets_text,
-            }
-            prompt = example.prompt(model.converter)
-            questions.append(Question(record, prompt, end_ids=task.end_ids))
-    return questions
 
 
 def _digest(questions: Iterable[Question]) -> str:

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+from t5lite.data.tasks.data_status import DataStatus
 from t5lite.data.tasks.seqio_adapter import from_seqio
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.load import format_vocabulary, parse_vocabulary
@@ -224,3 +225,37 @@ def test_evaluations_need_names_of_their_own(model, evals, message):
 def test_bad_settings_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(CONFIG, **changes)
+
+
+@pytest.fixture
+def absent_task():
+    """A Task whose source says that it has no data, and a Mixture with one that has some."""
+    seqio = pytest.importorskip("seqio")
+    toy = seqio.TaskRegistry.get("toy_copy")
+    status = DataStatus("toy_absent", "toys", "missing", where="/nowhere", why="no file")
+    source = seqio.FunctionDataSource(lambda split, shuffle_files: None, splits=["validation"])
+    source.data_status = lambda: status
+    absent = toy.replace(name="toy_absent", source=source)
+    seqio.TaskRegistry.add_provider("toy_absent", absent)
+    seqio.MixtureRegistry.add("toy_partial", ["toy_copy", "toy_absent"], default_rate=1.0)
+    yield
+    seqio.TaskRegistry.remove("toy_absent")
+    seqio.MixtureRegistry.remove("toy_partial")
+
+
+def test_what_has_no_data_is_left_out_where_that_is_allowed(
+    model, evaluated, absent_task, tmp_path, caplog
+):
+    folder, _, _ = model
+    partial = dataclasses.replace(CONFIG, mixture_or_task_name="toy_partial")
+    none = dataclasses.replace(CONFIG, name="none", mixture_or_task_name="toy_absent")
+    with pytest.raises(ValueError, match=r"(?s)toy_absent: missing, .*--allow_missing_tasks"):
+        evaluate(model_dir=str(folder), evals=[partial], output_dir=str(tmp_path))
+    partial, none = (dataclasses.replace(c, allow_missing_tasks=True) for c in (partial, none))
+    results = evaluate(model_dir=str(folder), evals=[none, partial], output_dir=str(tmp_path))
+    assert list(results) == ["toys"] and list(results["toys"].num_examples) == ["toy_copy"]
+    assert "evaluation none is left out" in caplog.text
+    record = json.loads((tmp_path / "toys" / "metrics.json").read_text())
+    assert record["missing_tasks"] == {"toy_absent": "missing, no file"}
+    with pytest.raises(ValueError, match="no data that can be read"):
+        evaluate(model_dir=str(folder), evals=[none], output_dir=str(tmp_path))

@@ -9,6 +9,8 @@ import pytest
 
 from t5lite.configuration import config
 from t5lite.configuration.flags import make_parser, split_gin_flags
+from t5lite.evaluation.flan_table import FlanTable
+from t5lite.evaluation.suites import SUITES
 from t5lite.models.parameters import count_params
 from tests.conftest import REPOSITORY
 
@@ -16,7 +18,7 @@ GIN = REPOSITORY / "gin"
 FILES = sorted(str(path.relative_to(GIN)) for path in GIN.rglob("*.gin"))
 FAMILIES = [name for name in FILES if name.endswith("/family.gin")]
 MODELS = [name for name in FILES if name.startswith("models/") and name not in FAMILIES]
-RECIPES = [name for name in FILES if name.startswith("recipes/")]
+RECIPES = [name for name in FILES if name.startswith("recipes/") and "/eval_" not in name]
 
 # Parameters, tied ones once: those published, or computed from the published shapes.
 PUBLISHED = {
@@ -195,6 +197,42 @@ def test_the_demo_is_evaluated_at_three_levels():
         "mini_new_tasks",
     ]
     assert arguments["eval_first"]
+
+
+def flan_evals(*flags):
+    arguments = config.parse(
+        ["runs/eval.gin", "recipes/eval_flan.gin"], ["MODEL_DIR=/a", "VOCABULARY=bytes", *flags]
+    ).arguments("evaluate")
+    assert isinstance(arguments["report"], FlanTable)
+    return {evaluation.name: evaluation for evaluation in arguments["evals"]}
+
+
+def test_flans_suites_are_asked_as_the_paper_asks_them():
+    evals = flan_evals()
+    assert [*evals] == [*(suite.name for suite in SUITES), "gsm8k"]
+    for suite in SUITES:
+        evaluation = evals[suite.name]
+        assert (evaluation.mixture_or_task_name, evaluation.split) == (suite.mixture, suite.split)
+        assert evaluation.num_shots is None and evaluation.rank_by is None
+        reasons = suite.ending.endswith("_cot")
+        assert evaluation.decoding.max_decode_length == (256 if reasons else 32)
+        assert evaluation.decoding.strategy == "greedy"
+        assert evaluation.allow_missing_tasks
+
+
+def test_flans_suites_may_be_ranked_and_voted_on_where_that_can_be():
+    evals = flan_evals("RANK_BY=sum", "RANK_END_TOKEN=False", "MMLU_SPLIT=test")
+    ranked = {name for name, e in evals.items() if e.rank_by == "sum" and not e.rank_end_token}
+    assert ranked == {"mmlu_direct"}
+    assert {name for name, e in evals.items() if e.split == "test"} >= {"mmlu_direct", "mmlu_cot"}
+    evals = flan_evals("STRATEGY=sample", "TEMPERATURE=0.7", "NUM_RETURN_SEQUENCES=40")
+    voting = {name for name, e in evals.items() if e.decoding.num_return_sequences == 40}
+    assert voting == {"mmlu_cot", "bbh_cot", "mgsm", "gsm8k"}
+
+
+def test_recipes_of_evaluations_leave_no_macro_without_effect():
+    unused = config.parse(["runs/eval.gin", "recipes/eval_flan.gin"]).unused("evaluate")
+    assert [b.key for b in unused if b.is_macro and "eval_flan" in b.file] == []
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -9,7 +9,7 @@ import logging
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import gin
@@ -148,7 +148,7 @@ class ParsedConfig:
             if node in seen:
                 continue
             seen.add(node)
-            found = [b for b in self.bindings.values() if _applies(b, node)]
+            found = _innermost(b for b in self.bindings.values() if _applies(b, node))
             yield node, found
             for binding in found:
                 waiting += _used_in(binding, node)
@@ -274,6 +274,12 @@ class ParsedConfig:
             )
         owner = binding.key.rpartition(".")[0]
         where = "" if binding.place.startswith("--") else f": {binding.key}"
+        own = [b for b in used if (b.configurable, b.name) == (binding.configurable, binding.name)]
+        if own:
+            raise ValueError(
+                f"{binding.place}{where} has no effect: each {binding.configurable} that {verb} "
+                f"uses has a value of its own, such as {own[0].key} ({own[0].place})."
+            )
         remedy = "`t5lite config` shows what it uses."
         if owner in remedies:
             remedy = f"Set {remedies[owner]}, or leave it out."
@@ -392,6 +398,16 @@ def _applies(binding: Binding, node: Reference | Macro) -> bool:
 def _is_same(name: str, other: str) -> bool:
     """Whether two names are of one configurable; its module may be left out in either."""
     return f".{name}".endswith(f".{other}") or f".{other}".endswith(f".{name}")
+
+
+def _innermost(bindings: Iterable[Binding]) -> list[Binding]:
+    """Of the bindings of one parameter that apply, the one that gin takes."""
+    found: dict[str, Binding] = {}
+    for binding in bindings:
+        other = found.get(binding.name)
+        if other is None or len(binding.scope) > len(other.scope):
+            found[binding.name] = binding
+    return list(found.values())
 
 
 def _used_in(binding: Binding, node: Reference | Macro) -> list[Reference | Macro]:

@@ -164,10 +164,15 @@ TASK_FEATURE_LENGTHS = Flag(
 )
 MIXTURE = Flag("--mixture", str, "registered mixture or task", "MIXTURE_OR_TASK_NAME")
 EXAMPLE_FLAGS = (MIXTURE, Flag("--split", str, "split of its tasks"))
+ALLOW_MISSING_TASKS = Flag("--allow_missing_tasks", bool, "leave out tasks that have no data")
 RANK_BY = Flag(
     *("--rank_by", str),
     "compare options by log-likelihood (sum), that a token (mean) or a byte (mean_byte), or "
     "less that without the prompt (unconditional)",
+)
+CHAT_TEMPLATE_FLAGS = (
+    Flag("--use_chat_template", bool, "ask in conversations, exemplars as turns"),
+    Flag("--system_prompt", str, "what these conversations begin with"),
 )
 EVAL_FLAGS = (
     Flag("--max_examples", int, "only the first so many of each task", "MAX_EXAMPLES_PER_TASK"),
@@ -175,9 +180,9 @@ EVAL_FLAGS = (
     RANK_BY,
     Flag("--num_shots", int, "exemplars of a prompt (default: as the task gives them)"),
     Flag("--fewshot_split", str, "where a task without exemplars takes them from: train"),
-    Flag("--use_chat_template", bool, "ask in conversations, exemplars as turns"),
-    Flag("--system_prompt", str, "what these conversations begin with"),
+    *CHAT_TEMPLATE_FLAGS,
     Flag("--prompt_too_long", str, "drop_exemplars (default), skip or cut"),
+    ALLOW_MISSING_TASKS,
 )
 INFER_FLAGS = (
     Flag("--input", str, "JSONL file to answer"),
@@ -185,6 +190,7 @@ INFER_FLAGS = (
     Flag("--inputs_field", str, "field of --input with the prompt or messages"),
     Flag("--options_field", str, "field of --input with the answers to choose from"),
     RANK_BY,
+    *CHAT_TEMPLATE_FLAGS,
 )
 GENERATE_FLAGS = (
     Flag(
@@ -210,7 +216,7 @@ TRAIN_FLAGS = (
     Flag("--activation_dtype", str, "float32 or bfloat16"),
     Flag("--remat_policy", str, "what the backward pass recomputes: none, full, dots"),
     Flag("--seed", int, "of initialisation, dropout and mixing"),
-    Flag("--allow_missing_tasks", bool, "leave out tasks that have no data"),
+    ALLOW_MISSING_TASKS,
     MAX_STORE_EXAMPLES,
     STORE_EPOCHS,
     Flag("--eval_period", duration, "how often to evaluate (default: at the end)"),

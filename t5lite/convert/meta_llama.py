@@ -20,6 +20,7 @@ from t5lite.convert.torch_file import read_torch_file
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from t5lite.files.json_files import read_object
 from t5lite.files.regular_files import has_file
+from t5lite.messages.value_types import check_type
 from t5lite.models.config import TransformerConfig
 from t5lite.models.position_config import Rotary
 
@@ -35,7 +36,11 @@ _CUT_AXES = {"wq": 0, "wk": 0, "wv": 0, "wo": 1, "w1": 0, "w2": 1, "w3": 0, "out
 _BUFFERS = ("rope.freqs",)
 # Sizes of the MLP, which the tensors give, and of Meta's caches.
 _UNUSED = ("multiple_of", "ffn_dim_multiplier", "max_seq_len", "max_batch_size")
-_USED = ("dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "norm_eps", "rope_theta")
+_USED: Mapping[str, Any] = {
+    **dict.fromkeys(("dim", "n_layers", "n_heads", "vocab_size"), int),
+    "n_kv_heads": int | None,
+    **dict.fromkeys(("norm_eps", "rope_theta"), float),
+}
 
 
 def recognise(path: pathlib.Path) -> bool:
@@ -76,6 +81,11 @@ def _read_params(path: pathlib.Path) -> dict[str, Any]:
     missing = [name for name in ("dim", "n_layers", "n_heads") if name not in params]
     if missing:
         raise ValueError(f"{path} has no {', '.join(missing)}: is it of a LLaMA?")
+    for name, hint in _USED.items():
+        if name in params:
+            check_type(params[name], hint, name=f"{path}: {name}")
+            if hint is int and not (-1 if name == "vocab_size" else 1) <= params[name] < 1 << 31:
+                raise ValueError(f"{path}: {name} is {params[name]!r}, out of range")
     if params.pop("use_scaled_rope", False):
         raise ValueError(
             f"{path}: use_scaled_rope is true (LLaMA 3.1 and later); of scaled rotary positions "

@@ -21,6 +21,7 @@ from t5lite.models.parameters import Params, flatten_names, param_shapes, unflat
 
 _LAYER = "{layer}"
 _STACKED = "/layers/"
+_SHOWN_PROBLEMS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +137,8 @@ def to_ours(table: Iterable[Row], tensors: Tensors, *, config: TransformerConfig
       config: The model.
 
     Raises:
-      ValueError: tensors are missing, left over, or of another shape; all are listed.
+      ValueError: tensors are missing, left over, or of another shape; the first are
+        listed.
     """
     shapes = layer_shapes(config)
     arrays: dict[Key, LazyArray] = {}
@@ -159,8 +161,10 @@ def to_ours(table: Iterable[Row], tensors: Tensors, *, config: TransformerConfig
                 arrays[key] = LazyArray(shapes[key], tensor.dtype, read, (name, tensor))
     problems += [f"unused {name}" for name in sorted(set(tensors) - wanted)]
     if problems:
+        shown = problems[:_SHOWN_PROBLEMS]
+        shown += [f"and {more} more"] if (more := len(problems) - len(shown)) else []
         raise ValueError(
-            f"{tensors.source} does not hold this model's parameters:\n  " + "\n  ".join(problems)
+            f"{tensors.source} does not hold this model's parameters:\n  " + "\n  ".join(shown)
         )
     return arrays
 

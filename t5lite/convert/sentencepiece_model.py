@@ -80,8 +80,14 @@ def read_piece_model(content: bytes, *, source: str) -> PieceModel:
         pieces = tuple(_piece(value) for number, value in message if number == 1)
         if not pieces:
             raise ValueError("it holds no pieces")
-    except (IndexError, KeyError, TypeError, ValueError, struct.error) as error:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error) as error:
         raise ValueError(f"{source} is not a SentencePiece model ({error})") from error
+    numbers = [trainer.get(number, 0) for number in (3, 24, 35, 40, 41, 42, 43)]
+    numbers += [normalizer.get(number, 0) for number in (3, 4, 5)]
+    if not all(isinstance(number, int) for number in numbers):
+        raise ValueError(f"{source} is not a SentencePiece model (a number in it is none)")
+    if not isinstance(normalizer.get(2, b""), bytes):
+        raise ValueError(f"{source} is not a SentencePiece model (its characters are a number)")
     model_type = trainer.get(3, 1)
     if model_type not in (1, 2) or trainer.get(24) or not normalizer.get(5, 1):
         raise ValueError(

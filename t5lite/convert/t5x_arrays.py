@@ -6,6 +6,7 @@ zarr array that TensorStore reads: a folder of its own, or a part of orbax's one
 
 import dataclasses
 import functools
+import operator
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,7 +17,9 @@ import numpy as np
 from flax import serialization
 
 from t5lite.convert.names import LazyArray
+from t5lite.files.json_files import read_object
 from t5lite.files.regular_files import check_all_regular, has_file
+from t5lite.messages.value_types import check_fields
 
 OCDBT_FILE = "manifest.ocdbt"
 
@@ -27,6 +30,18 @@ Index = tuple[int | slice, ...]
 _CACHE_BYTES = 2**27
 # More than an array's shape and type take.
 _HEADER_BYTES = 256
+
+
+# What is read of a TensorStore spec, and of zarr's own description of an array.
+_SPEC_FIELDS: Mapping[str, Any] = {
+    **dict.fromkeys(("driver", "dtype", "path"), str),
+    **dict.fromkeys(("kvstore", "metadata"), Mapping[str, Any]),
+}
+_ZARR_FIELDS: Mapping[str, Any] = {
+    **dict.fromkeys(("shape", "chunks"), list[int]),
+    "dtype": str,
+    "compressor": Mapping[str, Any],
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,8 +116,13 @@ def packed_array(leaf: Any, *, what: str) -> StoredArray:
       ValueError: it is not an array.
     """
     if isinstance(leaf, Mapping):
-        shape = tuple(_in_order(leaf["shape"]))
-        chunks = [packed_array(chunk, what=what) for chunk in _in_order(leaf["chunks"])]
+        try:
+            shape = tuple(operator.index(size) for size in _in_order(leaf["shape"]))
+            parts = _in_order(leaf["chunks"])
+            parts[0]
+        except (KeyError, TypeError, IndexError) as error:
+            raise ValueError(f"{what} is no array in chunks ({error!r})") from error
+        chunks = [packed_array(chunk, what=what) for chunk in parts]
         return StoredArray(shape, chunks[0].dtype, functools.partial(_read_chunks, chunks, shape))
     if isinstance(leaf, Packed):
         try:
@@ -139,15 +159,18 @@ class ArrayFolder:
         Raises:
           ValueError: the spec is not one of T5X's, or is of bfloat16 kept as uint16.
         """
-        metadata, store = fields.get("metadata", {}), fields.get("kvstore", {})
+        check_fields(fields, _SPEC_FIELDS, name=what)
+        metadata, store = fields.get("metadata") or {}, fields.get("kvstore") or {}
+        check_fields(metadata, _ZARR_FIELDS, name=f"{what}: metadata")
+        check_fields(store, {"path": str}, name=f"{what}: kvstore")
         name = pathlib.PurePosixPath(store.get("path") or fields.get("path") or "").name
         dtype = fields.get("dtype") or metadata.get("dtype")
-        if fields["driver"] != "zarr" or not name or "shape" not in metadata or not dtype:
+        if fields.get("driver") != "zarr" or not name or not metadata.get("shape") or not dtype:
             raise ValueError(f"{what} is described as {dict(fields)!r:.200}, unlike T5X's arrays")
         shape = tuple(metadata["shape"])
         opened = functools.cache(lambda: self._open(name, metadata | {"dtype": dtype}, what))
         read = functools.partial(_read_described, opened, shape, what)
-        return StoredArray(shape, _checked(np.dtype(dtype), what), read)
+        return StoredArray(shape, _checked(_dtype(dtype, what), what), read)
 
     def named(self, name: str, *, what: str) -> StoredArray:
         """The array of this name; what it is is read from the store.
@@ -179,6 +202,10 @@ class ArrayFolder:
                 )
             check_all_regular(folder)
             is_bare = not has_file(folder / ".zarray")
+            if not is_bare:
+                # TensorStore's own reader ends the process where it is nested deeply.
+                own = read_object(folder / ".zarray")
+                check_fields(own, _ZARR_FIELDS, name=str(folder / ".zarray"))
             store = {"driver": "file", "path": f"{folder}/"}
         # A missing chunk would be read as zeros.
         spec = {"driver": "zarr", "kvstore": store, "fill_missing_data_reads": False}
@@ -190,13 +217,20 @@ class ArrayFolder:
                 )
             # A copy made without hidden files; the tree says the same.
             spec["metadata"] = {k: v for k, v in metadata.items() if k != "dtype"}
-            spec["dtype"] = np.dtype(metadata["dtype"]).name
+            spec["dtype"] = _dtype(metadata["dtype"], what).name
         try:
             return tensorstore.open(
                 spec, open=True, assume_metadata=is_bare, context=self._context
             ).result()
         except ValueError as error:
             raise _damaged(what, error) from error
+
+
+def _dtype(name: Any, what: str) -> np.dtype:
+    try:
+        return np.dtype(name)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what} has the type {name!r:.80}, which is none of NumPy's") from error
 
 
 def _in_order(numbered: Mapping[str, Any]) -> list[Any]:

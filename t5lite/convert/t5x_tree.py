@@ -189,7 +189,7 @@ def _read_metadata(file: pathlib.Path) -> dict[str, Any]:
                 node = node.setdefault(key, {})
             is_array = not entry["value_metadata"].get("skip_deserialize", False)
             node[keys[-1]] = f"{PLACEHOLDER}{'.'.join(keys)}" if is_array else None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(
             f"{file} is not orbax's description of a checkpoint, or is damaged ({error!r}); copy "
             "the checkpoint again"

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+SMALLEST_FINE_BUCKET = 16
+
 
 def bucket_length(length: int, *, longest: int | None = None, smallest: int = 32) -> int:
     """The padded length for `length` tokens: the next power of two.
@@ -17,6 +19,19 @@ def bucket_length(length: int, *, longest: int | None = None, smallest: int = 32
     bucket = smallest
     while bucket < length:
         bucket *= 2
+    return bucket if longest is None else max(length, min(bucket, longest))
+
+
+def fine_bucket_length(length: int, *, longest: int | None = None) -> int:
+    """The padded length where padding costs more than compiling: powers of two and halfway between.
+
+    Args:
+      length: Tokens to hold.
+      longest: Lengths up to it never get a bucket above it.
+    """
+    power = bucket_length(length, smallest=SMALLEST_FINE_BUCKET)
+    halfway = power * 3 // 4
+    bucket = halfway if power > SMALLEST_FINE_BUCKET and length <= halfway else power
     return bucket if longest is None else max(length, min(bucket, longest))
 
 

@@ -145,7 +145,7 @@ class PromptBatches:
             if not np.array_equal(batch.prefix, last):
                 cache = None  # before another takes its memory
                 last, cache = batch.prefix, self._read_prefix(params, batch.prefix)
-            length = shared_prefixes.remainder_bucket(max(map(len, rests)))
+            length = batching.fine_bucket_length(max(map(len, rests)))
             features = self.put(self._converter.prompt_batch(rests, length=length))
             yield batch, features | {"prefix": cache}
 
@@ -168,7 +168,7 @@ class PromptBatches:
 
     def _read_prefix(self, params: Params, prefix: Tokens) -> Any:
         """A cache with one row for each device that has rows: they read it at the same time."""
-        length = shared_prefixes.prefix_bucket(len(prefix), longest=self._longest)
+        length = batching.fine_bucket_length(len(prefix), longest=self._longest)
         features = self._converter.prompt_batch([prefix] * self.num_parts, length=length)
         run = compiled.prefix_fn(self._model_config, self._mesh)
         return run(params, self.put(features))

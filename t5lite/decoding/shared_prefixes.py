@@ -17,14 +17,11 @@ from typing import NamedTuple
 import numpy as np
 
 from t5lite.data.features.feature_converters import Tokens
-from t5lite.decoding.batching import bucket_length
+from t5lite.decoding.batching import SMALLEST_FINE_BUCKET, bucket_length, fine_bucket_length
 from t5lite.models.config import TransformerConfig
 
 # A prefix takes a call of its own, and often a compilation, which no operation counts.
 _MOST_OF_COST = 0.8
-
-_SMALLEST_REMAINDER = 16
-_SMALLEST_PREFIX = 32
 
 
 class Group(NamedTuple):
@@ -63,24 +60,6 @@ class ReadingCost:
     def __call__(self, num_tokens: int, *, num_slots: int) -> int:
         """Of so many tokens of a row that look at so many slots."""
         return num_tokens * (self.per_token + self.per_pair * num_slots)
-
-
-def prefix_bucket(length: int, *, longest: int | None = None) -> int:
-    """The padded length of a prefix: the next power of two, or what is halfway to it.
-
-    Args:
-      length: Tokens to hold.
-      longest: Lengths up to it never get a bucket above it.
-    """
-    power = bucket_length(length, smallest=_SMALLEST_PREFIX)
-    halfway = power * 3 // 4
-    bucket = halfway if length <= halfway and halfway > _SMALLEST_PREFIX else power
-    return bucket if longest is None else max(length, min(bucket, longest))
-
-
-def remainder_bucket(length: int) -> int:
-    """The padded length of what remains of a prompt behind its prefix."""
-    return bucket_length(length, smallest=_SMALLEST_REMAINDER)
 
 
 def num_rows_bucket(num_rows: int, *, batch_size: int, multiple: int = 1) -> int:
@@ -164,11 +143,11 @@ def _num_common(first: Tokens, second: Tokens) -> int:
 
 def _bucket_below(length: int) -> int:
     """The longest prefix up to `length` that is not padded; 0 where there is none."""
-    if length < _SMALLEST_PREFIX:
+    if length < SMALLEST_FINE_BUCKET:
         return 0
     power = 1 << (length.bit_length() - 1)
     halfway = power * 3 // 2
-    return halfway if power > _SMALLEST_PREFIX and halfway <= length else power
+    return halfway if power > SMALLEST_FINE_BUCKET and halfway <= length else power
 
 
 def _shared_cost(
@@ -183,8 +162,8 @@ def _shared_cost(
     """What prompts cost behind one prefix, as much dearer as a saving must be to be one."""
     if prefix_length == 0:
         return math.inf
-    num_before = prefix_bucket(prefix_length, longest=longest)
-    rests_N = np.array([remainder_bucket(n) for n in (lengths_N - prefix_length).tolist()])
+    num_before = fine_bucket_length(prefix_length, longest=longest)
+    rests_N = np.array([fine_bucket_length(n) for n in (lengths_N - prefix_length).tolist()])
     num_last = len(lengths_N) % batch_size
     num_filled = 0
     if num_last:

@@ -25,7 +25,7 @@ _PAGE = """{% extends "frame" %}
  .example h3 { font-size: 15px; margin: 0 0 .4rem; }
  .example pre { max-height: 26rem; overflow: auto; overflow-wrap: anywhere; }
  .example .label { color: #5b6675; font-size: 13px; margin-top: .5rem; }
- .sides { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
+ .sides { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; margin-top: .6rem; }
  .sides > div { background: #f6f8fa; border-radius: 6px; padding: .5rem .8rem; min-width: 0; }
 {% endblock %}
 {% block body %}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ class TaskScore:
       num_unparsed: Outputs that no answer was found in.
       num_skipped: Examples that were not asked.
       num_dropped_exemplars: Demonstrations left out for want of room, of all examples together.
+      by_num_samples: Where several draws vote, the score in percent when the first 1, 2, ... do.
     """
 
     metric: str
@@ -37,6 +39,7 @@ class TaskScore:
     num_unparsed: int
     num_skipped: int
     num_dropped_exemplars: int
+    by_num_samples: Sequence[float] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,12 @@ class FinishedEvaluation:
     step: int | None
     config: Mapping[str, Any]
     tasks: Mapping[str, TaskScore]
+
+    @property
+    def by_num_samples(self) -> list[float]:
+        """The Tasks' unweighted mean score when so many draws vote; empty where none do."""
+        curves = [task.by_num_samples for task in self.tasks.values()]
+        return [statistics.fmean(scores) for scores in zip(*curves, strict=False)]
 
 
 def evaluation_folders(
@@ -136,6 +145,7 @@ def read_evaluation(folder: pathlib.Path) -> FinishedEvaluation:
     values = _by_task(field("metrics", Mapping[str, float | None]))
     intervals = _by_task(field("intervals", Mapping[str, Sequence[float]], {}))
     num_examples = field("num_examples", counts)
+    votes = field("by_num_samples", Mapping[str, Mapping[str, Sequence[float | None]]], {})
     score_metrics = field("score_metric", Mapping[str, str])
     several = {
         name: field(name, counts, {})
@@ -152,6 +162,7 @@ def read_evaluation(folder: pathlib.Path) -> FinishedEvaluation:
             score=_percent(values[task][metric], interval),
             has_interval=interval is not None,
             num_examples=number,
+            by_num_samples=[100 * v for v in votes.get(task, {}).get(metric, ()) if v is not None],
             **{name: by_task.get(task, 0) for name, by_task in several.items()},
         )
     return FinishedEvaluation(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from t5lite.evaluation import flan_cells
@@ -45,6 +45,9 @@ mistake at 100: each subject, subtask and language by itself, with the baselines
 prompts or seeds. Unparsed: no answer was found in the output, which counts as wrong. Skipped: not
 asked, for the prompt was too long even without demonstrations; no score counts it. Dropped shots:
 demonstrations left out of prompts that were too long, of all examples together.</p>
+{% if votes %}<h2>Self-consistency</h2>
+<p>The score when the first so many sampled chains of thought vote on each answer.</p>
+<img alt="score by number of chains that vote" src="{{ votes }}">{% endif %}
 <h2>By task</h2>
 {% for suite in suites %}<details><summary>{{ suite.title }}</summary>
 <img alt="{{ suite.title }} by task" src="{{ suite.image }}">{{ table(suite.cells) }}</details>
@@ -73,6 +76,8 @@ def write_flan_page(
     shown = [suite for suite in SUITES if any(suite.name in row.suites for row in rows)]
     with names_as_they_are():
         image = in_page(_draw_suites(rows))
+        curves = _vote_curves(rows)
+        votes = in_page(_draw_votes(curves)) if curves else None
         by_task = [
             {
                 "title": suite.title,
@@ -91,6 +96,7 @@ def write_flan_page(
         main=flan_cells.main_table(rows),
         num_models=len(rows),
         evaluations=flan_cells.evaluation_table(rows),
+        votes=votes,
         suites=by_task,
     )
 
@@ -206,6 +212,33 @@ def _draw_members(rows: Sequence[ModelRow], suite: Suite) -> bytes:
     axes.set(xlabel="percent", xlim=(-1, 101), ylim=(-0.7, len(members) - 0.3))
     axes.grid(alpha=0.3, axis="x")
     axes.legend(loc="lower right", fontsize=9)
+    return png_of(figure)
+
+
+def _vote_curves(rows: Sequence[ModelRow]) -> dict[str, list[float]]:
+    """Score by number of chains, of the evaluations where several vote."""
+    found = {}
+    for row in rows:
+        named = [(score.suite.title, score.evaluation) for score in row.suites.values()]
+        named += [(other.mixture_or_task_name, other) for other in row.others]
+        for title, evaluation in named:
+            if curve := evaluation.by_num_samples:
+                found[f"{row.label}, {title}" if len(rows) > 1 else title] = curve
+    return found
+
+
+def _draw_votes(curves: Mapping[str, Sequence[float]]) -> bytes:
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(8, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for label, curve in curves.items():
+        axes.plot(range(1, len(curve) + 1), curve, marker="o", ms=4, label=label)
+    axes.set(xlabel="chains that vote", ylabel="percent", ylim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=9)
     return png_of(figure)
 
 

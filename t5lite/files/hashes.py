@@ -13,12 +13,13 @@ import os
 import pathlib
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_object
 from t5lite.files.regular_files import has_file
 from t5lite.files.whole_file import write_whole
+from t5lite.messages.value_types import check_type
 
 HASHES_FILE = "hashes.json"
 VERIFY_VARIABLE = "T5LITE_VERIFY"
@@ -98,10 +99,11 @@ class FileHashes:
             return None
         try:
             record = read_object(path)
+            check_type(record["files"], Mapping[str, list[Any]], name="files")
             files = {name: (int(size), str(crc)) for name, (size, crc) in record["files"].items()}
             if record["format"] != _FORMAT or record["hash"] != _hash_of(files):
                 raise ValueError("it does not have the hash that it says")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ValueError(
                 f"{path}, which holds the hashes of the files beside it, is damaged ({error})"
             ) from error

@@ -13,11 +13,11 @@ def read_object(path: pathlib.Path, *, missing_ok: bool = False) -> dict[str, An
     """Reads a JSON object; an empty one where there is no file and `missing_ok`.
 
     Raises:
-      ValueError: the file is not a JSON object.
+      ValueError: the file is not a JSON object, or a text in it is half of a surrogate pair.
     """
     if missing_ok and not has_file(path):
         return {}
-    record = strict_json.loads(read_text(path), where=str(path), is_line=False)
+    record = strict_json.loads_texts(read_text(path), where=str(path), is_line=False)
     if not isinstance(record, dict):
         raise ValueError(f"{path} holds a {type(record).__name__}, expected a JSON object")
     return record

@@ -43,6 +43,7 @@ class EvalConfig:
         `"drop_exemplars"` leaves out exemplars from the left, and skips the example if it is too
         long without any; `"skip"` skips the example; `"cut"` asks what is left of the text when its
         end is cut off, as T5X does, or of a conversation its last turns.
+      allow_missing_tasks: Go on without Tasks of a Mixture that have no data to read.
       score_targets: Whether references are scored too: for the metric `loss` where answers are
         generated, and for metrics that need it.
       task_modules: Task modules to import first.
@@ -69,6 +70,7 @@ class EvalConfig:
     use_chat_template: bool = False
     system_prompt: str | None = None
     prompt_too_long: PromptTooLong = "drop_exemplars"
+    allow_missing_tasks: bool = False
     score_targets: bool = True
 
     def __post_init__(self) -> None:

@@ -70,10 +70,12 @@ class EvalResult:
     Attributes:
       config: What was evaluated, as it was done: lengths that it leaves open are chosen.
       tasks: What was found of each Task, in their order.
+      missing: By Task, why there was nothing to read of those that were left out.
     """
 
     config: EvalConfig
     tasks: Sequence[TaskResult]
+    missing: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def metrics(self) -> dict[str, float]:
@@ -137,6 +139,7 @@ class EvalResult:
             "score_metric": {t.name: t.score_metric for t in self.tasks if t.score_metric},
             "by_num_samples": {t.name: t.by_num_samples for t in self.tasks if t.by_num_samples},
             "metrics_not_run": {t.name: t.not_run for t in self.tasks if t.not_run},
+            "missing_tasks": self.missing,
             "config": config.to_json(),
         }
         write_records(folder / PREDICTIONS, self.predictions)

@@ -19,7 +19,8 @@ import jax
 from t5lite.checkpoints.load import LoadedModel
 from t5lite.data.chat.chat_format import ChatFormat
 from t5lite.data.features.feature_converters import FeatureConverter
-from t5lite.data.tasks.seqio_adapter import EvalTask, import_tasks, load_eval_tasks
+from t5lite.data.tasks import task_data
+from t5lite.data.tasks.seqio_adapter import EvalTask, import_tasks, load_eval_tasks, resolve
 from t5lite.data.vocabularies.load import same_vocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.decoding.config import DecodingConfig
@@ -66,17 +67,28 @@ class Evaluator:
           mesh: Where `params` lie; None for wherever they are.
 
         Raises:
-          ValueError: No such Task or split, it has no examples, its Tasks' vocabularies differ, or
-            they cannot be asked as the config says; or as `SequenceGenerator.check`.
+          NoDataError: There is nothing of it to read.
+          ValueError: No such Task or split, some Tasks have no data or no examples, their
+            vocabularies differ, they cannot be asked as the config says, or answers cannot be
+            generated (see `SequenceGenerator.check`).
         """
         self.config = config
         self._warned: set[tuple[str, str, str]] = set()
         import_tasks(config.task_modules, data_dir=config.data_dir, vocabulary=config.vocabulary)
+        _, missing = task_data.present_tasks(
+            config.mixture_or_task_name,
+            resolve(config.mixture_or_task_name).task_names,
+            allow_missing=config.allow_missing_tasks,
+            split=config.split,
+        )
+        self._missing = {status.task: f"{status.state}, {status.why}" for status in missing}
+        self._warn_of_missing()
         self.tasks: list[EvalTask] = load_eval_tasks(
             config.mixture_or_task_name,
             split=config.split,
             task_feature_lengths=config.task_feature_lengths,
             max_examples=config.max_examples_per_task,
+            leave_out=self._missing,
         )
         self._require_examples()
         self.vocabulary = self._one_vocabulary()
@@ -176,7 +188,8 @@ class Evaluator:
         ]
         self._warn_of({task.name: task.not_run for task in results})
         # As it was done: lengths that the config leaves open are chosen by then.
-        return EvalResult(dataclasses.replace(self.config, decoding=self._decoding), results)
+        config = dataclasses.replace(self.config, decoding=self._decoding)
+        return EvalResult(config, results, self._missing)
 
     def _put(self, place: _Place) -> Asked:
         task, index = place
@@ -258,6 +271,14 @@ class Evaluator:
                         *(self.config.name, metric, task, reason),
                     )
                 self._warned.add((task, metric, reason))
+
+    def _warn_of_missing(self) -> None:
+        if self._missing and jax.process_index() == 0:
+            task, why = next(iter(self._missing.items()))
+            log.warning(
+                "evaluation %s goes on without %d tasks that have no data, such as %s: %s",
+                *(self.config.name, len(self._missing), task, why),
+            )
 
     def _require_examples(self) -> None:
         empty = [task.name for task in self.tasks if not task.examples]

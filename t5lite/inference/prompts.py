@@ -105,7 +105,7 @@ def chat_format(model: LoadedModel) -> ChatFormat:
     if model.chat_template is None:
         raise ValueError(
             "the model's folder holds no chat template, so it cannot read a conversation; give it "
-            "texts (without --chat, and lines without messages)."
+            "texts (without --chat and --use_chat_template, and lines without messages)."
         )
     return ChatFormat(model.vocabulary, model.chat_template)
 

@@ -38,6 +38,24 @@ def check_type(value: object, hint: Any, *, name: str) -> None:
         raise ValueError(f"{name} must be {_wanted(hint)}, got {shown}")
 
 
+def check_fields(record: object, hints: Mapping[str, Any], *, name: str) -> None:
+    """Compares an object's fields with their types; those that are absent or null pass.
+
+    Args:
+      record: as `json.loads` gives it.
+      hints: a type hint by field, as `check_type` takes it.
+      name: what an error calls the record: its file, or file and field.
+
+    Raises:
+      ValueError: as `check_type`, or the record is no object.
+    """
+    check_type(record, Mapping[str, Any], name=name)
+    assert isinstance(record, Mapping)
+    for field, hint in hints.items():
+        if record.get(field) is not None:
+            check_type(record[field], hint, name=f"{name}: {field}")
+
+
 def _fits(value: object, hint: Any) -> bool:
     origin, members = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:

@@ -114,7 +114,7 @@ def _plain(value: Any) -> Any:
 def _of_kind(record: Mapping[str, Any], kinds: Mapping[str, type[Any]], *, where: str) -> Any:
     values = dict(record)
     kind = values.pop("kind", None)
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise ValueError(
             f"{where}: kind must be one of {', '.join(kinds)}; got {kind!r}."
             f"{did_you_mean(str(kind), kinds)}"

@@ -11,6 +11,7 @@ from typing import Any
 from t5lite.data.contamination import contamination, evaluation_texts
 from t5lite.data.contamination.contamination import Contamination, TaskOverlap
 from t5lite.data.tasks import data_status, seqio_adapter, task_data
+from t5lite.data.tasks.data_status import DataStatus
 from t5lite.files import strict_json
 from t5lite.files.whole_file import write_whole
 from t5lite.messages.tables import format_table
@@ -60,10 +61,10 @@ def report(
     seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
     files = evaluation_texts.evaluation_sets(against)
     sets = {name: evaluation_texts.read_texts(paths) for name, paths in files.items()}
-    sets |= {pair: _task_texts(pair) for pair in against_tasks}
-    task_names, missing = task_data.present_tasks(
-        name, seqio_adapter.resolve(name).task_names, allow_missing=allow_missing
-    )
+    task_names, missing = _present_tasks(name, split, allow_missing=allow_missing)
+    for pair in against_tasks:
+        sets[pair], missing_there = _task_texts(pair, allow_missing=allow_missing)
+        missing += missing_there
     lacking = [task for task in task_names if split not in seqio_adapter.splits(task)]
     if lacking:
         raise ValueError(
@@ -86,16 +87,25 @@ def report(
     return False
 
 
-def _task_texts(pair: str) -> Iterator[str]:
-    """Texts of all examples of `NAME:SPLIT`."""
+def _present_tasks(
+    name: str, split: str, *, allow_missing: bool
+) -> tuple[list[str], list[DataStatus]]:
+    """The leaf Tasks that have data of a split, and the state of the others'."""
+    return task_data.present_tasks(
+        name, seqio_adapter.resolve(name).task_names, allow_missing=allow_missing, split=split
+    )
+
+
+def _task_texts(pair: str, *, allow_missing: bool) -> tuple[Iterator[str], list[DataStatus]]:
+    """What the examples of `NAME:SPLIT` ask, with the targets; and which Tasks have no data."""
     name, _, split = pair.partition(":")
     if not split:
         raise ValueError(f"--against_tasks {pair}: give NAME:SPLIT, such as {name}:validation")
-    task_names = seqio_adapter.resolve(name).task_names
+    task_names, missing = _present_tasks(name, split, allow_missing=allow_missing)
     examples = itertools.chain.from_iterable(
-        seqio_adapter.iterate_texts(task, split) for task in task_names
+        seqio_adapter.iterate_texts(task, split, question_only=True) for task in task_names
     )
-    return ("\n".join(example.values()) for example in examples)
+    return ("\n".join(example.values()) for example in examples), missing
 
 
 def _print(name: str, split: str, found: Contamination) -> None:

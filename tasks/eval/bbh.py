@@ -2,7 +2,8 @@
 
 Three-shot prompts are those of `cot-prompts/`; the direct ones show the same exemplars with the
 final answer alone. Zero-shot, the description and the question stand alone, with "Let's think step
-by step." where the name ends in `_cot`.
+by step." where the name ends in `_cot`. `bbh_3shot_multiple_choice` and `bbh_0shot_multiple_choice`
+are Mixtures of the 23 subtasks that have options, which can be ranked.
 """
 
 from __future__ import annotations
@@ -29,13 +30,16 @@ def _one_of(*choices: str) -> AnswerRule:
 
 _LETTER = functools.partial(answer_rules.option_letter, next_question="Q:")
 _NUMBER = functools.partial(answer_rules.number, next_question="Q:")
+_BRACKETS = functools.partial(answer_rules.brackets, next_question="Q:")
+_WORDS = functools.partial(answer_rules.word_list, next_question="Q:")
+_FREE_ANSWERS = (_NUMBER, _BRACKETS, _WORDS)
 
 SUBTASKS: Mapping[str, AnswerRule] = {
     "boolean_expressions": _one_of("True", "False"),
     "causal_judgement": _one_of("Yes", "No"),
     "date_understanding": _LETTER,
     "disambiguation_qa": _LETTER,
-    "dyck_languages": functools.partial(answer_rules.brackets, next_question="Q:"),
+    "dyck_languages": _BRACKETS,
     "formal_fallacies": _one_of("valid", "invalid"),
     "geometric_shapes": _LETTER,
     "hyperbaton": _LETTER,
@@ -57,7 +61,7 @@ SUBTASKS: Mapping[str, AnswerRule] = {
     "tracking_shuffled_objects_seven_objects": _LETTER,
     "tracking_shuffled_objects_three_objects": _LETTER,
     "web_of_lies": _one_of("Yes", "No"),
-    "word_sorting": functools.partial(answer_rules.word_list, next_question="Q:"),
+    "word_sorting": _WORDS,
 }
 
 
@@ -81,6 +85,7 @@ def suite_tasks() -> Iterator[SuiteTask]:
         for reasons in (False, True):
             for subtask, rule in SUBTASKS.items():
                 suffix = f"{num_shots}shot" + ("_cot" if reasons else "")
+                ranked = not reasons and rule not in _FREE_ANSWERS
                 yield SuiteTask(
                     name=f"bbh_{subtask}_{suffix}",
                     mixture=f"bbh_{suffix}",
@@ -90,6 +95,7 @@ def suite_tasks() -> Iterator[SuiteTask]:
                         _read, subtask=subtask, num_shots=num_shots, reasons=reasons
                     ),
                     rule=rule,
+                    other_mixtures=(f"bbh_{suffix}_multiple_choice",) if ranked else (),
                 )
 
 

@@ -35,6 +35,7 @@ class SuiteTask:
       read: `read(root, split)` gives the split's examples.
       rule: takes the answer out of what a model wrote.
       metrics: what judges the answers.
+      other_mixtures: names of further Mixtures that it belongs to.
     """
 
     name: str
@@ -44,6 +45,7 @@ class SuiteTask:
     read: Callable[[pathlib.Path, str], list[Example]]
     rule: AnswerRule
     metrics: Sequence[MetricFn] = (answer_accuracy,)
+    other_mixtures: tuple[str, ...] = ()
 
     def __call__(self, split: str) -> list[Example]:
         """The split's examples, of the files under the data root."""
@@ -95,7 +97,8 @@ def add_suites(tasks: Iterable[SuiteTask]) -> None:
             postprocess=task.rule,
             reference=closed_target,
         )
-        mixtures.setdefault(task.mixture, []).append(task.name)
+        for name in (task.mixture, *task.other_mixtures):
+            mixtures.setdefault(name, []).append(task.name)
     for name, members in mixtures.items():
         if members == [name]:
             continue  # The Task itself.

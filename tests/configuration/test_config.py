@@ -283,6 +283,29 @@ def test_a_config_that_nothing_holds_is_refused_in_files_as_in_flags(line, remed
         assert wanted in message and f"Set {remedy}, or leave it out." in message
 
 
+def test_what_every_scope_replaces_is_not_needed_and_has_no_effect():
+    """Each evaluation has a split of its own, so that nobody has to name one for all."""
+    text = (
+        "evaluate.model_dir = '/m'\n"
+        "evaluate.evals = (@one/EvalConfig(), @two/EvalConfig())\n"
+        "EvalConfig.mixture_or_task_name = 'a'\n"
+        "EvalConfig.task_feature_lengths = {'inputs': 2}\n"
+        "EvalConfig.split = %SPLIT\nSPLIT = %gin.REQUIRED\n"
+        "one/EvalConfig.name = '1'\ntwo/EvalConfig.name = '2'\n"
+        "one/EvalConfig.split = 'test'\n"
+    )
+    pathlib.Path("half.gin").write_text(text)
+    pathlib.Path("whole.gin").write_text(text + "two/EvalConfig.split = 'dev'\n")
+    parsed = config.parse(["whole.gin"])
+    assert [e.split for e in parsed.arguments("evaluate")["evals"]] == ["test", "dev"]
+    assert {b.key for b in parsed.unused("evaluate")} == {"EvalConfig.split", "SPLIT"}
+    with pytest.raises(ValueError, match="needs a value for the macro SPLIT"):
+        config.parse(["half.gin"]).arguments("evaluate")
+    message = r"each EvalConfig that evaluate uses has a value of its own, such as two/EvalConfig"
+    with pytest.raises(ValueError, match=message):
+        config.parse(["whole.gin"], ["EvalConfig.split=train"]).arguments("evaluate")
+
+
 def test_a_flag_within_a_used_scope_has_effect():
     pathlib.Path("a.gin").write_text(
         "train.evals = (@one/EvalConfig(),)\n"

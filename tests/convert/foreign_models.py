@@ -1,5 +1,6 @@
 """A tiny model of every format that t5lite reads, with the files that may lie beside weights."""
 
+import importlib.util
 import json
 import pathlib
 import tempfile
@@ -201,7 +202,9 @@ MODELS: dict[str, Callable[[pathlib.Path], pathlib.Path]] = {
     "t5x_file": write_t5x_file,
     "t5x_folder": write_t5x_folder,
     "t5x_metadata": write_t5x_metadata,
-    "gguf": write_gguf_file,
     "llama2_c": write_llama2_c,
-    "meta": write_meta,
 }
+if importlib.util.find_spec("gguf"):
+    MODELS["gguf"] = write_gguf_file
+if importlib.util.find_spec("torch"):
+    MODELS["meta"] = write_meta

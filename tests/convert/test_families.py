@@ -348,7 +348,7 @@ def test_special_ids_that_are_none(exported, caplog):
     assert open_folder(folder).special_ids == SpecialIds(eos=3)
     assert "config.json: bos_token_id is" in caplog.text
     edit_config(folder, bos_token_id="<s>")
-    with pytest.raises(ValueError, match=r"config\.json: bos_token_id is '<s>', expected the id"):
+    with pytest.raises(ValueError, match=r"config\.json: bos_token_id must be an integer or"):
         open_folder(folder)
 
 

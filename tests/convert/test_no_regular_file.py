@@ -54,8 +54,6 @@ def remove(path):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_file_of_every_format(tmp_path, name):
-    if name in ("meta", "gguf"):
-        pytest.importorskip({"meta": "torch", "gguf": "gguf"}[name])
     model = MODELS[name](tmp_path)
     read_all(model)
     for path in files_of(tmp_path):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from t5lite.decoding.batching import bucket_length, plan_batches
+from t5lite.decoding.batching import bucket_length, fine_bucket_length, plan_batches
 
 
 def test_buckets_hold_their_lengths_and_are_few():
@@ -17,6 +17,13 @@ def test_buckets_do_not_pass_the_longest():
         100,
         101,
     ]
+
+
+def test_fine_buckets_are_two_an_octave():
+    buckets = [fine_bucket_length(length) for length in range(1, 1025)]
+    assert all(bucket >= length for length, bucket in enumerate(buckets, start=1))
+    assert sorted(set(buckets)) == [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024]
+    assert fine_bucket_length(500, longest=505) == 505
 
 
 def test_every_example_is_in_one_batch_and_like_sizes_are_together():

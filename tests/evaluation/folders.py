@@ -12,6 +12,7 @@ def write_evaluation(
     unparsed=(),
     num_skipped=0,
     intervals=True,
+    votes=None,
     config=(),
     **fields,
 ):
@@ -51,6 +52,8 @@ def write_evaluation(
         "score_metric": dict.fromkeys(scores, "accuracy"),
         "config": dict(config),
     }
+    if votes:
+        metrics["by_num_samples"] = {task: {"accuracy": votes} for task in scores}
     if intervals:
         metrics["intervals"] = {k: [max(0, v - 0.1), min(1, v + 0.2)] for k, v in means.items()}
     (folder / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")

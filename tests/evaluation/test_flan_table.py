@@ -181,6 +181,17 @@ def test_several_models_stand_side_by_side(whole, tmp_path, capsys):
     assert "<script>" not in page and 'src="http' not in page
 
 
+def test_votes_are_plotted_by_their_number(tmp_path):
+    write_suite(tmp_path / "m", SUITES[5], votes=[0.25, 0.5, 0.75])
+    words = ["eval", "table", str(tmp_path / "m"), f"--output={tmp_path}"]
+    assert cli.main(words) == 0
+    assert (tmp_path / "table.html").read_text().count("<img ") == 3
+    (row,) = json.loads((tmp_path / "table.json").read_text())["models"]
+    assert row["suites"]["mgsm"]["members"]["bn"]["by_num_samples"] == [25, 50, 75]
+    evaluation = read_row("", tmp_path / "m").suites["mgsm"].evaluation
+    assert evaluation.by_num_samples == [25, 50, 75]
+
+
 def test_what_was_evaluated_before_is_no_part_of_a_report(whole, tmp_path, capsys):
     for name in ("mgsm", "tydiqa"):
         (tmp_path / name).symlink_to(whole[0] / "eval" / name)

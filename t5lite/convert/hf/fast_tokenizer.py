@@ -32,7 +32,8 @@ def as_class_makes_it(
     name = class_name.removesuffix("Fast")
     split = record.get("pre_tokenizer") or {}
     spells_bytes = "ByteLevel" in strict_json.dumps(split)
-    if name == "LlamaTokenizer" and record["model"].get("type") == "BPE" and not spells_bytes:
+    kind = (record.get("model") or {}).get("type")
+    if name == "LlamaTokenizer" and kind == "BPE" and not spells_bytes:
         pre_tokenizer, decoder = llama_spaces(settings)
         changed |= {
             "normalizer": None,
@@ -40,13 +41,14 @@ def as_class_makes_it(
             "decoder": json.loads(decoder.__getstate__()),
         }
     if name in ("GPT2Tokenizer", "GPTNeoXTokenizer") and split.get("type") == "ByteLevel":
-        adds_space = bool(settings.record.get("add_prefix_space"))
+        adds_space = bool(settings.get("add_prefix_space"))
         changed["pre_tokenizer"] = {**split, "add_prefix_space": adds_space}
     if name == "GPTNeoXTokenizer" and _template_kind(record) == "TemplateProcessing":
         changed["post_processor"] = None
     if name in ("T5Tokenizer", "MT5Tokenizer"):
         end = settings.roles.get("eos_token", "</s>")
-        ids = {token["content"]: token["id"] for token in record.get("added_tokens", [])}
+        added = record.get("added_tokens") or []
+        ids = {token.get("content"): token.get("id") for token in added}
         if end in ids:
             changed["post_processor"] = _ending(record, end, ids)
     return changed

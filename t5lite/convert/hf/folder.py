@@ -19,8 +19,10 @@ from t5lite.convert.names import LazyArray, to_ours, to_theirs
 from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.data.features.feature_converters import DecoderOnlyFeatureConverter
 from t5lite.data.vocabularies.load import format_vocabulary, vocabulary_from_spec
+from t5lite.data.vocabularies.tokenizer_settings import TOKEN_IDS
 from t5lite.files.json_files import read_object, write_object
 from t5lite.files.regular_files import has_file
+from t5lite.messages.value_types import check_type
 from t5lite.models.config import TransformerConfig
 
 log = logging.getLogger(__name__)
@@ -164,9 +166,8 @@ def _read_special_ids(path: pathlib.Path, record: Mapping[str, Any], vocab_size:
     found: dict[str, tuple[int, ...]] = {}
     for name, (file, value) in said.items():
         ids = value if isinstance(value, list) else [] if value is None else [value]
+        check_type(value, TOKEN_IDS, name=f"{path / file}: {name}")
         for token in ids:
-            if not isinstance(token, int) or isinstance(token, bool):
-                raise ValueError(f"{path / file}: {name} is {value!r}, expected the id of a token")
             if token >= vocab_size:
                 log.warning(
                     "%s: %s is %d, and the model has %d ids: taken as none",

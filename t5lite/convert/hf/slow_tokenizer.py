@@ -22,9 +22,10 @@ import tokenizers
 from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 
 from t5lite.convert.sentencepiece_model import PieceModel, PieceType, read_piece_model
-from t5lite.data.vocabularies.tokenizer_settings import TokenizerSettings
+from t5lite.data.vocabularies.tokenizer_settings import MAX_IDS, TokenizerSettings
 from t5lite.files.json_files import read_object
 from t5lite.files.regular_files import has_file, read_bytes, read_text
+from t5lite.messages.value_types import check_type
 
 LLAMA_MODEL, T5_MODEL = "tokenizer.model", "spiece.model"
 VOCAB_FILE, MERGES_FILE = "vocab.json", "merges.txt"
@@ -154,8 +155,8 @@ def _llama(model: PieceModel, settings: TokenizerSettings, *, is_named: bool) ->
     slow.add_tokens(_LLAMA_ROLES, extra=_added_pieces(model))
     # Where no class is named, the model is taken as Meta's own.
     slow.put_around(
-        before=settings.record.get("add_bos_token", not is_named),
-        behind=settings.record.get("add_eos_token", False),
+        before=settings.get("add_bos_token", not is_named),
+        behind=settings.get("add_eos_token", False),
     )
     return slow
 
@@ -164,11 +165,11 @@ def llama_spaces(
     settings: TokenizerSettings,
 ) -> tuple[pre_tokenizers.Metaspace, decoders.Sequence]:
     """How LLaMA's kind spells spaces, and how it reads them again."""
-    adds_space = settings.record.get("add_prefix_space")
+    adds_space = settings.get("add_prefix_space")
     steps = [decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
     scheme = "never"
     if adds_space or adds_space is None:
-        scheme = "always" if settings.record.get("legacy") else "first"
+        scheme = "always" if settings.get("legacy") else "first"
         steps.append(decoders.Strip(content=" ", left=1))
     spelled = pre_tokenizers.Metaspace(replacement=_SPACE, prepend_scheme=scheme, split=False)
     return spelled, decoders.Sequence(steps)
@@ -186,7 +187,7 @@ def _merges(vocab: dict[str, int]) -> list[tuple[str, str]]:
 
 
 def _t5(model: PieceModel, settings: TokenizerSettings) -> SlowTokenizer:
-    count = settings.record.get("extra_ids", T5_EXTRA_IDS)
+    count = settings.get("extra_ids", T5_EXTRA_IDS)
     sentinels = [f"<extra_id_{index}>" for index in range(count)]
     vocab = [(piece.text, piece.score) for piece in model.pieces]
     vocab += [(sentinel, 0.0) for sentinel in reversed(sentinels)]
@@ -206,33 +207,48 @@ def _t5(model: PieceModel, settings: TokenizerSettings) -> SlowTokenizer:
 
 
 def _gpt2(folder: pathlib.Path, settings: TokenizerSettings, *, normalises: bool) -> SlowTokenizer:
-    tokenizer = Tokenizer(
-        tokenizers.models.BPE(
-            vocab=read_object(folder / VOCAB_FILE),
-            merges=list(_read_merges(folder / MERGES_FILE)),
-            continuing_subword_prefix="",
-            end_of_word_suffix="",
-        )
-    )
+    tokenizer = Tokenizer(_byte_pairs(folder))
     if normalises:
         tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(
-        add_prefix_space=bool(settings.record.get("add_prefix_space"))
+        add_prefix_space=bool(settings.get("add_prefix_space"))
     )
     tokenizer.decoder = decoders.ByteLevel()
     slow = SlowTokenizer(tokenizer, settings)
     # OPT's kind has no such token, and an id for it would lie beyond the model's embedding.
     slow.add_tokens(_GPT2_ROLES if _GPT2_END in tokenizer.get_vocab() else {})
     slow.put_around(
-        before=settings.record.get("add_bos_token", False),
-        behind=settings.record.get("add_eos_token", False),
+        before=settings.get("add_bos_token", False),
+        behind=settings.get("add_eos_token", False),
     )
     return slow
 
 
+def _byte_pairs(folder: pathlib.Path) -> tokenizers.models.BPE:
+    vocab = read_object(folder / VOCAB_FILE)
+    check_type(vocab, Mapping[str, int], name=str(folder / VOCAB_FILE))
+    for piece, index in vocab.items():
+        if not 0 <= index < MAX_IDS:
+            raise ValueError(
+                f"{folder / VOCAB_FILE}: {piece!r} has the id {index}, expected one from 0 to "
+                f"{MAX_IDS - 1:,}"
+            )
+    try:
+        return tokenizers.models.BPE(
+            vocab=vocab,
+            merges=list(_read_merges(folder / MERGES_FILE)),
+            continuing_subword_prefix="",
+            end_of_word_suffix="",
+        )
+    except Exception as error:  # the class that `tokenizers` raises
+        raise ValueError(
+            f"{folder / VOCAB_FILE} and {MERGES_FILE} beside it do not belong together ({error})"
+        ) from error
+
+
 def _bytes(settings: TokenizerSettings) -> SlowTokenizer:
     # Sentinels come before all other tokens, wherever those are named.
-    tokenizer = bytes_tokenizer(settings.record.get("extra_ids", BYT5_EXTRA_IDS))
+    tokenizer = bytes_tokenizer(settings.get("extra_ids", BYT5_EXTRA_IDS))
     slow = SlowTokenizer(tokenizer, settings)
     slow.add_tokens(_T5_ROLES, lstrip=True, rstrip=True)
     slow.put_around(before=False, behind=True)

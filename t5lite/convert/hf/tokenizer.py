@@ -40,6 +40,7 @@ from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_object
 from t5lite.files.regular_files import has_file, read_bytes
+from t5lite.messages.value_types import check_fields
 
 _CARRIED = (
     TOKENIZER_FILE,
@@ -62,6 +63,15 @@ _CLASS_OF_MODEL = {
     "gpt2": "GPT2Tokenizer",
     "opt": "GPT2Tokenizer",
     "gpt_neox": "GPTNeoXTokenizer",
+}
+
+# What is read of a tokenizer.json before the library reads all.
+_OBJECT = Mapping[str, Any]
+_TOKENIZER_FIELDS: Mapping[str, Any] = {
+    "model": _OBJECT,
+    "pre_tokenizer": _OBJECT,
+    "post_processor": _OBJECT,
+    "added_tokens": list[_OBJECT],
 }
 
 # The class of transformers 4 and 5 that takes tokenizer.json as it is; others build their own.
@@ -92,7 +102,7 @@ def read_vocabulary(folder: pathlib.Path, *, scratch: pathlib.Path) -> Vocabular
     settings = TokenizerSettings.read(folder)
     class_name = _class_name(folder, settings)
     if class_name.startswith("ByT5"):
-        plain = ByteVocabulary(extra_ids=settings.record.get("extra_ids", BYT5_EXTRA_IDS))
+        plain = ByteVocabulary(extra_ids=settings.get("extra_ids", BYT5_EXTRA_IDS))
         if not _added_tokens(folder, settings) - _BYT5_TEXTS - _sentinels(plain.extra_ids):
             return plain
     elif has_file(folder / T5_MODEL):
@@ -101,7 +111,8 @@ def read_vocabulary(folder: pathlib.Path, *, scratch: pathlib.Path) -> Vocabular
         if not has_others and not _is_framed_otherwise(folder, pieces):
             return pieces
     if has_file(folder / TOKENIZER_FILE):
-        record = read_object(folder / TOKENIZER_FILE, missing_ok=True)
+        record = read_object(folder / TOKENIZER_FILE)
+        check_fields(record, _TOKENIZER_FIELDS, name=str(folder / TOKENIZER_FILE))
         made = as_class_makes_it(record, class_name=class_name, settings=settings)
         if made == record:
             return HFVocabulary(str(folder / TOKENIZER_FILE))
@@ -214,7 +225,7 @@ def _t5_extra_ids(folder: pathlib.Path, settings: TokenizerSettings) -> tuple[in
     """How many sentinels stand after the pieces, and whether other tokens do too."""
     pieces = _piece_texts(folder / T5_MODEL)
     inside = "▁<extra_id_0>" in pieces
-    extra_ids = settings.record.get("extra_ids", 0 if inside else T5_EXTRA_IDS)
+    extra_ids = settings.get("extra_ids", 0 if inside else T5_EXTRA_IDS)
     known = pieces | _sentinels(max(extra_ids, T5_EXTRA_IDS))
     return extra_ids, not known.issuperset(_added_tokens(folder, settings))
 
@@ -226,8 +237,10 @@ def _sentinels(count: int) -> set[str]:
 def _added_tokens(folder: pathlib.Path, settings: TokenizerSettings) -> set[str]:
     """Tokens that a folder names beside a vocabulary's own, or with them."""
     named = {*settings.added, *settings.named.values(), *(settings.extra or ())}
-    in_file = read_object(folder / TOKENIZER_FILE, missing_ok=True).get("added_tokens", [])
-    return {token.content for token in named} | {token["content"] for token in in_file}
+    record = read_object(folder / TOKENIZER_FILE, missing_ok=True)
+    check_fields(record, _TOKENIZER_FIELDS, name=str(folder / TOKENIZER_FILE))
+    in_file = {token.get("content") for token in record.get("added_tokens") or []}
+    return {token.content for token in named} | (in_file - {None})
 
 
 def _needs_more(folder: pathlib.Path, settings: TokenizerSettings) -> bool:
@@ -253,8 +266,10 @@ def _piece_texts(path: pathlib.Path) -> set[str]:
 def _class_name(folder: pathlib.Path, settings: TokenizerSettings) -> str:
     """The class of transformers that the folder asks for, or an empty text."""
     model = read_object(folder / "config.json", missing_ok=True)
-    named = settings.record.get("tokenizer_class") or model.get("tokenizer_class")
-    return named or _CLASS_OF_MODEL.get(model.get("model_type", ""), "")
+    fields = {"tokenizer_class": str, "model_type": str}
+    check_fields(model, fields, name=str(folder / "config.json"))
+    named = settings.get("tokenizer_class") or model.get("tokenizer_class")
+    return named or _CLASS_OF_MODEL.get(model.get("model_type") or "", "")
 
 
 def _json(record: Mapping[str, Any]) -> bytes:

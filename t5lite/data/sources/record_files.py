@@ -313,7 +313,7 @@ class _ExplainArrow:
             return
         import pyarrow
 
-        if isinstance(error, pyarrow.ArrowInvalid):
+        if isinstance(error, pyarrow.ArrowInvalid | UnicodeDecodeError):
             raise ValueError(f"{self._path}: not {_article(self._kind)} file: {error}") from error
         if isinstance(error, OSError | pyarrow.ArrowException):
             reason = getattr(error, "strerror", None) or error

@@ -13,7 +13,6 @@ So nothing has to go through a store before it is read. `meta.json` says what al
 import array
 import contextlib
 import hashlib
-import json
 import mmap
 import os
 import pathlib
@@ -28,13 +27,11 @@ import filelock
 import numpy as np
 import numpy.typing as npt
 
+from t5lite.data.stores.store_meta import FORMAT_VERSION, META_FILE, damaged, read_meta
 from t5lite.data.tasks.labels import Label
 from t5lite.files import strict_json
 from t5lite.files.hashes import HASHES_FILE, FileHashes, verify_is_on
 
-FORMAT_VERSION = 3
-
-_META = "meta.json"
 _TOKENS = "tokens.bin"
 _FLUSH_EXAMPLES = 1024
 _SPARE_DESCRIPTORS = 128
@@ -87,7 +84,7 @@ class TokenStore:
           ValueError: if it is absent, truncated, damaged or of another format version.
         """
         folder = pathlib.Path(path)
-        meta = _read_meta(folder)
+        meta = read_meta(folder)
         file = folder / _TOKENS
         try:
             dtype = np.dtype(meta["dtype"])
@@ -98,16 +95,14 @@ class TokenStore:
             with file.open("rb") as opened:
                 found = os.fstat(opened.fileno()).st_size
                 if found != expected:
-                    raise ValueError(_damaged(file, f"{found} bytes, expected {expected}"))
+                    raise ValueError(damaged(file, f"{found} bytes, expected {expected}"))
                 data = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
             store = cls(folder, meta, data)
-        except (KeyError, TypeError) as error:
-            raise ValueError(_damaged(folder / _META, f"bad entry ({error!r})")) from error
         except OSError as error:
-            raise ValueError(_damaged(file, error.strerror or str(error))) from error
+            raise ValueError(damaged(file, error.strerror or str(error))) from error
         if store.offsets[0] != 0 or store.offsets[-1] != meta["num_tokens"]:
-            raise ValueError(_damaged(file, "its offsets do not span its tokens"))
-        store._check(_META)
+            raise ValueError(damaged(file, "its offsets do not span its tokens"))
+        store._check(META_FILE)
         return store
 
     def check_tokens(self) -> None:
@@ -124,10 +119,10 @@ class TokenStore:
         try:
             hashes = FileHashes.read(self.path)
         except ValueError as error:
-            raise ValueError(_damaged(self.path / HASHES_FILE, str(error))) from error
+            raise ValueError(damaged(self.path / HASHES_FILE, str(error))) from error
         found = {} if hashes is None else hashes.differences([name])
         if found:
-            raise ValueError(_damaged(self.path / name, f"it {found[name]}"))
+            raise ValueError(damaged(self.path / name, f"it {found[name]}"))
 
     @property
     def is_chat(self) -> bool:
@@ -168,7 +163,7 @@ class TokenStore:
         start = sum(longest[name] + 1 for name in before)
         counts = self._length_counts[start : start + longest[feature] + 1]
         if counts.sum() != self.num_examples:
-            raise ValueError(_damaged(self.path / _TOKENS, f"wrong lengths of {feature!r}"))
+            raise ValueError(damaged(self.path / _TOKENS, f"wrong lengths of {feature!r}"))
         return counts
 
     def example(self, index: int) -> dict[str, np.ndarray]:
@@ -348,7 +343,7 @@ class TokenStoreWriter:
             "max_lengths": dict(zip(self._features, by_feature.max(axis=0).tolist(), strict=True)),
             "labels": list(zip(self._labels, label_counts, strict=True)),
         }
-        with (self._folder / _META).open("w", encoding="utf-8") as file:
+        with (self._folder / META_FILE).open("w", encoding="utf-8") as file:
             file.write(strict_json.dumps(meta, indent=1))
             file.flush()
             os.fsync(file.fileno())
@@ -368,7 +363,7 @@ def store_lock(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def is_finished(path: str | os.PathLike[str]) -> bool:
     """Whether a store was written to its end."""
-    return (pathlib.Path(path) / _META).is_file()
+    return (pathlib.Path(path) / META_FILE).is_file()
 
 
 def files_read(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -377,7 +372,7 @@ def files_read(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
       ValueError: as `TokenStore.open`, where `meta.json` is damaged.
     """
-    return dict(_read_meta(pathlib.Path(path)).get("files_read", {}))
+    return dict(read_meta(pathlib.Path(path)).get("files_read", {}))
 
 
 def reserve_file_descriptors(count: int) -> None:
@@ -396,26 +391,6 @@ def reserve_file_descriptors(count: int) -> None:
             f"(`ulimit -Hn`). Raise the hard limit to at least {needed}, or mix fewer tasks."
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-
-
-def _read_meta(folder: pathlib.Path) -> dict[str, Any]:
-    file = folder / _META
-    try:
-        meta = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ValueError(f"No token store at {folder}: it has no {_META}.") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(_damaged(file, str(error))) from error
-    version = meta.get("format_version") if isinstance(meta, dict) else None
-    if version != FORMAT_VERSION:
-        raise ValueError(
-            _damaged(file, f"format version {version!r}, this t5lite reads {FORMAT_VERSION}")
-        )
-    return meta
-
-
-def _damaged(file: pathlib.Path, found: str) -> str:
-    return f"Cannot use the token store file {file}: {found}. Delete {file.parent}; it is rebuilt."
 
 
 def _temporary_prefix(path: pathlib.Path) -> str:

@@ -93,9 +93,16 @@ class EvalExample:
         return (self.targets_text,) if references is None else texts_of(references)
 
     def prompt(self, converter: FeatureConverter) -> np.ndarray:
-        """The prompt of a model with this feature converter, int32 `[length]`."""
-        inputs = self.inputs if self.is_chat else converter.without_end(self.inputs)
-        return converter.prompt(inputs, is_chat=self.is_chat)
+        """The prompt of a model with this feature converter, int32 `[length]`, cut."""
+        return converter.prompt(self._asked(converter), is_chat=self.is_chat)
+
+    def prompt_is_cut(self, converter: FeatureConverter) -> bool:
+        """Whether the example has more than that prompt."""
+        around = 0 if self.is_chat else len(converter.prompt_prefix + converter.prompt_suffix)
+        return len(self._asked(converter)) + around > converter.longest_prompt
+
+    def _asked(self, converter: FeatureConverter) -> np.ndarray:
+        return self.inputs if self.is_chat else converter.without_end(self.inputs)
 
     def answer(self, converter: FeatureConverter) -> np.ndarray:
         """What it should answer, int32 `[length]`."""

@@ -435,7 +435,9 @@ def _tokenised_texts(task: Any, split: str) -> Iterator[tuple[dict[str, np.ndarr
         yield example, texts.get("label")
 
 
-def iterate_texts(task_name: str, split: str) -> Iterator[dict[str, str]]:
+def iterate_texts(
+    task_name: str, split: str, *, question_only: bool = False
+) -> Iterator[dict[str, str]]:
     """Yields the texts of a Task's examples, in the order of `iterate_examples`.
 
     They are the source's own where it gives texts, else those that seqio's `tokenize` keeps beside
@@ -444,6 +446,8 @@ def iterate_texts(task_name: str, split: str) -> Iterator[dict[str, str]]:
     Args:
       task_name: a registered Task.
       split: one of its splits.
+      question_only: whether inputs that have parts (prompt_parts.py) are given without description
+        and demonstrations.
 
     Yields:
       Text by output feature.
@@ -455,12 +459,16 @@ def iterate_texts(task_name: str, split: str) -> Iterator[dict[str, str]]:
     if _is_plain_text(task):
         _check_split(task, split)
         for texts in task.source.texts(split):
+            if question_only and "question" in texts:
+                texts = {**texts, "inputs": texts["question"]}
             yield {name: texts[name] for name in feature_vocabularies(task)}
         return
     source, dataset = _datasets(task, split, None)
     spec = dataset.element_spec
     vocabularies = example_features(task, spec)
     kept = {name: f"{name}_pretokenized" for name in vocabularies}
+    if question_only and "question" in spec:
+        kept["inputs"] = "question"
     kept = {name: copy for name, copy in kept.items() if _is_text(spec.get(copy))}
     decoded = {n: v for n, v in vocabularies.items() if n not in kept and n in spec}
     wanted = [*kept.values(), *decoded]

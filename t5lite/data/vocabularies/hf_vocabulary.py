@@ -25,6 +25,7 @@ from t5lite.data.vocabularies.tokenizer_settings import (
     CONFIG_FILE,
     GENERATION_FILE,
     MAP_FILE,
+    MAX_IDS,
     TEMPLATE_FILE,
     TEMPLATE_FOLDER,
     TokenizerSettings,
@@ -203,12 +204,18 @@ def open_tokenizer(content: bytes, *, path: str) -> tokenizers.Tokenizer:
     """
     _probe(content, path=path)
     try:
-        return tokenizers.Tokenizer.from_buffer(content)
+        with _panics_reported(path):
+            tokenizer = tokenizers.Tokenizer.from_buffer(content)
     except Exception as error:  # the class that `tokenizers` raises
         raise ValueError(
             f"The vocabulary {path} is not a tokenizer.json of the `tokenizers` library "
             f"({error}). {HELP}"
         ) from error
+    highest = max(tokenizer.get_vocab().values(), default=-1)
+    if not 0 <= highest < MAX_IDS:
+        found = f"has the id {highest:,}, of at most {MAX_IDS:,}" if highest > 0 else "is empty"
+        raise ValueError(f"The vocabulary {path} {found}. {HELP}")
+    return tokenizer
 
 
 def _probe(content: bytes, *, path: str) -> None:

@@ -8,6 +8,7 @@ templates; of older folders `special_tokens_map.json` and `added_tokens.json` ho
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,7 @@ import tokenizers
 
 from t5lite.files.json_files import read_object
 from t5lite.files.regular_files import has_file, read_text
+from t5lite.messages.value_types import check_fields, check_type
 
 CONFIG_FILE = "tokenizer_config.json"
 GENERATION_FILE = "generation_config.json"
@@ -34,7 +36,32 @@ _ROLES = (
     "cls_token",
     "mask_token",
 )
-_FLAGS = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
+_FLAGS = {
+    "content": str,
+    **dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), bool),
+}
+
+# What is read of tokenizer_config.json; a role's token may be `false`.
+_TOKEN = str | bool | None | Mapping[str, Any]
+_SWITCHES = (
+    *("add_bos_token", "add_eos_token", "add_prefix_space", "clean_up_tokenization_spaces"),
+    *("legacy", "split_special_tokens"),
+)
+_FIELDS: Mapping[str, Any] = {
+    **dict.fromkeys(_SWITCHES, bool),
+    **dict.fromkeys(_ROLES, _TOKEN),
+    "tokenizer_class": str,
+    "extra_ids": int,
+    "added_tokens_decoder": Mapping[str, Mapping[str, Any]],
+    "additional_special_tokens": list[str | Mapping[str, Any]],
+    "extra_special_tokens": list[str | Mapping[str, Any]] | Mapping[str, _TOKEN],
+    "chat_template": str | list[Mapping[str, str]] | Mapping[str, str],
+}
+# What a field of generation_config.json, or of config.json, says of a token.
+TOKEN_IDS = int | list[int] | None
+# More than any tokenizer has; each id up to the highest takes time and memory.
+MAX_IDS = 1 << 23
+_MAX_EXTRA_IDS = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,24 +92,31 @@ class TokenizerSettings:
           ValueError: one is no JSON object, or a token in it has no text.
         """
         config = read_object(folder / CONFIG_FILE, missing_ok=True)
-        if is_old := "added_tokens_decoder" not in config:
+        if is_old := config.get("added_tokens_decoder") is None:
             config |= read_object(folder / MAP_FILE, missing_ok=True)
+        place = str(folder / CONFIG_FILE)
+        check_fields(config, _FIELDS, name=place)
+        if not 0 <= (extra_ids := config.get("extra_ids") or 0) <= _MAX_EXTRA_IDS:
+            raise ValueError(
+                f"{place}: extra_ids must be from 0 to {_MAX_EXTRA_IDS:,}, got {extra_ids}"
+            )
         extra = config.get("extra_special_tokens") or config.get("additional_special_tokens")
         roles: dict[str, Any] = {role: config.get(role) for role in _ROLES}
         roles |= {role: token for role, token in config.items() if role.endswith("_token")}
         if isinstance(extra, Mapping):
             roles, extra = {**roles, **extra}, None
-        named = {r: _token(t, special=True) for r, t in roles.items() if _has_text(t)}
-        extras = None if extra is None else tuple(_token(token, special=True) for token in extra)
+        read = functools.partial(_token, place=place)
+        named = {r: read(t, special=True) for r, t in roles.items() if _has_text(t)}
+        extras = None if extra is None else tuple(read(token, special=True) for token in extra)
         special = {token.content for token in (*named.values(), *(extras or ()))}
         if is_old:
-            places = sorted(
-                (i, token) for token, i in read_object(folder / ADDED_FILE, missing_ok=True).items()
-            )
-            added = [_token(token, special=token in special) for _, token in places]
+            record = read_object(folder / ADDED_FILE, missing_ok=True)
+            check_type(record, Mapping[str, int], name=str(folder / ADDED_FILE))
+            places = sorted((i, token) for token, i in record.items())
+            added = [read(token, special=token in special) for _, token in places]
         else:
-            decoder = {int(i): token for i, token in config["added_tokens_decoder"].items()}
-            added = [_token(token) for _, token in sorted(decoder.items())]
+            decoder = {_id(i, place): token for i, token in config["added_tokens_decoder"].items()}
+            added = [read(token) for _, token in sorted(decoder.items())]
         for token in added:
             token.special = token.special or token.content in special
         return cls(
@@ -95,6 +129,11 @@ class TokenizerSettings:
             generation_ids=_generation_ids(folder),
             templates=_templates(folder, config),
         )
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A field of `record`; the default where it is absent or null."""
+        value = self.record.get(name)
+        return default if value is None else value
 
     @property
     def roles(self) -> dict[str, str]:
@@ -129,15 +168,25 @@ def _has_text(token: Any) -> bool:
     )
 
 
-def _token(token: Any, *, special: bool | None = None) -> tokenizers.AddedToken:
+def _id(text: str, place: str) -> int:
+    """An id that is a key of an object."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) < MAX_IDS):
+        raise ValueError(
+            f"{place}: added_tokens_decoder has the key {text[:40]!r}, expected an id below "
+            f"{MAX_IDS:,}"
+        )
+    return int(text)
+
+
+def _token(token: Any, *, special: bool | None = None, place: str) -> tokenizers.AddedToken:
     if isinstance(token, str):
         token = {"content": token}
-    if not isinstance(token, Mapping) or not isinstance(token.get("content"), str):
+    if not isinstance(token, Mapping) or token.get("content") is None:
         raise ValueError(
-            f"a token in {CONFIG_FILE} or near it is {token!r}, expected a text or an object with "
-            "content"
+            f"{place}: a token is {token!r:.80}, expected a text or an object with content"
         )
-    flags = {name: token[name] for name in _FLAGS if name in token}
+    check_fields(token, _FLAGS, name=f"{place}: a token")
+    flags = {name: token[name] for name in _FLAGS if token.get(name) is not None}
     if special is not None:
         flags["special"] = special
     return tokenizers.AddedToken(**flags)
@@ -145,11 +194,15 @@ def _token(token: Any, *, special: bool | None = None) -> tokenizers.AddedToken:
 
 def _generation_ids(folder: pathlib.Path) -> dict[str, tuple[int, ...]]:
     """Ids by role, of generation_config.json where there is one, else of config.json."""
-    record = read_object(folder / GENERATION_FILE, missing_ok=True) or read_object(
-        folder / "config.json", missing_ok=True
-    )
+    place = folder / GENERATION_FILE
+    record = read_object(place, missing_ok=True)
+    if not record:
+        place = folder / "config.json"
+        record = read_object(place, missing_ok=True)
+    roles = ("bos_token", "eos_token", "pad_token")
+    check_fields(record, {f"{role}_id": TOKEN_IDS for role in roles}, name=str(place))
     found = {}
-    for role in ("bos_token", "eos_token", "pad_token"):
+    for role in roles:
         value = record.get(f"{role}_id")
         ids = value if isinstance(value, list) else [value]
         # A negative number says that there is none.
@@ -168,5 +221,10 @@ def _templates(folder: pathlib.Path, config: Mapping[str, Any]) -> dict[str, str
     if isinstance(templates, str):
         return {"default": templates}
     if isinstance(templates, list):
+        if any(not {"name", "template"} <= template.keys() for template in templates):
+            raise ValueError(
+                f"{folder / CONFIG_FILE}: chat_template is a list, each of which must have a name "
+                "and a template"
+            )
         return {template["name"]: template["template"] for template in templates}
     return dict(templates)

@@ -21,6 +21,7 @@ from t5lite.checkpoints.load import LoadedModel, load_model_dir
 from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription
 from t5lite.convert.cached import model_folder
 from t5lite.data.sources.local_files import require
+from t5lite.data.vocabularies.chat_template import Message
 from t5lite.data.vocabularies.load import vocabulary_from_spec
 from t5lite.evaluation.preference.judge_requests import (
     LETTERS,
@@ -35,7 +36,15 @@ from t5lite.files import strict_json
 from t5lite.files.appended_lines import AppendedLines
 from t5lite.files.hashes import FileHashes
 from t5lite.files.whole_file import write_whole
-from t5lite.inference.prompts import Prompt, chat_prompt, make_generator, room_for, text_prompt
+from t5lite.inference.options import chat_choices, text_choices
+from t5lite.inference.prompts import (
+    Prompt,
+    chat_format,
+    chat_prompt,
+    make_generator,
+    room_for,
+    text_prompt,
+)
 from t5lite.messages.progress import progress_bar
 from t5lite.sharding import MeshConfig, make_mesh
 
@@ -188,19 +197,28 @@ def _ask(
 
 def _prompt(request: Request, model: LoadedModel, *, is_chat: bool) -> Prompt:
     if is_chat:
-        return chat_prompt([{"role": "user", "content": request.text}], model)
+        return chat_prompt(_messages(request), model)
     return text_prompt(request.text, model)
 
 
 def _letters(request: Request, model: LoadedModel, *, is_chat: bool) -> list[np.ndarray]:
     """The tokens of each letter where it would stand; what ends an answer is not among them."""
-    encode = model.vocabulary.encode
-    if is_chat or model.config.architecture == "encoder_decoder":
-        return [np.array(encode(letter), np.int32) for letter in LETTERS]
-    num_before = len(encode(request.text))
-    return [
-        np.array(encode(f"{request.text} {letter}")[num_before:], np.int32) for letter in LETTERS
-    ]
+    if is_chat:
+        opening = chat_format(model).prompt(_messages(request))
+        choices = chat_choices(opening, LETTERS, vocabulary=model.vocabulary)
+    else:
+        choices = text_choices(
+            request.text,
+            LETTERS,
+            vocabulary=model.vocabulary,
+            is_continued=model.config.architecture == "decoder_only",
+            delimiter=" ",
+        )
+    return [np.array(ids, np.int32) for ids in choices.options]
+
+
+def _messages(request: Request) -> list[Message]:
+    return [{"role": "user", "content": request.text}]
 
 
 def _has_room(prompt: Prompt, letters: Sequence[np.ndarray], model: LoadedModel) -> bool:

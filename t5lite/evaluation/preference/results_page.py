@@ -11,7 +11,7 @@ from t5lite.reports.page import write_page
 
 _PAGE = """{% extends "frame" %}
 {% block style %}
- th, td { padding: .25rem .6rem; white-space: nowrap; }
+ body { max-width: 74rem; } th, td { white-space: nowrap; }
  .bar { display: flex; width: 9rem; height: .9rem; }
  .a { background: #17734a; } .tie { background: #c9d1da; } .b { background: #b9793a; }
  tr:last-child td { font-weight: bold; border-top: 2px solid #b8c1cc; }

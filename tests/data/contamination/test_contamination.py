@@ -13,6 +13,9 @@ from t5lite import cli
 from t5lite.data.contamination import contamination
 from t5lite.data.contamination.ngrams import words
 from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks.data_status import DataStatus
+from t5lite.data.tasks.prompt_parts import Exemplar, PromptParts
+from tasks.python_tasks import Example, add_python_task
 from tests.conftest import REPOSITORY
 
 MODULE = "tests.data.contamination_tasks"
@@ -167,3 +170,50 @@ def test_nothing_heavy_is_imported_by_the_index():
     code = "import sys, t5lite.data.contamination.ngrams\n"
     code += "assert not {'seqio', 'jax'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)
+
+
+class ShownOrAsked:
+    """Reads one few-shot example with the planted words in its demonstration or its question."""
+
+    def __init__(self, shown, question, state="present"):
+        self.parts = PromptParts(exemplars=(Exemplar(shown, "noon"),), question=question)
+        self.state = state
+
+    def __call__(self, split):
+        assert self.state == "present"
+        return [Example.asked(self.parts, id="0", targets="noon")]
+
+    def data_status(self):
+        return DataStatus("evaluated", "all", self.state, where="there", why="it is gone")
+
+
+@pytest.fixture
+def evaluated(registered):
+    import seqio
+
+    def add(reader):
+        return add_python_task("evaluated", reader, splits=["test"], metrics=[])
+
+    yield add
+    seqio.TaskRegistry.remove("evaluated")
+
+
+@pytest.mark.parametrize("through_seqio", [False, True])
+@pytest.mark.parametrize(("shown", "asked", "code"), [(QUESTION, "?", 0), ("?", QUESTION, 1)])
+def test_of_few_shot_prompts_the_question_alone_is_looked_for(
+    evaluated, shown, asked, code, through_seqio, monkeypatch
+):
+    task = evaluated(ShownOrAsked(shown, asked))
+    if through_seqio:
+        plain = seqio_adapter._is_plain_text
+        monkeypatch.setattr(
+            seqio_adapter, "_is_plain_text", lambda t: t.name != task.name and plain(t)
+        )
+    assert run("plain_planted", "--against_tasks=evaluated:test", "--fail_above=0") == code
+
+
+def test_an_evaluation_set_without_data_is_named(evaluated, against, capsys):
+    evaluated(ShownOrAsked("?", QUESTION, state="missing"))
+    arguments = ["plain_planted", *against, "--against_tasks=evaluated:test"]
+    assert run(*arguments) == 2
+    assert "evaluated: missing, it is gone (there)" in capsys.readouterr().err

@@ -190,7 +190,7 @@ def test_overwritten_offsets(tmp_path):
         (lambda meta: {**meta, "format_version": 99}, "format version 99"),
         (lambda meta: {k: v for k, v in meta.items() if k != "num_tokens"}, "num_tokens"),
         (lambda meta: {**meta, "dtype": "no such type"}, "no such type"),
-        (lambda meta: [meta], "format version None"),
+        (lambda meta: [meta], "expected a JSON object"),
     ],
 )
 def test_damaged_meta(tmp_path, change, message):

@@ -7,6 +7,7 @@ import pytest
 from t5lite.data.tasks import seqio_adapter, task_data
 from t5lite.data.tasks.prompt_parts import PromptParts, options_of
 from t5lite.data.tasks.task_metrics import Answers
+from t5lite.evaluation.suites import SUITES
 from tests.conftest import shared_path
 from tests.tasks.eval.suite_folder import SUBJECT, SUBTASK, write, write_folder, write_mmlu
 
@@ -201,8 +202,17 @@ def test_mixtures_and_splits():
     for shots in (0, 3):
         for suffix in ("", "_cot"):
             assert sizes[f"bbh_{shots}shot{suffix}"] == 27
+        assert sizes[f"bbh_{shots}shot_multiple_choice"] == 23
     assert sizes["tydiqa_1shot"] == 8
     assert sizes["mgsm_8shot_cot"] == 10
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
+def test_the_columns_of_flans_table_are_registered_mixtures(suite):
+    for layout in suite.layouts:
+        tasks = seqio_adapter.resolve(suite.mixture + layout).task_names
+        assert [suite.place(task) for task in tasks] == [(m, layout) for m in sorted(suite.members)]
+        assert {suite.split in seqio_adapter.splits(task) for task in tasks} == {True}
 
 
 def test_no_task_can_be_trained_on():
@@ -385,3 +395,36 @@ def test_the_official_module_of_exemplars_has_the_same_literals_as_the_json(tmp_
     module = "".join(f"{name} = {value!r}\n" for name, value in literals.items())
     write(tmp_path / "exemplars.py", module)
     assert mgsm.read_exemplars(tmp_path / "exemplars.py") == mgsm.read_exemplars(path)
+
+
+def test_every_question_of_the_ranked_subtasks_has_options(monkeypatch):
+    monkeypatch.setenv("T5LITE_DATA_DIR", str(shared_path("data")))
+    ranked = [task for task in TASKS.values() if "bbh_0shot_multiple_choice" in task.other_mixtures]
+    for task in ranked:
+        if task.data_status().state == "present":
+            assert all(len(set(example.options)) > 1 for example in task("test")), task.name
+
+
+# Chance levels of the normalised average of "Scaling Instruction-Finetuned Language Models", in per
+# cent, of subtasks whose questions list options.
+CHANCE = {
+    "causal_judgement": 50,
+    "disambiguation_qa": 33.2,
+    "hyperbaton": 50,
+    "logical_deduction_five_objects": 20,
+    "logical_deduction_seven_objects": 14.3,
+    "logical_deduction_three_objects": 33.3,
+    "movie_recommendation": 25,
+    "reasoning_about_colored_objects": 11.9,
+    "ruin_names": 25,
+    "salient_translation_error_detection": 16.7,
+    "web_of_lies": 50,
+}
+
+
+@pytest.mark.parametrize("subtask", CHANCE)
+def test_the_options_of_bbh_give_the_chance_level_of_the_paper(subtask, monkeypatch):
+    monkeypatch.setenv("T5LITE_DATA_DIR", str(shared_path("data")))
+    examples = TASKS[f"bbh_{subtask}_3shot"]("test")
+    chance = 100 * sum(1 / len(example.options) for example in examples) / len(examples)
+    assert chance == pytest.approx(CHANCE[subtask], abs=0.5)

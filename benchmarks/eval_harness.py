@@ -1,0 +1,187 @@
+"""Evaluating: t5lite beside lm-evaluation-harness, same weights, same questions, one run.
+
+    python benchmarks/eval_harness.py --model_dir=SMOLLM --data_dir=DATA
+
+Ranks the letters of MMLU's questions behind five shots, and writes answers to BBH's behind three
+chains of thought, both from local files by the Tasks of `tasks.eval`, in float32 on the CPU, in
+turns, so that whatever else the machine does slows both. Tokenising is counted on both sides,
+loading, and what a first run compiles, on neither. The best of the turns is given, in examples a
+second. `same` is the share of questions with the same log-likelihoods (to 1e-3) or answer.
+
+The operations are counted too, of what each side has to read (the harness pads to the longest of a
+batch, t5lite reads a shared prefix once): their ratio is what sharing alone can bring.
+"""
+
+import argparse
+import os
+import pathlib
+import tempfile
+import time
+
+import numpy as np
+
+BATCH_SIZE = 8
+STOP_STRINGS = ("Q:", "\n\n")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model_dir", required=True, help="causal: any folder that eval takes")
+    parser.add_argument("--data_dir", required=True, help="what holds mmlu/ and bbh/")
+    parser.add_argument("--subject", default="college_chemistry", help="of MMLU")
+    parser.add_argument("--subtask", default="navigate", help="of BBH")
+    parser.add_argument("--kinds", nargs="+", default=["ranking", "generating"])
+    parser.add_argument("--num_questions", type=int, default=32)
+    parser.add_argument("--new_tokens", type=int, default=64)
+    parser.add_argument("--batch_size", type=int, default=BATCH_SIZE)
+    parser.add_argument("--repeats", type=int, default=2, help="turns that are counted")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of torch")
+    return parser.parse_args()
+
+
+class Ours:
+    """t5lite's `SequenceGenerator`."""
+
+    def __init__(self, model, args):
+        from t5lite.inference.prompts import make_generator
+
+        self._model, self._args = model, args
+        self._generator = make_generator(model, batch_size=args.batch_size)
+        self._params = self._generator.prepare(model.params)
+
+    def ranking(self, examples):
+        from t5lite.inference.options import text_choices
+
+        choices = [
+            text_choices(
+                *(example.inputs, example.options),
+                vocabulary=self._model.vocabulary,
+                is_continued=True,
+                delimiter=example.parts.target_delimiter,
+            )
+            for example in examples
+        ]
+        prompts = [self._model.converter.prompt(choice.prompt) for choice in choices]
+        options = [choice.options for choice in choices]
+        return [found.scores for found in self._generator.rank(self._params, prompts, options)]
+
+    def generating(self, examples):
+        from t5lite.decoding.config import DecodingConfig
+        from t5lite.inference.prompts import answer_text
+
+        encode, prompt = self._model.vocabulary.encode, self._model.converter.prompt
+        decoding = DecodingConfig(
+            max_decode_length=self._args.new_tokens, stop_strings=STOP_STRINGS
+        )
+        found = self._generator.generate(
+            self._params, [prompt(encode(e.inputs)) for e in examples], config=decoding
+        )
+        return [answer_text(answer, self._model, decoding) for (answer,) in found]
+
+    def operations(self, examples):
+        """Of reading the prompts: whole, and as t5lite plans to."""
+        from t5lite.decoding import batching, shared_prefixes
+
+        cost = shared_prefixes.ReadingCost.of(self._model.config)
+        prompts = [
+            self._model.converter.prompt(self._model.vocabulary.encode(example.inputs))
+            for example in examples
+        ]
+        longest_first = sorted(map(len, prompts), reverse=True)
+        size = self._args.batch_size
+        whole = sum(
+            size * cost(longest_first[start], num_slots=longest_first[start])
+            for start in range(0, len(prompts), size)
+        )
+        shared = 0
+        for rows, before in shared_prefixes.plan(prompts, cost=cost, batch_size=size):
+            rest = sorted((len(prompts[row]) - before for row in rows), reverse=True)
+            slots = batching.fine_bucket_length(before) if before else 0
+            shared += cost(slots, num_slots=slots)
+            for start in range(0, len(rest), size):
+                length = batching.fine_bucket_length(rest[start])
+                shared += size * cost(length, num_slots=slots + length)
+        return whole, shared
+
+
+class Theirs:
+    """lm-evaluation-harness' `HFLM`."""
+
+    def __init__(self, folder, args):
+        import torch
+        from lm_eval.models.huggingface import HFLM
+
+        torch.set_num_threads(args.threads)
+        self._lm = HFLM(
+            pretrained=str(folder), device="cpu", dtype="float32", batch_size=args.batch_size
+        )
+        self._args = args
+
+    def ranking(self, examples):
+        requests = [
+            (example.inputs, example.parts.target_delimiter + option)
+            for example in examples
+            for option in example.options
+        ]
+        found = [likely for likely, _ in self._run("loglikelihood", requests)]
+        ends = np.cumsum([len(example.options) for example in examples])[:-1]
+        return np.split(np.array(found), ends)
+
+    def generating(self, examples):
+        how = {"until": list(STOP_STRINGS), "max_gen_toks": self._args.new_tokens}
+        how["do_sample"] = False
+        return self._run("generate_until", [(example.inputs, how) for example in examples])
+
+    def _run(self, kind, requests):
+        from lm_eval.api.instance import Instance
+
+        instances = [Instance(kind, {}, request, i) for i, request in enumerate(requests)]
+        return getattr(self._lm, kind)(instances, disable_tqdm=True)
+
+
+def share_same(ours, theirs):
+    if isinstance(ours[0], str):
+        return np.mean([a == b for a, b in zip(ours, theirs, strict=True)])
+    return np.mean([np.allclose(a, b, atol=1e-3) for a, b in zip(ours, theirs, strict=True)])
+
+
+def main():
+    args = parse_arguments()
+    os.environ |= {"T5LITE_DATA_DIR": args.data_dir, "HF_HUB_OFFLINE": "1"}
+    from t5lite import cli
+    from t5lite.checkpoints.load import load_model_dir
+    from t5lite.convert.cached import model_folder
+    from tasks.eval.registration import TASKS
+
+    names = {
+        "ranking": f"mmlu_{args.subject}_5shot_letters",
+        "generating": f"bbh_{args.subtask}_3shot_cot",
+    }
+    model_dir = model_folder(args.model_dir, is_alone=True)
+    with tempfile.TemporaryDirectory() as folder:
+        exported = pathlib.Path(folder) / "exported"
+        assert cli.main(["convert", str(model_dir), str(exported), "--noverify"]) == 0
+        ours, theirs = Ours(load_model_dir(model_dir), args), Theirs(exported, args)
+        print(f"| {'':34} | t5lite | harness | ratio | same | operations, ratio |")
+        for kind in args.kinds:
+            examples = TASKS[names[kind]]("test")[: args.num_questions]
+            sides = {"ours": getattr(ours, kind), "theirs": getattr(theirs, kind)}
+            found = {"ours": sides["ours"](examples)}  # compiles
+            seconds = {side: [] for side in sides}
+            for _ in range(args.repeats):
+                for side, run in sides.items():
+                    start = time.perf_counter()
+                    found[side] = run(examples)
+                    seconds[side].append(time.perf_counter() - start)
+            speed = {side: len(examples) / min(times) for side, times in seconds.items()}
+            whole, shared = ours.operations(examples)
+            print(
+                f"| {names[kind]:34} | {speed['ours']:6.2f} | {speed['theirs']:7.2f} | "
+                f"{speed['ours'] / speed['theirs']:5.2f} | "
+                f"{share_same(found['ours'], found['theirs']):4.0%} | {whole / shared:17.2f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -70,9 +70,9 @@ def option_letter(text: str, *, next_question: str) -> str | None:
     """The letter of an option, as "(B)".
 
     Behind the clause, or else at the beginning of the text, a letter with or without parentheses:
-    "(B)", "B", "B.", "**B** because". A bare "A" or "I" that a word follows is no letter. Else the
-    one letter in parentheses that the clause's sentence, or else the text, mentions, if there is
-    only one.
+    "(B)", "B.", "Option B", "**B** because". A bare "A" or "I" that a word follows is no letter.
+    Else the one letter in parentheses that the clause's sentence, or else the text, mentions, if
+    there is only one.
 
     Args:
       text: what a model wrote.
@@ -89,7 +89,9 @@ def option_letter(text: str, *, next_question: str) -> str | None:
 
 
 _LETTER = re.compile(
-    rf"{_OPENING}(?:\(([A-Za-z])\)|([A-Z])(?=[^\w\s'’-]|\s*$)|([B-HJ-Z])(?=\s))", re.ASCII
+    rf"{_OPENING}(?:[Oo]ption\s+)?"
+    r"(?:\(([A-Za-z])\)|([A-Z])(?=[^\w\s'’-]|\s*$)|([B-HJ-Z])(?=\s))",
+    re.ASCII,
 )
 
 

@@ -89,6 +89,8 @@ def test_the_solutions_of_gsm8k_answer_as_they_say():
         ("(c) a plum", "(C)"),
         ("**B** because it is", "(B)"),
         ("B because it is", "(B)"),
+        ("Option B", "(B)"),
+        ("The answer is option (B)", "(B)"),
         ("A because", None),
         ("A train leaves. I do not know.", None),
         ("A: a train", "(A)"),

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import re
 
 import gin
 import pytest
@@ -189,6 +190,31 @@ def test_a_folder_does_not_have_foreign_modules_imported(begun):
     config_file.write_text(config_file.read_text() + more)
     with pytest.raises(ValueError, match=r"config\.gin:\d+: .*--gin_file=.*config\.gin"):
         built(f"train --model_dir={begun} --tasks=tasks.mini")
+
+
+def test_macros_in_macros_name_modules_too(begun):
+    config_file = begun / "config.gin"
+    text = re.sub(r"(?m)^TASK_MODULES = \\?[^=]*?\)\n", "", config_file.read_text())
+    assert "TASK_MODULES = " not in text
+    nested = "TASK_MODULES = (%B, %C)\nB = 'tasks.mini'\nC = {!r}\n"
+    config_file.write_text(text + nested.format("evil"))
+    for line in (f"train --model_dir={begun}", f"eval --model_dir={begun} --mixture=x"):
+        with pytest.raises(ValueError, match=r"config\.gin:\d+: .*--tasks=tasks\.mini,evil"):
+            built(line)
+        built(f"{line} --tasks=tasks.mini,evil")
+    # A list of the user's own does not have the folder fill it.
+    with pytest.raises(ValueError, match=r"config\.gin:\d+: .*evil"):
+        built(f"train --model_dir={begun} --gin.TASK_MODULES=(%C,)")
+    config_file.write_text(text + nested.format("tasks.flan"))
+    assert built(f"train --model_dir={begun}")["train_data"].task_modules == (
+        "tasks.mini",
+        "tasks.flan",
+    )
+    doubled = "".join(f"M{n} = (%M{n + 1}, %M{n + 1})\n" for n in range(40))
+    config_file.write_text(text + f"TASK_MODULES = %M0\n{doubled}M40 = 'a'\n")
+    for line in (f"train --model_dir={begun}", f"eval --model_dir={begun} --mixture=x"):
+        with pytest.raises(ValueError, match="macros in macros are filled in 10,000 times"):
+            built(line)
 
 
 def test_a_run_goes_on_with_what_its_gin_files_imported(begun, tmp_path, monkeypatch):

@@ -119,7 +119,7 @@ class ModelDescription:
                 f"{model_dir} is not a t5lite model folder: it holds no {DESCRIPTION_FILE}. "
                 "Give --model_dir the folder that `t5lite train` wrote."
             )
-        _check_files(path.parent)
+        check_files(path.parent)
         try:
             record = read_object(path)
             if record["format"] != FORMAT:
@@ -184,8 +184,12 @@ def add_hashes(folder: pathlib.Path, *names: str) -> None:
     FileHashes(folder, {**known, **FileHashes.of(folder, names).files}).save()
 
 
-def _check_files(folder: pathlib.Path) -> None:
-    """Compares the files that say what the model is with their hashes."""
+def check_files(folder: pathlib.Path) -> None:
+    """Compares the files of a folder with the hashes kept in it.
+
+    Raises:
+      ValueError: one is not as it was written; names it, and what to do.
+    """
     if not verify_is_on():
         return
     try:

@@ -13,7 +13,15 @@ from typing import Any
 
 from t5lite.checkpoints.checkpointer import has_checkpoint
 from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription
-from t5lite.configuration.gin_reader import Binding, Import, Macro, read_record
+from t5lite.configuration.gin_reader import (
+    Binding,
+    Import,
+    Macro,
+    filled_in,
+    read_record,
+    uses,
+    written_items,
+)
 from t5lite.configuration.gin_resolve import ParsedConfig
 from t5lite.configuration.older_settings import renewed
 from t5lite.configuration.run_record import CONFIG_FILE
@@ -87,10 +95,12 @@ def last_start(model_dir: str, *, modules: Sequence[str] = ()) -> list[Binding |
         and not (statement.module in modules or task_modules.is_ours(statement.module))
     ]
     if unnamed:
-        macros = {s.name: s.value for s in statements if isinstance(s, Binding) and s.is_macro}
+        macros = {s.name: s for s in statements if isinstance(s, Binding) and s.is_macro}
         imported = [statement.module for statement in unnamed]
         # --tasks takes the place of TASK_MODULES, so it has to name those too.
-        named = dict.fromkeys([*(modules or macros.get("TASK_MODULES") or ()), *imported])
+        before = written_items(macros["TASK_MODULES"], macros) if "TASK_MODULES" in macros else ()
+        trained_with = [item for item, _ in before if isinstance(item, str)]
+        named = dict.fromkeys([*(modules or trained_with), *imported])
         kind = "module" if len(unnamed) == 1 else "modules"
         raise ValueError(
             f"{unnamed[0].place}: {_refusal(model_dir, kind, ', '.join(imported))} Resume it with "
@@ -183,19 +193,23 @@ def check_modules(parsed: ParsedConfig, model_dir: str, *, shipped: pathlib.Path
     for binding in parsed.bindings.values():
         if binding.name not in ("TASK_MODULES", "task_modules"):
             continue
-        parsed.resolved(binding.value)  # which refuses a macro that is defined by itself
-        while isinstance(binding.value, Macro) and binding.value.name in parsed.bindings:
-            binding = parsed.bindings[binding.value.name]
-        is_shipped = pathlib.Path(binding.file).is_relative_to(shipped.resolve())
-        named = parsed.resolved(binding.value) if binding.is_ours and not is_shipped else ()
-        modules = [str(module) for module in (named if isinstance(named, list | tuple) else ())]
-        is_macro = binding.name == "TASK_MODULES"
-        if not all(map(task_modules.is_ours, modules)):
-            raise ValueError(
-                f"{binding.place}: "
-                f"{_refusal(model_dir, 'task modules', ', '.join(modules))} Give "
-                + (f"--tasks={','.join(modules)}" if is_macro else f"--gin_file={binding.file}")
-            )
+        written = written_items(binding, parsed.bindings)
+        found = [(item, writer) for item, writer in written if isinstance(item, str)]
+        foreign = [
+            writer
+            for item, writer in found
+            if writer.is_ours
+            and not pathlib.Path(writer.file).is_relative_to(shipped.resolve())
+            and not task_modules.is_ours(item)
+        ]
+        if foreign:
+            modules = [item for item, _ in found]
+            names = {binding.name, *(use.name for use in uses(binding.value))}
+            flag = f"--tasks={','.join(modules)}"
+            if "TASK_MODULES" not in names:
+                flag = f"--gin_file={foreign[0].file}"
+            refusal = _refusal(model_dir, "task modules", ", ".join(modules))
+            raise ValueError(f"{foreign[0].place}: {refusal} Give {flag}")
 
 
 def _plain(name: str, macros: Mapping[str, Binding]) -> Binding:
@@ -204,11 +218,8 @@ def _plain(name: str, macros: Mapping[str, Binding]) -> Binding:
     Raises:
       ValueError: it is no text, or no list of texts.
     """
-    binding, seen = macros[name], {name}
-    value = binding.value
-    while isinstance(value, Macro) and value.name in macros and value.name not in seen:
-        seen.add(value.name)
-        value = macros[value.name].value
+    binding = macros[name]
+    value = filled_in(Macro(name), macros)
     is_list = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
     if value is not None and not (is_list if name == "TASK_MODULES" else isinstance(value, str)):
         wanted = "a list of texts" if name == "TASK_MODULES" else "a text"

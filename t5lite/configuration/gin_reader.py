@@ -12,7 +12,7 @@ import math
 import pathlib
 import re
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gin import config_parser
@@ -31,6 +31,7 @@ _LINES = "NAME = VALUE, CONFIGURABLE.PARAMETER = VALUE, include 'FILE' or import
 # How the parser begins to speak of a value that is none, and of a line that is none.
 _NO_VALUE = ("malformed node", "invalid syntax", "Unable to parse value", "Expected newline")
 _NO_LINE = ("Couldn't parse statement", "Unexpected token", "Expected newline.  Got")
+_MOST_MACROS = 10_000
 _ALMOST_LITERALS = {"true": "True", "false": "False", "none": "None", "null": "None"}
 
 
@@ -118,6 +119,56 @@ class KeepReferences(config_parser.ParserDelegate):
     def macro(self, macro_name: str) -> Macro:
         """Gives a `%` as it is written."""
         return Macro(macro_name)
+
+
+def filled_in(value: Any, bindings: Mapping[str, Binding]) -> Any:
+    """A value with its macros filled in, however nested; undefined ones and references stay.
+
+    Args:
+      value: as in `Binding.value`.
+      bindings: by name, macros among them.
+
+    Raises:
+      ValueError: a macro is defined by itself, or several times over by others that double it.
+    """
+    num_filled_in = 0
+
+    def fill_in(value: Any, parents: tuple[str, ...]) -> Any:
+        nonlocal num_filled_in
+        if isinstance(value, Macro) and value.name in bindings:
+            place = bindings[value.name].place
+            if value.name in parents:
+                raise ValueError(f"{place}: macro {value.name} is defined by itself.")
+            num_filled_in += 1
+            if num_filled_in > _MOST_MACROS:
+                raise ValueError(
+                    f"{place}: macros in macros are filled in {_MOST_MACROS:,} times and more; "
+                    "write the value out."
+                )
+            return fill_in(bindings[value.name].value, (*parents, value.name))
+        if isinstance(value, dict):
+            return {fill_in(k, parents): fill_in(v, parents) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(fill_in(item, parents) for item in value)
+        return value
+
+    return fill_in(value, ())
+
+
+def written_items(
+    binding: Binding, bindings: Mapping[str, Binding]
+) -> Iterator[tuple[Any, Binding]]:
+    """What a binding's value holds, macros filled in, each with the binding that writes it.
+
+    Raises:
+      ValueError: as `filled_in`.
+    """
+    filled_in(binding.value, bindings)
+    for item in _items(binding.value):
+        if isinstance(item, Macro) and item.name in bindings:
+            yield from written_items(bindings[item.name], bindings)
+        else:
+            yield item, binding
 
 
 def uses(value: Any) -> Iterator[Macro | Reference]:

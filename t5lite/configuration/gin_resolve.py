@@ -15,7 +15,7 @@ from typing import Any
 import gin
 
 from t5lite.configuration.external_names import MACROS, counterpart
-from t5lite.configuration.gin_reader import Binding, Macro, Reference, uses
+from t5lite.configuration.gin_reader import Binding, Macro, Reference, filled_in, uses
 from t5lite.configuration.gin_types import parameter_hints
 from t5lite.messages.error_origin import raised_by_us
 from t5lite.messages.suggest import did_you_mean, is_misspelt
@@ -59,21 +59,7 @@ class ParsedConfig:
 
     def resolved(self, value: Any) -> Any:
         """A value with its macros filled in; undefined ones and references stay."""
-        return self._resolved(value, ())
-
-    def _resolved(self, value: Any, parents: tuple[str, ...]) -> Any:
-        if isinstance(value, Macro) and value.name in self.bindings:
-            binding = self.bindings[value.name]
-            if value.name in parents:
-                raise ValueError(f"{binding.place}: macro {value.name} is defined by itself.")
-            return self._resolved(binding.value, (*parents, value.name))
-        if isinstance(value, dict):
-            return {
-                self._resolved(k, parents): self._resolved(v, parents) for k, v in value.items()
-            }
-        if isinstance(value, list | tuple):
-            return type(value)(self._resolved(item, parents) for item in value)
-        return value
+        return filled_in(value, self.bindings)
 
     def arguments(self, verb: str) -> dict[str, Any]:
         """Builds the arguments of `train`, `evaluate` or `infer`.

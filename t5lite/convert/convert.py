@@ -19,7 +19,7 @@ from t5lite.convert.finite import check, noting
 from t5lite.convert.frame import with_frame_of
 from t5lite.convert.hf import folder as hf_folder
 from t5lite.convert.hf.tokenizer import read_vocabulary
-from t5lite.convert.load import EXTERNAL_FORMATS, open_external, unrecognised
+from t5lite.convert.load import EXTERNAL_FORMATS, open_any, open_external
 from t5lite.convert.names import Arrays, LazyArray, stack
 from t5lite.convert.new_folder import check_new, new_folder
 from t5lite.convert.source import Source
@@ -27,6 +27,7 @@ from t5lite.convert.t5x_write import write_checkpoint
 from t5lite.convert.verify import Verification, is_too_large, missing_packages, verify
 from t5lite.data.vocabularies.load import parse_vocabulary, vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.files.hashes import FileHashes
 from t5lite.files.json_files import write_object
 from t5lite.files.local_paths import local_path
 from t5lite.messages.progress import progress_bar
@@ -146,6 +147,8 @@ def convert(
         write_object(work / model_folder.CONVERSION_FILE, record)
         if target == model_folder.FORMAT.name:
             add_hashes(work, model_folder.CONVERSION_FILE)
+        else:
+            FileHashes.of(work).save()
 
 
 def _open(path: pathlib.Path, step: int | None) -> Source:
@@ -156,12 +159,7 @@ def _open(path: pathlib.Path, step: int | None) -> Source:
                 "the checkpoint itself as SRC"
             )
         return model_folder.open_model_folder(path, step)
-    if not path.exists():
-        raise ValueError(f"{path} does not exist")
-    for format_ in _FORMATS:
-        if format_.recognise(path):
-            return format_.open(path)
-    raise ValueError(unrecognised(path, _FORMATS))
+    return open_any(path, _FORMATS)
 
 
 def _with_vocabulary(

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from t5lite import memory
+from t5lite.checkpoints.model_dir import CONVERSION_FILE, check_files
 from t5lite.convert import gguf, llama2_c, meta_llama, t5x
 from t5lite.convert.finite import check, noting
 from t5lite.convert.hf import folder
 from t5lite.convert.names import stack, unstack
 from t5lite.convert.new_folder import new_folder
 from t5lite.convert.source import Format, Source, SpecialIds
-from t5lite.files.regular_files import check_regular
+from t5lite.files.regular_files import check_regular, has_file
 from t5lite.models.config import TransformerConfig
 from t5lite.models.finite import NonFinite
 from t5lite.models.parameters import Params
@@ -33,13 +34,24 @@ def open_external(path: str | pathlib.Path) -> Source:
       ValueError: it is of no format in `EXTERNAL_FORMATS`; or it is, and something in it is
         missing, left over or damaged.
     """
-    path = pathlib.Path(path)
+    return open_any(pathlib.Path(path), EXTERNAL_FORMATS)
+
+
+def open_any(path: pathlib.Path, formats: tuple[Format, ...]) -> Source:
+    """Opens a checkpoint of one of these formats; one that t5lite exported is compared with hashes.
+
+    Raises:
+      ValueError: it is of none of them, or damaged.
+    """
     if not path.exists():
         raise ValueError(f"{path} does not exist")
-    for format_ in EXTERNAL_FORMATS:
+    for format_ in formats:
         if format_.recognise(path):
+            # Only where a conversion of ours says so is hashes.json ours.
+            if format_.name != "t5lite" and has_file(path / CONVERSION_FILE):
+                check_files(path)
             return format_.open(path)
-    raise ValueError(unrecognised(path, EXTERNAL_FORMATS))
+    raise ValueError(unrecognised(path, formats))
 
 
 def unrecognised(path: pathlib.Path, formats: tuple[Format, ...]) -> str:

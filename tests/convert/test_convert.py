@@ -14,6 +14,7 @@ from t5lite.configuration.flags import make_parser
 from t5lite.convert import convert as convert_module
 from t5lite.convert import export_hf, load_external
 from t5lite.convert.checkpoint_stream import read_leaf
+from t5lite.convert.load import open_external
 from t5lite.convert.model_folder import open_model_folder
 from t5lite.convert.names import stack
 from t5lite.convert.source import SpecialIds
@@ -310,3 +311,22 @@ def test_when_a_proof_holds():
     assert not verification(2e-3, 1.0).holds
     assert not verification(float("nan"), 1.0).holds
     assert not verification(1e-6, float("nan")).holds
+
+
+@pytest.mark.parametrize("target", ["hf", "t5x"])
+def test_an_export_is_compared_with_its_hashes_when_it_is_read(t5, tmp_path, monkeypatch, target):
+    """And with nothing where the folder says of itself that it is not ours."""
+    convert(t5[0], tmp_path / "a", f"--to={target}")
+    open_external(tmp_path / "a")
+    large = max((p for p in (tmp_path / "a").rglob("*")), key=lambda path: path.stat().st_size)
+    content = bytearray(large.read_bytes())
+    content[-3] ^= 1
+    large.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{large} is not what was written.* delete .*hashes.json"):
+        open_external(tmp_path / "a")
+    monkeypatch.setenv("T5LITE_VERIFY", "off")
+    open_external(tmp_path / "a")
+    monkeypatch.delenv("T5LITE_VERIFY")
+    (tmp_path / "a/hashes.json").write_text('{"someone": "else\'s"}')
+    (tmp_path / "a/conversion.json").unlink()
+    open_external(tmp_path / "a")

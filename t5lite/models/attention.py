@@ -1,8 +1,9 @@
 """Multi-head attention and its masks.
 
 Shapes: B batch, Q query length, S key length, D d_model, H heads, G heads of keys and values,
-N queries that share keys (H / G * Q), K d_kv. Masks are boolean, True where a query may look at a
-key, and broadcast to [B, H, Q, S].
+N queries that share keys (H / G * Q), K d_kv, R rows of keys that several rows of the batch share,
+P their length. Masks are boolean, True where a query may look at a key, and broadcast to
+[B, H, Q, S].
 """
 
 import jax
@@ -51,6 +52,7 @@ def dot_product_attention(
     mask: jax.Array,
     bias: jax.Array | None,
     float32_logits: bool,
+    shared: KeysValues | None = None,
     dropout_rate: float = 0.0,
     dropout_key: jax.Array | None = None,
 ) -> jax.Array:
@@ -63,6 +65,8 @@ def dot_product_attention(
       mask: Boolean, broadcasts to [B, H, Q, S].
       bias: Added to the logits, broadcasts to [B, H, Q, S]; None for none.
       float32_logits: Whether logits and softmax are float32 rather than the inputs' type.
+      shared: Keys and values [R, G, P, K] that stand before these, each row's for B / R neighbours
+        of the batch: they are read once and not once for each. Mask and bias then are over P + S.
       dropout_rate: Probability of dropping a weight.
       dropout_key: Key for dropout; None for none.
 
@@ -76,14 +80,27 @@ def dot_product_attention(
     q_BGNK = q_BHQK.reshape(batch, num_kv_heads, -1, width)
     logits_BGNS = jnp.einsum("bgnk,bgsk->bgns", q_BGNK, k_BGSK, preferred_element_type=logits_type)
     logits_BHQS = logits_BGNS.reshape(*q_BHQK.shape[:3], key_length)
+    num_before = 0
+    if shared is not None:
+        num_rows, _, num_before, _ = shared[0].shape
+        q_RBGNK = q_BGNK.reshape(num_rows, -1, *q_BGNK.shape[1:])
+        logits_RBGNP = jnp.einsum(
+            "rbgnk,rgpk->rbgnp", q_RBGNK, shared[0], preferred_element_type=logits_type
+        )
+        logits_BHQP = logits_RBGNP.reshape(*q_BHQK.shape[:3], num_before)
+        logits_BHQS = jnp.concatenate([logits_BHQP, logits_BHQS], axis=-1)
     if bias is not None:
         logits_BHQS += bias.astype(logits_type)
     logits_BHQS = jnp.where(mask, logits_BHQS, _MASKED)
     weights_BHQS = jax.nn.softmax(logits_BHQS).astype(q_BHQK.dtype)
     # T5 drops a key for all queries of a head at once.
     weights_BHQS = dropout(weights_BHQS, dropout_rate, key=dropout_key, shared_axis=-2)
-    weights_BGNS = weights_BHQS.reshape(logits_BGNS.shape)
+    weights_BGNS = weights_BHQS[..., num_before:].reshape(logits_BGNS.shape)
     out_BHQK = jnp.einsum("bgns,bgsk->bgnk", weights_BGNS, v_BGSK).reshape(q_BHQK.shape)
+    if shared is not None:
+        weights_RBGNP = weights_BHQS[..., :num_before].reshape(logits_RBGNP.shape)
+        out_RBGNK = jnp.einsum("rbgnp,rgpk->rbgnk", weights_RBGNP, shared[1])
+        out_BHQK += out_RBGNK.reshape(q_BHQK.shape)
     return jnp.where(jnp.any(mask, axis=-1, keepdims=True), out_BHQK, 0)
 
 
@@ -133,9 +150,10 @@ class Attention(nnx.Module):
         mask: jax.Array,
         bias: jax.Array | None = None,
         rotation: Rotation | None = None,
+        shared: KeysValues | None = None,
         dropout_key: jax.Array | None = None,
     ) -> jax.Array:
-        """Looks from `x_BQD` at `keys_values`; returns [B, Q, D]."""
+        """Looks from `x_BQD` at `keys_values`, and at the `shared` before; returns [B, Q, D]."""
         query_BHQK = self._heads(self.query(x_BQD))
         if rotation is not None:
             query_BHQK = rotate(query_BHQK, rotation)
@@ -147,6 +165,7 @@ class Attention(nnx.Module):
             mask=mask,
             bias=bias,
             float32_logits=self.config.float32_attention_logits,
+            shared=shared,
             dropout_rate=self.config.dropout_rate,
             dropout_key=dropout_key,
         )

@@ -21,7 +21,9 @@ from flax import nnx
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import traced_platform
 
-_CACHE_OF_LAYERS = ("self_key", "self_value", "cross_key", "cross_value")
+_CACHE_OF_LAYERS = tuple(
+    f"{where}_{what}" for where in ("self", "prefix", "cross") for what in ("key", "value")
+)
 
 
 @jax.tree_util.register_pytree_node_class

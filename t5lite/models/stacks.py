@@ -60,6 +60,7 @@ class Layer(nnx.Module):
         mask: jax.Array,
         bias: jax.Array | None,
         rotation: Rotation | None = None,
+        prefix: KeysValues | None = None,
         cross: KeysValues | None = None,
         cross_mask: jax.Array | None = None,
         update_cache: Callable[[KeysValues], KeysValues] | None = None,
@@ -72,6 +73,7 @@ class Layer(nnx.Module):
           mask: Self-attention mask over all keys that are looked at.
           bias: Self-attention bias over the same; None for none.
           rotation: How heads at these positions are turned; None for not at all.
+          prefix: This layer's keys and values of a text before, which rows share; None for none.
           cross: This layer's keys and values of the encoder's output; None without an encoder.
           cross_mask: Mask over them.
           update_cache: From the keys and values of these positions to those looked at, all so far;
@@ -87,7 +89,12 @@ class Layer(nnx.Module):
             if update_cache is not None:
                 seen = update_cache(seen)
             return attention(
-                y_BLD, seen, mask=mask, bias=bias, rotation=rotation, dropout_key=keys[0]
+                *(y_BLD, seen),
+                mask=mask,
+                bias=bias,
+                rotation=rotation,
+                shared=prefix,
+                dropout_key=keys[0],
             )
 
         mlp = functools.partial(self.mlp, dropout_key=keys[-2])
@@ -169,6 +176,7 @@ class Stack(nnx.Module):
         cross: KeysValues | None = None,
         cross_mask: jax.Array | None = None,
         past: tuple[Layers, Layers] | None = None,
+        prefix: tuple[Layers, Layers] | None = None,
         slot: jax.Array | None = None,
         dropout_key: jax.Array | None = None,
     ) -> tuple[jax.Array, tuple[Layers, Layers] | None]:
@@ -185,6 +193,8 @@ class Stack(nnx.Module):
           cross_mask: Mask over it.
           past: Keys and values [layers, B, G, S, K], stacked or `PerLayer`, slots not yet written
             masked out; None where there is no cache.
+          prefix: Keys and values [layers, R, G, P, K] of a text before those slots, each row's for
+            B / R neighbours of the batch, stacked or `PerLayer`; None for none.
           slot: Where the first of these positions is written, a scalar.
           dropout_key: Key for dropout; None for none.
 
@@ -204,9 +214,10 @@ class Stack(nnx.Module):
             layer: Layer,
             carry: tuple[jax.Array, tuple[Layers, Layers] | None],
             index: jax.Array,
-            cross: KeysValues | None,
+            read_before: tuple[KeysValues | None, KeysValues | None],
         ) -> tuple[tuple[jax.Array, tuple[Layers, Layers] | None], None]:
             x_BLD, past = carry
+            cross, prefix = read_before
 
             def update_cache(fresh: KeysValues) -> KeysValues:
                 # The whole stack's cache is carried and written in place, a few slots at a time.
@@ -226,6 +237,7 @@ class Stack(nnx.Module):
                 mask=mask,
                 bias=own_bias,
                 rotation=turn,
+                prefix=prefix,
                 cross=cross,
                 cross_mask=cross_mask,
                 update_cache=None if past is None else update_cache,
@@ -237,7 +249,7 @@ class Stack(nnx.Module):
         if isinstance(config.positions, Learned):
             x_BLD += self.position_embedder(position_BL)
         x_BLD = dropout(x_BLD, config.dropout_rate, key=keys[0], shared_axis=-2)
-        (x_BLD, past), _ = self._run_layers(body, (x_BLD, past), xs=cross)
+        (x_BLD, past), _ = self._run_layers(body, (x_BLD, past), xs=(cross, prefix))
         if config.norm_position == "pre":
             x_BLD = getattr(self, f"{self.name}_norm")(x_BLD)
         x_BLE = self.project_out(x_BLD) if self.projects else x_BLD

@@ -5,6 +5,8 @@ d_model, E width of the token embedding, G heads of keys and values, K d_kv, V v
 
 A cache is a dict of arrays, batch on axis `CACHE_BATCH_AXIS` in each:
   self_key, self_value    [layers, B, G, slots, K], or unstacked (see `layer_loop`)
+  prefix_key, prefix_value  [layers, R, G, P, K], likewise; where rows share a prefix, each of R for
+                          B / R neighbours: its P slots count before those of `self_key`
   cross_key, cross_value  [layers, B, G, S, K], likewise; encoder-decoder only
   cross_mask              [1, B, S]              encoder-decoder only
   key_position            [1, B, slots]          position held by each slot, -1 for none
@@ -121,8 +123,9 @@ class _LanguageModel(nnx.Module):
         x_BNE, past = self.decoder(
             self.token_embedder(tokens_BN),
             past=(cache["self_key"], cache["self_value"]),
+            prefix=_prefix(cache),
             position_BL=position_BN,
-            slot=slot,
+            slot=slot - _num_before(cache),
             mask=seen_BNS[:, None],
             bias_fn=lambda table: table.at_positions(position_BN, key_position_BS),
             **_cross_arguments(cache),
@@ -294,8 +297,9 @@ class DecoderOnly(_LanguageModel):
         x_BPE, past = self.decoder(
             self.token_embedder(tokens_BP),
             past=(cache["self_key"], cache["self_value"]),
+            prefix=_prefix(cache),
             position_BL=position_BP,
-            slot=jnp.int32(num_before),
+            slot=jnp.int32(0),
             mask=jnp.pad(mask, ((0, 0), (0, 0), (0, 0), (0, num_slots - mask.shape[-1]))),
             bias_fn=bias_fn,
         )
@@ -317,17 +321,31 @@ def build(config: TransformerConfig) -> Model:
 
 
 def _going_on_from(prefix: Cache, empty: Cache) -> Cache:
-    """An empty cache behind the slots of one that its rows share."""
+    """An empty cache behind one that its rows share."""
     num_rows, num_slots = prefix["key_position"].shape[1:]
     each = empty["key_position"].shape[CACHE_BATCH_AXIS] // num_rows
-    shared = {n: jnp.repeat(leaf, each, axis=CACHE_BATCH_AXIS) for n, leaf in prefix.items()}
-    slot_axis = {"self_key": 3, "self_value": 3, "key_position": 2}
-    joined = {
-        name: jnp.concatenate([shared[name], empty[name]], axis=axis)
-        for name, axis in slot_axis.items()
+    position, next_position = (
+        jnp.repeat(prefix[name], each, axis=CACHE_BATCH_AXIS)
+        for name in ("key_position", "next_position")
+    )
+    return {
+        **empty,
+        "prefix_key": prefix["self_key"],
+        "prefix_value": prefix["self_value"],
+        "key_position": jnp.concatenate([position, empty["key_position"]], axis=-1),
+        "next_position": next_position,
+        "next_slot": jnp.full_like(empty["next_slot"], num_slots),
     }
-    next_slot = jnp.full_like(empty["next_slot"], num_slots)
-    return {**joined, "next_position": shared["next_position"], "next_slot": next_slot}
+
+
+def _prefix(cache: Cache) -> tuple[Any, Any] | None:
+    """Keys and values of a cache's prefix."""
+    return (cache["prefix_key"], cache["prefix_value"]) if "prefix_key" in cache else None
+
+
+def _num_before(cache: Cache) -> int:
+    """Slots of a cache's prefix."""
+    return cache["prefix_key"].shape[-2] if "prefix_key" in cache else 0
 
 
 def _as_cache(past: Any) -> Cache:

@@ -126,7 +126,7 @@ def test_answers_are_those_of_prompts_read_alone(prefixes_read):
     assert prefixes_read == [96] * 4
 
 
-def test_draws_go_on_from_a_prefix(prefixes_read):
+def test_draws_go_on_from_a_prefix(unstacked, prefixes_read):
     config = tiny.config("decoder_only")
     params = tiny.params(config)
     decoding = DecodingConfig(max_decode_length=4, strategy="sample", num_return_sequences=2)

@@ -73,15 +73,20 @@ class AnswerJournal:
         num_lines: int,
         chunk_size: int,
     ) -> None:
-        """Opens or continues it; as `Journal`, whose errors it raises."""
+        """Opens or continues it; as `Journal`, whose errors every process raises."""
         self.chunk_size = chunk_size
-        self._journal = None
-        text = b""
+        self._journal: Journal | None = None
+        text, error = b"", b""
         if jax.process_index() == 0:
-            self._journal = Journal(
-                path, settings=settings, num_lines=num_lines, chunk_size=chunk_size
-            )
-            text = self._journal.read()
+            try:
+                self._journal = Journal(
+                    path, settings=settings, num_lines=num_lines, chunk_size=chunk_size
+                )
+                text = self._journal.read()
+            except ValueError as found:
+                error = str(found).encode()
+        if error := _shared(error):
+            raise ValueError(error.decode())
         self.done = [Answered.from_json(json.loads(line)) for line in _shared(text).splitlines()]
 
     def __enter__(self) -> AnswerJournal:

@@ -246,6 +246,10 @@ class Asker:
         """What ends an answer that is scored."""
         return self.chat_end_ids or task.end_ids or self._converter.targets_suffix
 
+    def scores_end(self, task: EvalTask) -> bool:
+        """Whether the options of a Task are scored with a token that ends them."""
+        return self._config.rank_end_token and bool(self._end_ids(task))
+
     @functools.cached_property
     def chat_end_ids(self) -> tuple[int, ...]:
         """Tokens that end an answer where a chat template is used."""

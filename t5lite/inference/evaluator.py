@@ -23,7 +23,6 @@ from t5lite.data.tasks import task_data
 from t5lite.data.tasks.seqio_adapter import EvalTask, import_tasks, load_eval_tasks, resolve
 from t5lite.data.vocabularies.load import same_vocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
-from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.ranking import num_bytes
 from t5lite.decoding.sequence_generator import SequenceGenerator
 from t5lite.inference.answers import Answered, AnswerJournal
@@ -122,11 +121,15 @@ class Evaluator:
         is_chat = bool(asker.chat_end_ids) or any(
             task.end_ids for task in self.tasks if task.judges_answers
         )
-        self._decoding: DecodingConfig = decoding_for(
-            config.decoding, model_config, prompts, is_chat=is_chat
-        )
+        decoding = decoding_for(config.decoding, model_config, prompts, is_chat=is_chat)
         if config.rank_by is None:
-            self._generator.check(prompts, config=self._decoding)
+            self._generator.check(prompts, config=decoding)
+        # As it is done: lengths are chosen, and some models learn no token that ends an answer.
+        self.config = dataclasses.replace(
+            config,
+            decoding=decoding,
+            rank_end_token=config.rank_by is None or all(map(asker.scores_end, self.tasks)),
+        )
 
     def journal(self, path: pathlib.Path, *, settings: Mapping[str, Any]) -> AnswerJournal:
         """Where `run` keeps answers, so that an evaluation that was killed goes on.
@@ -138,10 +141,13 @@ class Evaluator:
         Raises:
           ValueError: The file is of another evaluation, or another run is writing it.
         """
-        config = dataclasses.replace(self.config, decoding=self._decoding).to_json()
         return AnswerJournal(
             path,
-            settings={**settings, "config": config, "prompts_sha256": self._digest()},
+            settings={
+                **settings,
+                "config": self.config.to_json(),
+                "prompts_sha256": self._digest(),
+            },
             num_lines=len(self._places),
             chunk_size=self.config.batch_size * _BATCHES_PER_CHUNK,
         )
@@ -179,7 +185,7 @@ class Evaluator:
                 answered += found
         if journal:
             journal.finish()
-        judge = Judge(vocabulary=self.vocabulary, decoding=self._decoding)
+        judge = Judge(vocabulary=self.vocabulary, decoding=self.config.decoding)
         by_task: dict[str, list[Answered]] = {task.name: [] for task in self.tasks}
         for (task, _), one in zip(self._places, answered, strict=True):
             by_task[task.name].append(one)
@@ -187,9 +193,7 @@ class Evaluator:
             judge.judge(task, self._asked[task.name], by_task[task.name]) for task in self.tasks
         ]
         self._warn_of({task.name: task.not_run for task in results})
-        # As it was done: lengths that the config leaves open are chosen by then.
-        config = dataclasses.replace(self.config, decoding=self._decoding)
-        return EvalResult(config, results, self._missing)
+        return EvalResult(self.config, results, self._missing)
 
     def _put(self, place: _Place) -> Asked:
         task, index = place
@@ -218,7 +222,7 @@ class Evaluator:
         else:
             generations = self._generator.generate(
                 *(params, prompts),
-                config=self._decoding,
+                config=self.config.decoding,
                 indices=[places[row][1] for row in judged],
                 on_batch=bar.update,
             )

@@ -3,6 +3,9 @@
 import dataclasses
 import json
 import re
+import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from t5lite.inference import evaluator as evaluator_module
 from t5lite.inference.eval_config import EvalConfig
 from t5lite.inference.evaluator import Evaluator
 from tests import parts_tasks
+from tests.conftest import REPOSITORY, on_devices
 from tests.decoding import model_dirs, tiny
 from tests.feature_converters import converter
 
@@ -28,6 +32,7 @@ CONFIG = EvalConfig(
     task_modules=("tests.parts_tasks",),
     vocabulary="bytes",
 )
+INTERRUPTED = dataclasses.replace(CONFIG, batch_size=1)
 SAMPLE = DecodingConfig(strategy="sample", num_return_sequences=5, max_decode_length=6, seed=3)
 
 
@@ -178,6 +183,43 @@ def test_a_killed_evaluation_goes_on_and_ends_with_the_same_bytes(models, monkey
     # One that is finished is evaluated anew, for its parameters may be others.
     evaluate(model_dir=str(folder), evals=changed, output_dir=str(output))
     assert killed.appended[4:] == [2, 2, 2, 1] and files(output) != whole
+
+
+def test_an_evaluation_goes_on_on_two_processes_with_eight_devices(models, monkeypatch, tmp_path):
+    folder, _, _ = models["encoder_decoder"]
+    evals = {"model_dir": str(folder), "evals": [INTERRUPTED]}
+    evaluate(**evals, output_dir=str(tmp_path / "whole"))
+    with monkeypatch.context() as patch:
+        killed = Dies(patch)
+        killed.dies_at = 1
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(**evals, output_dir=str(tmp_path / "killed"))
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tests.inference.on_devices", folder, tmp_path / "killed"]
+    children = [
+        subprocess.Popen(
+            [*map(str, command), str(process), str(port)],
+            env=on_devices(4),
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for process in range(2)
+    ]
+    try:
+        outputs = [child.communicate(timeout=600)[0] for child in children]
+    finally:
+        for child in children:
+            child.kill()
+    assert [child.returncode for child in children] == [0, 0], outputs
+    assert sum("e: parts_plus, validation" in output for output in outputs) == 1
+    whole, resumed = files(tmp_path / "whole"), files(tmp_path / "killed")
+    assert resumed["predictions.jsonl"] == whole["predictions.jsonl"]
+    metrics = [json.loads(found["metrics.json"])["metrics"] for found in (whole, resumed)]
+    assert metrics[1] == pytest.approx(metrics[0])
 
 
 def test_of_several_evaluations_those_before_the_last_are_kept_until_it_ends(

@@ -82,7 +82,7 @@ def infer(
       output: JSONL file to write; see `decoding.journal` for the files beside it.
       input: JSONL file to read; blank lines are skipped.
       mixture_or_task_name: Answer these registered examples instead; their lines hold `task`,
-        `index`, `inputs` and `targets`.
+        `index`, `inputs` and `targets`, and `id` where the Task gives one.
       split: The Tasks' split.
       task_modules: Task modules to import first; for `input` only where the model's vocabulary is
         a class that they bring.

@@ -112,6 +112,7 @@ class QuestionReader:
                 record = {
                     "task": task.name,
                     "index": index,
+                    **({} if example.id is None else {"id": example.id}),
                     "inputs": example.inputs_text,
                     "targets": example.targets_text,
                 }

@@ -88,6 +88,7 @@ def test_a_tasks_exemplars_become_turns():
         assert question.tokens.tolist() == expected.tokens.tolist()
         assert question.end_ids == expected.end_ids
         assert question.record["inputs"] == example.inputs_text
+        assert question.record["id"] == example.id
     plain = QuestionReader(model=model()).of_tasks([task()])
     for question, example in zip(plain, task().examples, strict=True):
         assert question.tokens.tolist() == example.prompt(model().converter).tolist()

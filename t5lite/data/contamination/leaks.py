@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from t5lite.data.contamination import contamination
 from t5lite.data.tasks import seqio_adapter
 
-# N-grams in more than half of an evaluated Task's examples are its instruction. Two tasks that are
+# What is in more than half of an evaluated Task's examples is its instruction. Two tasks that are
 # asked in the same words share no instance by that.
 _INSTRUCTION_SHARE = 0.5
 

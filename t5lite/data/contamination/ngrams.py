@@ -98,8 +98,9 @@ class NgramIndex:
         Args:
           sets: texts, by the name of the set they belong to.
           n: words of an n-gram, at least 1.
-          common_share: of a set, n-grams that are in more than this share of its texts, and in more
-            than one, are left out: they are its instruction; None keeps them.
+          common_share: words of n-grams that are in more than this share of a set's texts, and in
+            more than one, are its instruction: n-grams with any of them are left out; None keeps
+            all.
         """
         vocabulary: dict[str, int] = {}
         stream, text_start, set_start = array.array("i"), array.array("q", [0]), [0]
@@ -124,7 +125,8 @@ class NgramIndex:
         if common_share is not None:
             group_P = np.cumsum(differs) - 1
             text_P = np.searchsorted(starts, place_P, side="right") - 1
-            kept_P = ~_common(group_P, text_P, np.array(set_start), share=common_share)
+            common_P = _common(group_P, text_P, np.array(set_start), share=common_share)
+            kept_P = ~_touches(place_P, place_P[common_P], n=n, num_words=len(stream_W))
             place_P, hash_P, group_P = place_P[kept_P], hash_P[kept_P], group_P[kept_P]
             differs = np.diff(group_P, prepend=-1) != 0
         first_G = np.flatnonzero(differs)
@@ -247,6 +249,18 @@ def _common(
     set_P = np.searchsorted(set_start, text_P, side="right") - 1
     count_P = counts[np.searchsorted(pairs, group_P * len(num_texts_S) + set_P)]
     return (count_P > share * num_texts_S[set_P]) & (count_P > 1)
+
+
+def _touches(
+    place_P: npt.NDArray[np.int64], common: npt.NDArray[np.int64], *, n: int, num_words: int
+) -> npt.NDArray[np.bool_]:
+    """Whether the n words from each place on have one in common with those from some places."""
+    depth = np.zeros(num_words + 1, np.int64)
+    np.add.at(depth, common, 1)
+    np.add.at(depth, common + n, -1)
+    # How many words of an instruction stand before each place, and at the end.
+    before = np.concatenate([[0], np.cumsum(np.cumsum(depth[:-1]) > 0)])
+    return before[place_P + n] > before[place_P]
 
 
 def _hashes(id_K: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.uint64]:

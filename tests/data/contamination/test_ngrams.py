@@ -29,8 +29,11 @@ def test_words(text, expected):
     assert words(text) == expected
 
 
-def brute_force(sets, texts, n):
-    """For each text the (set, text, n-gram) it shares, by comparing all with all."""
+def brute_force(sets, texts, n, instruction=None):
+    """For each text the (set, text, n-gram) it shares, by comparing all with all.
+
+    Words of n-grams in more than a share `instruction` of a set's texts are left out of it.
+    """
     found = []
     for text in texts:
         mine = words(text)
@@ -39,11 +42,25 @@ def brute_force(sets, texts, n):
         for name, theirs in sets.items():
             for number, other in enumerate(theirs):
                 listed = words(other)
-                for i in range(len(listed) - n + 1):
-                    if (gram := tuple(listed[i : i + n])) in grams:
+                places = range(len(listed) - n + 1)
+                left_out = {
+                    i + j
+                    for i in places
+                    for j in range(n)
+                    if instruction is not None
+                    and is_common(tuple(listed[i : i + n]), theirs, instruction)
+                }
+                for i in places:
+                    gram = tuple(listed[i : i + n])
+                    if gram in grams and not left_out & set(range(i, i + n)):
                         hits.add((name, number, " ".join(gram)))
         found.append(hits)
     return found
+
+
+def is_common(gram, theirs, share):
+    count = sum(f" {' '.join(gram)} " in f" {' '.join(words(text))} " for text in theirs)
+    return count > 1 and count > share * len(theirs)
 
 
 def by_index(index, sets, texts):
@@ -99,19 +116,15 @@ def test_nothing_to_search_or_to_find():
 def test_instructions_are_left_out_of_the_sets_they_are_of(share):
     rng = random.Random(0)
     sets = {
-        "x": [f"say who it is {rng.choice('abc')} {rng.choice('abc')} {i}" for i in range(9)],
-        "y": ["say who it is a a 0", "nothing else at all", "say who it was"],
+        "x": [
+            f"say who it is {' '.join(rng.choice('ab') for _ in range(5))} {i} end"
+            for i in range(9)
+        ],
+        "y": ["say who it is a a a b 0", "nothing else at all", "say who it was b b a a"],
         "one": ["say who it is a b once"],
     }
     texts = [text for listed in sets.values() for text in listed]
     found = by_index(NgramIndex.build(sets, n=3, common_share=share), sets, texts)
-
-    def is_common(name, gram):
-        count = sum(f" {gram} " in f" {text} " for text in sets[name])
-        return count > 1 and count > share * len(sets[name])
-
-    expected = [
-        {hit for hit in hits if not is_common(hit[0], hit[2])}
-        for hits in brute_force(sets, texts, 3)
-    ]
+    expected = brute_force(sets, texts, 3, instruction=share)
     assert found == expected and any(expected)
+    assert share == 1.0 or expected != brute_force(sets, texts, 3)

@@ -35,6 +35,7 @@ from t5lite.convert.names import stack
 from t5lite.data.downloads.archives import unpack
 from t5lite.data.sources.record_files import open_records
 from t5lite.data.stores.store import TokenStore, TokenStoreWriter
+from t5lite.data.tasks.level_split import LevelSplit, TaskRole
 from t5lite.data.templates.process import TemplateFailure, TemplateProcess
 from t5lite.data.vocabularies.load import parse_vocabulary
 from t5lite.models.parameters import flatten_names
@@ -195,6 +196,31 @@ def checkpoints(bench: Bench, chosen: Random) -> Case:
             raise WrongError(f"{path}: other parameters than were written, without a word")
 
     return _in_file(path, content, what, read)
+
+
+def splits_by_levels(bench: Bench, chosen: Random) -> Case:
+    """The file of a split by levels, with any value in any field."""
+    path = _once(bench.folder / "levels", _write_split) / "levels.json"
+    content, what = mutated(path.read_text(), chosen)
+    return _in_file(path, content, what, functools.partial(LevelSplit.read, path))
+
+
+def _write_split(folder: pathlib.Path) -> pathlib.Path:
+    levels = ("fully_supervised", "partially_supervised", "dropped")
+    LevelSplit(
+        name="levels",
+        collection=("all",),
+        task_modules=("tasks.mini",),
+        seed=0,
+        held_out_share=0.1,
+        held_out_instances={"one": ("a", "b")},
+        roles={
+            f"{level}_{form}": TaskRole(category="c", task=level, level=level)
+            for level in levels
+            for form in range(2)
+        },
+    ).write(folder / "levels.json")
+    return folder
 
 
 def _numbers(folder: pathlib.Path) -> dict[str, bytes]:
@@ -481,6 +507,7 @@ KINDS: dict[str, Callable[[Bench, Random], Case]] = {
     "tokenizers": tokenizers,
     "checkpoints": checkpoints,
     "settings of folders": settings_of_folders,
+    "splits by levels": splits_by_levels,
     "token stores": token_stores,
     "task files": task_files,
     "archives": archives,

@@ -33,6 +33,8 @@ _UNSPACED = re.compile(
 )
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd: multiplying by it loses nothing modulo 2**64
 _LARGEST_TABLE = 28  # bits: 256 MB
+# So many words in a row that most texts of a set have are no chance.
+INSTRUCTION_WORDS = 5
 _ARRAYS = ("stream", "text_start", "set_start", "place", "group_start", "group_hash", "table")
 
 
@@ -98,9 +100,9 @@ class NgramIndex:
         Args:
           sets: texts, by the name of the set they belong to.
           n: words of an n-gram, at least 1.
-          common_share: words of n-grams that are in more than this share of a set's texts, and in
-            more than one, are its instruction: n-grams with any of them are left out; None keeps
-            all.
+          common_share: `INSTRUCTION_WORDS` in a row (n, if those are fewer) that are in more than
+            this share of a set's texts, and in more than one, are of its instruction: n-grams with
+            any of these words are left out; None keeps all.
         """
         vocabulary: dict[str, int] = {}
         stream, text_start, set_start = array.array("i"), array.array("q", [0]), [0]
@@ -115,6 +117,13 @@ class NgramIndex:
         # Of an n-gram's places, only those from which n words of the same text follow.
         left_W = np.repeat(starts[1:], lengths_X) - np.arange(len(stream_W))
         place_P = np.flatnonzero(left_W >= n)
+        if common_share is not None:
+            k = min(n, INSTRUCTION_WORDS)
+            place_I = np.flatnonzero(left_W >= k)
+            text_I = np.searchsorted(starts, place_I, side="right") - 1
+            gram_I = _hashes(stream_W, k)[place_I]
+            common_I = _common(gram_I, text_I, np.array(set_start), share=common_share)
+            place_P = place_P[~_touches(place_P, place_I[common_I], n=n, k=k, end=len(stream_W))]
         hash_P = _hashes(stream_W, n)[place_P]
         order = np.argsort(hash_P, kind="stable")
         place_P, hash_P = place_P[order], hash_P[order]
@@ -122,13 +131,6 @@ class NgramIndex:
         differs[1:] = hash_P[1:] != hash_P[:-1]
         for word in range(n):  # equal hashes of unequal n-grams are groups of their own
             differs[1:] |= stream_W[place_P[1:] + word] != stream_W[place_P[:-1] + word]
-        if common_share is not None:
-            group_P = np.cumsum(differs) - 1
-            text_P = np.searchsorted(starts, place_P, side="right") - 1
-            common_P = _common(group_P, text_P, np.array(set_start), share=common_share)
-            kept_P = ~_touches(place_P, place_P[common_P], n=n, num_words=len(stream_W))
-            place_P, hash_P, group_P = place_P[kept_P], hash_P[kept_P], group_P[kept_P]
-            differs = np.diff(group_P, prepend=-1) != 0
         first_G = np.flatnonzero(differs)
         group_hash = hash_P[first_G]
         bits = int(np.clip(np.ceil(np.log2(16 * len(first_G) + 1)), 8, _LARGEST_TABLE))
@@ -226,39 +228,40 @@ class NgramIndex:
 
 
 def _common(
-    group_P: npt.NDArray[np.int64],
+    gram_P: npt.NDArray[np.uint64],
     text_P: npt.NDArray[np.int64],
     set_start: npt.NDArray[np.int64],
     *,
     share: float,
 ) -> npt.NDArray[np.bool_]:
-    """Whether the n-gram at each place is in more than a share of the texts of its set, `[P]`.
+    """Whether what stands at each place is in more than a share of the texts of its set, `[P]`.
 
     Args:
-      group_P: which n-gram it is.
+      gram_P: the hash of what stands there.
       text_P: which text the place is in.
       set_start: `[S + 1]`, as in `NgramIndex`.
       share: in [0, 1].
     """
     num_texts_S = np.diff(set_start)
-    num_texts = int(set_start[-1])
-    # Each text once, however often it holds the n-gram.
+    num_texts, num_sets = int(set_start[-1]), len(num_texts_S)
+    _, group_P = np.unique(gram_P, return_inverse=True)
+    # Each text once, however often it holds the words.
     group_U, text_U = np.divmod(np.unique(group_P * num_texts + text_P), max(num_texts, 1))
     set_U = np.searchsorted(set_start, text_U, side="right") - 1
-    pairs, counts = np.unique(group_U * len(num_texts_S) + set_U, return_counts=True)
+    pairs, counts = np.unique(group_U * num_sets + set_U, return_counts=True)
     set_P = np.searchsorted(set_start, text_P, side="right") - 1
-    count_P = counts[np.searchsorted(pairs, group_P * len(num_texts_S) + set_P)]
+    count_P = counts[np.searchsorted(pairs, group_P * num_sets + set_P)]
     return (count_P > share * num_texts_S[set_P]) & (count_P > 1)
 
 
 def _touches(
-    place_P: npt.NDArray[np.int64], common: npt.NDArray[np.int64], *, n: int, num_words: int
+    place_P: npt.NDArray[np.int64], place_I: npt.NDArray[np.int64], *, n: int, k: int, end: int
 ) -> npt.NDArray[np.bool_]:
-    """Whether the n words from each place on have one in common with those from some places."""
-    depth = np.zeros(num_words + 1, np.int64)
-    np.add.at(depth, common, 1)
-    np.add.at(depth, common + n, -1)
-    # How many words of an instruction stand before each place, and at the end.
+    """Whether the n words from each place on share one with the k words from some others, `[P]`."""
+    depth = np.zeros(end + 1, np.int64)
+    np.add.at(depth, place_I, 1)
+    np.add.at(depth, place_I + k, -1)
+    # How many words of instructions stand before each word, and before the end.
     before = np.concatenate([[0], np.cumsum(np.cumsum(depth[:-1]) > 0)])
     return before[place_P + n] > before[place_P]
 

@@ -83,6 +83,11 @@ class LevelSplit:
                 f"split {self.name!r}: held_out_share {self.held_out_share} is no share of 0 or "
                 "more and less than 1"
             )
+        if nested := [module for module in self.task_modules if is_split_file(module)]:
+            raise ValueError(
+                f"split {self.name!r}: {nested[0]} among its task_modules is a split itself; split "
+                "the whole collection at once, by the modules that register it"
+            )
         self._check_levels()
 
     def _check_levels(self) -> None:

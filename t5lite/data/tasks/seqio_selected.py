@@ -111,7 +111,7 @@ def _source_class() -> Any:
                 source=self.selected_from,
                 num_input_examples=self.selected_from.num_input_examples,
             )
-            raw = dataset.map(lambda example: _key_and_content(example)).as_numpy_iterator()
+            raw = dataset.map(_key_and_content).as_numpy_iterator()
             ends = ending(raw, base, part.split, source=dataset, dataset=dataset)
             return _filtered(dataset, selection, raw=ends)
 

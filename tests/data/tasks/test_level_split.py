@@ -157,6 +157,7 @@ def set_level(name, level):
         (lambda r: r.update(sed=1), "unknown field 'sed'"),
         (lambda r: r.update(held_out_share=1.5), "held_out_share 1.5 is no share"),
         (lambda r: r.update(name="a b"), "is called 'a b'"),
+        (lambda r: r.update(task_modules=["levels.json"]), "levels.json .* is a split itself"),
         (lambda r: r.update(tasks=[]), "'tasks' must be an object"),
         (lambda r: r["tasks"]["qa_0"].pop("level"), "task 'qa_0': field 'level' is missing"),
         (set_level("qa_0", "held_out"), "task 'qa_0', field 'level' must be"),

@@ -9,14 +9,12 @@ from __future__ import annotations
 import threading
 from typing import Any, Literal
 
-from t5lite.evaluation.preference.judgments import IDENTICAL, Judgment, Verdict
+from t5lite.evaluation.preference.judgments import IDENTICAL, PERSON, Judgment, Verdict
 from t5lite.evaluation.preference.pairs import Pairs, Side, shuffled
 from t5lite.files.appended_lines import AppendedLines
 
 # What a person says of the two answers that are shown.
 Choice = Literal["left", "right", "tie", "both_bad"]
-
-PERSON = "person"
 
 
 class BlindSession:
@@ -33,7 +31,7 @@ class BlindSession:
           seed: Of the order of pairs, and of who stands on the left.
 
         Raises:
-          ValueError: The file holds judgments of other answers, or a malformed line.
+          ValueError: The file holds judgments of other answers, or of a model, or a malformed line.
         """
         self._compared = compared
         self._lines = lines
@@ -42,6 +40,11 @@ class BlindSession:
         by_digest = {pair.digest: pair for pair in compared.pairs}
         judged = [Judgment.read(record, where=where) for where, record in lines.records]
         for (where, _), judgment in zip(lines.records, judged, strict=True):
+            if judgment.judge not in (PERSON, IDENTICAL):
+                raise ValueError(
+                    f"{where}: {judgment.judge!r} judges here, and not a person; choose another "
+                    "--output"
+                )
             if judgment.pair not in by_digest:
                 raise ValueError(
                     f"{where}: judges other answers to {judgment.id!r} than those given; choose "

@@ -13,6 +13,8 @@ from t5lite.files.json_files import read_lines
 
 Verdict = Literal["a", "b", "tie", "both_bad"]
 
+# Who judges on the page.
+PERSON = "person"
 # The judge of a pair whose answers are the same.
 IDENTICAL = "identical answers"
 

@@ -30,7 +30,12 @@ from t5lite.evaluation.preference.judge_requests import (
     requests_of,
     verdict_of,
 )
-from t5lite.evaluation.preference.judgments import IDENTICAL, Judgment
+from t5lite.evaluation.preference.judgments import (
+    IDENTICAL,
+    PERSON,
+    Judgment,
+    read_judgments,
+)
 from t5lite.evaluation.preference.pairs import Pairs, read_pairs
 from t5lite.files import strict_json
 from t5lite.files.appended_lines import AppendedLines
@@ -96,8 +101,9 @@ def judge(
 
     Raises:
       ValueError: As `pairs.read_pairs`; or the judge cannot be read; or every request is too long
-        for it.
+        for it; or the output holds what a person said.
     """
+    _check_output(pathlib.Path(output))
     compared = read_pairs(answers_a, answers_b, inputs_field=inputs_field)
     folder = model_folder(model_dir, vocabulary=vocabulary, cache_dir=cache_dir)
     found = _find(folder, step)
@@ -116,8 +122,17 @@ def judge(
     by_pair = {
         pair: tuple(replies[request.digest] for request in both) for pair, both in asked.items()
     }
-    _write(compared, by_pair, judge=pathlib.Path(model_dir).name, output=pathlib.Path(output))
+    _write(
+        compared, by_pair, judge=pathlib.Path(model_dir).resolve().name, output=pathlib.Path(output)
+    )
     _say(by_pair, num_asked=len(left), output=output)
+
+
+def _check_output(output: pathlib.Path) -> None:
+    """Refuses to write over the work of a person, which cannot be done again at once."""
+    is_there = output.exists() and output.stat().st_size
+    if is_there and any(j.judge == PERSON for j in read_judgments(output)):
+        raise ValueError(f"--output {output} holds a person's judgments; choose another file")
 
 
 def _find(folder: pathlib.Path, step: int | None) -> _Judge:

@@ -1,5 +1,7 @@
 """A person's way through the pairs: order, verdicts, undo, ends and beginnings."""
 
+import json
+
 import pytest
 
 from t5lite.evaluation.preference.blind_session import BlindSession
@@ -98,6 +100,10 @@ def test_judgments_of_other_answers_are_not_mixed_with(compared, path, tmp_path)
     others = pairs(tmp_path / "other", "r1 r2")
     with pytest.raises(ValueError, match=r"line 1: judges other answers to 'q2'.* --output"):
         through(others, path, [])
+    said = json.loads(path.read_text().splitlines()[1]) | {"judge": "some-model"}
+    path.write_text(json.dumps(said) + "\n")
+    with pytest.raises(ValueError, match=r"line 1: 'some-model' judges here, .* --output"):
+        through(compared, path, [])
     path.write_text('{"pair": "x"}\n')
     with pytest.raises(ValueError, match="line 1: field 'id' is missing"):
         through(compared, path, [])

@@ -12,7 +12,12 @@ from t5lite.cli import main
 from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
 from t5lite.evaluation.preference import model_judge
 from t5lite.evaluation.preference.judge_requests import LETTERS, Reply, requests_of, verdict_of
-from t5lite.evaluation.preference.judgments import IDENTICAL, read_judgments
+from t5lite.evaluation.preference.judgments import (
+    IDENTICAL,
+    PERSON,
+    Judgment,
+    read_judgments,
+)
 from t5lite.evaluation.preference.pairs import Pair, read_pairs
 from t5lite.inference.prompts import chat_prompt, make_generator, text_prompt
 from t5lite.training.state import TrainState
@@ -143,6 +148,16 @@ def test_what_is_too_long_for_the_judge_is_left_out_and_said(judges, tmp_path, c
     with pytest.raises(ValueError, match=r"none of the 1 pairs .* a longer context"):
         judge(folder, a, b, tmp_path / "none.jsonl")
     assert not (tmp_path / "none.jsonl").exists()
+
+
+def test_what_a_person_said_is_not_written_over(judges, tmp_path):
+    a, b = write_both(tmp_path, "p1 p2")
+    compared, output = read_pairs(a, b), tmp_path / "judgments.jsonl"
+    said = Judgment.of(compared.pairs[0], compared, verdict="a", judge=PERSON)
+    output.write_text(json.dumps(said.record()) + "\n")
+    with pytest.raises(ValueError, match=r"judgments\.jsonl holds a person's judgments"):
+        judge(judges / "encoder_decoder", a, b, output)
+    assert read_judgments(output) == [said]
 
 
 def test_the_command_takes_what_it_says(judges, tmp_path, capsys):

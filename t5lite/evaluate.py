@@ -21,6 +21,8 @@ from t5lite.inference.eval_config import EvalConfig, check_names
 from t5lite.inference.eval_result import EvalResult
 from t5lite.inference.evaluator import Evaluator, check_vocabulary
 from t5lite.inference.prompts import chat_format
+from t5lite.messages.ranges import Count
+from t5lite.messages.value_types import numbers_checked
 from t5lite.sharding import MeshConfig, make_mesh
 
 log = logging.getLogger(__name__)
@@ -29,11 +31,12 @@ log = logging.getLogger(__name__)
 ANSWERS_FILE = "answers.jsonl"
 
 
+@numbers_checked
 def evaluate(
     *,
     model_dir: str,
     evals: Sequence[EvalConfig],
-    step: int | None = None,
+    step: Count | None = None,
     output_dir: str | None = None,
     mesh: MeshConfig | None = None,
     report: EvalReport | None = None,

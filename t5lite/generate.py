@@ -24,9 +24,12 @@ from t5lite.inference.prompts import (
     text_prompt,
     warn_cut,
 )
+from t5lite.messages.ranges import Count
 from t5lite.messages.streams import input_lines
+from t5lite.messages.value_types import numbers_checked
 
 
+@numbers_checked
 def generate(
     *,
     model_dir: str,
@@ -34,7 +37,7 @@ def generate(
     chat: bool = False,
     system: str | None = None,
     decoding: DecodingConfig | None = None,
-    step: int | None = None,
+    step: Count | None = None,
     stdin: TextIO | None = None,
     stdout: TextIO | None = None,
 ) -> None:

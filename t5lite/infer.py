@@ -37,7 +37,9 @@ from t5lite.inference.prompts import (
 )
 from t5lite.inference.questions import Question, QuestionReader
 from t5lite.messages.progress import progress_bar
+from t5lite.messages.ranges import Count, Size
 from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import numbers_checked
 from t5lite.sharding import MeshConfig, make_mesh
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ log = logging.getLogger(__name__)
 _BATCHES_PER_CHUNK = 16
 
 
+@numbers_checked
 def infer(
     *,
     model_dir: str,
@@ -58,11 +61,11 @@ def infer(
     inputs_field: str = "inputs",
     options_field: str | None = None,
     rank_by: RankBy = "sum",
-    batch_size: int = 32,
+    batch_size: Size = 32,
     use_chat_template: bool = False,
     system_prompt: str | None = None,
     decoding: DecodingConfig | None = None,
-    step: int | None = None,
+    step: Count | None = None,
     mesh: MeshConfig | None = None,
     progress: bool = True,
 ) -> pathlib.Path:

@@ -17,7 +17,9 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 
+from t5lite.messages.ranges import NumDevices
 from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import check_numbers
 from t5lite.models.layers import placing_activations
 
 State = TypeVar("State", bound=Any)
@@ -51,9 +53,12 @@ _RULES: Mapping[str, MeshAxes] = {
 class MeshConfig:
     """The mesh's shape, in devices; one of the sizes may be -1 for whatever the others leave."""
 
-    data: int = -1
-    fsdp: int = 1
-    tensor: int = 1
+    data: NumDevices = -1
+    fsdp: NumDevices = 1
+    tensor: NumDevices = 1
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
 
 
 def make_mesh(config: MeshConfig, devices: Sequence[jax.Device] | None = None) -> Mesh:

@@ -33,6 +33,8 @@ from t5lite.initialization.frozen_models import (
 )
 from t5lite.initialization.initial_model import ModelOfCheckpoint, check_run_folder
 from t5lite.initialization.restore import RestoreConfig, open_initial
+from t5lite.messages.ranges import NotNegative, Positive, Seed, Size
+from t5lite.messages.value_types import numbers_checked
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params, param_axes, param_shapes
 from t5lite.reports import report
@@ -70,6 +72,7 @@ class TrainResult:
     already_finished: bool = False
 
 
+@numbers_checked
 @leaves_no_empty_folder
 def train(
     *,
@@ -80,17 +83,17 @@ def train(
     train_steps: int | str,
     objective: Objective = CrossEntropy(),  # noqa: B008 (frozen)
     mesh: MeshConfig = MeshConfig(),  # noqa: B008 (frozen)
-    parameter_groups: Sequence[tuple[str, float]] = (),
+    parameter_groups: Sequence[tuple[str, NotNegative]] = (),
     frozen_dtype: FrozenDtype = "float32",
-    max_grad_norm: float | None = None,
-    num_microbatches: int = 1,
+    max_grad_norm: Positive | None = None,
+    num_microbatches: Size = 1,
     initial_checkpoint: RestoreConfig | None = None,
     checkpoint: CheckpointConfig = CheckpointConfig(),  # noqa: B008 (frozen)
     evals: Sequence[EvalConfig] = (),
     eval_period: int | str | None = None,
     eval_first: bool = False,
-    log_period: int = 10,
-    seed: int = 0,
+    log_period: Size = 10,
+    seed: Seed = 0,
     config_text: str = "",
 ) -> TrainResult:
     """Trains a model on a mixture of tasks, or resumes where this folder's training stopped.
@@ -137,11 +140,6 @@ def train(
             train_data, initial_checkpoint, model_dir=folder
         )
     train_data.check_model(model)
-    if seed < 0 or log_period < 1:
-        raise ValueError(
-            f"train.seed is {seed} and train.log_period {log_period}: a seed must not be negative, "
-            "and a period must be at least 1."
-        )
     check_names(evals)
     total = parse_duration(train_steps, name="TRAIN_STEPS")
     save_every = parse_duration(checkpoint.period, name="CHECKPOINT_PERIOD")

@@ -104,10 +104,10 @@ def test_batches_are_counted_before_they_are_compiled(converter, monkeypatch):
     for function in ("functions", "prepare", "score_fn"):
         monkeypatch.setattr(compiled, function, nothing_is_compiled)
     config, prompts = tiny.config(converter), tiny.prompts([4])
-    decoder = tiny.decoder(config, converter, batch_size=10**12)
-    with pytest.raises(ValueError, match=r"--eval_batch_size\), 1000000000000"):
+    decoder = tiny.decoder(config, converter, batch_size=2 * 10**9)
+    with pytest.raises(ValueError, match=r"--eval_batch_size\), 2000000000"):
         decoder.generate(tiny.params(config), prompts, config=DecodingConfig())
-    with pytest.raises(ValueError, match=r"--eval_batch_size\), 1000000000000"):
+    with pytest.raises(ValueError, match=r"--eval_batch_size\), 2000000000"):
         decoder.score(tiny.params(config), prompts, prompts)
 
 

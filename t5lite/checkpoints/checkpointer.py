@@ -23,7 +23,9 @@ from orbax.checkpoint import checkpoint_managers
 from t5lite.checkpoints import verification
 from t5lite.files.local_paths import check_storable, local_path
 from t5lite.files.whole_file import FULL_DISK
+from t5lite.messages.ranges import Positive, Size
 from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import check_numbers
 
 FOLDER = "checkpoints"
 SHOWN_NAMES = 20
@@ -41,7 +43,7 @@ class CheckpointConfig:
       period_minutes: also save where the last checkpoint is this many minutes old; None: never.
       first_minutes: also save this many minutes after a start, so that an early end costs little;
         None: not before the periods say so.
-      keep: how many of the latest checkpoints stay.
+      keep: how many of the latest checkpoints stay; without one, a stopped run could not resume.
       keep_period: every checkpoint whose step is a multiple of this stays, whatever its age.
       best_metric: an evaluation metric, e.g. "new_instances/mean/accuracy"; the checkpoint where it
         was best stays too.
@@ -50,10 +52,10 @@ class CheckpointConfig:
     """
 
     period: int | str = 1000
-    period_minutes: float | None = 20.0
-    first_minutes: float | None = 2.0
-    keep: int = 2
-    keep_period: int | None = None
+    period_minutes: Positive | None = 20.0
+    first_minutes: Positive | None = 2.0
+    keep: Size = 2
+    keep_period: Size | None = None
     best_metric: str | None = None
     best_mode: str = "max"
     asynchronous: bool = True
@@ -72,18 +74,7 @@ class CheckpointConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for values that cannot mean anything."""
-        if self.keep < 1:
-            raise ValueError(
-                f"CheckpointConfig.keep={self.keep}: at least the latest checkpoint must be kept, "
-                "or a stopped run could not resume. Use 1 or more."
-            )
-        for name in ("period_minutes", "first_minutes"):
-            minutes = getattr(self, name)
-            if minutes is not None and not minutes > 0:
-                raise ValueError(
-                    f"CheckpointConfig.{name}={minutes!r} must be a positive number of minutes, "
-                    "or None for no checkpoints by the clock"
-                )
+        check_numbers(self)
         if self.best_mode not in ("max", "min"):
             raise ValueError(
                 f"CheckpointConfig.best_mode={self.best_mode!r} is neither 'max' nor 'min'"

@@ -13,6 +13,7 @@ from t5lite.configuration import external_flags, level_flags
 from t5lite.configuration import macro_flags as macro
 from t5lite.configuration.macro_flags import Flag
 from t5lite.configuration.t5x import flags as t5x_flags
+from t5lite.messages.ranges import Count, NumBytes, Port, Seed
 
 # What a verb with gin takes. Prompts are read with the model's own vocabulary.
 _DECODING = (macro.STEP, *macro.DECODING_FLAGS)
@@ -161,8 +162,8 @@ def _add_process_flags(parser: argparse.ArgumentParser) -> None:
         "--multi_host", action="store_true", help="join the others of this TPU pod or Slurm job"
     )
     group.add_argument("--coordinator", metavar="HOST:PORT", help="where there is neither")
-    group.add_argument("--num_processes", type=int, metavar="N")
-    group.add_argument("--process_id", type=int, metavar="K")
+    group.add_argument("--num_processes", type=macro.positive, metavar="N")
+    group.add_argument("--process_id", type=macro.number(Count), metavar="K")
 
 
 def _add_eval_actions(verbs: Any) -> None:
@@ -334,7 +335,9 @@ def _add_cache_verb(verbs: Any) -> None:
 def _add_vocabulary_verb(verbs: Any) -> None:
     parser = _verb(verbs, "vocabulary", "train a SentencePiece vocabulary on a mixture's text")
     parser.add_argument("mixture", metavar="MIXTURE", help="registered mixture or task")
-    parser.add_argument("--size", type=int, required=True, metavar="N", help="number of ids")
+    parser.add_argument(
+        "--size", type=macro.positive, required=True, metavar="N", help="number of ids"
+    )
     parser.add_argument("--output", required=True, metavar="FILE.model", help="file to write")
     parser.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
     parser.add_argument(
@@ -358,10 +361,12 @@ def _add_preference_verb(verbs: Any) -> None:
     choose.add_argument("--output", required=True, metavar="FILE.jsonl", help="file to write")
 
     serve = _verb(actions, "serve", "open a page where a person says which answer is better")
-    serve.add_argument("--seed", type=int, default=0, metavar="N", help="of all orders; default: 0")
+    serve.add_argument(
+        "--seed", type=macro.number(Seed), default=0, metavar="N", help="of all orders; default: 0"
+    )
     serve.add_argument(
         "--port",
-        type=int,
+        type=macro.number(Port),
         default=8000,
         metavar="N",
         help="on this machine only; 0 is any that is free (default: 8000)",
@@ -467,10 +472,10 @@ def _add_flag(parser: argparse.ArgumentParser, flag: Flag, text: str) -> None:
 
 
 def _shard(text: str) -> tuple[int, int]:
-    index, _, count = text.partition("/")
-    if not (index.isdecimal() and count.isdecimal()):
+    index, slash, count = text.partition("/")
+    if not slash:
         raise argparse.ArgumentTypeError(f"{text!r} is not K/N, such as 0/4")
-    return int(index), int(count)
+    return macro.number(Count)(index), macro.positive(count)
 
 
 def _size(text: str) -> int:
@@ -479,9 +484,9 @@ def _size(text: str) -> int:
     units |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
     number = text.rstrip("KMGTiBkmgtb")
     unit = text[len(number) :].upper()
-    if not number.isdecimal() or int(number) == 0 or (unit and unit not in units):
+    if unit and unit not in units:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500MB, 5GB or 2GiB")
-    return int(number) * units.get(unit, 1)
+    return int(macro.number(NumBytes)(number)) * units.get(unit, 1)
 
 
 def split_gin_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:

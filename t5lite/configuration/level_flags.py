@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from t5lite.configuration import macro_flags as macro
+from t5lite.messages.ranges import Seed
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +17,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--name", help="what names of its mixtures begin with (default: the file's)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of draws; default: 0")
+    parser.add_argument(
+        "--seed", type=macro.number(Seed), default=0, metavar="N", help="of draws; default: 0"
+    )
     for flag, what in (("--held_out_categories", "categories"), ("--held_out_tasks", "tasks")):
         parser.add_argument(
             flag,

@@ -9,8 +9,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import typing
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from t5lite.decoding.config import Penalty, Temperature, TopP
+from t5lite.messages.ranges import (
+    Count,
+    NotNegative,
+    NumDevices,
+    NumExamples,
+    NumPasses,
+    Positive,
+    Rate,
+    Seed,
+    Share,
+    Size,
+)
+from t5lite.messages.value_types import fits, wanted
+from t5lite.training.duration import parse_duration
 
 
 class Flag(NamedTuple):
@@ -41,22 +58,52 @@ class Flag(NamedTuple):
         return self.other_macro or self.name.upper()
 
 
+def number(kind: Any) -> Callable[[str], Any]:
+    """What reads a number of some type and range; all numbers of all flags are read by one.
+
+    Args:
+      kind: int, float, or one of them `Annotated` with a `Range`.
+    """
+    base = (typing.get_args(kind) or (kind,))[0]
+
+    def read(text: str) -> Any:
+        try:
+            value = base(text)
+        except ValueError:  # also of thousands of digits
+            value = None
+        if not fits(value, kind):
+            shown = text if len(text) <= 40 else f"{text[:40]}..."
+            raise argparse.ArgumentTypeError(f"{shown!r} is not {wanted(kind)}")
+        return value
+
+    return read
+
+
 def lengths(text: str) -> dict[str, int]:
     """Reads `inputs=512,targets=128`."""
-    pairs = [part.partition("=") for part in text.split(",")]
-    if not all(name and number.isdecimal() for name, _, number in pairs):
-        raise argparse.ArgumentTypeError(f"{text!r} is not like inputs=512,targets=128")
-    return {name: int(number) for name, _, number in pairs}
+    return _by_name(text, number(Size))
 
 
 def max_examples(text: str) -> int | dict[str, int]:
     """Reads `100000`, or `my_stream=100000,my_task=500`."""
-    return int(text) if text.isdecimal() else lengths(text)
+    read = number(NumExamples)
+    return _by_name(text, read) if "=" in text else read(text)
+
+
+def _by_name(text: str, read: Callable[[str], int]) -> dict[str, int]:
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(name and value for name, _, value in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like inputs=512,targets=128")
+    return {name: read(value) for name, _, value in pairs}
 
 
 def duration(text: str) -> int | str:
-    """Reads a number of steps; a text such as `3 epochs` is read where it is used."""
-    return int(text) if text.isdecimal() else text
+    """Reads a number of steps, or a text such as `3 epochs`, which stays one."""
+    try:
+        amount = parse_duration(text, name="it")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("it = ")) from None
+    return int(amount.amount) if text.isdecimal() else text
 
 
 def comma_separated(text: str) -> tuple[str, ...]:
@@ -64,33 +111,17 @@ def comma_separated(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def positive(text: str) -> int:
-    """Reads a whole number of 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
-    return int(text)
-
-
-def share(text: str) -> float:
-    """Reads a number from 0 to 1."""
-    try:
-        found = float(text)
-    except ValueError:
-        found = -1.0
-    if not 0 <= found <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share, a number from 0 to 1")
-    return found
+positive = number(Size)
+share = number(Share)
 
 
 def number_or_names(text: str) -> int | tuple[str, ...]:
     """Reads `3`, or `a,b`."""
-    return int(text) if text.isdecimal() else comma_separated(text)
+    return number(Count)(text) if text.lstrip("-").isdecimal() else comma_separated(text)
 
 
 def _ids(text: str) -> tuple[int, ...]:
-    if not all(part.isdecimal() for part in comma_separated(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not like 2,13")
-    return tuple(map(int, comma_separated(text)))
+    return tuple(map(number(Count), comma_separated(text)))
 
 
 def _texts(text: str) -> tuple[str, ...]:
@@ -129,30 +160,42 @@ MAX_STORE_EXAMPLES = Flag(
     "store at most so many examples of every task, or by task, as in my_stream=100000",
 )
 STORE_EPOCHS = Flag(
-    *("--store_epochs", int), "passes stored of tasks that draw random numbers, used in turn"
+    *("--store_epochs", number(NumPasses)),
+    "passes stored of tasks that draw random numbers, used in turn",
 )
-STEP = Flag("--step", int, "which checkpoint (default: the latest)")
+STEP = Flag("--step", number(Count), "which checkpoint (default: the latest)")
 
 # ---- Decoding ------------------------------------------------------------------------------------
 
-MAX_DECODE_LENGTH = Flag("--max_decode_length", int, "most tokens of an answer")
-EVAL_BATCH_SIZE = Flag("--eval_batch_size", int, "examples decoded at once, over all devices")
+MAX_DECODE_LENGTH = Flag("--max_decode_length", number(Size), "most tokens of an answer")
+EVAL_BATCH_SIZE = Flag(
+    "--eval_batch_size", number(Size), "examples decoded at once, over all devices"
+)
 DECODING_FLAGS = (
-    Flag("--temperature", float, "sample, with logits divided by this", strategy="sample"),
-    Flag("--top_k", int, "sample among the k most likely tokens", strategy="sample"),
-    Flag("--top_p", float, "sample among likely tokens of this probability", strategy="sample"),
-    Flag("--num_beams", int, "search with so many beams", strategy="beam"),
-    Flag("--length_penalty", float, "exponent: 0 is none, more favours the long", strategy="beam"),
+    Flag(
+        *("--temperature", number(Temperature), "sample, with logits divided by this"),
+        strategy="sample",
+    ),
+    Flag("--top_k", number(Count), "sample among the k most likely tokens", strategy="sample"),
+    Flag(
+        *("--top_p", number(TopP), "sample among likely tokens of this probability"),
+        strategy="sample",
+    ),
+    Flag("--num_beams", number(Size), "search with so many beams", strategy="beam"),
+    Flag(
+        *("--length_penalty", number(float), "exponent: 0 is none, more favours the long"),
+        strategy="beam",
+    ),
     Flag("--length_penalty_style", str, "t5x (default) or hugging_face", strategy="beam"),
-    Flag("--repetition_penalty", float, "above 1: repeat less"),
+    Flag("--repetition_penalty", number(Penalty), "above 1: repeat less"),
     MAX_DECODE_LENGTH,
-    Flag("--min_decode_length", int, "tokens before which no answer ends"),
+    Flag("--min_decode_length", number(Count), "tokens before which no answer ends"),
     Flag("--stop_ids", _ids, "tokens that end an answer too, comma separated"),
     Flag("--stop_strings", _texts, 'text that ends an answer, or ["several", "texts"]'),
-    Flag("--decode_seed", int, "seed of sampling"),
+    Flag("--decode_seed", number(Seed), "seed of sampling"),
 )
 NUM_RETURN_SEQUENCES = Flag(
-    *("--num_return_sequences", int),
+    *("--num_return_sequences", number(Size)),
     "draws of a prompt, which vote in an evaluation, or best beams",
 )
 
@@ -175,10 +218,13 @@ CHAT_TEMPLATE_FLAGS = (
     Flag("--system_prompt", str, "what these conversations begin with"),
 )
 EVAL_FLAGS = (
-    Flag("--max_examples", int, "only the first so many of each task", "MAX_EXAMPLES_PER_TASK"),
+    Flag(
+        *("--max_examples", number(NumExamples), "only the first so many of each task"),
+        "MAX_EXAMPLES_PER_TASK",
+    ),
     Flag("--output_dir", str, "where results go (default: MODEL_DIR/eval)"),
     RANK_BY,
-    Flag("--num_shots", int, "exemplars of a prompt (default: as the task gives them)"),
+    Flag("--num_shots", number(Count), "exemplars of a prompt (default: as the task gives them)"),
     Flag("--fewshot_split", str, "where a task without exemplars takes them from: train"),
     *CHAT_TEMPLATE_FLAGS,
     Flag("--prompt_too_long", str, "drop_exemplars (default), skip or cut"),
@@ -204,18 +250,18 @@ TRAIN_FLAGS = (
     MIXTURE,
     TASK_FEATURE_LENGTHS,
     Flag("--train_steps", duration, "1000, '3 epochs', '50_000 examples', '2e6 tokens'"),
-    Flag("--batch_size", int, "rows of a batch, of all devices together"),
-    Flag("--num_microbatches", int, "parts of a batch, one after the other"),
+    Flag("--batch_size", number(Size), "rows of a batch, of all devices together"),
+    Flag("--num_microbatches", number(Size), "parts of a batch, one after the other"),
     Flag(
         *("--initial_checkpoint_path", str),
         "what a fresh run starts from: a model folder, Hugging Face's too, or a checkpoint",
     ),
-    Flag("--learning_rate", float, "base of the schedule"),
-    Flag("--max_grad_norm", float, "clip gradients to this global norm"),
-    Flag("--dropout_rate", float, "between 0 and 1"),
+    Flag("--learning_rate", number(NotNegative), "base of the schedule"),
+    Flag("--max_grad_norm", number(Positive), "clip gradients to this global norm"),
+    Flag("--dropout_rate", number(Rate), "between 0 and 1"),
     Flag("--activation_dtype", str, "float32 or bfloat16"),
     Flag("--remat_policy", str, "what the backward pass recomputes: none, full, dots"),
-    Flag("--seed", int, "of initialisation, dropout and mixing"),
+    Flag("--seed", number(Seed), "of initialisation, dropout and mixing"),
     ALLOW_MISSING_TASKS,
     MAX_STORE_EXAMPLES,
     STORE_EPOCHS,
@@ -223,8 +269,8 @@ TRAIN_FLAGS = (
     EVAL_BATCH_SIZE,
     MAX_DECODE_LENGTH,
     Flag("--checkpoint_period", duration, "how often to save"),
-    Flag("--checkpoint_minutes", float, "also save when so many have passed"),
-    Flag("--keep_checkpoints", int, "how many of the last to keep"),
-    Flag("--mesh_fsdp", int, "devices that parameters are split over"),
-    Flag("--mesh_tensor", int, "devices that each layer is split over"),
+    Flag("--checkpoint_minutes", number(Positive), "also save when so many have passed"),
+    Flag("--keep_checkpoints", number(Size), "how many of the last to keep"),
+    Flag("--mesh_fsdp", number(NumDevices), "devices that parameters are split over"),
+    Flag("--mesh_tensor", number(NumDevices), "devices that each layer is split over"),
 )

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 from t5lite.data.features.feature_converters import (
     ConverterName,
@@ -12,8 +13,19 @@ from t5lite.data.features.feature_converters import (
 )
 from t5lite.data.mixing import mixing
 from t5lite.data.mixing.mixing import Stop
-from t5lite.data.stores.plan import check_limits
+from t5lite.data.stores.plan import MaxExamples
 from t5lite.data.transforms.transform import ExampleTransform
+from t5lite.messages.ranges import (
+    Count,
+    NotNegative,
+    NumPasses,
+    Positive,
+    Range,
+    Seed,
+    Share,
+    Size,
+)
+from t5lite.messages.value_types import check_numbers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,8 +76,8 @@ class DataConfig:
     """
 
     mixture_or_task_name: str
-    task_feature_lengths: Mapping[str, int]
-    batch_size: int
+    task_feature_lengths: Mapping[str, Size]
+    batch_size: Size
     split: str = "train"
     task_modules: Sequence[str] = ()
     data_dir: str | None = None
@@ -74,41 +86,25 @@ class DataConfig:
     converter: ConverterName = "encoder_decoder"
     pack: bool = True
     loss_on_targets_only: bool = True
-    bos_id: int | None = None
+    bos_id: Count | None = None
     add_eos: Mapping[str, bool] | None = None
-    seed: int = 0
+    seed: Seed = 0
     shuffle: bool = True
     stop: Stop = "restart"
-    num_epochs: int | None = None
-    mixture_rates: Mapping[str, float] | None = None
-    rate_maximum: float | None = None
-    rate_temperature: float | None = None
+    num_epochs: Size | None = None
+    mixture_rates: Mapping[str, NotNegative] | None = None
+    rate_maximum: Positive | None = None
+    rate_temperature: Positive | None = None
     transforms: Mapping[str, ExampleTransform | None] | None = None
     allow_missing_tasks: bool = False
-    max_store_examples: int | Mapping[str, int] | None = None
-    store_epochs: int = 1
-    truncation_warning_share: float = 0.05
-    num_build_workers: int | None = None
-    prefetch_batches: int = 2
+    max_store_examples: MaxExamples | None = None
+    store_epochs: NumPasses = 1
+    truncation_warning_share: Share = 0.05
+    num_build_workers: Size | None = None
+    prefetch_batches: Annotated[int, Range(least=0, most=1000)] = 2
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ValueError(f"DataConfig.batch_size must be at least 1, found {self.batch_size}")
-        if self.prefetch_batches < 0:
-            raise ValueError(
-                f"DataConfig.prefetch_batches must not be negative, found {self.prefetch_batches}"
-            )
-
-        if self.num_build_workers is not None and self.num_build_workers < 1:
-            raise ValueError(
-                "DataConfig.num_build_workers must be at least 1, or None for one a core, found "
-                f"{self.num_build_workers}"
-            )
-        if self.store_epochs < 1:
-            raise ValueError(f"STORE_EPOCHS must be at least 1, found {self.store_epochs}")
-        check_limits(self.max_store_examples)
-        if self.seed < 0:
-            raise ValueError(f"DataConfig.seed must not be negative, found {self.seed}")
+        check_numbers(self)
         unknown = set(self.add_eos or {}) - {"inputs", "targets"}
         if unknown:
             raise ValueError(
@@ -123,8 +119,6 @@ class DataConfig:
             )
         # Contradictions are found before anything is built.
         mixing.check_stop(self.stop, self.num_epochs)
-        temperature = 1.0 if self.rate_temperature is None else self.rate_temperature
-        mixing.mixing_rates([1], maximum=self.rate_maximum, temperature=temperature)
         self.make_converter(eos_id=0, ends_in_eos={})
 
     def check_model(self, config: ModelConfig) -> None:

@@ -1,12 +1,25 @@
 """How to decode: every choice, and which of them go together."""
 
 import dataclasses
-from typing import Literal, get_args
+import math
+from typing import Annotated, Literal, get_args
 
+from t5lite.messages.ranges import Count, Range, Seed, Size
 from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import check_numbers
 
 Strategy = Literal["greedy", "sample", "beam"]
 LengthPenaltyStyle = Literal["t5x", "hugging_face"]
+
+# What logits are divided or multiplied by, and stay finite in float32.
+Temperature = Annotated[
+    float, Range(least=1e-20, most=1e20, note="for the most likely token, decode greedily")
+]
+Penalty = Annotated[float, Range(least=1e-20, most=1e20, note="1 is off")]
+TopP = Annotated[float, Range(above=0, most=1, note="1 is off")]
+# The logarithm of the most that a length penalty divides or multiplies a score by: so much, and
+# the score of what is not there, `beam._NEVER`, are finite in float32.
+_MOST_LOG_PENALTY = 64
 
 # Most tokens of an answer, and of one in a conversation, where nothing else is said.
 DECODE_LENGTH = 64
@@ -23,7 +36,7 @@ class DecodingConfig:
     Attributes:
       strategy: `"greedy"` takes the most likely token; `"sample"` draws one; `"beam"` searches for
         the most likely answer, `num_beams` at a time.
-      temperature: Logits are divided by it before a draw; above 0.
+      temperature: Logits are divided by it before a draw.
       top_k: Draw among the k most likely tokens; 0 draws among all.
       top_p: Draw among the smallest set of most likely tokens whose probability reaches it
         (nucleus sampling, https://arxiv.org/abs/1904.09751); 1.0 draws among all.
@@ -44,19 +57,19 @@ class DecodingConfig:
     """
 
     strategy: Strategy = "greedy"
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    num_beams: int = 1
+    temperature: Temperature = 1.0
+    top_k: Count = 0
+    top_p: TopP = 1.0
+    num_beams: Size = 1
     length_penalty_style: LengthPenaltyStyle = "t5x"
     length_penalty: float | None = None
-    repetition_penalty: float = 1.0
-    num_return_sequences: int = 1
-    max_decode_length: int | None = None
-    min_decode_length: int = 0
-    stop_ids: tuple[int, ...] = ()
+    repetition_penalty: Penalty = 1.0
+    num_return_sequences: Size = 1
+    max_decode_length: Size | None = None
+    min_decode_length: Count = 0
+    stop_ids: tuple[Count, ...] = ()
     stop_strings: tuple[str, ...] = ()
-    seed: int = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
         # Gin and JSON give lists.
@@ -64,21 +77,12 @@ class DecodingConfig:
         object.__setattr__(self, "stop_strings", tuple(self.stop_strings))
         self._require_choice("strategy", get_args(Strategy))
         self._require_choice("length_penalty_style", get_args(LengthPenaltyStyle))
-        self._require(
-            "temperature", self.temperature > 0, "above 0 (without it, decoding is greedy)"
-        )
-        self._require("top_k", self.top_k >= 0, "0 (off) or more")
-        self._require("top_p", 0 < self.top_p <= 1, "above 0 and at most 1 (1 is off)")
-        self._require("repetition_penalty", self.repetition_penalty > 0, "above 0 (1 is off)")
-        self._require("num_return_sequences", self.num_return_sequences >= 1, "1 or more")
-        self._require("max_decode_length", self.decode_length >= 1, "1 or more")
+        check_numbers(self)
         self._require(
             "min_decode_length",
-            self.min_decode_length >= 0
-            and (self.max_decode_length is None or self.min_decode_length < self.max_decode_length),
-            f"0 or more and below max_decode_length={self.max_decode_length}",
+            self.max_decode_length is None or self.min_decode_length < self.max_decode_length,
+            f"below max_decode_length={self.max_decode_length}",
         )
-        self._require("stop_ids", all(i >= 0 for i in self.stop_ids), "ids, 0 or more")
         self._require("stop_strings", all(self.stop_strings), "texts that are not empty")
         self._check_sampling()
         self._check_beams()
@@ -126,6 +130,14 @@ class DecodingConfig:
                 "stop_strings",
                 not self.stop_strings,
                 "empty in a beam search, which ends a beam at tokens only; use stop_ids",
+            )
+            longest = self.decode_length + 1
+            base = longest if self.length_penalty_style == "hugging_face" else (5 + longest) / 6
+            most = _MOST_LOG_PENALTY / math.log(base)
+            self._require(
+                "length_penalty",
+                abs(self.length_exponent) <= most,
+                f"between -{most:.1f} and {most:.1f} for {self.decode_length} tokens",
             )
             return
         self._require("num_beams", self.num_beams == 1, "1 unless strategy='beam'")

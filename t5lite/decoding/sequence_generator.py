@@ -17,6 +17,8 @@ from t5lite.decoding import batching, checks, compiled, ranking, stopping
 from t5lite.decoding.compiled import Prepared
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.prompt_batches import PromptBatches
+from t5lite.messages.ranges import Size
+from t5lite.messages.value_types import check_type
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 
@@ -83,8 +85,7 @@ class SequenceGenerator:
           decode: From tokens to text; for stop strings.
           mesh: Where `params` given later lie; None for wherever they are.
         """
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size!r}; it must be an integer, 1 or more.")
+        check_type(batch_size, Size, name="batch_size")
         converter.check_model(model_config)
         self._model_config = model_config
         self._converter = converter

@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args
 
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.ranking import RankBy
+from t5lite.messages.ranges import Count, NumExamples, Seed, Size
 from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import check_numbers
 
 PromptTooLong = Literal["drop_exemplars", "skip", "cut"]
 
@@ -54,19 +56,19 @@ class EvalConfig:
 
     name: str
     mixture_or_task_name: str
-    task_feature_lengths: Mapping[str, int]
+    task_feature_lengths: Mapping[str, Size]
     split: str = "validation"
-    batch_size: int = 32
-    max_examples_per_task: int | None = None
+    batch_size: Size = 32
+    max_examples_per_task: NumExamples | None = None
     decoding: DecodingConfig = dataclasses.field(default_factory=DecodingConfig)
     task_modules: Sequence[str] = ()
     data_dir: str | None = None
     vocabulary: str | None = None
     rank_by: RankBy | None = None
     rank_end_token: bool = True
-    num_shots: int | None = None
+    num_shots: Count | None = None
     fewshot_split: str = "train"
-    fewshot_seed: int = 0
+    fewshot_seed: Seed = 0
     use_chat_template: bool = False
     system_prompt: str | None = None
     prompt_too_long: PromptTooLong = "drop_exemplars"
@@ -79,23 +81,14 @@ class EvalConfig:
                 f"EvalConfig.name is {self.name!r}; it starts the names of metrics and names a "
                 "folder, so it must not be empty or hold a '/'."
             )
-        for field in ("batch_size", "max_examples_per_task"):
-            value = getattr(self, field)
-            if value is not None and value < 1:
-                raise ValueError(f"EvalConfig.{field} is {value}; it must be 1 or more.")
+        check_numbers(self)
         self._require_choice("prompt_too_long", get_args(PromptTooLong))
         if self.rank_by is not None:
             self._require_choice("rank_by", get_args(RankBy))
-        if self.num_shots is not None and self.num_shots < 0:
-            raise ValueError(f"EvalConfig.num_shots is {self.num_shots}; it must be 0 or more.")
         if self.system_prompt is not None and not self.use_chat_template:
             raise ValueError(
                 "EvalConfig.system_prompt begins a conversation; set use_chat_template "
                 "(--use_chat_template) with it."
-            )
-        if not 0 <= self.fewshot_seed < 1 << 64:
-            raise ValueError(
-                f"EvalConfig.fewshot_seed is {self.fewshot_seed}; it must lie in [0, 2**64)."
             )
         self._check_decoding()
 

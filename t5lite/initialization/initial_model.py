@@ -16,6 +16,8 @@ from t5lite.data.data_config import DataConfig
 from t5lite.data.features.feature_converters import ConverterName
 from t5lite.data.vocabularies.load import format_vocabulary, vocabulary_from_spec
 from t5lite.initialization.restore import RestoreConfig
+from t5lite.messages.ranges import Rate
+from t5lite.messages.value_types import check_numbers
 from t5lite.models.config import TransformerConfig
 
 
@@ -48,11 +50,14 @@ class ModelOfCheckpoint:
       remat: what the backward pass recomputes.
     """
 
-    dropout_rate: float | None = None
+    dropout_rate: Rate | None = None
     dtype: str | None = None
     float32_attention_logits: bool | None = None
     scan_layers: bool | None = None
     remat: str | None = None
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
 
     def choose(
         self,

@@ -27,7 +27,9 @@ from t5lite.initialization.model_differences import (
     reads_alike,
 )
 from t5lite.initialization.saved_model import SavedModel, open_saved_model
+from t5lite.messages.ranges import Count
 from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import check_numbers
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes, unflatten_names
@@ -64,14 +66,15 @@ class RestoreConfig:
     """
 
     path: str
-    step: int | None = None
+    step: Count | None = None
     remap: Sequence[tuple[str, str | None]] = ()
     restore_optimizer: bool = False
     allow_differences: Sequence[str] = ()
     train_steps_are_relative: bool = False
 
     def __post_init__(self) -> None:
-        """Raises ValueError for malformed rules and unknown fields."""
+        """Raises ValueError for malformed rules, unknown fields and numbers out of range."""
+        check_numbers(self)
         for number, rule in enumerate(self.remap, start=1):
             try:
                 pattern, _ = rule

@@ -1,13 +1,27 @@
-"""Whether a value that came from a file is of the type that a field has, and how to say it."""
+"""Whether a value is of the type that a field has, and in its range, and how to say it.
 
+One place for values of files (`check_type`), of configs (`check_numbers`) and of calls
+(`numbers_checked`); a type is a type hint, and ranges stand in it (see `ranges`).
+"""
+
+import functools
+import inspect
 import math
+import struct
 import types
 import typing
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
+
+from t5lite.messages.ranges import Range
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 # No number of a config is beyond it; arrays, ids and positions are counted in 64 bits at most.
 _MOST = 1 << 63
+# The smallest number that devices do not take for zero.
+_LEAST_FLOAT32 = 2.0**-126
 _NAMES = {
     int: "an integer",
     float: "a finite number",
@@ -21,21 +35,21 @@ _NAMES = {
 def check_type(value: object, hint: Any, *, name: str) -> None:
     """Compares a JSON value with a type hint.
 
-    A boolean is no integer, an integer is a number, and no number is infinite or beyond 64 bits.
+    A boolean is no integer, an integer is a number, and no number is infinite, beyond 64 bits, or
+    zero or infinite in float32 alone.
 
     Args:
       value: as `json.loads` gives it; a tuple counts as a list.
       hint: int, float, bool, str, None, a Literal, a union, a list, tuple, sequence or mapping of
-        them; or a class, of which the value is an instance.
+        them, `Annotated` with a `Range` or not; a function; or a class, of which the value is an
+        instance.
       name: what an error calls it: file and field.
 
     Raises:
       ValueError: it is of another type or out of range; says what was wanted and what is there.
     """
-    if not _fits(value, hint):
-        text = repr(value)
-        shown = text if len(text) <= 80 else f"{text[:80]}..."
-        raise ValueError(f"{name} must be {_wanted(hint)}, got {shown}")
+    if not fits(value, hint):
+        raise ValueError(f"{name} must be {wanted(hint)}, got {_shown(value)}")
 
 
 def check_fields(record: object, hints: Mapping[str, Any], *, name: str) -> None:
@@ -56,41 +70,121 @@ def check_fields(record: object, hints: Mapping[str, Any], *, name: str) -> None
             check_type(record[field], hint, name=f"{name}: {field}")
 
 
-def _fits(value: object, hint: Any) -> bool:
+def check_numbers(config: Any) -> None:
+    """Compares the numbers of a dataclass with the types and ranges of its fields.
+
+    It is for `__post_init__`; what holds no number is left to others.
+
+    Raises:
+      ValueError: one does not fit; names the class and the field.
+    """
+    kind: Callable[..., Any] = type(config)
+    for name, hint in _number_hints(kind).items():
+        check_type(getattr(config, name), hint, name=f"{kind.__name__}.{name}")
+
+
+def numbers_checked(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """A function that compares numbers among its arguments with their types and ranges first.
+
+    It raises ValueError, naming the function and the argument, for one that does not fit.
+    """
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def checked(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        given = signature.bind(*args, **kwargs).arguments
+        for name, hint in _number_hints(function).items():
+            if name in given:
+                check_type(given[name], hint, name=f"{function.__name__}.{name}")
+        return function(*args, **kwargs)
+
+    return checked
+
+
+@functools.cache
+def _number_hints(owner: Callable[..., Any]) -> dict[str, Any]:
+    """The hints of a class's fields, or of a function's parameters, in which numbers may stand."""
+    hints = typing.get_type_hints(owner, include_extras=True)
+    return {name: hint for name, hint in hints.items() if name != "return" and _has_numbers(hint)}
+
+
+def _has_numbers(hint: Any) -> bool:
+    if typing.get_origin(hint) is Callable:
+        return False
+    return hint in (int, float) or any(map(_has_numbers, typing.get_args(hint)))
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value is as `check_type` wants it."""
     origin, members = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return True
+    if origin is Annotated:
+        kind, *ranges = members
+        return fits(value, kind) and all(r.holds(value) for r in ranges if isinstance(r, Range))
     if hint in (None, type(None)):
         return value is None
     if origin in (types.UnionType, typing.Union):
-        return any(_fits(value, member) for member in members)
+        return any(fits(value, member) for member in members)
     if origin is Literal:
         return value in members
     if hint in (int, float):
         is_number = isinstance(value, int if hint is int else int | float)
         return is_number and not isinstance(value, bool) and _in_range(value)
+    if origin is Callable:
+        return callable(value)
     if origin is not None and issubclass(origin, Mapping):
         kinds = members or (Any, Any)
         return isinstance(value, Mapping) and all(
-            _fits(key, kinds[0]) and _fits(item, kinds[1]) for key, item in value.items()
+            fits(key, kinds[0]) and fits(item, kinds[1]) for key, item in value.items()
         )
     if origin is not None and issubclass(origin, Collection):
-        return isinstance(value, list | tuple) and all(_fits(x, members[0]) for x in value)
+        if not isinstance(value, list | tuple):
+            return False
+        is_fixed = origin is tuple and members[-1] is not Ellipsis
+        hints = members if is_fixed else [members[0]] * len(value)
+        return len(hints) == len(value) and all(map(fits, value, hints))
     return isinstance(value, hint)
 
 
 def _in_range(value: Any) -> bool:
-    return abs(value) < _MOST if isinstance(value, int) else math.isfinite(value)
+    return abs(value) < _MOST if isinstance(value, int) else _is_float32(value)
 
 
-def _wanted(hint: Any) -> str:
+def _is_float32(value: float) -> bool:
+    """Whether a number is finite, and neither infinite nor rounded to zero on a device."""
+    try:
+        struct.pack("f", value)
+    except OverflowError:
+        return False
+    return math.isfinite(value) and (value == 0 or abs(value) >= _LEAST_FLOAT32)
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return "an integer of thousands of digits"
+    if isinstance(value, float) and math.isfinite(value) and not _is_float32(value):
+        text += ", which float32 cannot hold"
+    return text if len(text) <= 80 else f"{text[:80]}..."
+
+
+def wanted(hint: Any) -> str:
+    """What `check_type` wants, in words: "an integer of 1 or more"."""
     origin, members = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
-        return " or ".join(map(_wanted, members))
+        return " or ".join(map(wanted, members))
+    if origin is Annotated:
+        return " ".join([wanted(members[0]), *map(str, members[1:])])
+    if origin is Callable:
+        return "a function"
     if origin is Literal:
         return " or ".join(map(repr, members))
     if origin is not None and issubclass(origin, Mapping):
-        return f"an object of {_wanted(members[1])} each" if members else "an object"
+        return f"an object of {wanted(members[1])} each" if members else "an object"
+    if origin is tuple and members[-1] is not Ellipsis:
+        return f"{len(members)} values ({'; '.join(map(wanted, members))})"
     if origin is not None and issubclass(origin, Sequence):
-        return f"a list of {_wanted(members[0])} each"
+        return f"a list of {wanted(members[0])} each"
     return _NAMES.get(hint or type(None), getattr(hint, "__name__", str(hint)))

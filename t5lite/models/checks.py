@@ -16,9 +16,3 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
             f"{name} must be one of {', '.join(choices)}; "
             f"got {value!r}.{did_you_mean(str(value), choices)}"
         )
-
-
-def check_positive(name: str, value: object) -> None:
-    """Raises ValueError unless a value is an integer of 1 or more."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}")

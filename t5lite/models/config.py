@@ -4,8 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from t5lite.messages.ranges import NumLayers, Positive, Rate, Size
+from t5lite.messages.value_types import check_numbers
 from t5lite.models import nested_config
-from t5lite.models.checks import check_choice, check_positive, require
+from t5lite.models.checks import check_choice, require
 from t5lite.models.position_config import Learned, Positions, RelativeBias, Rotary, from_flat
 
 ARCHITECTURES = ("encoder_decoder", "decoder_only")
@@ -16,15 +18,6 @@ NORMS = ("rms", "layer")
 NORM_POSITIONS = ("pre", "post")
 BLOCKS = ("sequential", "parallel", "parallel_shared_norm")
 INITIALIZERS = ("t5", "normal", "small")
-
-_POSITIVE_FIELDS = (
-    "vocab_size",
-    "d_model",
-    "d_ff",
-    "d_kv",
-    "num_heads",
-    "num_decoder_layers",
-)
 
 _CHOICES = {
     "architecture": ARCHITECTURES,
@@ -89,14 +82,14 @@ class TransformerConfig:
     """
 
     architecture: str = "encoder_decoder"
-    vocab_size: int
-    d_model: int
-    d_ff: int
-    d_kv: int
-    num_heads: int
-    num_kv_heads: int | None = None
-    num_encoder_layers: int
-    num_decoder_layers: int
+    vocab_size: Size
+    d_model: Size
+    d_ff: Size
+    d_kv: Size
+    num_heads: Size
+    num_kv_heads: Size | None = None
+    num_encoder_layers: NumLayers
+    num_decoder_layers: NumLayers
     mlp_activations: tuple[str, ...] = ("gelu", "linear")
     attention_bias: bool = False
     mlp_bias: bool = False
@@ -108,11 +101,11 @@ class TransformerConfig:
     positions: Positions | None = RelativeBias()  # noqa: RUF009
     tied_embeddings: bool = False
     scale_logits: bool = False
-    embedding_dim: int | None = None
+    embedding_dim: Size | None = None
     initializer: str = "t5"
-    initializer_range: float = 0.02
-    norm_epsilon: float = 1e-6
-    dropout_rate: float = 0.0
+    initializer_range: Positive = 0.02
+    norm_epsilon: Positive = 1e-6
+    dropout_rate: Rate = 0.0
     dtype: str = "float32"
     float32_attention_logits: bool = True
     scan_layers: bool | None = None
@@ -122,13 +115,9 @@ class TransformerConfig:
         """Raises ValueError, naming the field, where a value cannot be meant."""
         # Gin and JSON give lists.
         object.__setattr__(self, "mlp_activations", tuple(self.mlp_activations))
+        check_numbers(self)
         for name, choices in _CHOICES.items():
             check_choice(f"TransformerConfig.{name}", getattr(self, name), choices)
-        for name in _POSITIVE_FIELDS:
-            check_positive(f"TransformerConfig.{name}", getattr(self, name))
-        for name in ("num_kv_heads", "embedding_dim"):
-            if getattr(self, name) is not None:
-                check_positive(f"TransformerConfig.{name}", getattr(self, name))
         self._check_layers()
         self._check_attention()
         self._check_positions()
@@ -151,13 +140,15 @@ class TransformerConfig:
         return self.positions.max_positions if isinstance(self.positions, Learned) else None
 
     def _check_layers(self) -> None:
-        if self.architecture == "decoder_only" and self.num_encoder_layers != 0:
-            raise ValueError(
-                "TransformerConfig.num_encoder_layers must be 0 when architecture is "
-                f"'decoder_only', got {self.num_encoder_layers}"
-            )
-        if self.architecture == "encoder_decoder":
-            check_positive("TransformerConfig.num_encoder_layers", self.num_encoder_layers)
+        is_pair = self.architecture == "encoder_decoder"
+        self._require(self.num_decoder_layers > 0, "num_decoder_layers must be 1 or more", 0)
+        self._require(
+            (self.num_encoder_layers > 0) == is_pair,
+            f"num_encoder_layers must be {'1 or more' if is_pair else '0'} when architecture is "
+            f"{self.architecture!r}",
+            self.num_encoder_layers,
+        )
+        if is_pair:
             self._require(
                 self.block == "sequential",
                 "block must be 'sequential' when architecture is 'encoder_decoder'",
@@ -212,12 +203,6 @@ class TransformerConfig:
                 "float16's largest value (65504) and overflows; use 'bfloat16' or 'float32'"
             )
         check_choice("TransformerConfig.dtype", self.dtype, DTYPES)
-        if not 0.0 <= self.dropout_rate < 1.0:
-            raise ValueError(
-                f"TransformerConfig.dropout_rate must be in [0, 1), got {self.dropout_rate}"
-            )
-        for name in ("norm_epsilon", "initializer_range"):
-            self._require(getattr(self, name) > 0, f"{name} must be positive", getattr(self, name))
 
     def _require(self, holds: bool, wanted: str, found: object) -> None:
         require(holds, f"TransformerConfig.{wanted}", found)

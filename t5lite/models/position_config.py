@@ -6,11 +6,13 @@ Shapes: I pairs of entries that are rotated.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from t5lite.models.checks import check_positive, require
+from t5lite.messages.ranges import Count, Positive, Range, Size
+from t5lite.messages.value_types import check_numbers
+from t5lite.models.checks import require
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,14 +25,13 @@ class RelativeBias:
       per_layer: Whether every layer has a table of its own (umT5), not every stack.
     """
 
-    num_buckets: int = 32
-    max_distance: int = 128
+    num_buckets: Size = 32
+    max_distance: Size = 128
     per_layer: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the field, where a value cannot be meant."""
-        check_positive("RelativeBias.num_buckets", self.num_buckets)
-        check_positive("RelativeBias.max_distance", self.max_distance)
+        check_numbers(self)
         # Encoders halve the buckets by direction, and half of those are exact distances.
         wanted = "RelativeBias.num_buckets must be a multiple of 4"
         require(self.num_buckets % 4 == 0, wanted, self.num_buckets)
@@ -47,11 +48,11 @@ class LinearScaling:
       factor: What they are divided by; "linear" scaling in Hugging Face.
     """
 
-    factor: float
+    factor: Positive
 
     def __post_init__(self) -> None:
         """Raises ValueError where the factor is not positive."""
-        require(self.factor > 0, "LinearScaling.factor must be positive", self.factor)
+        check_numbers(self)
 
     def scaled(self, frequency_I: np.ndarray) -> tuple[np.ndarray, float]:
         """The frequencies to rotate by, and what queries and keys are multiplied by besides."""
@@ -73,15 +74,13 @@ class Rotary:
       scaling: How a model reads longer texts than it was trained on; None for not at all.
     """
 
-    fraction: float = 1.0
-    theta: float = 10000.0
+    fraction: Annotated[float, Range(above=0, most=1)] = 1.0
+    theta: Positive = 10000.0
     scaling: LinearScaling | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the field, where a value cannot be meant."""
-        require(self.theta > 0, "Rotary.theta must be positive", self.theta)
-        wanted = "Rotary.fraction must be above 0 and at most 1"
-        require(0.0 < self.fraction <= 1.0, wanted, self.fraction)
+        check_numbers(self)
 
     def check_head(self, d_kv: int) -> None:
         """Raises ValueError unless an even number of a head's `d_kv` entries is rotated."""
@@ -111,13 +110,12 @@ class Learned:
       offset: Unused rows in front of it; OPT has 2.
     """
 
-    max_positions: int
-    offset: int = 0
+    max_positions: Size
+    offset: Count = 0
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the field, where a value cannot be meant."""
-        check_positive("Learned.max_positions", self.max_positions)
-        require(self.offset >= 0, "Learned.offset must be 0 or more", self.offset)
+        check_numbers(self)
 
 
 Positions = RelativeBias | Rotary | Learned

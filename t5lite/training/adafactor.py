@@ -16,6 +16,7 @@ import numpy as np
 import optax
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from t5lite.messages.ranges import Count, NotNegative, Positive, Rate, Share, StepOffset
 from t5lite.training.schedules import Schedule
 
 # Nested dicts whose leaves are arrays, or tuples of logical axis names.
@@ -63,15 +64,15 @@ class AdafactorConfig:
 
     factored: bool = True
     multiply_by_parameter_scale: bool = True
-    beta1: float | None = None
-    decay_rate: float = 0.8
-    step_offset: int = 0
-    clipping_threshold: float | None = 1.0
-    weight_decay_rate: float | None = None
-    weight_decay_rate_lr_exponent: float | None = None
-    min_dim_size_to_factor: int = 128
-    epsilon1: float = 1e-30
-    epsilon2: float = 1e-3
+    beta1: Rate | None = None
+    decay_rate: Share = 0.8
+    step_offset: StepOffset = 0
+    clipping_threshold: Positive | None = 1.0
+    weight_decay_rate: NotNegative | None = None
+    weight_decay_rate_lr_exponent: NotNegative | None = None
+    min_dim_size_to_factor: Count = 128
+    epsilon1: NotNegative = 1e-30
+    epsilon2: NotNegative = 1e-3
 
 
 class _Slots(NamedTuple):

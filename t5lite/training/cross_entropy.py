@@ -14,7 +14,9 @@ from types import MappingProxyType
 import jax
 import jax.numpy as jnp
 
+from t5lite.messages.ranges import NotNegative, Positive, Rate
 from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import check_numbers
 from t5lite.models.transformer import Model
 from t5lite.training.objective import LossSums, Mean, Objective
 
@@ -34,25 +36,18 @@ class CrossEntropy(Objective):
         number is a constant divisor; None divides by nothing.
     """
 
-    z_loss: float = 1e-4
-    label_smoothing: float = 0.0
-    loss_normalization: str | float | None = "num_real_target_tokens"
+    z_loss: NotNegative = 1e-4
+    label_smoothing: Rate = 0.0
+    loss_normalization: str | Positive | None = "num_real_target_tokens"
 
     def __post_init__(self) -> None:
-        if self.z_loss < 0:
-            raise ValueError(f"CrossEntropy.z_loss = {self.z_loss}: it must not be negative.")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(
-                f"CrossEntropy.label_smoothing = {self.label_smoothing}: it must be in [0, 1)."
-            )
+        check_numbers(self)
         how = self.loss_normalization
         if isinstance(how, str) and how.lower() not in NORMALIZATIONS:
             raise ValueError(
                 f"CrossEntropy.loss_normalization = {how!r} is not known: give a number, None or a"
                 f" name.{did_you_mean(how.lower(), NORMALIZATIONS)}"
             )
-        if not isinstance(how, str) and how is not None and not how > 0:
-            raise ValueError(f"CrossEntropy.loss_normalization = {how}: it must be positive.")
 
     def sums(
         self,

@@ -1,7 +1,6 @@
 """How long to train and how often to do something: in steps, examples, tokens or epochs."""
 
 import dataclasses
-import math
 import re
 from typing import Literal, cast, get_args
 
@@ -13,6 +12,8 @@ UNITS: tuple[str, ...] = get_args(Unit)
 _PATTERN = re.compile(
     r"\s*(?P<amount>[+-]?[\d_.]+(?:e[+-]?\d+)?)\s*(?P<unit>[a-z]*)\s*", re.IGNORECASE
 )
+# Steps are counted in 32 bits on devices, all else in 64.
+_MOST_STEPS, _MOST = 2**31 - 1, 2**63 - 1
 _EXAMPLES = "write 1000, '1000 steps', '50_000 examples', '2e6 tokens' or '3 epochs'"
 
 
@@ -87,8 +88,11 @@ def parse_duration(value: "int | float | str | Duration", *, name: str = "durati
         raise ValueError(
             f"{name} = {value!r}: {match['amount']!r} is not a number; {_EXAMPLES}."
         ) from None
-    if not (amount > 0 and math.isfinite(amount)):
-        raise ValueError(f"{name} = {value!r} must be positive: {_EXAMPLES}.")
+    most = _MOST_STEPS if unit == "steps" else _MOST
+    if not 0 < amount <= most:
+        raise ValueError(
+            f"{name} = {value!r} must be positive, and at most {most} {unit}: {_EXAMPLES}."
+        )
     if unit == "epochs":
         return Duration(amount, unit)
     if amount != int(amount):

@@ -14,7 +14,9 @@ import jax.numpy as jnp
 import optax
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from t5lite.messages.ranges import Count, NotNegative, Positive, Rate, Share, StepOffset
 from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import check_type, numbers_checked
 from t5lite.training.adafactor import (
     LAYERS,
     AdafactorConfig,
@@ -46,20 +48,21 @@ class Optimizer:
         return jnp.asarray(rate, jnp.float32)
 
 
+@numbers_checked
 def adafactor(
-    learning_rate: float | Schedule,
+    learning_rate: NotNegative | Schedule,
     *,
     factored: bool = True,
     multiply_by_parameter_scale: bool = True,
-    beta1: float | None = None,
-    decay_rate: float = 0.8,
-    step_offset: int = 0,
-    clipping_threshold: float | None = 1.0,
-    weight_decay_rate: float | None = None,
-    weight_decay_rate_lr_exponent: float | None = None,
-    min_dim_size_to_factor: int = 128,
-    epsilon1: float = 1e-30,
-    epsilon2: float = 1e-3,
+    beta1: Rate | None = None,
+    decay_rate: Share = 0.8,
+    step_offset: StepOffset = 0,
+    clipping_threshold: Positive | None = 1.0,
+    weight_decay_rate: NotNegative | None = None,
+    weight_decay_rate_lr_exponent: NotNegative | None = None,
+    min_dim_size_to_factor: Count = 128,
+    epsilon1: NotNegative = 1e-30,
+    epsilon2: NotNegative = 1e-3,
     decay_norms_and_biases: bool = False,
 ) -> Optimizer:
     """Adafactor with T5X's numerics; a stack of layers trains as its layers would apart.
@@ -103,13 +106,14 @@ def adafactor(
     return Optimizer("adafactor", learning_rate, build)
 
 
+@numbers_checked
 def adamw(
-    learning_rate: float | Schedule,
+    learning_rate: NotNegative | Schedule,
     *,
-    b1: float = 0.9,
-    b2: float = 0.999,
-    eps: float = 1e-8,
-    weight_decay: float = 0.0,
+    b1: Rate = 0.9,
+    b2: Rate = 0.999,
+    eps: NotNegative = 1e-8,
+    weight_decay: NotNegative = 0.0,
     decay_norms_and_biases: bool = False,
 ) -> Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101).
@@ -133,9 +137,10 @@ def adamw(
     return Optimizer("adamw", learning_rate, build)
 
 
+@numbers_checked
 def optax_optimizer(
     name: str,
-    learning_rate: float | Schedule,
+    learning_rate: NotNegative | Schedule,
     *,
     decay_norms_and_biases: bool = False,
     **settings: Any,
@@ -169,6 +174,9 @@ def optax_optimizer(
             f"optax_optimizer: optax.{name} has no argument {wrong[0]!r}."
             f"{did_you_mean(wrong[0], takes)}"
         )
+    for key, value in settings.items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            check_type(value, float, name=f"optax_optimizer.{key}")
     mask_name = next((key for key in ("mask", "weight_decay_mask") if key in takes), None)
 
     def build(axes: Tree) -> optax.GradientTransformation:
@@ -179,12 +187,13 @@ def optax_optimizer(
     return Optimizer(name, learning_rate, build)
 
 
+@numbers_checked
 def make_transformation(
     optimizer: Optimizer,
     axes: Tree,
     *,
     multipliers: Mapping[str, float] | None = None,
-    max_grad_norm: float | None = None,
+    max_grad_norm: Positive | None = None,
 ) -> optax.GradientTransformation:
     """Puts clipping and learning-rate multipliers around an optimizer.
 
@@ -202,10 +211,6 @@ def make_transformation(
     """
     inner = optimizer.build(axes)
     if max_grad_norm is not None:
-        if not max_grad_norm > 0:
-            raise ValueError(
-                f"train.max_grad_norm = {max_grad_norm}: it must be positive, or None."
-            )
         inner = optax.chain(optax.clip_by_global_norm(max_grad_norm), inner)
 
     factors = {name: m for name, m in (multipliers or {}).items() if m != 1}

@@ -12,7 +12,9 @@ from types import MappingProxyType
 import jax
 import jax.numpy as jnp
 
+from t5lite.messages.ranges import Count, NotNegative, Size, StepOffset
 from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import numbers_checked
 
 Step = int | jax.Array
 Schedule = Callable[[Step], jax.Array]
@@ -81,17 +83,18 @@ _DIVIDE_BY_WARMUP = ("linear_warmup", "linear_decay", "rsqrt_decay", "rsqrt_norm
 _USE_TOTAL_STEPS = ("linear_decay", "cosine_decay")
 
 
+@numbers_checked
 def schedule(
     factors: str = "constant * rsqrt_decay",
-    base_learning_rate: float = 1.0,
+    base_learning_rate: NotNegative = 1.0,
     *,
-    warmup_steps: int = 10_000,
-    decay_factor: float = 0.5,
-    steps_per_decay: int = 20_000,
-    steps_per_cycle: int = 100_000,
-    step_offset: int = 0,
-    min_learning_rate: float = 1e-8,
-    total_steps: int | None = None,
+    warmup_steps: Count = 10_000,
+    decay_factor: NotNegative = 0.5,
+    steps_per_decay: Size = 20_000,
+    steps_per_cycle: Size = 100_000,
+    step_offset: StepOffset = 0,
+    min_learning_rate: NotNegative = 1e-8,
+    total_steps: Size | None = None,
 ) -> Schedule:
     """Builds a learning-rate schedule out of T5X's factors.
 
@@ -163,14 +166,6 @@ def _check(settings: _Settings, names: list[str]) -> None:
         raise ValueError(
             f"schedule.warmup_steps = {settings.warmup_steps}, but {divided[0]} divides by it:"
             f" make it at least 1, or leave {divided[0]} out of schedule.factors."
-        )
-    if "decay_every" in names and settings.steps_per_decay < 1:
-        raise ValueError(
-            f"schedule.steps_per_decay = {settings.steps_per_decay}: it must be at least 1."
-        )
-    if "cosine_decay" in names and settings.total_steps is None and settings.steps_per_cycle < 1:
-        raise ValueError(
-            f"schedule.steps_per_cycle = {settings.steps_per_cycle}: it must be at least 1."
         )
     ended = [name for name in names if name in _USE_TOTAL_STEPS]
     if ended and settings.total_steps is not None and settings.total_steps <= settings.warmup_steps:

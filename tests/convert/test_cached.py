@@ -236,7 +236,10 @@ def test_eval_of_a_t5x_checkpoint_is_that_of_its_conversion(t5x, tmp_path, cache
     ("words", "message"),
     [
         ("eval --mixture=toy_copy --num_beams=1", "num_beams is 1; it must be 2 or more"),
-        ("infer --input=a.jsonl --top_p=2 --output=b", "top_p is 2.0; it must be above 0"),
+        (
+            "infer --input=a.jsonl --top_p=2 --output=b",
+            "--top_p: '2' is not a",
+        ),
         ("infer --input=a.jsonl", "needs a value for the macro OUTPUT"),
         ("generate --gin.STOP_STRING=x", "Did you mean 'STOP_STRINGS'"),
     ],

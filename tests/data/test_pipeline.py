@@ -343,7 +343,7 @@ def test_a_state_of_before_tokens_were_hashed_goes_on():
     "change, message",
     [
         ({"host": (0, 3)}, "BATCH_SIZE=8 does not divide"),
-        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"batch_size": 0}, "batch_size must be an integer from 1 to"),
         ({"prefetch_batches": -1}, "prefetch_batches"),
         ({"examples": [[], *EXAMPLES[1:]]}, "1 tasks have no examples but a positive rate: ant"),
         ({"examples": [[{"inputs": [], "targets": []}]] * 4}, "any token"),

@@ -27,16 +27,19 @@ def test_lists_become_tuples_so_that_configs_hash():
     [
         ({"architecture": "encoder-decoder"}, "Did you mean 'encoder_decoder'"),
         ({"architecture": "decoder_only"}, "num_encoder_layers must be 0"),
-        ({"num_encoder_layers": 0}, "num_encoder_layers must be a positive integer, got 0"),
-        ({"d_model": -3}, "d_model must be a positive integer, got -3"),
-        ({"num_heads": 2.0}, "num_heads must be a positive integer, got 2.0"),
+        ({"num_encoder_layers": 0}, "num_encoder_layers must be 1 or more when architecture"),
+        ({"d_model": -3}, "d_model must be an integer from 1 to 2147483647, got -3"),
+        ({"num_heads": 2.0}, "num_heads must be an integer from 1 to 2147483647, got 2.0"),
         ({"mlp_activations": ("gelu_new", "linear")}, "mlp_activations must be one of relu, gelu"),
         ({"mlp_activations": ()}, "one activation .plain. or two .gated."),
         ({"dtype": "float16"}, "overflows; use 'bfloat16' or 'float32'"),
         ({"dtype": "bfloat"}, "Did you mean 'bfloat16'"),
         ({"remat": "all"}, "remat must be one of none, full, dots"),
-        ({"dropout_rate": 1.0}, r"dropout_rate must be in \[0, 1\), got 1.0"),
-        ({"norm_epsilon": 0.0}, "norm_epsilon must be positive"),
+        (
+            {"dropout_rate": 1.0},
+            r"dropout_rate must be a finite number of 0 or more and below 1, got 1.0",
+        ),
+        ({"norm_epsilon": 0.0}, "norm_epsilon must be a finite number above 0, got 0.0"),
         ({"num_kv_heads": 2}, r"num_kv_heads must divide num_heads \(3\), got 2"),
         ({"norm": "batch"}, "norm must be one of rms, layer"),
         ({"norm_bias": True}, "norm_bias must be False when norm is 'rms'"),
@@ -50,7 +53,10 @@ def test_lists_become_tuples_so_that_configs_hash():
         ),
         ({"positions": "rotary"}, r"positions must be RelativeBias\(...\), .* got 'rotary'"),
         ({"positions": Rotary()}, "Rotary.fraction must turn an even number of each head's 5"),
-        ({"embedding_dim": 0}, "embedding_dim must be a positive integer, got 0"),
+        (
+            {"embedding_dim": 0},
+            "embedding_dim must be an integer from 1 to 2147483647 or null, got 0",
+        ),
     ],
 )
 def test_bad_values_are_named(changes, message):
@@ -63,11 +69,15 @@ def test_bad_values_are_named(changes, message):
     [
         (RelativeBias, {"num_buckets": 6}, "num_buckets must be a multiple of 4, got 6"),
         (RelativeBias, {"num_buckets": 8, "max_distance": 4}, "must exceed half of num_buckets"),
-        (Rotary, {"theta": 0.0}, "Rotary.theta must be positive, got 0.0"),
-        (Rotary, {"fraction": 1.5}, "Rotary.fraction must be above 0 and at most 1, got 1.5"),
-        (LinearScaling, {"factor": -2.0}, "LinearScaling.factor must be positive, got -2.0"),
-        (Learned, {"max_positions": 0}, "Learned.max_positions must be a positive integer, got 0"),
-        (Learned, {"max_positions": 9, "offset": -1}, "Learned.offset must be 0 or more, got -1"),
+        (Rotary, {"theta": 0.0}, "Rotary.theta must be a finite number above 0, got 0.0"),
+        (Rotary, {"fraction": 1.5}, "Rotary.fraction must be .* above 0 and at most 1"),
+        (
+            LinearScaling,
+            {"factor": -2.0},
+            "LinearScaling.factor must be a finite number above 0, got -2.0",
+        ),
+        (Learned, {"max_positions": 0}, "Learned.max_positions must be .* from 1 to"),
+        (Learned, {"max_positions": 9, "offset": -1}, "Learned.offset must be .* from 0 to"),
     ],
 )
 def test_bad_values_of_positions_are_named(kind, fields, message):

@@ -177,7 +177,7 @@ def test_a_batch_without_weight_has_loss_zero():
     ("settings", "message"),
     [
         ({"loss_normalization": "average_per_seqence"}, "'average_per_sequence'"),
-        ({"loss_normalization": 0}, "positive"),
+        ({"loss_normalization": 0}, "above 0"),
         ({"label_smoothing": 1.0}, "label_smoothing"),
         ({"z_loss": -1.0}, "z_loss"),
     ],

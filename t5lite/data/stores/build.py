@@ -28,6 +28,8 @@ from t5lite.data.tasks.labels import exemplar_report
 from t5lite.data.tasks.seqio_passes import python_seeds
 from t5lite.files.whole_file import FULL_DISK
 from t5lite.messages.progress import progress_bar
+from t5lite.messages.ranges import Count, NumPasses, Size
+from t5lite.messages.value_types import numbers_checked
 
 log = logging.getLogger(__name__)
 
@@ -181,14 +183,15 @@ def find_stores(
     return {name: TokenStore.open(path) for name, path in finished.items()}
 
 
+@numbers_checked
 def cache(
     name: str,
     *,
-    num_workers: int | None = None,
-    shard: tuple[int, int] = (0, 1),
+    num_workers: Size | None = None,
+    shard: tuple[Count, Size] = (0, 1),
     allow_missing: bool = False,
     beam_options: Sequence[str] | None = None,
-    store_epochs: int = 1,
+    store_epochs: NumPasses = 1,
     progress: bool = True,
     **settings: Unpack[StoreSettings],
 ) -> CacheReport:
@@ -211,8 +214,6 @@ def cache(
     index, count = shard
     if not 0 <= index < count:
         raise ValueError(f"--shard {index}/{count}: shards of {count} are 0 to {count - 1}.")
-    if store_epochs < 1:
-        raise ValueError(f"--store_epochs must be at least 1, found {store_epochs}.")
     seqio_adapter.import_tasks(
         settings.get("task_modules", ()),
         data_dir=settings.get("data_dir"),

@@ -12,12 +12,14 @@ from t5lite.data.stores.store import FORMAT_VERSION, is_finished
 from t5lite.data.stores.store import files_read as store_files
 from t5lite.data.tasks import environment, files_read, seqio_adapter
 from t5lite.files.local_paths import local_path
+from t5lite.messages.ranges import NumExamples
 from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import check_type
 
 log = logging.getLogger(__name__)
 
 # At most so many examples of every Task, or of those named.
-MaxExamples = int | Mapping[str, int]
+MaxExamples = NumExamples | Mapping[str, NumExamples]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,23 +135,14 @@ def plan(
     return jobs
 
 
-def check_limits(limits: MaxExamples | None) -> None:
-    """Raises ValueError unless limits are positive."""
-    for limit in limits.values() if isinstance(limits, Mapping) else [limits]:
-        if limit is not None and limit < 1:
-            raise ValueError(
-                f"MAX_STORE_EXAMPLES (--max_store_examples) must be at least 1, found {limit}"
-            )
-
-
 def check_max_examples(limits: MaxExamples | None, task_names: Sequence[str]) -> None:
     """Checks that a limit names Tasks of a mixture.
 
     Raises:
       ValueError: if it names others, or is not positive.
     """
+    check_type(limits, MaxExamples | None, name="MAX_STORE_EXAMPLES (--max_store_examples)")
     stored = sorted(set(map(seqio_adapter.stored_task, task_names)))
-    check_limits(limits)
     for name in limits if isinstance(limits, Mapping) else ():
         if name not in stored:
             raise ValueError(

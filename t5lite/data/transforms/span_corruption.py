@@ -7,6 +7,7 @@ tokens in s spans.
 import dataclasses
 import functools
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ import numpy.typing as npt
 from t5lite.data.features.row_layout import places
 from t5lite.data.mixing import philox
 from t5lite.data.transforms.transform import Example, ExampleTransform, TaskExamples
+from t5lite.messages.ranges import Range, Size
+from t5lite.messages.value_types import check_numbers
 
 # Beyond so many tokens a row, texts are not looked for that fill it.
 _LONGEST_TEXT = 1 << 20
@@ -38,20 +41,12 @@ class SpanCorruption(ExampleTransform):
         itself (100 of T5's). A `tokenizer.json` says none.
     """
 
-    noise_density: float = 0.15
-    mean_noise_span_length: float = 3.0
-    num_sentinels: int | None = None
+    noise_density: Annotated[float, Range(above=0, below=1)] = 0.15
+    mean_noise_span_length: Annotated[float, Range(least=1)] = 3.0
+    num_sentinels: Size | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.noise_density < 1:
-            raise ValueError(
-                f"SpanCorruption.noise_density must lie between 0 and 1: {self.noise_density}"
-            )
-        if not self.mean_noise_span_length >= 1:
-            raise ValueError(
-                "SpanCorruption.mean_noise_span_length must be at least 1: "
-                f"{self.mean_noise_span_length}"
-            )
+        check_numbers(self)
 
     def lengths(
         self,

@@ -270,8 +270,8 @@ def test_a_store_takes_the_first_examples_where_it_is_limited(tmp_path):
             everything[1].example(index)["inputs"].tolist()
         )
     for wrong, message in (
-        ({"store_epochs": 0}, "--store_epochs must be at least 1, found 0"),
-        ({"max_store_examples": 0}, "must be at least 1, found 0"),
+        ({"store_epochs": 0}, "store_epochs must be an integer from 1 to 10000, got 0"),
+        ({"max_store_examples": 0}, "--max_store_examples.* of 1 or more .*got 0"),
     ):
         with pytest.raises(ValueError, match=message):
             build.cache(SUMS[1], split="train", task_modules=MODULES, **wrong)

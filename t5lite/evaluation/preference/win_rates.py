@@ -79,7 +79,9 @@ def wilson_interval(successes: float, num: int) -> tuple[float, float]:
     center = share + z * z / (2 * num)
     spread = z * math.sqrt(share * (1 - share) / num + z * z / (4 * num * num))
     scale = 1 + z * z / num
-    return max((center - spread) / scale, 0.0), min((center + spread) / scale, 1.0)
+    # The ends are on both sides of the share, which rounding does not know at 0 and 1.
+    low, high = (center - spread) / scale, (center + spread) / scale
+    return max(min(low, share), 0.0), min(max(high, share), 1.0)
 
 
 class Agreement(NamedTuple):

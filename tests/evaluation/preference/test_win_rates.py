@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import scipy.stats
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from t5lite.evaluation.preference.judgments import IDENTICAL, Judgment
@@ -40,6 +40,8 @@ def test_the_interval_is_scipys(k, n):
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, 2 * n), st.just(n))))
+@example((0, 75))
+@example((150, 75))
 def test_the_interval_holds_the_rate_and_is_the_same_from_the_other_side(halves):
     successes, num = halves[0] / 2, halves[1]
     low, high = wilson_interval(successes, num)

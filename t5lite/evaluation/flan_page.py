@@ -33,9 +33,9 @@ _PAGE = """{% extends "frame" %}
 {% for cell in row %}<td{% if loop.index0 not in cells.right %} class="text"{% endif %}>{{ cell }}
 </td>{% endfor %}</tr>{% endfor %}</table></div>{% endmacro %}
 <p>{{ legend }}</p>
-{% if notes %}<ul>{% for note in notes %}<li>{{ note }}</li>{% endfor %}</ul>{% endif %}
 <img alt="scores of each suite beside the published ones" src="{{ image }}">
 {{ table(main, ours=num_models) }}
+{% if notes %}<ul>{% for note in notes %}<li>{{ note }}</li>{% endfor %}</ul>{% endif %}
 <p>The normalized average is the mean of the six suites after a blind guess is put at 0 and no
 mistake at 100: each subject, subtask and language by itself, with the baselines of the row
 &ldquo;blind guess&rdquo;, which for BBH is the mean of its subtasks'.</p>

@@ -21,7 +21,7 @@ from t5lite.messages.tables import format_markdown, format_table
 _TITLE = "Flan's held-out suites"
 _LEGEND = (
     "Scores in percent: exact match, the unweighted mean over subjects, subtasks or languages. "
-    "* is not of the whole suite."
+    "* is not of the whole suite: what lacks is listed below."
 )
 
 

@@ -66,8 +66,10 @@ class SuiteScore:
         gaps = []
         if self.missing:
             there, all_of_it = len(self.members), len(self.suite.members)
-            named = ", ".join(self.missing)
-            gaps.append(f"{there} of {all_of_it} {self.suite.member_noun} (without {named})")
+            is_most = there > all_of_it / 2
+            named = ", ".join(self.missing if is_most else self.members)
+            which = f"{'without' if is_most else 'only'} {named}"
+            gaps.append(f"{there} of {all_of_it} {self.suite.member_noun} ({which})")
         wanted = self.suite.num_examples.get(self.evaluation.split)
         found = self.total("num_examples")
         most = self.evaluation.config.get("max_examples_per_task")

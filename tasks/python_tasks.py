@@ -167,6 +167,7 @@ def _source_class() -> type[seqio.FunctionDataSource]:
         """Examples that a Python function reads."""
 
         counts_when_asked = True
+        texts_have_all_fields = True
         is_repeatable = True
 
         def __init__(self, read: Callable[[str], Sequence[Example]], splits: Sequence[str]):
@@ -238,9 +239,8 @@ def _fields(example: Example) -> dict[str, str | tuple[str, ...]]:
         "inputs": example.inputs,
         "targets": example.targets,
         "references": example.references,
+        "options": example.options,
     }
-    if example.options:
-        fields["options"] = example.options
     return fields | (example.parts.fields() if example.parts else {})
 
 
@@ -258,7 +258,7 @@ def _to_dataset(examples: Sequence[Example]) -> tf.data.Dataset:
     names = dict.fromkeys(name for row in (_fields(_EMPTY), *rows) for name in row)
     columns = {}
     for name in names:
-        values = [row.get(name, ()) for row in rows]
+        values = [row[name] for row in rows]
         columns[name] = (
             tf.ragged.constant(values, ragged_rank=1, dtype=tf.string)
             if name in _LISTS

@@ -105,3 +105,33 @@ def test_parts_of_some_examples_only_are_refused(add):
 
 def test_a_task_without_examples_has_the_usual_fields(add):
     assert list(add([]).get_dataset(split="test", sequence_length=None)) == []
+
+
+@pytest.mark.parametrize("name", ["bytes", "sentencepiece"])
+def test_evaluation_examples_are_those_of_seqio(add, name, monkeypatch):
+    if name == "sentencepiece":
+        monkeypatch.setenv("T5LITE_VOCABULARY", str(shared_path("data/vocab/t5_spiece.model")))
+    task = add(
+        [
+            Example.asked(PARTS, id=text, targets=text, options=("", text) * (len(text) % 2))
+            for text in TEXTS
+        ]
+    )
+
+    def load():
+        (found,) = seqio_adapter.load_eval_tasks(
+            task.name, split="test", task_feature_lengths={"inputs": 8}, max_examples=5
+        )
+        return found
+
+    ours = load()
+    monkeypatch.setattr(seqio_adapter, "_is_plain_text", lambda task: False)
+    theirs = load()
+    assert len(ours.examples) == len(theirs.examples) == 5
+    for our, their in zip(ours.examples, theirs.examples, strict=True):
+        np.testing.assert_equal(dict(our.raw), dict(their.raw))
+        assert {n: type(v) for n, v in our.raw.items()} == {
+            n: type(v) for n, v in their.raw.items()
+        }
+        assert (our.inputs_text, our.targets_text) == (their.inputs_text, their.targets_text)
+    assert ours.targets == theirs.targets

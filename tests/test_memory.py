@@ -101,7 +101,7 @@ def test_generation_is_counted_before_it_is_compiled(converter, decoding, named,
 
 @pytest.mark.parametrize("converter", CONVERTERS)
 def test_batches_are_counted_before_they_are_compiled(converter, monkeypatch):
-    for function in ("functions", "prepare", "score_fn"):
+    for function in ("functions", "prepare", "rank_fn"):
         monkeypatch.setattr(compiled, function, nothing_is_compiled)
     config, prompts = tiny.config(converter), tiny.prompts([4])
     decoder = tiny.decoder(config, converter, batch_size=2 * 10**9)

@@ -55,8 +55,3 @@ def plan_batches(sizes: Sequence[tuple[int, ...]], *, batch_size: int) -> list[l
 
     order = sorted(range(len(sizes)), key=key)
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-
-
-def filled(examples: list[int], num_rows: int) -> list[int]:
-    """An example for each row of a batch; one that is repeated ends no later than the first."""
-    return examples + examples[:1] * (num_rows - len(examples))

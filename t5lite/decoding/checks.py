@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from t5lite import memory
 from t5lite.decoding.config import DecodingConfig
+from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import check_names, flatten_names, param_shapes
 
@@ -152,29 +153,55 @@ def room_to_score(
     model: TransformerConfig,
     *,
     batch_size: int,
-    capacities: Sequence[int],
+    prompt_length: int,
     mesh: jax.sharding.Mesh | None,
 ) -> None:
-    """Refuses to score what the devices have no memory for.
+    """Refuses to score answers to what the devices have no memory to read.
 
     Args:
       model: the model's config; its parameters are there already.
       batch_size: rows of a batch.
-      capacities: positions of a row: (encoder, decoder), or (decoder,).
+      prompt_length: tokens that prompts are padded to.
       mesh: the devices that share it; None for one.
 
     Raises:
       ValueError: more memory is needed than they have left.
     """
     memory.check(
-        memory.forward_moments(model, batch_size=batch_size, capacities=capacities),
+        memory.generation_moments(
+            model,
+            batch_size=batch_size,
+            prompt_length=prompt_length,
+            num_branches=1,
+            decode_length=1,
+        ),
         mesh=mesh,
-        what=f"scoring {batch_size} examples of {' and '.join(map(str, capacities))} positions",
+        what=f"scoring answers to {batch_size} prompts of {prompt_length} tokens",
         remedy=(
             f"Lower the batch size (--eval_batch_size), {batch_size}, or the lengths "
             "(--task_feature_lengths)."
         ),
     )
+
+
+def finite_log_likelihoods(
+    log_likelihoods: np.ndarray, params: Any, config: TransformerConfig
+) -> None:
+    """Refuses answers that were chosen among numbers that are none.
+
+    Raises:
+      ValueError: a log-likelihood is NaN; says which parameters are, or that the model overflows.
+    """
+    if not np.isnan(log_likelihoods).any():
+        return
+    found = finite.find(params)
+    reason = f"its parameters are not:\n{finite.describe(found)}"
+    if not found:
+        reason = (
+            f"its parameters are, so that it overflows in {config.dtype}; set "
+            "TransformerConfig.dtype = 'float32', or take an earlier checkpoint"
+        )
+    raise ValueError(f"the model's logits are not finite, and {reason}")
 
 
 def _shapes(params: Any) -> dict[str, tuple[int, ...]]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from t5lite.decoding import ranking, scoring
+from t5lite.decoding import ranking
 from t5lite.decoding.beam import BeamSearch
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.generate import Generator
@@ -109,16 +109,6 @@ def prefix_fn(model_config: TransformerConfig, mesh: Mesh | None) -> Callable[..
         return bind(model_config, params).prefill(batch, max_decode_length=1)[1]
 
     return _jit(run, mesh)
-
-
-@functools.cache
-def score_fn(model_config: TransformerConfig, mesh: Mesh | None) -> Callable[..., Any]:
-    """`(params, batch) -> scoring.score(...)`."""
-
-    def run(params: Params, batch: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        return scoring.score(bind(model_config, params), batch)
-
-    return _jit(run, mesh, is_result=True)
 
 
 @functools.cache

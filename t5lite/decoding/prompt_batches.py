@@ -22,6 +22,8 @@ from t5lite.models.config import TransformerConfig
 from t5lite.sharding import BATCH_AXES, put_replicable
 
 Params = Any
+# Called with the number of examples of each finished batch.
+OnBatch = Callable[[int], Any]
 
 
 class PromptBatch(NamedTuple):
@@ -29,14 +31,19 @@ class PromptBatch(NamedTuple):
 
     Attributes:
       examples: Which, the longest first.
-      rows: An example for each row of the batch: those, and the first again where there are fewer.
+      num_rows: B, at least as many.
       prefix: The tokens that all their prompts begin with, to be read once; none for prompts that
         are read alone.
     """
 
     examples: list[int]
-    rows: list[int]
+    num_rows: int
     prefix: Tokens
+
+    @property
+    def rows(self) -> list[int]:
+        """An example for each row; one that is repeated ends no later than the first."""
+        return self.examples + self.examples[:1] * (self.num_rows - len(self.examples))
 
 
 class PromptBatches:
@@ -119,9 +126,27 @@ class PromptBatches:
                         num_rows = shared_prefixes.num_rows_bucket(
                             len(part), batch_size=limit, multiple=self.num_parts
                         )
-                    filled = batching.filled(part, num_rows)
-                    batches.append(PromptBatch(part, filled, prefix))
+                    batches.append(PromptBatch(part, num_rows, prefix))
         return batches
+
+    def sizes(
+        self, batches: Sequence[PromptBatch], prompts: Sequence[Tokens]
+    ) -> list[tuple[int, int]]:
+        """Rows, and tokens that prompts are padded to, of different batches; prefixes not counted.
+
+        Args:
+          batches: What `plan` gave.
+          prompts: As given to it.
+        """
+        return sorted(
+            {
+                (
+                    batch.num_rows if len(batch.prefix) else self.batch_size,
+                    self._length(batch, prompts),
+                )
+                for batch in batches
+            }
+        )
 
     def read(
         self, params: Params, batches: Sequence[PromptBatch], prompts: Sequence[Tokens]
@@ -138,16 +163,13 @@ class PromptBatches:
         for batch in batches:
             num_before = len(batch.prefix)
             rests = [prompts[row][num_before:] for row in batch.rows]
-            if not num_before:
-                last, cache = (), None
-                yield batch, self.put(self.whole(rests))
-                continue
+            length = self._length(batch, prompts)
+            features = self.put(self._converter.prompt_batch(rests, length=length))
             if not np.array_equal(batch.prefix, last):
                 cache = None  # before another takes its memory
-                last, cache = batch.prefix, self._read_prefix(params, batch.prefix)
-            length = batching.fine_bucket_length(max(map(len, rests)))
-            features = self.put(self._converter.prompt_batch(rests, length=length))
-            yield batch, features | {"prefix": cache}
+                last = batch.prefix
+                cache = self._read_prefix(params, last) if num_before else None
+            yield batch, features | ({"prefix": cache} if num_before else {})
 
     def whole(self, prompts: Sequence[Tokens]) -> dict[str, Any]:
         """What `prefill` reads of prompts that are read alone, on the host."""
@@ -160,6 +182,13 @@ class PromptBatches:
     def put(self, features: dict[str, Any]) -> dict[str, Any]:
         """Features where the model is; each device takes its rows."""
         return features if self._mesh is None else put_replicable(features, self._mesh)
+
+    def _length(self, batch: PromptBatch, prompts: Sequence[Tokens]) -> int:
+        """What a batch's prompts, less their prefix, are padded to."""
+        if not len(batch.prefix):
+            return self.bucket_length([prompts[row] for row in batch.examples])
+        longest = max(len(prompts[row]) for row in batch.examples)
+        return batching.fine_bucket_length(longest - len(batch.prefix))
 
     def _can_share(self) -> bool:
         """Whether what a token is to the model depends on the tokens before it alone."""

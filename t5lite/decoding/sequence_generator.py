@@ -6,24 +6,22 @@ Shapes: B rows of the batch, N answers of a row, O answers to choose from, T gen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from t5lite.data.features.feature_converters import FeatureConverter, Tokens
-from t5lite.decoding import batching, checks, compiled, ranking, stopping
+from t5lite.decoding import checks, compiled, likelihoods, ranking, stopping
 from t5lite.decoding.compiled import Prepared
 from t5lite.decoding.config import DecodingConfig
-from t5lite.decoding.prompt_batches import PromptBatches
+from t5lite.decoding.prompt_batches import OnBatch, PromptBatch, PromptBatches
 from t5lite.messages.ranges import Size
 from t5lite.messages.value_types import check_type
-from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 
 Params = Any
-OnBatch = Callable[[int], Any]
 
 # Tokens between two looks for stop strings: a look costs a return to the host, and what was
 # generated beyond a stop string was for nothing.
@@ -124,13 +122,15 @@ class SequenceGenerator:
             return
         self._check_lengths(inputs, config.decode_length - 1)
         checks.against_vocabulary(config, vocab_size=self._model_config.vocab_size)
-        checks.room_to_generate(
-            self._model_config,
-            config,
-            batch_size=self._batches.batch_size,
-            prompt_length=self._batches.bucket_length(inputs),
-            mesh=self._mesh,
-        )
+        plan = self._plan_to_generate(inputs, config)
+        for batch_size, prompt_length in self._batches.sizes(plan, inputs):
+            checks.room_to_generate(
+                self._model_config,
+                config,
+                batch_size=batch_size,
+                prompt_length=prompt_length,
+                mesh=self._mesh,
+            )
 
     def generate(
         self,
@@ -167,10 +167,10 @@ class SequenceGenerator:
         prepared = self._prepared(params)
         functions = self._functions(config)
         results: list[list[Generation]] = [[]] * len(inputs)
-        # What occurred in a prompt counts for a repetition penalty, its prefix too.
-        plan = self._batches.plan(inputs, shares_prefixes=config.repetition_penalty == 1.0)
-        for (examples, rows, _), features in self._batches.read(prepared.params, plan, inputs):
-            index_B = np.array([indices[row] for row in rows], np.int32)
+        plan = self._plan_to_generate(inputs, config)
+        for batch, features in self._batches.read(prepared.params, plan, inputs):
+            examples = batch.examples
+            index_B = np.array([indices[row] for row in batch.rows], np.int32)
             features |= self._batches.put({"example_index": index_B})
             state = functions.start(prepared.params, features)
             if config.stop_strings:
@@ -178,7 +178,9 @@ class SequenceGenerator:
             else:
                 state = functions.advance(prepared.step_params, state, config.decode_length)
             output = jax.device_get(functions.report(state))
-            self._check_finite(output.log_likelihood_BN[: len(examples)], prepared.params)
+            checks.finite_log_likelihoods(
+                output.log_likelihood_BN[: len(examples)], prepared.params, self._model_config
+            )
             for row, example in enumerate(examples):
                 results[example] = _generations(output, row)
             if on_batch is not None:
@@ -210,7 +212,9 @@ class SequenceGenerator:
         so_far: list[int] = []
         while True:
             output = jax.device_get(functions.report(state))
-            self._check_finite(output.log_likelihood_BN, prepared.params)
+            checks.finite_log_likelihoods(
+                output.log_likelihood_BN, prepared.params, self._model_config
+            )
             if output.ended_BN[0, 0]:
                 return
             token = int(output.tokens_BNT[0, 0, output.lengths_BN[0, 0] - 1])
@@ -237,7 +241,8 @@ class SequenceGenerator:
           on_batch: Called with the number of examples of each finished batch.
 
         Returns:
-          float64 `(log_likelihoods, num_tokens)` in the examples' order; see `scoring.score`.
+          float64 `(log_likelihoods, num_tokens)` in the examples' order: the sum over a target's
+          tokens of log p(token | what is before it), in nats, and how many they are.
 
         Raises:
           ValueError: As `generate`.
@@ -245,29 +250,18 @@ class SequenceGenerator:
         inputs = self._checked(inputs, name="inputs")
         targets = self._checked(targets, name="targets")
         checks.same_number(inputs, targets, name="targets")
-        self._check_lengths(inputs, max(map(len, targets), default=0) - 1)
-        plain_params = self._plain(params)
-        sizes = [(len(i), len(t)) for i, t in zip(inputs, targets, strict=True)]
-        for size in sorted(sizes, key=sum)[-1:]:
-            checks.room_to_score(
-                self._model_config,
-                batch_size=self._batches.batch_size,
-                capacities=self._scoring_capacities([size]),
-                mesh=self._mesh,
+        rows = [row for row, target in enumerate(targets) if len(target)]
+        log_likelihoods = np.zeros(len(inputs))
+        log_likelihoods[rows] = [
+            found_O[0]
+            for found_O in self._log_likelihoods(
+                self._plain(params),
+                [inputs[row] for row in rows],
+                [[targets[row]] for row in rows],
+                on_batch=on_batch,
             )
-        run = compiled.score_fn(self._model_config, self._mesh)
-        log_likelihoods, num_tokens = np.zeros(len(inputs)), np.zeros(len(inputs))
-        for rows in batching.plan_batches(sizes, batch_size=self._batches.batch_size):
-            filled = batching.filled(rows, self._batches.batch_size)
-            batch = self._scoring_batch(
-                [inputs[row] for row in filled], [targets[row] for row in filled]
-            )
-            found = jax.device_get(run(plain_params, self._batches.put(batch)))
-            self._check_finite(found[0][: len(rows)], plain_params)
-            log_likelihoods[rows], num_tokens[rows] = (x_B[: len(rows)] for x_B in found)
-            if on_batch is not None:
-                on_batch(len(rows))
-        return log_likelihoods, num_tokens
+        ]
+        return log_likelihoods, np.array([len(target) for target in targets], np.float64)
 
     def rank(
         self,
@@ -347,48 +341,12 @@ class SequenceGenerator:
     ) -> list[np.ndarray]:
         """Of each example the answers' log-likelihoods in nats, float64."""
         self._check_lengths(inputs, max((len(o) for row in options for o in row), default=0) - 1)
-        run = compiled.rank_fn(self._model_config, self._mesh)
-        results = [np.zeros(len(row)) for row in options]
-
-        def chunk(examples: Sequence[int], num_rows: int) -> tuple[int, bool]:
-            return ranking.chunk_length(
-                self._model_config,
-                num_rows=num_rows // self._batches.num_parts,
-                num_slots=self._batches.bucket_length([inputs[example] for example in examples]),
-                longest=max(len(option) for example in examples for option in options[example]),
-            )
-
-        plan = self._batches.plan(
-            inputs,
-            more_sizes=[sum(map(len, row)) for row in options],
-            fits=lambda examples, num_rows: chunk(examples, num_rows)[1],
+        return likelihoods.log_likelihoods(
+            *(self._model_config, params, inputs, options),
+            batches=self._batches,
+            mesh=self._mesh,
+            on_batch=on_batch,
         )
-        for (examples, rows, _), features in self._batches.read(params, plan, inputs):
-            length, _ = chunk(examples, len(rows))
-            of_rows = ranking.option_features([options[row] for row in rows], chunk_length=length)
-            found_BCO = jax.device_get(run(params, features | self._batches.put(of_rows)))
-            self._check_finite(found_BCO[: len(examples)], params)
-            for example, found_CO in zip(examples, found_BCO, strict=False):
-                parts = ranking.chunks(options[example], chunk_length=length)
-                results[example][:] = np.concatenate(
-                    [found_O[: len(part)] for found_O, part in zip(found_CO, parts, strict=False)]
-                )
-            if on_batch is not None:
-                on_batch(len(examples))
-        return results
-
-    def _check_finite(self, log_likelihoods: np.ndarray, params: Params) -> None:
-        """Refuses answers that were chosen among numbers that are none."""
-        if not np.isnan(log_likelihoods).any():
-            return
-        found = finite.find(params)
-        reason = f"its parameters are not:\n{finite.describe(found)}"
-        if not found:
-            reason = (
-                f"its parameters are, so that it overflows in {self._model_config.dtype}; set "
-                "TransformerConfig.dtype = 'float32', or take an earlier checkpoint"
-            )
-        raise ValueError(f"the model's logits are not finite, and {reason}")
 
     def _advance_with_looks(
         self,
@@ -449,6 +407,12 @@ class SequenceGenerator:
                 "prompts, or lower max_decode_length"
             )
 
+    def _plan_to_generate(
+        self, inputs: Sequence[Tokens], config: DecodingConfig
+    ) -> list[PromptBatch]:
+        # What occurred in a prompt counts for a repetition penalty, its prefix too.
+        return self._batches.plan(inputs, shares_prefixes=config.repetition_penalty == 1.0)
+
     def _prepared(self, params: Params | Prepared) -> Prepared:
         return params if isinstance(params, Prepared) else self.prepare(params)
 
@@ -463,19 +427,6 @@ class SequenceGenerator:
     def _functions(self, config: DecodingConfig) -> compiled.Functions:
         end_ids = tuple(dict.fromkeys((*self._eos_ids, *config.stop_ids)))
         return compiled.functions(self._model_config, end_ids, config, self._mesh)
-
-    def _scoring_batch(self, inputs: Sequence[Tokens], targets: Sequence[Tokens]) -> dict[str, Any]:
-        sizes = [(len(i), len(t)) for i, t in zip(inputs, targets, strict=True)]
-        capacities = self._scoring_capacities(sizes)
-        return self._converter.scoring_batch(inputs, targets, capacities=capacities)
-
-    def _scoring_capacities(self, sizes: Sequence[tuple[int, int]]) -> tuple[int, ...]:
-        """Positions of rows that hold examples of so many tokens of inputs and targets."""
-        needs = self._converter.needs(np.array(sizes)).max(axis=0).tolist()
-        return tuple(
-            batching.bucket_length(need, longest=min(capacity, self._most_positions or capacity))
-            for need, capacity in zip(needs, self._converter.capacities, strict=True)
-        )
 
 
 def _generations(output: Any, row: int) -> list[Generation]:

@@ -73,3 +73,11 @@ def full_logits(config, params, prompt, answer, *, converter):
     batch = scoring_batch([prompt], [[*answer, 3]], converter=converter)
     last = np.flatnonzero(batch["decoder_loss_weights"][0])[-1]
     return np.array(logits(config, params, batch)[0, last])
+
+
+def naive_score(config, params, prompt, answer, *, converter):
+    """Log-likelihood of an answer: teacher-forced, no cache, no batch."""
+    batch = scoring_batch([prompt], [answer], converter=converter)
+    places = np.flatnonzero(batch["decoder_loss_weights"][0])
+    log_probs = jax.nn.log_softmax(logits(config, params, batch)[0, places])
+    return float(sum(log_probs[n, token] for n, token in enumerate(answer)))

@@ -218,8 +218,8 @@ def test_evaluations_need_names_of_their_own(model, evals, message):
     [
         ({"name": "a/b"}, "EvalConfig.name"),
         ({"name": ""}, "EvalConfig.name"),
-        ({"batch_size": 0}, "EvalConfig.batch_size is 0"),
-        ({"max_examples_per_task": 0}, "EvalConfig.max_examples_per_task is 0"),
+        ({"batch_size": 0}, "EvalConfig.batch_size must be"),
+        ({"max_examples_per_task": 0}, "EvalConfig.max_examples_per_task must be"),
     ],
 )
 def test_bad_settings_are_named(changes, message):

@@ -14,6 +14,7 @@ from t5lite.configuration import macro_flags as macro
 from t5lite.configuration.macro_flags import Flag
 from t5lite.configuration.t5x import flags as t5x_flags
 from t5lite.messages.ranges import Count, NumBytes, Port, Seed
+from t5lite.messages.value_types import shown
 
 # What a verb with gin takes. Prompts are read with the model's own vocabulary.
 _DECODING = (macro.STEP, *macro.DECODING_FLAGS)
@@ -474,7 +475,7 @@ def _add_flag(parser: argparse.ArgumentParser, flag: Flag, text: str) -> None:
 def _shard(text: str) -> tuple[int, int]:
     index, slash, count = text.partition("/")
     if not slash:
-        raise argparse.ArgumentTypeError(f"{text!r} is not K/N, such as 0/4")
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not K/N, such as 0/4")
     return macro.number(Count)(index), macro.positive(count)
 
 
@@ -485,7 +486,7 @@ def _size(text: str) -> int:
     number = text.rstrip("KMGTiBkmgtb")
     unit = text[len(number) :].upper()
     if unit and unit not in units:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500MB, 5GB or 2GiB")
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a size such as 500MB, 5GB or 2GiB")
     return int(macro.number(NumBytes)(number)) * units.get(unit, 1)
 
 

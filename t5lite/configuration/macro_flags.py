@@ -26,7 +26,7 @@ from t5lite.messages.ranges import (
     Share,
     Size,
 )
-from t5lite.messages.value_types import fits, wanted
+from t5lite.messages.value_types import fits, shown, wanted
 from t5lite.training.duration import parse_duration
 
 
@@ -72,8 +72,7 @@ def number(kind: Any) -> Callable[[str], Any]:
         except ValueError:  # also of thousands of digits
             value = None
         if not fits(value, kind):
-            shown = text if len(text) <= 40 else f"{text[:40]}..."
-            raise argparse.ArgumentTypeError(f"{shown!r} is not {wanted(kind)}")
+            raise argparse.ArgumentTypeError(f"{shown(text)} is not {wanted(kind)}")
         return value
 
     return read
@@ -93,7 +92,7 @@ def max_examples(text: str) -> int | dict[str, int]:
 def _by_name(text: str, read: Callable[[str], int]) -> dict[str, int]:
     pairs = [part.partition("=") for part in text.split(",")]
     if not all(name and value for name, _, value in pairs):
-        raise argparse.ArgumentTypeError(f"{text!r} is not like inputs=512,targets=128")
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not like inputs=512,targets=128")
     return {name: read(value) for name, _, value in pairs}
 
 
@@ -131,9 +130,9 @@ def _texts(text: str) -> tuple[str, ...]:
     try:
         texts = json.loads(text)
     except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no JSON list: {error}") from None
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no JSON list: {error}") from None
     if not all(isinstance(item, str) for item in texts):
-        raise argparse.ArgumentTypeError(f"{text!r} holds what is no text")
+        raise argparse.ArgumentTypeError(f"{shown(text)} holds what is no text")
     return tuple(texts)
 
 

@@ -524,6 +524,11 @@ def _choose_rates(
                 f"{mixture!r}.{did_you_mean(name, [*rates, *inside])}"
             )
         rates[name] = rate
+    if not any(rates.values()):
+        raise ValueError(
+            f"DataConfig.mixture_rates leave all tasks of {mixture!r} the rate 0, so that nothing "
+            "is drawn. Give some task a positive one"
+        )
     return [rates[name] for name in num_examples]
 
 

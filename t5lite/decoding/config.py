@@ -72,12 +72,12 @@ class DecodingConfig:
     seed: Seed = 0
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         # Gin and JSON give lists.
         object.__setattr__(self, "stop_ids", tuple(self.stop_ids))
         object.__setattr__(self, "stop_strings", tuple(self.stop_strings))
         self._require_choice("strategy", get_args(Strategy))
         self._require_choice("length_penalty_style", get_args(LengthPenaltyStyle))
-        check_numbers(self)
         self._require(
             "min_decode_length",
             self.max_decode_length is None or self.min_decode_length < self.max_decode_length,

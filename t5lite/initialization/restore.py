@@ -116,7 +116,7 @@ def gin_bindings(config: Any, field: str) -> list[str]:
 def initial_checkpoint(
     path: str | None = None,
     *,
-    step: int | None = None,
+    step: Count | None = None,
     remap: Sequence[tuple[str, str | None]] = (),
     restore_optimizer: bool = False,
     allow_differences: Sequence[str] = (),

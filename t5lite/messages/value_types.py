@@ -7,7 +7,6 @@ One place for values of files (`check_type`), of configs (`check_numbers`) and o
 import functools
 import inspect
 import math
-import struct
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,8 +19,8 @@ _T = TypeVar("_T")
 
 # No number of a config is beyond it; arrays, ids and positions are counted in 64 bits at most.
 _MOST = 1 << 63
-# The smallest number that devices do not take for zero.
-_LEAST_FLOAT32 = 2.0**-126
+# The smallest number that devices do not take for zero, and the largest not infinite.
+_LEAST_FLOAT32, _MOST_FLOAT32 = 2.0**-126, (2 - 2**-23) * 2.0**127
 _NAMES = {
     int: "an integer",
     float: "a finite number",
@@ -49,7 +48,7 @@ def check_type(value: object, hint: Any, *, name: str) -> None:
       ValueError: it is of another type or out of range; says what was wanted and what is there.
     """
     if not fits(value, hint):
-        raise ValueError(f"{name} must be {wanted(hint)}, got {_shown(value)}")
+        raise ValueError(f"{name} must be {wanted(hint)}, got {shown(value)}")
 
 
 def check_fields(record: object, hints: Mapping[str, Any], *, name: str) -> None:
@@ -153,14 +152,11 @@ def _in_range(value: Any) -> bool:
 
 def _is_float32(value: float) -> bool:
     """Whether a number is finite, and neither infinite nor rounded to zero on a device."""
-    try:
-        struct.pack("f", value)
-    except OverflowError:
-        return False
-    return math.isfinite(value) and (value == 0 or abs(value) >= _LEAST_FLOAT32)
+    return value == 0 or _LEAST_FLOAT32 <= abs(value) <= _MOST_FLOAT32
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as a message shows it, cut where it is long."""
     try:
         text = repr(value)
     except ValueError:  # an integer of more digits than Python writes

@@ -5,6 +5,7 @@ import re
 from typing import Literal, cast, get_args
 
 from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.value_types import shown
 
 Unit = Literal["steps", "examples", "tokens", "epochs"]
 UNITS: tuple[str, ...] = get_args(Unit)
@@ -80,23 +81,25 @@ def parse_duration(value: "int | float | str | Duration", *, name: str = "durati
         return value
     match = None if isinstance(value, bool) else _PATTERN.fullmatch(str(value))
     if match is None:
-        raise ValueError(f"{name} = {value!r} is not a duration: {_EXAMPLES}.")
+        raise ValueError(f"{name} = {shown(value)} is not a duration: {_EXAMPLES}.")
     unit = _parse_unit(match["unit"].lower() or "steps", value, name=name)
     try:
         amount = float(match["amount"])
     except ValueError:
         raise ValueError(
-            f"{name} = {value!r}: {match['amount']!r} is not a number; {_EXAMPLES}."
+            f"{name} = {shown(value)}: {shown(match['amount'])} is not a number; {_EXAMPLES}."
         ) from None
     most = _MOST_STEPS if unit == "steps" else _MOST
     if not 0 < amount <= most:
         raise ValueError(
-            f"{name} = {value!r} must be positive, and at most {most} {unit}: {_EXAMPLES}."
+            f"{name} = {shown(value)} must be positive, and at most {most} {unit}: {_EXAMPLES}."
         )
     if unit == "epochs":
         return Duration(amount, unit)
     if amount != int(amount):
-        raise ValueError(f"{name} = {value!r}: {unit} come whole; only epochs may be fractional.")
+        raise ValueError(
+            f"{name} = {shown(value)}: {unit} come whole; only epochs may be fractional."
+        )
     return Duration(int(amount), unit)
 
 
@@ -104,5 +107,7 @@ def _parse_unit(unit: str, value: int | float | str, *, name: str) -> Unit:
     """Reads a unit, singular or plural."""
     plural = unit if unit.endswith("s") else unit + "s"
     if plural not in UNITS:
-        raise ValueError(f"{name} = {value!r}: no unit {unit!r}.{did_you_mean(unit, UNITS)}")
+        raise ValueError(
+            f"{name} = {shown(value)}: no unit {shown(unit)}.{did_you_mean(unit, UNITS)}"
+        )
     return cast(Unit, plural)

@@ -72,7 +72,7 @@ def test_options_by_name(decoder):
         ValueError, match=r"by is 'maen'; choose one of sum, .*unconditional\. Did you mean"
     ):
         decoder.rank(PARAMS, [[3]], [[[3]]], by="maen")
-    with pytest.raises(ValueError, match=r"batch_size is 2\.5"):
+    with pytest.raises(ValueError, match=r"batch_size must be .*, got 2\.5"):
         tiny.decoder(CONFIG, "encoder_decoder", batch_size=2.5)
 
 

@@ -309,7 +309,7 @@ def mixing_rates(
       float64 `[T]`, not normalised.
 
     Raises:
-      ValueError: the cap or the temperature is not positive.
+      ValueError: the cap or the temperature is not positive, or a rate is beyond all numbers.
     """
     if maximum is not None and maximum <= 0:
         raise ValueError(f"DataConfig.rate_maximum must be positive, found {maximum}")
@@ -318,7 +318,14 @@ def mixing_rates(
     sizes = np.asarray(num_examples, np.float64)
     if maximum is not None:
         sizes = np.minimum(sizes, maximum)
-    return sizes ** (1.0 / temperature)
+    with np.errstate(over="ignore"):
+        rates = sizes ** (1.0 / temperature)
+    if not np.isfinite(rates.sum()):
+        raise ValueError(
+            f"DataConfig.rate_temperature is {temperature}, and {sizes.max():.0f} examples to the "
+            "power of its inverse are beyond all numbers; give a larger one"
+        )
+    return rates
 
 
 def _normalised(

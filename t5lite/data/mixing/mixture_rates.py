@@ -12,6 +12,9 @@ import types
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from t5lite.messages.ranges import NotNegative
+from t5lite.messages.value_types import check_type
+
 
 def weights(
     provider: Any,
@@ -98,11 +101,7 @@ class _Weigher:
         tasks = [task for task in mixture.tasks if task.name not in self._leave_out]
         found = {task.name: float(mixture.get_rate(task)) for task in tasks}
         for task, rate in found.items():
-            if rate < 0 or not math.isfinite(rate):
-                raise ValueError(
-                    f"Mixture {mixture.name!r}: its get_rate gives {rate} for {task!r}. It must "
-                    "give a number that is 0 or more."
-                )
+            check_type(rate, NotNegative, name=f"Mixture {mixture.name!r}: get_rate of {task!r}")
         is_whole = len(tasks) == len(mixture.tasks)
         return found, float(mixture.total_rate) if is_whole else sum(found.values())
 
@@ -115,13 +114,9 @@ class _Weigher:
             rate = self._evaluate(mixture, name, rate)
         try:
             weight = float(rate)
-        except (TypeError, ValueError):
-            weight = math.nan
-        if weight < 0 or not math.isfinite(weight):
-            raise ValueError(
-                f"Mixture {mixture.name!r}: the rate of {name!r} is {rate}. "
-                "Give a number that is 0 or more."
-            )
+        except (TypeError, ValueError, OverflowError):
+            weight = rate
+        check_type(weight, NotNegative, name=f"Mixture {mixture.name!r}: the rate of {name!r}")
         return weight
 
     def _evaluate(self, mixture: Any, name: str, rate: Any) -> Any:

@@ -224,6 +224,8 @@ def test_mixing_rates_formula():
     np.testing.assert_allclose(capped, np.sqrt([100, 1000, 3000]))
     with pytest.raises(ValueError, match="rate_temperature"):
         mixing.mixing_rates(sizes, temperature=0)
+    with pytest.raises(ValueError, match=r"rate_temperature is 1e-05, and 50000 examples"):
+        mixing.mixing_rates(sizes, temperature=1e-5)
     with pytest.raises(ValueError, match="rate_maximum"):
         mixing.mixing_rates(sizes, maximum=0)
 

@@ -131,10 +131,12 @@ def test_a_mixture_class_that_computes_its_own_rates_is_asked():
 @pytest.mark.parametrize(
     "rate, message",
     [
-        (None, "'a' is None"),
-        ("many", "'a' is many"),
-        (-1, "'a' is -1"),
-        (float("nan"), "'a' is nan"),
+        (None, "'a' must be .* of 0 or more, got None"),
+        ("many", "'a' must be .*, got 'many'"),
+        (-1, "'a' must be .*, got -1"),
+        (float("nan"), "'a' must be .*, got nan"),
+        (1e308, r"'a' must be .*, got 1e\+308"),
+        (10**400, "'a' must be .*, got 1000"),
         (lambda task: task.no_such_thing, "'a' is a function, and it fails: AttributeError"),
         (seqio.mixing_rate_num_characters, "'a' is a function, and it fails.*cached"),
     ],

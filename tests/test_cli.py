@@ -425,10 +425,12 @@ def test_every_verb_has_its_function():
     assert set(cli._GIN_VERBS.values()) == set(config.VERBS)
     needs = {
         "eval compare": "eval compare a b",
+        "eval levels": "eval levels a",
         "eval table": "eval table a",
         "tasks": "tasks list",
         "data": "data fetch",
         "cache": "cache x",
+        "preference": "preference report x",
         "vocabulary": "vocabulary x --size=300 --output=x.model",
         "convert": "convert x y",
     }

@@ -4,12 +4,14 @@ import json
 import shutil
 
 import jax
+import numpy as np
 import pytest
 
 from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.checkpoints.load import load_model_dir
 from t5lite.cli import main
 from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
+from t5lite.decoding.sequence_generator import Ranking
 from t5lite.evaluation.preference import model_judge
 from t5lite.evaluation.preference.judge_requests import LETTERS, Reply, requests_of, verdict_of
 from t5lite.evaluation.preference.judgments import (
@@ -82,6 +84,37 @@ def test_a_verdict_is_what_the_likelihoods_say_in_both_orders(way, judges, tmp_p
         assert (line["verdict"], line["judge"]) == (expected, way)
     assert "10 requests were asked now" in capsys.readouterr().out
     assert len(read_judgments(output)) == 6
+
+
+class Reader:
+    """Stands for a generator that prefers the answers of one model, wherever they stand."""
+
+    def __init__(self, model, favourite):
+        self.decode = model.vocabulary.decode
+        self.favourite = favourite
+
+    def prepare(self, params):
+        return params
+
+    def rank(self, params, inputs, options, *, on_batch):
+        on_batch(len(inputs))
+        found = []
+        for tokens in inputs:
+            text = self.decode(tokens.tolist())
+            is_a = text.index(f"{self.favourite} says") < text.index("Answer B:")
+            found.append(Ranking(int(not is_a), np.array([-1.0, -2.0] if is_a else [-2.0, -1.0])))
+        return found
+
+
+@pytest.mark.parametrize(("favourite", "verdict"), [("X", "a"), ("Y", "b")])
+def test_a_judge_who_reads_the_answers_is_understood(
+    favourite, verdict, judges, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(model_judge, "make_generator", lambda model, **_: Reader(model, favourite))
+    a, b = write_both(tmp_path)
+    judge(judges / "encoder_decoder", a, b, tmp_path / "out.jsonl")
+    found = read_judgments(tmp_path / "out.jsonl")
+    assert [judgment.verdict for judgment in found] == [verdict] * 5
 
 
 def test_a_second_run_asks_nothing_and_needs_no_parameters(judges, tmp_path, monkeypatch, capsys):

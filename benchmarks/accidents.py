@@ -1,6 +1,6 @@
-"""Kills, signals, full disks and damage, one after the other, to one run: does it end bit-equal?
+"""Kills, full disks, damage, folders that go: all to one run, and does it end bit-equal?
 
-    python benchmarks/accidents.py --events=300
+    python benchmarks/accidents.py --events=300 --seed=0
 
 Run it in the repository's folder. It trains the toy model of tests/toy_run.py straight through, and
 again with an accident after or during a start. Each must end in one of two ways: the run goes on,
@@ -30,21 +30,25 @@ sys.path.insert(0, str(REPOSITORY))
 from tests import damage  # noqa: E402
 
 KINDS = ("SIGKILL", "SIGTERM", "SIGINT", "full disk", "second process", "half a line", "leftover")
+KINDS += ("clock set back", "removed cache", "removed checkpoint", "moved run", "killed build")
 KINDS += tuple(happens.__name__ for happens in damage.DAMAGES)
 STEPS_A_START, TIMEOUT_S = 4, 300
 
 
-def start(run: pathlib.Path, cache: pathlib.Path, steps: int, **options) -> subprocess.Popen[str]:
+# The toy run by a clock that is a day behind what its files say.
+EARLIER = (
+    "import runpy, time; now = time.time; time.time = lambda: now() - 86_400; "
+    "time.time_ns = lambda: int(1e9 * time.time()); "
+    "runpy.run_module('tests.toy_run', run_name='__main__')"
+)
+
+
+def start(
+    run: pathlib.Path, cache: pathlib.Path, steps: int, *, how=("-m", "tests.toy_run"), **options
+) -> subprocess.Popen[str]:
     """Begins or resumes the toy run, up to a step."""
     return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "tests.toy_run",
-            run,
-            f"--cache_dir={cache}",
-            f"--train_steps={steps}",
-        ],
+        [sys.executable, *how, run, f"--cache_dir={cache}", f"--train_steps={steps}"],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -79,10 +83,12 @@ def accident(
     kind: str, run: pathlib.Path, cache: pathlib.Path, steps: int, chosen: random.Random
 ) -> str:
     """Lets one happen; returns what came of it: "went on" or "refused"."""
-    if kind.startswith("SIG"):
+    if kind.startswith("SIG") or kind == "killed build":
+        if kind == "killed build":
+            shutil.rmtree(cache)
         process = start(run, cache, steps)
         time.sleep(chosen.uniform(0, 20))
-        number = signal.Signals[kind]
+        number = signal.SIGKILL if kind == "killed build" else signal.Signals[kind]
         process.send_signal(number)
         status, said = finish(process)
         assert status in (0, -number, 128 + number), (status, said)
@@ -98,9 +104,39 @@ def accident(
             file.write('{"step": 1, "lo')
     elif kind == "leftover":
         (run / "checkpoints/7.orbax-checkpoint-tmp/state").mkdir(parents=True, exist_ok=True)
+    elif kind == "clock set back":
+        status, said = finish(start(run, cache, steps, how=("-c", EARLIER)))
+        assert status == 0, said
+    elif kind == "removed checkpoint":
+        saved = [p for p in (run / "checkpoints").iterdir() if p.name.isdecimal()]
+        if len(saved) > 1:
+            shutil.rmtree(max(saved, key=lambda path: int(path.name)))
+    elif kind in ("removed cache", "moved run"):
+        return gone(run, cache, steps, chosen, folder=cache if kind == "removed cache" else run)
     else:
         return refused(kind, run, cache, steps, chosen)
     return "went on"
+
+
+def gone(
+    run: pathlib.Path,
+    cache: pathlib.Path,
+    steps: int,
+    chosen: random.Random,
+    *,
+    folder: pathlib.Path,
+) -> str:
+    """Takes a folder away from under a run, and puts it back, or at least does not miss it."""
+    process = start(run, cache, steps + STEPS_A_START)
+    time.sleep(chosen.uniform(0, 20))
+    kept = folder.with_name(f"{folder.name}.kept")
+    folder.rename(kept)
+    status, said = finish(process)
+    # What was written after that is in a folder that nobody asked for.
+    shutil.rmtree(folder, ignore_errors=True)
+    kept.rename(folder)
+    assert status == 0 or folder.name in said, said
+    return "went on" if status == 0 else "refused"
 
 
 def refused(

@@ -117,7 +117,7 @@ def plan(
         if max_examples is not None:
             parts.append(f"first {max_examples} examples")
         digest = hashlib.sha256(repr(tuple(parts)).encode()).hexdigest()
-        name = str(root / _as_folder(source.name) / _as_folder(split))
+        name = os.path.join(root, _as_folder(source.name), _as_folder(split))
         if not seqio_adapter.declares_files(source.name):
             digest = _follow_files(source.name, name, digest)
         job = StoreJob(

@@ -75,11 +75,10 @@ class Server(http.server.ThreadingHTTPServer):
         self.session = session
         try:
             super().__init__((_ADDRESS, port), _Handler)
-        except (OSError, OverflowError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "ports end at 65535"
+        except OSError as error:
             raise ValueError(
-                f"--port {port} cannot be listened on: {reason}. Give another one, or 0 for any "
-                "that is free."
+                f"--port {port} cannot be listened on: {error.strerror}. Give another one, or 0 "
+                "for any that is free."
             ) from error
         self.url = f"http://{_ADDRESS}:{self.server_port}/"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.metrics import ClosedTarget, closed_exact_match, exact_match
+from tasks.metrics import ClosedTarget, answer_accuracy, closed_exact_match, exact_match
 
 
 def test_exact_match():
@@ -22,3 +22,11 @@ def test_a_blind_guess_is_right_once_in_so_many_choices():
         closed_exact_match(targets, ["yes"])
     with pytest.raises(ValueError, match="no targets"):
         closed_exact_match([], [])
+
+
+def test_no_answer_is_wrong_and_counted():
+    assert exact_match(["a", "b"], ["a", None]) == {"accuracy": 0.5}
+    found = answer_accuracy(["a", ["b", "c"], "d"], ["a", "c", None])
+    assert found == {"accuracy": pytest.approx(2 / 3), "unparsed": pytest.approx(1 / 3)}
+    closed = answer_accuracy([ClosedTarget("(A)", 4), ClosedTarget("(B)", 2)], ["(A)", None])
+    assert closed == {"accuracy": 0.5, "blind_guess": 0.375, "unparsed": 0.5}

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from t5lite.data.tasks import seqio_adapter, task_data
@@ -176,6 +177,36 @@ def test_gsm8k(folder):
     )
     assert alone.examples[0].inputs_text == "Q: test 0?\nA: Let's think step by step."
     assert accuracy(alone, ["so 1000"] * 9)["accuracy"] == pytest.approx(1 / 9)
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "outputs"),
+    [
+        (f"mmlu_{SUBJECT}_5shot_cot", "test", ["So the answer is (D).", "Nobody knows."]),
+        ("tydiqa_fi_1shot", "validation", ["the answer!", "wrong answer"]),
+    ],
+)
+def test_stock_seqio_evaluates_to_the_same(folder, name, split, outputs):
+    import seqio
+
+    task = load(name, split)
+    rows = np.zeros((len(outputs), 64), np.int32)
+    for row, text in zip(rows, outputs, strict=True):
+        ids = [*task.vocabulary.encode(text), task.vocabulary.eos_id]
+        row[: len(ids)] = ids
+    evaluator = seqio.Evaluator(
+        name,
+        seqio.EncDecFeatureConverter(pack=False),
+        eval_split=split,
+        sequence_length=LENGTHS,
+        seed=None,
+    )
+    theirs, _ = evaluator.evaluate(
+        compute_metrics=True,
+        predict_fn=lambda dataset, *_: list(enumerate(rows)),
+        score_fn=lambda dataset, *_: list(enumerate([0.0] * len(outputs))),
+    )
+    assert accuracy(task, outputs) == pytest.approx(theirs.result()[name])
 
 
 def test_parts_make_the_inputs_of_every_example(folder):

@@ -54,7 +54,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="list pairs of tasks that share n-grams in more than this share; default: 0.01",
     )
     parser.add_argument(
-        "--drop_leaks", choices=("train", "eval"), help="do without this task of each such pair"
+        "--drop_leaks",
+        choices=("train", "eval"),
+        help="do not train on the one, or do not evaluate the other, of each such pair",
     )
     parser.add_argument("--leaks", metavar="FILE.jsonl", help="also write all pairs here")
     parser.add_argument(

@@ -12,7 +12,7 @@ from t5lite.data.contamination.leaks import Leak, find_leaks
 from t5lite.data.sources import local_files
 from t5lite.data.tasks import data_status, seqio_adapter, task_data
 from t5lite.data.tasks.level_choice import Choice, choose_roles
-from t5lite.data.tasks.level_split import DROPPED, LEVELS, LevelSplit, TaskRole
+from t5lite.data.tasks.level_split import DROPPED, LEVELS, TRAIN_ONLY, LevelSplit, TaskRole
 from t5lite.data.tasks.task_kinds import TaskKind, merge_kinds, read_kinds
 from t5lite.files import strict_json
 from t5lite.files.whole_file import write_whole
@@ -23,6 +23,7 @@ from t5lite.messages.tables import format_table
 _SHOWN_LEAKS = 20
 # What a split's Tasks are trained on and evaluated on, whatever those of the collection call it.
 _TRAINED, _EVALUATED = "train", "validation"
+_AT_NONE = (TRAIN_ONLY, DROPPED)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,8 @@ class LeakCheck:
     Attributes:
       n: words of an n-gram.
       above: share of the examples of either from which on a pair is listed.
-      drop: which Task of a listed pair the split does without: `train`, `eval` or None.
+      drop: what the split does about a listed pair: `train` drops the trained Task, `eval` does
+        not evaluate the other; None does nothing.
       output: JSON Lines file for all pairs that share anything.
       num_workers: processes; None for one per core.
     """
@@ -104,7 +106,7 @@ def make_split(
         split.write(draft)
         seqio_adapter.import_tasks([str(draft)])
         counts = _count_examples(split)
-        split = split.without(_without_examples(split, counts))
+        split = _without_empty(split, counts)
         _print_levels(split, counts)
         leaks = [] if leak_check is None else _find_leaks(split, leak_check, draft=str(draft))
     if missing:
@@ -199,22 +201,25 @@ def _count_examples(split: LevelSplit) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _without_examples(split: LevelSplit, counts: Mapping[str, Mapping[str, int]]) -> dict[str, str]:
-    """Why Tasks are of no use: one to train on has no example, or one to evaluate."""
-    found = {}
-    for name, by_part in counts.items():
-        empty = [part for part, count in by_part.items() if not count]
-        if empty:
-            found[name] = f"no example for {' and '.join(empty)}"
-    return found
+def _without_empty(split: LevelSplit, counts: Mapping[str, Mapping[str, int]]) -> LevelSplit:
+    """The split without what has no example, to train on or to evaluate."""
+    untrained = {
+        name: "no example to train on"
+        for name in split.trained_tasks
+        if counts[name].get(_TRAINED) == 0
+    }
+    unevaluated = {
+        name: "no example to evaluate"
+        for name, by_part in counts.items()
+        if by_part.get(_EVALUATED) == 0 and name not in untrained
+    }
+    return split.without(untrained).without_evaluating(unevaluated)
 
 
 def _print_levels(split: LevelSplit, counts: Mapping[str, Mapping[str, int]]) -> None:
-    rows = [_row("train", split, split.tasks_at("fully_supervised"), counts, _TRAINED)]
+    rows = [_row("train", split, split.trained_tasks, counts, _TRAINED)]
     rows += [_row(level, split, split.tasks_at(level), counts, _EVALUATED) for level in LEVELS]
-    dropped = split.tasks_at(DROPPED)
-    if dropped:
-        rows.append(_row(DROPPED, split, dropped, {}, _EVALUATED))
+    rows += [_row(at, split, split.tasks_at(at), {}, "") for at in _AT_NONE if split.tasks_at(at)]
     titles = ("level", "categories", "tasks", "forms", "examples")
     print(format_table(titles, rows, right=range(1, len(titles))))
     for level in ("fully_held_out", "partially_supervised"):
@@ -222,8 +227,9 @@ def _print_levels(split: LevelSplit, counts: Mapping[str, Mapping[str, int]]) ->
         named = {role.category if level == "fully_held_out" else role.task for role in held_out}
         if named:
             print(f"\n{level}: {', '.join(sorted(named))}")
-    for name in dropped:
-        print(f"dropped {name}: {split.roles[name].why}")
+    for level in _AT_NONE:
+        for name in split.tasks_at(level):
+            print(f"{level} {name}: {split.roles[name].why}")
 
 
 def _row(
@@ -254,7 +260,7 @@ def _find_leaks(split: LevelSplit, check: LeakCheck, *, draft: str) -> list[Leak
 
     evaluated = [name for level in LEVELS for name in split.tasks_at(level)]
     leaks = find_leaks(
-        with_part(split.tasks_at("fully_supervised"), _TRAINED),
+        with_part(split.trained_tasks, _TRAINED),
         with_part(evaluated, _EVALUATED),
         n=check.n,
         task_modules=[draft],
@@ -276,7 +282,6 @@ def _judge_leaks(
 ) -> LevelSplit:
     """Prints the pairs above the limit, and drops a Task of each where that is asked for."""
     listed = [leak for leak in leaks if max(leak.share, leak.share_of_training) > check.above]
-    num_trained = len(split.tasks_at("fully_supervised"))
     print(
         f"\n{len(leaks):,} pairs of a trained and an evaluated Task share {check.n} words in a row "
         f"besides instructions; {len(listed):,} of them in more than {check.above:.2%} of the "
@@ -301,17 +306,16 @@ def _judge_leaks(
             "--drop_leaks=train or --drop_leaks=eval where they are leaks"
         )
         return split
-    dropped = {
+    # The worst pair of each Task has the last word.
+    reasons = {
         leak.trained if check.drop == "train" else leak.evaluated: (
-            f"shares {leak.share:.2%} of the examples of {leak.evaluated} (trained on "
-            f"{leak.trained}): {leak.ngram}"
+            f"{leak.share:.2%} of the examples of {leak.evaluated} share words with those of "
+            f"{leak.trained}: {leak.ngram}"
         )
         for leak in reversed(listed)
     }
-    print(
-        f"\nWithout the {len(dropped):,} Tasks that are dropped for it ({num_trained:,} trained):"
-    )
-    split = split.without(dropped)
+    split = split.without(reasons) if check.drop == "train" else split.without_evaluating(reasons)
+    print("\nWithout them:")
     _print_levels(split, counts)
     return split
 

@@ -12,7 +12,7 @@ from t5lite.data.tasks import seqio_adapter
 from t5lite.data.transforms.span_corruption import SpanCorruption
 from tasks.transformed import add_transformed_task
 
-NUM_EXAMPLES = 120
+NUM_EXAMPLES = 60
 KINDS = ("plain", "ids", "fields")
 
 

@@ -33,7 +33,7 @@ def home(tmp_path_factory):
                 content["Instances"][task.instances.index(first)]["input"] = LEAKED
                 write_task(root, path.stem, content)
     write_task(
-        root, "nothing0", task_content("nothing", num_instances=1) | {"Categories": ["Naming"]}
+        root, "nothing0", task_content("nothing", num_instances=1) | {"Categories": ["Counting"]}
     )
     return root
 
@@ -70,7 +70,7 @@ def test_categories_tasks_and_instances_are_held_out(run, capsys):
     assert tasks_at(split, "fully_held_out") == ["sorting0", "sorting1"]
     assert tasks_at(split, "partially_supervised") == ["naming0"]
     assert tasks_at(split, "fully_supervised") == ["counting0", "counting1", "naming1", "naming2"]
-    assert tasks_at(split, "dropped") == ["nothing0"]
+    assert tasks_at(split, "train_only") == ["nothing0"], "it has one instance"
     assert (split.name, split.seed, split.held_out_share) == ("lr_plain", 3, 0.1)
     printed = capsys.readouterr().out
     rows = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.strip()}
@@ -79,9 +79,9 @@ def test_categories_tasks_and_instances_are_held_out(run, capsys):
         for level in ("train", "fully_held_out", "partially_supervised", "fully_supervised")
     }
     # Of 40 instances of each task the collection's own validation split has 2.
-    assert rows["train"][:3] == ["2", "4", "4"] and rows["fully_held_out"] == ["1", "2", "2", "4"]
-    assert examples["train"] + examples["fully_supervised"] == 4 * 38
-    assert "dropped levels_of_test_nothing0: no example for validation" in printed
+    assert rows["train"][:3] == ["2", "5", "5"] and rows["fully_held_out"] == ["1", "2", "2", "4"]
+    assert examples["train"] + examples["fully_supervised"] == 4 * 38 + 1
+    assert "train_only levels_of_test_nothing0: no example to evaluate" in printed
     for level in ("train", "fully_held_out", "partially_supervised", "fully_supervised"):
         assert f"lr_plain_{level}" in printed.splitlines()[-1]
 
@@ -105,12 +105,16 @@ def test_leaks_are_listed_with_their_words_and_dropped_where_asked(run, capsys, 
     split = run("lr_dropped", *flags, "--drop_leaks=train")
     assert tasks_at(split, "dropped") == ["counting1"]
     assert (
-        "shares 50.00% of the examples of levels_of_test_naming1"
+        "50.00% of the examples of levels_of_test_naming1 share words"
         in split.roles["levels_of_test_counting1"].why
     )
     assert tasks_at(split, "fully_held_out") == ["naming0", "naming1", "naming2"]
     split = run("lr_dropped_too", *flags, "--drop_leaks=eval", "--leaks_above=0.6")
     assert split.tasks_at("dropped") == (), "the pair is below the limit"
+    split = run("lr_unevaluated", *flags, "--drop_leaks=eval")
+    assert tasks_at(split, "dropped") == ["naming1"] and "counting1" in tasks_at(
+        split, "fully_supervised"
+    )
 
 
 def test_a_seed_writes_the_same_file(run):

@@ -25,7 +25,9 @@ from t5lite.messages.value_types import check_type
 
 Level = Literal["fully_held_out", "partially_supervised", "fully_supervised"]
 LEVELS: tuple[Level, ...] = typing.get_args(Level)
-# Neither trained nor evaluated.
+# Trained on like fully supervised Tasks, and not evaluated.
+TRAIN_ONLY: Final = "train_only"
+# Neither trained on nor evaluated.
 DROPPED: Final = "dropped"
 
 SUFFIX = ".json"
@@ -39,13 +41,13 @@ class TaskRole:
     Attributes:
       category: its kind of skill.
       task: the task that it is a form of.
-      level: the level that it is evaluated at; fully supervised Tasks are the trained ones.
-      why: why it is dropped; empty for others.
+      level: the level that it is evaluated at, if it is; fully supervised Tasks are trained on.
+      why: why it is not evaluated; empty for others.
     """
 
     category: str
     task: str
-    level: Level | Literal["dropped"]
+    level: Level | Literal["train_only", "dropped"]
     why: str = ""
 
 
@@ -98,10 +100,11 @@ class LevelSplit:
             where = f"split {self.name!r}, Task {name!r}"
             if role.level == DROPPED:
                 continue
-            other = level_of.setdefault(role.task, role.level)
-            if role.level != other:
+            level = "fully_supervised" if is_trained(role) else role.level
+            other = level_of.setdefault(role.task, level)
+            if level != other:
                 raise ValueError(
-                    f"{where}: {role.level}, and another form of the task {role.task!r} is "
+                    f"{where}: {level}, and another form of the task {role.task!r} is "
                     f"{other}; all forms of a task stand at one level"
                 )
             if role.level == "fully_held_out" and role.category in trained:
@@ -122,8 +125,13 @@ class LevelSplit:
         """Whether instances of trained Tasks are held out of their training split."""
         return self.held_out_share > 0 or bool(self.held_out_instances)
 
+    @property
+    def trained_tasks(self) -> tuple[str, ...]:
+        """Names of the collection's Tasks that are trained on, in order."""
+        return tuple(name for name, role in self.roles.items() if is_trained(role))
+
     def tasks_at(self, level: str) -> tuple[str, ...]:
-        """Names of the collection's Tasks at a level, or of those dropped, in order."""
+        """Names of the collection's Tasks at a level, or of those that are at none, in order."""
         return tuple(name for name, role in self.roles.items() if role.level == level)
 
     def selection(self, name: str, *, held_out: bool) -> InstanceSelection | None:
@@ -160,9 +168,24 @@ class LevelSplit:
         for name, role in self.roles.items():
             if name in dropped:
                 roles[name] = dataclasses.replace(role, level=DROPPED, why=dropped[name])
-            elif role.level != DROPPED:
+            elif role.level in LEVELS:
                 roles[name] = dataclasses.replace(role, level=levels[name])
         return dataclasses.replace(self, roles=roles)
+
+    def without_evaluating(self, names: Mapping[str, str]) -> LevelSplit:
+        """The split that does not evaluate some Tasks: of no use are then those not trained on.
+
+        Args:
+          names: why each is not evaluated, by its name.
+        """
+        roles = {
+            name: dataclasses.replace(role, level=TRAIN_ONLY, why=names[name])
+            if name in names and is_trained(role)
+            else role
+            for name, role in self.roles.items()
+        }
+        dropped = {n: why for n, why in names.items() if not is_trained(self.roles[n])}
+        return dataclasses.replace(self, roles=roles).without(dropped)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes the split's file as a whole or not at all."""
@@ -234,7 +257,7 @@ def _with_tuples(value: Any) -> Any:
 
 def is_trained(role: TaskRole) -> bool:
     """Whether a Task is trained on."""
-    return role.level == "fully_supervised"
+    return role.level in ("fully_supervised", TRAIN_ONLY)
 
 
 def levels_of(kinds: Mapping[str, TaskKind], *, trained: Iterable[str]) -> dict[str, Level]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from t5lite.data.mixing import mixture_rates
-from t5lite.data.tasks.level_split import LEVELS, LevelSplit, is_trained
+from t5lite.data.tasks.level_split import DROPPED, LEVELS, TRAIN_ONLY, LevelSplit, is_trained
 from t5lite.data.tasks.seqio_descriptions import task_splits
 from t5lite.data.tasks.seqio_library import load_seqio
 from t5lite.data.tasks.seqio_selected import Part, select_source
@@ -57,7 +57,7 @@ class _Registration:
         self._split, self._place = split, place
         self._seqio = load_seqio()
         self.names: list[str] = []
-        self._used = [name for level in LEVELS for name in split.tasks_at(level)]
+        self._used = [name for name, role in split.roles.items() if role.level != DROPPED]
         known = set(self._seqio.TaskRegistry.names())
         missing = [name for name in self._used if name not in known]
         if missing:
@@ -106,11 +106,13 @@ class _Registration:
         role, train = self._split.roles[name], Part("train")
         trained = is_trained(role) and "train" in splits
         if trained and self._split.holds_out_instances:
-            selections = [self._split.selection(name, held_out=side) for side in (False, True)]
-            if None in selections:
-                return {"train": train}
-            kept, held_out = (Part("train", selection) for selection in selections)
-            return {"train": kept, EVALUATION_SPLIT: held_out}
+            kept, held_out = (
+                Part("train", self._split.selection(name, held_out=side)) for side in (False, True)
+            )
+            is_evaluated = held_out.selection is not None and role.level != TRAIN_ONLY
+            return {"train": kept} | ({EVALUATION_SPLIT: held_out} if is_evaluated else {})
+        if trained and role.level == TRAIN_ONLY:
+            return {"train": train}
         evaluated = next((one for one in _EVALUATED if one in splits), None)
         if evaluated is None:
             raise ValueError(
@@ -129,7 +131,7 @@ class _Registration:
         registry = self._seqio.MixtureRegistry
         trained = {
             name
-            for name in self._split.tasks_at("fully_supervised")
+            for name in self._split.trained_tasks
             if "train" in self._task(self._split.task_name(name)).splits
         }
         if len(self._split.collection) == 1 and self._split.collection[0] in registry.names():

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from t5lite.data.tasks.level_choice import choose_roles
-from t5lite.data.tasks.level_split import DROPPED, LevelSplit, TaskRole, is_split_file
+from t5lite.data.tasks.level_split import DROPPED, TRAIN_ONLY, LevelSplit, TaskRole, is_split_file
 from t5lite.data.tasks.task_kinds import TaskKind, merge_kinds, read_kinds
 
 CATEGORIES = {"qa": 6, "sentiment": 4, "translation": 3, "summaries": 1, "dialogue": 2}
@@ -132,6 +132,18 @@ def test_levels_follow_from_what_is_dropped():
     assert without.without({}) == without
     with pytest.raises(ValueError, match="no Task is left to train on"):
         split.without(dict.fromkeys(KINDS, "leaks"))
+
+
+def test_what_is_not_evaluated_is_still_trained_on():
+    split = make_split(roles=choose(categories=["translation"]))
+    without = split.without_evaluating({"qa_0": "leaks", "translation_1": "leaks"})
+    assert without.trained_tasks == split.trained_tasks
+    assert [without.roles[n].level for n in ("qa_0", "qa_0_2shot", "translation_1")] == [
+        TRAIN_ONLY,
+        "fully_supervised",
+        DROPPED,
+    ]
+    assert without.without({}) == without
 
 
 def edited(tmp_path, edit):

@@ -67,7 +67,8 @@ NumDevices = Annotated[int, Range(least=-1, most=1 << 20)]
 # Each pass over a Task is a token store of its own.
 NumPasses = Annotated[int, Range(least=1, most=10_000)]
 # Layers are looped over by name.
-NumLayers = Annotated[int, Range(least=0, most=10_000)]
+NumLayers = Annotated[int, Range(least=1, most=10_000)]
+NumLayersOrNone = Annotated[int, Range(least=0, most=10_000)]
 # JAX makes a key of 32 bits of a seed: one beyond them would be another seed.
 Seed = Annotated[int, Range(least=0, most=(1 << 32) - 1)]
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from t5lite.messages.ranges import NumLayers, Positive, Rate, Size
+from t5lite.messages.ranges import NumLayers, NumLayersOrNone, Positive, Rate, Size
 from t5lite.messages.value_types import check_numbers
 from t5lite.models import nested_config
 from t5lite.models.checks import check_choice, require
@@ -88,7 +88,7 @@ class TransformerConfig:
     d_kv: Size
     num_heads: Size
     num_kv_heads: Size | None = None
-    num_encoder_layers: NumLayers
+    num_encoder_layers: NumLayersOrNone
     num_decoder_layers: NumLayers
     mlp_activations: tuple[str, ...] = ("gelu", "linear")
     attention_bias: bool = False
@@ -141,7 +141,6 @@ class TransformerConfig:
 
     def _check_layers(self) -> None:
         is_pair = self.architecture == "encoder_decoder"
-        self._require(self.num_decoder_layers > 0, "num_decoder_layers must be 1 or more", 0)
         self._require(
             (self.num_encoder_layers > 0) == is_pair,
             f"num_encoder_layers must be {'1 or more' if is_pair else '0'} when architecture is "

@@ -89,6 +89,22 @@ def test_every_field_of_config_json(folder, data):
     tried(lambda: open_folder(folder), file, changed(record, path, value))
 
 
+@pytest.mark.parametrize("value", [9999, 1 << 30, (1 << 31) - 1, 10**9, 10**12, 10**15])
+def test_sizes_beyond_the_weights_are_refused_with_field_and_bytes(folder, value):
+    file = folder / "config.json"
+    whole, record = file.read_text(), json.loads(file.read_text())
+    names = {"vocab_size", "num_hidden_layers", "num_layers", "n_layer", "d_ff"} & record.keys()
+    for name in names:
+        file.write_text(json.dumps(record | {name: value}))
+        try:
+            with pytest.raises(ValueError, match=rf"config\.json: .*{name}") as refused:
+                open_folder(folder)
+        finally:
+            file.write_text(whole)
+        is_counted = "in float32, and the weights beside it are" in str(refused.value)
+        assert is_counted or f"got {value}" in str(refused.value)
+
+
 @settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )

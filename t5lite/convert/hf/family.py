@@ -11,9 +11,12 @@ import numpy as np
 
 from t5lite.convert.layouts import TRANSPOSED, Layout
 from t5lite.convert.names import LazyArray, Row, Tensors, wanted_names
+from t5lite.memory import readable
+from t5lite.messages.ranges import NotNegative, NumLayers, Size
 from t5lite.messages.suggest import did_you_mean
-from t5lite.messages.value_types import check_type
+from t5lite.messages.value_types import check_fields
 from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import count_params
 from t5lite.models.position_config import Positions
 
 log = logging.getLogger(__name__)
@@ -58,52 +61,33 @@ _NOT_DONE: Mapping[str, tuple[object, ...]] = {
 }
 
 
-# Fields that are read, of all families: their type, and their least value.
-_FIELD_TYPES: Sequence[tuple[Sequence[str], Any, int | None]] = (
-    (
-        (
-            *("vocab_size", "d_model", "d_ff", "d_kv", "ffn_dim", "hidden_size"),
-            *("intermediate_size", "n_embd", "n_head", "n_layer", "n_inner", "n_positions"),
-            *("num_attention_heads", "num_heads", "num_hidden_layers", "num_layers"),
-            *("num_decoder_layers", "num_key_value_heads", "head_dim", "word_embed_proj_dim"),
-            *("max_position_embeddings", "relative_attention_max_distance"),
-            "relative_attention_num_buckets",
-        ),
-        int,
-        1,
-    ),
-    (
-        (
-            *("attention_dropout", "dropout", "dropout_rate", "hidden_dropout", "resid_pdrop"),
-            *("init_std", "initializer_range", "layer_norm_eps", "layer_norm_epsilon"),
-            *("rms_norm_eps", "rope_theta", "rotary_emb_base", "rotary_pct"),
-        ),
-        float,
-        0,
-    ),
-    (
-        (
-            *("attention_bias", "mlp_bias", "do_layer_norm_before", "enable_bias", "is_gated_act"),
-            *("scale_attn_weights", "scale_decoder_outputs", "tie_word_embeddings"),
-            "use_parallel_residual",
-        ),
-        bool,
-        None,
-    ),
-    (
-        (
-            *("model_type", "activation_function", "hidden_act", "dense_act_fn"),
-            "feed_forward_proj",
-        ),
-        str,
-        None,
-    ),
-    (("rope_scaling", "rope_parameters"), Mapping[str, Any], None),
+# Fields that are read, of all families, by type.
+_SIZES = (
+    *("vocab_size", "d_model", "d_ff", "d_kv", "ffn_dim", "hidden_size", "intermediate_size"),
+    *("n_embd", "n_head", "n_inner", "n_positions", "num_attention_heads", "num_heads"),
+    *("num_key_value_heads", "head_dim", "word_embed_proj_dim", "max_position_embeddings"),
+    *("relative_attention_max_distance", "relative_attention_num_buckets"),
 )
-
-
-_MOST_LAYERS = 10_000
-_MOST = (1 << 31) - 1
+_LAYERS = ("n_layer", "num_hidden_layers", "num_layers", "num_decoder_layers")
+_NUMBERS = (
+    *("attention_dropout", "dropout", "dropout_rate", "hidden_dropout", "resid_pdrop", "init_std"),
+    *("initializer_range", "layer_norm_eps", "layer_norm_epsilon", "rms_norm_eps", "rope_theta"),
+    *("rotary_emb_base", "rotary_pct"),
+)
+_FLAGS = (
+    *("attention_bias", "mlp_bias", "do_layer_norm_before", "enable_bias", "is_gated_act"),
+    *("scale_attn_weights", "scale_decoder_outputs", "tie_word_embeddings"),
+    "use_parallel_residual",
+)
+_TEXTS = ("model_type", "activation_function", "hidden_act", "dense_act_fn", "feed_forward_proj")
+_FIELD_TYPES: Mapping[str, Any] = {
+    **dict.fromkeys(_SIZES, Size),
+    **dict.fromkeys(_LAYERS, NumLayers),
+    **dict.fromkeys(_NUMBERS, NotNegative),
+    **dict.fromkeys(_FLAGS, bool),
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys(("rope_scaling", "rope_parameters"), Mapping[str, Any]),
+}
 
 
 class Fields:
@@ -111,18 +95,29 @@ class Fields:
 
     def __init__(self, record: Mapping[str, Any], *, file: str = "config.json"):
         """Takes the record; raises ValueError where a field is of another type or out of range."""
-        self._record = record
-        for names, hint, least in _FIELD_TYPES:
-            for name in names:
-                value = self.get(name)
-                if value is None:
-                    continue
-                check_type(value, hint, name=f"{file}: {name}")
-                if least is not None and value < least:
-                    raise ValueError(f"{file}: {name} must be at least {least}, got {value!r}")
-                # Each of its layers is looked for by name, and each width multiplied.
-                if hint is int and value > (most := _MOST_LAYERS if "layer" in name else _MOST):
-                    raise ValueError(f"{file}: {name} must be at most {most:,}, got {value!r}")
+        self._record, self._file = record, file
+        check_fields(record, _FIELD_TYPES, name=file)
+
+    def check_size(self, config: TransformerConfig, tensors: Tensors) -> None:
+        """Compares the size that the fields give a model with that of the tensors beside them.
+
+        Args:
+          config: The model.
+          tensors: Those of the files.
+
+        Raises:
+          ValueError: it is more than twice as large, so that the fields are of another model.
+        """
+        wanted, held = count_params(config), sum(tensor.size for tensor in tensors.values())
+        if wanted <= 2 * held:
+            return
+        sizes = ", ".join(
+            f"{name} {self._record[name]}" for name in (*_SIZES, *_LAYERS) if self.get(name)
+        )
+        raise ValueError(
+            f"{self._file}: {sizes}: these make a model of {readable(4 * wanted)} in float32, and "
+            f"the weights beside it are {readable(4 * held)}; one of the two is of another model"
+        )
 
     def get(self, name: str, default: Any = None) -> Any:
         """A field's value; the default where it is absent or null."""

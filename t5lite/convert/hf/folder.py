@@ -53,6 +53,7 @@ def open_folder(path: pathlib.Path) -> Source:
         config = family.read_config(fields, tied)
     except ValueError as error:
         raise ValueError(f"{path / CONFIG_FILE} describes no model: {error}") from error
+    fields.check_size(config, tensors)
     tensors = without_leftovers(family, tensors, config)
     weights.check_floats(tensors)
     return Source(

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from t5lite.data.downloads.downloads import DOWNLOADS
 from t5lite.data.tasks import seqio_adapter, task_data
 from t5lite.data.tasks.prompt_parts import PromptParts, options_of
 from t5lite.data.tasks.task_metrics import Answers
@@ -273,6 +274,21 @@ def test_what_is_half_there_is_said(folder):
         task_data.present_tasks(
             "bbh_3shot", seqio_adapter.resolve("bbh_3shot").task_names, allow_missing=False
         )
+
+
+@pytest.mark.parametrize("name", ["mmlu_cot", "mgsm", "tydiqa", "gsm8k"])
+def test_what_is_downloaded_is_what_is_looked_for(tmp_path, name):
+    item = DOWNLOADS[name]
+    downloaded = {tmp_path / item.folder / file.path for file in item.files}
+    for path in downloaded:
+        write(path, "")
+    wanted = {
+        path
+        for task in TASKS.values()
+        for split in task.splits
+        for path in task.files(tmp_path, split)
+    }
+    assert downloaded <= wanted
 
 
 @pytest.mark.parametrize(

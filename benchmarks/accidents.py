@@ -32,7 +32,7 @@ from tests import damage  # noqa: E402
 KINDS = ("SIGKILL", "SIGTERM", "SIGINT", "full disk", "second process", "half a line", "leftover")
 KINDS += ("clock set back", "removed cache", "removed checkpoint", "moved run", "killed build")
 KINDS += tuple(happens.__name__ for happens in damage.DAMAGES)
-STEPS_A_START, TIMEOUT_S = 4, 300
+STEPS_A_START, TIMEOUT_S = 4, 1200
 
 
 # The toy run by a clock that is a day behind what its files say.

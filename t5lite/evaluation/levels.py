@@ -21,8 +21,7 @@ from t5lite.evaluation.finished import (
 from t5lite.evaluation.suite_score import how_asked
 from t5lite.files.json_files import write_object
 from t5lite.files.whole_file import write_whole
-from t5lite.inference import intervals
-from t5lite.inference.intervals import Interval
+from t5lite.inference.intervals import CONFIDENCE, Interval
 from t5lite.messages.tables import format_markdown, format_table
 
 _TITLE = "Scores by level of generalization"
@@ -61,8 +60,15 @@ class LevelScore:
 
     @property
     def interval(self) -> Interval | None:
-        """Of the mean; None where one Task says nothing of how others vary."""
-        return intervals.of_mean([*self.scores.values()])
+        """Of the mean; None where one Task, or equal scores, say nothing of how others vary."""
+        from scipy import stats
+
+        values = [*self.scores.values()]
+        error = float(stats.sem(values)) if len(values) > 1 else 0.0
+        if not error:
+            return None
+        ends = stats.t.interval(CONFIDENCE, len(values) - 1, loc=self.mean, scale=error)
+        return max(float(ends[0]), 0.0), min(float(ends[1]), 100.0)
 
 
 def report(folders: Sequence[str], *, output: str) -> list[LevelScore]:
@@ -138,7 +144,7 @@ def _row(one: LevelScore) -> tuple[str, ...]:
         one.level,
         f"{len(one.scores):,}",
         f"{one.mean:.1f}",
-        "" if ends is None else f"{max(ends[0], 0):.1f} to {min(ends[1], 100):.1f}",
+        "" if ends is None else f"{ends[0]:.1f} to {ends[1]:.1f}",
         ", ".join(f"{metric} ({count:,})" for metric, count in one.metrics.items()),
     )
 

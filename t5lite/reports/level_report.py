@@ -12,15 +12,24 @@ from t5lite.data.contamination.leaks import Leak, find_leaks
 from t5lite.data.sources import local_files
 from t5lite.data.tasks import data_status, seqio_adapter, task_data
 from t5lite.data.tasks.level_choice import Choice, choose_roles
-from t5lite.data.tasks.level_split import DROPPED, LEVELS, TRAIN_ONLY, LevelSplit, TaskRole
+from t5lite.data.tasks.level_split import (
+    DROPPED,
+    LEVELS,
+    TRAIN_ONLY,
+    LevelSplit,
+    TaskRole,
+    is_split_file,
+)
 from t5lite.data.tasks.task_kinds import TaskKind, merge_kinds, read_kinds
 from t5lite.files import strict_json
+from t5lite.files.local_paths import local_path, writable_folder
 from t5lite.files.whole_file import write_whole
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.tables import format_table
 
 _SHOWN_LEAKS = 20
+_SHOWN_TASKS = 10
 # What a split's Tasks are trained on and evaluated on, whatever those of the collection call it.
 _TRAINED, _EVALUATED = "train", "validation"
 _AT_NONE = (TRAIN_ONLY, DROPPED)
@@ -98,6 +107,13 @@ def make_split(
     Raises:
       ValueError: a Task or category is unknown, or nothing is left to train on.
     """
+    output = _writable(request.output, flag="--output")
+    if not is_split_file(output.name):
+        raise ValueError(
+            f"--output {output}: call it {output.name}.json; by that --tasks tells it from a module"
+        )
+    if leak_check is not None and leak_check.output is not None:
+        _writable(leak_check.output, flag="--leaks")
     seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
     split, missing = _choose(request, task_modules)
     # Its Tasks are read as they will be trained on, here and in workers: by way of a file.
@@ -113,8 +129,7 @@ def make_split(
         print(f"\nleft out for want of data:\n{data_status.table(missing)}")
     if leak_check is not None:
         split = _judge_leaks(split, leaks, leak_check, counts=counts)
-    pathlib.Path(request.output).parent.mkdir(parents=True, exist_ok=True)
-    split.write(request.output)
+    split.write(output)
     mixtures = ", ".join(
         split.mixture_name(level)
         for level in ("train", *LEVELS)
@@ -122,6 +137,17 @@ def make_split(
     )
     print(f"\n{request.output}: give it as --tasks={request.output}; it registers {mixtures}")
     return split
+
+
+def _writable(path: str, *, flag: str) -> pathlib.Path:
+    """A file that can be written, in a folder that is there now.
+
+    Raises:
+      ValueError: it cannot; before hours of reading.
+    """
+    file = local_path(path, name=flag)
+    writable_folder(file.parent, name=flag).mkdir(parents=True, exist_ok=True)
+    return file
 
 
 def _choose(
@@ -228,8 +254,11 @@ def _print_levels(split: LevelSplit, counts: Mapping[str, Mapping[str, int]]) ->
         if named:
             print(f"\n{level}: {', '.join(sorted(named))}")
     for level in _AT_NONE:
-        for name in split.tasks_at(level):
+        names = split.tasks_at(level)
+        for name in names[:_SHOWN_TASKS]:
             print(f"{level} {name}: {split.roles[name].why}")
+        if len(names) > _SHOWN_TASKS:
+            print(f"and {len(names) - _SHOWN_TASKS:,} more, which the file lists")
 
 
 def _row(

@@ -38,7 +38,7 @@ def test_means_and_intervals_are_over_tasks(tmp_path, capsys):
     ]
     values = [25.0, 25.0, 0.0]
     low, high = stats.t.interval(0.95, 2, loc=sum(values) / 3, scale=stats.sem(values))
-    assert found[0].interval == pytest.approx((low, high))
+    assert low < 0 and found[0].interval == pytest.approx((0.0, high))
     assert found[2].interval is None, "one task says nothing of others"
     printed = capsys.readouterr().out
     assert printed.count(" ni ") == 4 and "x" not in found[0].scores
@@ -47,6 +47,13 @@ def test_means_and_intervals_are_over_tasks(tmp_path, capsys):
     record = json.loads((tmp_path / "out" / "levels.json").read_text())
     assert [one["mean"] for one in record["levels"]] == [one.mean for one in found]
     assert "| fully_held_out " in (tmp_path / "out" / "levels.md").read_text()
+
+
+def test_equal_scores_have_no_interval(tmp_path):
+    scores = {"a": [0, 0], "b": [0, 0], "c": [0, 0]}
+    write_evaluation(tmp_path / "eval" / "one", scores, mixture="ni_fully_held_out")
+    (found,) = report([str(tmp_path)], output=str(tmp_path))
+    assert (found.mean, found.interval) == (0.0, None)
 
 
 def test_zero_shot_and_few_shot_stand_beside_each_other(tmp_path, capsys):

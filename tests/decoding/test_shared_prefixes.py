@@ -16,6 +16,8 @@ from tests import feature_converters
 from tests.conftest import REPOSITORY, on_devices
 from tests.decoding import sharing, tiny
 
+# Its table of positions ends where the longest answer to these prompts does.
+CONFIG = tiny.config("decoder_only", positions=Learned(max_positions=116))
 # As in models of a hundred million parameters: a token costs what looking at 1,000 slots does.
 COST = ReadingCost(per_token=1000, per_pair=1)
 
@@ -105,10 +107,8 @@ def test_operations_are_two_a_parameter_of_the_layers_products():
 
 
 def test_answers_are_those_of_prompts_read_alone(prefixes_read):
-    """Of a model whose table of positions ends where the longest answer does."""
-    config = tiny.config("decoder_only", positions=Learned(max_positions=116))
-    params = tiny.params(config)
-    decoder = sharing.decoder(config, batch_size=4)
+    params = tiny.params(CONFIG)
+    decoder = sharing.decoder(CONFIG, batch_size=4)
     decoding = DecodingConfig(max_decode_length=6)
     prompts = sharing.prompts()
     together = decoder.generate(params, prompts, config=decoding)
@@ -116,7 +116,7 @@ def test_answers_are_those_of_prompts_read_alone(prefixes_read):
     options = sharing.options(len(prompts))
     ranked = decoder.rank(params, prompts, options)
     assert prefixes_read == [96] * 4
-    alone = sharing.decoder(config, batch_size=1)
+    alone = sharing.decoder(CONFIG, batch_size=1)
     for prompt, row, (answer,), ranking in zip(prompts, options, together, ranked, strict=True):
         ((expected,),) = alone.generate(params, [prompt], config=decoding)
         assert answer.tokens.tolist() == expected.tokens.tolist()
@@ -162,15 +162,14 @@ def test_prompts_that_see_themselves_both_ways_are_read_whole(converter):
 
 
 def test_a_prefix_is_read_with_the_parameters_of_the_call(prefixes_read):
-    config = tiny.config("decoder_only")
-    decoder = sharing.decoder(config, batch_size=4)
+    decoder = sharing.decoder(CONFIG, batch_size=4)
     prompts, options = sharing.prompts(), sharing.options(12)
     first, second = (
-        decoder.rank(tiny.params(config, seed=seed), prompts, options) for seed in (0, 1)
+        decoder.rank(tiny.params(CONFIG, seed=seed), prompts, options) for seed in (0, 1)
     )
     assert len(prefixes_read) == 4
-    alone = sharing.decoder(config, batch_size=1)
-    (expected,) = alone.rank(tiny.params(config, seed=1), prompts[:1], options[:1])
+    alone = sharing.decoder(CONFIG, batch_size=1)
+    (expected,) = alone.rank(tiny.params(CONFIG, seed=1), prompts[:1], options[:1])
     np.testing.assert_allclose(second[0].scores, expected.scores, rtol=1e-5)
     assert not np.allclose(first[0].scores, expected.scores, rtol=1e-3)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -209,22 +210,30 @@ class LevelSplit:
                 f"--tasks={path}: no such file, seen from {pathlib.Path.cwd()}; `t5lite tasks "
                 "split` writes one"
             )
-        record = read_object(path)
-        if record.pop("format", None) != _FORMAT:
-            raise ValueError(
-                f'{path} is no split by levels that this version reads (its "format" is not '
-                f"{_FORMAT!r}); `t5lite tasks split` writes one"
-            )
-        tasks = record.pop("tasks", None)
-        check_type(tasks, Mapping[str, dict], name=f"{path}, field 'tasks'")
-        roles = {
-            name: _object(TaskRole, role, where=f"{path}, task {name!r}")
-            for name, role in tasks.items()
-        }
-        try:
-            return _object(cls, {**record, "roles": roles}, where=str(path))
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}" if str(path) not in str(error) else error) from None
+        state = path.stat()
+        return _read(path.absolute(), state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=4)
+def _read(path: pathlib.Path, mtime_ns: int, size: int) -> LevelSplit:
+    """Reads a file that worker processes ask for again with every Task."""
+    del mtime_ns, size  # Only part of the cache's key.
+    record = read_object(path)
+    if record.pop("format", None) != _FORMAT:
+        raise ValueError(
+            f'{path} is no split by levels that this version reads (its "format" is not '
+            f"{_FORMAT!r}); `t5lite tasks split` writes one"
+        )
+    tasks = record.pop("tasks", None)
+    check_type(tasks, Mapping[str, dict], name=f"{path}, field 'tasks'")
+    roles = {
+        name: _object(TaskRole, role, where=f"{path}, task {name!r}")
+        for name, role in tasks.items()
+    }
+    try:
+        return _object(LevelSplit, {**record, "roles": roles}, where=str(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}" if str(path) not in str(error) else error) from None
 
 
 def _object(kind: type[Any], record: Mapping[str, Any], *, where: str) -> Any:

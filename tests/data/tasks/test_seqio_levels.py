@@ -106,6 +106,20 @@ def test_held_out_instances_are_in_no_token_store_and_in_no_batch(registered, tm
     assert len(seen) > 50 and not seen & {text.removeprefix("add") for text in held_out}
 
 
+def test_stock_seqio_reads_the_same_in_any_order(registered):
+    import seqio
+
+    split, _ = registered()
+    for name in ("lv_plain_0", "lv_ids_0", "lv_fields_1"):
+        task = seqio.get_mixture_or_task(split.task_name(name))
+        lengths = {"inputs": 64, "targets": 16}
+        rows = task.get_dataset(lengths, split="train", shuffle=True, seed=3).as_numpy_iterator()
+        found = [
+            (r["inputs_pretokenized"].decode(), r["targets_pretokenized"].decode()) for r in rows
+        ]
+        assert sorted(found) == sorted(texts(split.task_name(name), "train")) and len(found) > 30
+
+
 def test_forms_of_one_task_hold_out_the_same_instances(registered):
     module, forms = "tasks.mini", ("", "_fewshot", "_cot")
     role = TaskRole(category="find", task="find_food", level="fully_supervised")

@@ -13,12 +13,14 @@ from __future__ import annotations
 import argparse
 import collections
 import faulthandler
+import itertools
 import logging
 import pathlib
 import random
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
@@ -26,6 +28,7 @@ sys.path.insert(0, str(REPOSITORY))
 from tests.fuzz.kinds import KINDS, Bench  # noqa: E402
 from tests.fuzz.outcomes import BUGS, ERROR, WORKS, Outcome, attempt  # noqa: E402
 
+MIN_CASES = 20
 COLUMNS = (ERROR, WORKS, *BUGS)
 
 
@@ -36,6 +39,18 @@ def try_one(bench: Bench, kind: str, *, seed: int, number: int) -> tuple[str, Ou
         return case.what, attempt(case.run)
     finally:
         case.undo()
+
+
+def case_numbers(number: int | None, seconds: float) -> Iterator[int]:
+    """The cases of one kind to try: the one that was asked for, or as many as there is time for."""
+    if number is not None:
+        yield number
+        return
+    until = time.monotonic() + seconds
+    for count in itertools.count():
+        if count >= MIN_CASES and time.monotonic() > until:
+            return
+        yield count
 
 
 def main() -> None:
@@ -53,16 +68,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(pathlib.Path(scratch))
         for kind in kinds:
-            until = time.monotonic() + options.seconds / len(kinds)
-            number = options.number or 0
-            while number == (options.number or 0) or (
-                options.number is None and time.monotonic() < until
-            ):
+            for number in case_numbers(options.number, options.seconds / len(kinds)):
                 what, outcome = try_one(bench, kind, seed=options.seed, number=number)
                 counts[kind, outcome.name] += 1
                 if outcome.name in BUGS or options.number is not None:
                     print(f"{kind} {number}, {what[:300]}: {outcome.name}\n{outcome.said}\n")
-                number += 1
     print(f"{'kind':20}" + "".join(f"{column:>11}" for column in COLUMNS))
     for kind in kinds:
         print(f"{kind:20}" + "".join(f"{counts[kind, column]:11,}" for column in COLUMNS))

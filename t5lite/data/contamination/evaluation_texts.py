@@ -77,7 +77,8 @@ def _read(path: pathlib.Path) -> str:
     if path.suffix != ".gz":
         return local_files.read_text(path)
     try:
-        return gzip.decompress(read_bytes(path)).decode("utf-8-sig")
+        # Of no bytes Python makes a text of none, as if it were whole.
+        return gzip.decompress(read_bytes(path) or b"-").decode("utf-8-sig")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: no gzip file of UTF-8 text ({error})") from error
 

@@ -84,8 +84,11 @@ def _text_lines(path: pathlib.Path) -> Iterator[tuple[int, str]]:
       ValueError: there is no such file, or a line is not UTF-8.
     """
     check_regular(path)
-    opener: Callable[..., Any] = gzip.open if path.name.endswith(".gz") else open
+    is_gzip = path.name.endswith(".gz")
+    opener: Callable[..., Any] = gzip.open if is_gzip else open
     try:
+        if is_gzip and not path.stat().st_size:
+            raise EOFError("the file is empty, and gzip writes a head and an end")
         with opener(path, "rb") as file:
             for number, data in enumerate(file, start=1):
                 try:

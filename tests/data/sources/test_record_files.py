@@ -88,6 +88,9 @@ def test_text_packed_with_gzip(tmp_path, suffix):
     packed.write_bytes(packed.read_bytes()[:-20])
     with pytest.raises(ValueError, match=r"y\.\w+\.gz: cannot be read: Compressed file ended"):
         list(open_records(packed).read())
+    packed.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"y\.\w+\.gz: cannot be read: the file is empty"):
+        open_records(packed).count()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from t5lite.configuration import external_flags, level_flags
 from t5lite.configuration import macro_flags as macro
 from t5lite.configuration.macro_flags import Flag
 from t5lite.configuration.t5x import flags as t5x_flags
-from t5lite.messages.ranges import Count, NumBytes, Port, Seed
+from t5lite.messages.ranges import Count, NumBytes, NumWords, Port, Seed, VocabularySize
 from t5lite.messages.value_types import shown
 
 # What a verb with gin takes. Prompts are read with the model's own vocabulary.
@@ -265,7 +265,11 @@ def _add_contamination_action(actions: Any) -> argparse.ArgumentParser:
         help="registered mixture or task to take for an evaluation set; repeatable",
     )
     parser.add_argument(
-        "--ngram", type=macro.positive, default=13, metavar="N", help="words in a row; default: 13"
+        "--ngram",
+        type=macro.number(NumWords),
+        default=13,
+        metavar="N",
+        help="words in a row; default: 13",
     )
     parser.add_argument("--split", default="train", metavar="SPLIT", help="default: train")
     parser.add_argument("--output", metavar="FILE.jsonl", help="also write the whole report here")
@@ -337,7 +341,11 @@ def _add_vocabulary_verb(verbs: Any) -> None:
     parser = _verb(verbs, "vocabulary", "train a SentencePiece vocabulary on a mixture's text")
     parser.add_argument("mixture", metavar="MIXTURE", help="registered mixture or task")
     parser.add_argument(
-        "--size", type=macro.positive, required=True, metavar="N", help="number of ids"
+        "--size",
+        type=macro.number(VocabularySize),
+        required=True,
+        metavar="N",
+        help="number of ids",
     )
     parser.add_argument("--output", required=True, metavar="FILE.model", help="file to write")
     parser.add_argument("--split", default="train", metavar="SPLIT", help="default: train")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from t5lite.configuration import macro_flags as macro
-from t5lite.messages.ranges import Seed
+from t5lite.messages.ranges import NumWords, Seed
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="lines TASK<TAB>CATEGORY for tasks that say no category, or another",
     )
     parser.add_argument(
-        "--ngram", type=macro.positive, default=13, metavar="N", help="words in a row; default: 13"
+        "--ngram",
+        type=macro.number(NumWords),
+        default=13,
+        metavar="N",
+        help="words in a row; default: 13",
     )
     parser.add_argument(
         "--leaks_above",

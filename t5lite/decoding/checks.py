@@ -130,6 +130,12 @@ def room_to_generate(
       ValueError: more memory is needed than they have left.
     """
     branches = "num_beams" if decoding.strategy == "beam" else "num_return_sequences"
+    sizes = {
+        "DecodingConfig.max_decode_length (--max_decode_length)": decoding.decode_length,
+        f"DecodingConfig.{branches} (--{branches})": decoding.num_branches,
+        "the batch size (--eval_batch_size)": batch_size,
+    }
+    lower = " or ".join(f"{name}, {size}" for name, size in sizes.items() if size > 1)
     memory.check(
         memory.generation_moments(
             model,
@@ -140,12 +146,7 @@ def room_to_generate(
         ),
         mesh=mesh,
         what=f"generating for {batch_size} prompts of {prompt_length} tokens",
-        remedy=(
-            f"Lower DecodingConfig.max_decode_length (--max_decode_length), "
-            f"{decoding.decode_length}, DecodingConfig.{branches} (--{branches}), "
-            f"{decoding.num_branches}, or the batch size (--eval_batch_size), {batch_size}; or "
-            "give shorter prompts."
-        ),
+        remedy=f"{f'Lower {lower}, or g' if lower else 'G'}ive shorter prompts.",
     )
 
 

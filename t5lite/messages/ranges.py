@@ -60,6 +60,10 @@ Count = Annotated[int, Range(least=0, most=_INT32)]
 StepOffset = Annotated[int, Range(least=-(1 << 30), most=1 << 30)]
 # Examples are counted in 64 bits.
 NumExamples = Annotated[int, Range(least=1)]
+# Of an n-gram, which is put together a word at a time.
+NumWords = Annotated[int, Range(least=1, most=1000)]
+# Of a vocabulary that is trained; the trainer makes room for all ids at once.
+VocabularySize = Annotated[int, Range(least=1, most=10_000_000)]
 Port = Annotated[int, Range(least=0, most=65_535)]
 NumBytes = Annotated[int, Range(least=1)]
 # Of a mesh's axis; -1 is whatever the others leave.

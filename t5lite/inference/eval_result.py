@@ -151,11 +151,11 @@ class EvalResult:
         for name, value in self.metrics.items():
             task, metric = name.removeprefix(f"{self.config.name}/").split("/", 1)
             rows[task][metric] = value
-        columns = dict(self._columns(rows))
-        cells = [[task, *(show(task) for show in columns.values())] for task in rows]
+        titles, shows = zip(*self._columns(rows), strict=True)
+        cells = [[task, *(show(task) for show in shows)] for task in rows]
         title = f"{self.config.name}: {self.config.mixture_or_task_name}, {self.config.split}"
         title += "" if step is None else f", step {step}"
-        table = format_table(["task", *columns], cells, right=range(1, 1 + len(columns)))
+        table = format_table(["task", *titles], cells, right=range(1, 1 + len(titles)))
         return f"{title}\n{table}"
 
     def _columns(
@@ -164,8 +164,8 @@ class EvalResult:
         """Titles of the columns, and what each says of a row: counts, metrics, intervals."""
         counts: dict[str, Callable[[TaskResult], int]] = {
             "examples": lambda task: task.num_examples,
-            "unparsed": lambda task: task.num_unparsed,
-            "skipped": lambda task: task.num_skipped,
+            "num_unparsed": lambda task: task.num_unparsed,
+            "num_skipped": lambda task: task.num_skipped,
         }
         for title, count in counts.items():
             by_task = self._of_tasks(count)

@@ -255,7 +255,7 @@ def test_what_is_skipped_is_counted_printed_and_recorded(models, caplog, tmp_pat
     assert [record["skipped"] is None for record in records] == [True, False, False, False]
     assert [record["prediction"] is None for record in records] == [False, True, True, True]
     assert len(result.tasks[0].by_example["exact_match"]) == 1
-    assert re.search(r"task +examples +skipped", result.summary())
+    assert re.search(r"task +examples +num_skipped", result.summary())
 
 
 def test_an_evaluation_that_asks_nothing_is_refused(models):

@@ -218,6 +218,15 @@ def test_evaluations_need_names_of_their_own(model, evals, message):
     [
         ({"name": "a/b"}, "EvalConfig.name"),
         ({"name": ""}, "EvalConfig.name"),
+        ({"num_shots": -1}, "EvalConfig.num_shots must be"),
+        ({"rank_by": "sums"}, r"rank_by is 'sums'; choose one of sum, mean.* mean 'sum'"),
+        ({"prompt_too_long": "drop"}, "prompt_too_long is 'drop'; choose one of drop_exemplars"),
+        ({"system_prompt": "Be short."}, "begins a conversation; set use_chat_template"),
+        ({"rank_by": "sum", "decoding": DecodingConfig(strategy="sample")}, "Leave one out"),
+        (
+            {"decoding": DecodingConfig(strategy="beam", num_beams=2, num_return_sequences=2)},
+            "several answers to an example vote, so they must be drawn",
+        ),
         ({"batch_size": 0}, "EvalConfig.batch_size must be"),
         ({"max_examples_per_task": 0}, "EvalConfig.max_examples_per_task must be"),
     ],

@@ -100,10 +100,6 @@ class EvalConfig:
     def _check_decoding(self) -> None:
         """Refuses what would be ignored."""
         decoding = self.decoding
-        if self.rank_by is None and not self.rank_end_token:
-            raise ValueError(
-                "EvalConfig.rank_end_token is False, and nothing is ranked; set rank_by too."
-            )
         if self.rank_by is not None and decoding.strategy != "greedy":
             raise ValueError(
                 f"EvalConfig.rank_by is {self.rank_by!r}, and DecodingConfig.strategy "

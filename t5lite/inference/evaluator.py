@@ -128,7 +128,7 @@ class Evaluator:
         self.config = dataclasses.replace(
             config,
             decoding=decoding,
-            rank_end_token=config.rank_by is None or all(map(asker.scores_end, self.tasks)),
+            rank_end_token=all(map(asker.scores_end, self.tasks)),
         )
 
     def journal(self, path: pathlib.Path, *, settings: Mapping[str, Any]) -> AnswerJournal:

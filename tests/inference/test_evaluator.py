@@ -67,8 +67,19 @@ def test_the_likeliest_option_is_the_answer(models, family):
         assert record.prediction == record.answer == record.options[np.argmax(expected)]
         assert record.score == (record.prediction == record.targets)
     assert "e/parts_plus/loss" not in result.metrics
+    assert result.config.rank_end_token
     share = np.mean([record.score for record in result.predictions])
     assert result.metrics["e/parts_plus/exact_match"] == pytest.approx(share)
+
+
+def test_a_model_without_an_end_scores_none_and_says_so(models):
+    _, config, _ = models["decoder_only"]
+    rows = converter("decoder_only", task_feature_lengths=CONFIG.task_feature_lengths)
+    endless = dataclasses.replace(rows, targets_suffix=())
+    ranked = dataclasses.replace(CONFIG, rank_by="sum")
+    evaluator = Evaluator(ranked, config, converter=endless)
+    assert not evaluator.config.rank_end_token
+    assert evaluator._asked["parts_plus"][0].option_tokens[0].tolist() == [35, 114, 113, 104]
 
 
 @pytest.mark.parametrize("rank_by", ["sum", "mean", "mean_byte", "unconditional"])

@@ -107,6 +107,12 @@ class PromptBatches:
                 longest=self._longest,
             )
         groups.sort(key=lambda group: -max((len(prompts[row]) for row in group.rows), default=0))
+        # Fewer examples than a batch takes are not repeated to fill it.
+        batch_size = shared_prefixes.num_rows_bucket(
+            min(len(prompts), self.batch_size),
+            batch_size=self.batch_size,
+            multiple=self.num_parts,
+        )
         batches = []
         for rows, prefix_length in groups:
             sizes = [
@@ -116,7 +122,7 @@ class PromptBatches:
             for places in batching.plan_batches(sizes, batch_size=self.batch_size):
                 together = [rows[place] for place in places]
                 prefix = prompts[together[0]][:prefix_length]
-                limit = self.batch_size
+                limit = batch_size
                 while fits and limit > self.num_parts and not fits(together, limit):
                     limit = -(-limit // (2 * self.num_parts)) * self.num_parts
                 for start in range(0, len(together), limit):

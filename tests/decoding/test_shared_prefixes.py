@@ -148,6 +148,15 @@ def test_a_penalty_for_what_was_there_reads_prompts_whole(prefixes_read):
     assert not prefixes_read
 
 
+def test_few_examples_are_not_repeated_to_fill_a_batch():
+    batches = PromptBatches(
+        tiny.config(), converter=feature_converters.bare(), batch_size=32, mesh=None
+    )
+    rows = [[b.num_rows for b in batches.plan(tiny.prompts([5] * n))] for n in (1, 2, 7, 9, 40)]
+    assert rows == [[1], [2], [8], [32], [32, 32]]
+    assert batches.plan([]) == []
+
+
 @pytest.mark.parametrize("converter", ["encoder_decoder", "prefix_lm"])
 def test_prompts_that_see_themselves_both_ways_are_read_whole(converter):
     batches = PromptBatches(

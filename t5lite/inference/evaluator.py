@@ -113,7 +113,7 @@ class Evaluator:
             model_config,
             converter=converter,
             eos_ids=known_end_ids(model_config, self.vocabulary, [*end_ids, *asker.chat_end_ids]),
-            batch_size=min(config.batch_size, len(self._places)),  # the rest would be filled up
+            batch_size=config.batch_size,
             decode=self.vocabulary.decode,
             mesh=mesh,
         )

@@ -237,8 +237,8 @@ def test_eval_of_a_t5x_checkpoint_is_that_of_its_conversion(t5x, tmp_path, cache
     [
         ("eval --mixture=toy_copy --num_beams=1", "num_beams is 1; it must be 2 or more"),
         (
-            "infer --input=a.jsonl --top_p=2 --output=b",
-            "--top_p: '2' is not a",
+            "infer --input=a.jsonl --max_decode_length=4 --min_decode_length=9 --output=b",
+            "min_decode_length is 9; it must be below max_decode_length=4",
         ),
         ("infer --input=a.jsonl", "needs a value for the macro OUTPUT"),
         ("generate --gin.STOP_STRING=x", "Did you mean 'STOP_STRINGS'"),

@@ -18,8 +18,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer, abstract
+from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer
 from t5lite.files.hashes import VERIFY_VARIABLE, FileHashes, hash_file
+from t5lite.sharding import abstract
 
 
 def seconds(run: Callable[[], object]) -> float:

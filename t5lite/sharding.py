@@ -199,6 +199,15 @@ def state_shardings(state_shapes: State, shardings: Tree) -> State:
     return jax.tree_util.tree_map_with_path(one, state_shapes)
 
 
+def abstract(shapes: State, shardings: State) -> State:
+    """Joins a tree of shapes with one of shardings: what is restored into, or compiled for."""
+    return jax.tree.map(
+        lambda shape, where: jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=where),
+        shapes,
+        shardings,
+    )
+
+
 def replicated(mesh: Mesh | AbstractMesh) -> NamedSharding:
     """Gives the sharding of what every device holds whole."""
     return NamedSharding(mesh, PartitionSpec())

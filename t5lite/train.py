@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from t5lite import sharding
-from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer, SaveClock, abstract
+from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer, SaveClock
 from t5lite.checkpoints.model_dir import ModelDescription, leaves_no_empty_folder, lock
 from t5lite.configuration.run_record import changed_settings, describe, record_start
 from t5lite.data.chat.chat_format import ChatFormat
@@ -36,7 +36,7 @@ from t5lite.initialization.restore import RestoreConfig, open_initial
 from t5lite.messages.ranges import NotNegative, Positive, Seed, Size
 from t5lite.messages.value_types import numbers_checked
 from t5lite.models.config import TransformerConfig
-from t5lite.models.parameters import count_params, param_axes, param_shapes
+from t5lite.models.parameters import count_params
 from t5lite.reports import report
 from t5lite.sharding import MeshConfig
 from t5lite.training.cross_entropy import CrossEntropy
@@ -45,11 +45,10 @@ from t5lite.training.duration import Duration, Progress, parse_duration
 from t5lite.training.feed import feed
 from t5lite.training.metrics import MetricsWriter, ProgressBar, StepLog
 from t5lite.training.objective import Objective
-from t5lite.training.optimizers import Optimizer, make_transformation
-from t5lite.training.parameter_groups import FrozenDtype, partition_parameters
+from t5lite.training.optimizers import Optimizer
+from t5lite.training.parameter_groups import FrozenDtype
+from t5lite.training.program import build_program
 from t5lite.training.signals import StopRequest
-from t5lite.training.state import init_state_fn
-from t5lite.training.step import make_train_step
 from t5lite.training.step_memory import check_state, check_step
 
 log = logging.getLogger(__name__)
@@ -150,22 +149,17 @@ def train(
     device_mesh = sharding.make_mesh(mesh)
 
     # ---- Model and optimizer: shapes and shardings, nothing allocated ---------------------------
-    shapes, axes = param_shapes(model), param_axes(model)
-    partition = partition_parameters(shapes, parameter_groups, frozen_dtype=frozen_dtype)
-    partition.check_frozen_dtype(has_frozen_models=bool(objective.frozen_models))
-    transformation = make_transformation(
-        optimizer,
-        partition.split(axes)[0],
-        multipliers=partition.multipliers,
+    program = build_program(
+        model,
+        objective,
+        optimizer=optimizer,
+        parameter_groups=parameter_groups,
+        frozen_dtype=frozen_dtype,
         max_grad_norm=max_grad_norm,
+        seed=seed,
+        mesh=device_mesh,
     )
-    init_fn = init_state_fn(model, transformation, partition=partition, seed=seed)
-    state_shapes = jax.eval_shape(init_fn)
-    shardings = sharding.state_shardings(
-        state_shapes, sharding.param_shardings(shapes, axes, device_mesh)
-    )
-    wanted_state = abstract(state_shapes, shardings)
-    check_state(wanted_state, mesh=device_mesh)
+    check_state(program.state, mesh=device_mesh)
 
     # ---- Where this folder's training stopped, if it began --------------------------------------
     checkpointer = Checkpointer(folder, checkpoint)
@@ -185,7 +179,7 @@ def train(
             if folder_lock is not None:
                 folder_lock.release()
             return TrainResult(progress=progress, metrics={}, already_finished=True)
-        state = checkpointer.restore_state(resume_step, wanted_state)
+        state = checkpointer.restore_state(resume_step, program.state)
         draws = SampleCounts(saved.get("draws"))  # which the oldest checkpoints lack
         ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
         log.info("resuming %s from step %d%s", folder, resume_step, ignored)
@@ -214,33 +208,26 @@ def train(
     rows.check_rows(model)
     others_shapes = frozen_shapes(others, converter=rows, mesh=device_mesh, dtype=frozen_dtype)
     check_step(
-        wanted_state if state is None else None,
+        program.state if state is None else None,
         model,
         objective,
-        trainable=partition.split(wanted_state.params)[0],
+        trainable=program.trainable,
         frozen_models=others_shapes,
         data=train_data,
         rows=rows,
         num_microbatches=num_microbatches,
         mesh=device_mesh,
     )
-    train_step = make_train_step(
-        model,
-        transformation,
-        objective,
-        partition=partition,
+    step = program.step(
+        rows,
+        batch_size=train_data.batch_size,
         num_microbatches=num_microbatches,
-        seed=seed,
-        shardings=shardings,
-        mesh=device_mesh,
+        frozen_models=others_shapes,
     )
-    host_index, host_count = sharding.host_rows(device_mesh)
-    padding = rows.padding(train_data.batch_size // host_count)
-    jax.eval_shape(
-        train_step, wanted_state, sharding.row_shapes(padding, device_mesh), others_shapes
-    )
+    step.trace()
 
     # ---- Data, and what the model folder says of the model --------------------------------------
+    host_index, host_count = sharding.host_rows(device_mesh)
     data = open_train_data(
         train_data,
         host_index=host_index,
@@ -262,9 +249,9 @@ def train(
 
     # ---- A fresh state, unless resumed, and the models that are read only -----------------------
     if state is None:
-        state = jax.jit(init_fn, out_shardings=shardings)()
+        state = jax.jit(program.init_fn, out_shardings=program.shardings)()
         if initial:
-            state = initial.restore_into(state, shardings)
+            state = initial.restore_into(state, program.shardings)
             log.info("starting from %s", initial.config.path)
     frozen_models = load_frozen_models(others, others_shapes, converter=data.converter)
     log.info("%s parameters, mesh %s", f"{count_params(model):,}", dict(device_mesh.shape))
@@ -331,7 +318,7 @@ def train(
         for device_batch, batch in feed(data, device_mesh):
             if stopped or total.reached(progress):
                 break
-            state, step_metrics = train_step(state, device_batch, frozen_models)
+            state, step_metrics = step.function(state, device_batch, frozen_models)
             learning_rate = float(optimizer.learning_rate_at(progress.steps))
             before, progress = progress, _advance(progress, batch, data)
             data_state = batch.state

@@ -382,15 +382,6 @@ def name_differences(
     return "\n".join(parts)
 
 
-def abstract(shapes: Any, shardings: Any) -> Any:
-    """What orbax restores into: a tree of shapes joined with a tree of shardings."""
-    return jax.tree.map(
-        lambda shape, where: jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=where),
-        shapes,
-        shardings,
-    )
-
-
 def _restore_arguments(abstract: Any, *, partial: bool = False) -> ocp.args.PyTreeRestore:
     return ocp.args.PyTreeRestore(
         item=abstract,

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from t5lite import memory, sharding
-from t5lite.checkpoints.checkpointer import Checkpointer, abstract
+from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.checkpoints.model_dir import CHAT_TEMPLATE_FILE, ModelDescription
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.data.vocabularies.chat_template import ChatTemplate
@@ -64,7 +64,7 @@ def load_model_dir(
     mesh = mesh or sharding.make_mesh(sharding.MeshConfig(), devices=jax.devices()[:1])
     shapes = param_shapes(description.model)
     shardings = sharding.param_shardings(shapes, param_axes(description.model), mesh)
-    wanted = abstract(shapes, shardings)
+    wanted = sharding.abstract(shapes, shardings)
     memory.check_on_devices(
         {"parameters": memory.tree_bytes(wanted)},
         mesh=mesh,

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from t5lite.checkpoints.checkpointer import Checkpointer, abstract, name_differences
+from t5lite.checkpoints.checkpointer import Checkpointer, name_differences
 from t5lite.checkpoints.model_dir import DESCRIPTION_FILE
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.initialization.model_differences import (
@@ -33,6 +33,7 @@ from t5lite.messages.value_types import check_numbers
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes, unflatten_names
+from t5lite.sharding import abstract
 from t5lite.training.duration import Duration
 from t5lite.training.state import TrainState
 

@@ -1,0 +1,149 @@
+"""A run's train state and its step, built from shapes: `train` runs them, `plan` compiles them.
+
+Nothing is allocated and no data are read, and the devices may be ones that are elsewhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import optax
+
+from t5lite import sharding
+from t5lite.data.features.feature_converters import FeatureConverter
+from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import param_axes, param_shapes
+from t5lite.training.objective import Objective
+from t5lite.training.optimizers import Optimizer, make_transformation
+from t5lite.training.parameter_groups import (
+    FrozenDtype,
+    ParameterGroups,
+    Partition,
+    partition_parameters,
+)
+from t5lite.training.state import FrozenModel, TrainState, init_state_fn
+from t5lite.training.step import make_train_step
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainStep:
+    """A step and what it is called with.
+
+    Attributes:
+      function: the jitted `(state, batch, frozen_models) -> (state, metrics)`.
+      shapes: its three arguments, with shapes and shardings in place of arrays.
+    """
+
+    function: Any
+    shapes: tuple[TrainState, Mapping[str, jax.ShapeDtypeStruct], Mapping[str, FrozenModel]]
+
+    def trace(self) -> None:
+        """Traces it on shapes: what an objective does wrong is found without data."""
+        jax.eval_shape(self.function, *self.shapes)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainProgram:
+    """What a run holds and computes; made by `build_program`.
+
+    Attributes:
+      model: the model's config.
+      objective: the loss.
+      partition: which parameters are trained.
+      transformation: the optimizer, over those.
+      mesh: the devices.
+      seed: of initialisation and dropout.
+      init_fn: makes the state of step 0; see `state.init_state_fn`.
+      state: the train state, with shapes and shardings in place of arrays.
+      shardings: where each leaf of the state lies.
+    """
+
+    model: TransformerConfig
+    objective: Objective
+    partition: Partition
+    transformation: optax.GradientTransformation
+    mesh: jax.sharding.Mesh
+    seed: int
+    init_fn: Callable[[], TrainState]
+    state: TrainState
+    shardings: TrainState
+
+    @property
+    def trainable(self) -> Any:
+        """The parameters that are trained, shapes with their shardings."""
+        return self.partition.split(self.state.params)[0]
+
+    def step(
+        self,
+        rows: FeatureConverter,
+        *,
+        batch_size: int,
+        num_microbatches: int,
+        frozen_models: Mapping[str, FrozenModel],
+    ) -> TrainStep:
+        """Builds the step; compiles and traces nothing.
+
+        Args:
+          rows: what rows look like.
+          batch_size: rows of a global batch.
+          num_microbatches: the parts that it is split into, one after another.
+          frozen_models: those that the objective asked for, shapes with their shardings.
+        """
+        function = make_train_step(
+            self.model,
+            self.transformation,
+            self.objective,
+            partition=self.partition,
+            num_microbatches=num_microbatches,
+            seed=self.seed,
+            shardings=self.shardings,
+            mesh=self.mesh,
+        )
+        _, host_count = sharding.host_rows(self.mesh)
+        batch = sharding.row_shapes(rows.padding(batch_size // host_count), self.mesh)
+        return TrainStep(function=function, shapes=(self.state, batch, frozen_models))
+
+
+def build_program(
+    model: TransformerConfig,
+    objective: Objective,
+    *,
+    optimizer: Optimizer,
+    parameter_groups: ParameterGroups,
+    frozen_dtype: FrozenDtype,
+    max_grad_norm: float | None,
+    seed: int,
+    mesh: jax.sharding.Mesh,
+) -> TrainProgram:
+    """Decides what is trained, how, and where it lies; see `train` for the arguments.
+
+    Raises:
+      ValueError: groups that match nothing or freeze everything, a frozen type without effect, or
+        parameters that the mesh does not divide.
+    """
+    shapes, axes = param_shapes(model), param_axes(model)
+    partition = partition_parameters(shapes, parameter_groups, frozen_dtype=frozen_dtype)
+    partition.check_frozen_dtype(has_frozen_models=bool(objective.frozen_models))
+    transformation = make_transformation(
+        optimizer,
+        partition.split(axes)[0],
+        multipliers=partition.multipliers,
+        max_grad_norm=max_grad_norm,
+    )
+    init_fn = init_state_fn(model, transformation, partition=partition, seed=seed)
+    state_shapes = jax.eval_shape(init_fn)
+    shardings = sharding.state_shardings(state_shapes, sharding.param_shardings(shapes, axes, mesh))
+    return TrainProgram(
+        model=model,
+        objective=objective,
+        partition=partition,
+        transformation=transformation,
+        mesh=mesh,
+        seed=seed,
+        init_fn=init_fn,
+        state=sharding.abstract(state_shapes, shardings),
+        shardings=shardings,
+    )

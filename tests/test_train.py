@@ -183,7 +183,7 @@ def test_a_finite_mixture_ends_before_train_steps(cache_dir, tmp_path, caplog):
 
 def test_non_finite_loss_names_step_and_tasks_and_saves_nothing(cache_dir, tmp_path):
     with pytest.raises(FloatingPointError, match=r"at step \d+\. Tasks in its batch.*toy_"):
-        toy_train(tmp_path, cache_dir, optimizer=adamw(learning_rate=math.inf))
+        toy_train(tmp_path, cache_dir, optimizer=adamw(learning_rate=lambda step: math.inf))
     assert Checkpointer(tmp_path, read_only=True).all_steps() == []
 
 

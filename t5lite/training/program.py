@@ -1,4 +1,4 @@
-"""A run's train state and its step, built from shapes: `train` runs them, `plan` compiles them.
+"""A run's train state and its step, built from shapes: what is run, or compiled ahead of it.
 
 Nothing is allocated and no data are read, and the devices may be ones that are elsewhere.
 """

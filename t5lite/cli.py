@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import inspect
 import logging
 import os
 import pathlib
@@ -174,13 +175,18 @@ def _shorthands(arguments: argparse.Namespace) -> dict[str, tuple[str, Any]]:
     }
 
 
-def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
+def _parse_gin(
+    arguments: argparse.Namespace,
+    verb: str,
+    *,
+    stand_ins: Mapping[str, Any] = MappingProxyType({}),
+) -> ParsedConfig:
     """Reads the configuration of a gin verb.
 
     All but train need no gin file: t5lite's own runs/eval.gin, runs/infer.gin or runs/generate.gin
     comes first, then what the model folder says of its model and tasks, then the user's files and
     flags. A run that is resumed takes its vocabulary and tasks, or all settings where no file is
-    given, from its folder.
+    given, from its folder. `stand_ins` are values of macros that nothing says anything of.
     """
     from t5lite.configuration import config, folder_config
 
@@ -190,6 +196,10 @@ def _parse_gin(arguments: argparse.Namespace, verb: str) -> ParsedConfig:
         shorthands |= _strategy(arguments)
         defaults = config.read_defaults(_RUN_FILES[verb])
     parsed = _parse(arguments, shorthands, defaults=defaults)
+    missing = {name: value for name, value in stand_ins.items() if parsed.macro(name) is None}
+    if missing and arguments.gin_file:
+        shorthands |= {name: (f"t5lite {arguments.verb}", x) for name, x in missing.items()}
+        parsed = _parse(arguments, shorthands, defaults=defaults)
     model_dir = parsed.macro("MODEL_DIR")
     overrides: list[Any] = []
     remedies: dict[str, str] = {}
@@ -330,6 +340,27 @@ def _train(arguments: argparse.Namespace) -> None:
         )
     elif not result.already_finished:
         print(f"Trained {result.progress.steps} steps, saved in {model_dir}.")
+
+
+# What a plan does not look at, in place of what a run is to be given.
+_UNPLANNED = {"MODEL_DIR": "a_folder_of_no_run", "MIXTURE_OR_TASK_NAME": "a_mixture"}
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from t5lite.planning.topology import check_name, open_topology
+
+    check_name(arguments.topology)
+    parsed = _parse_gin(arguments, "train", stand_ins=_UNPLANNED)
+    topology = open_topology(arguments.topology)  # schedules and optimizers touch devices
+    built = parsed.arguments("train")
+    from t5lite.files import strict_json
+    from t5lite.plan import plan
+
+    planned = inspect.signature(plan).parameters
+    with parsed.places_named("train"):
+        result = plan(topology, **{name: x for name, x in built.items() if name in planned})
+    print(strict_json.dumps(result.to_dict(), indent=2) if arguments.json else result.format())
+    return 0 if result.memory.fits else 1
 
 
 def _eval(arguments: argparse.Namespace) -> None:
@@ -629,6 +660,7 @@ def _from_t5x(arguments: argparse.Namespace) -> int:
 
 _RUN: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "train": _train,
+    "plan": _plan,
     "eval": _eval,
     "eval compare": _eval_compare,
     "eval levels": _eval_levels,

@@ -80,6 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
     train = _verb(verbs, "train", "train on a mixture of tasks, or resume where it stopped")
     _add_gin_flags(train, *_GIN_VERBS["train"])
     _add_process_flags(train)
+    _add_plan_verb(verbs)
     evaluate = _verb(verbs, "eval", "evaluate a model folder on a mixture or task")
     _add_gin_flags(evaluate, *_GIN_VERBS["eval"])
     _add_process_flags(evaluate)
@@ -165,6 +166,19 @@ def _add_process_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--coordinator", metavar="HOST:PORT", help="where there is neither")
     group.add_argument("--num_processes", type=macro.positive, metavar="N")
     group.add_argument("--process_id", type=macro.number(Count), metavar="K")
+
+
+def _add_plan_verb(verbs: Any) -> None:
+    plan = _verb(verbs, "plan", "compile a training step for devices elsewhere, see what it needs")
+    plan.add_argument(
+        "--topology",
+        required=True,
+        metavar="CHIP:SHAPE",
+        help="TPU slice, such as v5e:4x4 or v5p:4x4x8 (needs the extra tpu, and no TPU), or CPUs, "
+        "such as cpu:8",
+    )
+    plan.add_argument("--json", action="store_true", help="everything as one JSON object")
+    _add_gin_flags(plan, *_GIN_VERBS["train"])
 
 
 def _add_eval_actions(verbs: Any) -> None:

@@ -30,14 +30,14 @@ log = logging.getLogger(__name__)
 
 
 def open_frozen_models(
-    objective: Objective, *, model: TransformerConfig, vocabulary: Mapping[str, Any]
+    objective: Objective, *, model: TransformerConfig, vocabulary: Mapping[str, Any] | None
 ) -> dict[str, SavedModel]:
     """Opens what an objective asks for; reads no parameters.
 
     Args:
       objective: the run's.
       model: the run's; the others run as it does (type, scan, remat).
-      vocabulary: `spec()` of the run's.
+      vocabulary: `spec()` of the run's; None where it is not known, and not compared.
 
     Returns:
       The models by the objective's names.
@@ -60,7 +60,8 @@ def open_frozen_models(
             )
         saved = open_saved_model(path, named_by=f"{kind}.{name}")
         _check_architecture(saved, model)
-        _check_vocabulary(saved, vocabulary)
+        if vocabulary is not None:
+            _check_vocabulary(saved, vocabulary)
         for field in sorted(saved.not_said):
             log.warning(
                 "%s %s does not say its %s; it is taken to be %r",

@@ -1,0 +1,1 @@
+"""What a compiled program needs of the devices that it is compiled for, here or elsewhere."""

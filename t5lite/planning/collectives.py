@@ -1,0 +1,228 @@
+"""The collectives of a compiled program: how large, over which axes of the mesh, how often.
+
+They are read from XLA's text of the program, where a loop's body stands once: each counts as often
+as the loops around it turn, which is known of those that count up to a number, as `lax.scan` does;
+others count once. Replica groups number devices by their places in the mesh.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import jax
+import numpy as np
+
+KINDS = (
+    "all-gather",
+    "all-reduce",
+    "reduce-scatter",
+    "all-to-all",
+    "collective-permute",
+    "collective-broadcast",
+    "ragged-all-to-all",
+)
+
+_COMPUTATION = re.compile(r"^(?P<entry>ENTRY )?%(?P<name>[\w.\-]+) \(.*\{$")
+_COLLECTIVE = re.compile(
+    rf"^\s*(?:ROOT )?%[\w.\-]+ = (?P<type>.*?) (?P<kind>{'|'.join(KINDS)})(?P<start>-start)?\("
+)
+_WHILE = re.compile(r" while\(.*condition=%(?P<condition>[\w.\-]+), body=%(?P<body>[\w.\-]+)")
+_KNOWN_TRIP_COUNT = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
+_CALLED = re.compile(r"(?:calls|to_apply)=%([\w.\-]+)")
+_BRANCHES = re.compile(r"branch_computations=\{([^}]*)\}")
+_ARRAY = re.compile(r"\b([a-z]+\d*\w*)\[([\d,]*)\]")
+_CHANNEL = re.compile(r"channel_id=(\d+)")
+
+_LISTED = re.compile(r"(?:replica_groups|source_target_pairs)=\{(\{[\d,{}]*\})\}")
+_IOTA = re.compile(r"replica_groups=\[([\d,]+)\]<=\[([\d,]+)\](?:T\(([\d,]+)\))?")
+_NAMED = re.compile(
+    r"replica_groups=mesh\[(?P<mesh>[^\]]+)\]"
+    r"(?:, device_ids=\(\[(?P<ids>[\d,]+)\](?:T\((?P<order>[\d,]+)\))?\))? \{(?P<axes>[^}]*)\}"
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Collective:
+    """One kind of exchange, of arrays of one size.
+
+    Attributes:
+      kind: as XLA calls it, such as "all-gather".
+      axes: the axes of the mesh whose devices exchange.
+      group_size: how many devices exchange with one another.
+      num_bytes: of the whole array, as each device has it before or after.
+      times: how often a run of the program does it.
+    """
+
+    kind: str
+    axes: tuple[str, ...]
+    group_size: int
+    num_bytes: int
+    times: int
+
+    @property
+    def bytes_sent(self) -> float:
+        """What each device sends in all, by the ring algorithms, which send the least."""
+        share = (self.group_size - 1) / self.group_size
+        if self.kind == "all-reduce":
+            share *= 2
+        elif self.kind in ("collective-permute", "collective-broadcast"):
+            share = 1.0
+        return share * self.num_bytes * self.times
+
+
+def find(text: str, mesh_shape: Mapping[str, int]) -> list[Collective]:
+    """Finds a program's collectives, the most bytes sent first.
+
+    Args:
+      text: what `compiled.as_text()` gives.
+      mesh_shape: the mesh's axes with their sizes, in order.
+
+    Raises:
+      ValueError: the text has groups of devices in a form that is not known here.
+    """
+    computations, entry = _computations(text)
+    places = np.arange(math.prod(mesh_shape.values())).reshape(tuple(mesh_shape.values()))
+    # An asynchronous collective of a TPU stands in each part that it was cut into, always with the
+    # same channel.
+    seen: dict[str, tuple[str, int]] = {}
+    for line, times in _lines(computations, entry):
+        if _COLLECTIVE.match(line):
+            channel = _CHANNEL.search(line)
+            key = channel[1] if channel else f"without channel {len(seen)}"
+            if key not in seen or seen[key][1] < times:
+                seen[key] = (line, times)
+    counts: collections.Counter[Collective] = collections.Counter()
+    for line, times in seen.values():
+        collective = _collective(line, tuple(mesh_shape), places)
+        if collective.group_size > 1:
+            counts[collective] += times
+    found = [dataclasses.replace(collective, times=n) for collective, n in counts.items()]
+    return sorted(found, key=lambda collective: -collective.bytes_sent)
+
+
+def _computations(text: str) -> tuple[dict[str, list[str]], str]:
+    """The lines of each computation by its name, and the name of the one that is run."""
+    computations: dict[str, list[str]] = {}
+    entry, lines = "", list[str]()
+    for line in text.splitlines():
+        if header := _COMPUTATION.match(line):
+            lines = computations.setdefault(header["name"], [])
+            entry = header["name"] if header["entry"] else entry
+        else:
+            lines.append(line)
+    if not entry:
+        raise ValueError(_unknown("a program without an ENTRY", text[:200]))
+    return computations, entry
+
+
+def _lines(
+    computations: Mapping[str, Sequence[str]], name: str, times: int = 1
+) -> Iterator[tuple[str, int]]:
+    """Every line that runs, and how often."""
+    for line in computations.get(name, ()):
+        yield line, times
+        if loop := _WHILE.search(line):
+            trips = _trip_count(line, computations[loop["condition"]])
+            yield from _lines(computations, loop["body"], times * trips)
+            continue
+        called = _CALLED.findall(line)
+        for branches in _BRANCHES.findall(line):
+            called += re.findall(r"%([\w.\-]+)", branches)
+        for other in called:
+            yield from _lines(computations, other, times)
+
+
+def _trip_count(line: str, condition: Sequence[str]) -> int:
+    """How often a loop turns, where it counts from 0 to a constant as those of `lax.scan` do."""
+    if known := _KNOWN_TRIP_COUNT.search(line):
+        return int(known[1])
+    root = next((row for row in condition if row.lstrip().startswith("ROOT")), "")
+    limits = [
+        int(number)
+        for row in condition
+        for name, number in re.findall(r"%([\w.\-]+) = s32\[\]\S* constant\((\d+)\)", row)
+        if f"%{name})" in root or f"%{name}," in root
+    ]
+    if len(limits) != 1 or "direction=LT" not in root:
+        return 1  # it ends by what it finds, as a search does
+    return limits[0]
+
+
+def _collective(line: str, axis_names: Sequence[str], places: np.ndarray) -> Collective:
+    match = _COLLECTIVE.match(line)
+    assert match is not None
+    groups = _groups(line, places.size)
+    # In which coordinates the devices of one group differ.
+    coordinates = np.stack(np.unravel_index(groups[0], places.shape), axis=-1)
+    differs = (coordinates != coordinates[:1]).any(axis=0)
+    axes = tuple(name for name, varies in zip(axis_names, differs, strict=True) if varies)
+    size, kind = len(groups[0]), match["kind"]
+    num_bytes = _bytes(match["type"])
+    if match["start"] and kind == "all-gather":  # the part that a device has stands there too
+        num_bytes = num_bytes * size // (size + 1)
+    elif match["start"] and kind == "collective-permute":
+        num_bytes //= 2
+    elif kind == "reduce-scatter":
+        num_bytes *= size
+    return Collective(kind=kind, axes=axes, group_size=size, num_bytes=num_bytes, times=1)
+
+
+def _bytes(type_text: str) -> int:
+    """Bytes of an array, or of all arrays of a tuple."""
+    return sum(
+        math.prod(map(int, filter(None, dims.split(",")))) * _itemsize(dtype)
+        for dtype, dims in _ARRAY.findall(re.sub(r"\{[^}]*\}", "", type_text))
+    )
+
+
+def _itemsize(dtype: str) -> int:
+    if dtype == "pred":
+        return 1
+    bits = re.search(r"\d+", dtype)
+    return max(int(bits[0]) // 8, 1) if bits else 0
+
+
+def _groups(line: str, num_devices: int) -> np.ndarray:
+    """The groups of devices that exchange, [groups, devices of one]."""
+    if iota := _IOTA.search(line):
+        shape, order = _ints(iota[2]), _ints(iota[3])
+        ids = np.arange(math.prod(shape)).reshape(shape)
+        return np.transpose(ids, order or None).reshape(_ints(iota[1]))
+    if named := _NAMED.search(line):
+        return _named_groups(named)
+    if listed := _LISTED.search(line):
+        return np.array([_ints(group) for group in re.findall(r"\{([\d,]+)\}", listed[1])])
+    if "replica_groups={}" in line:
+        return np.arange(num_devices)[None]
+    raise ValueError(_unknown("replica groups", line.strip()[:300]))
+
+
+def _named_groups(named: re.Match[str]) -> np.ndarray:
+    """Groups that XLA gives by the axes of a mesh of its own."""
+    axes = dict(re.findall(r"'(\w+)'=(\d+)", named["mesh"]))
+    shape = [int(size) for size in axes.values()]
+    ids = np.arange(math.prod(shape))
+    if named["ids"]:
+        ids = np.transpose(ids.reshape(_ints(named["ids"])), _ints(named["order"] or "") or None)
+    chosen = re.findall(r"'(\w+)'", named["axes"])
+    if ":" in named["axes"]:
+        raise ValueError(_unknown("a part of an axis", named[0]))
+    inner = [list(axes).index(name) for name in chosen]
+    outer = [dim for dim in range(len(shape)) if dim not in inner]
+    size = math.prod(shape[dim] for dim in inner)
+    return np.transpose(ids.reshape(shape), [*outer, *inner]).reshape(-1, size)
+
+
+def _ints(text: str | None) -> list[int]:
+    return [int(number) for number in (text or "").split(",") if number]
+
+
+def _unknown(what: str, found: str) -> str:
+    return (
+        f"the compiled program has {what} in a form that t5lite does not read (jax "
+        f"{jax.__version__}): {found}"
+    )

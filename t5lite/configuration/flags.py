@@ -507,9 +507,12 @@ def _size(text: str) -> int:
     units |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
     number = text.rstrip("KMGTiBkmgtb")
     unit = text[len(number) :].upper()
-    if unit and unit not in units:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a size such as 500MB, 5GB or 2GiB")
-    return int(macro.number(NumBytes)(number)) * units.get(unit, 1)
+    try:
+        return int(macro.number(NumBytes)(number)) * ({"": 1} | units)[unit]
+    except (KeyError, argparse.ArgumentTypeError):
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)} is not a size such as 500MB, 5GB or 2GiB"
+        ) from None
 
 
 def split_gin_flags(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -87,7 +87,9 @@ class AnswerJournal:
                 error = str(found).encode()
         if error := _shared(error):
             raise ValueError(error.decode())
-        self.done = [Answered.from_json(json.loads(line)) for line in _shared(text).splitlines()]
+        self.done = [
+            Answered.from_json(json.loads(line)) for line in _shared(text).split(b"\n") if line
+        ]
 
     def __enter__(self) -> AnswerJournal:
         return self

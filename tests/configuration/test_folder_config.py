@@ -81,7 +81,7 @@ def test_a_resume_by_the_folder_alone_imports_nothing_foreign(text, place, monke
         ("include '/etc/passwd'", "is data and reads no other file"),
         ("TASK_MODULES = 'stranger'", "expected a list of texts or None"),
         ("TASK_MODULES = @train()", "expected a list of texts or None"),
-        ("TASK_MODULES = %TASK_MODULES", "expected a list of texts or None"),
+        ("TASK_MODULES = %TASK_MODULES", "macro TASK_MODULES is defined by itself"),
         ("DATA_DIR = @stranger.x()", "expected a text or None"),
         ("A = " + "[" * 5000, "nested too deep"),
     ],

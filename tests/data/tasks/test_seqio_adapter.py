@@ -204,7 +204,9 @@ def test_unusable_rates(add_mixture):
     with pytest.raises(ValueError, match=r"'test_zero'.*all its rates are 0"):
         seqio_adapter.resolve("test_zero")
     add_mixture("test_negative", [("sample_sum_0", -1.0)])
-    with pytest.raises(ValueError, match=r"'test_negative'.*'sample_sum_0' is -1"):
+    with pytest.raises(
+        ValueError, match=r"'test_negative'.*'sample_sum_0' must be .* 0 or more, got -1"
+    ):
         seqio_adapter.resolve("test_negative")
     add_mixture("test_characters", [("sample_sum_0", seqio.mixing_rate_num_characters)])
     with pytest.raises(ValueError, match="character count stats"):

@@ -32,6 +32,11 @@ _COLLECTIVE = re.compile(
 )
 _WHILE = re.compile(r" while\(.*condition=%(?P<condition>[\w.\-]+), body=%(?P<body>[\w.\-]+)")
 _KNOWN_TRIP_COUNT = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
+_COMPARED = re.compile(r" compare\(%([\w.\-]+), %([\w.\-]+)\), direction=LT")
+_PLACE = re.compile(r" get-tuple-element\(.*index=(\d+)")
+_CONSTANT = re.compile(r" constant\((\d+)\)")
+_TUPLE = re.compile(r" tuple\((.*?)\)")
+_ADDED = re.compile(r" (?:add|copy)\(%(?P<one>[\w.\-]+)(?:, %(?P<other>[\w.\-]+))?\)")
 _CALLED = re.compile(r"(?:calls|to_apply)=%([\w.\-]+)")
 _BRANCHES = re.compile(r"branch_computations=\{([^}]*)\}")
 _ARRAY = re.compile(r"\b([a-z]+\d*\w*)\[([\d,]*)\]")
@@ -126,7 +131,7 @@ def _lines(
     for line in computations.get(name, ()):
         yield line, times
         if loop := _WHILE.search(line):
-            trips = _trip_count(line, computations[loop["condition"]])
+            trips = _trip_count(line, *(computations[loop[part]] for part in ("condition", "body")))
             yield from _lines(computations, loop["body"], times * trips)
             continue
         called = _CALLED.findall(line)
@@ -136,20 +141,37 @@ def _lines(
             yield from _lines(computations, other, times)
 
 
-def _trip_count(line: str, condition: Sequence[str]) -> int:
+def _trip_count(line: str, condition: Sequence[str], body: Sequence[str]) -> int:
     """How often a loop turns, where it counts from 0 to a constant as those of `lax.scan` do."""
     if known := _KNOWN_TRIP_COUNT.search(line):
         return int(known[1])
-    root = next((row for row in condition if row.lstrip().startswith("ROOT")), "")
-    limits = [
-        int(number)
-        for row in condition
-        for name, number in re.findall(r"%([\w.\-]+) = s32\[\]\S* constant\((\d+)\)", row)
-        if f"%{name})" in root or f"%{name}," in root
-    ]
-    if len(limits) != 1 or "direction=LT" not in root:
+    named = _instructions(condition)
+    compared = _COMPARED.search(next(iter(row for row in condition if "ROOT" in row), ""))
+    if compared is None:
         return 1  # it ends by what it finds, as a search does
-    return limits[0]
+    counter, limit = (named.get(name, "") for name in compared.groups())
+    place, end = _PLACE.search(counter), _CONSTANT.search(limit)
+    if place is None or end is None:
+        return 1
+    return -(-int(end[1]) // _step(body, int(place[1])))
+
+
+def _step(body: Sequence[str], place: int) -> int:
+    """What a turn of a loop adds to its counter: more than 1 where XLA makes several turns one."""
+    named = _instructions(body)
+    root = _TUPLE.search(next(iter(row for row in body if "ROOT" in row), ""))
+    operands = re.findall(r"%([\w.\-]+)", root[1]) if root else []
+    step, name = 0, operands[place] if place < len(operands) else ""
+    while match := _ADDED.search(named.get(name, "")):
+        added = _CONSTANT.search(named.get(match["other"] or "", ""))
+        step, name = step + (int(added[1]) if added else 0), match["one"]
+    return max(step, 1)
+
+
+def _instructions(lines: Sequence[str]) -> dict[str, str]:
+    """The instructions of a computation by their names."""
+    found = (re.match(r"\s*(?:ROOT )?%([\w.\-]+) = ", line) for line in lines)
+    return {match[1]: line for match, line in zip(found, lines, strict=True) if match}
 
 
 def _collective(line: str, axis_names: Sequence[str], places: np.ndarray) -> Collective:

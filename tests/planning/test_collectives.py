@@ -51,13 +51,18 @@ LOOPS = """
 %cond (c: (s32[], f32[8])) -> pred[] {
   %limit.3 = s32[]{:T(128)} constant(5)
   %other = s32[] constant(9)
-  %i = s32[] get-tuple-element(%c), index=0
+  %i = s32[] get-tuple-element(%c), index=1
   ROOT %lt = pred[]{:T(512)} compare(%i, %limit.3), direction=LT
 }
 
 %inner (i: (s32[], f32[8])) -> (s32[], f32[8]) {
   %f = f32[8] fusion(%x), kind=kCustom, calls=%start
   %g = f32[8] fusion(%f), kind=kCustom, calls=%done
+  %i = s32[] get-tuple-element(%x), index=1
+  %one = s32[] constant(STEP)
+  %copy = s32[] copy(%i)
+  %next = s32[] add(%copy, %one)
+  ROOT %tuple = (f32[8], s32[]) tuple(%g, /*index=1*/%next)
 }
 
 %start (s: f32[8]) -> f32[8] {
@@ -74,13 +79,14 @@ LOOPS = """
 """
 
 
-def test_what_is_in_loops_counts_as_often_as_they_turn_and_its_parts_once():
+@pytest.mark.parametrize(("step", "times"), [(1, 15), (2, 9)])
+def test_what_is_in_loops_counts_as_often_as_they_turn_and_its_parts_once(step, times):
     loop = (
         "%w = (s32[], f32[8]) while(%t), condition=%cond, body=%outer, "
         'backend_config={"known_trip_count":{"n":"3"}}'
     )
-    (found,) = find(program(loop, others=LOOPS), MESH)
-    assert (found.kind, found.num_bytes, found.times) == ("all-reduce", 32, 15)
+    (found,) = find(program(loop, others=LOOPS.replace("STEP", str(step))), MESH)
+    assert (found.kind, found.num_bytes, found.times) == ("all-reduce", 32, times)
 
 
 @pytest.mark.parametrize(

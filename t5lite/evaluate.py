@@ -77,12 +77,14 @@ def evaluate(
     # All of them first: what one cannot ask is found before another has taken its hours.
     evaluators = list(_evaluators(evals, model, devices, model_dir=model_dir))
     settings = {"model_dir": str(pathlib.Path(model_dir).absolute()), "step": model.step}
-    results, journals = {}, []
+    folders = [root / evaluator.config.name for evaluator in evaluators]
+    results = {}
     with contextlib.ExitStack() as stack:
-        for evaluator in evaluators:
-            folder = root / evaluator.config.name
-            journal = evaluator.journal(folder / ANSWERS_FILE, settings=settings)
-            journals.append(stack.enter_context(journal))
+        journals = [
+            stack.enter_context(evaluator.journal(folder / ANSWERS_FILE, settings=settings))
+            for evaluator, folder in zip(evaluators, folders, strict=True)
+        ]
+        for evaluator, folder, journal in zip(evaluators, folders, journals, strict=True):
             result = results[evaluator.config.name] = evaluator.run(model.params, journal=journal)
             if jax.process_index() == 0:
                 result.save(folder, step=model.step)

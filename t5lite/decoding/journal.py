@@ -35,6 +35,7 @@ class Journal:
         settings: Mapping[str, Any],
         num_lines: int,
         chunk_size: int,
+        flag: str = "--output",
     ) -> None:
         """Opens or continues `output`.
 
@@ -43,6 +44,7 @@ class Journal:
           settings: JSON-able; all that the lines depend on.
           num_lines: Lines of the complete output.
           chunk_size: Lines of every chunk but the last.
+          flag: What says where the output lies, for errors.
 
         Raises:
           ValueError: The output, or the part of it that is there, was made with other settings, or
@@ -50,8 +52,8 @@ class Journal:
         """
         self._output = pathlib.Path(output)
         if self._output.is_dir():
-            raise ValueError(f"output {output} is a folder (flag --output); give a file")
-        writable_folder(self._output.parent, name=f"output {output}, flag --output:")
+            raise ValueError(f"output {output} is a folder (flag {flag}); give a file")
+        writable_folder(self._output.parent, name=f"output {output}, flag {flag}:")
         self._partial = self._beside(".partial")
         self._settings_path = self._beside(".settings.json")
         # Through JSON, so that tuples compare equal to the lists read back.

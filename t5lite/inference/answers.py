@@ -80,7 +80,11 @@ class AnswerJournal:
         if jax.process_index() == 0:
             try:
                 self._journal = Journal(
-                    path, settings=settings, num_lines=num_lines, chunk_size=chunk_size
+                    path,
+                    settings=settings,
+                    num_lines=num_lines,
+                    chunk_size=chunk_size,
+                    flag="--output_dir",
                 )
                 text = self._journal.read()
             except ValueError as found:

@@ -76,6 +76,11 @@ def test_a_file_of_unknown_making_is_not_replaced(tmp_path):
     assert path.read_text() == "mine\n"
 
 
+def test_an_output_that_is_a_folder_is_refused_by_its_flag(tmp_path):
+    with pytest.raises(ValueError, match=r"is a folder \(flag --output_dir\)"):
+        _open(tmp_path, flag="--output_dir")
+
+
 def test_two_runs_on_one_output_are_refused(tmp_path):
     with (
         _open(tmp_path / "out.jsonl"),

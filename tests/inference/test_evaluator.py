@@ -245,6 +245,11 @@ def test_of_several_evaluations_those_before_the_last_are_kept_until_it_ends(
         evaluate(model_dir=str(folder), evals=evals, output_dir=str(tmp_path))
     before = files(tmp_path)
     killed.dies_at = None
+    # What the second was asked is compared before the first answers anything.
+    changed = [dataclasses.replace(first, name="g"), dataclasses.replace(evals[1], num_shots=0)]
+    with pytest.raises(ValueError, match=r"config\.num_shots: 1 then, 0 now"):
+        evaluate(model_dir=str(folder), evals=changed, output_dir=str(tmp_path))
+    assert len(killed.appended) == 4
     evaluate(model_dir=str(folder), evals=evals, output_dir=str(tmp_path))
     assert killed.appended == [3, 3, 1, 3, 2]
     after = files(tmp_path)

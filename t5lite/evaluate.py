@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import jax
 
-from t5lite.checkpoints.load import LoadedModel, load_model_dir
+from t5lite.checkpoints.load import LoadedModel, load_model_dir, provenance
 from t5lite.convert.cached import model_folder
 from t5lite.data.tasks.task_data import NoDataError
 from t5lite.data.tasks.task_modules import were_imported
@@ -76,7 +76,7 @@ def evaluate(
     )
     # All of them first: what one cannot ask is found before another has taken its hours.
     evaluators = list(_evaluators(evals, model, devices, model_dir=model_dir))
-    settings = {"model_dir": str(pathlib.Path(model_dir).absolute()), "step": model.step}
+    settings = provenance(model_dir, model.step)
     folders = [root / evaluator.config.name for evaluator in evaluators]
     results = {}
     with contextlib.ExitStack() as stack:

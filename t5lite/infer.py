@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from t5lite.checkpoints.load import LoadedModel, load_model_dir
+from t5lite.checkpoints.load import LoadedModel, load_model_dir, provenance
 from t5lite.convert.cached import model_folder
 from t5lite.data.tasks.seqio_adapter import (
     import_tasks,
@@ -163,8 +163,7 @@ def infer(
     asked = [question.tokens for question in questions if not question.options]
     generator.check(asked, config=decoding)
     settings = {
-        "model_dir": str(pathlib.Path(model_dir).absolute()),
-        "step": model.step,
+        **provenance(model_dir, model.step),
         "decoding": dataclasses.asdict(decoding),
         "options": [options_field, rank_by],
         "batch_size": batch_size,
@@ -222,6 +221,7 @@ def _digest(questions: Iterable[Question]) -> str:
         digest.update(strict_json.dumps(question.record).encode())
         for tokens in (question.tokens, *question.option_tokens):
             digest.update(tokens.tobytes() + b"\n")
+        digest.update(repr(question.end_ids).encode())
     return digest.hexdigest()
 
 

@@ -21,6 +21,7 @@ from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers
 
 from t5lite.checkpoints import verification
+from t5lite.files.hashes import FileHashes
 from t5lite.files.local_paths import check_storable, local_path
 from t5lite.files.whole_file import FULL_DISK
 from t5lite.messages.ranges import Positive, Size
@@ -253,6 +254,15 @@ class Checkpointer:
         self._verify(step, "state/", all_processes=True)
         self._check_names(step, {"params": abstract_params}, only="params")
         return self.restore_part(step, abstract_params)
+
+    def state_hash(self, step: int) -> str:
+        """What tells a checkpoint from another of its step, such as one trained anew.
+
+        It is made of the hashes that were written with the checkpoint; of one that has none all of
+        its files are read.
+        """
+        folder = self._path / str(step)
+        return (FileHashes.read(folder) or FileHashes.of(folder)).combined("state/")
 
     def restore_part(self, step: int, abstract_params: Any) -> Any:
         """Restores the parameters named in `abstract_params`, whatever else is saved.

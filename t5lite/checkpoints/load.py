@@ -90,6 +90,18 @@ def load_model_dir(
     )
 
 
+def provenance(model_dir: str | pathlib.Path, step: int) -> dict[str, Any]:
+    """Whose answers are kept, in JSON's types: folder, step, and the checkpoint's own hash.
+
+    Args:
+      model_dir: folder that `t5lite train` wrote.
+      step: of a checkpoint that is there.
+    """
+    state_hash = Checkpointer(model_dir, read_only=True).state_hash(step)
+    folder = str(pathlib.Path(model_dir).absolute())
+    return {"model_dir": folder, "step": step, "state_hash": state_hash}
+
+
 def _chat_template(
     description: ModelDescription, vocabulary: Vocabulary, *, model_dir: str | pathlib.Path
 ) -> ChatTemplate | None:

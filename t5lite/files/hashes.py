@@ -122,6 +122,10 @@ class FileHashes:
         """The files whose path begins so, in order."""
         return sorted(name for name in self.files if name.startswith(prefix))
 
+    def combined(self, prefix: str = "") -> str:
+        """One hash of all files whose path begins so: of their names, sizes and hashes."""
+        return _hash_of({name: self.files[name] for name in self.named(prefix)})
+
     def differences(self, names: Collection[str] | None = None) -> dict[str, str]:
         """What is wrong with each file that is not as it was written; all are read.
 

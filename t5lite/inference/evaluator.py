@@ -25,6 +25,7 @@ from t5lite.data.vocabularies.load import same_vocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.decoding.ranking import num_bytes
 from t5lite.decoding.sequence_generator import SequenceGenerator
+from t5lite.files import strict_json
 from t5lite.inference.answers import Answered, AnswerJournal
 from t5lite.inference.asking import Asked, Asker, scores_targets
 from t5lite.inference.eval_config import EvalConfig
@@ -109,10 +110,13 @@ class Evaluator:
         ]
         self._check_skipped()
         end_ids = [token for task in self.tasks for token in task.end_ids]
+        self._eos_ids = known_end_ids(
+            model_config, self.vocabulary, [*end_ids, *asker.chat_end_ids]
+        )
         self._generator = SequenceGenerator(
             model_config,
             converter=converter,
-            eos_ids=known_end_ids(model_config, self.vocabulary, [*end_ids, *asker.chat_end_ids]),
+            eos_ids=self._eos_ids,
             batch_size=config.batch_size,
             decode=self.vocabulary.decode,
             mesh=mesh,
@@ -239,12 +243,13 @@ class Evaluator:
         return answered
 
     def _digest(self) -> str:
-        """A hash of all that is asked."""
-        digest = hashlib.sha256()
+        """A hash of all that is asked, and of what ends an answer."""
+        digest = hashlib.sha256(f"{sorted(self._eos_ids)}\n".encode())
         for place in self._places:
             asked = self._put(place)
             for tokens in (asked.tokens, asked.target, *asked.option_tokens):
                 digest.update(tokens.tobytes() + b"\n")
+            digest.update(strict_json.dumps(asked.options).encode())
         return digest.hexdigest()
 
     def _check_skipped(self) -> None:

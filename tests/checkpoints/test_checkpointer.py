@@ -16,7 +16,7 @@ from t5lite.checkpoints.checkpointer import (
     name_differences,
 )
 from t5lite.checkpoints.load import load_model_dir
-from t5lite.files.hashes import FileHashes
+from t5lite.files.hashes import HASHES_FILE, FileHashes
 
 
 def state(scale: float = 1.0, rows: int = 64):
@@ -52,6 +52,18 @@ def test_round_trip_to_the_bit(tmp_path):
     assert checkpointer.restore_data(2) == {"window": 2}
     assert jax.tree.structure(restored) == jax.tree.structure(state())
     jax.tree.map(np.testing.assert_array_equal, restored, state(2))
+
+
+def test_a_checkpoint_saved_anew_has_another_hash(tmp_path):
+    for scale, folder in ((1, "a"), (2, "b")):
+        checkpointer = Checkpointer(tmp_path / folder)
+        checkpointer.save(1, state(scale), data_state={}, config="", metrics={})
+        checkpointer.close()
+    first, other = (Checkpointer(tmp_path / folder, read_only=True) for folder in "ab")
+    found = first.state_hash(1)
+    assert found != other.state_hash(1)
+    (tmp_path / "a/checkpoints/1" / HASHES_FILE).unlink()
+    assert first.state_hash(1) == found, "one that was kept without hashes"
 
 
 def test_keep_policies(tmp_path):

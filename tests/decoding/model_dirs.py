@@ -1,5 +1,7 @@
 """A model folder as `train` leaves it, with random parameters."""
 
+import shutil
+
 import jax
 import jax.numpy as jnp
 
@@ -37,8 +39,14 @@ def save(folder, converter="encoder_decoder", *, vocabulary=None, config=None):
         vocabulary=vocabulary.spec(),
         converter=converter,
     ).save(folder)
+    save_params(folder, params)
+    return config, params
+
+
+def save_params(folder, params):
+    """Writes their checkpoint; one that is there is replaced, as by training anew."""
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     checkpointer = Checkpointer(folder)
     state = TrainState(step=jnp.int32(STEP), params=params, opt_state={})
     checkpointer.save(STEP, state, data_state={}, config="", metrics={})
     checkpointer.close()
-    return config, params

@@ -3,10 +3,12 @@
 import dataclasses
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -149,6 +151,16 @@ def test_draws_vote_on_their_parsed_answers(models, wordy):
     assert fewer.metrics["e/parts_plus/exact_match"] == shares[1]
 
 
+def test_what_ends_an_answer_and_what_an_option_says_are_part_of_what_was_asked(models):
+    evaluator, _ = run(models, rank_by="mean_byte", max_examples_per_task=1)
+    before = evaluator._digest()
+    (asked,) = evaluator._asked["parts_plus"]
+    evaluator._asked["parts_plus"] = [dataclasses.replace(asked, options=("1", "2", "3", "4"))]
+    other = evaluator._digest()
+    evaluator._eos_ids += (7,)
+    assert len({before, other, evaluator._digest()}) == 3
+
+
 class Dies:
     """A journal's `append`, which counts lines, and is killed in one of its chunks."""
 
@@ -174,7 +186,9 @@ def files(output):
 
 def test_a_killed_evaluation_goes_on_and_ends_with_the_same_bytes(models, monkeypatch, tmp_path):
     killed = Dies(monkeypatch)
-    folder, _, _ = models["encoder_decoder"]
+    saved, _, params = models["encoder_decoder"]
+    folder = tmp_path / "model"
+    shutil.copytree(saved, folder)
     evals = [dataclasses.replace(CONFIG, batch_size=2)]
     evaluate(model_dir=str(folder), evals=evals, output_dir=str(tmp_path / "whole"))
     whole = files(tmp_path / "whole")
@@ -188,6 +202,12 @@ def test_a_killed_evaluation_goes_on_and_ends_with_the_same_bytes(models, monkey
     changed = [dataclasses.replace(evals[0], num_shots=0)]
     with pytest.raises(ValueError, match=r"config\.num_shots: 1 then, 0 now"):
         evaluate(model_dir=str(folder), evals=changed, output_dir=str(output))
+    shutil.move(folder / "checkpoints", tmp_path / "as_it_was")
+    model_dirs.save_params(folder, jax.tree.map(lambda x: 2 * x, params))
+    with pytest.raises(ValueError, match=r"state_hash: '.*' then, '.*' now"):
+        evaluate(model_dir=str(folder), evals=evals, output_dir=str(output))
+    shutil.rmtree(folder / "checkpoints")
+    shutil.move(tmp_path / "as_it_was", folder / "checkpoints")
     evaluate(model_dir=str(folder), evals=evals, output_dir=str(output))
     assert files(output) == whole
     assert killed.appended == [2, 2, 2, 1]

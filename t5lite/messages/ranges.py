@@ -64,6 +64,9 @@ NumExamples = Annotated[int, Range(least=1)]
 NumWords = Annotated[int, Range(least=1, most=1000)]
 # Of a vocabulary that is trained; the trainer makes room for all ids at once.
 VocabularySize = Annotated[int, Range(least=1, most=10_000_000)]
+# Of a vocabulary's sentinels, each of which is made.
+NumExtraIds = Annotated[int, Range(least=0, most=100_000)]
+IdOrNone = Annotated[int, Range(least=-1, most=_INT32, note="-1 is none")]
 Port = Annotated[int, Range(least=0, most=65_535)]
 NumBytes = Annotated[int, Range(least=1)]
 # Of a mesh's axis; -1 is whatever the others leave.

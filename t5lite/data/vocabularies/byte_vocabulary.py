@@ -5,12 +5,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.messages.ranges import NumExtraIds
+from t5lite.messages.value_types import check_type
 
 
 class ByteVocabulary(Vocabulary):
     """UTF-8 bytes: 0 padding, 1 end of sequence, 2 unknown, byte b is b + 3.
 
     This is ByT5's vocabulary (https://arxiv.org/abs/2105.13626).
+
+    Raises:
+      ValueError: if `extra_ids`, the number of sentinels, is out of range.
     """
 
     _NUM_SPECIAL = 3
@@ -21,6 +26,7 @@ class ByteVocabulary(Vocabulary):
     _special_take_blanks = True
 
     def __init__(self, extra_ids: int = 0):
+        check_type(extra_ids, NumExtraIds, name="extra_ids")
         self.extra_ids = extra_ids
 
     @property

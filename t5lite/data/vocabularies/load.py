@@ -13,7 +13,8 @@ from t5lite.data.vocabularies.sentencepiece_vocabulary import (
     holds_sentinels,
 )
 from t5lite.data.vocabularies.vocabulary import HELP, Vocabulary, read_file
-from t5lite.messages.value_types import check_type
+from t5lite.messages.ranges import IdOrNone, NumExtraIds, Size
+from t5lite.messages.value_types import check_type, fits, wanted
 
 _T5_EXTRA_IDS = 100
 
@@ -55,17 +56,17 @@ _SPEC_TYPES: Mapping[str, Any] = {
     "path": str,
     "sha256": str,
     "texts_sha256": str | None,
-    "extra_ids": int,
-    "size": int | None,
-    "eos_id": int | None,
+    "extra_ids": NumExtraIds,
+    "size": Size | None,
+    "eos_id": IdOrNone | None,
 }
 
 
 def check_spec(spec: Mapping[str, Any]) -> None:
-    """Compares a vocabulary's record with the types of its fields.
+    """Compares a vocabulary's record with the types and ranges of its fields.
 
     Raises:
-      ValueError: one has another type, or the record does not say its kind.
+      ValueError: one does not fit, or the record does not say its kind.
     """
     for name in ("kind", *spec):
         if name in _SPEC_TYPES:
@@ -81,20 +82,33 @@ def parse_vocabulary(text: str) -> Vocabulary:
         that holds a tokenizer.json.
 
     Raises:
-      ValueError: if it is none of these, or the file cannot be read.
+      ValueError: if it is none of these, has too many extra ids, or the file cannot be read.
     """
-    name, separator, count = text.rpartition(":")
-    if not separator or not count.isdecimal():
-        name, count = text, ""
+    name, separator, digits = text.rpartition(":")
+    if not separator or not digits.isdecimal():
+        name, digits = text, ""
+    count = _extra_ids(digits, text) if digits else None
     if name == "bytes":
-        return ByteVocabulary(extra_ids=int(count or 0))
-    if not count and name.endswith(".json"):
+        return ByteVocabulary(extra_ids=count or 0)
+    if count is None and name.endswith(".json"):
         return load_tokenizer(name)
-    if not count and name and pathlib.Path(name).expanduser().is_dir():
+    if count is None and name and pathlib.Path(name).expanduser().is_dir():
         return load_tokenizer(str(pathlib.Path(name) / "tokenizer.json"))
     if name.endswith(".model") or ("/" in name and not name.endswith(".json")):
-        return load_sentencepiece(name, int(count) if count else _usual_extra_ids(name))
+        return load_sentencepiece(name, _usual_extra_ids(name) if count is None else count)
     raise ValueError(f"Unknown vocabulary {text!r}. {HELP}")
+
+
+def _extra_ids(digits: str, text: str) -> int:
+    """The number behind the colon of a vocabulary's name."""
+    # Longer ones are too large whatever they are, and Python reads no thousands of digits.
+    count = int(digits) if len(digits) < 20 else 10**20
+    if not fits(count, NumExtraIds):
+        raise ValueError(
+            f"The vocabulary {text[:80]!r} has {digits[:20]} extra ids, which must be "
+            f"{wanted(NumExtraIds)}."
+        )
+    return count
 
 
 def _usual_extra_ids(path: str) -> int:

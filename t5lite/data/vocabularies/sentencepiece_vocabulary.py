@@ -9,6 +9,8 @@ from typing import Any
 import sentencepiece
 
 from t5lite.data.vocabularies.vocabulary import HELP, LAST_TEXTS, Vocabulary, read_file
+from t5lite.messages.ranges import NumExtraIds
+from t5lite.messages.value_types import check_type
 
 # What a model folder calls its SentencePiece model.
 SENTENCEPIECE_FILE = "vocabulary.model"
@@ -20,11 +22,12 @@ class SentencePieceVocabulary(Vocabulary):
     A file may hold sentinels itself; `extra_ids` are those that are added to it.
 
     Raises:
-      ValueError: if the file is absent or is not a SentencePiece model.
+      ValueError: if the file is absent, is not a SentencePiece model, or gets too many extra ids.
     """
 
     def __init__(self, path: str, extra_ids: int = 100):
         self.path = str(path)
+        check_type(extra_ids, NumExtraIds, name="extra_ids")
         self.extra_ids = extra_ids
         model = read_file(self.path)
         self._sha256 = hashlib.sha256(model).hexdigest()

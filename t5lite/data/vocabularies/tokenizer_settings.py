@@ -17,6 +17,7 @@ import tokenizers
 
 from t5lite.files.json_files import read_object
 from t5lite.files.regular_files import has_file, read_text
+from t5lite.messages.ranges import NumExtraIds
 from t5lite.messages.value_types import check_fields, check_type
 
 CONFIG_FILE = "tokenizer_config.json"
@@ -51,7 +52,7 @@ _FIELDS: Mapping[str, Any] = {
     **dict.fromkeys(_SWITCHES, bool),
     **dict.fromkeys(_ROLES, _TOKEN),
     "tokenizer_class": str,
-    "extra_ids": int,
+    "extra_ids": NumExtraIds,
     "added_tokens_decoder": Mapping[str, Mapping[str, Any]],
     "additional_special_tokens": list[str | Mapping[str, Any]],
     "extra_special_tokens": list[str | Mapping[str, Any]] | Mapping[str, _TOKEN],
@@ -61,7 +62,6 @@ _FIELDS: Mapping[str, Any] = {
 TOKEN_IDS = int | list[int] | None
 # More than any tokenizer has; each id up to the highest takes time and memory.
 MAX_IDS = 1 << 23
-_MAX_EXTRA_IDS = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,10 +96,6 @@ class TokenizerSettings:
             config |= read_object(folder / MAP_FILE, missing_ok=True)
         place = str(folder / CONFIG_FILE)
         check_fields(config, _FIELDS, name=place)
-        if not 0 <= (extra_ids := config.get("extra_ids") or 0) <= _MAX_EXTRA_IDS:
-            raise ValueError(
-                f"{place}: extra_ids must be from 0 to {_MAX_EXTRA_IDS:,}, got {extra_ids}"
-            )
         extra = config.get("extra_special_tokens") or config.get("additional_special_tokens")
         roles: dict[str, Any] = {role: config.get(role) for role in _ROLES}
         roles |= {role: token for role, token in config.items() if role.endswith("_token")}

@@ -6,6 +6,7 @@ import pytest
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.id_vocabularies import PassThroughVocabulary
 from t5lite.data.vocabularies.load import (
+    check_spec,
     format_vocabulary,
     parse_vocabulary,
     same_vocabulary,
@@ -157,6 +158,29 @@ def test_a_file_may_hold_its_sentinels(tmp_path):
 def test_unknown_names_say_what_is_known(text):
     with pytest.raises(ValueError, match=r"--vocabulary.*VOCABULARY.*T5LITE_VOCABULARY"):
         parse_vocabulary(text)
+
+
+@pytest.mark.parametrize("name", ["bytes", "words.model"])
+@pytest.mark.parametrize("count", ["100001", "999999999999", "9" * 5000])
+def test_too_many_extra_ids_are_refused_before_they_are_made(name, count):
+    with pytest.raises(ValueError, match=rf"'{name}:\d+'? has \d+ extra ids.*from 0 to 100000"):
+        parse_vocabulary(f"{name}:{count}")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("extra_ids", 10**15), ("extra_ids", -7), ("size", 0), ("size", 10**12), ("eos_id", -2)],
+)
+def test_numbers_of_a_record_have_ranges(field, value):
+    with pytest.raises(ValueError, match=rf"vocabulary\.{field} must be an integer .*got {value}"):
+        check_spec({"kind": "pass_through", "size": 5, "eos_id": -1, field: value})
+
+
+def test_extra_ids_given_in_python_have_a_range():
+    for make in (ByteVocabulary, lambda count: SentencePieceVocabulary("absent.model", count)):
+        for count in (-1, 10**12):
+            with pytest.raises(ValueError, match=f"extra_ids must be .*got {count}"):
+                make(count)
 
 
 def test_a_file_that_is_no_model(tmp_path):

@@ -58,7 +58,7 @@ class MeshConfig:
     tensor: NumDevices = 1
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        check_numbers(self, of=MeshConfig)
 
 
 def make_mesh(config: MeshConfig, devices: Sequence[jax.Device] | None = None) -> Mesh:

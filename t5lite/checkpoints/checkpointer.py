@@ -75,7 +75,7 @@ class CheckpointConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for values that cannot mean anything."""
-        check_numbers(self)
+        check_numbers(self, of=CheckpointConfig)
         if self.best_mode not in ("max", "min"):
             raise ValueError(
                 f"CheckpointConfig.best_mode={self.best_mode!r} is neither 'max' nor 'min'"

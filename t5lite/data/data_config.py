@@ -104,7 +104,7 @@ class DataConfig:
     prefetch_batches: Annotated[int, Range(least=0, most=1000)] = 2
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        check_numbers(self, of=DataConfig)
         unknown = set(self.add_eos or {}) - {"inputs", "targets"}
         if unknown:
             raise ValueError(

@@ -72,7 +72,7 @@ class DecodingConfig:
     seed: Seed = 0
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        check_numbers(self, of=DecodingConfig)
         # Gin and JSON give lists.
         object.__setattr__(self, "stop_ids", tuple(self.stop_ids))
         object.__setattr__(self, "stop_strings", tuple(self.stop_strings))

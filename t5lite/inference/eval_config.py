@@ -81,7 +81,7 @@ class EvalConfig:
                 f"EvalConfig.name is {self.name!r}; it starts the names of metrics and names a "
                 "folder, so it must not be empty or hold a '/'."
             )
-        check_numbers(self)
+        check_numbers(self, of=EvalConfig)
         self._require_choice("prompt_too_long", get_args(PromptTooLong))
         if self.rank_by is not None:
             self._require_choice("rank_by", get_args(RankBy))

@@ -57,7 +57,7 @@ class ModelOfCheckpoint:
     remat: str | None = None
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        check_numbers(self, of=ModelOfCheckpoint)
 
     def choose(
         self,

@@ -75,7 +75,7 @@ class RestoreConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for malformed rules, unknown fields and numbers out of range."""
-        check_numbers(self)
+        check_numbers(self, of=RestoreConfig)
         for number, rule in enumerate(self.remap, start=1):
             try:
                 pattern, _ = rule

@@ -4,6 +4,7 @@ One place for values of files (`check_type`), of configs (`check_numbers`) and o
 (`numbers_checked`); a type is a type hint, and ranges stand in it (see `ranges`).
 """
 
+import dataclasses
 import functools
 import inspect
 import math
@@ -69,17 +70,20 @@ def check_fields(record: object, hints: Mapping[str, Any], *, name: str) -> None
             check_type(record[field], hint, name=f"{name}: {field}")
 
 
-def check_numbers(config: Any) -> None:
+def check_numbers(config: Any, *, of: Callable[..., Any]) -> None:
     """Compares the numbers of a dataclass with the types and ranges of its fields.
 
     It is for `__post_init__`; what holds no number is left to others.
 
+    Args:
+      config: the instance.
+      of: the class whose fields are compared; those that a class derived from it adds are not.
+
     Raises:
       ValueError: one does not fit; names the class and the field.
     """
-    kind: Callable[..., Any] = type(config)
-    for name, hint in _number_hints(kind).items():
-        check_type(getattr(config, name), hint, name=f"{kind.__name__}.{name}")
+    for name, hint in _number_hints(of).items():
+        check_type(getattr(config, name), hint, name=f"{type(config).__name__}.{name}")
 
 
 def numbers_checked(function: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -104,6 +108,8 @@ def numbers_checked(function: Callable[_P, _T]) -> Callable[_P, _T]:
 def _number_hints(owner: Callable[..., Any]) -> dict[str, Any]:
     """The hints of a class's fields, or of a function's parameters, in which numbers may stand."""
     hints = typing.get_type_hints(owner, include_extras=True)
+    if dataclasses.is_dataclass(owner):  # whose other hints are of no field, as ClassVar is
+        hints = {field.name: hints[field.name] for field in dataclasses.fields(owner)}
     return {name: hint for name, hint in hints.items() if name != "return" and _has_numbers(hint)}
 
 

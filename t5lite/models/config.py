@@ -115,7 +115,7 @@ class TransformerConfig:
         """Raises ValueError, naming the field, where a value cannot be meant."""
         # Gin and JSON give lists.
         object.__setattr__(self, "mlp_activations", tuple(self.mlp_activations))
-        check_numbers(self)
+        check_numbers(self, of=TransformerConfig)
         for name, choices in _CHOICES.items():
             check_choice(f"TransformerConfig.{name}", getattr(self, name), choices)
         self._check_layers()

@@ -31,7 +31,7 @@ class RelativeBias:
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the field, where a value cannot be meant."""
-        check_numbers(self)
+        check_numbers(self, of=RelativeBias)
         # Encoders halve the buckets by direction, and half of those are exact distances.
         wanted = "RelativeBias.num_buckets must be a multiple of 4"
         require(self.num_buckets % 4 == 0, wanted, self.num_buckets)
@@ -52,7 +52,7 @@ class LinearScaling:
 
     def __post_init__(self) -> None:
         """Raises ValueError where the factor is not positive."""
-        check_numbers(self)
+        check_numbers(self, of=LinearScaling)
 
     def scaled(self, frequency_I: np.ndarray) -> tuple[np.ndarray, float]:
         """The frequencies to rotate by, and what queries and keys are multiplied by besides."""
@@ -80,7 +80,7 @@ class Rotary:
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the field, where a value cannot be meant."""
-        check_numbers(self)
+        check_numbers(self, of=Rotary)
 
     def check_head(self, d_kv: int) -> None:
         """Raises ValueError unless an even number of a head's `d_kv` entries is rotated."""
@@ -115,7 +115,7 @@ class Learned:
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the field, where a value cannot be meant."""
-        check_numbers(self)
+        check_numbers(self, of=Learned)
 
 
 Positions = RelativeBias | Rotary | Learned

@@ -41,7 +41,7 @@ class CrossEntropy(Objective):
     loss_normalization: str | Positive | None = "num_real_target_tokens"
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        check_numbers(self, of=CrossEntropy)
         how = self.loss_normalization
         if isinstance(how, str) and how.lower() not in NORMALIZATIONS:
             raise ValueError(

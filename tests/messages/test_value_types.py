@@ -1,11 +1,13 @@
-"""Values from files against the types that fields have."""
+"""Values of files, configs and calls against the types that they have."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pytest
 
-from t5lite.messages.value_types import check_type
+from t5lite.messages.ranges import Rate, Size
+from t5lite.messages.value_types import check_numbers, check_type
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,38 @@ def test_what_fits(value, hint):
 def test_what_does_not_fit_is_said(value, hint, said):
     with pytest.raises(ValueError, match=f"^x must be .*{said}"):
         check_type(value, hint, name="x")
+
+
+@dataclasses.dataclass(frozen=True)
+class Base:
+    rate: Rate = 0.5
+
+    def __post_init__(self):
+        check_numbers(self, of=Base)
+
+
+@dataclasses.dataclass(frozen=True)
+class Derived(Base):
+    kinds: ClassVar[int] = 3
+    limit: float = float("inf")
+    known_to_type_checkers: "OnlyForTypeCheckers | None" = None  # noqa: F821
+
+
+def test_fields_of_a_derived_class_are_its_own():
+    assert Derived().limit == float("inf")
+    with pytest.raises(ValueError, match=r"^Derived\.rate must be .*, got 2$"):
+        Derived(rate=2)
+
+
+def test_class_variables_are_no_fields():
+    @dataclasses.dataclass(frozen=True)
+    class Counted:
+        count: Size
+        kinds: ClassVar[int] = 3
+
+        def __post_init__(self):
+            check_numbers(self, of=Counted)
+
+    assert Counted(1).kinds == 3
+    with pytest.raises(ValueError, match=r"Counted\.count"):
+        Counted(0)

@@ -46,7 +46,7 @@ class SpanCorruption(ExampleTransform):
     num_sentinels: Size | None = None
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        check_numbers(self, of=SpanCorruption)
 
     def lengths(
         self,

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import inspect
 import math
+import operator
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -73,35 +74,57 @@ def check_fields(record: object, hints: Mapping[str, Any], *, name: str) -> None
 def check_numbers(config: Any, *, of: Callable[..., Any]) -> None:
     """Compares the numbers of a dataclass with the types and ranges of its fields.
 
-    It is for `__post_init__`; what holds no number is left to others.
+    It is for `__post_init__`; what holds no number is left to others. A scalar of numpy or JAX
+    becomes a number of Python, as files, hashes and messages take them.
 
     Args:
-      config: the instance.
+      config: the instance, which may be frozen.
       of: the class whose fields are compared; those that a class derived from it adds are not.
 
     Raises:
       ValueError: one does not fit; names the class and the field.
     """
     for name, hint in _number_hints(of).items():
-        check_type(getattr(config, name), hint, name=f"{type(config).__name__}.{name}")
+        value = _without_arrays(getattr(config, name))
+        check_type(value, hint, name=f"{type(config).__name__}.{name}")
+        object.__setattr__(config, name, value)
 
 
 def numbers_checked(function: Callable[_P, _T]) -> Callable[_P, _T]:
     """A function that compares numbers among its arguments with their types and ranges first.
 
-    It raises ValueError, naming the function and the argument, for one that does not fit.
+    It is called with scalars of numpy and JAX as numbers of Python. It raises ValueError, naming
+    the function and the argument, for one that does not fit.
     """
     signature = inspect.signature(function)
 
     @functools.wraps(function)
     def checked(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        given = signature.bind(*args, **kwargs).arguments
+        bound = signature.bind(*args, **kwargs)
+        given = bound.arguments
         for name, hint in _number_hints(function).items():
             if name in given:
+                given[name] = _without_arrays(given[name])
                 check_type(given[name], hint, name=f"{function.__name__}.{name}")
-        return function(*args, **kwargs)
+        return function(*bound.args, **bound.kwargs)
 
     return checked
+
+
+def _without_arrays(value: Any) -> Any:
+    """A value with each scalar of numpy or JAX, or array of no axes, as a number of Python.
+
+    Of a mapping, list or tuple those inside; what holds none stays the object that it is.
+    """
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, Mapping):
+        inner = {name: _without_arrays(item) for name, item in value.items()}
+        return value if all(inner[name] is value[name] for name in inner) else inner
+    if type(value) in (list, tuple):
+        items = [_without_arrays(item) for item in value]
+        return value if all(map(operator.is_, items, value)) else type(value)(items)
+    return value
 
 
 @functools.cache

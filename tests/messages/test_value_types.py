@@ -1,13 +1,16 @@
 """Values of files, configs and calls against the types that they have."""
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from t5lite.messages.ranges import Rate, Size
-from t5lite.messages.value_types import check_numbers, check_type
+from t5lite.messages.value_types import check_numbers, check_type, numbers_checked
 
 
 @pytest.mark.parametrize(
@@ -89,3 +92,41 @@ def test_class_variables_are_no_fields():
     assert Counted(1).kinds == 3
     with pytest.raises(ValueError, match=r"Counted\.count"):
         Counted(0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Lengths:
+    lengths: Mapping[str, Size]
+
+    def __post_init__(self):
+        check_numbers(self, of=Lengths)
+
+
+@numbers_checked
+def called(rate: Rate, *, count: Size = 1, shape: tuple[Size, Size] = (1, 1)):
+    return rate, count, shape
+
+
+SCALARS = (np.float32, np.float64, jnp.float32, jnp.bfloat16, np.asarray, lambda x: x)
+
+
+@pytest.mark.parametrize("scalar", SCALARS)
+def test_scalars_of_numpy_and_jax_become_numbers_of_python(scalar):
+    rate, count, _ = called(scalar(0.5), count=np.int64(3))
+    assert (rate, count, Base(scalar(0.5)).rate) == (0.5, 3, 0.5)
+    assert {type(rate), type(Base(scalar(0.5)).rate), type(count)} == {float, int}
+    with pytest.raises(ValueError, match=r"^called\.rate must be a finite number .*, got 1\.0$"):
+        called(scalar(1.0))
+
+
+def test_scalars_inside_lists_and_mappings():
+    assert json.dumps(Lengths({"a": np.int32(3), "b": 2}).lengths) == '{"a": 3, "b": 2}'
+    assert json.dumps(called(0, shape=(jnp.int32(2), 3))) == "[0, 1, [2, 3]]"
+    with pytest.raises(ValueError, match=r"^Lengths\.lengths must be "):
+        Lengths({"a": np.float32(3)})
+
+
+def test_neither_a_truth_nor_an_array_is_a_number():
+    for value in (np.bool_(True), jnp.array(True), np.zeros(1), jnp.zeros((2,))):
+        with pytest.raises(ValueError, match=r"^Base\.rate must be "):
+            Base(value)

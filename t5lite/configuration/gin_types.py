@@ -71,8 +71,19 @@ def checked(
 
 
 def parameter_hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations of a function's parameters (of a class: its constructor's), as types."""
-    return typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
+    """The annotations of a function's parameters (of a class: its constructor's), as types.
+
+    Raises:
+      ValueError: one is known to type checkers only.
+    """
+    annotated = function.__init__ if inspect.isclass(function) else function
+    try:
+        return typing.get_type_hints(annotated)
+    except NameError as error:
+        raise ValueError(
+            f"the types of {function.__module__}.{function.__qualname__} cannot be read: {error}. "
+            "Import it where Python does, not under `if TYPE_CHECKING:`."
+        ) from error
 
 
 def fitted(value: Any, hint: Any, *, makers: Makers) -> Any:

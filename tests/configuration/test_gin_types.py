@@ -81,3 +81,38 @@ def test_anything_else_is_refused_with_its_place_and_the_right_form(line, parts)
 @pytest.mark.parametrize("name", [*config.VERBS, *config.CONFIGURABLES])
 def test_the_annotations_of_every_configurable_can_be_read(name):
     assert parameter_hints(config.register_configurables()[name])
+
+
+OWN_LOSS = """from __future__ import annotations
+
+import dataclasses
+import typing
+
+from t5lite.training.cross_entropy import CrossEntropy
+
+if typing.TYPE_CHECKING:
+    import fractions
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss(CrossEntropy):
+    kinds: typing.ClassVar[int] = 3
+    limit: float = float("inf")
+"""
+
+
+def test_an_objective_of_ones_own_may_have_any_fields(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(tmp_path)
+    pathlib.Path("own_loss.py").write_text(OWN_LOSS)
+    objective = train_arguments("train.objective = @own_loss.Loss()", "Loss.z_loss = 0")[
+        "objective"
+    ]
+    assert (objective.limit, objective.z_loss, objective.kinds) == (float("inf"), 0, 3)
+
+
+def test_types_for_type_checkers_only_are_refused_by_name(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(tmp_path)
+    field = "    share: fractions.Fraction | None = None\n"
+    pathlib.Path("half_typed_loss.py").write_text(OWN_LOSS + field)
+    with pytest.raises(ValueError, match=r"half_typed_loss\.Loss.*'fractions'.*TYPE_CHECKING"):
+        train_arguments("train.objective = @half_typed_loss.Loss()", "Loss.z_loss = 0")

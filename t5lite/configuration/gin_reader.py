@@ -8,6 +8,7 @@ nothing of what can be configured; `config.py` does.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import pathlib
 import re
@@ -32,6 +33,8 @@ _LINES = "NAME = VALUE, CONFIGURABLE.PARAMETER = VALUE, include 'FILE' or import
 _NO_VALUE = ("malformed node", "invalid syntax", "Unable to parse value", "Expected newline")
 _NO_LINE = ("Couldn't parse statement", "Unexpected token", "Expected newline.  Got")
 _MOST_MACROS = 10_000
+# How deep macros and brackets may lie in one another, which gin follows by recursion.
+MOST_NESTED = 50
 _ALMOST_LITERALS = {"true": "True", "false": "False", "none": "None", "null": "None"}
 
 
@@ -129,12 +132,16 @@ def filled_in(value: Any, bindings: Mapping[str, Binding]) -> Any:
       bindings: by name, macros among them.
 
     Raises:
-      ValueError: a macro is defined by itself, or several times over by others that double it.
+      ValueError: a macro is defined by itself, several times over by others that double it, or in
+        too many others; or a key of a dictionary is none that Python takes.
     """
     num_filled_in = 0
 
-    def fill_in(value: Any, parents: tuple[str, ...]) -> Any:
+    def fill_in(value: Any, parents: tuple[str, ...], depth: int) -> Any:
         nonlocal num_filled_in
+        if depth > MOST_NESTED:
+            where = f"{bindings[parents[0]].place}: macro {parents[0]}" if parents else "a value"
+            raise ValueError(f"{where} is nested more than {MOST_NESTED} deep; write it out.")
         if isinstance(value, Macro) and value.name in bindings:
             place = bindings[value.name].place
             if value.name in parents:
@@ -145,14 +152,28 @@ def filled_in(value: Any, bindings: Mapping[str, Binding]) -> Any:
                     f"{place}: macros in macros are filled in {_MOST_MACROS:,} times and more; "
                     "write the value out."
                 )
-            return fill_in(bindings[value.name].value, (*parents, value.name))
+            return fill_in(bindings[value.name].value, (*parents, value.name), depth + 1)
+        inside = functools.partial(fill_in, parents=parents, depth=depth + 1)
         if isinstance(value, dict):
-            return {fill_in(k, parents): fill_in(v, parents) for k, v in value.items()}
+            return {_hashable(inside(k), k, bindings): inside(v) for k, v in value.items()}
         if isinstance(value, list | tuple):
-            return type(value)(fill_in(item, parents) for item in value)
+            return type(value)(map(inside, value))
         return value
 
-    return fill_in(value, ())
+    return fill_in(value, (), 0)
+
+
+def _hashable(key: Any, written: Any, bindings: Mapping[str, Binding]) -> Any:
+    """A key of a dictionary, as it is written with macros, if it can be one."""
+    try:
+        hash(key)
+    except TypeError:
+        macro = next(use.name for use in uses(written) if use.name in bindings)
+        raise ValueError(
+            f"{bindings[macro].place}: {macro} = {bindings[macro].value!r} is used in the key "
+            f"{written!r} of a dictionary; keys are numbers, texts, or tuples of them."
+        ) from None
+    return key
 
 
 def written_items(
@@ -341,12 +362,17 @@ def as_binding(statement: config_parser.BindingStatement, place: str) -> Binding
 
 def _statements(text: str, shown: str) -> Iterator[Any]:
     """Runs gin's parser; its statements, or one ValueError with file and line."""
+    parser = None
     try:
-        yield from config_parser.ConfigParser(text, KeepReferences())
+        parser = config_parser.ConfigParser(text, KeepReferences())
+        yield from parser
     except SyntaxError as error:  # IndentationError is one too
         # A statement that ends early is reported at the line behind it, which may not exist.
         line = "".join(text.splitlines()[(error.lineno or 0) - 1 : error.lineno]).strip()
         raise ValueError(f"{shown}:{error.lineno}: {explained(error.msg, line)}") from error
+    except TypeError as error:  # of a list or dictionary as a key
+        line_number = parser.current_token.start[0] if parser else 1
+        raise ValueError(f"{shown}:{line_number}: {error} as the key of a dictionary.") from error
     except (RecursionError, MemoryError) as error:
         raise ValueError(f"{shown}: brackets are nested too deep to be read.") from error
     except tokenize.TokenError as error:

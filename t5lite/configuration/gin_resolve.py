@@ -15,7 +15,14 @@ from typing import Any
 import gin
 
 from t5lite.configuration.external_names import MACROS, counterpart
-from t5lite.configuration.gin_reader import Binding, Macro, Reference, filled_in, uses
+from t5lite.configuration.gin_reader import (
+    MOST_NESTED,
+    Binding,
+    Macro,
+    Reference,
+    filled_in,
+    uses,
+)
 from t5lite.configuration.gin_types import parameter_hints
 from t5lite.messages.error_origin import raised_by_us
 from t5lite.messages.suggest import did_you_mean, is_misspelt
@@ -103,7 +110,7 @@ class ParsedConfig:
             if binding.key not in reached and (is_flag or is_nested):
                 self._refuse_unused(binding, verb, used, remedies)
         self._refuse_misspelt_macros(verb, used)
-        self._refuse_circles(Reference(verb, True), {})
+        self._refuse_circles(Reference(verb, True), frozenset(), {})
         self._check_macros(verb, used)
         self._check_parameters(verb, used)
 
@@ -159,10 +166,12 @@ class ParsedConfig:
 
     def _end_of(self, macro: Macro) -> str:
         """The macro without a value that a macro's value leads to."""
-        value = self.bindings[macro.name].value if macro.name in self.bindings else None
-        return (
-            self._end_of(value) if isinstance(value, Macro) and value != _REQUIRED else macro.name
-        )
+        while macro.name in self.bindings:
+            value = self.bindings[macro.name].value
+            if not isinstance(value, Macro) or value == _REQUIRED:
+                break
+            macro = value
+        return macro.name
 
     def _check_parameters(self, verb: str, used: Sequence[Binding]) -> None:
         for node, found in self._walk(verb):
@@ -187,20 +196,35 @@ class ParsedConfig:
                 )
 
     def _refuse_circles(
-        self, node: Reference | Macro, parents: Mapping[Reference | Macro, Binding]
-    ) -> None:
-        """Refuses what is made of itself, which gin would make for ever."""
-        for binding in self.bindings.values():
-            if not _applies(binding, node):
-                continue
-            inside = {**parents, node: binding}
+        self,
+        node: Reference | Macro,
+        parents: frozenset[Reference | Macro],
+        heights: dict[Reference | Macro, int],
+    ) -> int:
+        """Refuses what is made of itself, which gin would make for ever, and what nests too deep.
+
+        Returns how deep; `parents` lead to the node, and each of `heights` was looked at before.
+        """
+        inside = parents | {node}
+        heights[node] = 0
+        for binding in (b for b in self.bindings.values() if _applies(b, node)):
             for use in _used_in(binding, node):
                 if use in inside:
                     raise ValueError(
                         f"{binding.place}: {binding.key} = {binding.value!r}: {use!r} is made of "
                         "itself here. Give a value, or another configurable."
                     )
-                self._refuse_circles(use, inside)
+                known = len(inside) > MOST_NESTED or use in heights
+                height = (
+                    heights.get(use, 0) if known else self._refuse_circles(use, inside, heights)
+                )
+                if len(inside) + height > MOST_NESTED:
+                    raise ValueError(
+                        f"{binding.place}: {binding.key} is nested more than {MOST_NESTED} deep in "
+                        "macros and configurables. Write it out."
+                    )
+                heights[node] = max(heights[node], height + 1)
+        return heights[node]
 
     def _refuse_misspelt_macros(self, verb: str, used: Sequence[Binding]) -> None:
         """Refuses macros of a user's file that nothing uses and that resemble one that is used.

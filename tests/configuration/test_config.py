@@ -247,6 +247,51 @@ def test_macros_in_a_circle_are_reported():
     assert "itself" in message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
 
 
+def chain(length, end="4"):
+    """`M0 = %M1`, `M1 = %M2` and so on; the last is the end."""
+    return "".join(f"M{i} = %M{i + 1}\n" for i in range(length - 1)) + f"M{length - 1} = {end}\n"
+
+
+@pytest.mark.parametrize("end", ["4", "%gin.REQUIRED", "%LACKING"])
+@pytest.mark.parametrize("begin", ["%M0", "(%M180, %M140, %M100, %M60, %M0)", "{'a': [%M0]}"])
+def test_long_chains_of_macros_are_refused(begin, end):
+    pathlib.Path("a.gin").write_text(f"train.train_steps = {begin}\n" + chain(200, end))
+    message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
+    assert "more than 50 deep" in message and "a.gin:" in message
+
+
+def test_short_chains_of_macros_are_followed():
+    pathlib.Path("a.gin").write_text("train.train_steps = %M0\n" + chain(45))
+    arguments = config.parse(["run.gin", "a.gin"], ["MODEL_DIR=/a"]).arguments("train")
+    assert arguments["train_steps"] == 4
+
+
+def test_long_chains_of_configurables_are_refused():
+    lines = [
+        "train.objective = @s0/CrossEntropy()",
+        *(f"s{i}/CrossEntropy.z_loss = @s{i + 1}/CrossEntropy()" for i in range(100)),
+    ]
+    pathlib.Path("a.gin").write_text("\n".join(lines))
+    message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
+    assert "more than 50 deep" in message and "a.gin:" in message
+
+
+def test_macros_that_double_are_refused_soon():
+    lines = [f"A{i} = (%A{i + 1}, %A{i + 1})\n" for i in range(20)]
+    text = "train.objective = %A0\n" + "".join(lines) + "A20 = @CrossEntropy()\n"
+    pathlib.Path("a.gin").write_text(text)
+    assert "10,000 times" in message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
+
+
+def test_a_list_as_a_key_is_refused_with_its_place():
+    pathlib.Path("a.gin").write_text("WIDTH = {%B: 1}\nB = [1]\n")
+    message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
+    assert "a.gin:2: B = [1] is used in the key %B of a dictionary" in message
+    pathlib.Path("a.gin").write_text("# A comment\nWIDTH = {[1]: 1}\n")
+    message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])
+    assert message == "a.gin:2: unhashable type: 'list' as the key of a dictionary."
+
+
 def test_a_missing_parameter_is_named_with_the_use_of_its_configurable():
     pathlib.Path("a.gin").write_text("train.optimizer = @adafactor()\n")
     message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])

@@ -47,6 +47,21 @@ FOREIGN = [
 ]
 
 
+NESTED = "".join(f"M{i} = %M{i + 1}\n" for i in range(100))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"TASK_MODULES = (%M0,)\n{NESTED}M100 = 'tasks.mini'", "more than 50 deep"),
+        ("TASK_MODULES = ({%B: 1},)\nB = [1]", "m/config.gin:2: B = [1] is used in the key"),
+    ],
+)
+def test_macros_of_a_folder_nest_within_limits(text, said, place, monkeypatch, capsys):
+    assert run(place, text, "eval --model_dir=m --mixture=x", monkeypatch) == 2
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", FOREIGN)
 @pytest.mark.parametrize(
     "line", ["eval --model_dir=m --mixture=x", "infer --model_dir=m --mixture=x --output=o"]

@@ -1,9 +1,9 @@
 """The memory that `t5lite plan` says a training step needs on a CPU, beside what a step takes.
 
 `python benchmarks/plan_memory.py` compiles steps of a small T5, runs each in a process of its own
-on one CPU device, and prints for each the peak that the plan has from the compiler, and the measured
-one: how far the process's resident memory rises above what it was before the state was made. Linux
-only.
+on one CPU device, and prints for each the peak that the plan has from the compiler, and the
+measured one: how far the process's resident memory rises above what it was before the state was
+made. Linux only.
 """
 
 from __future__ import annotations

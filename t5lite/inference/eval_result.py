@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import itertools
 import math
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,10 @@ from t5lite.inference.eval_config import EvalConfig
 from t5lite.inference.intervals import Interval
 from t5lite.inference.records import PREDICTIONS, Record, write_records
 from t5lite.messages.tables import format_table
+
+# What answers that do not look at the question would score; a Task's own metrics may give
+# `blind_guess`.
+BASELINES = ("best_constant", "blind_guess")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,12 +61,6 @@ class TaskResult:
         """Exemplars left out of prompts that were too long, over all examples."""
         return sum(record.num_dropped for record in self.records)
 
-    @functools.cached_property
-    def intervals(self) -> dict[str, Interval]:
-        """Confidence intervals of the metrics that are means over examples, by name."""
-        found = {name: intervals.of_mean(values) for name, values in self.by_example.items()}
-        return {name: interval for name, interval in found.items() if interval is not None}
-
 
 @dataclasses.dataclass(frozen=True)
 class EvalResult:
@@ -94,13 +93,23 @@ class EvalResult:
 
     @functools.cached_property
     def intervals(self) -> dict[str, Interval]:
-        """95% confidence intervals of the metrics that are means over examples, by full name."""
-        named = {self._full(t.name, m): ends for t in self.tasks for m, ends in t.intervals.items()}
+        """95% confidence intervals of the metrics that are means over examples, by full name.
+
+        Baselines have none.
+        """
+        named: dict[str, Interval] = {}
         for metric, tasks in self._tasks_by_metric().items():
-            if all(metric in task.intervals for task in tasks):
+            if metric in BASELINES:
+                continue
+            values = [task.by_example.get(metric, ()) for task in tasks]
+            # Of a Task without any right answer, the others say what one scores.
+            right = intervals.scale_of(itertools.chain(*values))
+            found = [intervals.of_mean(of_task, right=right) for of_task in values]
+            ends = {task.name: e for task, e in zip(tasks, found, strict=True) if e is not None}
+            named |= {self._full(task, metric): of_task for task, of_task in ends.items()}
+            if len(ends) == len(tasks):
                 named[self._full("mean", metric)] = intervals.of_mean_of_means(
-                    [task.metrics[metric] for task in tasks],
-                    [task.intervals[metric] for task in tasks],
+                    [task.metrics[metric] for task in tasks], [ends[task.name] for task in tasks]
                 )
         return named
 
@@ -173,7 +182,7 @@ class EvalResult:
                 yield title, functools.partial(_count_text, by_task=by_task)
         for metric in dict.fromkeys(metric for row in rows.values() for metric in row):
             yield metric, functools.partial(_metric_text, rows=rows, metric=metric)
-            if any(metric in task.intervals for task in self.tasks):
+            if any(self._full(row, metric) in self.intervals for row in rows):
                 yield f"{metric} 95%", functools.partial(self._interval_text, metric=metric)
 
     def _interval_text(self, row: str, *, metric: str) -> str:

@@ -7,7 +7,7 @@ of other prompts or seeds.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -16,7 +16,25 @@ CONFIDENCE = 0.95
 Interval = tuple[float, float]
 
 
-def of_mean(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval | None:
+def scale_of(values: Iterable[float]) -> float | None:
+    """What a right answer scores in a metric: 1, or 100 as in T5's metrics.
+
+    Args:
+      values: Of many examples, of other Tasks too: zeros alone say nothing.
+
+    Returns:
+      None where they do not say it, or lie on another scale.
+    """
+    found = np.fromiter(values, np.float64)
+    if not len(found) or not found.min() >= 0:
+        return None
+    most = found.max()
+    return next((right for right in (1.0, 100.0) if 0 < most <= right), None)
+
+
+def of_mean(
+    values: Sequence[float], *, right: float | None = None, confidence: float = CONFIDENCE
+) -> Interval | None:
     """The confidence interval of the mean of some examples' scores.
 
     Of scores that are all right or wrong it is Wilson's of a share, which holds for few examples,
@@ -25,23 +43,25 @@ def of_mean(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Inter
 
     Args:
       values: A score for each example: 0 or 1, or 0 or 100, or any numbers.
+      right: What a right answer scores; where it is None, these values say it (`scale_of`).
       confidence: How often such an interval holds the true mean.
 
     Returns:
-      The lower and the upper end; None where one score alone says nothing of how they vary.
+      The lower and the upper end; None where one score alone says nothing of how they vary, and
+      where all are 0 on a scale that is not known.
     """
     from scipy import stats
 
     found = np.asarray(values, np.float64)
     if not len(found) or not np.isfinite(found).all():
         return None
-    for right in (1.0, 100.0):
-        if np.isin(found, (0.0, right)).all():
-            share = stats.binomtest(int((found == right).sum()), len(found)).proportion_ci(
-                confidence, method="wilson"
-            )
-            return float(share.low * right), float(share.high * right)
-    if len(found) < 2:
+    right = scale_of(found) if right is None else right
+    if right is not None and np.isin(found, (0.0, right)).all():
+        share = stats.binomtest(int((found == right).sum()), len(found)).proportion_ci(
+            confidence, method="wilson"
+        )
+        return float(share.low * right), float(share.high * right)
+    if len(found) < 2 or not found.any():
         return None
     error = float(stats.sem(found))
     if error == 0.0:  # Equal scores, which Student's t has no interval for.

@@ -18,7 +18,7 @@ from t5lite.decoding.sequence_generator import Generation
 from t5lite.decoding.stopping import cut
 from t5lite.inference.answers import Answered
 from t5lite.inference.asking import Asked
-from t5lite.inference.eval_result import TaskResult
+from t5lite.inference.eval_result import BASELINES, TaskResult
 from t5lite.inference.records import Record, Sample, plain, unit_scores
 from t5lite.inference.voting import vote
 
@@ -87,7 +87,8 @@ class Judge:
         chosen = [vote([sample.answer for sample in drawn]) for drawn in samples]
         measured = part.measure(self._answers(candidates, chosen, answered))
         unit = {name: unit_scores(values) for name, values in measured.by_example.items()}
-        score_metric = next((name for name, values in unit.items() if values is not None), None)
+        scores = (name for name, values in unit.items() if values is not None)
+        score_metric = next((name for name in scores if name not in BASELINES), None)
         if task.judges_answers:
             for row, place in enumerate(places):
                 records[place] = dataclasses.replace(

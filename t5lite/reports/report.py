@@ -10,15 +10,15 @@ from typing import Any
 from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.files.json_files import read_lines
 from t5lite.files.whole_file import write_whole
+from t5lite.inference.eval_result import BASELINES
 from t5lite.inference.records import PREDICTIONS
 from t5lite.messages.tables import format_table
 from t5lite.reports.page import in_page, names_as_they_are, png_of, write_page
 from t5lite.training.metrics import METRICS_FILE
 from t5lite.training.metrics import read_lines as read_metrics
 
-# Metrics that say how hard an evaluation is, not how good the model is at it; a Task's own metrics
-# may give `blind_guess`.
-BASELINES = ("loss", "best_constant", "blind_guess")
+# Metrics with columns of their own.
+_BESIDE = ("loss", *BASELINES)
 SAMPLES_PER_EVAL = 6
 
 _PAGE = """{% extends "frame" %}{% block body %}
@@ -118,7 +118,7 @@ def _rows(evals: Sequence[Mapping[str, Any]], *, task: str) -> list[dict[str, An
     for key in last:
         name, _, rest = key.partition("/")
         row_task, _, metric = rest.rpartition("/")
-        if row_task != task or metric in BASELINES:
+        if row_task != task or metric in _BESIDE:
             continue
         first = next(line for line in evals if key in line)
         before = first if first is not last else {}

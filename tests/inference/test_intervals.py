@@ -18,7 +18,9 @@ def test_shares_have_wilsons_interval(right):
 
 
 def test_shares_of_all_and_none_keep_a_width():
-    assert intervals.of_mean([0.0] * 10)[0] == 0.0 < intervals.of_mean([0.0] * 10)[1]
+    for right in (1.0, 100.0):
+        low, high = intervals.of_mean([0.0] * 10, right=right)
+        assert low == 0.0 and high == pytest.approx(0.2775 * right, rel=1e-3)
     assert intervals.of_mean([1.0] * 10)[0] < 1.0 == intervals.of_mean([1.0] * 10)[1]
     assert intervals.of_mean([1.0]) is not None
 
@@ -30,9 +32,27 @@ def test_other_scores_have_students():
     assert intervals.of_mean([0.5, 0.5]) == (0.5, 0.5)
 
 
-@pytest.mark.parametrize("values", [[], [0.3], [0.3, float("nan")]])
+@pytest.mark.parametrize("values", [[], [0.3], [0.3, float("nan")], [0.0] * 10])
 def test_what_says_nothing_of_its_spread_has_none(values):
     assert intervals.of_mean(values) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "right"),
+    [
+        ([0.0, 1.0], 1.0),
+        ([0.3, 0.0], 1.0),
+        ([0.0, 100.0], 100.0),
+        ([0.0, 33.3], 100.0),
+        ([0.0, 0.0], None),
+        ([], None),
+        ([-1.0, 1.0], None),
+        ([120.0, 1.0], None),
+        ([float("nan"), 1.0], None),
+    ],
+)
+def test_what_a_right_answer_scores_is_seen_in_the_values(values, right):
+    assert intervals.scale_of(values) == right
 
 
 def test_the_mean_over_tasks_is_covered_as_often_as_is_said():
@@ -42,7 +62,7 @@ def test_the_mean_over_tasks_is_covered_as_often_as_is_said():
     for _ in range(400):
         draws = [(rng.random(n) < p).astype(float) for p, n in zip(shares, sizes, strict=True)]
         low, high = intervals.of_mean_of_means(
-            [d.mean() for d in draws], [intervals.of_mean(d.tolist()) for d in draws]
+            [d.mean() for d in draws], [intervals.of_mean(d.tolist(), right=1.0) for d in draws]
         )
         covered += low <= shares.mean() <= high
     assert 0.92 <= covered / 400 <= 0.98

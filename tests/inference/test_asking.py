@@ -9,6 +9,7 @@ import pytest
 from t5lite.checkpoints.load import LoadedModel
 from t5lite.data.chat.chat_format import ChatFormat
 from t5lite.data.chat.named_chat_templates import NAMED_TEMPLATES
+from t5lite.data.tasks.eval_tasks import EvalExample
 from t5lite.data.tasks.seqio_adapter import import_tasks, load_eval_tasks
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.chat_template import ChatTemplate
@@ -139,6 +140,25 @@ def test_a_table_of_positions_holds_prompt_and_answer():
     longest = max(len(tokens) for tokens in ranked[0].option_tokens)
     fits = [len(one.tokens) + longest - 1 <= most for one in ranked]
     assert [one.skipped is None for one in ranked] == fits and any(fits) and not all(fits)
+
+
+@pytest.mark.parametrize("changes", [{"rank_by": "sum"}, {"num_shots": 0}, {}])
+def test_a_prompt_without_a_text_of_its_own_is_whole_until_it_is_measured(changes):
+    """A Task that keeps ids only, such as a cached one."""
+    ids = VOCABULARY.encode("0123456789")
+    raw = {"inputs": np.array(ids), "targets": np.array([100]), "options": [b"a", b"b"]}
+    lengths = {"inputs": 6, "targets": 4}
+    example = EvalExample.cut(raw, {"inputs": VOCABULARY, "targets": VOCABULARY}, lengths)
+    assert example.inputs_text == "0123456789" and len(example.raw["inputs"]) == 6
+    asker = Asker(
+        dataclasses.replace(CONFIG, task_feature_lengths=lengths, **changes),
+        tiny.config("decoder_only", vocab_size=264),
+        converter=converter("decoder_only", task_feature_lengths=lengths),
+        vocabulary=VOCABULARY,
+        chat=None,
+    )
+    (one,) = asker.ask(dataclasses.replace(task(), examples=[example]))
+    assert one.skipped.startswith("the prompt has 11 tokens")
 
 
 @pytest.mark.parametrize("end", [True, False])

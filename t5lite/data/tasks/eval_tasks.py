@@ -32,8 +32,8 @@ class EvalExample:
       inputs: token ids as the Task gives them, int32 `[length]`; empty for one without inputs. A
         model's feature converter cuts them, and says what stands around them.
       targets: likewise.
-      inputs_text: the text before tokenisation, or decoded where the Task keeps none.
-      targets_text: likewise; what postprocessors get as the target.
+      inputs_text: the whole text before tokenisation, or decoded where the Task keeps none.
+      targets_text: likewise, but what is decoded is cut; what postprocessors get as the target.
       raw: every field of the Task's example, output features cut to their lengths.
       is_chat: whether it is a conversation, whose template begins and ends it.
     """
@@ -72,7 +72,7 @@ class EvalExample:
         return cls(
             inputs=np.asarray(raw["inputs"] if has_inputs else _EMPTY, np.int32),
             targets=np.asarray(raw["targets"], np.int32),
-            inputs_text=_text(fields, "inputs", vocabularies) if has_inputs else "",
+            inputs_text=_text(raw, "inputs", vocabularies) if has_inputs else "",
             targets_text=_text(fields, "targets", vocabularies),
             raw=fields,
             is_chat=is_chat,

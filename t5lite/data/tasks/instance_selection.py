@@ -1,11 +1,13 @@
 """Which instances of a task are held out of training, whatever forms the task is asked in.
 
 An instance is known by what it is, never by its place: by its id, which all forms of a task share,
-or where it has none by its text. Instances of one text stay on one side, under whatever ids.
+or where it has none by its text. That alone says whether it is evaluated, so what is evaluated in
+one form is trained on in no other, whichever instances each of them has. What merely has the text
+of a held-out instance, under another id, is on neither side.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from t5lite.data.sources.local_files import keyed_hash
 
@@ -19,8 +21,8 @@ class InstanceSelection:
     Attributes:
       task: the task, whatever its form; instances of others are drawn apart.
       seed: of the draw.
-      share: of the instances to hold out, in [0, 1); each is held out with this chance, and where
-        that is none, the one with the smallest hash is, if there are others.
+      share: of the instances to hold out, in [0, 1); each is held out with this chance, so of few
+        instances it may be none.
       ids: those to hold out instead of drawing; None to draw.
       held_out: whether this is the side that is held out, or the one that is trained on.
     """
@@ -28,7 +30,7 @@ class InstanceSelection:
     task: str
     seed: int
     share: float
-    ids: tuple[str, ...] | None = None
+    ids: frozenset[str] | None = None
     held_out: bool
 
     def choose(self, instances: Iterable[tuple[str, str]]) -> list[bool]:
@@ -39,23 +41,17 @@ class InstanceSelection:
         """
         listed = list(instances)
         held_out = self.held_out_texts(listed)
-        return [(same_text(text) in held_out) == self.held_out for _, text in listed]
+        return [self.is_on_this_side(name, text, held_out) for name, text in listed]
 
     def held_out_texts(self, instances: Iterable[tuple[str, str]]) -> set[str]:
-        """The texts that are held out, as `same_text` gives them; arguments are `choose`'s."""
-        found: set[str] = set()
-        first: str | None = None
-        smallest, hash_of_smallest, are_several = "", _RESOLUTION, False
-        for name, written in instances:
-            text = same_text(written)
-            key = name or text
-            first = text if first is None else first
-            are_several |= text != first
-            if self.is_drawn(key):
-                found.add(text)
-            if not found and self.ids is None and self._hash(key) < hash_of_smallest:
-                hash_of_smallest, smallest = self._hash(key), text
-        return found or ({smallest} if are_several and self.ids is None else set())
+        """The texts of what is held out, as `same_text` gives them; arguments are `choose`'s."""
+        texts = ((name, same_text(text)) for name, text in instances)
+        return {text for name, text in texts if self.is_drawn(name or text)}
+
+    def is_on_this_side(self, name: str, text: str, held_out_texts: Collection[str]) -> bool:
+        """Whether an instance is, given what `held_out_texts` says of the split."""
+        text = same_text(text)
+        return self.is_drawn(name or text) if self.held_out else text not in held_out_texts
 
     def is_drawn(self, key: str) -> bool:
         """Whether an instance is held out for its own sake, by its id or else its text."""

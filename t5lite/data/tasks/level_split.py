@@ -142,7 +142,11 @@ class LevelSplit:
         if ids is None and (self.held_out_instances or not self.held_out_share):
             return None
         return InstanceSelection(
-            task=task, seed=self.seed, share=self.held_out_share, ids=ids, held_out=held_out
+            task=task,
+            seed=self.seed,
+            share=self.held_out_share,
+            ids=None if ids is None else frozenset(ids),
+            held_out=held_out,
         )
 
     def task_name(self, name: str) -> str:

@@ -168,7 +168,7 @@ def _filtered(dataset: Any, selection: InstanceSelection, *, raw: Iterable[Any])
     held_out_texts = selection.held_out_texts(map(_read, raw))
 
     def is_kept(*row: Any) -> Any:
-        return np.bool_((_read(row)[1] in held_out_texts) == selection.held_out)
+        return np.bool_(selection.is_on_this_side(*_read(row), held_out_texts))
 
     def keep(example: Mapping[str, Any]) -> Any:
         kept = tf.numpy_function(is_kept, _key_and_content(example), tf.bool, stateful=False)

@@ -23,18 +23,40 @@ def held_out(instances, **changes):
 
 
 @settings(max_examples=200, deadline=None)
-@given(INSTANCES, st.randoms(use_true_random=False), st.sampled_from([0.0, 0.1, 0.5, 0.99]))
-def test_each_instance_is_on_one_side_with_those_of_its_text(instances, rng, share):
-    out = held_out(instances, share=share)
-    other = held_out(instances, share=share, held_out=False)
-    assert out | other == set(instances) and not out & other
-    assert not {text for _, text in out} & {text for _, text in other}
-    shuffled = list(instances)
-    rng.shuffle(shuffled)
-    if len({text for _, text in instances}) > 1:
-        assert out, "one at least is held out"
-    if len({(name or text) for name, text in instances}) == len(instances):
-        assert held_out(shuffled, share=share) == out
+@given(
+    st.lists(INSTANCES, min_size=2, max_size=3),
+    st.randoms(use_true_random=False),
+    st.sampled_from([0.0, 0.1, 0.5, 0.99]),
+)
+def test_nothing_is_evaluated_in_one_form_and_trained_on_in_another(forms, rng, share):
+    evaluated, trained = set(), set()
+    for instances in forms:
+        out = held_out(instances, share=share)
+        other = held_out(instances, share=share, held_out=False)
+        assert not {text for _, text in out} & {text for _, text in other}
+        left_out = set(instances) - out - other
+        assert {text for _, text in left_out} <= {text for _, text in out}, "only copies are lost"
+        assert held_out(rng.sample(instances, len(instances)), share=share) == out
+        evaluated |= {name or text for name, text in out}
+        trained |= {name or text for name, text in other}
+    assert not evaluated & trained
+
+
+def test_shorter_forms_hold_out_what_longer_ones_do_however_small_the_share():
+    forms = [
+        [(f"id-{i}", f"form {form}, text {i}") for i in range(n)]
+        for form, n in enumerate((200, 100))
+    ]
+    for seed in range(30):
+        evaluated, trained = (
+            [
+                {name for name, _ in held_out(form, seed=seed, share=0.001, held_out=side)}
+                for form in forms
+            ]
+            for side in (True, False)
+        )
+        assert not set.union(*evaluated) & set.union(*trained)
+        assert evaluated[1] <= evaluated[0] and trained[1] <= trained[0]
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.5])
@@ -64,8 +86,9 @@ def test_instances_without_ids_are_known_by_their_texts():
     ]
 
 
-def test_listed_instances_are_held_out_with_copies_and_no_others():
+def test_listed_instances_are_held_out_and_copies_of_them_not_trained_on():
     instances = [("a", "x"), ("b", "y"), ("c", "x"), ("d", "z")]
-    assert held_out(instances, ids=("a",)) == {("a", "x"), ("c", "x")}
-    assert held_out(instances, ids=()) == set()
-    assert held_out([("", "x"), ("", "y")], ids=("y",)) == {("", "y")}
+    assert held_out(instances, ids=frozenset("a")) == {("a", "x")}
+    assert held_out(instances, ids=frozenset("a"), held_out=False) == {("b", "y"), ("d", "z")}
+    assert held_out(instances, ids=frozenset()) == set()
+    assert held_out([("", "x"), ("", "y")], ids=frozenset("y")) == {("", "y")}

@@ -77,7 +77,11 @@ def test_tokens_become_the_least_number_of_steps(plans):
     assert run["flops"] == steps * plans["copies"]["flops"]["model"]
 
 
-def test_a_plan_needs_no_mixture_no_folder_and_no_tensorflow(capsys):
+def test_a_plan_imports_neither_seqio_nor_tensorflow(plans):
+    assert plans["imported"] == []
+
+
+def test_a_plan_needs_no_mixture_and_no_folder(capsys):
     line = f"plan --topology=cpu:1 --batch_size=2 {RUN} {LENGTHS_FLAG}"
     assert cli.main(line.split()) == 0
     text = capsys.readouterr().out

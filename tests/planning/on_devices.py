@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 
 from t5lite.data.data_config import DataConfig
 from t5lite.models.config import TransformerConfig
@@ -51,6 +52,7 @@ def main() -> None:
                 "copies": planned(MODEL, MeshConfig(data=4)),
                 "unrolled": planned(MODEL, split),
                 "scanned": planned(scanned, split),
+                "imported": sorted({"seqio", "tensorflow"} & set(sys.modules)),
             }
         )
     )

@@ -28,6 +28,7 @@ class TaskScore:
       num_examples: How many there are, those skipped among them.
       num_unparsed: Outputs that no answer was found in.
       num_skipped: Examples that were not asked.
+      num_cut: Answers that the most tokens cut off, each draw counted.
       num_dropped_exemplars: Demonstrations left out for want of room, of all examples together.
       by_num_samples: Where several draws vote, the score in percent when the first 1, 2, ... do.
     """
@@ -38,6 +39,7 @@ class TaskScore:
     num_examples: int
     num_unparsed: int
     num_skipped: int
+    num_cut: int
     num_dropped_exemplars: int
     by_num_samples: Sequence[float] = ()
 
@@ -149,7 +151,7 @@ def read_evaluation(folder: pathlib.Path) -> FinishedEvaluation:
     score_metrics = field("score_metric", Mapping[str, str])
     several = {
         name: field(name, counts, {})
-        for name in ("num_unparsed", "num_skipped", "num_dropped_exemplars")
+        for name in ("num_unparsed", "num_skipped", "num_cut", "num_dropped_exemplars")
     }
     tasks = {}
     for task, number in num_examples.items():

@@ -107,6 +107,9 @@ class SuiteScore:
             found.append("chat template, published none")
         if (config.get("decoding") or {}).get("num_return_sequences", 1) > 1:
             found.append("self-consistency, published one chain")
+        if cut := self.total("num_cut"):
+            most = (config.get("decoding") or {}).get("max_decode_length")
+            found.append(f"{cut:,} answers cut off at {most or 'the most'} tokens")
         if dropped := self.total("num_dropped_exemplars"):
             found.append(f"{dropped:,} demonstrations dropped for want of room")
         return found

@@ -31,6 +31,8 @@ class TaskResult:
       split: The split that was evaluated.
       num_examples: How many it holds, those that were skipped among them.
       num_skipped: Examples that were not asked; no metric counts them.
+      num_cut: Answers, each draw counted, that had the most tokens that there may be before they
+        came to an end token or a stop string.
       metrics: By name.
       by_example: Of the metrics that are means over examples, the value of each example that was
         not skipped.
@@ -44,6 +46,7 @@ class TaskResult:
     split: str
     num_examples: int
     num_skipped: int = 0
+    num_cut: int = 0
     metrics: Mapping[str, float]
     by_example: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
     by_num_samples: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
@@ -142,6 +145,7 @@ class EvalResult:
             "num_examples": self.num_examples,
             "num_unparsed": self._of_tasks(lambda task: task.num_unparsed),
             "num_skipped": self._of_tasks(lambda task: task.num_skipped),
+            "num_cut": self._of_tasks(lambda task: task.num_cut),
             "num_dropped_exemplars": self._of_tasks(lambda task: task.num_dropped_exemplars),
             "metrics": self.metrics,
             "intervals": self.intervals,
@@ -175,6 +179,7 @@ class EvalResult:
             "examples": lambda task: task.num_examples,
             "num_unparsed": lambda task: task.num_unparsed,
             "num_skipped": lambda task: task.num_skipped,
+            "num_cut": lambda task: task.num_cut,
         }
         for title, count in counts.items():
             by_task = self._of_tasks(count)

@@ -31,12 +31,14 @@ class _Candidate(NamedTuple):
       ids: Its tokens, with the one that ended it.
       score: What ranks it among others.
       log_likelihood: In nats; of an option its score.
+      was_cut: Whether it has the most tokens that there may be, and did not end by itself.
     """
 
     text: str
     ids: Sequence[int]
     score: float
     log_likelihood: float
+    was_cut: bool = False
 
 
 class Judge:
@@ -106,6 +108,7 @@ class Judge:
             by_example=measured.by_example,
             score_metric=score_metric,
             by_num_samples=self._by_num_samples(part, candidates, samples, answered),
+            num_cut=sum(candidate.was_cut for row in candidates for candidate in row),
             not_run=measured.not_run,
         )
 
@@ -120,9 +123,16 @@ class Judge:
 
     def _candidate(self, generation: Generation) -> _Candidate:
         ids = generation.tokens.tolist()
-        text = cut(self._vocabulary.shown(ids), self._decoding.stop_strings)
-        ends = self._vocabulary.eos_ids[:1] if len(ids) < self._decoding.decode_length else ()
-        return _Candidate(text, [*ids, *ends], generation.score, generation.log_likelihood)
+        whole = self._vocabulary.shown(ids)
+        text = cut(whole, self._decoding.stop_strings)
+        is_short = len(ids) < self._decoding.decode_length
+        return _Candidate(
+            text,
+            [*ids, *(self._vocabulary.eos_ids[:1] if is_short else ())],
+            generation.score,
+            generation.log_likelihood,
+            was_cut=not is_short and text == whole,
+        )
 
     def _samples(
         self, task: EvalTask, candidates: Sequence[Sequence[_Candidate]]

@@ -121,6 +121,14 @@ def test_the_way_of_asking_is_named(tmp_path, config, layout, asked, deviations)
     assert found.deviations == deviations
 
 
+def test_answers_that_were_cut_off_are_named(tmp_path):
+    config = {"decoding": {"strategy": "greedy", "max_decode_length": 1024}}
+    write_suite(tmp_path, SUITES[5], num_cut=120, config=config)
+    found = read_row("model", tmp_path).suites["mgsm"]
+    assert found.deviations == ["1,200 answers cut off at 1,024 tokens"]
+    assert found.gaps == []
+
+
 def test_two_evaluations_of_one_column_must_be_chosen_from(tmp_path, capsys):
     write_suite(tmp_path / "m", SUITES[0], name="generated")
     write_suite(tmp_path / "m", SUITES[0], name="ranked")

@@ -66,7 +66,8 @@ class Judge:
           answered: What the model made of those that were not skipped, in order.
 
         Raises:
-          ValueError: The Task's postprocessor fails on one of several answers, which are to vote.
+          ValueError: The Task's postprocessor fails on one of several answers, which are to vote,
+            or makes something of it that cannot be compared with the others.
         """
         places = [place for place, one in enumerate(asked) if one.skipped is None]
         records = [_record(task, place, one) for place, one in enumerate(asked)]
@@ -158,12 +159,21 @@ class Judge:
         if not self._gives_texts:
             output = self._vocabulary.decoded(candidate.ids)
         try:
-            return plain(task.postprocess(output, task.examples[place], is_target=False))
+            answer = task.postprocess(output, task.examples[place], is_target=False)
         except Exception as error:
             raise ValueError(
                 f"Task {task.name!r}: its postprocessor fails on {output!r}, so that answers "
                 f"cannot vote: {type(error).__name__}: {error}"
             ) from error
+
+        def refuse(found: Any) -> None:
+            raise ValueError(
+                f"Task {task.name!r}: its postprocessor makes {found!r} of {output!r}, and only "
+                "answers that JSON can hold can vote (texts, numbers, and lists, sets and dicts of "
+                "them): give one of these, or set num_return_sequences=1"
+            )
+
+        return plain(answer, other=refuse)
 
     def _answers(
         self,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -123,8 +124,13 @@ def _read(kind: type, line: Mapping[str, Any], where: str, *, but: Sequence[str]
     return kind(**values)
 
 
-def plain(value: Any) -> Any:
-    """What a Task's postprocessor gave, in JSON's types; a text stands for what JSON lacks."""
+def plain(value: Any, *, other: Callable[[Any], Any] = repr) -> Any:
+    """What a Task's postprocessor gave, in JSON's types.
+
+    Args:
+      value: Anything; sets become lists, in an order that equal sets have in common.
+      other: Makes something of what JSON has no type like.
+    """
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if value is None or isinstance(value, bool | int | float | str):
@@ -132,10 +138,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
+        return {str(name): plain(item, other=other) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return repr(value)
+        return [plain(item, other=other) for item in value]
+    if isinstance(value, set | frozenset):
+        items = [plain(item, other=other) for item in value]
+        return sorted(items, key=functools.partial(strict_json.dumps, sort_keys=True))
+    return other(value)
 
 
 def unit_scores(values: Sequence[float]) -> list[float] | None:

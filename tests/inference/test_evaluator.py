@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 
+from t5lite.data.tasks.eval_tasks import EvalTask
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
 from t5lite.evaluate import evaluate
@@ -159,6 +160,12 @@ def test_what_ends_an_answer_and_what_an_option_says_are_part_of_what_was_asked(
     other = evaluator._digest()
     evaluator._eos_ids += (7,)
     assert len({before, other, evaluator._digest()}) == 3
+
+
+def test_answers_that_cannot_be_compared_do_not_vote(models, monkeypatch):
+    monkeypatch.setattr(EvalTask, "postprocess", lambda *_, **__: [object()])
+    with pytest.raises(ValueError, match=r"Task 'parts_plus': its postprocessor makes <object .*J"):
+        run(models, decoding=SAMPLE)
 
 
 class Dies:

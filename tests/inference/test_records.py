@@ -29,8 +29,16 @@ def test_a_record_has_the_fields_of_its_kind(tmp_path):
 
 
 def test_answers_of_any_type_become_json():
-    answer = {1: np.float32(0.5), "b": (np.array([1, 2]), b"\xff", {3}), "n": None}
-    assert plain(answer) == {"1": 0.5, "b": [[1, 2], "\\xff", "{3}"], "n": None}
+    answer = {1: np.float32(0.5), "b": (np.array([1, 2]), b"\xff", {3}), "n": None, "c": 1j}
+    assert plain(answer) == {"1": 0.5, "b": [[1, 2], "\\xff", [3]], "n": None, "c": "1j"}
+
+
+def test_equal_sets_become_equal_lists():
+    # Sets of small integers that share a slot keep the order in which they were filled.
+    found, other = {0, 8}, {8, 0}
+    assert list(found) != list(other)
+    assert plain(found) == plain(frozenset(other)) == [0, 8]
+    assert plain({"b", ("a", 1)}) == ["b", ["a", 1]]
 
 
 def test_scores_lie_between_0_and_1():

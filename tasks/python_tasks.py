@@ -125,7 +125,7 @@ def add_python_task(
             return postprocess(text)
         if reference is not None:
             return reference(example)
-        references = list(texts_of(example["references"]))
+        references = list(texts_of(example, "references"))
         return references[0] if len(references) == 1 else references
 
     return seqio.TaskRegistry.add(

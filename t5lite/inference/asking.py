@@ -130,13 +130,17 @@ class Asker:
     ) -> Asked:
         where = f"example {index} of Task {task.name!r}"
         is_ranked = self._config.rank_by is not None and task.judges_answers
-        options = options_of(example.raw) if is_ranked else ()
+        try:
+            options = options_of(example.raw) if is_ranked else ()
+            parts = parts_of(example)
+            _ = example.references  # Which are wanted when all is answered.
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
         if is_ranked and not options:
             raise ValueError(
                 f"{where} has no options to rank (a field `options`, a list of texts); leave out "
                 "rank_by (--rank_by), so that answers are generated."
             )
-        parts = parts_of(example, where=where)
         if exemplars is not None or self._chat is not None:
             parts = parts or PromptParts(question=example.inputs_text)
         if exemplars is not None and parts is not None:

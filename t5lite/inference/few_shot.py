@@ -11,29 +11,25 @@ import numpy as np
 from t5lite.data.mixing import philox
 from t5lite.data.tasks import seqio_adapter
 from t5lite.data.tasks.eval_tasks import EvalExample, EvalTask
-from t5lite.data.tasks.prompt_parts import Exemplar, PromptParts
+from t5lite.data.tasks.prompt_parts import Exemplar, PromptParts, texts_of
 from t5lite.data.vocabularies.chat_template import Message
 
 # Exemplars are drawn among so many examples of a split, the first ones: it may hold millions.
 MOST_DRAWN_FROM = 10_000
 
 
-def parts_of(example: EvalExample, *, where: str) -> PromptParts | None:
+def parts_of(example: EvalExample) -> PromptParts | None:
     """The parts of an example's prompt; None where its Task does not say.
 
-    Args:
-      example: The example.
-      where: What an error calls it.
-
     Raises:
-      ValueError: The parts do not make the prompt that the Task gives.
+      ValueError: They are malformed, or do not make the prompt that the Task gives.
     """
     parts = PromptParts.of(example.raw)
     if parts is None or "inputs_pretokenized" not in example.raw:
         return parts
     if parts.text() != example.inputs_text:
         raise ValueError(
-            f"{where}: its parts (question, description and exemplars) make the prompt "
+            f"its parts (question, description and exemplars) make the prompt "
             f"{parts.text()!r}, and its inputs are {example.inputs_text!r}; the Task must give "
             "one prompt, or no field `question`"
         )
@@ -71,10 +67,10 @@ class Exemplars:
         """Reads those of a Task, where its own examples bring none.
 
         Raises:
-          ValueError: The Task has no such split.
+          ValueError: The Task has no such split, or exemplars that are no texts.
         """
         exemplars = cls(task.name, num_shots, split, seed)
-        has_own = any(len(example.raw.get("exemplar_inputs", ())) for example in task.examples)
+        has_own = any(texts_of(example.raw, "exemplar_inputs") for example in task.examples)
         if has_own or not num_shots:
             return exemplars
         if split not in (splits := seqio_adapter.splits(task.name)):

@@ -107,7 +107,7 @@ def add_suites(tasks: Iterable[SuiteTask]) -> None:
 
 def closed_target(example: Mapping[str, Any]) -> ClosedTarget | list[str] | str:
     """What metrics compare with: where there are options, how many is said too."""
-    references = list(texts_of(example["references"]))
+    references = list(texts_of(example, "references"))
     if len(references) > 1:
         return references
     num_choices = len(options_of(example))

@@ -258,16 +258,25 @@ def test_a_model_without_a_template_cannot_talk():
         )
 
 
-def test_parts_that_make_another_prompt_are_refused():
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"question": b"Q: other"}, "its parts .*Q: other"),
+        ({"references": b"two"}, "the field 'references' of an example is b'two'"),
+        ({"exemplar_targets": b"two"}, "the field 'exemplar_targets' of an example is b'two'"),
+        ({"options": b"one / two"}, "the field 'options' of an example is b'one / two'"),
+    ],
+)
+def test_fields_that_cannot_be_meant_are_refused(fields, message):
     example = task().examples[0]
-    other = dataclasses.replace(example, raw={**example.raw, "question": b"Q: other"})
+    other = dataclasses.replace(example, raw={**example.raw, **fields})
     found = dataclasses.replace(task(), examples=[other])
     asker = Asker(
-        CONFIG,
+        dataclasses.replace(CONFIG, rank_by="sum"),
         tiny.config("decoder_only", vocab_size=264),
         converter=converter("decoder_only", task_feature_lengths=LENGTHS),
         vocabulary=VOCABULARY,
         chat=None,
     )
-    with pytest.raises(ValueError, match=r"example 0 of Task 'parts_plus': its parts .*Q: other"):
+    with pytest.raises(ValueError, match=f"example 0 of Task 'parts_plus': {message}"):
         asker.ask(found)

@@ -88,9 +88,14 @@ class EvalExample:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """The texts of all right answers: the Task's field `references`, or else the target."""
-        references = self.raw.get("references")
-        return (self.targets_text,) if references is None else texts_of(references)
+        """The texts of all right answers: the Task's field `references`, or else the target.
+
+        Raises:
+          ValueError: the field is no list of texts.
+        """
+        if self.raw.get("references") is None:
+            return (self.targets_text,)
+        return texts_of(self.raw, "references")
 
     def prompt(self, converter: FeatureConverter) -> np.ndarray:
         """The prompt of a model with this feature converter, int32 `[length]`, cut."""

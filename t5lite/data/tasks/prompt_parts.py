@@ -17,8 +17,10 @@ All are optional; `question` is what says that a prompt has parts.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+import numpy as np
 
 
 class Exemplar(NamedTuple):
@@ -92,12 +94,12 @@ class PromptParts:
           raw: the example's fields; texts may be bytes, and lists arrays, as TensorFlow has them.
 
         Raises:
-          ValueError: there are not as many targets of demonstrations as inputs.
+          ValueError: there are not as many targets of demonstrations as inputs, or a field that
+            holds several texts is something else.
         """
         if "question" not in raw:
             return None
-        inputs = texts_of(raw.get("exemplar_inputs", ()))
-        targets = texts_of(raw.get("exemplar_targets", ()))
+        inputs, targets = texts_of(raw, "exemplar_inputs"), texts_of(raw, "exemplar_targets")
         if len(inputs) != len(targets):
             raise ValueError(
                 f"an example has {len(inputs)} exemplar_inputs and {len(targets)} "
@@ -116,8 +118,12 @@ class PromptParts:
 
 
 def options_of(raw: Mapping[str, Any]) -> tuple[str, ...]:
-    """The answers that a Task's example lets choose among; none where it says nothing of them."""
-    return texts_of(raw.get("options", ()))
+    """The answers that a Task's example lets choose among; none where it says nothing of them.
+
+    Raises:
+      ValueError: the field is no list of texts.
+    """
+    return texts_of(raw, "options")
 
 
 def text_of(value: Any) -> str:
@@ -125,6 +131,23 @@ def text_of(value: Any) -> str:
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 
-def texts_of(values: Iterable[Any]) -> tuple[str, ...]:
-    """The texts of a field that holds several."""
+def texts_of(raw: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    """The texts of a field that holds several; none where an example does not have it.
+
+    Args:
+      raw: the example's fields.
+      field: the name of the one.
+
+    Raises:
+      ValueError: it is something else than a list of texts, such as one text.
+    """
+    values = raw.get(field, ())
+    is_list = (
+        values.ndim == 1 if isinstance(values, np.ndarray) else isinstance(values, list | tuple)
+    )
+    if not is_list or not all(isinstance(value, bytes | str) for value in values):
+        raise ValueError(
+            f"the field {field!r} of an example is {values!r}; it must be a list of texts (a "
+            "string tensor of rank 1)"
+        )
     return tuple(map(text_of, values))

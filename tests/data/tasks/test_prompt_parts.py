@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from t5lite.data.tasks.prompt_parts import Exemplar, PromptParts, options_of
+from t5lite.data.tasks.prompt_parts import Exemplar, PromptParts, options_of, texts_of
 
 PARTS = PromptParts(
     description="Add.\n\n",
@@ -63,6 +63,15 @@ def test_an_example_without_a_question_has_no_parts_and_may_have_options():
     assert PromptParts.of({"inputs": b"a"}) is None
     assert options_of({"inputs": b"a"}) == ()
     assert options_of({"options": np.array([b"yes", "ja é".encode()], object)}) == ("yes", "ja é")
+
+
+@pytest.mark.parametrize(
+    "value", [b"yes / no", "yes", 5, [1, 2], np.array(b"yes"), np.array([[b"a"]]), {"a": 1}, None]
+)
+@pytest.mark.parametrize("field", ["options", "references", "exemplar_inputs"])
+def test_what_is_no_list_of_texts_is_refused_by_its_name(field, value):
+    with pytest.raises(ValueError, match=f"the field '{field}' of an example is .*list of texts"):
+        texts_of({field: value}, field)
 
 
 def test_a_demonstration_without_a_target_is_refused():

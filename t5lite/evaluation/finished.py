@@ -136,35 +136,32 @@ def read_evaluation(folder: pathlib.Path) -> FinishedEvaluation:
     found = read_object(path)
 
     def field(name: str, hint: Any, default: Any = dataclasses.MISSING) -> Any:
-        if name not in found:
-            if default is not dataclasses.MISSING:
-                return default
-            raise ValueError(f"{path} has no {name!r}.{did_you_mean(name, found)}")
-        check_type(found[name], hint, name=f"{path}, {name}")
-        return found[name]
+        if name not in found and default is not dataclasses.MISSING:
+            return default
+        return _checked(found, name, hint, str(path))
 
     counts = Mapping[str, int]
-    values = _by_task(field("metrics", Mapping[str, float | None]))
-    intervals = _by_task(field("intervals", Mapping[str, Sequence[float]], {}))
-    num_examples = field("num_examples", counts)
-    votes = field("by_num_samples", Mapping[str, Mapping[str, Sequence[float | None]]], {})
     score_metrics = field("score_metric", Mapping[str, str])
+    scores = field("scores", Mapping[str, Mapping[str, Any]])
+    num_examples = field("num_examples", counts)
     several = {
         name: field(name, counts, {})
         for name in ("num_unparsed", "num_skipped", "num_cut", "num_dropped_exemplars")
     }
     tasks = {}
     for task, number in num_examples.items():
-        metric = score_metrics.get(task)
-        if metric is None or values.get(task, {}).get(metric) is None:
+        if task not in score_metrics or task not in scores:
             continue
-        interval = intervals.get(task, {}).get(metric)
+        where = f"{path}, scores of {task}"
+        value = _checked(scores[task], "value", float, where)
+        interval = _checked(scores[task], "interval", tuple[float, float] | None, where)
+        curve = _checked(scores[task], "by_num_samples", Sequence[float], where)
         tasks[task] = TaskScore(
-            metric=metric,
-            score=_percent(values[task][metric], interval),
+            metric=score_metrics[task],
+            score=_percent(value, interval),
             has_interval=interval is not None,
             num_examples=number,
-            by_num_samples=[100 * v for v in votes.get(task, {}).get(metric, ()) if v is not None],
+            by_num_samples=[100 * value for value in curve],
             **{name: by_task.get(task, 0) for name, by_task in several.items()},
         )
     return FinishedEvaluation(
@@ -177,14 +174,18 @@ def read_evaluation(folder: pathlib.Path) -> FinishedEvaluation:
     )
 
 
-def _by_task(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """`{"<name>/<task>/<metric>": value}` by task and metric."""
-    tasks: dict[str, dict[str, Any]] = {}
-    for name, value in values.items():
-        _, _, rest = name.partition("/")
-        task, _, metric = rest.rpartition("/")
-        tasks.setdefault(task, {})[metric] = value
-    return tasks
+def _checked(found: Mapping[str, Any], name: str, hint: Any, where: str) -> Any:
+    """A field of an object of the file.
+
+    Raises:
+      ValueError: It is missing, or of another type.
+    """
+    if name not in found:
+        raise ValueError(
+            f"{where} has no {name!r}; evaluate again with this version.{did_you_mean(name, found)}"
+        )
+    check_type(found[name], hint, name=f"{where}, {name}")
+    return found[name]
 
 
 def _percent(value: float, interval: Sequence[float] | None) -> Estimate:

@@ -9,6 +9,7 @@ import itertools
 import math
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypedDict
 
 from t5lite.files.json_files import write_object
 from t5lite.inference import intervals
@@ -65,6 +66,20 @@ class TaskResult:
         return sum(record.num_dropped for record in self.records)
 
 
+class UnitScore(TypedDict):
+    """A Task's `score_metric` from 0 to 1, whether its own scale ends at 1 or at 100.
+
+    Attributes:
+      value: The metric's value.
+      interval: Its 95% confidence interval; None where there is none.
+      by_num_samples: Where several draws vote, the value when the first 1, 2, ... of them do.
+    """
+
+    value: float
+    interval: Interval | None
+    by_num_samples: list[float]
+
+
 @dataclasses.dataclass(frozen=True)
 class EvalResult:
     """What one evaluation found.
@@ -117,6 +132,31 @@ class EvalResult:
         return named
 
     @functools.cached_property
+    def scores(self) -> dict[str, UnitScore]:
+        """By name, the Tasks that have a `score_metric`."""
+        tasks_by_metric = self._tasks_by_metric()
+        return {
+            task.name: self._score(task, task.score_metric, tasks_by_metric[task.score_metric])
+            for task in self.tasks
+            if task.score_metric is not None
+        }
+
+    def _score(self, task: TaskResult, metric: str, alike: Sequence[TaskResult]) -> UnitScore:
+        """The score of a Task, given all Tasks that have the metric."""
+        curve = task.by_num_samples.get(metric, ())
+        # As `Record.score` has it; zeros alone have their interval on the others' scale.
+        right = intervals.scale_of(task.by_example[metric])
+        if right is None:
+            others = itertools.chain(*(one.by_example.get(metric, ()) for one in alike), curve)
+            right = intervals.scale_of(others) or 1.0
+        ends = self.intervals.get(self._full(task.name, metric))
+        return UnitScore(
+            value=task.metrics[metric] / right,
+            interval=None if ends is None else (ends[0] / right, ends[1] / right),
+            by_num_samples=[value / right for value in curve],
+        )
+
+    @functools.cached_property
     def predictions(self) -> list[Record]:
         """The examples of the Tasks whose metrics judge answers, in the Tasks' order."""
         return [record for task in self.tasks for record in task.records]
@@ -150,6 +190,7 @@ class EvalResult:
             "metrics": self.metrics,
             "intervals": self.intervals,
             "score_metric": {t.name: t.score_metric for t in self.tasks if t.score_metric},
+            "scores": self.scores,
             "by_num_samples": {t.name: t.by_num_samples for t in self.tasks if t.by_num_samples},
             "metrics_not_run": {t.name: t.not_run for t in self.tasks if t.not_run},
             "missing_tasks": self.missing,

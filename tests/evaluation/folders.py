@@ -54,9 +54,15 @@ def write_evaluation(
         "score_metric": dict.fromkeys(scores, "accuracy"),
         "config": dict(config),
     }
-    if votes:
-        metrics["by_num_samples"] = {task: {"accuracy": votes} for task in scores}
-    if intervals:
-        metrics["intervals"] = {k: [max(0, v - 0.1), min(1, v + 0.2)] for k, v in means.items()}
+    metrics["scores"] = {
+        task: {
+            "value": sum(v) / len(v),
+            "interval": [max(0, sum(v) / len(v) - 0.1), min(1, sum(v) / len(v) + 0.2)]
+            if intervals
+            else None,
+            "by_num_samples": votes or [],
+        }
+        for task, v in scores.items()
+    }
     (folder / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     return folder

@@ -145,7 +145,9 @@ def test_two_evaluations_of_one_column_must_be_chosen_from(tmp_path, capsys):
     [
         (lambda record: record.pop("score_metric"), "has no 'score_metric'"),
         (lambda record: record.update(num_examples=3), "num_examples must be an object"),
-        (lambda record: record.update(intervals={"a/b/c": "no"}), "intervals must be"),
+        (lambda record: record.pop("scores"), "has no 'scores'"),
+        (lambda record: record["scores"]["tydiqa_ar_1shot"].pop("value"), "has no 'value'"),
+        (lambda record: record["scores"]["tydiqa_ar_1shot"].update(interval="x"), "interval must"),
     ],
 )
 def test_a_malformed_file_is_named(tmp_path, capsys, damage, message):

@@ -14,7 +14,9 @@ from t5lite.convert import export_hf
 from t5lite.convert.convert import own_vocabulary
 from t5lite.convert.load import open_external
 from t5lite.convert.names import stack
+from t5lite.convert.sentencepiece_model import read_piece_model
 from t5lite.convert.source import SpecialIds
+from t5lite.convert.tokenizer_json import from_pieces
 from tests.convert import t5x_trees
 from tests.convert.test_llama2_c import make_config, meta_tensors, write_version_0
 from tests.convert.test_llama2_c_tokenizer import write_tokenizer
@@ -113,6 +115,17 @@ def write_sentencepiece_hf(folder: pathlib.Path, name: str, file: str) -> pathli
     return folder
 
 
+def write_fast_t5_hf(folder: pathlib.Path) -> pathlib.Path:
+    """T5 with a SentencePiece model, a tokenizer.json beside it, and the class that reads them."""
+    write_sentencepiece_hf(folder, "t5", "spiece.model")
+    path = folder / "spiece.model"
+    pieces = read_piece_model(path.read_bytes(), source=str(path))
+    _write(folder / "tokenizer.json", from_pieces(pieces, extra_ids=100, suffix=["</s>"]))
+    config = {"tokenizer_class": "T5Tokenizer", "extra_ids": 100, **_ROLES}
+    _write(folder / "tokenizer_config.json", config)
+    return folder
+
+
 def write_t5x_file(folder: pathlib.Path) -> pathlib.Path:
     """T5X's checkpoint of one msgpack file, and its gin file above it."""
     target = t5x_trees.separate(sharp_params(T5))
@@ -198,6 +211,7 @@ MODELS: dict[str, Callable[[pathlib.Path], pathlib.Path]] = {
     **{f"hf_{name}": _hf_writer(name) for name in FAMILIES},
     "hf_older": write_older_hf,
     "hf_spiece": lambda folder: write_sentencepiece_hf(folder, "t5", "spiece.model"),
+    "hf_t5_fast": write_fast_t5_hf,
     "hf_sentencepiece": lambda folder: write_sentencepiece_hf(folder, "llama", "tokenizer.model"),
     "t5x_file": write_t5x_file,
     "t5x_folder": write_t5x_folder,

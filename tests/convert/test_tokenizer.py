@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import re
 import shutil
 
 import pytest
@@ -338,3 +339,20 @@ def test_named_templates_in_gguf(tmp_path):
 def test_gguf_tokenizers_that_are_not_known(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         tokenizer_json_from_gguf(byte_level_gguf(tmp_path, **changes))
+
+
+@pytest.mark.parametrize("class_name", ["T5Tokenizer", "ByT5Tokenizer", "PreTrainedTokenizerFast"])
+@pytest.mark.parametrize("has_pieces", [True, False])
+def test_added_tokens_of_another_type_are_refused(tmp_path, class_name, has_pieces):
+    path = sentencepiece_model(tmp_path / "spiece.model")
+    record = from_pieces(read_piece_model(path.read_bytes(), source=str(path)), suffix=["</s>"])
+    write_json(tmp_path / "tokenizer_config.json", {"tokenizer_class": class_name})
+    if not has_pieces:
+        path.unlink()
+    token = record["added_tokens"][0]
+    for field, value in [("content", [1]), ("content", None), ("id", "1"), ("id", -1)]:
+        record["added_tokens"][0] = {**token, field: value}
+        write_json(tmp_path / "tokenizer.json", record)
+        found = rf"tokenizer\.json: added_tokens: {field} must be .*{re.escape(repr(value))}"
+        with pytest.raises(ValueError, match=found):
+            read_vocabulary(tmp_path, scratch=tmp_path)

@@ -154,7 +154,7 @@ def weights(bench: Bench, chosen: Random) -> Case:
 
 def tokenizers(bench: Bench, chosen: Random) -> Case:
     """A tokenizer's file; what is left of it reads texts."""
-    name = chosen.choice(["hf_llama", "hf_older", "hf_spiece", "hf_sentencepiece", "llama2_c"])
+    name = chosen.choice([name for name in MODELS if name.startswith(("hf_", "llama2_c"))])
     model = bench.model(name)
     folder = model if model.is_dir() else model.parent
     names = (*_TOKENIZERS, "tokenizer.bin")

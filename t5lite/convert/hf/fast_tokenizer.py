@@ -9,6 +9,7 @@ has the end behind it, and `GPTNeoXTokenizer` nothing. `PreTrainedTokenizerFast`
 from __future__ import annotations
 
 import json
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,37 @@ from t5lite.convert.hf.slow_tokenizer import llama_spaces
 from t5lite.convert.tokenizer_json import template
 from t5lite.data.vocabularies.tokenizer_settings import TokenizerSettings
 from t5lite.files import strict_json
+from t5lite.files.json_files import read_object
+from t5lite.messages.ranges import Count
+from t5lite.messages.value_types import check_fields, check_type
+
+# What is read of a tokenizer.json before the library reads all.
+_OBJECT = Mapping[str, Any]
+_FIELDS: Mapping[str, Any] = {
+    "model": _OBJECT,
+    "pre_tokenizer": _OBJECT,
+    "post_processor": _OBJECT,
+    "added_tokens": list[_OBJECT],
+}
+
+
+def read_tokenizer_json(path: pathlib.Path, *, missing_ok: bool = False) -> dict[str, Any]:
+    """A tokenizer.json, in which what is read here has the types that it must have.
+
+    Raises:
+      ValueError: something in it has another type; names the file and the field.
+    """
+    record = read_object(path, missing_ok=missing_ok)
+    check_fields(record, _FIELDS, name=str(path))
+    for token in record.get("added_tokens") or []:
+        check_type(token.get("content"), str, name=f"{path}: added_tokens: content")
+        check_type(token.get("id"), Count, name=f"{path}: added_tokens: id")
+    return record
+
+
+def added_ids(record: Mapping[str, Any]) -> dict[str, int]:
+    """The id of each added token of a tokenizer.json."""
+    return {token["content"]: token["id"] for token in record.get("added_tokens") or []}
 
 
 def as_class_makes_it(
@@ -47,8 +79,7 @@ def as_class_makes_it(
         changed["post_processor"] = None
     if name in ("T5Tokenizer", "MT5Tokenizer"):
         end = settings.roles.get("eos_token", "</s>")
-        added = record.get("added_tokens") or []
-        ids = {token.get("content"): token.get("id") for token in added}
+        ids = added_ids(record)
         if end in ids:
             changed["post_processor"] = _ending(record, end, ids)
     return changed

@@ -10,7 +10,7 @@ from typing import Any
 import tokenizers
 
 from t5lite.convert.hf import slow_tokenizer
-from t5lite.convert.hf.fast_tokenizer import as_class_makes_it
+from t5lite.convert.hf.fast_tokenizer import added_ids, as_class_makes_it, read_tokenizer_json
 from t5lite.convert.hf.slow_tokenizer import (
     BYT5_EXTRA_IDS,
     LLAMA_MODEL,
@@ -65,15 +65,6 @@ _CLASS_OF_MODEL = {
     "gpt_neox": "GPTNeoXTokenizer",
 }
 
-# What is read of a tokenizer.json before the library reads all.
-_OBJECT = Mapping[str, Any]
-_TOKENIZER_FIELDS: Mapping[str, Any] = {
-    "model": _OBJECT,
-    "pre_tokenizer": _OBJECT,
-    "post_processor": _OBJECT,
-    "added_tokens": list[_OBJECT],
-}
-
 # The class of transformers 4 and 5 that takes tokenizer.json as it is; others build their own.
 _CLASS = "PreTrainedTokenizerFast"
 
@@ -111,8 +102,7 @@ def read_vocabulary(folder: pathlib.Path, *, scratch: pathlib.Path) -> Vocabular
         if not has_others and not _is_framed_otherwise(folder, pieces):
             return pieces
     if has_file(folder / TOKENIZER_FILE):
-        record = read_object(folder / TOKENIZER_FILE)
-        check_fields(record, _TOKENIZER_FIELDS, name=str(folder / TOKENIZER_FILE))
+        record = read_tokenizer_json(folder / TOKENIZER_FILE)
         made = as_class_makes_it(record, class_name=class_name, settings=settings)
         if made == record:
             return HFVocabulary(str(folder / TOKENIZER_FILE))
@@ -237,10 +227,8 @@ def _sentinels(count: int) -> set[str]:
 def _added_tokens(folder: pathlib.Path, settings: TokenizerSettings) -> set[str]:
     """Tokens that a folder names beside a vocabulary's own, or with them."""
     named = {*settings.added, *settings.named.values(), *(settings.extra or ())}
-    record = read_object(folder / TOKENIZER_FILE, missing_ok=True)
-    check_fields(record, _TOKENIZER_FIELDS, name=str(folder / TOKENIZER_FILE))
-    in_file = {token.get("content") for token in record.get("added_tokens") or []}
-    return {token.content for token in named} | (in_file - {None})
+    in_file = added_ids(read_tokenizer_json(folder / TOKENIZER_FILE, missing_ok=True))
+    return {token.content for token in named} | in_file.keys()
 
 
 def _needs_more(folder: pathlib.Path, settings: TokenizerSettings) -> bool:

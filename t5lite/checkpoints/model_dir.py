@@ -41,6 +41,7 @@ from t5lite.data.vocabularies.load import (
 from t5lite.files.hashes import HASHES_FILE, FileHashes, verify_is_on
 from t5lite.files.json_files import read_object, write_object
 from t5lite.files.local_paths import local_path
+from t5lite.files.locks import delete_lock, take_lock
 from t5lite.files.regular_files import has_file, read_text
 from t5lite.messages.value_types import check_type
 from t5lite.models.config import TransformerConfig
@@ -240,16 +241,11 @@ def lock(model_dir: str | pathlib.Path) -> filelock.BaseFileLock:
     Raises:
       ValueError: another run holds the folder.
     """
-    path = pathlib.Path(model_dir) / LOCK_FILE
-    file_lock = filelock.FileLock(path, timeout=0)
-    try:
-        file_lock.acquire()
-    except filelock.Timeout:
-        raise ValueError(
-            f"another run is training in MODEL_DIR {model_dir} (it holds {path}). "
-            "Stop it, or give this run another --model_dir."
-        ) from None
-    return file_lock
+    return take_lock(
+        pathlib.Path(model_dir) / LOCK_FILE,
+        held=f"another run is training in MODEL_DIR {model_dir}",
+        remedy="stop it, or give this run another --model_dir.",
+    )
 
 
 def leaves_no_empty_folder(run: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -272,9 +268,11 @@ def leaves_no_empty_folder(run: Callable[_P, _T]) -> Callable[_P, _T]:
                 inside.tb_frame.clear()
             is_main = jax.process_index() == 0
             if is_main and not any(path.name != LOCK_FILE for path in folder.glob("*")):
-                with contextlib.suppress(OSError):  # Another run's, or never made.
-                    for place in made:
-                        place.unlink() if place.name == LOCK_FILE else place.rmdir()
+                with contextlib.suppress(OSError, ValueError):  # Another run's, or never made.
+                    if made and folder.exists():
+                        delete_lock(lock(folder))
+                    for place in made[1:]:
+                        place.rmdir()
             raise
 
     return run_and_tidy

@@ -14,11 +14,10 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
-import filelock
-
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_object, write_object
 from t5lite.files.local_paths import writable_folder
+from t5lite.files.locks import delete_lock, take_lock
 
 
 class Journal:
@@ -61,8 +60,11 @@ class Journal:
         self._chunk_size = chunk_size
         self._file: BinaryIO | None = None
         self._output.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = filelock.FileLock(self._beside(".lock"), timeout=0)
-        self._take_lock()
+        self._lock = take_lock(
+            self._beside(".lock"),
+            held=f"another run is writing {self._output}",
+            remedy="wait for it, or choose another output.",
+        )
         try:
             is_finished = self._output.exists()
             self.num_done = num_lines if is_finished else 0
@@ -71,7 +73,7 @@ class Journal:
             if not is_finished:
                 self._open()
         except BaseException:
-            self._release()
+            delete_lock(self._lock)
             raise
 
     def __enter__(self) -> Journal:
@@ -80,7 +82,7 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
-        self._release()
+        delete_lock(self._lock)
 
     def append(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Adds one chunk of lines, on disk when this returns.
@@ -159,19 +161,6 @@ class Journal:
                 + "\n".join(differing)
                 + "\nChoose another output, or delete it to start over."
             )
-
-    def _take_lock(self) -> None:
-        try:
-            self._lock.acquire()
-        except filelock.Timeout:
-            raise ValueError(
-                f"another run is writing {self._output} (it holds {self._lock.lock_file}); "
-                "wait for it, or choose another output."
-            ) from None
-
-    def _release(self) -> None:
-        self._lock.release()
-        pathlib.Path(self._lock.lock_file).unlink(missing_ok=True)
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,10 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import filelock
-
 from t5lite.files import strict_json
 from t5lite.files.json_files import parse_lines
 from t5lite.files.local_paths import writable_folder
+from t5lite.files.locks import delete_lock, take_lock
 from t5lite.files.regular_files import check_regular
 from t5lite.files.whole_file import naming_file
 
@@ -43,18 +42,15 @@ class AppendedLines:
         check_regular(self.path)
         writable_folder(self.path.parent, name=f"{name} {path}:")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = filelock.FileLock(self.path.with_name(self.path.name + ".lock"), timeout=0)
-        try:
-            self._lock.acquire()
-        except filelock.Timeout:
-            raise ValueError(
-                f"another process is writing {self.path} (it holds {self._lock.lock_file}); stop "
-                f"that one, or give another {name}."
-            ) from None
+        self._lock = take_lock(
+            self.path.with_name(self.path.name + ".lock"),
+            held=f"another process is writing {self.path}",
+            remedy=f"stop that one, or give another {name}.",
+        )
         try:
             self._file, self.records = self._open()
         except BaseException:
-            self._release()
+            delete_lock(self._lock)
             raise
 
     def __enter__(self) -> AppendedLines:
@@ -62,7 +58,7 @@ class AppendedLines:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
-        self._release()
+        delete_lock(self._lock)
 
     def append(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Adds lines; they are on disk when this returns.
@@ -120,7 +116,3 @@ class AppendedLines:
         while rest:
             rest = rest[self._file.write(rest) :]
         os.fsync(self._file.fileno())
-
-    def _release(self) -> None:
-        self._lock.release()
-        pathlib.Path(self._lock.lock_file).unlink(missing_ok=True)

@@ -46,7 +46,7 @@ CASES = [(8, 1, "none"), (32, 1, "none"), (32, 4, "none"), (32, 1, "full")]
 
 def resident(name: str) -> int:
     """Bytes of this process that are in memory: VmRSS now, or VmHWM at most."""
-    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    lines = pathlib.Path("/proc/self/status").read_text().split("\n")
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))
 
 

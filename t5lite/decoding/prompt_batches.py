@@ -144,15 +144,7 @@ class PromptBatches:
           batches: What `plan` gave.
           prompts: As given to it.
         """
-        return sorted(
-            {
-                (
-                    batch.num_rows if len(batch.prefix) else self.batch_size,
-                    self._length(batch, prompts),
-                )
-                for batch in batches
-            }
-        )
+        return sorted({(batch.num_rows, self._length(batch, prompts)) for batch in batches})
 
     def read(
         self, params: Params, batches: Sequence[PromptBatch], prompts: Sequence[Tokens]

@@ -78,8 +78,9 @@ class SequenceGenerator:
           model_config: What `params` given later are of.
           converter: What the model's rows look like.
           eos_ids: The tokens that end an answer, `DecodingConfig.stop_ids` apart.
-          batch_size: Examples of every batch, the last one filled up; rounded up to a multiple of
-            the devices that share the rows.
+          batch_size: Most examples of a batch, rounded up to a multiple of the devices that share
+            the rows. Batches are filled up to it, and smaller where all examples together are few,
+            where some share a prefix, and where answers to rank take much memory.
           decode: From tokens to text; for stop strings.
           mesh: Where `params` given later lie; None for wherever they are.
         """

@@ -152,9 +152,22 @@ def test_few_examples_are_not_repeated_to_fill_a_batch():
     batches = PromptBatches(
         tiny.config(), converter=feature_converters.bare(), batch_size=32, mesh=None
     )
-    rows = [[b.num_rows for b in batches.plan(tiny.prompts([5] * n))] for n in (1, 2, 7, 9, 40)]
-    assert rows == [[1], [2], [8], [32], [32, 32]]
+    for num_prompts, rows in ((1, [1]), (2, [2]), (7, [8]), (9, [32]), (40, [32, 32])):
+        prompts = tiny.prompts([5] * num_prompts)
+        planned = batches.plan(prompts)
+        assert [batch.num_rows for batch in planned] == rows
+        # What is counted in memory is what is read.
+        read = [
+            features["encoder_input_tokens"].shape
+            for _, features in batches.read({}, planned, prompts)
+        ]
+        assert batches.sizes(planned, prompts) == sorted({*read})
     assert batches.plan([]) == []
+
+
+def test_a_large_batch_size_is_no_reason_to_refuse_few_prompts():
+    decoder = tiny.decoder(tiny.config(), batch_size=2**30)
+    decoder.check(tiny.prompts([20, 18, 9]), config=DecodingConfig(max_decode_length=64))
 
 
 @pytest.mark.parametrize("converter", ["encoder_decoder", "prefix_lm"])

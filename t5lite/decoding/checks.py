@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from t5lite import memory
+from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.decoding.config import DecodingConfig
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
@@ -106,6 +107,36 @@ def against_vocabulary(decoding: DecodingConfig, *, vocab_size: int) -> None:
             raise ValueError(
                 f"DecodingConfig.{field} (--{field}) is {found}, and the model has "
                 f"{vocab_size} ids to choose from"
+            )
+
+
+def positions(
+    model: TransformerConfig,
+    prompts: Sequence[Sized],
+    answer_lengths: Iterable[int],
+    *,
+    converter: FeatureConverter,
+    remedy: str,
+) -> None:
+    """Refuses prompts that have no place with their answers in a learned table of positions.
+
+    Args:
+      model: the model's config.
+      prompts: the tokens of each.
+      answer_lengths: most tokens of each prompt's answers.
+      converter: what the model's rows look like.
+      remedy: what to do about it.
+
+    Raises:
+      ValueError: one has none.
+    """
+    if model.max_positions is None:
+        return
+    for prompt, answer_length in zip(prompts, answer_lengths, strict=True):
+        if converter.num_positions(len(prompt), answer_length) > model.max_positions:
+            raise ValueError(
+                f"a prompt of {len(prompt)} tokens and an answer of up to {answer_length} need "
+                f"more places than the {model.max_positions} that this model has learned; {remedy}"
             )
 
 

@@ -11,72 +11,206 @@ from typing import Any
 import jax
 import numpy as np
 
-from t5lite.data.features.feature_converters import Tokens
+from t5lite.data.features.feature_converters import FeatureConverter, Tokens
 from t5lite.decoding import checks, compiled, ranking
-from t5lite.decoding.prompt_batches import OnBatch, PromptBatches
+from t5lite.decoding.prompt_batches import OnBatch, PromptBatch, PromptBatches
 from t5lite.models.config import TransformerConfig
 
 Params = Any
 
 
-def log_likelihoods(
-    model_config: TransformerConfig,
-    params: Params,
-    prompts: Sequence[Tokens],
-    options: Sequence[Sequence[Tokens]],
-    *,
-    batches: PromptBatches,
-    mesh: jax.sharding.Mesh | None,
-    on_batch: OnBatch | None = None,
-) -> list[np.ndarray]:
-    """Log-likelihoods of each prompt's answers.
+class Likelihoods:
+    """Log-likelihoods of answers under one model config."""
 
-    Args:
-      model_config: The model's.
-      params: Its parameters.
-      prompts: Of each example, as `FeatureConverter.prompt` makes it.
-      options: Of each example one answer or more, a token or more each.
-      batches: What plans batches of this model's prompts.
-      mesh: Where the parameters lie; None for wherever they are.
-      on_batch: Called with the number of examples of each finished batch.
+    def __init__(
+        self,
+        model_config: TransformerConfig,
+        *,
+        converter: FeatureConverter,
+        eos_ids: Sequence[int],
+        batches: PromptBatches,
+        mesh: jax.sharding.Mesh | None,
+    ) -> None:
+        """Prepares.
 
-    Returns:
-      Of each example float64, in nats, in its answers' order.
+        Args:
+          model_config: The model's.
+          converter: What its rows look like.
+          eos_ids: The tokens that end an answer.
+          batches: What plans batches of its prompts.
+          mesh: Where parameters lie; None for wherever they are.
+        """
+        self._model_config = model_config
+        self._converter = converter
+        self._eos_ids = eos_ids
+        self._batches = batches
+        self._mesh = mesh
 
-    Raises:
-      ValueError: More memory is needed than there is, or the model's logits are not finite.
-    """
-    results = [np.zeros(len(row)) for row in options]
+    def plan(
+        self, prompts: Sequence[Tokens], options: Sequence[Sequence[Tokens]]
+    ) -> list[PromptBatch]:
+        """Parts examples into batches that the devices have memory for; compiles nothing.
 
-    def chunk(examples: Sequence[int], num_rows: int) -> tuple[int, bool]:
-        return ranking.chunk_length(
-            model_config,
-            num_rows=num_rows // batches.num_parts,
-            num_slots=batches.bucket_length([prompts[example] for example in examples]),
-            longest=max(len(option) for example in examples for option in options[example]),
+        Args:
+          prompts: Of each example, as `FeatureConverter.prompt` makes it.
+          options: Of each example one answer or more, a token or more each.
+
+        Raises:
+          ValueError: A prompt and one of its answers have no place in the model's table of
+            positions, or more memory is needed than there is.
+        """
+        checks.positions(
+            self._model_config,
+            prompts,
+            [max(map(len, row)) for row in options],
+            converter=self._converter,
+            remedy="shorten the prompts or the answers",
         )
-
-    plan = batches.plan(
-        prompts,
-        more_sizes=[sum(map(len, row)) for row in options],
-        fits=lambda examples, num_rows: chunk(examples, num_rows)[1],
-    )
-    for batch_size, prompt_length in batches.sizes(plan, prompts):
-        checks.room_to_score(
-            model_config, batch_size=batch_size, prompt_length=prompt_length, mesh=mesh
+        plan = self._batches.plan(
+            prompts,
+            more_sizes=[sum(map(len, row)) for row in options],
+            fits=lambda examples, num_rows: self._chunk_length(
+                [prompts[example] for example in examples],
+                [options[example] for example in examples],
+                num_rows=num_rows,
+            )[1],
         )
-    run = compiled.rank_fn(model_config, mesh)
-    for batch, features in batches.read(params, plan, prompts):
-        examples = batch.examples
-        length, _ = chunk(examples, batch.num_rows)
-        of_rows = ranking.option_features([options[row] for row in batch.rows], chunk_length=length)
-        found_BCO = jax.device_get(run(params, features | batches.put(of_rows)))
-        checks.finite_log_likelihoods(found_BCO[: len(examples)], params, model_config)
-        for example, found_CO in zip(examples, found_BCO, strict=False):
-            parts = ranking.chunks(options[example], chunk_length=length)
-            results[example][:] = np.concatenate(
-                [found_O[: len(part)] for found_O, part in zip(found_CO, parts, strict=False)]
+        for batch_size, prompt_length in self._batches.sizes(plan, prompts):
+            checks.room_to_score(
+                self._model_config,
+                batch_size=batch_size,
+                prompt_length=prompt_length,
+                mesh=self._mesh,
             )
-        if on_batch is not None:
-            on_batch(len(examples))
-    return results
+        return plan
+
+    def find(
+        self,
+        params: Params,
+        prompts: Sequence[Tokens],
+        options: Sequence[Sequence[Tokens]],
+        *,
+        on_batch: OnBatch | None = None,
+    ) -> list[np.ndarray]:
+        """Log-likelihoods of each prompt's answers.
+
+        Args:
+          params: The model's parameters.
+          prompts: As for `plan`.
+          options: As for `plan`.
+          on_batch: Called with the number of examples of each finished batch.
+
+        Returns:
+          Of each example float64, in nats, in its answers' order.
+
+        Raises:
+          ValueError: As `plan`, or the model's logits are not finite.
+        """
+        results = [np.zeros(len(row)) for row in options]
+        plan = self.plan(prompts, options)
+        run = compiled.rank_fn(self._model_config, self._mesh)
+        for batch, features in self._batches.read(params, plan, prompts):
+            examples = batch.examples
+            length, _ = self._chunk_length(
+                [prompts[example] for example in examples],
+                [options[example] for example in examples],
+                num_rows=batch.num_rows,
+            )
+            of_rows = ranking.option_features(
+                [options[row] for row in batch.rows], chunk_length=length
+            )
+            found_BCO = jax.device_get(run(params, features | self._batches.put(of_rows)))
+            checks.finite_log_likelihoods(found_BCO[: len(examples)], params, self._model_config)
+            for example, found_CO in zip(examples, found_BCO, strict=False):
+                parts = ranking.chunks(options[example], chunk_length=length)
+                results[example][:] = np.concatenate(
+                    [found_O[: len(part)] for found_O, part in zip(found_CO, parts, strict=False)]
+                )
+            if on_batch is not None:
+                on_batch(len(examples))
+        return results
+
+    def compared(
+        self,
+        params: Params,
+        prompts: Sequence[Tokens],
+        options: Sequence[Sequence[Tokens]],
+        *,
+        by: ranking.RankBy,
+        num_bytes: Sequence[Sequence[int]] | None,
+        on_batch: OnBatch | None = None,
+    ) -> list[np.ndarray]:
+        """What each prompt's answers are compared by.
+
+        Args:
+          params: The model's parameters.
+          prompts: As for `plan`.
+          options: As for `plan`.
+          by: See `ranking.RankBy`.
+          num_bytes: Of each answer the bytes of its text; for "mean_byte".
+          on_batch: As for `find`.
+
+        Returns:
+          Of each example float64, in nats, in its answers' order.
+
+        Raises:
+          ValueError: As `find` and `empty_prompt`.
+        """
+        empty = self.empty_prompt() if by == "unconditional" else None
+        found = self.find(params, prompts, options, on_batch=on_batch)
+        if by == "mean":
+            return [x_O / [len(o) for o in row] for x_O, row in zip(found, options, strict=True)]
+        if by == "mean_byte":
+            assert num_bytes is not None
+            return [x_O / count_O for x_O, count_O in zip(found, num_bytes, strict=True)]
+        if empty is not None:
+            alone = self._alone(params, empty, options)
+            return [x_O - alone_O for x_O, alone_O in zip(found, alone, strict=True)]
+        return found
+
+    def empty_prompt(self) -> Tokens:
+        """What stands for a prompt that says nothing.
+
+        Raises:
+          ValueError: The model knows no token for it.
+        """
+        prompt = self._converter.prompt(())
+        if not len(prompt):
+            prompt = np.array(self._eos_ids[:1], np.int32)
+        if not len(prompt):
+            raise ValueError(
+                "by is 'unconditional', and this model has neither a token that goes before every "
+                "prompt nor one that ends texts, so that nothing stands for an empty prompt; "
+                "choose another way to rank"
+            )
+        return prompt
+
+    def _alone(
+        self, params: Params, empty_prompt: Tokens, options: Sequence[Sequence[Tokens]]
+    ) -> list[np.ndarray]:
+        """Log-likelihoods of answers after an empty prompt, each different one read once."""
+        keys = [[tuple(option) for option in row] for row in options]
+        different = {
+            key: option
+            for row, row_keys in zip(options, keys, strict=True)
+            for key, option in zip(row_keys, row, strict=True)
+        }
+        prompts = [empty_prompt] * len(different)
+        alone = self.find(params, prompts, [[option] for option in different.values()])
+        by_key = {key: x_O[0] for key, x_O in zip(different, alone, strict=True)}
+        return [np.array([by_key[key] for key in row_keys]) for row_keys in keys]
+
+    def _chunk_length(
+        self,
+        prompts: Sequence[Tokens],
+        options: Sequence[Sequence[Tokens]],
+        *,
+        num_rows: int,
+    ) -> tuple[int, bool]:
+        """How much of some examples' answers is read at once; see `ranking.chunk_length`."""
+        return ranking.chunk_length(
+            self._model_config,
+            num_rows=num_rows // self._batches.num_parts,
+            num_slots=self._batches.bucket_length(prompts),
+            longest=max(len(option) for row in options for option in row),
+        )

@@ -71,6 +71,16 @@ def check_by(
             )
 
 
+def check_options(options: Sequence[Sequence[Tokens]]) -> None:
+    """Raises ValueError where an example has no answers to choose from, or one without tokens."""
+    for index, row in enumerate(options):
+        if not row or not all(len(option) for option in row):
+            raise ValueError(
+                f"example {index} has {len(row)} answers to choose from, of "
+                f"{[len(option) for option in row]} tokens; give one or more, none empty"
+            )
+
+
 def chunk_length(
     config: TransformerConfig, *, num_rows: int, num_slots: int, longest: int
 ) -> tuple[int, bool]:

@@ -13,9 +13,10 @@ import jax
 import numpy as np
 
 from t5lite.data.features.feature_converters import FeatureConverter, Tokens
-from t5lite.decoding import checks, compiled, likelihoods, ranking, stopping
+from t5lite.decoding import checks, compiled, ranking, stopping
 from t5lite.decoding.compiled import Prepared
 from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.likelihoods import Likelihoods
 from t5lite.decoding.prompt_batches import OnBatch, PromptBatch, PromptBatches
 from t5lite.messages.ranges import Size
 from t5lite.messages.value_types import check_type
@@ -93,7 +94,13 @@ class SequenceGenerator:
         self._batches = PromptBatches(
             model_config, converter=converter, batch_size=batch_size, mesh=mesh
         )
-        self._most_positions = model_config.max_positions
+        self._likelihoods = Likelihoods(
+            model_config,
+            converter=converter,
+            eos_ids=self._eos_ids,
+            batches=self._batches,
+            mesh=mesh,
+        )
         self._decode = decode
         self._mesh = mesh
 
@@ -119,19 +126,7 @@ class SequenceGenerator:
           ValueError: An id, a length or a size is beyond the model, or more memory is needed than
             the devices have left.
         """
-        if not inputs:
-            return
-        self._check_lengths(inputs, config.decode_length - 1)
-        checks.against_vocabulary(config, vocab_size=self._model_config.vocab_size)
-        plan = self._plan_to_generate(inputs, config)
-        for batch_size, prompt_length in self._batches.sizes(plan, inputs):
-            checks.room_to_generate(
-                self._model_config,
-                config,
-                batch_size=batch_size,
-                prompt_length=prompt_length,
-                mesh=self._mesh,
-            )
+        self._plan_to_generate(inputs, config)
 
     def generate(
         self,
@@ -164,11 +159,10 @@ class SequenceGenerator:
         if indices is None:
             indices = range(len(inputs))
         checks.same_number(inputs, indices, name="indices")
-        self.check(inputs, config=config)
+        plan = self._plan_to_generate(inputs, config)
         prepared = self._prepared(params)
         functions = self._functions(config)
         results: list[list[Generation]] = [[]] * len(inputs)
-        plan = self._plan_to_generate(inputs, config)
         for batch, features in self._batches.read(prepared.params, plan, inputs):
             examples = batch.examples
             index_B = np.array([indices[row] for row in batch.rows], np.int32)
@@ -255,7 +249,7 @@ class SequenceGenerator:
         log_likelihoods = np.zeros(len(inputs))
         log_likelihoods[rows] = [
             found_O[0]
-            for found_O in self._log_likelihoods(
+            for found_O in self._likelihoods.find(
                 self._plain(params),
                 [inputs[row] for row in rows],
                 [[targets[row]] for row in rows],
@@ -294,60 +288,11 @@ class SequenceGenerator:
         inputs = self._checked(inputs, name="inputs")
         checks.same_number(inputs, options, name="lists of options")
         options = [self._checked(row, name=f"options[{i}]") for i, row in enumerate(options)]
-        self._check_options(options)
-        plain_params = self._plain(params)
-        found = self._log_likelihoods(plain_params, inputs, options, on_batch=on_batch)
-        if by == "mean":
-            found = [x_O / [len(o) for o in row] for x_O, row in zip(found, options, strict=True)]
-        elif by == "mean_byte":
-            assert num_bytes is not None
-            found = [x_O / count_O for x_O, count_O in zip(found, num_bytes, strict=True)]
-        elif by == "unconditional":
-            alone = self._unconditional(plain_params, options)
-            found = [x_O - alone_O for x_O, alone_O in zip(found, alone, strict=True)]
+        ranking.check_options(options)
+        found = self._likelihoods.compared(
+            *(self._plain(params), inputs, options), by=by, num_bytes=num_bytes, on_batch=on_batch
+        )
         return [Ranking(int(np.argmax(scores)), scores) for scores in found]
-
-    def _unconditional(
-        self, params: Params, options: Sequence[Sequence[Tokens]]
-    ) -> list[np.ndarray]:
-        """Log-likelihoods of answers after an empty prompt, each different one read once."""
-        prompt = self._converter.prompt(())
-        if not len(prompt):
-            prompt = np.array(self._eos_ids[:1], np.int32)
-        if not len(prompt):
-            raise ValueError(
-                "by is 'unconditional', and this model has neither a token that goes before every "
-                "prompt nor one that ends texts, so that nothing stands for an empty prompt; "
-                "choose another way to rank"
-            )
-        keys = [[tuple(option) for option in row] for row in options]
-        different = {
-            key: option
-            for row, row_keys in zip(options, keys, strict=True)
-            for key, option in zip(row_keys, row, strict=True)
-        }
-        alone = self._log_likelihoods(
-            params, [prompt] * len(different), [[option] for option in different.values()]
-        )
-        by_key = {key: x_O[0] for key, x_O in zip(different, alone, strict=True)}
-        return [np.array([by_key[key] for key in row_keys]) for row_keys in keys]
-
-    def _log_likelihoods(
-        self,
-        params: Params,
-        inputs: Sequence[Tokens],
-        options: Sequence[Sequence[Tokens]],
-        *,
-        on_batch: OnBatch | None = None,
-    ) -> list[np.ndarray]:
-        """Of each example the answers' log-likelihoods in nats, float64."""
-        self._check_lengths(inputs, max((len(o) for row in options for o in row), default=0) - 1)
-        return likelihoods.log_likelihoods(
-            *(self._model_config, params, inputs, options),
-            batches=self._batches,
-            mesh=self._mesh,
-            on_batch=on_batch,
-        )
 
     def _advance_with_looks(
         self,
@@ -388,31 +333,33 @@ class SequenceGenerator:
             known=min(known, len(tokens)),
         )
 
-    def _check_options(self, options: Sequence[Sequence[Tokens]]) -> None:
-        for index, row in enumerate(options):
-            if not row or not all(len(option) for option in row):
-                raise ValueError(
-                    f"example {index} has {len(row)} answers to choose from, of "
-                    f"{[len(option) for option in row]} tokens; give one or more, none empty"
-                )
-
-    def _check_lengths(self, inputs: Sequence[Tokens], num_new: int) -> None:
-        if self._most_positions is None:
-            return
-        num_prompt = max(map(len, inputs), default=0)
-        found = self._converter.num_positions(num_prompt, num_new + 1)
-        if found > self._most_positions:
-            raise ValueError(
-                f"a prompt of {num_prompt} tokens and an answer of up to {num_new + 1} need more "
-                f"places than the {self._most_positions} that this model has learned; shorten the "
-                "prompts, or lower max_decode_length"
-            )
-
     def _plan_to_generate(
         self, inputs: Sequence[Tokens], config: DecodingConfig
     ) -> list[PromptBatch]:
+        """Parts examples into batches; raises what `check` does."""
+        if not inputs:
+            return []
+        is_long = config.decode_length > 1
+        checks.positions(
+            self._model_config,
+            inputs,
+            [config.decode_length] * len(inputs),
+            converter=self._converter,
+            remedy="shorten the prompts"
+            + (", or lower max_decode_length (--max_decode_length)" if is_long else ""),
+        )
+        checks.against_vocabulary(config, vocab_size=self._model_config.vocab_size)
         # What occurred in a prompt counts for a repetition penalty, its prefix too.
-        return self._batches.plan(inputs, shares_prefixes=config.repetition_penalty == 1.0)
+        plan = self._batches.plan(inputs, shares_prefixes=config.repetition_penalty == 1.0)
+        for batch_size, prompt_length in self._batches.sizes(plan, inputs):
+            checks.room_to_generate(
+                self._model_config,
+                config,
+                batch_size=batch_size,
+                prompt_length=prompt_length,
+                mesh=self._mesh,
+            )
+        return plan
 
     def _prepared(self, params: Params | Prepared) -> Prepared:
         return params if isinstance(params, Prepared) else self.prepare(params)

@@ -7,6 +7,7 @@ import pytest
 
 from t5lite.decoding import compiled
 from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.prompt_batches import PromptBatches
 from t5lite.models.position_config import Learned
 from tests.decoding import tiny
 
@@ -228,10 +229,39 @@ def test_a_table_of_positions_is_not_passed():
     for (answer,) in decoder.generate(params, inputs, config=decoding):
         assert np.isfinite(answer.log_likelihood)
     assert np.isfinite(decoder.score(params, inputs, tiny.prompts([5, 2]))[0]).all()
-    with pytest.raises(ValueError, match="21 tokens and an answer of up to 5 need more places"):
+    with pytest.raises(ValueError, match="21 tokens and an answer of up to 5 need .* or lower max"):
         decoder.generate(params, tiny.prompts([21]), config=decoding)
-    with pytest.raises(ValueError, match="than the 24 that this model has learned"):
+    with pytest.raises(ValueError, match=r"the 24 that .* shorten the prompts or the answers$"):
         decoder.score(params, inputs, tiny.prompts([6, 2]))
+
+
+def test_each_prompt_has_its_own_answer_in_a_table_of_positions():
+    config = tiny.config("decoder_only", positions=Learned(max_positions=24))
+    params = tiny.params(config)
+    decoder = tiny.decoder(config, "decoder_only")
+    inputs, targets = tiny.prompts([24, 20, 3]), tiny.prompts([1, 5, 22], seed=1)
+    found, _ = decoder.score(params, inputs, targets)
+    expected = [
+        tiny.naive_score(config, params, prompt, target, converter="decoder_only")
+        for prompt, target in zip(inputs, targets, strict=True)
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_batches_are_planned_once(monkeypatch):
+    planned = []
+    plan = PromptBatches.plan
+
+    def noted(self, prompts, **more):
+        planned.append(len(prompts))
+        return plan(self, prompts, **more)
+
+    monkeypatch.setattr(PromptBatches, "plan", noted)
+    config = tiny.config()
+    decoder, inputs = tiny.decoder(config), tiny.prompts([3, 6])
+    decoder.generate(tiny.params(config), inputs, config=DecodingConfig(max_decode_length=LENGTH))
+    decoder.score(tiny.params(config), inputs, tiny.prompts([2, 2]))
+    assert planned == [2, 2]
 
 
 def test_stop_ids_that_the_model_does_not_have_are_refused():

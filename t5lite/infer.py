@@ -154,14 +154,16 @@ def infer(
         end_ids=[token for question in questions for token in question.end_ids],
         mesh=devices,
     )
-    decoding = decoding_for(
-        decoding,
-        model.config,
-        [question.tokens for question in questions],
-        is_chat=any(question.end_ids for question in questions),
-    )
     asked = [question.tokens for question in questions if not question.options]
+    is_chat = any(question.end_ids for question in questions)
+    decoding = decoding_for(decoding, model.config, asked, is_chat=is_chat)
     generator.check(asked, config=decoding)
+    ranked = [question for question in questions if question.options]
+    generator.check_scoring(
+        [question.tokens for question in ranked],
+        [question.option_tokens for question in ranked],
+        by=rank_by,
+    )
     settings = {
         **provenance(model_dir, model.step),
         "decoding": dataclasses.asdict(decoding),

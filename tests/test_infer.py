@@ -16,8 +16,9 @@ from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
 from t5lite.generate import generate
 from t5lite.infer import infer
+from t5lite.models.position_config import Learned
 from tests.conftest import REPOSITORY, on_devices
-from tests.decoding import model_dirs
+from tests.decoding import model_dirs, tiny
 from tests.decoding.ways import WAYS
 from tests.feature_converters import converter
 
@@ -309,6 +310,17 @@ def test_bad_options_are_named(model_dir, tmp_path, arguments, message):
     path.write_text(json.dumps({"prompt": "a", "choices": ["b"], "empty": []}) + "\n")
     with pytest.raises(ValueError, match=message):
         _infer(model_dir, (path,), tmp_path / "out.jsonl", **arguments)
+
+
+def test_options_without_a_place_in_the_table_are_refused_before_any_work(tmp_path):
+    config = tiny.config("decoder_only", vocab_size=264, positions=Learned(max_positions=12))
+    model_dirs.save(tmp_path / "model", "decoder_only", config=config)
+    path, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    records = [{"prompt": "a", "choices": ["b"]}, {"prompt": "a", "choices": ["b", "c" * 20]}]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with pytest.raises(ValueError, match="12 that this model has learned; shorten the prompts or"):
+        _infer(tmp_path / "model", (path,), output, GREEDY, options_field="choices", batch_size=1)
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["in.jsonl", "model"]
 
 
 def test_stop_strings_end_answers(model_dir, questions, answers, tmp_path):

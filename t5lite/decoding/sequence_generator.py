@@ -128,6 +128,29 @@ class SequenceGenerator:
         """
         self._plan_to_generate(inputs, config)
 
+    def check_scoring(
+        self,
+        inputs: Sequence[Tokens],
+        options: Sequence[Sequence[Tokens]],
+        *,
+        by: ranking.RankBy = "sum",
+    ) -> None:
+        """Refuses what `score` and `rank` would, before anything is made or compiled for it.
+
+        Args:
+          inputs: The prompt of each example, as for `rank`.
+          options: Of each example the answers' tokens, as for `rank`.
+          by: What is compared.
+
+        Raises:
+          ValueError: As `rank`, but for the parameters.
+        """
+        checks.same_number(inputs, options, name="lists of options")
+        ranking.check_options(options)
+        if by == "unconditional":
+            self._likelihoods.empty_prompt()
+        self._likelihoods.plan(inputs, options)
+
     def generate(
         self,
         params: Params | Prepared,

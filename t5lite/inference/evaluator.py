@@ -23,6 +23,7 @@ from t5lite.data.tasks import task_data
 from t5lite.data.tasks.seqio_adapter import EvalTask, import_tasks, load_eval_tasks, resolve
 from t5lite.data.vocabularies.load import same_vocabulary
 from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.ranking import num_bytes
 from t5lite.decoding.sequence_generator import SequenceGenerator
 from t5lite.files import strict_json
@@ -70,7 +71,7 @@ class Evaluator:
           NoDataError: There is nothing of it to read.
           ValueError: No such Task or split, some Tasks have no data or no examples, their
             vocabularies differ, they cannot be asked as the config says, or answers cannot be
-            generated (see `SequenceGenerator.check`).
+            generated or scored (see `SequenceGenerator.check` and `check_scoring`).
         """
         self.config = config
         self._warned: set[tuple[str, str, str]] = set()
@@ -121,13 +122,16 @@ class Evaluator:
             decode=self.vocabulary.decode,
             mesh=mesh,
         )
-        prompts = [self._put(place).tokens for place in self._places if place[0].judges_answers]
+        prompts = [
+            self._put(place).tokens
+            for place in self._places
+            if place[0].judges_answers and config.rank_by is None
+        ]
         is_chat = bool(asker.chat_end_ids) or any(
             task.end_ids for task in self.tasks if task.judges_answers
         )
         decoding = decoding_for(config.decoding, model_config, prompts, is_chat=is_chat)
-        if config.rank_by is None:
-            self._generator.check(prompts, config=decoding)
+        self._check(decoding)
         # As it is done: lengths are chosen, and some models learn no token that ends an answer.
         self.config = dataclasses.replace(
             config,
@@ -241,6 +245,25 @@ class Evaluator:
         for row, *target in zip(scored, *(x_N.tolist() for x_N in found), strict=True):
             answered[row] = dataclasses.replace(answered[row], target=(target[0], target[1]))
         return answered
+
+    def _check(self, decoding: DecodingConfig) -> None:
+        """Refuses now what `run` would after hours."""
+        judged = [self._put(place) for place in self._places if place[0].judges_answers]
+        if self.config.rank_by is None:
+            self._generator.check([one.tokens for one in judged], config=decoding)
+        else:
+            self._generator.check_scoring(
+                [one.tokens for one in judged],
+                [one.option_tokens for one in judged],
+                by=self.config.rank_by,
+            )
+        scored = [
+            self._put(place) for place in self._places if scores_targets(self.config, place[0])
+        ]
+        scored = [one for one in scored if len(one.target)]
+        self._generator.check_scoring(
+            [one.tokens for one in scored], [[one.target] for one in scored]
+        )
 
     def _digest(self) -> str:
         """A hash of all that is asked, and of what ends an answer."""

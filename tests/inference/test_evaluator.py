@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from t5lite.data.tasks.eval_tasks import EvalTask
+from t5lite.decoding import checks
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
 from t5lite.evaluate import evaluate
@@ -20,6 +21,7 @@ from t5lite.infer import infer
 from t5lite.inference import evaluator as evaluator_module
 from t5lite.inference.eval_config import EvalConfig
 from t5lite.inference.evaluator import Evaluator
+from t5lite.models.position_config import Learned
 from tests import parts_tasks
 from tests.conftest import REPOSITORY, on_devices
 from tests.decoding import model_dirs, tiny
@@ -116,6 +118,40 @@ def test_scores_do_not_depend_on_the_batch_size(models):
                 assert (a.prediction, a.answer, a.score) == (b.prediction, b.answer, b.score)
                 np.testing.assert_allclose(a.option_scores, b.option_scores, rtol=1e-4, atol=1e-4)
             assert first.metrics == pytest.approx(other.metrics, rel=1e-5)
+
+
+@pytest.mark.parametrize("rank_by", [None, "sum"])
+def test_a_table_of_positions_that_just_holds_each_example_suffices(rank_by):
+    rows = converter("decoder_only", task_feature_lengths=CONFIG.task_feature_lengths)
+    config = dataclasses.replace(
+        CONFIG, num_shots=0, rank_by=rank_by, decoding=DecodingConfig(max_decode_length=1)
+    )
+
+    def evaluator(positions):
+        model = tiny.config("decoder_only", vocab_size=264, positions=positions)
+        return Evaluator(config, model, converter=rows), model
+
+    asked = evaluator(None)[0]._asked["parts_plus"]
+    answers = [max(map(len, one.option_tokens or [one.target])) for one in asked]
+    needed = [len(one.tokens) + answer - 1 for one, answer in zip(asked, answers, strict=True)]
+    found, model = evaluator(Learned(max_positions=max(needed)))
+    result = found.run(tiny.params(model), progress=False)
+    assert not any(record.skipped for record in result.predictions)
+    assert len(evaluator(Learned(max_positions=max(needed) - 1))[0]._places) < 7
+
+
+@pytest.mark.parametrize("changes", [{}, {"rank_by": "sum"}])
+def test_what_cannot_be_scored_is_refused_before_anything_is_asked(changes, models, monkeypatch):
+    def no_room(*_, **__):
+        raise ValueError("no room to score")
+
+    _, config, _ = models["decoder_only"]
+    rows = converter("decoder_only", task_feature_lengths=CONFIG.task_feature_lengths)
+    monkeypatch.setattr(checks, "room_to_score", no_room)
+    with pytest.raises(ValueError, match="no room to score"):
+        Evaluator(dataclasses.replace(CONFIG, **changes), config, converter=rows)
+    if not changes:
+        Evaluator(dataclasses.replace(CONFIG, score_targets=False), config, converter=rows)
 
 
 @pytest.fixture

@@ -61,6 +61,18 @@ class _Prompt(NamedTuple):
     num_shots: int | None
 
 
+class _Longest(NamedTuple):
+    """The longest prompt that can be asked.
+
+    Attributes:
+      num_tokens: With what the model has around it; below 1 if there is no room for any.
+      reason: What follows it in a message where it is shorter than in training; else empty.
+    """
+
+    num_tokens: int
+    reason: str = ""
+
+
 class Asker:
     """Puts the examples of Tasks as an `EvalConfig` says to one model."""
 
@@ -161,7 +173,7 @@ class Asker:
         """Puts an example with as many exemplars as there is room for, or as the config says."""
         is_chat = self._chat is not None or example.is_chat
         ends = self._end_ids(task) if self._config.rank_end_token else ()
-        num_wanted, skipped = None, ""
+        num_wanted, most, skipped = None, None, ""
         for prompt in self._prompts(example, parts, options):
             num_wanted = prompt.num_shots if num_wanted is None else num_wanted
             option_tokens = [np.array([*ids, *ends], np.int32) for ids in prompt.options]
@@ -170,14 +182,17 @@ class Asker:
             if skipped:
                 break
             answers = [*option_tokens, *([target] if scores_targets(self._config, task) else ())]
-            skipped = self._why_too_long(prompt, answers, is_chat=is_chat, task=task)
-            if skipped and prompt.ids and self._config.prompt_too_long == "cut":
-                prompt, skipped = self._cut(prompt, parts, is_chat=is_chat), ""
+            longest = self._longest_prompt(answers, is_chat=is_chat, task=task)
+            skipped = self._why_too_long(prompt, longest, is_chat=is_chat)
+            is_cut = self._config.prompt_too_long == "cut" and longest.num_tokens > 0
+            if skipped and prompt.ids and is_cut:
+                most = longest.num_tokens
+                prompt, skipped = self._cut(prompt, parts, longest=most, is_chat=is_chat), ""
             if not skipped or self._config.prompt_too_long != "drop_exemplars":
                 break
         return Asked(
             text=prompt.text,
-            tokens=self._converter.prompt(prompt.ids, is_chat=is_chat),
+            tokens=self._converter.prompt(prompt.ids, is_chat=is_chat)[:most],
             target=target,
             num_shots=prompt.num_shots,
             num_dropped=0 if skipped else (num_wanted or 0) - (prompt.num_shots or 0),
@@ -259,35 +274,63 @@ class Asker:
         """Tokens that end an answer where a chat template is used."""
         return () if self._chat is None else self._chat.end_ids()
 
-    def _why_too_long(
-        self, prompt: _Prompt, answers: Sequence[np.ndarray], *, is_chat: bool, task: EvalTask
-    ) -> str:
+    def _longest_prompt(
+        self, answers: Sequence[np.ndarray], *, is_chat: bool, task: EvalTask
+    ) -> _Longest:
+        """How long a prompt may be that has one of these answers, or one that is generated."""
+        trained = self._longest_chat if is_chat else self._converter.longest_prompt
+        if self._most_positions is None:
+            return _Longest(trained)
+        num_answer, most, remedy = max(map(len, answers), default=1), self._most_positions, ""
+        is_generated = self._config.rank_by is None and task.judges_answers
+        if is_generated and self._least_decode_length() > num_answer:
+            num_answer, remedy = self._least_decode_length(), " (see --max_decode_length)"
+        longest = most + 1 - num_answer
+        if not self._is_continued and longest > 0:
+            longest = most  # each stack has the table to itself
+        if longest >= trained:
+            return _Longest(trained)
+        return _Longest(
+            longest,
+            f", whose table of {most} positions must hold an answer of {num_answer} tokens{remedy}",
+        )
+
+    def _least_decode_length(self) -> int:
+        """Tokens that an answer must have room for.
+
+        Where no number is given, they are those that answers had in training: `decoding_for` then
+        takes more where all prompts leave more.
+        """
+        decoding = self._config.decoding
+        if decoding.max_decode_length is not None:
+            return decoding.max_decode_length
+        needed = min(decoding.decode_length, self._longest_answer)
+        return max(needed, decoding.min_decode_length + 1)
+
+    def _why_too_long(self, prompt: _Prompt, longest: _Longest, *, is_chat: bool) -> str:
         """Why a model cannot be asked with a prompt; an empty text where it can."""
         num_around = len(self._converter.prompt_prefix) + len(self._converter.prompt_suffix)
         num_tokens = len(prompt.ids) + (0 if is_chat else num_around)
-        longest = self._longest_chat if is_chat else self._converter.longest_prompt
-        if self._is_continued and self._most_positions is not None:
-            num_answer = max(map(len, answers), default=1)
-            if not self._config.rank_by and task.judges_answers:
-                num_answer = max(num_answer, self._config.decoding.decode_length)
-            longest = min(longest, self._most_positions + 1 - num_answer)
-        elif self._most_positions is not None:
-            longest = min(longest, self._most_positions)
         if self._is_continued and not num_tokens:
             return "the prompt is empty, and this model has no token that goes before it"
-        if num_tokens > longest:
+        if num_tokens > longest.num_tokens:
             shots = f" with {prompt.num_shots} exemplars" if prompt.num_shots else ""
-            return f"the prompt has {num_tokens} tokens{shots}, and the model takes {longest}"
+            return (
+                f"the prompt has {num_tokens} tokens{shots}, and the model takes "
+                f"{max(longest.num_tokens, 0)}{longest.reason}"
+            )
         return ""
 
-    def _cut(self, prompt: _Prompt, parts: PromptParts | None, *, is_chat: bool) -> _Prompt:
+    def _cut(
+        self, prompt: _Prompt, parts: PromptParts | None, *, longest: int, is_chat: bool
+    ) -> _Prompt:
         """What is left of a prompt that is too long: of a text its beginning, of a talk its end."""
         if self._chat is not None and parts is not None:
             said = messages(parts, system_prompt=self._config.system_prompt)
-            kept = self._chat.prompt(said, longest=self._longest_chat)
+            kept = self._chat.prompt(said, longest=longest)
             return prompt._replace(text=kept.text, ids=kept.tokens)
         prefix = () if is_chat else self._converter.prompt_prefix
-        ids = prompt.ids[: max(self._converter.longest_prompt - len(prefix), 0)]
+        ids = prompt.ids[: max(longest - len(prefix), 0)]
         return prompt._replace(text=self._vocabulary.shown(ids), ids=ids)
 
 

@@ -131,8 +131,8 @@ def decoding_for(
 ) -> DecodingConfig:
     """How to decode answers to these prompts, with the length that they have where none is given.
 
-    Answers are at most 64 tokens long, and 512 where some prompts are conversations, or what the
-    model has room for.
+    Answers are at most 64 tokens long, and 512 where some prompts are conversations, or what a
+    learned table of positions has room for behind the longest prompt.
 
     Args:
       decoding: what the user gave; greedy when None.
@@ -143,9 +143,15 @@ def decoding_for(
     decoding = decoding or DecodingConfig()
     if decoding.max_decode_length is not None:
         return decoding
-    length, room = decoding.decode_length, room_for(config, prompts)
-    if is_chat:
-        length = CHAT_DECODE_LENGTH if room is None else max(min(CHAT_DECODE_LENGTH, room), 1)
+    length = CHAT_DECODE_LENGTH if is_chat else decoding.decode_length
+    room = room_for(config, prompts)
+    if room is not None and room < length:
+        length = max(room, 1)
+        log.warning(
+            "answers are at most %d tokens long, for the model's table of %d positions must hold "
+            "the longest prompt too; see --max_decode_length",
+            *(length, config.max_positions),
+        )
     return dataclasses.replace(decoding, max_decode_length=length)
 
 

@@ -229,7 +229,7 @@ def test_a_table_of_positions_is_not_passed():
     for (answer,) in decoder.generate(params, inputs, config=decoding):
         assert np.isfinite(answer.log_likelihood)
     assert np.isfinite(decoder.score(params, inputs, tiny.prompts([5, 2]))[0]).all()
-    with pytest.raises(ValueError, match="21 tokens and an answer of up to 5 need .* or lower max"):
+    with pytest.raises(ValueError, match=r"21 tokens and an answer of up to 5 need .* or low"):
         decoder.generate(params, tiny.prompts([21]), config=decoding)
     with pytest.raises(ValueError, match=r"the 24 that .* shorten the prompts or the answers$"):
         decoder.score(params, inputs, tiny.prompts([6, 2]))

@@ -140,6 +140,41 @@ def test_a_table_of_positions_holds_prompt_and_answer():
     longest = max(len(tokens) for tokens in ranked[0].option_tokens)
     fits = [len(one.tokens) + longest - 1 <= most for one in ranked]
     assert [one.skipped is None for one in ranked] == fits and any(fits) and not all(fits)
+    reasons = [one.skipped for one in (found[1], ranked[-1])]
+    assert (
+        f"whose table of {most} positions must hold an answer of 8 tokens (see --max_" in reasons[0]
+    )
+    assert reasons[1].endswith(
+        f"whose table of {most} positions must hold an answer of {longest} tokens"
+    )
+
+
+def test_an_answer_of_no_given_length_has_the_room_it_had_in_training():
+    zero_shot = ask(num_shots=0)
+    longest = max(len(one.tokens) for one in zero_shot)
+    model = {"positions": Learned(max_positions=longest + LENGTHS["targets"] - 1)}
+    assert all(one.skipped is None for one in ask(num_shots=0, model=model))
+    at_least = DecodingConfig(min_decode_length=16)
+    found = [one.skipped for one in ask(num_shots=0, model=model, decoding=at_least)]
+    assert found[:-1] == [None] * 6 and "must hold an answer of 17 tokens" in found[-1]
+
+
+@pytest.mark.parametrize("family", tiny.CONVERTERS)
+@pytest.mark.parametrize("use_chat_template", [False, True])
+def test_what_is_cut_fits_in_a_table_of_positions(family, use_chat_template):
+    changes = {"family": family, "use_chat_template": use_chat_template}
+    whole = ask(num_shots=3, **changes)[0]
+    most = len(whole.tokens) - 5
+    model = {"positions": Learned(max_positions=most)}
+    decoding = DecodingConfig(max_decode_length=8)
+    kept = most if family == "encoder_decoder" else most + 1 - 8
+    for one in ask(**changes, model=model, decoding=decoding, prompt_too_long="cut"):
+        assert one.skipped is None
+        assert len(one.tokens) <= kept
+        if not use_chat_template:
+            assert len(one.tokens) == kept and whole.text.startswith(one.text[:20])
+    for one in ask(**changes, model={"positions": Learned(max_positions=7)}, decoding=decoding):
+        assert "the model takes 0, whose table of 7 positions must hold" in one.skipped
 
 
 @pytest.mark.parametrize("changes", [{"rank_by": "sum"}, {"num_shots": 0}, {}])

@@ -49,16 +49,20 @@ def turns(*texts):
         (None, True, None, 512),
         (None, True, 100, 98),  # the last token of a text has no position after it
         (None, True, 2, 1),
-        (None, False, 2, 64),
+        (None, False, 66, 64),
+        (None, False, 65, 63),
+        (None, False, 2, 1),
         (600, True, 100, 600),
     ],
 )
-def test_answers_in_a_conversation_may_be_longer(given, is_chat, positions, length):
+def test_answers_are_as_long_as_there_is_room_for(given, is_chat, positions, length, caplog):
     config = types.SimpleNamespace(architecture="decoder_only", max_positions=positions)
     prompts = [np.zeros(3, np.int32), np.zeros(1, np.int32)]
     decoding = DecodingConfig(max_decode_length=given)
     found = decoding_for(decoding, config, prompts, is_chat=is_chat)
     assert found.max_decode_length == length
+    is_short = given is None and length not in (64, 512)
+    assert (f"at most {length} tokens long" in caplog.text) == is_short
 
 
 @pytest.mark.parametrize(

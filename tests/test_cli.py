@@ -93,6 +93,21 @@ def test_eval_needs_the_model_folder_and_a_name_only(model_dir):
     assert evaluation.decoding.strategy == "greedy"
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("", (True, True)),
+        ("--norank_end_token --noscore_targets", (False, False)),
+        ("--noscore_targets --score_targets --norank_end_token", (False, True)),
+    ],
+)
+def test_flags_without_a_value_say_yes_or_no(flags, expected, model_dir):
+    line = f"eval --model_dir={model_dir} --mixture=mini_new_tasks --fewshot_seed=7 {flags}"
+    (evaluation,) = built(line)["evals"]
+    assert (evaluation.rank_end_token, evaluation.score_targets) == expected
+    assert evaluation.fewshot_seed == 7
+
+
 def test_eval_without_a_mixture_lists_those_of_the_run(model_dir, capsys):
     assert cli.main(["eval", f"--model_dir={model_dir}"]) == 2
     error = capsys.readouterr().err

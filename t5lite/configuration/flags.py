@@ -481,6 +481,19 @@ def _add_convert_verb(verbs: Any) -> None:
     _add_plain_flags(parser, macro.VOCABULARY, macro.STEP)
 
 
+class _Switch(argparse.Action):
+    """Of a pair of flags the first says yes and the second no; None where neither is given."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, option_string == self.option_strings[0])
+
+
 def _add_plain_flags(parser: argparse.ArgumentParser, *flags: Flag) -> None:
     """The same flags for a verb without gin."""
     for flag in flags:
@@ -489,7 +502,7 @@ def _add_plain_flags(parser: argparse.ArgumentParser, *flags: Flag) -> None:
 
 def _add_flag(parser: argparse.ArgumentParser, flag: Flag, text: str) -> None:
     if flag.read is bool:
-        parser.add_argument(flag.flag, action="store_const", const=True, help=text)
+        parser.add_argument(flag.flag, f"--no{flag.name}", action=_Switch, nargs=0, help=text)
     else:
         parser.add_argument(flag.flag, type=flag.read, metavar=flag.name.upper(), help=text)
 

@@ -35,7 +35,8 @@ class Flag(NamedTuple):
 
     Attributes:
       flag: As it is written.
-      read: Makes its value of a text; `bool` for a flag that takes none.
+      read: Makes its value of a text; `bool` for a flag that takes none, and has another that says
+        no: `--nochat` for `--chat`.
       help: What it is for.
       other_macro: What it sets, where that is not its own name in capitals.
       strategy: The decoding strategy that it belongs to, and so chooses.
@@ -223,11 +224,14 @@ EVAL_FLAGS = (
     ),
     Flag("--output_dir", str, "where results go (default: MODEL_DIR/eval)"),
     RANK_BY,
+    Flag("--rank_end_token", bool, "score what ends an answer with each option (default: yes)"),
     Flag("--num_shots", number(Count), "exemplars of a prompt (default: as the task gives them)"),
     Flag("--fewshot_split", str, "where a task without exemplars takes them from: train"),
+    Flag("--fewshot_seed", number(Seed), "of the draws of these exemplars"),
     *CHAT_TEMPLATE_FLAGS,
     Flag("--prompt_too_long", str, "drop_exemplars (default), skip or cut"),
     ALLOW_MISSING_TASKS,
+    Flag("--score_targets", bool, "compute the likelihood of the references (default: yes)"),
 )
 INFER_FLAGS = (
     Flag("--input", str, "JSONL file to answer"),

@@ -122,6 +122,7 @@ REFUSED = {
     "--min_decode_length": ("-1", "1000000000000"),
     "--stop_ids": ("-1", DIGITS, f"3,{DIGITS}", "1.5"),
     "--decode_seed": ("-1", "4294967296", DIGITS),
+    "--fewshot_seed": ("-1", "4294967296", DIGITS),
     "--step": ("-1", DIGITS),
     "--eval_batch_size": ("0", "-8", "1000000000000"),
     "--max_examples": ("0", "-1", DIGITS),

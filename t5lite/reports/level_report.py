@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import pathlib
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 
 from t5lite.data.contamination.leaks import Leak, find_leaks
-from t5lite.data.sources import local_files
 from t5lite.data.tasks import data_status, seqio_adapter, task_data
 from t5lite.data.tasks.level_choice import Choice, choose_roles
 from t5lite.data.tasks.level_split import (
@@ -17,7 +15,6 @@ from t5lite.data.tasks.level_split import (
     LEVELS,
     TRAIN_ONLY,
     LevelSplit,
-    TaskRole,
     is_split_file,
 )
 from t5lite.data.tasks.task_kinds import TaskKind, merge_kinds, read_kinds
@@ -25,8 +22,8 @@ from t5lite.files import strict_json
 from t5lite.files.local_paths import local_path, writable_folder
 from t5lite.files.whole_file import write_whole
 from t5lite.messages.progress import progress_bar
-from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.tables import format_table
+from t5lite.reports import held_out_instances
 
 _SHOWN_LEAKS = 20
 _SHOWN_TASKS = 10
@@ -130,11 +127,12 @@ def make_split(
     if leak_check is not None:
         split = _judge_leaks(split, leaks, leak_check, counts=counts)
     split.write(output)
-    mixtures = ", ".join(
-        split.mixture_name(level)
-        for level in ("train", *LEVELS)
-        if split.tasks_at(level) or level == "train"
-    )
+    evaluated = [
+        level
+        for level in LEVELS
+        if any(_EVALUATED in counts[name] for name in split.tasks_at(level))
+    ]
+    mixtures = ", ".join(map(split.mixture_name, ("train", *evaluated)))
     print(f"\n{request.output}: give it as --tasks={request.output}; it registers {mixtures}")
     return split
 
@@ -167,15 +165,17 @@ def _choose(
         categories=request.held_out_categories,
         tasks=request.held_out_tasks,
     )
+    listed = held_out_instances.read(request.held_out_instances, roles)
     split = LevelSplit(
         name=request.name or pathlib.Path(request.output).stem,
         collection=request.collection,
         task_modules=tuple(task_modules),
         seed=request.seed,
         held_out_share=request.held_out_share,
-        held_out_instances=_instances(request.held_out_instances, roles),
+        held_out_instances=held_out_instances.by_task(listed),
         roles=roles,
     )
+    held_out_instances.check(listed, split)
     return split, missing
 
 
@@ -193,20 +193,6 @@ def _kinds(names: Sequence[str], file: str | None) -> dict[str, TaskKind]:
         if base != name == kind.task:  # It transforms the other's examples.
             found[name] = TaskKind(kind.category, found[base].task if base in found else base)
     return found
-
-
-def _instances(file: str | None, roles: Mapping[str, TaskRole]) -> dict[str, tuple[str, ...]]:
-    """Ids of instances to hold out by task."""
-    if file is None:
-        return {}
-    tasks = {role.task for role in roles.values()}
-    found: dict[str, list[str]] = collections.defaultdict(list)
-    for where, row in local_files.read_tsv(pathlib.Path(file), ("task", "id")):
-        if row["task"] not in tasks:
-            hint = did_you_mean(row["task"], tasks)
-            raise ValueError(f"{where}: {row['task']!r} is no task of the collection.{hint}")
-        found[row["task"]].append(row["id"])
-    return {task: tuple(ids) for task, ids in found.items()}
 
 
 # ---- What lies at each level ---------------------------------------------------------------------

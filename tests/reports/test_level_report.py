@@ -123,7 +123,7 @@ def test_a_seed_writes_the_same_file(run):
     assert first == second and len(tasks_at(first, "partially_supervised")) == 1
 
 
-def test_a_file_gives_categories_and_instances(run, tmp_path):
+def test_a_file_gives_categories_and_instances(run, tmp_path, capsys):
     categories = tmp_path / "categories.tsv"
     categories.write_text("levels_of_test_naming0\tSorting\n")
     instances = tmp_path / "instances.tsv"
@@ -136,6 +136,11 @@ def test_a_file_gives_categories_and_instances(run, tmp_path):
         "--nocheck_leaks",
     )
     assert tasks_at(split, "fully_held_out") == ["naming0", "sorting0", "sorting1"]
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-1]
+        .endswith("registers lr_files_train, lr_files_fully_held_out, lr_files_fully_supervised")
+    )
     texts = [
         one["inputs"]
         for one in seqio_adapter.iterate_texts(
@@ -143,6 +148,19 @@ def test_a_file_gives_categories_and_instances(run, tmp_path):
         )
     ]
     assert len(texts) == 1 and "thing 5" in texts[0]
+
+
+def test_only_mixtures_that_have_members_are_said_to_be_registered(run, capsys, tmp_path):
+    instances = tmp_path / "instances.tsv"
+    instances.write_text("counting0\tcounting 0-5\n")
+    flags = ("--held_out_categories=Counting", f"--held_out_instances={instances}")
+    split = run("lr_held", *flags, "--nocheck_leaks")
+    assert tasks_at(split, "fully_supervised"), "which have nothing to be evaluated on"
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-1]
+        .endswith("it registers lr_held_train, lr_held_fully_held_out")
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,6 +182,10 @@ def test_a_file_gives_categories_and_instances(run, tmp_path):
         (["--output=bad.tsv/levels.json"], "--output bad.tsv: bad.tsv is a file"),
         (["--categories=nothing.tsv"], "nothing.tsv: cannot be read"),
         (["--held_out_instances=bad.tsv"], "bad.tsv, line 1: 'other' is no task"),
+        (
+            ["--held_out_instances=ids.tsv"],
+            "ids.tsv, line 2: 'counting0' has no training instance 'counting 0-50'; 1 more",
+        ),
     ],
 )
 def test_mistakes_are_reported_and_nothing_is_written(
@@ -171,6 +193,8 @@ def test_mistakes_are_reported_and_nothing_is_written(
 ):
     monkeypatch.chdir(tmp_path)
     pathlib.Path("bad.tsv").write_text("other\t1\n")
+    known, unknown = "counting0\tcounting 0-5\n", "counting0\tcounting 0-50\nnaming0\tno\n"
+    pathlib.Path("ids.tsv").write_text(known + unknown)
     try:
         assert run("lr_mistake", *flags) == 2
     except SystemExit as error:

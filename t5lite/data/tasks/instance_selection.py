@@ -63,6 +63,24 @@ class InstanceSelection:
         return keyed_hash("held out", str(self.seed), self.task, key)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NotingSelection(InstanceSelection):
+    """A selection that notes which of its ids it met.
+
+    Attributes:
+      matched: ids, or texts of instances without, that were asked for and are held out.
+    """
+
+    matched: set[str] = dataclasses.field(default_factory=set, compare=False)
+
+    def is_drawn(self, key: str) -> bool:
+        """As any selection says, and notes it."""
+        drawn = super().is_drawn(key)
+        if drawn:
+            self.matched.add(key)
+        return drawn
+
+
 def same_text(text: str) -> str:
     """What instances of one text have in common: all but blanks."""
     return " ".join(text.split())

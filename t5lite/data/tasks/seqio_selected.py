@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from t5lite.data.tasks.data_status import DataStatus
-from t5lite.data.tasks.instance_selection import InstanceSelection, same_text
+from t5lite.data.tasks.instance_selection import InstanceSelection, NotingSelection, same_text
 from t5lite.data.tasks.seqio_endless import ending
 from t5lite.data.tasks.seqio_library import load_seqio
 
@@ -55,6 +55,23 @@ def select_source(source: Any, parts: Mapping[str, Part], *, task_name: str) -> 
             "leave instances out of them; write one, or hold out no instances"
         )
     return _source_class()(source, dict(parts), task_name)
+
+
+def matched_ids(source: Any, ids: Iterable[str], *, task: str, task_name: str) -> set[str]:
+    """Which ids, of a list, instances of a source's training split have.
+
+    Args:
+      source: it.
+      ids: the list.
+      task: the task that the ids are of.
+      task_name: the registered Task, a form of it, that the source is of.
+    """
+    selection = NotingSelection(task=task, seed=0, share=0.0, ids=frozenset(ids), held_out=True)
+    parts = {"train": Part("train", selection)}
+    held_out = select_source(source, parts, task_name=task_name)
+    for _ in held_out.get_dataset("train", shuffle=False).as_numpy_iterator():
+        pass
+    return selection.matched
 
 
 @functools.cache

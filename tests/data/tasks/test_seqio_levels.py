@@ -10,6 +10,8 @@ from t5lite.data.pipeline import open_train_data
 from t5lite.data.stores.build import open_stores
 from t5lite.data.tasks import seqio_adapter, seqio_mixtures, task_modules
 from t5lite.data.tasks.level_split import LevelSplit, TaskRole
+from t5lite.data.tasks.seqio_registry import get_task
+from t5lite.data.tasks.seqio_selected import matched_ids
 from t5lite.data.transforms.span_corruption import SpanCorruption
 
 MODULE = "tests.data.level_tasks"
@@ -200,6 +202,20 @@ def test_listed_instances_are_held_out_and_other_tasks_trained_on_whole(register
     assert seqio_mixtures.leaf_names(f"{split.name}_fully_supervised") == [
         split.task_name("lv_ids_0")
     ]
+
+
+@pytest.mark.parametrize(
+    ("task", "ids", "unknown"),
+    [
+        ("lv_ids_0", ["id-5", "id-61"], {"id-61"}),
+        ("lv_plain_0", ["add 0 5", "add 0"], {"add 0"}),
+        ("mini_find_food", ["no such id"], {"no such id"}),
+    ],
+)
+def test_ids_are_looked_for_in_any_source(task, ids, unknown):
+    seqio_adapter.import_tasks([MODULE, "tasks.mini"], vocabulary="bytes")
+    found = matched_ids(get_task(task).source, ids, task=task, task_name=task)
+    assert set(ids) - found == unknown
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2])

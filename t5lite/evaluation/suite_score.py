@@ -109,7 +109,8 @@ class SuiteScore:
             found.append("self-consistency, published one chain")
         if cut := self.total("num_cut"):
             most = (config.get("decoding") or {}).get("max_decode_length")
-            found.append(f"{cut:,} answers cut off at {most or 'the most'} tokens")
+            where = "at the length limit" if most is None else f"at {most:,} tokens"
+            found.append(f"{cut:,} answers cut off {where}")
         if dropped := self.total("num_dropped_exemplars"):
             found.append(f"{dropped:,} demonstrations dropped for want of room")
         return found

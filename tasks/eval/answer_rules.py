@@ -5,8 +5,9 @@ Each rule takes the text that a model wrote and returns the answer in one form (
 
 1. What follows the beginning of another question (`next_question` at the start of a line) is
    dropped: a model that was shown demonstrations often goes on with one more.
-2. Where the text has a clause that states the answer ("the answer is", "Die Antwort lautet"), the
-   last such clause decides. Without one, the text as a whole does, as each rule says.
+2. Where the text has clauses that state the answer ("the answer is", "Die Antwort lautet"), the
+   last of them behind which the rule finds an answer decides: "I hope the answer is helpful" states
+   none. Without such a clause the text as a whole decides, as each rule says.
 
 docs/suites.md shows which Task has which rule.
 """
@@ -14,7 +15,7 @@ docs/suites.md shows which Task has which rule.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from .numerals import numbers
 
@@ -23,7 +24,7 @@ from .numerals import numbers
 _CLAUSES = {
     "bn": r"(?<!ধাপে )উত্তর\s*(?:হল|হলো|:)",
     "de": r"(?<!-)antwort\s*(?:ist|lautet|:)",
-    "en": r"(?<!step )\banswer(?:\s+is|\s*:)",
+    "en": r"(?<!step )(?<!this )\banswer(?:\s+is\b(?!\s+not\b)|\s*:)",
     "es": r"respuesta\s*(?:es|:)",
     "fr": r"réponse\s*(?:est|:)",
     "ja": r"(?<!ごとの)答え(?:は|\s*[:：])",
@@ -33,32 +34,56 @@ _CLAUSES = {
     "th": r"คำตอบ\s*(?:คือ|:)",
     "zh": r"答案\s*(?:是|为|:|：)",
 }
+# How a line begins with which another question does, or a pattern of where it begins.
+NextQuestion = str | re.Pattern[str]
 _DECIMAL_COMMA = frozenset(("de", "es", "fr", "ru"))
-# GSM8K's own mark of the answer.
-_GSM8K_MARK = "####"
+# GSM8K's own mark of the answer; before anything but a number it is a heading's.
+_GSM8K_MARK = r"####(?=[^\w\n]*\d)"
 
+# A line with a letter, a digit or a bracket, which neither opens a fence nor LaTeX's display.
+_SAYS_SOMETHING = re.compile(r"(?!\s*```)(?!\s*\\\[\s*$).*(?:[^\W_]|[\[\](){}<>])")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。।！？]")
 # What may stand before an answer without being part of it.
 _OPENING = r"(?:[\s:：*_`\"'“‘$]|\\(?:boxed|text)\{)*"
 
 
-def own_answer(text: str, *, next_question: str) -> str:
-    """The text up to where another question begins, stripped."""
-    beginning = re.compile(f"^{re.escape(next_question)}", re.M)
-    return beginning.split(text.strip(), maxsplit=1)[0].strip()
+# How a turn or a question begins that a model invents, whatever the layout.
+_NEXT_TURN = r"(?<=\n)(?:Question|Human|User):"
+# What stands before an answer where questions begin so; models echo it.
+_CUES = {"Q:": "A:"}
 
 
-def conclusion(text: str, *, language: str = "en") -> str | None:
-    """The line behind the last clause that states the answer; None without such a clause.
+def own_answer(text: str, *, next_question: NextQuestion) -> str:
+    """The text up to where another question begins, stripped, without an echo of the cue.
+
+    Args:
+      text: what a model wrote.
+      next_question: how a line begins with which another question does, or a pattern of it.
+    """
+    if isinstance(next_question, str):
+        beginning = f"^{re.escape(next_question)}"
+        cue = _CUES.get(next_question)
+    else:
+        beginning, cue = next_question.pattern, None
+    own = re.split(f"{beginning}|{_NEXT_TURN}", text.strip(), maxsplit=1, flags=re.M)[0].strip()
+    return re.sub(rf"\A(?:{re.escape(cue)}\s*)+", "", own) if cue else own
+
+
+def conclusions(text: str, *, language: str = "en") -> Iterator[str]:
+    """The lines behind the clauses that state the answer, the last first.
+
+    Of what stands behind a clause it is the first line that says something: "The answer is:" and
+    "**Answer:**" may stand above the answer, and a fence around it.
 
     Args:
       text: what a model wrote.
       language: an MGSM language, whose clauses count beside the English ones.
     """
-    clauses = {_CLAUSES[language], _CLAUSES["en"], re.escape(_GSM8K_MARK)}
-    *_, last = (None, *re.finditer("|".join(sorted(clauses)), text, re.IGNORECASE))
-    rest = text[last.end() :].strip() if last else ""
-    return rest.splitlines()[0] if rest else None
+    clauses = "|".join(sorted({_CLAUSES[language], _CLAUSES["en"], _GSM8K_MARK}))
+    for clause in reversed([*re.finditer(clauses, text, re.IGNORECASE)]):
+        lines = text[clause.end() :].splitlines()
+        if line := next(filter(_SAYS_SOMETHING.match, lines), None):
+            yield line.strip()
 
 
 def _sentence(text: str) -> str:
@@ -66,7 +91,17 @@ def _sentence(text: str) -> str:
     return _SENTENCE_END.split(text, maxsplit=1)[0]
 
 
-def option_letter(text: str, *, next_question: str) -> str | None:
+def _parts(text: str) -> Iterator[tuple[str, str]]:
+    """Where an answer is looked for, in turn, each with what of it may mention the answer.
+
+    Behind the clauses it is their first sentence, and of the text as a whole all of it.
+    """
+    for stated in conclusions(text):
+        yield stated, _sentence(stated)
+    yield text, text
+
+
+def option_letter(text: str, *, next_question: NextQuestion) -> str | None:
     """The letter of an option, as "(B)".
 
     Behind the clause, or else at the beginning of the text, a letter with or without parentheses:
@@ -79,13 +114,14 @@ def option_letter(text: str, *, next_question: str) -> str | None:
       next_question: how another question would begin.
     """
     text = own_answer(text, next_question=next_question)
-    stated = conclusion(text)
-    letter = _leading_letter(text if stated is None else stated)
-    if letter is None:
-        part = text if stated is None else _sentence(stated)
-        mentioned = set(re.findall(r"\(([A-Z])\)", part))
-        letter = mentioned.pop() if len(mentioned) == 1 else None
-    return None if letter is None else f"({letter.upper()})"
+    for part, sentence in _parts(text):
+        letter = _leading_letter(part)
+        if letter is None:
+            mentioned = set(re.findall(r"\(([A-Z])\)", sentence))
+            letter = mentioned.pop() if len(mentioned) == 1 else None
+        if letter is not None:
+            return f"({letter.upper()})"
+    return None
 
 
 _LETTER = re.compile(
@@ -100,12 +136,13 @@ def _leading_letter(text: str) -> str | None:
     return next(filter(None, found.groups())) if found else None
 
 
-def one_of(text: str, *, choices: Sequence[str], next_question: str) -> str | None:
+def one_of(text: str, *, choices: Sequence[str], next_question: NextQuestion) -> str | None:
     """One of a few words, such as "Yes" or "No", in any case.
 
     Behind the clause, or else at the beginning of the text, the word itself; else the one word of
     them that the clause's sentence, or else the text, mentions, if there is only one. A word behind
-    "not" is none.
+    a negation in its sentence is none, wherever else it stands: "not deductively valid" does not
+    say "valid", and is not taken for "invalid" either. Nor is the "no" of "no evidence".
 
     Args:
       text: what a model wrote.
@@ -113,24 +150,41 @@ def one_of(text: str, *, choices: Sequence[str], next_question: str) -> str | No
       next_question: how another question would begin.
     """
     text = own_answer(text, next_question=next_question)
-    stated = conclusion(text)
-    part = text if stated is None else _sentence(stated)
-    words = "|".join(map(re.escape, choices))
-    leading = re.match(rf"{_OPENING}({words})\b", part, re.IGNORECASE)
-    if leading:
-        found = {leading[1].lower()}
-    else:
-        mentioned = re.findall(rf"(?<!\bnot )\b({words})\b", part, re.IGNORECASE)
-        found = {word.lower() for word in mentioned}
     by_lower = {choice.lower(): choice for choice in choices}
-    return by_lower[found.pop()] if len(found) == 1 else None
+    words = "|".join(map(re.escape, choices))
+    for part, mentioning in _parts(text):
+        leading = re.match(rf"{_OPENING}({words})\b", part, re.IGNORECASE)
+        found = {leading[1].lower()} if leading else _mentioned(mentioning, words)
+        if len(found) == 1:
+            return by_lower[found.pop()]
+    return None
 
 
-def number(text: str, *, next_question: str, language: str = "en") -> str | None:
+_NEGATION = re.compile(r"\b(?:not|cannot|neither|nor|never)\b|n['’]t\b", re.IGNORECASE)
+
+
+def _mentioned(text: str, words: str) -> set[str]:
+    """Which of the words, in lower case, a text mentions and nowhere denies."""
+    found: set[str] = set()
+    denied: set[str] = set()
+    for sentence in re.split(rf";|{_SENTENCE_END.pattern}", text):
+        negation = _NEGATION.search(sentence)
+        for mention in re.finditer(rf"\b({words})\b", sentence, re.IGNORECASE):
+            word = mention[1].lower()
+            if word == "no" and re.match(r"\s+\w", sentence[mention.end() :]):
+                continue
+            is_denied = negation is not None and negation.start() < mention.start()
+            (denied if is_denied else found).add(word)
+    return found - denied
+
+
+def number(text: str, *, next_question: NextQuestion, language: str = "en") -> str | None:
     """A number, in the form that `numerals.numbers` gives.
 
     In the clause's sentence the first number, or that behind the last "=" ("The answer is 5 + 6 =
-    11."). Where there is no clause, or no number behind it, the last number of the text.
+    11.") or behind the sum that "is" it ("5 + 6, which is 11"); what stands in parentheses behind a
+    number explains it ("4 (since 2x = 8)"). Where there is no clause, or no number behind it, the
+    last number of the text.
 
     Args:
       text: what a model wrote.
@@ -139,17 +193,23 @@ def number(text: str, *, next_question: str, language: str = "en") -> str | None
     """
     text = own_answer(text, next_question=next_question)
     decimal_comma = language in _DECIMAL_COMMA
-    stated = conclusion(text, language=language)
-    if stated is not None:
-        result = _sentence(stated).rpartition("=")[2]
-        found = numbers(result, decimal_comma=decimal_comma)
-        if found:
+    for stated in conclusions(text, language=language):
+        result = _EXPLANATION.sub("", _sentence(stated))
+        result = _WORKED_OUT.split(result.rpartition("=")[2])[-1]
+        if found := numbers(result, decimal_comma=decimal_comma):
             return found[0]
     found = numbers(text, decimal_comma=decimal_comma)
     return found[-1] if found else None
 
 
-def brackets(text: str, *, next_question: str) -> str | None:
+# Parentheses behind a number; the end of a sum and what says that its value follows.
+_EXPLANATION = re.compile(r"(?<=\d)\W*?\s\([^()]*\)")
+_WORKED_OUT = re.compile(
+    r"[-+*/×÷−]\s*[$€£]?\d[\d.,]*\s*(?:which\s+)?(?:is|equals|makes|gives)\b", re.IGNORECASE
+)
+
+
+def brackets(text: str, *, next_question: NextQuestion) -> str | None:
     """A sequence of brackets with a space between them.
 
     Those that the line behind the clause begins with; without one, those that make up the last
@@ -160,16 +220,15 @@ def brackets(text: str, *, next_question: str) -> str | None:
       next_question: how another question would begin.
     """
     text = own_answer(text, next_question=next_question)
-    stated = conclusion(text)
-    if stated is None:
-        *_, last = ("", *text.splitlines())
-        found = re.fullmatch(r"[\s\[\](){}<>]+", last)
-    else:
-        found = re.match(rf"{_OPENING}([\[\](){{}}<>][\s\[\](){{}}<>]*)", stated)
-    return " ".join("".join(found[0].strip(" :*_`\"'").split())) if found else None
+    *_, last = ("", *text.splitlines())
+    following = rf"{_OPENING}([\[\](){{}}<>][\s\[\](){{}}<>]*)"
+    found = [re.match(following, stated) for stated in conclusions(text)]
+    found.append(re.fullmatch(r"([\s\[\](){}<>]+)", last))
+    answer = next(filter(None, found), None)
+    return " ".join("".join(answer[1].split())) if answer else None
 
 
-def word_list(text: str, *, next_question: str) -> str | None:
+def word_list(text: str, *, next_question: NextQuestion) -> str | None:
     """Words with a space between them: the sentence behind the clause, else the first line.
 
     Commas, and what stands around a word, are dropped.
@@ -179,13 +238,13 @@ def word_list(text: str, *, next_question: str) -> str | None:
       next_question: how another question would begin.
     """
     text = own_answer(text, next_question=next_question)
-    stated = conclusion(text)
+    stated = next(conclusions(text), None)
     line = text.partition("\n")[0] if stated is None else _sentence(stated)
     words = [word.strip(" .:;*_`\"'“”‘’[]") for word in re.split(r"[\s,]+", line)]
     return " ".join(filter(None, words)) or None
 
 
-def first_line(text: str, *, next_question: str) -> str | None:
+def first_line(text: str, *, next_question: NextQuestion) -> str | None:
     """The first line that holds something.
 
     Args:
@@ -195,7 +254,7 @@ def first_line(text: str, *, next_question: str) -> str | None:
     return own_answer(text, next_question=next_question).partition("\n")[0].strip() or None
 
 
-def whole_text(text: str, *, next_question: str) -> str | None:
+def whole_text(text: str, *, next_question: NextQuestion) -> str | None:
     """All of the text, runs of blanks and line breaks made one space.
 
     Args:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from t5lite.data.tasks.prompt_parts import Exemplar, PromptParts
@@ -122,6 +123,8 @@ class Layout:
         return self.options(question)[LETTERS.index(question.letter)]
 
 
+# Another question in letters begins with no mark: it is a paragraph whose lines end in options.
+_NEXT_LETTERED = re.compile(r"\n[ \t]*\n(?=(?:[^\n]+\n)+?A\. )")
 _LETTER = functools.partial(answer_rules.option_letter, next_question="Q:")
 LAYOUTS = (
     Layout("", _flan_question, _flan_options, _LETTER),
@@ -130,8 +133,7 @@ LAYOUTS = (
         "_letters",
         _lettered_question,
         _letters,
-        # Another question begins with no mark; the answer is all on its first line.
-        functools.partial(answer_rules.option_letter, next_question="\n"),
+        functools.partial(answer_rules.option_letter, next_question=_NEXT_LETTERED),
     ),
     Layout(
         "_text",

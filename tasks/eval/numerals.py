@@ -1,4 +1,4 @@
-"""Numbers in texts of many languages, as canonical decimal text ("1234.5").
+r"""Numbers in texts of many languages, as canonical decimal text ("1234.5").
 
 Digits of all scripts count. What separates thousands from one another, and units from decimals,
 depends on the language, and where writers of a language use both ways, on the groups of digits:
@@ -16,7 +16,7 @@ depends on the language, and where writers of a language use both ways, on the g
 | 1万2000 | 12,000 | likewise |
 | .5 | a decimal | a decimal |
 | ,5 | a whole number | a decimal |
-| 1{,}200, 1\\,200 (LaTeX) | as 1,200 and 1 200 with a thin space | likewise |
+| 1{,}200, 1\,200 (LaTeX) | as 1,200 and 1 200 with a thin space | likewise |
 """
 
 from __future__ import annotations

@@ -43,7 +43,9 @@ def test_an_answer_of_the_most_tokens_without_an_end_was_cut(text, num_cut):
 def test_every_draw_counts_and_is_told_to_readers(tmp_path):
     decoding = DecodingConfig(strategy="sample", num_return_sequences=3, max_decode_length=3)
     found = judged("yes", "no", "yes", decoding=decoding)
-    config = EvalConfig(name="e", mixture_or_task_name="t", decoding=decoding)
+    config = EvalConfig(
+        name="e", mixture_or_task_name="t", task_feature_lengths={"targets": 8}, decoding=decoding
+    )
     result = EvalResult(config, [found])
     result.save(tmp_path)
     assert json.loads((tmp_path / "metrics.json").read_text())["num_cut"] == {"t": 2}

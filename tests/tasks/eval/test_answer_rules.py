@@ -93,7 +93,20 @@ def test_the_solutions_of_gsm8k_answer_as_they_say():
         ("The answer is option (B)", "(B)"),
         ("A because", None),
         ("A train leaves. I do not know.", None),
-        ("A: a train", "(A)"),
+        ("A: a train", None),
+        ("A: (B)", "(B)"),
+        ("A: A: C", "(C)"),
+        ("The correct answer is:\n\n(B) Paris", "(B)"),
+        ("**Answer:**\n(C)", "(C)"),
+        ("Answer:\n```\n(C)\n```", "(C)"),
+        ("The answer is:\n\\[\n\\boxed{C}\n\\]", "(C)"),
+        ("#### Answer\n(C)", "(C)"),
+        ("The answer is (B). I hope this answer is helpful!", "(B)"),
+        ("The answer is (B). I hope the answer is helpful!", "(B)"),
+        ("The answer is (D). This answer is supported by the passage (A).", "(D)"),
+        ("**(B)** is the right choice.\n\nWhy the answer is not plain: (A) looks right.", "(B)"),
+        ("(B)\n\nHuman: Why is the answer not (A)?\n\nThe answer is (A)", "(B)"),
+        ("The answer is (B)\n\nQuestion: and now?\nThe answer is (A)", "(B)"),
         ("I think so", None),
         ("(A) or (B), hence the answer is (B).", "(B)"),
         ("The answer is (A). No: the answer is (D)", "(D)"),
@@ -114,10 +127,13 @@ def test_letters(output, expected):
     assert LETTER(output) == expected
 
 
-def test_a_letter_of_the_harness_layout_ends_with_its_line():
+def test_another_question_of_the_harness_layout_is_told_by_its_options():
     rule = mmlu.LAYOUTS[2].rule
     assert rule(" B\n\nWhich is it?\nA. one\nB. two\nAnswer: A") == "(B)"
     assert rule("B. two\nThe answer is B") == "(B)"
+    assert rule("B\nThe answer is C") == "(C)"
+    assert rule("Let's see.\n\nThe answer is B.") == "(B)"
+    assert rule("Let's see.\n\nIt is B.\n\nA long\n\nquestion?\nA. one\nB. two\nAnswer: A") is None
 
 
 @pytest.mark.parametrize(
@@ -133,6 +149,20 @@ def test_a_letter_of_the_harness_layout_ends_with_its_line():
         (VALID, "The answer is deductively invalid.", "invalid"),
         (VALID, "The argument is not valid; it is invalid.", "invalid"),
         (VALID, "not valid", None),
+        (VALID, "Therefore, the argument is not deductively valid.", None),
+        (VALID, "It is valid if so. It isn't valid", None),
+        (VALID, "The answer is that it cannot be considered valid", None),
+        (VALID, "Neither premise makes it valid", None),
+        (VALID, "It does not matter. The argument is valid.", "valid"),
+        (YES_NO, "**Answer**:\n\n**Yes**", "Yes"),
+        (YES_NO, "The answer is:\n\n**Yes**", "Yes"),
+        (YES_NO, "There is no evidence against it, so the statement is plausible.", None),
+        (YES_NO, "So I would say no.", "No"),
+        (BRACKETS, "So the answer is:\n] )", "] )"),
+        (BRACKETS, "A: ] )", "] )"),
+        (BRACKETS, "The answer is ] ). I hope the answer is helpful", "] )"),
+        (WORDS, "**Answer:**\napple banana", "apple banana"),
+        (WORDS, "The answer is apple pear. I hope this answer is helpful!", "apple pear"),
         (BRACKETS, "]}]", "] } ]"),
         (BRACKETS, "We need ] and }. So the answer is: ] } ].", "] } ]"),
         (BRACKETS, "step 1\nstack: [ {\n} ]", "} ]"),
@@ -148,6 +178,19 @@ def test_a_letter_of_the_harness_layout_ends_with_its_line():
         (NUMBER, "I count 3, 4: 7", "7"),
         (NUMBER, "seven", None),
         (NUMBER, "The answer is clear: seven. We had 3 and 4.", "4"),
+        (NUMBER, "The answer is:\n\n$72$\n\nThis was 3 hours.", "72"),
+        (NUMBER, "**Final answer:**\n\n72 (from 3 times 24)", "72"),
+        (NUMBER, "The answer is 72. I hope this answer is helpful for your 2 tests.", "72"),
+        (NUMBER, "#### Step 3\nSo it is 7.", "7"),
+        (NUMBER, "#### 72\nI counted 3 times", "72"),
+        (NUMBER, "The answer is 5 + 6, which is 11.", "11"),
+        (NUMBER, "The answer is 11, which is 5 + 6.", "11"),
+        (NUMBER, "The answer is x = 4 (since 2x = 8).", "4"),
+        (NUMBER, "The answer is (72).", "72"),
+        (NUMBER, "The answer is 5 * (3 + 2) = 25", "25"),
+        (NUMBER, "The answer is $.50", "0.5"),
+        (NUMBER, "The answer is $\\boxed{1{,}200}$", "1200"),
+        (NUMBER, "The answer is 1\\,200", "1200"),
         (mmlu.LAYOUTS[3].rule, " a  plum\nor two\nQuestion: next", "a plum or two"),
         (mmlu.LAYOUTS[3].rule, " ", None),
     ],

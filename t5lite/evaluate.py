@@ -17,7 +17,7 @@ from t5lite.data.tasks.task_modules import were_imported
 from t5lite.data.vocabularies.load import format_vocabulary
 from t5lite.evaluation.eval_report import EvalReport
 from t5lite.files.local_paths import local_path, writable_folder
-from t5lite.inference.eval_config import EvalConfig, check_names
+from t5lite.inference.eval_config import EvalConfig, check_evals
 from t5lite.inference.eval_result import EvalResult
 from t5lite.inference.evaluator import Evaluator, check_vocabulary
 from t5lite.inference.prompts import chat_format
@@ -61,12 +61,12 @@ def evaluate(
       The results by evaluation name.
 
     Raises:
-      ValueError: No evaluation, two of one name, a Task whose vocabulary is not the
-        model's, or one that cannot be asked as its evaluation says.
+      ValueError: No evaluation, two of one name, a setting that does nothing, a Task whose
+        vocabulary is not the model's, or one that cannot be asked as its evaluation says.
     """
     if not evals:
         raise ValueError("evaluate.evals is empty: name at least one EvalConfig.")
-    check_names(evals)
+    check_evals(evals)
     model_dir = str(model_folder(model_dir, is_alone=jax.process_count() == 1))
     devices = make_mesh(mesh or MeshConfig())
     model = load_model_dir(model_dir, step, mesh=devices)

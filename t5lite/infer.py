@@ -60,7 +60,7 @@ def infer(
     data_dir: str | None = None,
     inputs_field: str = "inputs",
     options_field: str | None = None,
-    rank_by: RankBy = "sum",
+    rank_by: RankBy | None = None,
     batch_size: Size = 32,
     use_chat_template: bool = False,
     system_prompt: str | None = None,
@@ -96,13 +96,13 @@ def infer(
       options_field: The field of `input` that holds the answers to choose from, a list of texts;
         None to generate. An option is scored with the end token after it, and by a decoder-only
         model as the continuation of the prompt's text, blanks at its end included.
-      rank_by: What options are compared by; see `decoding.ranking.RankBy`.
+      rank_by: What options are compared by; see `decoding.ranking.RankBy`. None is `"sum"`.
       batch_size: Examples decoded at once, over all devices.
       use_chat_template: Put prompts that are texts as conversations that the model's chat template
         writes, a Task's exemplars as turns.
       system_prompt: What these conversations begin with; None for nothing, which leaves it to the
         chat template.
-      decoding: How to decode; greedy when None. No part of it serves a choice among options.
+      decoding: How to decode; greedy when None. A choice among options has none.
       step: Which checkpoint; the latest when None.
       mesh: How the devices share the work; the default `MeshConfig` when None.
       progress: Show a progress bar (on process 0).
@@ -111,7 +111,8 @@ def infer(
       Path of the output.
 
     Raises:
-      ValueError: Not exactly one of `input` and `mixture_or_task_name`; a malformed line (file,
+      ValueError: Not exactly one of `input` and `mixture_or_task_name`; a setting that the others
+        leave without effect; a malformed line (file,
         line and field are named); or `output` was made with other settings.
     """
     if (input is None) == (mixture_or_task_name is None):
@@ -119,7 +120,8 @@ def infer(
             f"give either --input=FILE.jsonl or --mixture=NAME; found input={input!r} and "
             f"mixture_or_task_name={mixture_or_task_name!r}."
         )
-    _check_ranking(options_field, rank_by, input)
+    _check_ranking(options_field, rank_by, input=input, decoding=decoding)
+    rank_by = rank_by or "sum"
     model_dir = str(model_folder(model_dir, is_alone=jax.process_count() == 1))
     devices = make_mesh(mesh or MeshConfig())
     model = load_model_dir(model_dir, step, mesh=devices)
@@ -204,8 +206,14 @@ def _with_texts(
     return dataclasses.replace(model, vocabulary=vocabulary)
 
 
-def _check_ranking(options_field: str | None, rank_by: str, input: str | None) -> None:
-    if rank_by not in get_args(RankBy):
+def _check_ranking(
+    options_field: str | None,
+    rank_by: str | None,
+    *,
+    input: str | None,
+    decoding: DecodingConfig | None,
+) -> None:
+    if rank_by is not None and rank_by not in get_args(RankBy):
         raise ValueError(
             f"flag --rank_by (macro RANK_BY) is {rank_by!r}; choose one of "
             f"{', '.join(get_args(RankBy))}.{did_you_mean(rank_by, get_args(RankBy))}"
@@ -214,6 +222,17 @@ def _check_ranking(options_field: str | None, rank_by: str, input: str | None) -
         raise ValueError(
             f"--options_field={options_field} names a field of --input's lines, and the examples "
             "of a task have none; give --input, or leave --options_field out."
+        )
+    if rank_by is not None and options_field is None:
+        raise ValueError(
+            f"flag --rank_by={rank_by} compares options, and there are none: name the field that "
+            "holds them with --options_field, or leave --rank_by out."
+        )
+    if options_field is not None and decoding is not None and decoding.changes:
+        found = ", ".join(f"{name}={value!r}" for name, value in decoding.changes.items())
+        raise ValueError(
+            f"--options_field={options_field} chooses among options, and generates nothing; leave "
+            f"out what says how to generate (DecodingConfig: {found})."
         )
 
 

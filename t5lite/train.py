@@ -24,7 +24,7 @@ from t5lite.data.run_vocabulary import (
 )
 from t5lite.data.tasks import task_data
 from t5lite.files.local_paths import check_storable, writable_folder
-from t5lite.inference.eval_config import EvalConfig, check_names
+from t5lite.inference.eval_config import EvalConfig, check_evals
 from t5lite.inference.evaluator import Evaluator
 from t5lite.initialization.frozen_models import (
     frozen_shapes,
@@ -139,7 +139,7 @@ def train(
             train_data, initial_checkpoint, model_dir=folder
         )
     train_data.check_model(model)
-    check_names(evals)
+    check_evals(evals)
     total = parse_duration(train_steps, name="TRAIN_STEPS")
     save_every = parse_duration(checkpoint.period, name="CHECKPOINT_PERIOD")
     eval_every = None if eval_period is None else parse_duration(eval_period, name="EVAL_PERIOD")

@@ -17,7 +17,7 @@ from t5lite.decoding.sequence_generator import Generation
 from t5lite.evaluate import evaluate
 from t5lite.evaluation.eval_report import EvalReport
 from t5lite.inference.answers import Answered
-from t5lite.inference.eval_config import EvalConfig
+from t5lite.inference.eval_config import EvalConfig, check_evals
 from t5lite.inference.evaluator import Evaluator
 from tests.conftest import shared_path
 from tests.decoding import model_dirs, tiny
@@ -211,6 +211,31 @@ def test_a_task_may_bring_its_vocabulary_where_others_were_imported(kind, tmp_pa
 def test_evaluations_need_names_of_their_own(model, evals, message):
     with pytest.raises(ValueError, match=message):
         evaluate(model_dir=str(model[0]), evals=evals)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"rank_by": "sum"},
+            r"'one' has EvalConfig\.decoding\.max_decode_length = 3, .* beside rank_by='sum'",
+        ),
+        ({"fewshot_split": "test"}, r"fewshot_split = 'test', .* without num_shots \(--num_sh"),
+        ({"fewshot_seed": 5}, "fewshot_seed = 5, which does nothing without num_shots"),
+        ({"rank_end_token": False}, "rank_end_token = False, which does nothing without rank_by"),
+    ],
+)
+def test_a_setting_that_no_evaluation_has_a_use_for_is_refused(changes, message):
+    one = dataclasses.replace(CONFIG, name="one", **changes)
+    with pytest.raises(ValueError, match=message):
+        check_evals([one])
+    decoding = dataclasses.replace(CONFIG.decoding, max_decode_length=4)
+    with pytest.raises(ValueError, match=message):
+        check_evals([one, dataclasses.replace(one, name="too", decoding=decoding)])
+    uses = {"decoding": DecodingConfig(), "rank_by": "sum", "num_shots": 2}
+    if "rank_by" in changes:
+        uses = {"rank_by": None}
+    check_evals([one, dataclasses.replace(one, name="other", **uses)])
 
 
 @pytest.mark.parametrize(

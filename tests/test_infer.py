@@ -275,22 +275,20 @@ def test_options_are_chosen_among(model_dir, tmp_path):
     records = [{"prompt": f"{n}?", "choices": choices} for n, choices in enumerate(options)]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     arguments = {"options_field": "choices", "batch_size": 2}
-    lines = _lines(_infer(model_dir, (path,), tmp_path / "sum.jsonl", GREEDY, **arguments))
+    lines = _lines(_infer(model_dir, (path,), tmp_path / "sum.jsonl", None, **arguments))
     for line, record in zip(lines, records, strict=True):
         assert record.items() <= line.items()
         assert len(line["scores"]) == len(line["choices"])
         best = int(np.argmax(line["scores"]))
         assert (line["prediction"], line["score"]) == (line["choices"][best], line["scores"][best])
     means = _lines(
-        _infer(model_dir, (path,), tmp_path / "mean.jsonl", GREEDY, rank_by="mean", **arguments)
+        _infer(model_dir, (path,), tmp_path / "mean.jsonl", None, rank_by="mean", **arguments)
     )
     # With the end token, "ccc" is four tokens of bytes.
     ratios = np.array(lines[0]["scores"]) / means[0]["scores"]
     np.testing.assert_allclose(ratios, [2, 2, 4], rtol=1e-5)
     means = _lines(
-        _infer(
-            model_dir, (path,), tmp_path / "byte.jsonl", GREEDY, rank_by="mean_byte", **arguments
-        )
+        _infer(model_dir, (path,), tmp_path / "byte.jsonl", None, rank_by="mean_byte", **arguments)
     )
     ratios = np.array(lines[0]["scores"]) / means[0]["scores"]
     np.testing.assert_allclose(ratios, [1, 1, 3], rtol=1e-5)
@@ -303,13 +301,18 @@ def test_options_are_chosen_among(model_dir, tmp_path):
         ({"options_field": "prompt"}, "field 'prompt': expected a list"),
         ({"options_field": "empty"}, "field 'empty' holds .*list of one or more texts"),
         ({"options_field": "choices", "rank_by": "max"}, "--rank_by .* is 'max'"),
+        ({"rank_by": "mean"}, "--rank_by=mean compares options, and there are none"),
+        (
+            {"options_field": "choices", "decoding": SAMPLE},
+            r"leave out .*: strategy='sample', top_p=0\.9, max_decode_length=6, seed=4",
+        ),
     ],
 )
 def test_bad_options_are_named(model_dir, tmp_path, arguments, message):
     path = tmp_path / "in.jsonl"
     path.write_text(json.dumps({"prompt": "a", "choices": ["b"], "empty": []}) + "\n")
     with pytest.raises(ValueError, match=message):
-        _infer(model_dir, (path,), tmp_path / "out.jsonl", **arguments)
+        _infer(model_dir, (path,), tmp_path / "out.jsonl", **{"decoding": None, **arguments})
 
 
 def test_options_without_a_place_in_the_table_are_refused_before_any_work(tmp_path):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from t5lite.messages.ranges import Count, Range, Seed, Size
 from t5lite.messages.suggest import did_you_mean
@@ -86,6 +86,12 @@ class DecodingConfig:
         self._require("stop_strings", all(self.stop_strings), "texts that are not empty")
         self._check_sampling()
         self._check_beams()
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The fields that are not as they are by default."""
+        fields = {field.name: field.default for field in dataclasses.fields(self)}
+        return {n: getattr(self, n) for n, usual in fields.items() if getattr(self, n) != usual}
 
     @property
     def decode_length(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -121,9 +122,53 @@ class EvalConfig:
                 f"{did_you_mean(str(value), choices)}"
             )
 
+    def unused(self) -> dict[str, Any]:
+        """The settings that change nothing in this evaluation, by name."""
+        found: dict[str, Any] = {}
+        if self.rank_by is not None:
+            found |= {f"decoding.{name}": value for name, value in self.decoding.changes.items()}
+        elif not self.rank_end_token:
+            found["rank_end_token"] = self.rank_end_token
+        if self.num_shots is None:
+            usual = {"fewshot_split": "train", "fewshot_seed": 0}
+            found |= {n: getattr(self, n) for n in usual if getattr(self, n) != usual[n]}
+        return found
 
-def check_names(evals: Sequence[EvalConfig]) -> None:
-    """Raises ValueError where two evaluations have one name, under which both would report."""
+
+def check_evals(evals: Sequence[EvalConfig]) -> None:
+    """Checks what evaluations are beside each other.
+
+    One may have a setting that does nothing in it, if it does something in another: recipes give
+    all their evaluations the same decoding, and one of them may rank options.
+
+    Raises:
+      ValueError: Two have one name, under which both would report; or a setting does nothing in any
+        of them.
+    """
+    _check_names(evals)
+    unused = [config.unused() for config in evals]
+    for config, own in zip(evals, unused, strict=True):
+        for name, value in own.items():
+            if not any(
+                name not in others and operator.attrgetter(name)(other) == value
+                for other, others in zip(evals, unused, strict=True)
+            ):
+                raise ValueError(f"{_does_nothing(config, name, value)}; leave it out.")
+
+
+def _does_nothing(config: EvalConfig, name: str, value: Any) -> str:
+    setting = f"evaluation {config.name!r} has EvalConfig.{name} = {value!r}"
+    if name == "rank_end_token":
+        return f"{setting}, which does nothing without rank_by (--rank_by)"
+    if name in ("fewshot_split", "fewshot_seed"):
+        return f"{setting}, which does nothing without num_shots (--num_shots)"
+    return (
+        f"{setting}, which does nothing beside rank_by={config.rank_by!r} (--rank_by): options are "
+        "ranked, and nothing is generated"
+    )
+
+
+def _check_names(evals: Sequence[EvalConfig]) -> None:
     counts = collections.Counter(config.name for config in evals)
     for name, count in counts.items():
         if count > 1:

@@ -37,6 +37,7 @@ CONFIG = EvalConfig(
     task_modules=("tests.parts_tasks",),
     vocabulary="bytes",
 )
+RANKED = dataclasses.replace(CONFIG, rank_by="sum", decoding=DecodingConfig())
 INTERRUPTED = dataclasses.replace(CONFIG, batch_size=1)
 SAMPLE = DecodingConfig(strategy="sample", num_return_sequences=5, max_decode_length=6, seed=3)
 
@@ -90,7 +91,7 @@ def test_a_model_without_an_end_scores_none_and_says_so(models):
 @pytest.mark.parametrize("rank_by", ["sum", "mean", "mean_byte", "unconditional"])
 def test_infer_ranks_as_an_evaluation_does(models, rank_by, tmp_path):
     folder, _, _ = models["decoder_only"]
-    config = dataclasses.replace(CONFIG, rank_by=rank_by, name=rank_by, max_examples_per_task=3)
+    config = dataclasses.replace(RANKED, rank_by=rank_by, name=rank_by, max_examples_per_task=3)
     (result,) = evaluate(model_dir=str(folder), evals=[config]).values()
     # The delimiter is a blank that ends the prompt: options are the same texts.
     lines = [{"inputs": f"{r.inputs} ", "options": r.options} for r in result.predictions]
@@ -322,7 +323,7 @@ def test_of_several_evaluations_those_before_the_last_are_kept_until_it_ends(
 
 def test_what_is_skipped_is_counted_printed_and_recorded(models, caplog, tmp_path):
     folder, _, _ = models["encoder_decoder"]
-    config = dataclasses.replace(CONFIG, mixture_or_task_name="parts_odd", rank_by="sum")
+    config = dataclasses.replace(RANKED, mixture_or_task_name="parts_odd")
     (result,) = evaluate(model_dir=str(folder), evals=[config], output_dir=str(tmp_path)).values()
     assert "evaluation 'e': 3 of 4 examples are skipped; of the first, options 1" in caplog.text
     written = json.loads((tmp_path / "e" / "metrics.json").read_text())

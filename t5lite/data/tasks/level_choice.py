@@ -51,11 +51,14 @@ def choose_roles(
         for name in trainable
         if kinds[name].category not in held_out and kinds[name].task not in held_out_tasks
     ]
-    # A form without training data of a task that is trained on is not unseen.
-    seen = {kinds[name].task for name in trained}
-    levels = levels_of(kinds, trained=[name for name in kinds if kinds[name].task in seen])
+    levels, with_training = levels_of(kinds, trained=trained), set(trainable)
     return {
-        name: TaskRole(category=kind.category, task=kind.task, level=levels[name])
+        name: TaskRole(
+            category=kind.category,
+            task=kind.task,
+            level=levels[name],
+            evaluation_only=name not in with_training,
+        )
         for name, kind in kinds.items()
     }
 

@@ -8,7 +8,6 @@ training. The file lists every Task, so that another run on another machine uses
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import functools
 import os
@@ -42,14 +41,17 @@ class TaskRole:
     Attributes:
       category: its kind of skill.
       task: the task that it is a form of.
-      level: the level that it is evaluated at, if it is; fully supervised Tasks are trained on.
+      level: the level that it is evaluated at, if it is; fully supervised Tasks are trained on, or
+        have no training data while another form of their task is.
       why: why it is not evaluated; empty for others.
+      evaluation_only: whether it has no training data.
     """
 
     category: str
     task: str
     level: Level | Literal["train_only", "dropped"]
     why: str = ""
+    evaluation_only: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,6 +99,7 @@ class LevelSplit:
         """Refuses what contradicts itself, as a file that somebody edited may."""
         level_of: dict[str, str] = {}
         trained = {role.category for role in self.roles.values() if is_trained(role)}
+        seen = {role.task for role in self.roles.values() if is_trained(role)}
         for name, role in self.roles.items():
             where = f"split {self.name!r}, Task {name!r}"
             if role.level == DROPPED:
@@ -107,6 +110,11 @@ class LevelSplit:
                 raise ValueError(
                     f"{where}: {level}, and another form of the task {role.task!r} is "
                     f"{other}; all forms of a task stand at one level"
+                )
+            if level == "fully_supervised" and role.task not in seen:
+                raise ValueError(
+                    f"{where}: fully_supervised, and no form of the task {role.task!r} is trained "
+                    "on; call it partially_supervised or fully_held_out"
                 )
             if role.level == "fully_held_out" and role.category in trained:
                 raise ValueError(
@@ -270,23 +278,26 @@ def _with_tuples(value: Any) -> Any:
 
 def is_trained(role: TaskRole) -> bool:
     """Whether a Task is trained on."""
-    return role.level in ("fully_supervised", TRAIN_ONLY)
+    return role.level in ("fully_supervised", TRAIN_ONLY) and not role.evaluation_only
 
 
 def levels_of(kinds: Mapping[str, TaskKind], *, trained: Iterable[str]) -> dict[str, Level]:
     """The level of each Task, as it follows from which are trained on.
+
+    A form of a task of which another form is trained on is as little unseen as that.
 
     Args:
       kinds: of each Task.
       trained: names of those trained on.
     """
     names = set(trained)
-    categories = collections.Counter(kinds[name].category for name in names)
+    tasks = {kinds[name].task for name in names}
+    categories = {kinds[name].category for name in names}
     return {
         name: "fully_supervised"
-        if name in names
+        if kind.task in tasks
         else "partially_supervised"
-        if categories[kind.category]
+        if kind.category in categories
         else "fully_held_out"
         for name, kind in kinds.items()
     }

@@ -113,7 +113,9 @@ def test_what_cannot_be_chosen_is_refused(options, complaint):
 
 
 def test_what_is_written_is_read_back(tmp_path):
-    split = make_split(held_out_instances={"qa_0": ("a", "b")}).without({"qa_1": "leaks"})
+    roles = choose(trainable=[name for name in KINDS if name != "qa_2_2shot"], categories=1)
+    split = make_split(held_out_instances={"qa_0": ("a", "b")}, roles=roles)
+    split = split.without({"qa_1": "leaks"})
     split.write(tmp_path / "levels.json")
     assert LevelSplit.read(tmp_path / "levels.json") == split
     assert is_split_file("levels.json") and not is_split_file("tasks.mini")
@@ -132,6 +134,20 @@ def test_levels_follow_from_what_is_dropped():
     assert without.without({}) == without
     with pytest.raises(ValueError, match="no Task is left to train on"):
         split.without(dict.fromkeys(KINDS, "leaks"))
+
+
+def test_a_form_without_training_data_follows_those_that_have_some():
+    trainable = [name for name in KINDS if name not in ("qa_0_2shot", "dialogue_0_2shot")]
+    split = make_split(roles=choose(trainable=trainable))
+    assert split.roles["qa_0_2shot"].level == "fully_supervised"
+    assert "qa_0_2shot" not in split.trained_tasks
+    without = split.without({"qa_0": "leaks"})
+    assert without.roles["qa_0_2shot"].level == "partially_supervised", "nothing of it is trained"
+    everything = [name for name in KINDS if name.startswith("dialogue") and name in trainable]
+    without = split.without(dict.fromkeys(everything, "leaks"))
+    assert without.roles["dialogue_0_2shot"].level == "fully_held_out"
+    without = split.without_evaluating({"qa_0_2shot": "leaks"})
+    assert without.roles["qa_0_2shot"].level == DROPPED
 
 
 def test_what_is_not_evaluated_is_still_trained_on():
@@ -174,6 +190,10 @@ def set_level(name, level):
         (lambda r: r["tasks"]["qa_0"].pop("level"), "task 'qa_0': field 'level' is missing"),
         (set_level("qa_0", "held_out"), "task 'qa_0', field 'level' must be"),
         (set_level("qa_0", "partially_supervised"), "another form of the task 'qa_0' is"),
+        (
+            lambda r: [r["tasks"][f"qa_0{f}"].update(evaluation_only=True) for f in ("", "_2shot")],
+            "no form of the task 'qa_0' is trained on",
+        ),
         (
             lambda r: [set_level(f"qa_1{f}", "fully_held_out")(r) for f in ("", "_2shot")],
             "category 'qa' are trained on",

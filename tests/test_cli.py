@@ -225,8 +225,8 @@ def test_macros_in_macros_name_modules_too(begun):
         "tasks.mini",
         "tasks.flan",
     )
-    doubled = "".join(f"M{n} = (%M{n + 1}, %M{n + 1})\n" for n in range(40))
-    config_file.write_text(text + f"TASK_MODULES = %M0\n{doubled}M40 = 'a'\n")
+    doubled = "".join(f"M{n} = (%M{n + 1}, %M{n + 1})\n" for n in range(20))
+    config_file.write_text(text + f"TASK_MODULES = %M0\n{doubled}M20 = 'a'\n")
     for line in (f"train --model_dir={begun}", f"eval --model_dir={begun} --mixture=x"):
         with pytest.raises(ValueError, match="macros in macros are filled in 10,000 times"):
             built(line)

@@ -7,8 +7,6 @@ and is not that is wrong.
 from __future__ import annotations
 
 import bz2
-import collections
-import contextlib
 import csv
 import dataclasses
 import functools
@@ -18,16 +16,14 @@ import json
 import lzma
 import pathlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 import numpy as np
 
-from t5lite import cli
 from t5lite.checkpoints.load import load_model_dir
 from t5lite.checkpoints.model_dir import ModelDescription
-from t5lite.configuration.flags import make_parser
 from t5lite.configuration.folder_config import last_start, model_folder_defaults
 from t5lite.convert.load import open_external
 from t5lite.convert.model_folder import open_model_folder, write_model_folder
@@ -41,6 +37,7 @@ from t5lite.data.vocabularies.load import parse_vocabulary
 from t5lite.models.parameters import flatten_names
 from tests.convert.foreign_models import MODELS, read_all
 from tests.data.downloads.test_download import files, make_tar, make_zip
+from tests.fuzz.command_lines import random_line, run_line
 from tests.fuzz.json_values import damaged, mutated
 from tests.fuzz.outcomes import RefusedError, WrongError
 from tests.fuzz.templates import random_template
@@ -410,94 +407,10 @@ def _template_process() -> TemplateProcess:
     return TemplateProcess(cpu_seconds=MOST_TEMPLATE_SECONDS)
 
 
-_JUNK = (
-    *("", " ", "0", "-1", "1", "3", "1e999", "-0.0", "nan", "inf", "1e308", "9" * 30, "9" * 5000),
-    *("x", "None", "True", "true", "../..", "/dev/null", "/dev/zero", "a" * 5000, "\udcff", "é"),
-    *(
-        "[",
-        "]",
-        "(" * 500,
-        "{'a':",
-        "{'inputs': 1e9}",
-        "('a',)",
-        "@x",
-        "@x()",
-        "%X",
-        "%",
-        "'",
-        "\n",
-    ),
-    *("1,2", "0/0", "5/3", "-1/2", "inputs=1", "inputs=9" * 9, "1TB", "-1GB", "a=b", "import os"),
-)
-_MACROS = ("SEED", "BATCH_SIZE", "TRAIN_STEPS", "MODEL_DIR", "X", "a.b", "A/b.c")
-
-
 def flags(bench: Bench, chosen: Random) -> Case:
-    """Flags of every command with any value, up to where the command would begin its work."""
-    verbs = _flags_of_verbs()
-    verb = chosen.choice(list(verbs))
-    words = [verb]
-    ours = str(bench.ours())
-    if verb in ("eval", "infer", "generate"):
-        words = ["config", verb, f"--model_dir={ours}"]
-    elif verb == "train":
-        words = ["config", "train", "--gin_file=recipes/" + chosen.choice(_recipes())]
-    for _ in range(chosen.choice([1, 1, 2, 3])):
-        flag = chosen.choice(verbs[verb])
-        if flag.startswith("--gin."):
-            flag = "--gin." + chosen.choice(
-                ["SEED", "BATCH_SIZE", "TRAIN_STEPS", "X", "a.b", "A/b.c"]
-            )
-        words.append(flag if chosen.random() < 0.1 else f"{flag}={chosen.choice(_JUNK)}")
-    return Case(" ".join(words), functools.partial(_run, words))
-
-
-def _run(words: Sequence[str]) -> None:
-    """A command; only what reads its flags where it would do something."""
-    said = io.StringIO()
-    silent = contextlib.redirect_stdout(io.StringIO())
-    with contextlib.redirect_stderr(said), silent, _without_work():
-        try:
-            status = cli.main(list(words))
-        except SystemExit as error:
-            status = error.code if isinstance(error.code, int) else 2
-    if status not in (0, 1):
-        message = said.getvalue()
-        for value in (word.partition("=")[2] for word in words):
-            message = message.replace(value, "...") if len(value) > 100 else message
-        if status != 2 or "error: " not in message:
-            raise WrongError(f"status {status}, said {message!r:.500}")
-        raise RefusedError(message)
-
-
-@contextlib.contextmanager
-def _without_work() -> Iterator[None]:
-    """All verbs but `config` end where they would begin."""
-    before = dict(cli._RUN)
-    for verb in before.keys() - {"config"}:
-        cli._RUN[verb] = lambda arguments: 0
-    try:
-        yield
-    finally:
-        cli._RUN.update(before)
-
-
-@functools.cache
-def _flags_of_verbs() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = collections.defaultdict(list)
-    (verbs,) = [a for a in make_parser()._actions if hasattr(a, "choices") and a.dest == "verb"]
-    for name, parser in (verbs.choices or {}).items():
-        for action in parser._actions:
-            found[name] += [flag for flag in action.option_strings if flag.startswith("--")]
-        found[name] = sorted({*found[name], "--gin.X"} - {"--help", "--from_t5x", "--traceback"})
-    return dict(found)
-
-
-@functools.cache
-def _recipes() -> list[str]:
-    from t5lite.configuration.config import packaged_gin_dir
-
-    return sorted(path.name for path in (packaged_gin_dir() / "recipes").glob("*.gin"))
+    """A flag of any command, up to where the command would begin its work."""
+    words = random_line(bench.ours(), chosen)
+    return Case(" ".join(words), functools.partial(run_line, words))
 
 
 KINDS: dict[str, Callable[[Bench, Random], Case]] = {

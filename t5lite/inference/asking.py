@@ -28,7 +28,8 @@ class Asked:
       text: The prompt that is asked.
       tokens: int32 `[length]`, the prompt with what the model has around it.
       target: int32 `[length]`, the reference answer.
-      num_shots: How many exemplars the prompt shows; None where the Task does not say.
+      num_shots: How many exemplars the prompt shows; None where the Task does not say, or where its
+        text was cut.
       num_dropped: How many were left out since the prompt was too long.
       options: The answers to choose from; none where an answer is generated.
       option_tokens: int32 `[length]` each.
@@ -190,12 +191,15 @@ class Asker:
                 prompt, skipped = self._cut(prompt, parts, longest=most, is_chat=is_chat), ""
             if not skipped or self._config.prompt_too_long != "drop_exemplars":
                 break
+        num_dropped = 0
+        if not skipped and num_wanted is not None and prompt.num_shots is not None:
+            num_dropped = num_wanted - prompt.num_shots
         return Asked(
             text=prompt.text,
             tokens=self._converter.prompt(prompt.ids, is_chat=is_chat)[:most],
             target=target,
             num_shots=prompt.num_shots,
-            num_dropped=0 if skipped else (num_wanted or 0) - (prompt.num_shots or 0),
+            num_dropped=num_dropped,
             options=options,
             option_tokens=tuple(option_tokens),
             skipped=skipped or None,
@@ -328,10 +332,11 @@ class Asker:
         if self._chat is not None and parts is not None:
             said = messages(parts, system_prompt=self._config.system_prompt)
             kept = self._chat.prompt(said, longest=longest)
-            return prompt._replace(text=kept.text, ids=kept.tokens)
+            num_shots = sum(message["role"] == "assistant" for message in kept.messages)
+            return prompt._replace(text=kept.text, ids=kept.tokens, num_shots=num_shots)
         prefix = () if is_chat else self._converter.prompt_prefix
         ids = prompt.ids[: max(longest - len(prefix), 0)]
-        return prompt._replace(text=self._vocabulary.shown(ids), ids=ids)
+        return prompt._replace(text=self._vocabulary.shown(ids), ids=ids, num_shots=None)
 
 
 _NO_PARTS = PromptParts(question="")

@@ -51,7 +51,8 @@ class Record:
       score: From 0 to 1, by the first of the Task's metrics that is a mean over examples; None
         where there is none such.
       metrics: The example's value of each metric that is a mean over examples, by name.
-      num_shots: How many exemplars the prompt shows; None where the Task does not say.
+      num_shots: How many exemplars the prompt shows; None where the Task does not say, or where its
+        text was cut.
       num_dropped: How many were left out since the prompt was too long.
       skipped: Why the example was not asked; None where it was.
       options: What there was to choose from; empty where an answer was generated.

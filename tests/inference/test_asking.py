@@ -116,7 +116,7 @@ def test_whole_exemplars_are_dropped_and_the_description_is_kept():
     cut = ask(lengths=lengths, prompt_too_long="cut")
     for one, other in zip(cut, whole, strict=True):
         assert one.text == other.text[:longest] == decoded(one)
-        assert (one.num_shots, one.skipped) == (3, None)
+        assert (one.num_shots, one.num_dropped, one.skipped) == (None, 0, None)
 
 
 def test_what_does_not_fit_without_exemplars_is_skipped():
@@ -255,6 +255,8 @@ def test_a_talk_that_is_too_long_loses_whole_exemplars_from_the_left():
     # Cut as `infer` cuts it: the oldest turns go, and what is left is recorded.
     cut = ask(**changes, prompt_too_long="cut")[0]
     assert VOCABULARY.encode_special(cut.text) == cut.tokens.tolist() and len(cut.tokens) <= longest
+    assert cut.num_shots == cut.text.count("Assistant:\n") - 1 < 3
+    assert cut.num_dropped == 3 - cut.num_shots
 
 
 def test_options_and_references_of_a_talk_end_its_turn():

@@ -32,6 +32,7 @@ class TaskResult:
       split: The split that was evaluated.
       num_examples: How many it holds, those that were skipped among them.
       num_skipped: Examples that were not asked; no metric counts them.
+      num_unparsed: Answers from which the Task's postprocessor took none; 0 where it fails.
       num_cut: Answers, each draw counted, that had the most tokens that there may be before they
         came to an end token or a stop string.
       metrics: By name.
@@ -47,6 +48,7 @@ class TaskResult:
     split: str
     num_examples: int
     num_skipped: int = 0
+    num_unparsed: int = 0
     num_cut: int = 0
     metrics: Mapping[str, float]
     by_example: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
@@ -54,11 +56,6 @@ class TaskResult:
     score_metric: str | None = None
     records: Sequence[Record] = ()
     not_run: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def num_unparsed(self) -> int:
-        """Answers from which the Task's postprocessor took none."""
-        return sum(r.prediction is not None and r.answer is None for r in self.records)
 
     @property
     def num_dropped_exemplars(self) -> int:

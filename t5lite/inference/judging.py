@@ -109,6 +109,7 @@ class Judge:
             by_example=measured.by_example,
             score_metric=score_metric,
             by_num_samples=self._by_num_samples(part, candidates, samples, answered),
+            num_unparsed=sum(found is None for found in measured.predictions or ()),
             num_cut=sum(candidate.was_cut for row in candidates for candidate in row),
             not_run=measured.not_run,
         )

@@ -205,6 +205,20 @@ def test_answers_that_cannot_be_compared_do_not_vote(models, monkeypatch):
         run(models, decoding=SAMPLE)
 
 
+def test_what_a_postprocessor_fails_on_is_not_counted_as_unparsed(models, monkeypatch):
+    _, result = run(models, max_examples_per_task=2)
+    assert result.tasks[0].num_unparsed == 2, "a random model names no option"
+
+    def fails(*_, is_target, **__):
+        if not is_target:
+            raise KeyError("answer")
+
+    monkeypatch.setattr(EvalTask, "postprocess", fails)
+    _, result = run(models, max_examples_per_task=2)
+    (task,) = result.tasks
+    assert task.num_unparsed == 0 and "KeyError" in task.not_run["exact_match"]
+
+
 class Dies:
     """A journal's `append`, which counts lines, and is killed in one of its chunks."""
 

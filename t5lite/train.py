@@ -115,7 +115,7 @@ def train(
       num_microbatches: parts a batch is split into, their gradients added up before one update.
       initial_checkpoint: what a fresh run starts from; ignored, and said so, when resuming.
       checkpoint: when to save and what to keep.
-      evals: evaluations during training and at its end.
+      evals: evaluations during training and at its end, each as its `EvalConfig` says.
       eval_period: how often; None evaluates at the end only.
       eval_first: also evaluate before the first step.
       log_period: steps between lines of metrics.jsonl.

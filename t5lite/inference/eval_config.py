@@ -24,7 +24,8 @@ class EvalConfig:
     Attributes:
       name: Its metrics are called `<name>/<task>/<metric>`.
       mixture_or_task_name: A registered Task, or a Mixture whose Tasks are evaluated one by one.
-      task_feature_lengths: Longest "inputs" and "targets" in tokens; longer ones are cut.
+      task_feature_lengths: Longest "inputs" and "targets" in tokens. Longer targets are cut;
+        `prompt_too_long` says what becomes of longer inputs.
       split: The Tasks' split. A Task without it is left out, with a warning; for "validation" its
         "validate", "dev" and the like are taken.
       batch_size: Examples decoded at once, over all devices.

@@ -229,8 +229,9 @@ def _draw(evaluation: EvaluationComparison) -> bytes:
         for place, (_, found) in enumerate(rows):
             value, low, high = (100 * x for x in found.difference)
             color = "#1c2430" if place == len(rows) - 1 else "#30507a"
-            error = [[value - low], [high - value]]
-            axes.errorbar(value, place, xerr=error, fmt="o", ms=4, lw=1.2, color=color)
+            # Not `errorbar`: a bootstrap's interval need not hold the mean.
+            axes.plot([low, high], [place, place], lw=1.2, color=color)
+            axes.plot(value, place, "o", ms=4, color=color)
         axes.axvline(0, lw=1, color="#8792a0")
         axes.set_yticks(range(len(rows)), [name for name, _ in rows], fontsize=9)
         axes.set(xlabel="B minus A, in points", ylim=(-0.7, len(rows) - 0.3))

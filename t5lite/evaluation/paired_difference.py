@@ -17,6 +17,8 @@ from t5lite.evaluation.estimates import Estimate, mean_of
 _NUM_RESAMPLES = 9999
 # Signs drawn at once, so that memory does not grow with the examples.
 _BATCH = 256
+# Scores from 0 to 1 whose differences differ by less differ as floats are rounded.
+_ROUNDING = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,8 +187,8 @@ def _tango_score(num_better: int, num_worse: int, num_pairs: int, difference: fl
 def _bootstrap_interval(differences: np.ndarray) -> tuple[float, float]:
     from scipy import stats
 
-    if np.ptp(differences) == 0:  # nothing to resample
-        return float(differences[0]), float(differences[0])
+    if np.ptp(differences) < _ROUNDING:  # nothing to resample
+        return float(differences.mean()), float(differences.mean())
     found = stats.bootstrap(
         (differences,),
         np.mean,

@@ -157,6 +157,14 @@ def test_the_command_prints_and_writes_what_it_found(folders, tmp_path, capsys):
     assert "before and new compared" in (tmp_path / "out" / "compare.html").read_text()
 
 
+def test_equal_differences_are_drawn(tmp_path):
+    for name, score in (("old", 0.1), ("new", 0.3)):
+        write_evaluation(tmp_path / name, {"t_one": [score] * 3, "t_two": [score] * 3})
+    words = ["eval", "compare", str(tmp_path / "old"), str(tmp_path / "new")]
+    assert cli.main([*words, f"--output={tmp_path}"]) == 0
+    assert '<img alt="differences' in "".join(p.read_text() for p in tmp_path.glob("*.html"))
+
+
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium here")
 def test_the_page_shows_texts_as_they_are_and_what_changed_only(tmp_path):
     evil = "</script><script>document.title='broken'</script><img src=x onerror=alert(1)> ক $x$"

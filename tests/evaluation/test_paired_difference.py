@@ -106,6 +106,12 @@ def test_scores_between_are_compared_by_permutation_and_bootstrap():
     assert found.difference.high == pytest.approx(high, abs=0.01)
 
 
+@pytest.mark.parametrize(("a", "b"), [([0.1] * 3, [0.3] * 3), ([0.1, 0.3, 0.5], [0.3, 0.5, 0.7])])
+def test_equal_differences_have_an_interval_without_width(a, b):
+    found = compare_task(a, b).difference
+    assert found.low == found.value == found.high == pytest.approx(0.2)
+
+
 def test_a_suite_counts_every_task_alike():
     tasks = {"long": pairs_of(30, 10, both=40, neither=20), "short": pairs_of(0, 2, both=1)}
     found = [compare_task(*scores) for scores in tasks.values()]

@@ -9,7 +9,13 @@ from __future__ import annotations
 import threading
 from typing import Any, Literal
 
-from t5lite.evaluation.preference.judgments import IDENTICAL, PERSON, Judgment, Verdict
+from t5lite.evaluation.preference.judgments import (
+    IDENTICAL,
+    PERSON,
+    Judgment,
+    Verdict,
+    check_judgments,
+)
 from t5lite.evaluation.preference.pairs import Pairs, Side, shuffled
 from t5lite.files.appended_lines import AppendedLines
 
@@ -31,14 +37,15 @@ class BlindSession:
           seed: Of the order of pairs, and of who stands on the left.
 
         Raises:
-          ValueError: The file holds judgments of other answers, or of a model, or a malformed line.
+          ValueError: The file holds judgments of other answers, of models of other names or of a
+            model, two of one pair, or a malformed line.
         """
         self._compared = compared
         self._lines = lines
         self._seed = seed
         self._lock = threading.Lock()
         by_digest = {pair.digest: pair for pair in compared.pairs}
-        judged = [Judgment.read(record, where=where) for where, record in lines.records]
+        judged = check_judgments(lines.records)
         for (where, _), judgment in zip(lines.records, judged, strict=True):
             if judgment.judge not in (PERSON, IDENTICAL):
                 raise ValueError(
@@ -49,6 +56,12 @@ class BlindSession:
                 raise ValueError(
                     f"{where}: judges other answers to {judgment.id!r} than those given; choose "
                     "another --output, or give the answers that it is about"
+                )
+            if (judgment.model_a, judgment.model_b) != (compared.model_a, compared.model_b):
+                raise ValueError(
+                    f"{where}: compares {judgment.model_a} with {judgment.model_b}, and the "
+                    f"answers given are called {compared.model_a} and {compared.model_b}; give "
+                    "them under the names of before, as NAME=FILE, or choose another --output"
                 )
         done = {judgment.pair for judgment in judged}
         same = [p for p in compared.pairs if p.is_identical and p.digest not in done]

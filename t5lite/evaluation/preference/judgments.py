@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args
 
 from t5lite.data.sources.local_files import require
@@ -92,8 +92,20 @@ def read_judgments(path: str | pathlib.Path) -> list[Judgment]:
       ValueError: There are none, a line is malformed, a pair is judged twice, or the lines compare
         different models.
     """
+    found = check_judgments(read_lines(pathlib.Path(path)))
+    if not found:
+        raise ValueError(f"{path} holds no judgments yet")
+    return found
+
+
+def check_judgments(lines: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Judgment]:
+    """The judgments of a file's lines, `(where, object)` each.
+
+    Raises:
+      ValueError: As `read_judgments`, but that there may be none.
+    """
     found: dict[str, Judgment] = {}
-    for where, record in read_lines(pathlib.Path(path)):
+    for where, record in lines:
         judgment = Judgment.read(record, where=where)
         first = next(iter(found.values()), judgment)
         if (judgment.model_a, judgment.model_b) != (first.model_a, first.model_b):
@@ -102,8 +114,9 @@ def read_judgments(path: str | pathlib.Path) -> list[Judgment]:
                 f"before {first.model_a} with {first.model_b}; give files of one comparison each"
             )
         if judgment.pair in found:
-            raise ValueError(f"{where}: prompt {judgment.id!r} is judged a second time")
+            raise ValueError(
+                f"{where}: prompt {judgment.id!r} is judged a second time; take one of the lines "
+                "away"
+            )
         found[judgment.pair] = judgment
-    if not found:
-        raise ValueError(f"{path} holds no judgments yet")
     return list(found.values())

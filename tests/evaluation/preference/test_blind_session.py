@@ -107,3 +107,21 @@ def test_judgments_of_other_answers_are_not_mixed_with(compared, path, tmp_path)
     path.write_text('{"pair": "x"}\n')
     with pytest.raises(ValueError, match="line 1: field 'id' is missing"):
         through(compared, path, [])
+
+
+def test_a_session_goes_on_under_the_names_that_it_began_with(compared, path):
+    through(compared, path, ["left"])
+    begun = path.read_bytes()
+    renamed = compared._replace(model_b="z")
+    with pytest.raises(ValueError, match=r"line 1: compares x with y, .* x and z; .* NAME=FILE"):
+        through(renamed, path, [])
+    assert path.read_bytes() == begun
+    through(compared, path, ["tie", "tie", "tie"])
+    assert len(read_judgments(path)) == 5
+
+
+def test_a_pair_that_is_judged_twice_is_refused_before_more_is_judged(compared, path):
+    through(compared, path, ["left"])
+    path.write_bytes(path.read_bytes() + path.read_bytes().splitlines(keepends=True)[1])
+    with pytest.raises(ValueError, match=r"line 3: prompt .* is judged a second time; take"):
+        through(compared, path, [])

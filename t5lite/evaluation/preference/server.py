@@ -139,7 +139,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.FORBIDDEN, f"open {self.server.url}; this is no host of ours")
 
     def _get(self) -> tuple[bytes, str]:
-        path = urllib.parse.urlsplit(self.path).path
+        try:
+            path = urllib.parse.urlsplit(self.path).path
+        except ValueError:  # brackets around what is no address
+            raise Refused(HTTPStatus.BAD_REQUEST, "that is no address") from None
         if path == "/state":
             return _json(self.server.session.state()), _JSON
         if path not in _FILES:
@@ -164,7 +167,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _body(self) -> Mapping[str, Any]:
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > _MOST_BODY_BYTES:
+        # Python reads no number of thousands of digits.
+        is_short = length.isdecimal() and len(length) <= len(str(_MOST_BODY_BYTES))
+        if not is_short or int(length) > _MOST_BODY_BYTES:
             raise Refused(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"send at most {_MOST_BODY_BYTES} bytes"
             )

@@ -147,6 +147,17 @@ def test_what_the_page_never_sends_changes_nothing(server, url, body, expected):
     assert state(server) == before
 
 
+@pytest.mark.parametrize("length", ["9" * 5000, "4097", "-1", "", "1e3"])
+def test_a_length_that_is_none_or_too_large_is_refused(server, length):
+    status, answer = post(server, "/judgment", "{}", **{"Content-Length": length})
+    assert status == 413 and answer["error"] == "send at most 4096 bytes"
+
+
+def test_an_address_that_is_none_is_refused(server):
+    status, _, text = ask(server, "GET", "http://[x/")
+    assert status == 400 and json.loads(text)["error"] == "that is no address"
+
+
 def test_nothing_else_is_there(server):
     for url in ("/page.html", "/server.py", "/../server.py", "/%2e%2e/server.py", "/x"):
         assert ask(server, "GET", url)[0] == 404

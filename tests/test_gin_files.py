@@ -220,6 +220,16 @@ def test_flans_suites_are_asked_as_the_paper_asks_them():
         assert evaluation.allow_missing_tasks
 
 
+def test_flans_suites_stop_at_the_next_question_of_their_layout_alone():
+    pytest.importorskip("seqio")  # The suites' package registers their Tasks.
+    from tasks.eval.mgsm import LANGUAGES, QUESTION_WORDS
+
+    marks = {"tydiqa": ["Passage:"], "mgsm": [QUESTION_WORDS[i] for i in LANGUAGES if i != "en"]}
+    for name, evaluation in flan_evals().items():
+        stops = {blank + mark for mark in marks.get(name, ["Q:"]) for blank in "\n "}
+        assert {*evaluation.decoding.stop_strings} == stops, name
+
+
 def test_flans_suites_may_be_ranked_and_voted_on_where_that_can_be():
     evals = flan_evals("RANK_BY=sum", "RANK_END_TOKEN=False", "MMLU_SPLIT=test")
     ranked = {name for name, e in evals.items() if e.rank_by == "sum" and not e.rank_end_token}

@@ -9,10 +9,12 @@ import pytest
 
 from t5lite.configuration import config
 from t5lite.configuration.flags import make_parser, split_gin_flags
+from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
+from t5lite.decoding.stopping import cut
 from t5lite.evaluation.flan_table import FlanTable
 from t5lite.evaluation.suites import SUITES
 from t5lite.models.parameters import count_params
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, shared_path
 
 GIN = REPOSITORY / "gin"
 FILES = sorted(str(path.relative_to(GIN)) for path in GIN.rglob("*.gin"))
@@ -215,7 +217,7 @@ def test_flans_suites_are_asked_as_the_paper_asks_them():
         assert (evaluation.mixture_or_task_name, evaluation.split) == (suite.mixture, suite.split)
         assert evaluation.num_shots is None and evaluation.rank_by is None
         reasons = suite.ending.endswith("_cot")
-        assert evaluation.decoding.max_decode_length == (256 if reasons else 32)
+        assert evaluation.decoding.max_decode_length == (1024 if reasons else 32)
         assert evaluation.decoding.strategy == "greedy"
         assert evaluation.allow_missing_tasks
 
@@ -228,6 +230,20 @@ def test_flans_suites_stop_at_the_next_question_of_their_layout_alone():
     for name, evaluation in flan_evals().items():
         stops = {blank + mark for mark in marks.get(name, ["Q:"]) for blank in "\n "}
         assert {*evaluation.decoding.stop_strings} == stops, name
+
+
+def test_flans_reasoning_is_not_cut_off():
+    pytest.importorskip("seqio")
+    from tasks.eval.bbh import read_prompt
+
+    vocabulary = SentencePieceVocabulary(str(shared_path("data/vocab/t5_spiece.model")))
+    decoding = flan_evals()["bbh_cot"].decoding
+    files = [*shared_path("data/bbh/cot-prompts").glob("*.txt")]
+    reasoning = [shown.targets for path in files for shown in read_prompt(path).exemplars]
+    assert len(reasoning) == 81
+    for text in reasoning:
+        assert len(vocabulary.encode(text)) < decoding.decode_length
+        assert cut(text, decoding.stop_strings) == text
 
 
 def test_flans_suites_may_be_ranked_and_voted_on_where_that_can_be():

@@ -72,14 +72,14 @@ def make_mesh(config: MeshConfig, devices: Sequence[jax.Device] | None = None) -
       The mesh, with automatic axis types.
 
     Raises:
-      ValueError: if the sizes are not positive or do not multiply to the number of devices.
+      ValueError: if more than one size is -1, or they do not multiply to the number of devices.
     """
     devices = jax.devices() if devices is None else devices
     sizes = dataclasses.asdict(config)
     free = [axis for axis, size in sizes.items() if size == -1]
     written = ", ".join(f"{axis}={size}" for axis, size in sizes.items())
-    if len(free) > 1 or any(size < 1 for size in sizes.values() if size != -1):
-        raise ValueError(f"MeshConfig({written}): sizes must be positive, and at most one -1.")
+    if len(free) > 1:
+        raise ValueError(f"MeshConfig({written}): only one of the sizes may be -1.")
     fixed = math.prod(size for size in sizes.values() if size != -1)
     if free and len(devices) % fixed == 0:
         sizes[free[0]] = len(devices) // fixed

@@ -137,8 +137,8 @@ def test_one_size_may_be_left_open(config, shape, monkeypatch):
     [
         ((-1, 3, 1), r"fsdp=3.* does not fit 8 devices: the sizes multiply to 3"),
         ((2, 2, 1), "multiply to 4"),
-        ((-1, -1, 1), "at most one -1"),
-        ((8, 0, 1), "must be positive"),
+        ((-1, -1, 1), "only one of the sizes may be -1"),
+        ((8, 0, 1), r"MeshConfig.fsdp must be an integer from 1 .* or -1 .*, got 0"),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(config, message):

@@ -17,6 +17,7 @@ class Range:
       above: what all are greater than.
       most: the largest.
       below: what all are less than.
+      also: one more, outside of these bounds.
       note: what else there is to say of it, such as what a value at its end means.
     """
 
@@ -24,11 +25,12 @@ class Range:
     above: float | None = None
     most: float | None = None
     below: float | None = None
+    also: float | None = None
     note: str = ""
 
     def holds(self, value: float) -> bool:
         """Whether a number is one of them; NaN never is."""
-        return (
+        return value == self.also or (
             (self.least is None or value >= self.least)
             and (self.above is None or value > self.above)
             and (self.most is None or value <= self.most)
@@ -46,6 +48,8 @@ class Range:
         text = " and ".join(words for words, bound in bounds.items() if bound is not None)
         if self.least is not None and self.most is not None:
             text = f"from {self.least} to {self.most}"
+        if self.also is not None:
+            text += f", or {self.also}"
         return f"{text} ({self.note})" if self.note else text
 
 
@@ -66,11 +70,13 @@ NumWords = Annotated[int, Range(least=1, most=1000)]
 VocabularySize = Annotated[int, Range(least=1, most=10_000_000)]
 # Of a vocabulary's sentinels, each of which is made.
 NumExtraIds = Annotated[int, Range(least=0, most=100_000)]
-IdOrNone = Annotated[int, Range(least=-1, most=_INT32, note="-1 is none")]
+IdOrNone = Annotated[int, Range(least=0, most=_INT32, also=-1, note="-1 is none")]
 Port = Annotated[int, Range(least=0, most=65_535)]
 NumBytes = Annotated[int, Range(least=1)]
-# Of a mesh's axis; -1 is whatever the others leave.
-NumDevices = Annotated[int, Range(least=-1, most=1 << 20)]
+# Of a mesh's axis.
+NumDevices = Annotated[
+    int, Range(least=1, most=1 << 20, also=-1, note="-1 is what the other axes leave")
+]
 # Each pass over a Task is a token store of its own.
 NumPasses = Annotated[int, Range(least=1, most=10_000)]
 # Layers are looped over by name.

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5lite.messages.ranges import Rate, Size
+from t5lite.messages.ranges import NumDevices, Rate, Size
 from t5lite.messages.value_types import check_numbers, check_type, numbers_checked
 
 
@@ -130,3 +130,12 @@ def test_neither_a_truth_nor_an_array_is_a_number():
     for value in (np.bool_(True), jnp.array(True), np.zeros(1), jnp.zeros((2,))):
         with pytest.raises(ValueError, match=r"^Base\.rate must be "):
             Base(value)
+
+
+def test_a_value_outside_of_the_bounds_may_stand_there_too():
+    check_type(-1, NumDevices, name="x")
+    said = (
+        r"^x must be an integer from 1 to 1048576, or -1 \(-1 is what the other axes leave\), got 0"
+    )
+    with pytest.raises(ValueError, match=said):
+        check_type(0, NumDevices, name="x")

@@ -475,7 +475,7 @@ def _add_convert_verb(verbs: Any) -> None:
         dest="verify",
         action="store_const",
         const="off",
-        help="do not compare SRC with its hashes, where it is a t5lite model folder",
+        help="do not compare SRC with its hashes, which folders that t5lite wrote have",
     )
     parser.add_argument("--noverify", dest="verified", action="store_false", help="do not")
     _add_plain_flags(parser, macro.VOCABULARY, macro.STEP)

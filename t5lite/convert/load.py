@@ -101,6 +101,9 @@ def export_hf(
 ) -> None:
     """Writes a folder that transformers' `from_pretrained` loads, with the same logits.
 
+    It is as transformers would write it, without the record of a conversion and the hashes that
+    `t5lite convert` adds, which it compares where they are.
+
     Args:
       config: The model.
       params: Its parameters.

@@ -47,7 +47,9 @@ def test_both_ways_and_by_rounding(t5, tmp_path, capsys):
     found = figures(tmp_path / "back")
     assert found["largest_difference"] < 1e-4
     assert found["largest_difference_by_rounding"] is None
-    # Both load without a word on their types.
+    # Both load without a word on their types, or on the hashes that lie beside them.
+    hashed = json.loads((tmp_path / "back" / "hashes.json").read_text())["files"]
+    assert {"model.safetensors", "config.json", "tokenizer_config.json"} <= hashed.keys()
     model = transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "back")
     assert model.dtype == torch.bfloat16
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "back")

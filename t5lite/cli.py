@@ -387,7 +387,7 @@ def _eval_compare(arguments: argparse.Namespace) -> None:
 def _eval_levels(arguments: argparse.Namespace) -> None:
     from t5lite.evaluation.levels import report
 
-    report(arguments.folders, output=arguments.output)
+    report(arguments.folders, names=arguments.evaluations, output=arguments.output)
 
 
 def _eval_table(arguments: argparse.Namespace) -> None:

@@ -202,12 +202,6 @@ def _add_eval_actions(verbs: Any) -> None:
         metavar="[LABEL=]DIR",
         help="a model's evaluations, a row of the table: as for `t5lite eval compare`",
     )
-    table.add_argument(
-        "--evaluations",
-        type=macro.comma_separated,
-        metavar="NAMES",
-        help="only these of each folder, comma separated",
-    )
     levels = _verb(verbs, "eval levels", "tabulate finished evaluations by level of generalization")
     levels.add_argument(
         "folders",
@@ -215,6 +209,13 @@ def _add_eval_actions(verbs: Any) -> None:
         metavar="[LABEL=]DIR",
         help="a model's evaluations of the levels of a split: as for `t5lite eval compare`",
     )
+    for action in (levels, table):
+        action.add_argument(
+            "--evaluations",
+            type=macro.comma_separated,
+            metavar="NAMES",
+            help="only these of each folder, comma separated",
+        )
     for action in (compare, levels, table):
         action.add_argument(
             "--output",

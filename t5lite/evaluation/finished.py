@@ -72,27 +72,38 @@ class FinishedEvaluation:
 
 
 def evaluation_folders(
-    folder: pathlib.Path, *, holding: str, flag: str = ""
+    folder: pathlib.Path, *, holding: str, names: Sequence[str] | None = None, flag: str = ""
 ) -> dict[str, pathlib.Path]:
     """The evaluations in a folder, by name.
 
     Args:
       folder: An evaluation's own, one that holds such folders, or the model's.
       holding: The file that tells an evaluation.
+      names: Which of them; all when None.
       flag: What an error calls the folder.
 
     Raises:
-      ValueError: There is none.
+      ValueError: There is none, or one of `names` is not there.
     """
+    found = _all_folders(folder, holding)
+    if not found:
+        raise ValueError(
+            f"{flag or 'evaluation'} {folder}: neither it, nor the folders in it or in its eval/, "
+            f"hold a {holding}; `t5lite eval --output_dir={folder}` writes them."
+        )
+    for name in names or ():
+        if name not in found:
+            raise ValueError(f"{folder} has no evaluation {name!r}.{did_you_mean(name, found)}")
+    return {name: found[name] for name in names or found}
+
+
+def _all_folders(folder: pathlib.Path, holding: str) -> dict[str, pathlib.Path]:
     if (folder / holding).is_file():
         return {folder.resolve().name: folder}
     for parent in (folder / "eval", folder):
         if found := {path.parent.name: path.parent for path in sorted(parent.glob(f"*/{holding}"))}:
             return found
-    raise ValueError(
-        f"{flag or 'evaluation'} {folder}: neither it, nor the folders in it or in its eval/, hold "
-        f"a {holding}; `t5lite eval --output_dir={folder}` writes them."
-    )
+    return {}
 
 
 def labelled(folders: Sequence[str], *, name: str) -> dict[str, pathlib.Path]:

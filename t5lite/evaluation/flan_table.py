@@ -19,7 +19,6 @@ from t5lite.evaluation.normalized_average import normalized_average
 from t5lite.evaluation.suite_score import SuiteScore
 from t5lite.evaluation.suites import SUITES, suite_of
 from t5lite.files.local_paths import writable_folder
-from t5lite.messages.suggest import did_you_mean
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,14 +73,11 @@ def read_row(
       ValueError: There is none, one of `names` is not there, two are of one column, or none is of
         any.
     """
-    folders = evaluation_folders(folder, holding=METRICS, flag=flag)
-    for name in names or ():
-        if name not in folders:
-            raise ValueError(f"{folder} has no evaluation {name!r}.{did_you_mean(name, folders)}")
+    folders = evaluation_folders(folder, holding=METRICS, names=names, flag=flag)
     suites: dict[str, SuiteScore] = {}
     others = []
-    for name in names or folders:
-        evaluation = read_evaluation(folders[name])
+    for name, one in folders.items():
+        evaluation = read_evaluation(one)
         suite = suite_of(evaluation.tasks)
         if suite is None:
             others.append(evaluation)

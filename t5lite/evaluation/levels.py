@@ -71,22 +71,26 @@ class LevelScore:
         return max(float(ends[0]), 0.0), min(float(ends[1]), 100.0)
 
 
-def report(folders: Sequence[str], *, output: str) -> list[LevelScore]:
+def report(
+    folders: Sequence[str], *, output: str, names: Sequence[str] | None = None
+) -> list[LevelScore]:
     """Prints the scores of models by level, and writes `levels.md` and `levels.json`.
 
     Args:
       folders: `[LABEL=]DIR` of each model's evaluations.
       output: Folder to write to; made where it does not exist.
+      names: The evaluations of each folder to read; all when None.
 
     Returns:
       The scores, by model, split, way of asking and level.
 
     Raises:
-      ValueError: A folder holds no evaluation of a level, or one that is malformed.
+      ValueError: A folder holds no evaluation of a level, or one that is malformed, or two of one
+        level that were asked alike.
     """
     found = []
     for label, folder in labelled(folders, name="t5lite eval levels").items():
-        found += _level_scores(label, folder)
+        found += _level_scores(label, folder, names=names)
     found.sort(key=lambda one: (one.model, one.split, one.asked, LEVELS.index(one.level)))
     titles = ("model", "split", "asked", "level", "Tasks", "mean", "95%", "metrics")
     rows = [_row(one) for one in found]
@@ -102,13 +106,23 @@ def report(folders: Sequence[str], *, output: str) -> list[LevelScore]:
     return found
 
 
-def _level_scores(label: str, folder: pathlib.Path) -> list[LevelScore]:
-    folders = evaluation_folders(folder, holding=METRICS, flag="t5lite eval levels")
-    found = [
-        score
-        for one in folders.values()
-        if (score := _level_score(label, read_evaluation(one))) is not None
-    ]
+def _level_scores(
+    label: str, folder: pathlib.Path, *, names: Sequence[str] | None
+) -> list[LevelScore]:
+    folders = evaluation_folders(folder, holding=METRICS, names=names, flag="t5lite eval levels")
+    by_way: dict[tuple[str, Level, str], LevelScore] = {}
+    for one in folders.values():
+        score = _level_score(label, read_evaluation(one))
+        if score is None:
+            continue
+        first = by_way.setdefault((score.split, score.level, score.asked), score)
+        if first is not score:
+            raise ValueError(
+                f"{folder}: {first.evaluation} and {score.evaluation} both evaluate "
+                f"{score.split}_{score.level}, asked alike ({score.asked}); name those to show, as "
+                f"in --evaluations={first.evaluation}"
+            )
+    found = list(by_way.values())
     if not found:
         wanted = ", ".join(f"NAME_{level}" for level in LEVELS)
         raise ValueError(

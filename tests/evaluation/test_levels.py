@@ -72,6 +72,21 @@ def test_zero_shot_and_few_shot_stand_beside_each_other(tmp_path, capsys):
     assert sum("5-shot" in line and "other" in line for line in lines) == 3 + 1
 
 
+def test_two_evaluations_of_one_level_asked_alike_must_be_chosen_from(tmp_path, capsys):
+    write_levels(tmp_path / "model", levels=list(SCORES)[:1], suffix="_first")
+    write_levels(tmp_path / "model", levels=list(SCORES)[:1], suffix="_second")
+    words = ["eval", "levels", str(tmp_path / "model"), f"--output={tmp_path}"]
+    assert cli.main(words) == 2
+    error = capsys.readouterr().err
+    assert "both evaluate ni_fully_held_out, asked alike" in error
+    assert "--evaluations=fully_held_out_first" in error
+    assert cli.main([*words, "--evaluations=fully_held_out_second"]) == 0
+    (one,) = json.loads((tmp_path / "levels.json").read_text())["levels"]
+    assert one["evaluation"] == "fully_held_out_second"
+    assert cli.main([*words, "--evaluations=fully"]) == 2
+    assert "has no evaluation 'fully'" in capsys.readouterr().err
+
+
 def test_a_folder_without_levels_is_refused(tmp_path, capsys):
     write_evaluation(tmp_path / "eval" / "mmlu", {"x": [1]}, mixture="mmlu_5shot")
     assert cli.main(["eval", "levels", str(tmp_path)]) == 2

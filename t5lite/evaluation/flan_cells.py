@@ -31,7 +31,7 @@ class Cells(NamedTuple):
 
 
 def main_table(rows: Sequence[ModelRow]) -> Cells:
-    """Models, what a blind guess gets, and the published rows; scores in percent.
+    """Models, baselines, and the published rows; scores in percent.
 
     A star says that the score is not of the whole suite.
     """
@@ -45,7 +45,7 @@ def main_table(rows: Sequence[ModelRow]) -> Cells:
         ]
         for row in rows
     ]
-    guesses = [f"{statistics.fmean(suite.baselines.values()):.1f}" for suite in SUITES]
+    baselines = [f"{statistics.fmean(suite.baselines.values()):.1f}" for suite in SUITES]
     published = [
         [
             found.model,
@@ -55,8 +55,8 @@ def main_table(rows: Sequence[ModelRow]) -> Cells:
         ]
         for found in PUBLISHED
     ]
-    blind = ["blind guess", "0.0", *guesses, "baselines of the normalized average"]
-    return Cells(titles, [*ours, blind, *published], range(1, len(titles) - 1))
+    at_zero = ["baseline", "0.0", *baselines, "what the normalized average counts as 0"]
+    return Cells(titles, [*ours, at_zero, *published], range(1, len(titles) - 1))
 
 
 def evaluation_table(rows: Sequence[ModelRow]) -> Cells:
@@ -84,7 +84,7 @@ def task_table(rows: Sequence[ModelRow], suite: Suite) -> Cells:
     found = [(row.label, row.suites[suite.name]) for row in rows if suite.name in row.suites]
     columns = ["score", "95% interval", "examples", "unparsed", "skipped"]
     several = len(found) > 1
-    titles = [suite.member_noun, "blind guess"]
+    titles = [suite.member_noun, "baseline"]
     for label, _ in found:
         titles += [f"{label}: {column}" if several else column for column in columns]
     cells = [

@@ -36,9 +36,10 @@ _PAGE = """{% extends "frame" %}
 <img alt="scores of each suite beside the published ones" src="{{ image }}">
 {{ table(main, ours=num_models) }}
 {% if notes %}<ul>{% for note in notes %}<li>{{ note }}</li>{% endfor %}</ul>{% endif %}
-<p>The normalized average is the mean of the six suites after a blind guess is put at 0 and no
-mistake at 100: each subject, subtask and language by itself, with the baselines of the row
-&ldquo;blind guess&rdquo;, which for BBH is the mean of its subtasks'.</p>
+<p>The normalized average is the mean of the six suites after the baseline is put at 0 and no
+mistake at 100: each subject, subtask and language by itself. In the row &ldquo;baseline&rdquo; that
+of BBH is the mean of its subtasks'. Most are what a blind guess gets, but not that of
+penguins_in_a_table, which is 0 while guesses get 20.</p>
 <h2>Evaluations</h2>
 {{ table(evaluations) }}
 <p>An interval is of the mean over other examples of the same kind, and says nothing of other
@@ -142,14 +143,14 @@ def _draw_suites(rows: Sequence[ModelRow]) -> bytes:
         zorder=3,
     )
     for place, suite in enumerate(SUITES):
-        guess = statistics.fmean(suite.baselines.values())
+        baseline = statistics.fmean(suite.baselines.values())
         axes.plot(
             [place - 0.38, place + 0.46],
-            [guess, guess],
+            [baseline, baseline],
             "--",
             lw=1.2,
             color="#a63d2f",
-            label="blind guess" if place == 0 else None,
+            label="baseline" if place == 0 else None,
             zorder=4,
         )
     axes.set_xticks(range(len(SUITES)), [suite.title for suite in SUITES])
@@ -183,13 +184,13 @@ def _draw_members(rows: Sequence[ModelRow], suite: Suite) -> bytes:
     figure = Figure(figsize=(10, 1 + 0.24 * len(members)), layout="constrained")
     axes = figure.subplots()
     for place, member in enumerate(members):
-        guess = suite.baselines[member]
+        baseline = suite.baselines[member]
         axes.plot(
-            [guess, guess],
+            [baseline, baseline],
             [place - 0.4, place + 0.4],
             color="#a63d2f",
             lw=1.2,
-            label="blind guess" if place == 0 else None,
+            label="baseline" if place == 0 else None,
         )
     for offset, (number, label, score) in enumerate(found):
         shown = [

@@ -13,11 +13,11 @@ from t5lite.evaluation.suites import SUITES
 
 
 def normalize(score: float, baseline: float) -> float:
-    """Puts a score on a scale where a blind guess has 0 and no mistake 100.
+    """Puts a score on a scale where the baseline has 0 and no mistake 100.
 
     Args:
       score: In percent.
-      baseline: What a blind guess gets, in percent, below 100.
+      baseline: What counts as 0, in percent, below 100.
 
     Returns:
       `100 (score - baseline) / (100 - baseline)`, negative below the baseline.
@@ -30,7 +30,7 @@ def normalized_average(scores: Mapping[str, Mapping[str, float]]) -> float:
 
     The suites are MMLU and BBH, each direct and with chain of thought, TyDiQA and MGSM. Every
     subject, subtask and language is normalized by itself, with a baseline of 25 for MMLU, of each
-    subtask's own chance for BBH, and of 0 for the two others.
+    subtask's own for BBH (mostly its chance), and of 0 for the two others.
 
     Args:
       scores: By suite (`Suite.name`) and member, in percent; all suites and all members.

@@ -29,8 +29,11 @@ _MMLU = (
     *("security_studies", "sociology", "us_foreign_policy", "virology", "world_religions"),
 )
 
-# What a blind guess gets, in percent. The paper does not print them: these were fitted to the
-# normalized averages that it does print, and give those of T5 small and large and of Flan-T5 XXL.
+# What counts as 0, in percent. The paper does not print these: they were worked out from its
+# normalized averages and its scores by subtask. Those scores are no part of t5lite, so that no test
+# here shows that they fit (tests/evaluation/test_normalized_average.py says how near the averages
+# of suites come). Most are what a guess among the options gets. `penguins_in_a_table` is not: it
+# has five options, so that guesses get 20.
 _BBH = {
     "boolean_expressions": 50.0,
     "causal_judgement": 50.0,
@@ -73,8 +76,8 @@ class Suite:
       ending: What they end with, behind the member.
       layouts: What may follow: other ways to put the same questions.
       member_noun: What its members are, in plural.
-      baselines: By member, every one that the column's mean is of: what a blind guess gets, in
-        percent.
+      baselines: By member, every one that the column's mean is of: what the normalized average
+        counts as 0, in percent.
       num_shots: Demonstrations before each question, in the paper.
       split: What the paper evaluates.
       num_examples: By split, how many examples all members have together.

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import statistics
 
 import pytest
@@ -179,6 +180,7 @@ def test_several_models_stand_side_by_side(whole, tmp_path, capsys):
     text = (tmp_path / "out" / "table.md").read_text()
     assert "| Flan-T5 XL | 19.1 | 52.4 | 45.5 | 41.0 | 35.2 | 16.6 | 1.9 |" in text
     assert "| GPT-3 175B | - | 43.9 |" in text
+    assert re.search(r"\| baseline \| 0\.0 \| 25\.0 \| 25\.0 \|", text) and "guess" not in text
     assert "\\<script>alert(1)\\<script>\\|$x$" in text
     record = json.loads((tmp_path / "out" / "table.json").read_text())
     ours, part = record["models"]

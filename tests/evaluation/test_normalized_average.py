@@ -34,9 +34,9 @@ def test_the_suites_have_the_members_that_the_paper_counts():
     assert statistics.fmean(bbh.values()) == pytest.approx(26.0, abs=0.05)
 
 
-def test_a_guess_is_zero_and_no_mistake_a_hundred():
-    guesses = {suite.name: dict(suite.baselines) for suite in SUITES}
-    assert normalized_average(guesses) == pytest.approx(0)
+def test_the_baseline_is_zero_and_no_mistake_a_hundred():
+    baselines = {suite.name: dict(suite.baselines) for suite in SUITES}
+    assert normalized_average(baselines) == pytest.approx(0)
     assert normalized_average(constant(**{s.name: 100.0 for s in SUITES})) == pytest.approx(100)
     assert normalize(5.6, 25) == pytest.approx(-25.8667, abs=1e-4)
 

@@ -167,7 +167,7 @@ def _mentioned(text: str, words: str) -> set[str]:
     """Which of the words, in lower case, a text mentions and nowhere denies."""
     found: set[str] = set()
     denied: set[str] = set()
-    for sentence in re.split(rf";|{_SENTENCE_END.pattern}", text):
+    for sentence in re.split(rf"[;=]|{_SENTENCE_END.pattern}", text):  # "not True = False"
         negation = _NEGATION.search(sentence)
         for mention in re.finditer(rf"\b({words})\b", sentence, re.IGNORECASE):
             word = mention[1].lower()

@@ -158,6 +158,7 @@ def test_another_question_of_the_harness_layout_is_told_by_its_options():
         (YES_NO, "The answer is:\n\n**Yes**", "Yes"),
         (YES_NO, "There is no evidence against it, so the statement is plausible.", None),
         (YES_NO, "So I would say no.", "No"),
+        (bbh.SUBTASKS["boolean_expressions"], "not True = False", "False"),
         (BRACKETS, "So the answer is:\n] )", "] )"),
         (BRACKETS, "A: ] )", "] )"),
         (BRACKETS, "The answer is ] ). I hope the answer is helpful", "] )"),

@@ -274,6 +274,6 @@ TRAIN_FLAGS = (
     Flag("--checkpoint_period", duration, "how often to save"),
     Flag("--checkpoint_minutes", number(Positive), "also save when so many have passed"),
     Flag("--keep_checkpoints", number(Size), "how many of the last to keep"),
-    Flag("--mesh_fsdp", number(NumDevices), "devices that parameters are split over"),
-    Flag("--mesh_tensor", number(NumDevices), "devices that each layer is split over"),
+    Flag("--mesh_fsdp", number(NumDevices), "devices to split parameters over; -1 is the rest"),
+    Flag("--mesh_tensor", number(NumDevices), "devices to split each layer over; -1 is the rest"),
 )

@@ -445,6 +445,7 @@ def test_every_verb_has_its_function():
         "tasks": "tasks list",
         "data": "data fetch",
         "cache": "cache x",
+        "plan": "plan --topology=cpu:1",
         "preference": "preference report x",
         "vocabulary": "vocabulary x --size=300 --output=x.model",
         "convert": "convert x y",

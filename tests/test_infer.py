@@ -322,7 +322,7 @@ def test_options_without_a_place_in_the_table_are_refused_before_any_work(tmp_pa
     records = [{"prompt": "a", "choices": ["b"]}, {"prompt": "a", "choices": ["b", "c" * 20]}]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     with pytest.raises(ValueError, match="12 that this model has learned; shorten the prompts or"):
-        _infer(tmp_path / "model", (path,), output, GREEDY, options_field="choices", batch_size=1)
+        _infer(tmp_path / "model", (path,), output, None, options_field="choices", batch_size=1)
     assert sorted(found.name for found in tmp_path.iterdir()) == ["in.jsonl", "model"]
 
 

@@ -151,7 +151,7 @@ def test_evaluate_writes_what_it_prints(model, tmp_path, capsys):
     first, header, _, *rows, last = printed.splitlines()
     assert last == f"In {tmp_path / 'toys'}: metrics.json, predictions.jsonl"
     assert first == "toys: toy, validation, step 3"
-    columns = ["task", "examples", "loss", "best_constant", "accuracy"]
+    columns = ["task", "examples", "num_cut", "loss", "best_constant", "accuracy"]
     assert re.split("  +", header) == columns
     assert [row.split()[:2] for row in rows] == [
         ["toy_copy", "7"],

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from t5lite import infer as infer_module
+from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.data.tasks.seqio_adapter import from_seqio
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
@@ -118,12 +119,18 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     assert appended == [12, 12, 12, 1]
 
 
-def test_changed_settings_are_refused(model_dir, questions, answers, tmp_path):
+def test_changed_settings_are_refused(model_dir, questions, answers, tmp_path, monkeypatch):
     output = tmp_path / "out.jsonl"
     _infer(model_dir, questions, output)
     with pytest.raises(ValueError, match=r"  decoding\.seed: 4 then, 5 now\nChoose"):
         decoding = DecodingConfig(strategy="sample", top_p=0.9, max_decode_length=6, seed=5)
         _infer(model_dir, questions, output, decoding)
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(ValueError, match=r"state_hash: .* 'anew' now"),
+    ):
+        patch.setattr(Checkpointer, "state_hash", lambda *_: "anew")
+        _infer(model_dir, questions, output)
     assert output.read_bytes() == answers
     with pytest.raises(ValueError, match="is a folder"):
         _infer(model_dir, questions, tmp_path)

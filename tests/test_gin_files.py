@@ -13,6 +13,7 @@ from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocab
 from t5lite.decoding.stopping import cut
 from t5lite.evaluation.flan_table import FlanTable
 from t5lite.evaluation.suites import SUITES
+from t5lite.inference.eval_config import check_evals
 from t5lite.models.parameters import count_params
 from tests.conftest import REPOSITORY, shared_path
 
@@ -250,6 +251,7 @@ def test_flans_suites_may_be_ranked_and_voted_on_where_that_can_be():
     evals = flan_evals("RANK_BY=sum", "RANK_END_TOKEN=False", "MMLU_SPLIT=test")
     ranked = {name for name, e in evals.items() if e.rank_by == "sum" and not e.rank_end_token}
     assert ranked == {"mmlu_direct"}
+    check_evals([*evals.values()])  # The longest answer is set for all of them.
     assert {name for name, e in evals.items() if e.split == "test"} >= {"mmlu_direct", "mmlu_cot"}
     evals = flan_evals("STRATEGY=sample", "TEMPERATURE=0.7", "NUM_RETURN_SEQUENCES=40")
     voting = {name for name, e in evals.items() if e.decoding.num_return_sequences == 40}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from t5lite.data.tasks.labels import Label
 
@@ -62,6 +62,7 @@ class PromptParts:
       separator: what stands between these.
       target: what the model is to write.
       references: every text that evaluation counts as right.
+      options: what could stand in the target's place; none where the answer is free.
       template: the pattern, the kind of form and its place.
     """
 
@@ -72,6 +73,7 @@ class PromptParts:
     separator: str
     target: str
     references: tuple[str, ...]
+    options: tuple[str, ...]
     template: str
 
     def text(self, num_shots: int) -> str:
@@ -87,6 +89,7 @@ class PromptParts:
             inputs=self.text(num_shots),
             targets=self.target,
             references=self.references,
+            options=self.options,
             template=self.template,
             num_shots=num_shots,
             exemplars=exemplars,
@@ -114,7 +117,8 @@ def render(
         (`tasks.flan.few_shot` draws them and keeps to a token budget).
 
     Returns:
-      The example. Its target is the right option's label or text, as its list of options asks.
+      The example. Its target is the right option's label or text, as its list of options asks;
+      its options are what the target would be of each option.
       Where a target holds more than the answer (a rationale before it), the references are still
       answers: compare them with `tasks.flan.answers.final_answer` of what the model writes.
 
@@ -156,21 +160,24 @@ def compose(
     writer = _Writer(
         template, cue, style=style, draws=draws, shuffled=pattern.schema.options == "shuffled"
     )
-    question, target, answer = writer.write(record)
+    asked = writer.write(record)
     by_label = style is not None and style.by_label
     solved = [writer.write(shot) for shot in shots]
     if inverted:
-        references: tuple[str, ...] = (target,)
+        references: tuple[str, ...] = (asked.target,)
     else:
-        references = (answer,) if by_label else record.references
+        references = (asked.answer,) if by_label else record.references
     return PromptParts(
         id=record.id,
         intro=template.intro.format_map(record.fields) if shots and template.intro else "",
-        shots=tuple(inputs + ("\n" if "\n" in text else " ") + text for inputs, text, _ in solved),
-        question=question,
+        shots=tuple(
+            shot.inputs + ("\n" if "\n" in shot.target else " ") + shot.target for shot in solved
+        ),
+        question=asked.inputs,
         separator=separator,
-        target=target,
+        target=asked.target,
         references=references,
+        options=() if inverted else asked.options,
         template=f"{pattern.name}/{kind}/{place}",
     )
 
@@ -185,6 +192,23 @@ def _templates(
             )
         return "inversion", pattern.inversions
     return ("few_shot", pattern.few_shot) if few_shot else ("zero_shot", pattern.zero_shot)
+
+
+class _Written(NamedTuple):
+    """A record in words.
+
+    Attributes:
+      inputs: what is asked.
+      target: what is to be written.
+      answer: the answer in the target.
+      options: the target with each option for the answer, in the order shown; none where the record
+        has no options, or the target holds a rationale, which is of the right one alone.
+    """
+
+    inputs: str
+    target: str
+    answer: str
+    options: tuple[str, ...]
 
 
 class _Writer:
@@ -205,11 +229,12 @@ class _Writer:
         self._draws = draws
         self._shuffled = shuffled
 
-    def write(self, record: Record) -> tuple[str, str, str]:
-        """The inputs, the target, and the answer in the target."""
+    def write(self, record: Record) -> _Written:
+        """Writes one."""
         template = self._template
         values = {**record.fields, "answer": record.answer, "rationale": record.rationale}
         inputs = template.inputs_without_options
+        answers = record.options
         if self._style and record.options:
             inputs = template.inputs
             options, place = record.options, record.answer_index
@@ -218,9 +243,12 @@ class _Writer:
                 options = tuple(options[index] for index in order)
                 place = order.index(record.answer_index)
             values["options"] = self._style.show(options)
-            values["answer"] = self._style.answer(options, place)
-        return (
-            inputs.format_map(values) + self._cue,
-            template.targets.format_map(values),
-            values["answer"],
+            answers = tuple(self._style.answer(options, i) for i in range(len(options)))
+            values["answer"] = answers[place]
+        targets = [template.targets.format_map({**values, "answer": answer}) for answer in answers]
+        return _Written(
+            inputs=inputs.format_map(values) + self._cue,
+            target=template.targets.format_map(values),
+            answer=values["answer"],
+            options=() if "{rationale}" in template.targets else tuple(targets),
         )

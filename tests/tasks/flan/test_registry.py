@@ -12,7 +12,9 @@ import pytest
 from t5lite import catalog
 from t5lite.data.tasks import seqio_adapter, seqio_registry, task_data
 from t5lite.data.tasks.instance_selection import InstanceSelection
+from t5lite.data.tasks.prompt_parts import options_of
 from t5lite.data.tasks.task_kinds import TaskKind
+from t5lite.data.tasks.task_metrics import Answers
 from tests.conftest import REPOSITORY, shared_path
 
 pytest.importorskip("seqio")
@@ -233,6 +235,21 @@ def test_forms_of_one_task(root):
     assert not any(re.search(r"\byes\b.*\bno\b", e["inputs"], re.S) for e in answered)
     held_back = examples("flan_rte_zs_noopt", "validation")
     assert {e["targets"] for e in held_back} <= {"yes", "no"}
+
+
+@pytest.mark.parametrize("form", ["zs_opt", "zs_noopt", "fs_opt", "fs_noopt"])
+def test_tasks_with_options_can_be_ranked(root, form):
+    (task,) = seqio_adapter.load_eval_tasks(
+        f"flan_rte_{form}",
+        split="validation",
+        task_feature_lengths={"inputs": 512, "targets": 64},
+    )
+    options = [options_of(example.raw) for example in task.examples]
+    right = [row.index(one.targets_text) for row, one in zip(options, task.examples, strict=True)]
+    assert {len(row) for row in options} == {2}
+    for is_right in (True, False):
+        texts = [row[i if is_right else 1 - i] for row, i in zip(options, right, strict=True)]
+        assert task.measure(Answers(texts=texts)).values["exact_match"] == is_right
 
 
 def test_few_shot_prompts_show_other_rows_of_the_same_task(root):

@@ -113,6 +113,22 @@ def test_the_answer_is_the_right_options_label_or_text(request):
 
 
 @_MANY
+@given(_requests(_WITH_OPTIONS))
+def test_the_target_is_one_of_as_many_options_as_the_record_has(request):
+    """They can be ranked in its place: each is what the model would write if it were right."""
+    record, example = request["record"], render(**request)
+    is_answer = not request["inverted"] and example.targets.count(record.rationale or "\0") == 0
+    if not is_answer:
+        assert not example.options
+        return
+    assert len(set(example.options)) == len(record.options)
+    assert example.options.count(example.targets) == 1
+    if not request["with_options"]:
+        texts = zip(record.options, example.options, strict=True)
+        assert all(option in text for option, text in texts)
+
+
+@_MANY
 @given(_requests())
 def test_a_key_always_gives_the_same_example(request):
     assert render(**request) == render(**request)

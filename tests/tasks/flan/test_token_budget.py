@@ -43,6 +43,7 @@ def make_prompt(number: int, num_shots: int) -> PromptParts:
         separator="\n\n",
         target="yes",
         references=("yes",),
+        options=(),
         template="t",
     )
 

@@ -74,7 +74,7 @@ def test_bytes_are_readable(num_bytes, shown):
     assert memory.readable(num_bytes) == shown
 
 
-def nothing_is_compiled(*_):
+def nothing_is_compiled(*_, **__):
     raise AssertionError("compiled before it was counted")
 
 
@@ -103,11 +103,12 @@ def test_generation_is_counted_before_it_is_compiled(converter, decoding, named,
 def test_batches_are_counted_before_they_are_compiled(converter, monkeypatch):
     for function in ("functions", "prepare", "rank_fn"):
         monkeypatch.setattr(compiled, function, nothing_is_compiled)
-    config, prompts = tiny.config(converter), tiny.prompts([4])
-    decoder = tiny.decoder(config, converter, batch_size=2 * 10**9)
-    with pytest.raises(ValueError, match=r"--eval_batch_size\), 2000000000"):
+    monkeypatch.setattr(memory, "host_free", lambda: memory.Free(1000, "this machine"))
+    config, prompts = tiny.config(converter), tiny.prompts([4] * 8)
+    decoder = tiny.decoder(config, converter, batch_size=8)
+    with pytest.raises(ValueError, match=r"--eval_batch_size\), 8"):
         decoder.generate(tiny.params(config), prompts, config=DecodingConfig())
-    with pytest.raises(ValueError, match=r"--eval_batch_size\), 2000000000"):
+    with pytest.raises(ValueError, match=r"--eval_batch_size\), 8"):
         decoder.score(tiny.params(config), prompts, prompts)
 
 

@@ -12,6 +12,7 @@ import pytest
 from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer
 from t5lite.checkpoints.load import load_model_dir
 from t5lite.checkpoints.model_dir import lock
+from t5lite.decoding.config import DecodingConfig
 from t5lite.inference.eval_config import EvalConfig
 from t5lite.initialization.restore import RestoreConfig
 from t5lite.models.parameters import flatten_names
@@ -75,6 +76,9 @@ def test_folder_holds_metrics_events_checkpoints_and_a_report(trained):
     assert not result.stopped
 
 
+LONG_ANSWERS = DecodingConfig(max_decode_length=10**9)
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -82,8 +86,8 @@ def test_folder_holds_metrics_events_checkpoints_and_a_report(trained):
         ({"train_data": {"task_feature_lengths": {"inputs": 10**8, "targets": 8}}}, "inputs"),
         ({"model": dataclasses.replace(MODEL, vocab_size=10**9, d_model=10**6)}, "smaller model"),
         (
-            {"evals": [dataclasses.replace(EVAL, batch_size=2 * 10**9)]},
-            r"the batch size \(--eval_batch_size\), 2000000000",
+            {"evals": [dataclasses.replace(EVAL, decoding=LONG_ANSWERS)]},
+            r"--max_decode_length\), 1000000000",
         ),
     ],
 )

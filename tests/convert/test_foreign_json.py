@@ -3,7 +3,6 @@
 An error names the file (or config.json) and is a ValueError; nothing hangs.
 """
 
-import copy
 import json
 import os
 
@@ -18,6 +17,7 @@ from t5lite.convert.hf.folder import open_folder
 from t5lite.convert.hf.weights import read_tensors
 from t5lite.convert.t5x_arrays import ArrayFolder
 from tests.feature_converters import converter
+from tests.fuzz.json_values import changed
 from tests.models.tiny import encoder_decoder, family, sharp_params
 
 FAMILIES = {
@@ -42,18 +42,6 @@ def paths(record, before=()):
         yield (*before, name)
         if isinstance(value, dict):
             yield from paths(value, (*before, name))
-
-
-def changed(record, path, value):
-    record = copy.deepcopy(record)
-    inner = record
-    for name in path[:-1]:
-        inner = inner[name]
-    if value is Ellipsis:
-        del inner[path[-1]]
-    else:
-        inner[path[-1]] = value
-    return record
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

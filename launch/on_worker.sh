@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Runs one command on this machine so that it outlives the login that started it; tpu_pod.sh does
+# that on every worker.
+#
+#   bash launch/on_worker.sh start COMMAND...   in the background; an error where one is running
+#   bash launch/on_worker.sh follow             prints its log until it ends; exits with its status
+#   bash launch/on_worker.sh status             "running", "ended with status N", or "nothing was run"
+#   bash launch/on_worker.sh stop               SIGTERM, which makes t5lite save, and waits for its end
+#
+# Its log, process and exit status lie in ~/t5lite-run, those of the command before in
+# ~/t5lite-run.old.
+set -euo pipefail
+
+run=~/t5lite-run
+
+is_running() { [ -f "$run/pid" ] && [ ! -f "$run/exit_status" ] && kill -0 "$(cat "$run/pid")" 2>/dev/null; }
+
+state() {
+  if is_running; then
+    echo running
+  elif [ -f "$run/exit_status" ]; then
+    echo "ended with status $(cat "$run/exit_status")"
+  elif [ -d "$run" ]; then
+    echo "ended without a status: this machine was switched off, or somebody killed it"
+  else
+    echo "nothing was run"
+  fi
+}
+
+verb=$1
+shift
+case $verb in
+  start)
+    if is_running; then
+      echo "A command is running here; stop it first." >&2
+      exit 1
+    fi
+    if [ -d "$run" ]; then
+      rm -rf "$run.old"
+      mv "$run" "$run.old"
+    fi
+    mkdir "$run"
+    # A process group of its own, led by a shell that passes SIGTERM on and writes down how it ended.
+    # shellcheck disable=SC2016
+    setsid nohup bash -c '
+      run=$1; shift
+      "$@" & child=$!
+      trap "kill -TERM $child" TERM
+      while wait "$child" && status=0 || status=$?; kill -0 "$child" 2>/dev/null; do :; done
+      echo "$status" > "$run/exit_status"
+    ' t5lite "$run" "$@" > "$run/log" 2>&1 < /dev/null &
+    echo "$!" > "$run/pid"
+    ;;
+  follow)
+    [ -d "$run" ] || { state; exit 1; }
+    tail --lines=+1 --follow --pid="$(cat "$run/pid")" "$run/log"
+    state
+    exit "$(cat "$run/exit_status" 2>/dev/null || echo 1)"
+    ;;
+  status) state ;;
+  stop)
+    if is_running; then
+      kill -TERM "$(cat "$run/pid")"
+      tail --follow --pid="$(cat "$run/pid")" /dev/null
+    fi
+    state
+    ;;
+  *)
+    echo "on_worker.sh knows start, follow, status and stop, not $verb" >&2
+    exit 2
+    ;;
+esac

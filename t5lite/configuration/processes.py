@@ -52,14 +52,27 @@ def join_processes(
             _check_can_listen(bind_address, is_given=BIND_VARIABLE not in os.environ)
     import jax
 
+    devices = _local_device_ids()
     if coordinator is None:
-        jax.distributed.initialize()
+        jax.distributed.initialize(local_device_ids=devices)
     else:
         # Of itself JAX would listen on every interface of the machine.
-        jax.distributed.initialize(*given, coordinator_bind_address=bind_address)
+        jax.distributed.initialize(
+            *given, local_device_ids=devices, coordinator_bind_address=bind_address
+        )
     # One voice is enough.
     if jax.process_index() != 0:
         logging.getLogger("t5lite").setLevel(logging.WARNING)
+
+
+def _local_device_ids() -> list[int] | None:
+    """Which GPUs are this process's; none by name are all that it sees, None leaves it to JAX.
+
+    In a Slurm job JAX takes one GPU a process, also where a process has its node to itself.
+    """
+    num_tasks, num_nodes = map(os.environ.get, ("SLURM_NTASKS", "SLURM_STEP_NUM_NODES"))
+    has_node = num_tasks is not None and num_tasks == num_nodes
+    return [] if has_node and "JAX_LOCAL_DEVICE_IDS" not in os.environ else None
 
 
 def _split(address: str, *, name: str) -> tuple[str, int]:

@@ -98,3 +98,24 @@ def test_processes_count_from_0(process, of):
 def test_three_flags_belong_together():
     with pytest.raises(ValueError, match="together"):
         join(None)
+
+
+@pytest.mark.parametrize(("given", "gpus"), [({}, "all"), ({"JAX_LOCAL_DEVICE_IDS": "1"}, "1")])
+def test_a_process_that_has_a_node_of_slurm_to_itself_takes_all_its_gpus(given, gpus):
+    program = (
+        "from t5lite.configuration.processes import join_processes as join;"
+        "join(multi_host=True, coordinator=None, num_processes=None, process_id=None);"
+        "from jax._src import xla_bridge; print(xla_bridge.CUDA_VISIBLE_DEVICES.value)"
+    )
+    slurm = {"SLURM_NTASKS": "1", "SLURM_STEP_NUM_NODES": "1", "SLURM_STEP_NODELIST": "localhost"}
+    slurm |= {"SLURM_JOB_ID": "7", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}
+    port = {"JAX_COORDINATOR_PORT": str(free_port()), "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        env={**os.environ, **slurm, **port, **given},
+        check=False,
+    )
+    assert done.stdout == f"{gpus}\n", done.stderr

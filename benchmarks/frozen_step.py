@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from t5lite import sharding
+from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import param_axes, param_shapes
 from t5lite.training.cross_entropy import CrossEntropy
@@ -89,7 +90,7 @@ def compiled_step(batch, mesh, *, groups=(), **settings):
 
 def main():
     arguments = parse_arguments()
-    mesh = sharding.make_mesh(sharding.MeshConfig(), devices=jax.devices()[:1])
+    mesh = make_mesh(MeshConfig(), devices=jax.devices()[:1])
     batch = sharding.put_rows(batch_of(arguments), mesh)
     steps, states, seconds = {}, {}, {name: [] for name in CASES}
     for name, settings in CASES.items():

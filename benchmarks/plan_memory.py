@@ -22,10 +22,10 @@ import jax.numpy as jnp
 
 from t5lite.data.data_config import DataConfig
 from t5lite.memory import readable
+from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.messages.tables import format_table
 from t5lite.models.config import TransformerConfig
 from t5lite.planning import memory_use
-from t5lite.sharding import MeshConfig, make_mesh
 from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.optimizers import adamw
 from t5lite.training.program import build_program

@@ -49,6 +49,7 @@ class Ours:
         import jax
 
         from t5lite import sharding
+        from t5lite.mesh import MeshConfig, make_mesh
         from t5lite.models.config import TransformerConfig
         from t5lite.models.parameters import param_axes, param_shapes
         from t5lite.training.cross_entropy import CrossEntropy
@@ -60,7 +61,7 @@ class Ours:
 
         keep_freed_memory()  # as the verb does
         config = TransformerConfig(**MODEL, scan_layers=scan_layers)
-        mesh = sharding.make_mesh(sharding.MeshConfig(), devices=jax.devices()[:1])
+        mesh = make_mesh(MeshConfig(), devices=jax.devices()[:1])
         partition = partition_parameters(param_shapes(config), ())
         axes = partition.split(param_axes(config))[0]
         transformation = make_transformation(adamw(1e-3), axes)

@@ -21,9 +21,9 @@ from t5lite.inference.eval_config import EvalConfig, check_evals
 from t5lite.inference.eval_result import EvalResult
 from t5lite.inference.evaluator import Evaluator, check_vocabulary
 from t5lite.inference.prompts import chat_format
+from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.messages.ranges import Count
 from t5lite.messages.value_types import numbers_checked
-from t5lite.sharding import MeshConfig, make_mesh
 
 log = logging.getLogger(__name__)
 

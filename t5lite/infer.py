@@ -36,11 +36,11 @@ from t5lite.inference.prompts import (
     make_generator,
 )
 from t5lite.inference.questions import Question, QuestionReader
+from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.ranges import Count, Size
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import numbers_checked
-from t5lite.sharding import MeshConfig, make_mesh
 
 log = logging.getLogger(__name__)
 

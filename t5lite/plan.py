@@ -18,6 +18,7 @@ from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.initialization.frozen_models import frozen_shapes, open_frozen_models
 from t5lite.initialization.initial_model import ModelOfCheckpoint
 from t5lite.initialization.restore import RestoreConfig
+from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.config import TransformerConfig
 from t5lite.models.flops import StepFlops, train_step_flops
 from t5lite.models.parameters import count_params, flatten_names
@@ -27,7 +28,6 @@ from t5lite.planning.memory_use import MemoryUse
 from t5lite.planning.roofline import Roofline, roofline
 from t5lite.planning.summary import Plan, RunTotals
 from t5lite.planning.topology import Topology
-from t5lite.sharding import MeshConfig
 from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.duration import parse_duration
 from t5lite.training.objective import Objective
@@ -83,7 +83,7 @@ def plan(
         )
     train_data.check_model(model)
     total = parse_duration(train_steps, name="TRAIN_STEPS")
-    device_mesh = sharding.make_mesh(mesh, devices=topology.devices)
+    device_mesh = make_mesh(mesh, devices=topology.devices)
     program = build_program(
         model,
         objective,

@@ -1,13 +1,10 @@
-"""Which device holds what: the mesh, the rules from logical to mesh axes, and their checks.
+"""Which device holds what: the rules from logical axes to those of the mesh, and their checks.
 
-Models name the axes of their parameters logically (`embed`, `mlp`, ...); only this module knows the
-mesh. Its axes are `data` (copies of the model, rows of the batch), `fsdp` (rows of the batch, and
-parameters cut along d_model, gathered where they are used) and `tensor` (parameters and activations
-cut along heads, MLP and vocabulary).
+Models name the axes of their parameters and activations logically (`embed`, `mlp`, ...); only this
+module knows what they are on a mesh.
 """
 
 import contextlib
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -15,11 +12,16 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
-from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 
-from t5lite.messages.ranges import NumDevices
+from t5lite.mesh import (
+    BATCH_AXES,
+    DECODING_BATCH_AXES,
+    describe_mesh,
+    host_rows,
+    num_devices,
+)
 from t5lite.messages.suggest import did_you_mean
-from t5lite.messages.value_types import check_numbers
 from t5lite.models.layers import placing_activations
 
 State = TypeVar("State", bound=Any)
@@ -28,13 +30,10 @@ Tree = Any
 Axes = tuple[str | None, ...]
 MeshAxes = str | tuple[str, ...] | None
 
-MESH_AXES = ("data", "fsdp", "tensor")
-BATCH_AXES = ("data", "fsdp")
-
 # From logical axes, of parameters and activations, to axes of the mesh.
 _RULES: Mapping[str, MeshAxes] = {
     "batch": BATCH_AXES,
-    "length": None,
+    "length": "sequence",
     "layers": None,
     "embed": "fsdp",
     "vocab": "tensor",
@@ -47,50 +46,7 @@ _RULES: Mapping[str, MeshAxes] = {
     "activation_embed": None,
     "activation_vocab": "tensor",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class MeshConfig:
-    """The mesh's shape, in devices; one of the sizes may be -1 for whatever the others leave."""
-
-    data: NumDevices = -1
-    fsdp: NumDevices = 1
-    tensor: NumDevices = 1
-
-    def __post_init__(self) -> None:
-        check_numbers(self, of=MeshConfig)
-
-
-def make_mesh(config: MeshConfig, devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """Lays the devices out as a mesh with the axes data, fsdp and tensor.
-
-    Args:
-      config: its shape.
-      devices: the devices, those of all hosts; None for all there are.
-
-    Returns:
-      The mesh, with automatic axis types.
-
-    Raises:
-      ValueError: if more than one size is -1, or they do not multiply to the number of devices.
-    """
-    devices = jax.devices() if devices is None else devices
-    sizes = dataclasses.asdict(config)
-    free = [axis for axis, size in sizes.items() if size == -1]
-    written = ", ".join(f"{axis}={size}" for axis, size in sizes.items())
-    if len(free) > 1:
-        raise ValueError(f"MeshConfig({written}): only one of the sizes may be -1.")
-    fixed = math.prod(size for size in sizes.values() if size != -1)
-    if free and len(devices) % fixed == 0:
-        sizes[free[0]] = len(devices) // fixed
-    elif fixed != len(devices):
-        raise ValueError(
-            f"MeshConfig({written}) does not fit {len(devices)} devices: the sizes multiply to"
-            f" {fixed}. Change them, or set one to -1 and the rest to divisors of {len(devices)}."
-        )
-    shape = tuple(sizes[axis] for axis in MESH_AXES)
-    auto = (AxisType.Auto,) * len(MESH_AXES)
-    return jax.make_mesh(shape, MESH_AXES, axis_types=auto, devices=devices)
+_DECODING_RULES = {**_RULES, "batch": DECODING_BATCH_AXES, "length": None}
 
 
 def _as_tuple(mesh_axes: MeshAxes) -> tuple[str, ...]:
@@ -98,20 +54,22 @@ def _as_tuple(mesh_axes: MeshAxes) -> tuple[str, ...]:
 
 
 def _num_devices(mesh: Mesh | AbstractMesh, mesh_axes: MeshAxes) -> int:
-    return math.prod(mesh.shape[name] for name in _as_tuple(mesh_axes))
+    return num_devices(mesh, _as_tuple(mesh_axes))
 
 
-def _mesh_axes(name: str, axes: Axes, mesh: Mesh | AbstractMesh) -> list[MeshAxes]:
+def _mesh_axes(
+    name: str, axes: Axes, mesh: Mesh | AbstractMesh, *, rules: Mapping[str, MeshAxes] = _RULES
+) -> list[MeshAxes]:
     """Gives the mesh axes of each dimension of one array; those of one device are left out."""
     chosen: list[MeshAxes] = []
     used: set[str] = set()
     for axis in axes:
-        if axis is not None and axis not in _RULES:
+        if axis is not None and axis not in rules:
             raise ValueError(
                 f"{name} has the logical axis {axis!r}, for which the sharding rules have no entry."
-                f"{did_you_mean(axis, _RULES)}"
+                f"{did_you_mean(axis, rules)}"
             )
-        mesh_axes = None if axis is None else _RULES[axis]
+        mesh_axes = None if axis is None else rules[axis]
         # A mesh axis can cut an array only once: of two equal logical axes the first is cut.
         if _num_devices(mesh, mesh_axes) == 1 or used.intersection(_as_tuple(mesh_axes)):
             mesh_axes = None
@@ -143,9 +101,8 @@ def param_shardings(shapes: Tree, axes: Tree, mesh: Mesh | AbstractMesh) -> Tree
         shardings[name] = NamedSharding(mesh, PartitionSpec(*spec))
         problems += _indivisible(name, leaf.shape, flat_axes[name], spec, mesh)
     if problems:
-        shape = ", ".join(f"{axis}={size}" for axis, size in mesh.shape.items())
         raise ValueError(
-            f"The mesh ({shape}) does not divide these parameters:\n"
+            f"The mesh ({describe_mesh(mesh)}) does not divide these parameters:\n"
             + "\n".join(f"  {problem}" for problem in problems)
             + "\nMake that axis of MeshConfig smaller (data takes what is left), or the dimension"
             " in TransformerConfig a multiple (vocab_size may be larger than the vocabulary)."
@@ -214,8 +171,14 @@ def replicated(mesh: Mesh | AbstractMesh) -> NamedSharding:
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
-    """Gives the sharding of a batch's features: rows over data and fsdp, the rest whole."""
-    return NamedSharding(mesh, PartitionSpec(BATCH_AXES))
+    """Gives the sharding of a training batch's features [rows, length]."""
+    cut = [_RULES["batch"], _RULES["length"]]
+    return NamedSharding(mesh, PartitionSpec(*cut[: 2 if mesh.shape["sequence"] > 1 else 1]))
+
+
+def decoding_sharding(mesh: Mesh) -> NamedSharding:
+    """Gives the sharding of what has a row for each prompt, such as all that is decoded from."""
+    return NamedSharding(mesh, PartitionSpec(DECODING_BATCH_AXES))
 
 
 def check_batch_size(
@@ -240,40 +203,21 @@ def check_batch_size(
         )
 
 
-def host_rows(mesh: Mesh, process_index: int | None = None) -> tuple[int, int]:
-    """Says which part of every global batch a process has to bring.
-
-    Processes whose devices differ only along `tensor` compute on the same rows and bring the same
-    part.
-
-    Args:
-      mesh: the mesh.
-      process_index: the process; None for this one.
-
-    Returns:
-      (index, count): the batch is cut evenly into `count` parts; the process brings the index-th.
+def row_shapes(rows: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
+    """What `put_rows` makes of rows, with shapes in place of arrays.
 
     Raises:
-      ValueError: if the parts of two processes overlap without being the same, or differ in size.
+      ValueError: the mesh does not divide the length of a feature; names all of these.
     """
-    process = jax.process_index() if process_index is None else process_index
-    num_cuts = _num_devices(mesh, BATCH_AXES)
-    cuts: dict[int, set[int]] = {}
-    for cut, devices in enumerate(mesh.devices.reshape(num_cuts, -1)):
-        for device in devices:
-            cuts.setdefault(device.process_index, set()).add(cut)
-    parts = sorted({tuple(sorted(held)) for held in cuts.values()})
-    sizes = {len(part) for part in parts}
-    if len(sizes) > 1 or sum(map(len, parts)) != num_cuts:
+    parts = mesh.shape["sequence"]
+    if uneven := {name: x.shape[1] for name, x in rows.items() if x.shape[1] % parts}:
+        listed = ", ".join(f"{name} {length}" for name, length in uneven.items())
         raise ValueError(
-            f"The mesh {dict(mesh.shape)} gives processes uneven or overlapping parts of the batch:"
-            " make MeshConfig.tensor a divisor or a multiple of the devices of one process."
+            f"Rows are cut over the {parts} devices of mesh axis 'sequence' (--mesh_sequence),"
+            f" which do not divide these lengths: {listed}. Make them multiples of {parts}"
+            " (--task_feature_lengths; a decoder alone has inputs and targets in one row), or the"
+            " axis smaller."
         )
-    return parts.index(tuple(sorted(cuts[process]))), len(parts)
-
-
-def row_shapes(rows: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
-    """What `put_rows` makes of rows, with shapes in place of arrays."""
     _, count = host_rows(mesh)
     return {
         name: jax.ShapeDtypeStruct(
@@ -309,9 +253,9 @@ def put_replicable(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax
       mesh: the mesh.
 
     Returns:
-      The features of the batch, sharded by `batch_sharding`.
+      The features of the batch, sharded by `decoding_sharding`.
     """
-    sharding = batch_sharding(mesh)
+    sharding = decoding_sharding(mesh)
     return {
         name: jax.make_array_from_callback(x.shape, sharding, x.__getitem__)
         for name, x in batch.items()
@@ -319,7 +263,7 @@ def put_replicable(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax
 
 
 @contextlib.contextmanager
-def logical_rules(mesh: Mesh) -> Iterator[None]:
+def logical_rules(mesh: Mesh, *, decoding: bool = False) -> Iterator[None]:
     """Makes what models ask of where they run speak of this mesh: its axes, and its platform.
 
     See `models.layers.constrain` and `models.layers.traced_platform`.
@@ -328,14 +272,20 @@ def logical_rules(mesh: Mesh) -> Iterator[None]:
 
     Args:
       mesh: the mesh.
+      decoding: whether rows are cut as by `decoding_sharding`, not as by `batch_sharding`.
 
     Yields:
       Nothing.
     """
+    rules = _DECODING_RULES if decoding else _RULES
 
     def place(x: jax.Array, axes: Axes) -> jax.Array:
-        spec = PartitionSpec(*_mesh_axes(f"an activation {x.shape}", axes, mesh))
+        spec = PartitionSpec(*_mesh_axes(f"an activation {x.shape}", axes, mesh, rules=rules))
         return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec))
 
-    with placing_activations(place, platform=mesh.devices.flat[0].platform):
+    with placing_activations(
+        place,
+        platform=mesh.devices.flat[0].platform,
+        cuts_length=_num_devices(mesh, rules["length"]) > 1,
+    ):
         yield

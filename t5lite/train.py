@@ -33,12 +33,12 @@ from t5lite.initialization.frozen_models import (
 )
 from t5lite.initialization.initial_model import ModelOfCheckpoint, check_run_folder
 from t5lite.initialization.restore import RestoreConfig, open_initial
+from t5lite.mesh import MeshConfig, describe_mesh, host_rows, make_mesh
 from t5lite.messages.ranges import NotNegative, Positive, Seed, Size
 from t5lite.messages.value_types import numbers_checked
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params
 from t5lite.reports import report
-from t5lite.sharding import MeshConfig
 from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.draws import SampleCounts, read_expected, write_expected
 from t5lite.training.duration import Duration, Progress, parse_duration
@@ -146,7 +146,7 @@ def train(
     is_main = jax.process_index() == 0
     folder.mkdir(parents=True, exist_ok=True)
     folder_lock = lock(folder) if is_main else None
-    device_mesh = sharding.make_mesh(mesh)
+    device_mesh = make_mesh(mesh)
 
     # ---- Model and optimizer: shapes and shardings, nothing allocated ---------------------------
     program = build_program(
@@ -227,7 +227,7 @@ def train(
     step.trace()
 
     # ---- Data, and what the model folder says of the model --------------------------------------
-    host_index, host_count = sharding.host_rows(device_mesh)
+    host_index, host_count = host_rows(device_mesh)
     data = open_train_data(
         train_data,
         host_index=host_index,
@@ -254,7 +254,7 @@ def train(
             state = initial.restore_into(state, program.shardings)
             log.info("starting from %s", initial.config.path)
     frozen_models = load_frozen_models(others, others_shapes, converter=data.converter)
-    log.info("%s parameters, mesh %s", f"{count_params(model):,}", dict(device_mesh.shape))
+    log.info("%s parameters, mesh %s", f"{count_params(model):,}", describe_mesh(device_mesh))
 
     evaluators = [
         Evaluator(

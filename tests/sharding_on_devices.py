@@ -10,37 +10,50 @@ import jax.numpy as jnp
 import numpy as np
 
 from t5lite import sharding
+from t5lite.mesh import MeshConfig, host_rows, make_mesh
 from t5lite.models.layers import constrain
 
-MESHES = ((8, 1, 1), (2, 2, 2), (1, 4, 2), (1, 1, 8), (2, 1, 4))
+MESHES = (
+    {"data": 8},
+    {"data": 2, "fsdp": 2, "tensor": 2},
+    {"fsdp": 4, "tensor": 2, "num_slices": 2},
+    {"tensor": 8},
+    {"sequence": 8},
+    {"data": 2, "sequence": 2, "tensor": 2, "num_slices": 2},
+)
 
 
 def check_batches(mesh):
-    tokens = np.arange(16 * 3, dtype=np.int32).reshape(16, 3)
-    batch = {"tokens": tokens, "weights": np.linspace(0, 1, 16, dtype=np.float32)}
-    index, count = sharding.host_rows(mesh)
+    tokens = np.arange(16 * 24, dtype=np.int32).reshape(16, 24)
+    index, count = host_rows(mesh)
     size = 16 // count
-    rows = {name: x[index * size : (index + 1) * size] for name, x in batch.items()}
-    for placed in (sharding.put_rows(rows, mesh), sharding.put_replicable(batch, mesh)):
-        for name, x in batch.items():
-            assert placed[name].shape == x.shape
-            assert placed[name].sharding == sharding.batch_sharding(mesh)
-            for shard in placed[name].addressable_shards:
-                np.testing.assert_array_equal(shard.data, x[shard.index])
-    total = jax.jit(jnp.sum, out_shardings=sharding.replicated(mesh))(placed["tokens"])
-    assert int(total) == batch["tokens"].sum()
+    rows = {"tokens": tokens[index * size : (index + 1) * size]}
+    for placed, where in (
+        (sharding.put_rows(rows, mesh), sharding.batch_sharding(mesh)),
+        (sharding.put_replicable({"tokens": tokens}, mesh), sharding.decoding_sharding(mesh)),
+    ):
+        assert placed["tokens"].shape == tokens.shape
+        assert placed["tokens"].sharding == where
+        for shard in placed["tokens"].addressable_shards:
+            np.testing.assert_array_equal(shard.data, tokens[shard.index])
+        total = jax.jit(jnp.sum, out_shardings=sharding.replicated(mesh))(placed["tokens"])
+        assert int(total) == tokens.sum()
 
 
 def check_constraints(mesh):
-    def logits(x):
-        with sharding.logical_rules(mesh):
-            return constrain(x * 2, ("batch", "length", "activation_vocab"))
+    data, fsdp, sequence, tensor = mesh.devices.shape
+    x = sharding.put_replicable({"x": np.ones((16, 8, 8), np.float32)}, mesh)["x"]
+    for decoding, shape in (
+        (False, (16 // (data * fsdp), 8 // sequence, 8 // tensor)),
+        (True, (16 // (data * fsdp * sequence), 8, 8 // tensor)),
+    ):
 
-    x = np.ones((16, 2, 8), np.float32)
-    placed = sharding.put_replicable({"x": x}, mesh)["x"]
-    local = jax.jit(logits)(placed).addressable_shards[0].data.shape
-    data, fsdp, tensor = mesh.devices.shape
-    assert local == (16 // (data * fsdp), 2, 8 // tensor), local
+        def logits(x, decoding=decoding):
+            with sharding.logical_rules(mesh, decoding=decoding):
+                return constrain(x * 2, ("batch", "length", "activation_vocab"))
+
+        local = jax.jit(logits)(x).addressable_shards[0].data.shape
+        assert local == shape, (local, shape)
 
 
 def main():
@@ -48,9 +61,8 @@ def main():
     if num_processes > 1:
         jax.distributed.initialize(f"localhost:{port}", num_processes, process)
     assert len(jax.devices()) == 8
-    for shape in MESHES:
-        mesh = sharding.make_mesh(sharding.MeshConfig(*shape))
-        assert mesh.devices.shape == shape
+    for sizes in MESHES:
+        mesh = make_mesh(MeshConfig(**{"data": 1, **sizes}))
         check_batches(mesh)
         check_constraints(mesh)
 

@@ -106,7 +106,7 @@ def test_sigterm_and_ctrl_c_save_and_end_early(straight, cache_dir, tmp_path, si
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mesh", [(2, 4, 1), (2, 2, 2)])
+@pytest.mark.parametrize("mesh", [(2, 4, 1, 1), (2, 1, 2, 2)])
 def test_eight_devices_train_as_one_and_resume_exactly(straight, cache_dir, tmp_path, mesh):
     shape = map(str, mesh)
     output = finish(start(tmp_path, cache_dir, *SHORT, "--mesh", *shape, devices=8))

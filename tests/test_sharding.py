@@ -1,17 +1,16 @@
 import socket
 import subprocess
 import sys
-import types
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 from jax.sharding import AbstractMesh, AxisType, PartitionSpec
 
 from t5lite import sharding
+from t5lite.mesh import MESH_AXES, MeshConfig, make_mesh
 from t5lite.models.layers import constrain
 from t5lite.training.optimizers import adafactor, adamw, make_transformation
 from tests.conftest import REPOSITORY, on_devices
@@ -40,8 +39,9 @@ class State(NamedTuple):
     opt_state: Any
 
 
-def planned_mesh(data=1, fsdp=1, tensor=1):
-    return AbstractMesh((data, fsdp, tensor), sharding.MESH_AXES, axis_types=(AxisType.Auto,) * 3)
+def planned_mesh(data=1, fsdp=1, sequence=1, tensor=1):
+    shape = (data, fsdp, sequence, tensor)
+    return AbstractMesh(shape, MESH_AXES, axis_types=(AxisType.Auto,) * 4)
 
 
 def specs(mesh):
@@ -86,7 +86,7 @@ def test_an_axis_without_a_rule_is_named():
     axes = {**AXES, "token_embedder": {"embedding": ("vocabs", "embed")}}
     with pytest.raises(ValueError, match=r"token_embedder/embedding .*'vocabs'.* Did you mean 'vo"):
         sharding.param_shardings(SHAPES, axes, planned_mesh())
-    mesh = sharding.make_mesh(sharding.MeshConfig(), devices=jax.devices()[:1])
+    mesh = make_mesh(MeshConfig(), devices=jax.devices()[:1])
     with sharding.logical_rules(mesh), pytest.raises(ValueError, match=r"'lengths'"):
         constrain(jnp.ones((2, 3)), ("batch", "lengths"))
 
@@ -117,35 +117,6 @@ def test_optimizer_state_is_cut_as_its_parameters(optimizer, cut_as_parameters):
     assert all(by_field[field] == PartitionSpec() for field in by_field.keys() - cut)
 
 
-@pytest.mark.parametrize(
-    ("config", "shape"),
-    [
-        ((-1, 1, 1), (8, 1, 1)),
-        ((2, -1, 2), (2, 2, 2)),
-        ((1, 4, 2), (1, 4, 2)),
-    ],
-)
-def test_one_size_may_be_left_open(config, shape, monkeypatch):
-    made = []
-    monkeypatch.setattr(jax, "make_mesh", lambda sizes, names, **_: made.append((sizes, names)))
-    sharding.make_mesh(sharding.MeshConfig(*config), devices=[object()] * 8)
-    assert made == [(shape, ("data", "fsdp", "tensor"))]
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ((-1, 3, 1), r"fsdp=3.* does not fit 8 devices: the sizes multiply to 3"),
-        ((2, 2, 1), "multiply to 4"),
-        ((-1, -1, 1), "only one of the sizes may be -1"),
-        ((8, 0, 1), r"MeshConfig.fsdp must be an integer from 1 .* or -1 .*, got 0"),
-    ],
-)
-def test_sizes_that_do_not_fit_are_refused(config, message):
-    with pytest.raises(ValueError, match=message):
-        sharding.make_mesh(sharding.MeshConfig(*config), devices=[object()] * 8)
-
-
 def test_batches_must_divide():
     mesh = planned_mesh(data=2, fsdp=2, tensor=2)
     sharding.check_batch_size(24, mesh, num_microbatches=3)
@@ -153,33 +124,6 @@ def test_batches_must_divide():
         sharding.check_batch_size(20, mesh, num_microbatches=3)
     with pytest.raises(ValueError, match="multiple of 4, such as 4"):
         sharding.check_batch_size(2, mesh)
-
-
-def processes(layout):
-    """A mesh of which only the processes of its devices are known; `layout` is [data, tensor]."""
-    ids = np.array(layout)
-    devices = np.vectorize(lambda i: types.SimpleNamespace(process_index=int(i)), otypes=[object])
-    shape = {"data": ids.shape[0], "fsdp": 1, "tensor": ids.shape[1]}
-    return types.SimpleNamespace(devices=devices(ids)[:, None, :], shape=shape)
-
-
-@pytest.mark.parametrize(
-    ("layout", "parts"),
-    [
-        ([[0], [0], [1], [1]], [(0, 2), (1, 2)]),
-        ([[1], [0], [1], [0]], [(1, 2), (0, 2)]),  # scattered, as on a torus
-        ([[0, 1], [0, 1]], [(0, 1), (0, 1)]),  # both compute on all rows
-        ([[0, 1], [2, 3]], [(0, 2), (0, 2), (1, 2), (1, 2)]),
-    ],
-)
-def test_processes_bring_the_rows_their_devices_compute_on(layout, parts):
-    mesh = processes(layout)
-    assert [sharding.host_rows(mesh, process) for process in range(len(parts))] == parts
-
-
-def test_overlapping_rows_are_refused():
-    with pytest.raises(ValueError, match="uneven or overlapping"):
-        sharding.host_rows(processes([[0, 0], [0, 1], [1, 1]]), 0)
 
 
 def run_on_devices(num_devices, *args):

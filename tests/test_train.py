@@ -15,9 +15,9 @@ from t5lite.checkpoints.model_dir import lock
 from t5lite.decoding.config import DecodingConfig
 from t5lite.inference.eval_config import EvalConfig
 from t5lite.initialization.restore import RestoreConfig
+from t5lite.mesh import MeshConfig
 from t5lite.models.parameters import flatten_names
 from t5lite.models.position_config import RelativeBias
-from t5lite.sharding import MeshConfig
 from t5lite.training.optimizers import adafactor, adamw
 from tests.toy_run import LENGTHS, MODEL, data_config, toy_train
 

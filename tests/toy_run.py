@@ -14,8 +14,8 @@ from typing import Any
 
 from t5lite.checkpoints.checkpointer import CheckpointConfig
 from t5lite.data.data_config import DataConfig
+from t5lite.mesh import MeshConfig
 from t5lite.models.config import TransformerConfig
-from t5lite.sharding import MeshConfig
 from t5lite.train import TrainResult, train
 from t5lite.training.optimizers import adafactor
 
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("model_dir")
     parser.add_argument("--cache_dir", required=True)
     parser.add_argument("--train_steps", type=int, default=30)
-    parser.add_argument("--mesh", type=int, nargs=3, default=(-1, 1, 1))
+    parser.add_argument("--mesh", type=int, nargs=4, default=(-1, 1, 1, 1))
     parser.add_argument("--process", help="index:count:coordinator of a multi-process run")
     parser.add_argument("--ctrl_c", type=int, help="train in MODEL_DIR/stopped too, stopped here")
     options = parser.parse_args()
@@ -94,14 +94,13 @@ def main() -> None:
         index, count, coordinator = options.process.split(":", 2)
         index, count = int(index), int(count)
         jax.distributed.initialize(coordinator, count, index)
-    data, fsdp, tensor = options.mesh
 
     def run(model_dir: str | pathlib.Path) -> None:
         result = toy_train(
             str(model_dir),
             options.cache_dir,
             train_steps=options.train_steps,
-            mesh=MeshConfig(data=data, fsdp=fsdp, tensor=tensor),
+            mesh=MeshConfig(*options.mesh),
         )
         print("stopped" if result.stopped else "done", result.progress.steps)
 

@@ -15,6 +15,7 @@ from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.data.vocabularies.chat_template import ChatTemplate
 from t5lite.data.vocabularies.load import vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import param_axes, param_shapes
@@ -61,7 +62,7 @@ def load_model_dir(
     description = ModelDescription.load(model_dir)
     checkpointer = Checkpointer(model_dir, read_only=True)
     step, steps = checkpointer.step_or_latest(step), checkpointer.all_steps()
-    mesh = mesh or sharding.make_mesh(sharding.MeshConfig(), devices=jax.devices()[:1])
+    mesh = mesh or make_mesh(MeshConfig(), devices=jax.devices()[:1])
     shapes = param_shapes(description.model)
     shardings = sharding.param_shardings(shapes, param_axes(description.model), mesh)
     wanted = sharding.abstract(shapes, shardings)

@@ -54,7 +54,7 @@ CONFIGURABLES = {
     "LinearScaling": "t5lite.models.position_config",
     "Learned": "t5lite.models.position_config",
     "ModelOfCheckpoint": "t5lite.initialization.initial_model",
-    "MeshConfig": "t5lite.sharding",
+    "MeshConfig": "t5lite.mesh",
     "DataConfig": "t5lite.data.data_config",
     "SpanCorruption": "t5lite.data.transforms.span_corruption",
     "EvalConfig": "t5lite.inference.eval_config",

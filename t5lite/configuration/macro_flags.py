@@ -217,6 +217,12 @@ CHAT_TEMPLATE_FLAGS = (
     Flag("--use_chat_template", bool, "ask in conversations, exemplars as turns"),
     Flag("--system_prompt", str, "what these conversations begin with"),
 )
+MESH_FLAGS = (
+    Flag("--mesh_fsdp", number(NumDevices), "devices to split parameters over; -1 is the rest"),
+    Flag("--mesh_sequence", number(NumDevices), "devices to split lengths over; -1 is the rest"),
+    Flag("--mesh_tensor", number(NumDevices), "devices to split each layer over; -1 is the rest"),
+    Flag("--num_slices", number(Size), "groups of devices with fast links (default: as TPUs say)"),
+)
 EVAL_FLAGS = (
     Flag(
         *("--max_examples", number(NumExamples), "only the first so many of each task"),
@@ -232,6 +238,7 @@ EVAL_FLAGS = (
     Flag("--prompt_too_long", str, "drop_exemplars (default), skip or cut"),
     ALLOW_MISSING_TASKS,
     Flag("--score_targets", bool, "compute the likelihood of the references (default: yes)"),
+    *MESH_FLAGS,
 )
 INFER_FLAGS = (
     Flag("--input", str, "JSONL file to answer"),
@@ -240,6 +247,7 @@ INFER_FLAGS = (
     Flag("--options_field", str, "field of --input with the answers to choose from"),
     RANK_BY,
     *CHAT_TEMPLATE_FLAGS,
+    *MESH_FLAGS,
 )
 GENERATE_FLAGS = (
     Flag(
@@ -274,6 +282,5 @@ TRAIN_FLAGS = (
     Flag("--checkpoint_period", duration, "how often to save"),
     Flag("--checkpoint_minutes", number(Positive), "also save when so many have passed"),
     Flag("--keep_checkpoints", number(Size), "how many of the last to keep"),
-    Flag("--mesh_fsdp", number(NumDevices), "devices to split parameters over; -1 is the rest"),
-    Flag("--mesh_tensor", number(NumDevices), "devices to split each layer over; -1 is the rest"),
+    *MESH_FLAGS,
 )

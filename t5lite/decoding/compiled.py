@@ -139,7 +139,7 @@ def _jit(
         return jax.jit(run, donate_argnums=donated)
 
     def on_mesh(*arguments: Any) -> Any:
-        with logical_rules(mesh):
+        with logical_rules(mesh, decoding=True):
             return run(*arguments)
 
     if is_result:

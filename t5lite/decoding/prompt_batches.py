@@ -18,8 +18,9 @@ from t5lite.data.features.feature_converters import (
     Tokens,
 )
 from t5lite.decoding import batching, compiled, shared_prefixes
+from t5lite.mesh import DECODING_BATCH_AXES, num_devices
 from t5lite.models.config import TransformerConfig
-from t5lite.sharding import BATCH_AXES, put_replicable
+from t5lite.sharding import put_replicable
 
 Params = Any
 # Called with the number of examples of each finished batch.
@@ -69,7 +70,7 @@ class PromptBatches:
         self._model_config = model_config
         self._converter = converter
         self._mesh = mesh
-        self.num_parts = 1 if mesh is None else math.prod(mesh.shape[axis] for axis in BATCH_AXES)
+        self.num_parts = 1 if mesh is None else num_devices(mesh, DECODING_BATCH_AXES)
         self.batch_size = math.ceil(batch_size / self.num_parts) * self.num_parts
         # A learned table has no row for a place beyond it, padding's places included.
         self._most_positions = model_config.max_positions

@@ -20,6 +20,7 @@ Place = Callable[[jax.Array, tuple[str, ...]], jax.Array]
 
 _place: contextvars.ContextVar[Place | None] = contextvars.ContextVar("place", default=None)
 _platform: contextvars.ContextVar[str | None] = contextvars.ContextVar("platform", default=None)
+_cuts_length: contextvars.ContextVar[bool] = contextvars.ContextVar("cuts_length", default=False)
 
 _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": jax.nn.relu,
@@ -96,14 +97,24 @@ def constrain(x: jax.Array, axes: tuple[str, ...]) -> jax.Array:
 
 
 @contextlib.contextmanager
-def placing_activations(place: Place, *, platform: str) -> Iterator[None]:
-    """Has `constrain` do what `(array, logical axes) -> array` does, while a model is traced."""
-    tokens = _place.set(place), _platform.set(platform)
+def placing_activations(place: Place, *, platform: str, cuts_length: bool) -> Iterator[None]:
+    """Says where a model runs, while it is traced.
+
+    Args:
+      place: `(array, logical axes) -> array`, what `constrain` does.
+      platform: what `traced_platform` gives.
+      cuts_length: whether rows are parted along their length, among devices.
+
+    Yields:
+      Nothing.
+    """
+    tokens = _place.set(place), _platform.set(platform), _cuts_length.set(cuts_length)
     try:
         yield
     finally:
         _place.reset(tokens[0])
         _platform.reset(tokens[1])
+        _cuts_length.reset(tokens[2])
 
 
 def traced_platform() -> str:
@@ -139,6 +150,16 @@ def dropout(
     return jnp.where(keep, x / (1.0 - rate), jnp.zeros((), x.dtype))
 
 
+def matmul(x: jax.Array, kernel_IO: jax.Array) -> jax.Array:
+    """The product of [..., I] and [I, O]."""
+    # XLA's CPU backend runs one 2-D product up to a quarter faster than a 3-D one; but rows and
+    # lengths that are both parted cannot be one axis where they are.
+    if _cuts_length.get():
+        return x @ kernel_IO
+    out_NO = x.reshape(-1, x.shape[-1]) @ kernel_IO
+    return out_NO.reshape(*x.shape[:-1], kernel_IO.shape[-1])
+
+
 class Linear(nnx.Module):
     """A matrix product, and a bias where asked for, computed in `dtype`."""
 
@@ -161,12 +182,8 @@ class Linear(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [..., I] to [..., O]."""
-        # One 2-D product: XLA's CPU backend runs it up to a quarter faster than a 3-D one.
-        x_NI = x.astype(self.dtype).reshape(-1, x.shape[-1])
-        out_NO = x_NI @ self.kernel[...].astype(self.dtype)
-        if self.use_bias:
-            out_NO += self.bias[...].astype(self.dtype)
-        return out_NO.reshape(*x.shape[:-1], out_NO.shape[-1])
+        out = matmul(x.astype(self.dtype), self.kernel[...].astype(self.dtype))
+        return out + self.bias[...].astype(self.dtype) if self.use_bias else out
 
 
 class Norm(nnx.Module):
@@ -249,6 +266,4 @@ class Embedding(nnx.Module):
 
     def attend(self, x_BLE: jax.Array) -> jax.Array:
         """Float32 logits [B, L, V] of every embedding row."""
-        x_NE = x_BLE.astype(jnp.float32).reshape(-1, x_BLE.shape[-1])
-        logits_NV = x_NE @ self.embedding[...].astype(jnp.float32).T
-        return logits_NV.reshape(*x_BLE.shape[:-1], -1)
+        return matmul(x_BLE.astype(jnp.float32), self.embedding[...].astype(jnp.float32).T)

@@ -14,6 +14,7 @@ import optax
 
 from t5lite import sharding
 from t5lite.data.features.feature_converters import FeatureConverter
+from t5lite.mesh import host_rows
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import param_axes, param_shapes
 from t5lite.training.objective import Objective
@@ -102,7 +103,7 @@ class TrainProgram:
             shardings=self.shardings,
             mesh=self.mesh,
         )
-        _, host_count = sharding.host_rows(self.mesh)
+        _, host_count = host_rows(self.mesh)
         batch = sharding.row_shapes(rows.padding(batch_size // host_count), self.mesh)
         return TrainStep(function=function, shapes=(self.state, batch, frozen_models))
 

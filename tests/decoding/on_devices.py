@@ -11,7 +11,7 @@ sys.modules["tensorflow"] = sys.modules["seqio"] = None  # importing them raises
 import jax  # noqa: E402
 
 from t5lite.infer import infer  # noqa: E402
-from t5lite.sharding import MeshConfig  # noqa: E402
+from t5lite.mesh import MeshConfig  # noqa: E402
 from tests.decoding.ways import WAYS  # noqa: E402
 
 

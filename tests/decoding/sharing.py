@@ -9,8 +9,9 @@ import numpy as np
 from t5lite.decoding import compiled
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.sequence_generator import SequenceGenerator
+from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.parameters import param_axes, param_shapes
-from t5lite.sharding import MeshConfig, make_mesh, param_shardings
+from t5lite.sharding import param_shardings
 from tests import feature_converters
 from tests.decoding import tiny
 

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.slow
 
 def test_four_devices_then_one(tmp_path):
     pytest.importorskip("seqio")
-    four, one = [c for c in commands(DOCS / "devices.md") if "--model_dir=runs/mesh" in c.words]
+    found = [c for c in commands(DOCS / "devices.md") if "--train_steps" in " ".join(c.words)]
+    four, one, slices = found
     assert four.environment and not one.environment
 
     def run(arguments, environment):
@@ -36,10 +37,12 @@ def test_four_devices_then_one(tmp_path):
         return done.stdout + done.stderr
 
     text = run(["-m", "t5lite", *four.words], four.environment)
-    assert "1,017,600 parameters, mesh {'data': 2, 'fsdp': 2, 'tensor': 1}" in text
+    assert "1,017,600 parameters, mesh data=2, fsdp=2, sequence=1, tensor=1" in text
     text = run(["-m", "t5lite", *one.words], {})
-    assert "from step 2" in text and "'data': 1" in text
+    assert "from step 2" in text and "mesh data=1" in text
     (program,) = blocks(DOCS / "devices.md", "python")
     table = run(["-c", program], {}).splitlines()
     assert table[-1].startswith("token_embedder/embedding (768, 128) ")
     assert table[-1].endswith("('tensor', 'fsdp') (192, 16)")
+    text = run(["-m", "t5lite", *slices.words], slices.environment)
+    assert "mesh data=2, fsdp=1, sequence=2, tensor=2" in text

@@ -7,11 +7,11 @@ import jax
 import pytest
 
 from t5lite.data.data_config import DataConfig
+from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.config import TransformerConfig
 from t5lite.models.flops import train_step_flops
 from t5lite.models.parameters import flatten_names
 from t5lite.models.position_config import Rotary
-from t5lite.sharding import MeshConfig, make_mesh
 from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.optimizers import adafactor
 from t5lite.training.program import build_program

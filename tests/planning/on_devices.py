@@ -5,10 +5,10 @@ import json
 import sys
 
 from t5lite.data.data_config import DataConfig
+from t5lite.mesh import MeshConfig
 from t5lite.models.config import TransformerConfig
 from t5lite.plan import plan
 from t5lite.planning.topology import open_topology
-from t5lite.sharding import MeshConfig
 from t5lite.training.optimizers import adamw
 
 MODEL = TransformerConfig(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from t5lite import sharding
+from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_axes, param_shapes
 from t5lite.training.cross_entropy import CrossEntropy
@@ -45,7 +46,7 @@ def stepped(optimizer, *, groups=(), max_grad_norm=None, num_microbatches=1, **s
         max_grad_norm=max_grad_norm,
     )
     init = init_state_fn(MODEL, transformation, partition=partition, seed=0)
-    mesh = sharding.make_mesh(sharding.MeshConfig(), devices=jax.devices()[:1])
+    mesh = make_mesh(MeshConfig(), devices=jax.devices()[:1])
     step = make_train_step(
         MODEL,
         transformation,

@@ -184,12 +184,12 @@ SECTIONS: Mapping[str, Mapping[str, Rule]] = {
         "params_on_devices": by_itself("always"),
         "backend": none("the devices are those that jax finds (JAX_PLATFORMS)"),
         "ici_mesh_shape": training_values.mesh_shape,
-        "dcn_mesh_shape": training_values.mesh_shape,
+        "dcn_mesh_shape": training_values.slices,
     },
     "axis rules": {
         "activation_partitioning_dims": training_values.partitioning_dims,
         "parameter_partitioning_dims": training_values.partitioning_dims,
-        "additional_rules": none("the rules are t5lite/sharding.py's; the mesh has three axes"),
+        "additional_rules": none("the rules are t5lite/sharding.py's; the mesh has four axes"),
     },
     "trainer": {
         "num_microbatches": training_values.microbatches,

@@ -274,12 +274,11 @@ def partitions(fact: Fact, run: Run) -> Outcome:
     if submesh:
         count = math.prod(submesh)
     is_said_here = bool(submesh) == (fact.name == "model_parallel_submesh")
-    key = "MESH_TENSOR" if run.command == "train" else "MeshConfig.tensor"
     if not is_said_here:
         return Mapped({}, instead="nothing: the other of the two says it")
     if count == 1:
-        return Mapped({}, instead=f"{key} = 1, as it is without")
-    return Mapped({key: count}, "the number of devices must be a multiple of it")
+        return Mapped({}, instead="MESH_TENSOR = 1, as it is without")
+    return Mapped({"MESH_TENSOR": count}, "the number of devices must be a multiple of it")
 
 
 def partitioning_dims(fact: Fact, run: Run) -> Outcome:
@@ -288,20 +287,30 @@ def partitioning_dims(fact: Fact, run: Run) -> Outcome:
         return Mapped({}, instead="as the mesh is")
     if fact.name == "activation_partitioning_dims":
         return NoCounterpart("activations are split as batch and heads are; it changes no number")
-    key = "MESH_FSDP" if run.command == "train" else "MeshConfig.fsdp"
     return Decision(
         "T5X splits parameters over the data-parallel devices too: say over how many. It saves "
         "memory and changes no number",
-        (f"{key} = 1  # devices",),
+        ("MESH_FSDP = 1  # devices",),
     )
 
 
 def mesh_shape(fact: Fact, run: Run) -> Outcome:
-    """T5X's mesh, spelled out."""
+    """T5X's mesh within a slice, spelled out."""
+    del run
     if fact.value is None:
         return Mapped({}, instead="none")
-    keys = ("MESH_FSDP", "MESH_TENSOR") if run.command == "train" else ("MeshConfig.fsdp",)
     return Decision(
-        f"{fact.value!r}: the mesh here has the axes data, fsdp and tensor",
-        tuple(f"{key} = 1  # devices" for key in keys),
+        f"{fact.value!r}: the mesh here has the axes data, fsdp, sequence and tensor",
+        ("MESH_FSDP = 1  # devices", "MESH_TENSOR = 1  # devices"),
+    )
+
+
+def slices(fact: Fact, run: Run) -> Outcome:
+    """How many slices T5X's mesh runs over."""
+    del run
+    if fact.value is None:
+        return Mapped({}, instead="none")
+    return Mapped(
+        {"NUM_SLICES": math.prod(fact.value)},
+        "data, then fsdp, runs from slice to slice; TPUs say their slices themselves",
     )

@@ -50,8 +50,8 @@ from t5lite.inference.prompts import (
     room_for,
     text_prompt,
 )
+from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.messages.progress import progress_bar
-from t5lite.sharding import MeshConfig, make_mesh
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
 from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.reports.audit import read_audit
 from tests.conftest import REPOSITORY, on_devices
-from tests.toy_run import num_logged, signal_at, toy_train
+from tests.toy_run import interrupted_at, toy_train
 
 STEPS = 30
 SHORT = ("--train_steps", "16", "--ctrl_c", "6")  # of a run that is also stopped and resumed
@@ -81,12 +80,9 @@ def test_stopping_at_any_step_and_resuming_equals_the_straight_run(straight, cac
 
 
 def test_kill_9_anywhere_and_restart_equals_the_straight_run(straight, cache_dir, tmp_path):
-    process = start(tmp_path / "late", cache_dir)
-    while num_logged(tmp_path / "late") < 14:  # between two checkpoints
-        assert process.poll() is None, process.communicate()[0][-3000:]
-        time.sleep(0.005)
-    process.kill()
+    process = start(tmp_path / "late", cache_dir, "--kill", "14")  # between two checkpoints
     process.communicate()
+    assert process.returncode == -signal.SIGKILL
     without_checkpoints = shutil.ignore_patterns("checkpoints")
     shutil.copytree(tmp_path / "late", tmp_path / "early", ignore=without_checkpoints)
     for model_dir in (tmp_path / "late", tmp_path / "early"):
@@ -97,8 +93,8 @@ def test_kill_9_anywhere_and_restart_equals_the_straight_run(straight, cache_dir
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_sigterm_and_ctrl_c_save_and_end_early(straight, cache_dir, tmp_path, signum):
-    signal_at(tmp_path, 4, signum)
-    result = toy_train(tmp_path, cache_dir, train_steps=STEPS)
+    with interrupted_at(4, signum):
+        result = toy_train(tmp_path, cache_dir, train_steps=STEPS)
     assert result.stopped and 4 <= result.progress.steps < STEPS
     assert Checkpointer(tmp_path, read_only=True).latest_step() == result.progress.steps
     toy_train(tmp_path, cache_dir, train_steps=STEPS)

@@ -4,13 +4,17 @@
 """
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import pathlib
 import signal
-import threading
 import time
+from collections.abc import Iterator
 from typing import Any
+from unittest import mock
+
+import jax
 
 from t5lite.checkpoints.checkpointer import CheckpointConfig
 from t5lite.data.data_config import DataConfig
@@ -18,6 +22,7 @@ from t5lite.mesh import MeshConfig
 from t5lite.models.config import TransformerConfig
 from t5lite.train import TrainResult, train
 from t5lite.training.optimizers import adafactor
+from t5lite.training.signals import StopRequest
 
 MODEL = TransformerConfig(
     vocab_size=264,
@@ -60,21 +65,24 @@ def toy_train(model_dir: str, cache_dir: str, **changes: Any) -> TrainResult:
     return train(**(arguments | changes))
 
 
-def signal_at(model_dir: str | pathlib.Path, step: int, signum: int) -> None:
-    """Sends this process a signal once the run in the folder has logged `step`; returns at once."""
+@contextlib.contextmanager
+def interrupted_at(step: int, signum: int, *, sends_signal: bool = True) -> Iterator[None]:
+    """Training that sends itself a signal after `step`, and goes on slowly enough to hear of it.
 
-    def watch() -> None:
-        while num_logged(model_dir) < step:
-            time.sleep(0.005)
-        os.kill(os.getpid(), signum)
+    JAX's preemption service looks for signals once a second, and processes then agree on a step;
+    a toy run that is not held back has ended by then.
+    """
+    original = StopRequest.at
 
-    threading.Thread(target=watch, daemon=True).start()
+    def at(self: StopRequest, steps: int) -> bool:
+        if sends_signal and steps == step:
+            os.kill(os.getpid(), signum)
+        if steps >= step:
+            time.sleep(2 if jax.process_count() > 1 else 0.1)
+        return original(self, steps)
 
-
-def num_logged(model_dir: str | pathlib.Path) -> int:
-    """How many steps the run in the folder has logged."""
-    path = pathlib.Path(model_dir) / "metrics.jsonl"
-    return path.read_text().count('"train"') if path.exists() else 0
+    with mock.patch.object(StopRequest, "at", at):
+        yield
 
 
 def main() -> None:
@@ -85,12 +93,11 @@ def main() -> None:
     parser.add_argument("--train_steps", type=int, default=30)
     parser.add_argument("--mesh", type=int, nargs=4, default=(-1, 1, 1, 1))
     parser.add_argument("--process", help="index:count:coordinator of a multi-process run")
+    parser.add_argument("--kill", type=int, help="train until the last process dies at this step")
     parser.add_argument("--ctrl_c", type=int, help="train in MODEL_DIR/stopped too, stopped here")
     options = parser.parse_args()
     index, count = 0, 1
     if options.process:
-        import jax
-
         index, count, coordinator = options.process.split(":", 2)
         index, count = int(index), int(count)
         jax.distributed.initialize(coordinator, count, index)
@@ -104,12 +111,15 @@ def main() -> None:
         )
         print("stopped" if result.stopped else "done", result.progress.steps)
 
+    is_last = index == count - 1  # whichever process gets the signal, all stop after the same step
+    if options.kill:
+        with interrupted_at(options.kill, signal.SIGKILL, sends_signal=is_last):
+            run(options.model_dir)
     run(options.model_dir)
     if options.ctrl_c:
         stopped = pathlib.Path(options.model_dir, "stopped")
-        if index == count - 1:  # whichever process gets the signal, all stop after the same step
-            signal_at(stopped, options.ctrl_c, signal.SIGINT)
-        run(stopped)
+        with interrupted_at(options.ctrl_c, signal.SIGINT, sends_signal=is_last):
+            run(stopped)
         run(stopped)
 
 

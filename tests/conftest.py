@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import socket
+import subprocess
 import sys
 
 import pytest
@@ -25,6 +27,31 @@ def on_devices(num_devices):
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": f"{QUICK_COMPILATION} {count}",
     }
+
+
+def on_two_processes(module, *arguments):
+    """Runs `python -m MODULE ARGUMENTS INDEX PORT` twice at once; exit statuses and outputs."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    processes = [
+        subprocess.Popen(
+            [*command, str(index), str(port)],
+            env=on_devices(1),
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for index in range(2)
+    ]
+    try:
+        outputs = [process.communicate(timeout=1200)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [process.returncode for process in processes], outputs
 
 
 def shared_path(*parts: str) -> pathlib.Path:

@@ -6,10 +6,13 @@ gin configuration. A step that was not finished (a killed process, a full disk) 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import logging
 import pathlib
-import re
+import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,12 +24,14 @@ from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers
 
 from t5lite.checkpoints import verification
+from t5lite.checkpoints.failed_saves import Barrier, cause
 from t5lite.files.hashes import FileHashes
 from t5lite.files.local_paths import check_storable, local_path
-from t5lite.files.whole_file import FULL_DISK
 from t5lite.messages.ranges import Positive, Size
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import check_numbers
+
+log = logging.getLogger(__name__)
 
 FOLDER = "checkpoints"
 SHOWN_NAMES = 20
@@ -49,7 +54,8 @@ class CheckpointConfig:
       best_metric: an evaluation metric, e.g. "new_instances/mean/accuracy"; the checkpoint where it
         was best stays too.
       best_mode: "max" or "min", what best means for `best_metric`.
-      asynchronous: write in the background while training continues.
+      asynchronous: copy the state, and write it in the background while training continues. A save
+        that fails there is reported, leaves no checkpoint, and is an error only if it is the last.
     """
 
     period: int | str = 1000
@@ -138,6 +144,10 @@ class Checkpointer:
         self._config = config or CheckpointConfig()
         self._read_only = read_only
         self._verified: set[tuple[int, str]] = set()
+        self._barrier = Barrier()
+        self._writing: tuple[int, threading.Thread] | None = None
+        self._failed: dict[int, Exception] = {}
+        self._forgetful = False  # orbax forgets those that a failed save was to replace
 
     @functools.cached_property
     def _manager(self) -> ocp.CheckpointManager:
@@ -149,7 +159,9 @@ class Checkpointer:
                 preservation_policy=_preservation_policy(self._config),
                 enable_async_checkpointing=self._config.asynchronous,
                 # Hashing reads all of a checkpoint again, of slow storage too.
-                async_options=ocp.AsyncOptions(timeout_secs=_TIMEOUT_SECONDS),
+                async_options=ocp.AsyncOptions(
+                    timeout_secs=_TIMEOUT_SECONDS, barrier_sync_fn=self._barrier
+                ),
                 temporary_path_class=verification.HashedPath,
                 # Only who holds the folder's lock writes, so what is unfinished is a killed run's.
                 cleanup_tmp_directories=True,
@@ -196,7 +208,11 @@ class Checkpointer:
         config: str,
         metrics: Mapping[str, float],
     ) -> None:
-        """Saves one step; with an asynchronous checkpointer errors may surface at the next call.
+        """Saves one step, with an asynchronous checkpointer in the background.
+
+        It waits for the save before, and returns when the state is copied: its arrays may be
+        donated then. A save that fails in the background is a warning, and an error of `wait` if no
+        other follows.
 
         Args:
           step: the number of updates `state` has seen.
@@ -206,15 +222,69 @@ class Checkpointer:
           metrics: the latest evaluation metrics, for `best_metric`.
 
         Raises:
-          ValueError: the disk is full; earlier checkpoints are whole.
+          ValueError: a checkpointer that is not asynchronous could not save.
         """
+        self._settle()
         arguments = ocp.args.Composite(
             state=ocp.args.PyTreeSave(state),
             data=ocp.args.JsonSave(dict(data_state)),
             config=ocp.args.JsonSave({"gin": config}),
         )
-        with self._explain_save_errors(step):
+        self._barrier.begin()
+        try:
+            if self._forgetful:
+                self._manager.reload()
+                self._forgetful = False
             self._manager.save(step, args=arguments, metrics=dict(metrics), force=True)
+        except Exception as error:
+            self._fail(step, error)
+        thread = threading.Thread(target=self._watch, args=(step,), name="watch_save", daemon=True)
+        self._writing = step, thread
+        thread.start()
+        if not self._config.asynchronous:
+            self.wait()
+
+    def _watch(self, step: int) -> None:
+        """Reports a save that fails as soon as it does."""
+        try:
+            self._manager.wait_until_finished()
+        except Exception as error:
+            self._fail(step, error)
+
+    def _fail(self, step: int, error: Exception) -> None:
+        if step in self._failed:
+            return
+        if step in verification.steps(self._path):
+            log.warning(
+                "checkpoint %s is saved, but older ones could not be deleted: %s",
+                *(self._path / str(step), cause(error)),
+            )
+            return
+        self._failed[step] = error
+        if self._config.asynchronous and jax.process_index() == 0:
+            log.warning(
+                "%s. Nothing of it is kept; the next is tried when it is due (failed so far: %d).",
+                *(self._explain_failure(step), len(self._failed)),
+            )
+
+    def _explain_failure(self, step: int) -> str:
+        return f"checkpoint {step} could not be saved in {self._path}: {cause(self._failed[step])}"
+
+    def _settle(self) -> None:
+        """Waits for the save in flight, and clears away what one that failed has left."""
+        if self._writing is None:
+            return
+        step, thread = self._writing
+        thread.join()
+        self._writing = None
+        if step not in self._failed:
+            return
+        with contextlib.suppress(Exception):  # orbax tells each thread once
+            self._manager.wait_until_finished()
+        if jax.process_index() == 0:
+            for folder in self._path.glob(f"{step}.*"):
+                shutil.rmtree(folder, ignore_errors=True)
+        self._forgetful = True
 
     def restore_state(self, step: int, abstract_state: Any) -> Any:
         """Restores the train state of `step`.
@@ -293,16 +363,30 @@ class Checkpointer:
         return {name: tuple(leaf.shape) for name, leaf in _named_leaves(tree).items()}
 
     def wait(self) -> None:
-        """Blocks until everything saved lies on disk."""
-        if "_manager" in vars(self):
-            with self._explain_save_errors(None):
-                self._manager.wait_until_finished()
+        """Blocks until everything saved lies on disk.
+
+        Raises:
+          ValueError: the last save failed; earlier checkpoints are whole.
+        """
+        step = self._writing[0] if self._writing else None
+        self._settle()
+        if step is not None and step in self._failed:
+            raise ValueError(
+                f"{self._explain_failure(step)}. The checkpoints listed there are whole; start the "
+                "same command again, when that is mended, to go on from the latest."
+            ) from self._failed[step]
 
     def close(self) -> None:
-        """Waits and releases orbax's threads."""
-        self.wait()
-        if "_manager" in vars(self):
-            self._manager.close()
+        """Waits and releases orbax's threads.
+
+        Raises:
+          ValueError: the last save failed.
+        """
+        try:
+            self.wait()
+        finally:
+            if "_manager" in vars(self):
+                self._manager.close()
 
     def _restore(self, step: int, arguments: Any) -> Any:
         try:
@@ -336,40 +420,6 @@ class Checkpointer:
                 f"\n{problems}\nUse the config it was trained with, or a new MODEL_DIR with "
                 "INITIAL_CHECKPOINT_PATH and initial_checkpoint.remap."
             )
-
-    def _explain_save_errors(self, step: int | None) -> _ExplainFullDisk:
-        return _ExplainFullDisk(self._path, step)
-
-
-class _ExplainFullDisk:
-    """Turns a full disk, however orbax wraps it, into one sentence."""
-
-    def __init__(self, path: pathlib.Path, step: int | None) -> None:
-        self._path, self._step = path, step
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if isinstance(error, Exception) and _is_full_disk(error):
-            saved = "a checkpoint" if self._step is None else f"checkpoint {self._step}"
-            raise ValueError(
-                f"no space left on the disk of {self._path} while saving {saved}. The checkpoints "
-                "listed there are whole; free some space and start the same command again."
-            ) from error
-
-
-def _is_full_disk(error: BaseException | None) -> bool:
-    seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, OSError) and error.errno in FULL_DISK:
-            return True
-        found = re.search(r"os_error_code='(\d+)'", str(error))  # how tensorstore passes it on
-        if found and int(found[1]) in FULL_DISK:
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def name_differences(

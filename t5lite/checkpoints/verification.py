@@ -11,6 +11,7 @@ import asyncio
 import functools
 import logging
 import pathlib
+import shutil
 
 import jax
 import numpy as np
@@ -41,9 +42,13 @@ class HashedPath(ocp.path.atomicity.AtomicRenameTemporaryPath):
         hashes.save()
         await super().finalize()
         final = pathlib.Path(self.get_final())
-        at_top |= {path.name for path in final.iterdir() if path.is_file()}
-        last = FileHashes.of(final, at_top)
-        FileHashes(final, {**hashes.files, **last.files}).save()
+        try:
+            at_top |= {path.name for path in final.iterdir() if path.is_file()}
+            last = FileHashes.of(final, at_top)
+            FileHashes(final, {**hashes.files, **last.files}).save()
+        except OSError:
+            shutil.rmtree(final, ignore_errors=True)
+            raise
 
 
 def _files_below(folder: pathlib.Path) -> list[str]:
@@ -112,7 +117,7 @@ def damage(folder: pathlib.Path, found: dict[str, str]) -> str:
 def remedy(checkpoints: pathlib.Path, step: int) -> str:
     """What to do about a damaged checkpoint; reads others until one is found that is whole."""
     folder, unknown = checkpoints / str(step), []
-    for other in sorted(_steps(checkpoints) - {step}, key=lambda s: (s > step, -s)):
+    for other in sorted(steps(checkpoints) - {step}, key=lambda s: (s > step, -s)):
         is_whole = _is_whole(checkpoints / str(other))
         if is_whole:
             return (
@@ -130,7 +135,10 @@ def remedy(checkpoints: pathlib.Path, step: int) -> str:
     return "No other checkpoint there is whole; restore the folder from a copy."
 
 
-def _steps(checkpoints: pathlib.Path) -> set[int]:
+def steps(checkpoints: pathlib.Path) -> set[int]:
+    """The steps of finished checkpoints."""
+    if not checkpoints.is_dir():
+        return set()
     return {int(path.name) for path in checkpoints.iterdir() if path.name.isdecimal()}
 
 

@@ -1,8 +1,13 @@
 """Checkpoints: whole or refused, and the refusal says what is wrong."""
 
+import contextlib
+import errno
+import functools
 import pathlib
+import re
 import resource
 import shutil
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +22,7 @@ from t5lite.checkpoints.checkpointer import (
 )
 from t5lite.checkpoints.load import load_model_dir
 from t5lite.files.hashes import HASHES_FILE, FileHashes
+from tests.conftest import on_two_processes
 
 
 def state(scale: float = 1.0, rows: int = 64):
@@ -120,22 +126,85 @@ def test_a_truncated_checkpoint_is_refused(tmp_path, victim):
         Checkpointer(tmp_path, read_only=True).restore_state(1, abstract(state()))
 
 
-def test_a_full_disk_keeps_the_earlier_checkpoints(tmp_path):
-    save(tmp_path, [1])
-    checkpointer = Checkpointer(tmp_path, CheckpointConfig(asynchronous=False))
+@contextlib.contextmanager
+def full_disk(folder):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextlib.contextmanager
+def no_folder(folder):
+    folder.rename(folder.parent / "moved")
+    folder.touch()
+    yield
+    folder.unlink()
+    (folder.parent / "moved").rename(folder)
+
+
+def full_disk_at(call):
+    @contextlib.contextmanager
+    def at_this_call(folder):
+        writes = [None] * call + [OSError(errno.ENOSPC, "No space left on device")]
+        with mock.patch.object(FileHashes, "save", side_effect=writes):
+            yield
+
+    return at_this_call
+
+
+BREAKS = {
+    "full disk": (full_disk, "no space left on the disk"),
+    "no folder": (no_folder, ".*Not a directory"),
+    "before it has its name": (full_disk_at(0), "no space left on the disk"),
+    "when it has its name": (full_disk_at(1), "no space left on the disk"),
+}
+
+
+@pytest.mark.parametrize("how", BREAKS)
+@pytest.mark.parametrize("asynchronous", [True, False])
+def test_a_save_that_fails_leaves_nothing_is_reported_and_blocks_no_later_one(
+    tmp_path, caplog, how, asynchronous
+):
+    breaks, cause = BREAKS[how]
     noise = jax.random.normal(jax.random.key(0), (512, 512))  # does not compress
     big = state() | {"params": {"dense": {"kernel": noise}}}
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))
-    try:
-        with pytest.raises(ValueError, match="no space left on the disk"):
-            checkpointer.save(2, big, data_state={}, config="", metrics={})
-            checkpointer.wait()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    again = Checkpointer(tmp_path, read_only=True)
-    assert again.all_steps() == [1]
-    again.restore_state(1, abstract(state()))
+    checkpointer = Checkpointer(tmp_path, CheckpointConfig(asynchronous=asynchronous, keep=1))
+    save = functools.partial(checkpointer.save, data_state={}, config="", metrics={})
+    save(1, big)
+    checkpointer.wait()
+    message = rf"checkpoint 2 could not be saved in {tmp_path}/checkpoints: ({cause})"
+    with breaks(tmp_path / "checkpoints"), pytest.raises(ValueError, match=message):
+        save(2, big)
+        checkpointer.wait()
+    assert bool(re.search(message, caplog.text)) == asynchronous, "a warning, at once"
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["1"]
+    save(3, big)
+    checkpointer.close()
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["3"]
+    Checkpointer(tmp_path, read_only=True).restore_state(3, abstract(big))
+
+
+def test_a_save_that_fails_on_one_process_fails_on_all(tmp_path):
+    statuses, outputs = on_two_processes("tests.checkpoints.on_processes", tmp_path)
+    assert statuses == [0, 0], outputs
+    for index, output in enumerate(outputs):
+        first, second = ("", "process 1: ") if index == 0 else ("process 0: ", "")
+        assert (
+            f"checkpoint 2 could not be saved in {tmp_path}/checkpoints: {first}no hashes" in output
+        )
+        assert f"{second}the disk of this process is full" in output
+        assert output.endswith("left: 4\n")
+    assert "failed so far: 2" in outputs[0] and "so far" not in outputs[1]
+
+
+def test_arrays_may_be_donated_while_they_are_written(tmp_path):
+    checkpointer, values = Checkpointer(tmp_path), state(2, rows=4096)
+    checkpointer.save(1, values, data_state={}, config="", metrics={})
+    jax.jit(lambda tree: jax.tree.map(lambda x: 0 * x, tree), donate_argnums=0)(values)
+    checkpointer.close()
+    restored = Checkpointer(tmp_path).restore_state(1, abstract(state(2, rows=4096)))
+    jax.tree.map(np.testing.assert_array_equal, restored, state(2, rows=4096))
 
 
 def test_the_clock_asks_for_an_early_checkpoint_and_then_for_regular_ones():

@@ -160,7 +160,10 @@ class Checkpointer:
                 enable_async_checkpointing=self._config.asynchronous,
                 # Hashing reads all of a checkpoint again, of slow storage too.
                 async_options=ocp.AsyncOptions(
-                    timeout_secs=_TIMEOUT_SECONDS, barrier_sync_fn=self._barrier
+                    timeout_secs=_TIMEOUT_SECONDS,
+                    barrier_sync_fn=self._barrier,
+                    # Where a folder cannot be made, who waits for it does so for five minutes.
+                    create_directories_asynchronously=jax.process_count() > 1,
                 ),
                 temporary_path_class=verification.HashedPath,
                 # Only who holds the folder's lock writes, so what is unfinished is a killed run's.

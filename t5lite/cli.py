@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import inspect
 import logging
 import os
 import pathlib
@@ -197,14 +196,14 @@ def _parse_gin(
         defaults = config.read_defaults(_RUN_FILES[verb])
     parsed = _parse(arguments, shorthands, defaults=defaults)
     missing = {name: value for name, value in stand_ins.items() if parsed.macro(name) is None}
-    if missing and arguments.gin_file:
+    if missing and (arguments.gin_file or defaults):
         shorthands |= {name: (f"t5lite {arguments.verb}", x) for name, x in missing.items()}
         parsed = _parse(arguments, shorthands, defaults=defaults)
     model_dir = parsed.macro("MODEL_DIR")
     overrides: list[Any] = []
     remedies: dict[str, str] = {}
     # One that is no text is refused when all values are compared with their types.
-    if isinstance(model_dir, str):
+    if isinstance(model_dir, str) and model_dir != _NO_FOLDER:
         taken: list[Any] = []
         if verb in _RUN_FILES:
             vocabulary, cache_dir = parsed.macro("VOCABULARY"), parsed.macro("CACHE_DIR")
@@ -343,24 +342,73 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 # What a plan does not look at, in place of what a run is to be given.
-_UNPLANNED = {"MODEL_DIR": "a_folder_of_no_run", "MIXTURE_OR_TASK_NAME": "a_mixture"}
+_NO_FOLDER = "a_folder_of_no_run"
+_UNPLANNED = {"MODEL_DIR": _NO_FOLDER, "MIXTURE_OR_TASK_NAME": "a_mixture"}
 
 
 def _plan(arguments: argparse.Namespace) -> int:
     from t5lite.planning.topology import check_name, open_topology
 
-    check_name(arguments.topology)
-    parsed = _parse_gin(arguments, "train", stand_ins=_UNPLANNED)
+    shape = check_name(arguments.topology)
+    of = arguments.of or _planned_verb(arguments)
+    _check_plan_flags(arguments, of=of, is_on_cpu=shape.kind == "cpu")
+    lengths = arguments.task_feature_lengths
+    if of == "infer":
+        arguments.task_feature_lengths = None  # which a model folder says elsewhere
+    stand_ins = _UNPLANNED | ({"OUTPUT": "no_file"} if of == "infer" else {})
+    if of == "eval" and arguments.model_dir is None:
+        stand_ins["VOCABULARY"] = "bytes"
+    parsed = _parse_gin(arguments, of, stand_ins=stand_ins)
     topology = open_topology(arguments.topology)  # schedules and optimizers touch devices
-    built = parsed.arguments("train")
+    verb = _GIN_VERBS[of]
+    built = parsed.arguments(verb)
+    from t5lite import plan
     from t5lite.files import strict_json
-    from t5lite.plan import plan
+    from t5lite.planning.summary import format_plan
 
-    planned = inspect.signature(plan).parameters
-    with parsed.places_named("train"):
-        result = plan(topology, **{name: x for name, x in built.items() if name in planned})
-    print(strict_json.dumps(result.to_dict(), indent=2) if arguments.json else result.format())
-    return 0 if result.memory.fits else 1
+    assumptions = plan.Assumptions(
+        num_options=arguments.num_options or 4,
+        prefix_length=arguments.shared_prefix or 0,
+        model=None if of == "train" else parsed.parameter("train", "model"),
+        task_feature_lengths=lengths or parsed.macro("TASK_FEATURE_LENGTHS"),
+    )
+    result: Any
+    with parsed.places_named(verb):
+        if arguments.sweep:
+            result = plan.plan_sweep(topology, built, limit=arguments.sweep_limit or 24)
+        elif of == "train":
+            result = plan.plan_training(
+                topology, built, assumptions=assumptions, measures=arguments.measure
+            )
+        else:
+            result = plan.plan_answering(topology, verb, built, assumptions=assumptions)
+    if arguments.html:
+        from t5lite.reports.plan_page import write_plan_page
+
+        write_plan_page(pathlib.Path(arguments.html), result)
+    text = result.format() if arguments.sweep else format_plan(result)
+    print(strict_json.dumps(result.to_dict(), indent=2) if arguments.json else text)
+    return 0 if result.fits else 1
+
+
+def _planned_verb(arguments: argparse.Namespace) -> str:
+    """What the gin files are for: answering, where they say how, and training otherwise."""
+    parsed = _parse(arguments, _shorthands(arguments))
+    configured = {binding.configurable for binding in parsed.bindings.values()}
+    found = [of for of in ("eval", "infer") if _GIN_VERBS[of] in configured]
+    if len(found) > 1:
+        raise ValueError("these gin files are for eval and for infer; say which with --of.")
+    return found[0] if found else "train"
+
+
+def _check_plan_flags(arguments: argparse.Namespace, *, of: str, is_on_cpu: bool) -> None:
+    """Refuses flags of a plan that would do nothing."""
+    if arguments.measure and (of != "train" or arguments.sweep or not is_on_cpu):
+        raise ValueError("--measure runs one training step on CPUs: give --topology=cpu:N.")
+    if arguments.sweep and of != "train":
+        raise ValueError("--sweep tries ways to lay out a training step; plan training with it.")
+    if arguments.sweep_limit and not arguments.sweep:
+        raise ValueError("--sweep_limit bounds a sweep; give --sweep with it.")
 
 
 def _eval(arguments: argparse.Namespace) -> None:

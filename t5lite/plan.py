@@ -1,215 +1,257 @@
 """`t5lite plan`: whether a run fits devices that are elsewhere, and how fast it can go at best.
 
-The step is the one that `train` runs, compiled by the compiler of the devices. No data are read,
-no device is touched, and nothing is allocated.
+What is compiled is what `train`, `eval` and `infer` run, by the compiler of the devices. No data
+are read, no device is touched, and nothing is allocated.
 """
 
 from __future__ import annotations
 
-import logging
+import dataclasses
+import inspect
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
 
 import jax
+import numpy as np
 
-from t5lite import memory, sharding
+from t5lite.checkpoints.load import param_shapes_on
+from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription
+from t5lite.configuration.config import register_configurables
 from t5lite.data.data_config import DataConfig
 from t5lite.data.features.feature_converters import FeatureConverter
-from t5lite.initialization.frozen_models import frozen_shapes, open_frozen_models
+from t5lite.decoding.sequence_generator import SequenceGenerator
+from t5lite.inference.eval_config import EvalConfig, check_evals
+from t5lite.inference.prompts import decoding_for
 from t5lite.initialization.initial_model import ModelOfCheckpoint
-from t5lite.initialization.restore import RestoreConfig
 from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.config import TransformerConfig
-from t5lite.models.flops import StepFlops, train_step_flops
-from t5lite.models.parameters import count_params, flatten_names
-from t5lite.planning import collectives, memory_use
-from t5lite.planning.chips import Chip
-from t5lite.planning.memory_use import MemoryUse
-from t5lite.planning.roofline import Roofline, roofline
-from t5lite.planning.summary import Plan, RunTotals
+from t5lite.models.parameters import count_params
+from t5lite.planning import step_plan, sweep
+from t5lite.planning.answers_plan import Questions, plan_answers
+from t5lite.planning.plans import Plan
+from t5lite.planning.sweep import Setting, Sweep
 from t5lite.planning.topology import Topology
-from t5lite.training.cross_entropy import CrossEntropy
-from t5lite.training.duration import parse_duration
-from t5lite.training.objective import Objective
-from t5lite.training.optimizers import Optimizer
-from t5lite.training.parameter_groups import FrozenDtype
-from t5lite.training.program import TrainStep, build_program
-
-log = logging.getLogger(__name__)
 
 
-def plan(
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Assumptions:
+    """What a plan of answering cannot know without data.
+
+    Attributes:
+      num_options: answers that an example is ranked among.
+      prefix_length: tokens that all prompts begin with, and that are read once.
+      model: what answers, where there is no model folder.
+      task_feature_lengths: of `infer` without a model folder.
+    """
+
+    num_options: int = 4
+    prefix_length: int = 0
+    model: TransformerConfig | ModelOfCheckpoint | None = None
+    task_feature_lengths: Mapping[str, int] | None = None
+
+
+def plan_training(
     topology: Topology,
+    arguments: Mapping[str, Any],
     *,
-    model: TransformerConfig | ModelOfCheckpoint,
-    model_dir: str,
-    train_data: DataConfig,
-    optimizer: Optimizer,
-    train_steps: int | str,
-    objective: Objective = CrossEntropy(),  # noqa: B008 (frozen)
-    mesh: MeshConfig = MeshConfig(),  # noqa: B008 (frozen)
-    parameter_groups: Sequence[tuple[str, float]] = (),
-    frozen_dtype: FrozenDtype = "float32",
-    max_grad_norm: float | None = None,
-    num_microbatches: int = 1,
-    initial_checkpoint: RestoreConfig | None = None,
-    seed: int = 0,
+    assumptions: Assumptions = Assumptions(),
+    measures: bool = False,
 ) -> Plan:
-    """Compiles a run's training step for a topology, and says what it needs.
+    """Plans what `train` runs: its step, and its evaluations beside it.
 
     Args:
       topology: the devices.
-      model: as for `train`, and so are all arguments below. A model of a checkpoint is looked up.
-      model_dir: where a run that is resumed has its model; it need not be there.
-      train_data: the lengths and the global batch size; the mixture is not looked at.
-      optimizer: its state is counted.
-      train_steps: how long the run is.
-      objective: the loss, and the frozen models that it asks for.
-      mesh: how the devices are arranged.
-      parameter_groups: which parameters are frozen.
-      frozen_dtype: the type of those.
-      max_grad_norm: whether gradients are clipped.
-      num_microbatches: parts of a batch.
-      initial_checkpoint: what says the model, where `model` is that of a checkpoint.
-      seed: of dropout.
+      arguments: those of `train`; its own defaults hold for the rest. Of the data the lengths and
+        the batch are looked at, of `model_dir` only a checkpoint that says the model.
+      assumptions: what its evaluations are taken to ask.
+      measures: whether a step is run too, on the CPUs of this machine.
 
     Raises:
       ValueError: the mesh does not fit the devices or the parameters, the batch not the mesh, or
         the rows not the model.
     """
-    if isinstance(model, ModelOfCheckpoint):
-        model, train_data, _ = model.choose(
-            train_data, initial_checkpoint, model_dir=pathlib.Path(model_dir)
+    run = _training_run(arguments)
+    built = step_plan.build(run, topology)
+    step = step_plan.plan(built, topology, measures=measures)
+    # An evaluation's parameters lie where the state's do, beside the optimizer's state.
+    asked = [
+        _questions(config, run.model, built.rows, assumptions, mesh=built.program.mesh)
+        for config in run.evals
+    ]
+    state = built.program.state
+    answers = [
+        plan_answers(
+            one,
+            topology,
+            state.params,
+            mesh=built.program.mesh,
+            held=step_plan.optimizer_bytes(state),
         )
-    train_data.check_model(model)
-    total = parse_duration(train_steps, name="TRAIN_STEPS")
-    device_mesh = make_mesh(mesh, devices=topology.devices)
-    program = build_program(
-        model,
-        objective,
-        optimizer=optimizer,
-        parameter_groups=parameter_groups,
-        frozen_dtype=frozen_dtype,
-        max_grad_norm=max_grad_norm,
-        seed=seed,
-        mesh=device_mesh,
+        for one in asked
+    ]
+    return _plan(
+        topology,
+        run.model,
+        built.program.mesh,
+        step=step,
+        answers=tuple(answers),
+        run=step_plan.totals(built, step, topology),
+        advice=tuple(step_plan.advice(step, built.program.mesh)),
     )
-    batch_size = train_data.batch_size
-    sharding.check_batch_size(batch_size, device_mesh, num_microbatches=num_microbatches)
-    # Which tokens stand around prompts, and what ends them, makes no row longer.
-    rows = train_data.make_converter(eos_id=0, ends_in_eos={})
-    rows.check_rows(model)
-    others = open_frozen_models(objective, model=model, vocabulary=None)
-    step = program.step(
-        rows,
-        batch_size=batch_size,
-        num_microbatches=num_microbatches,
-        frozen_models=frozen_shapes(others, converter=rows, mesh=device_mesh, dtype=frozen_dtype),
-    )
-    trainable = flatten_names(program.trainable)
-    flops = train_step_flops(
-        model, batch_size=batch_size, capacities=rows.capacities, trainable=trainable
-    )
-    use, text = _compile(step, topology)
-    found = None if text is None else tuple(collectives.find(text, device_mesh.shape))
-    bound = None
-    if topology.chip and found is not None and use.fits:
-        bound = _roofline(topology.chip, flops, use, found, num_chips=device_mesh.size)
+
+
+def plan_answering(
+    topology: Topology,
+    verb: str,
+    arguments: Mapping[str, Any],
+    *,
+    assumptions: Assumptions = Assumptions(),
+) -> Plan:
+    """Plans what `evaluate` or `infer` runs.
+
+    Args:
+      topology: the devices.
+      verb: which of them.
+      arguments: those of it; its own defaults hold for the rest.
+      assumptions: the model, where `model_dir` is no folder, and what is asked of it.
+
+    Raises:
+      ValueError: no model is known, the mesh does not fit the devices or the parameters, or prompts
+        not the model.
+    """
+    run = _completed(verb, arguments)
+    model, converter = _model(run.model_dir, assumptions)
+    mesh = make_mesh(run.mesh or MeshConfig(), devices=topology.devices)
+    configs = list(run.evals) if verb == "evaluate" else [_as_evaluation(run, converter)]
+    check_evals(configs)
+    params = param_shapes_on(model, mesh)
+    asked = [_questions(config, model, converter, assumptions, mesh=mesh) for config in configs]
+    answers = [plan_answers(one, topology, params, mesh=mesh) for one in asked]
+    return _plan(topology, model, mesh, step=None, answers=tuple(answers))
+
+
+def plan_sweep(topology: Topology, arguments: Mapping[str, Any], *, limit: int) -> Sweep:
+    """Tries meshes, and for each what to recompute and in how many parts; ranks what fits.
+
+    Args:
+      topology: the devices.
+      arguments: those of `train`, as for `plan_training`.
+      limit: most steps that are compiled.
+
+    Raises:
+      ValueError: the run is refused whatever the mesh.
+    """
+    run = _training_run(arguments)
+
+    def tried(setting: Setting) -> sweep.Trial:
+        changed = SimpleNamespace(**vars(run))
+        changed.mesh = dataclasses.replace(run.mesh, **setting.mesh)
+        changed.model = dataclasses.replace(run.model, remat=setting.remat)
+        changed.num_microbatches = setting.num_microbatches
+        built = step_plan.build(changed, topology)
+        return sweep.Trial(
+            least_bytes=step_plan.argument_bytes(built),
+            compile=lambda: step_plan.plan(built, topology),
+        )
+
+    return sweep.run(topology, tried, batch_size=run.train_data.batch_size, limit=limit)
+
+
+def _plan(
+    topology: Topology, model: TransformerConfig, mesh: jax.sharding.Mesh, **more: Any
+) -> Plan:
     return Plan(
         topology=topology.name,
-        num_devices=device_mesh.size,
-        mesh=dict(device_mesh.shape),
+        num_devices=mesh.size,
+        num_slices=len(np.unique(topology.slices_of(mesh.devices))),
+        mesh=dict(mesh.shape),
         num_params=count_params(model),
-        num_trained=sum(leaf.size for leaf in trainable.values()),
-        batch_size=batch_size,
-        num_microbatches=num_microbatches,
-        capacities=rows.capacities,
-        flops=flops,
-        memory=use,
-        collectives=found,
-        roofline=bound,
-        run=_totals(
-            _num_steps(total.amount, total.unit, data=train_data, rows=rows),
-            flops,
-            bound,
-            num_chips=device_mesh.size,
-            is_least=total.unit != "steps",
-        ),
-        advice=tuple(
-            memory_use.advice(
-                use,
-                mesh=device_mesh.shape,
-                batch_size=batch_size,
-                num_microbatches=num_microbatches,
-                remat=model.remat,
-            )
-        ),
+        **more,
     )
 
 
-def _compile(step: TrainStep, topology: Topology) -> tuple[MemoryUse, str | None]:
-    """Compiles a step; gives the memory it needs, and its text unless it is too large."""
-    num_devices = len(topology.devices)
-    if topology.chip is None:
-        available = memory.host_free().num_bytes // num_devices
-        whose = f"each of {num_devices} CPU devices, which share what this machine has left"
-    else:
-        available, whose = topology.chip.hbm_bytes, f"each {topology.chip.name} chip"
-    log.info("compiling the step for %s", topology.name)
-    lowered = step.function.lower(*step.shapes)
-    try:
-        compiled = lowered.compile()
-    except jax.errors.JaxRuntimeError as error:
-        arguments = memory.tree_bytes(step.shapes)
-        use = memory_use.of_refusal(error, arguments=arguments, available=available, whose=whose)
-        if use is None:
-            raise
-        return use, None
-    return memory_use.of_compiled(compiled, available=available, whose=whose), compiled.as_text()
+def _completed(verb: str, arguments: Mapping[str, Any]) -> SimpleNamespace:
+    """A verb's arguments with its own defaults for what was not given."""
+    bound = inspect.signature(register_configurables()[verb]).bind(**arguments)
+    bound.apply_defaults()
+    return SimpleNamespace(**bound.arguments)
 
 
-def _roofline(
-    chip: Chip,
-    flops: StepFlops,
-    use: MemoryUse,
-    found: Sequence[collectives.Collective],
-    *,
-    num_chips: int,
-) -> Roofline:
-    # The state is read and written, and what is held in between was written and is read.
-    moved = 2 * use.arguments + (use.outputs or 0) + 2 * (use.temporaries or 0)
-    return roofline(
-        chip,
-        num_chips=num_chips,
-        model_flops=flops.model,
-        hardware_flops=flops.hardware,
-        moved_bytes=moved,
-        sent_bytes=sum(collective.bytes_sent for collective in found),
+def _training_run(arguments: Mapping[str, Any]) -> SimpleNamespace:
+    """The arguments of a training whose model is known."""
+    run = _completed("train", arguments)
+    if isinstance(run.model, ModelOfCheckpoint):
+        run.model, run.train_data, _ = run.model.choose(
+            run.train_data, run.initial_checkpoint, model_dir=pathlib.Path(run.model_dir)
+        )
+    run.train_data.check_model(run.model)
+    check_evals(run.evals)
+    return run
+
+
+def _model(model_dir: str, assumptions: Assumptions) -> tuple[TransformerConfig, FeatureConverter]:
+    """What answers, and what its prompts look like; of a folder its t5lite.json says it."""
+    if (pathlib.Path(model_dir) / DESCRIPTION_FILE).exists():
+        description = ModelDescription.load(model_dir)
+        return description.model, description.converter
+    model, lengths = assumptions.model, assumptions.task_feature_lengths
+    if not isinstance(model, TransformerConfig):
+        raise ValueError(
+            "no model is known: give --model_dir of a model folder, or a model's file such as "
+            "--gin_file=models/t5_1_1/small.gin."
+        )
+    data = DataConfig(
+        mixture_or_task_name="",
+        task_feature_lengths=lengths or {"inputs": 512, "targets": 128},
+        batch_size=1,
+        converter="encoder_decoder" if model.architecture == "encoder_decoder" else "decoder_only",
+    )
+    return model, data.make_converter(eos_id=1, ends_in_eos={})
+
+
+def _as_evaluation(run: SimpleNamespace, converter: FeatureConverter) -> EvalConfig:
+    """What `infer` asks, as an evaluation that scores no targets."""
+    return EvalConfig(
+        name="infer",
+        mixture_or_task_name="",
+        task_feature_lengths=converter.task_feature_lengths,
+        batch_size=run.batch_size,
+        rank_by=(run.rank_by or "sum") if run.options_field else None,
+        use_chat_template=run.use_chat_template,
+        score_targets=False,
+        **({} if run.decoding is None else {"decoding": run.decoding}),
     )
 
 
-def _num_steps(amount: float, unit: str, *, data: DataConfig, rows: FeatureConverter) -> int | None:
-    """Steps of a run, were every row full; None where only data can tell."""
-    if unit == "steps":
-        return int(amount)
-    if unit == "tokens":
-        return -int(-amount // (data.batch_size * sum(rows.capacities)))
-    if unit == "examples" and not data.pack:
-        return -int(-amount // data.batch_size)
-    return None
-
-
-def _totals(
-    steps: int | None,
-    flops: StepFlops,
-    bound: Roofline | None,
+def _questions(
+    config: EvalConfig,
+    model: TransformerConfig,
+    converter: FeatureConverter,
+    assumptions: Assumptions,
     *,
-    num_chips: int,
-    is_least: bool,
-) -> RunTotals | None:
-    if steps is None:
-        return None
-    chip_hours = None if bound is None else steps * bound.seconds * num_chips / 3600
-    return RunTotals(
-        steps=steps, is_least=is_least, flops=steps * flops.model, chip_hours=chip_hours
+    mesh: jax.sharding.Mesh,
+) -> Questions:
+    """What an evaluation asks, were all prompts and targets as long as they may be."""
+    converter = dataclasses.replace(
+        converter, task_feature_lengths=dict(config.task_feature_lengths)
+    )
+    generator = SequenceGenerator(
+        model,
+        converter=converter,
+        eos_ids=(),  # Which tokens end an answer changes no shape.
+        batch_size=config.batch_size,
+        mesh=mesh,
+    )
+    is_ranked = config.rank_by is not None
+    longest = [np.zeros(converter.longest_prompt, np.int32)]
+    decoding = decoding_for(config.decoding, model, longest, is_chat=config.use_chat_template)
+    return Questions(
+        name=config.name,
+        generator=generator,
+        decoding=None if is_ranked else decoding,
+        num_options=assumptions.num_options if is_ranked else int(config.score_targets),
+        option_length=converter.task_feature_lengths["targets"],
+        prefix_length=assumptions.prefix_length,
     )

@@ -63,9 +63,7 @@ def load_model_dir(
     checkpointer = Checkpointer(model_dir, read_only=True)
     step, steps = checkpointer.step_or_latest(step), checkpointer.all_steps()
     mesh = mesh or make_mesh(MeshConfig(), devices=jax.devices()[:1])
-    shapes = param_shapes(description.model)
-    shardings = sharding.param_shardings(shapes, param_axes(description.model), mesh)
-    wanted = sharding.abstract(shapes, shardings)
+    wanted = param_shapes_on(description.model, mesh)
     memory.check_on_devices(
         {"parameters": memory.tree_bytes(wanted)},
         mesh=mesh,
@@ -89,6 +87,16 @@ def load_model_dir(
         step=step,
         chat_template=_chat_template(description, vocabulary, model_dir=model_dir),
     )
+
+
+def param_shapes_on(config: TransformerConfig, mesh: jax.sharding.Mesh) -> Any:
+    """A model's parameters as they are loaded, with shapes and shardings in place of arrays.
+
+    Raises:
+      ValueError: the mesh does not divide them.
+    """
+    shapes = param_shapes(config)
+    return sharding.abstract(shapes, sharding.param_shardings(shapes, param_axes(config), mesh))
 
 
 def provenance(model_dir: str | pathlib.Path, step: int) -> dict[str, Any]:

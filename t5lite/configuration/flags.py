@@ -169,16 +169,51 @@ def _add_process_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_plan_verb(verbs: Any) -> None:
-    plan = _verb(verbs, "plan", "compile a training step for devices elsewhere, see what it needs")
+    planned = ("train", "eval", "infer")
+    plan = _verb(verbs, "plan", "compile a run for devices elsewhere, and see what it needs")
     plan.add_argument(
         "--topology",
         required=True,
         metavar="CHIP:SHAPE",
-        help="TPU slice, such as v5e:4x4 or v5p:4x4x8 (needs the extra tpu, and no TPU), or CPUs, "
-        "such as cpu:8",
+        help="TPU slice, such as v5e:4x4 or v5p:4x4x8, or several, 2xv5e:16x16 (needs the extra "
+        "tpu, and no TPU), or CPUs, such as cpu:8",
+    )
+    plan.add_argument(
+        "--of",
+        choices=planned,
+        help="what is planned (default: what the gin files are for, and training otherwise)",
     )
     plan.add_argument("--json", action="store_true", help="everything as one JSON object")
-    _add_gin_flags(plan, *_GIN_VERBS["train"])
+    plan.add_argument("--html", metavar="FILE", help="also write a page that draws it")
+    plan.add_argument(
+        "--measure",
+        action="store_true",
+        help="run a training step too and say what it took, with --topology=cpu:N",
+    )
+    plan.add_argument(
+        "--sweep",
+        action="store_true",
+        help="try all meshes of a training step, what to recompute, and microbatches; rank them",
+    )
+    plan.add_argument(
+        "--sweep_limit",
+        type=macro.positive,
+        metavar="N",
+        help="steps that a sweep compiles at most (default: 24)",
+    )
+    plan.add_argument(
+        "--num_options",
+        type=macro.positive,
+        metavar="N",
+        help="answers that an example is ranked among, where --rank_by ranks (default: 4)",
+    )
+    plan.add_argument(
+        "--shared_prefix",
+        type=macro.positive,
+        metavar="TOKENS",
+        help="that all prompts of a causal language model begin with, and that are read once",
+    )
+    _add_gin_flags(plan, *(flag for verb in planned for flag in _GIN_VERBS[verb]))
 
 
 def _add_eval_actions(verbs: Any) -> None:

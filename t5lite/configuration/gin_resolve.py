@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import inspect
 import logging
@@ -87,6 +88,21 @@ class ParsedConfig:
         self.check(verb)
         try:
             return gin.get_configurable(verb)()
+        except (ValueError, TypeError) as error:
+            raise ValueError(self._without_gin_noise(error)) from error
+
+    def parameter(self, configurable: str, name: str) -> Any:
+        """One parameter as gin gives it to a configurable; None where nothing sets it.
+
+        Raises:
+          ValueError: an object refuses its arguments.
+        """
+        try:
+            value = gin.query_parameter(f"{configurable}.{name}")
+        except ValueError:
+            return None
+        try:
+            return copy.deepcopy(value)  # which makes what a reference names
         except (ValueError, TypeError) as error:
             raise ValueError(self._without_gin_noise(error)) from error
 

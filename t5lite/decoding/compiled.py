@@ -50,7 +50,7 @@ class Functions(NamedTuple):
 
 def prepare(model_config: TransformerConfig, params: Params, *, mesh: Mesh | None) -> Prepared:
     """Makes `Prepared` of parameters."""
-    return Prepared(params, _prepare_fn(model_config, mesh)(params))
+    return Prepared(params, prepare_fn(model_config, mesh)(params))
 
 
 def plain(params: Params | Prepared) -> Params:
@@ -59,7 +59,9 @@ def plain(params: Params | Prepared) -> Params:
 
 
 @functools.cache
-def _prepare_fn(model_config: TransformerConfig, mesh: Mesh | None) -> Callable[[Params], Params]:
+def prepare_fn(model_config: TransformerConfig, mesh: Mesh | None) -> Callable[..., Any]:
+    """`params -> step_params`; see `Prepared`."""
+
     def run(params: Params) -> Params:
         return step_params(model_config, params, unstacked=_unstacks())
 

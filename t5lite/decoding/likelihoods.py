@@ -59,22 +59,7 @@ class Likelihoods:
           ValueError: A prompt and one of its answers have no place in the model's table of
             positions, or more memory is needed than there is.
         """
-        checks.positions(
-            self._model_config,
-            prompts,
-            [max(map(len, row)) for row in options],
-            converter=self._converter,
-            remedy="shorten the prompts or the answers",
-        )
-        plan = self._batches.plan(
-            prompts,
-            more_sizes=[sum(map(len, row)) for row in options],
-            fits=lambda examples, num_rows: self._chunk_length(
-                [prompts[example] for example in examples],
-                [options[example] for example in examples],
-                num_rows=num_rows,
-            )[1],
-        )
+        plan = self.batches(prompts, options)
         for batch_size, prompt_length in self._batches.sizes(plan, prompts):
             checks.room_to_score(
                 self._model_config,
@@ -83,6 +68,47 @@ class Likelihoods:
                 mesh=self._mesh,
             )
         return plan
+
+    def batches(
+        self,
+        prompts: Sequence[Tokens],
+        options: Sequence[Sequence[Tokens]],
+        *,
+        shares_prefixes: bool = True,
+    ) -> list[PromptBatch]:
+        """As `plan`, whatever memory the devices have; see `PromptBatches.plan`."""
+        checks.positions(
+            self._model_config,
+            prompts,
+            [max(map(len, row)) for row in options],
+            converter=self._converter,
+            remedy="shorten the prompts or the answers",
+        )
+        return self._batches.plan(
+            prompts,
+            more_sizes=[sum(map(len, row)) for row in options],
+            fits=lambda examples, num_rows: self._chunk_length(
+                [prompts[example] for example in examples],
+                [options[example] for example in examples],
+                num_rows=num_rows,
+            )[1],
+            shares_prefixes=shares_prefixes,
+        )
+
+    def option_rows(
+        self,
+        batch: PromptBatch,
+        prompts: Sequence[Tokens],
+        options: Sequence[Sequence[Tokens]],
+    ) -> tuple[dict[str, np.ndarray], int]:
+        """What is read of a batch's answers besides its prompts, and how much of it at once."""
+        length, _ = self._chunk_length(
+            [prompts[example] for example in batch.examples],
+            [options[example] for example in batch.examples],
+            num_rows=batch.num_rows,
+        )
+        rows = [options[row] for row in batch.rows]
+        return ranking.option_features(rows, chunk_length=length), length
 
     def find(
         self,
@@ -111,14 +137,7 @@ class Likelihoods:
         run = compiled.rank_fn(self._model_config, self._mesh)
         for batch, features in self._batches.read(params, plan, prompts):
             examples = batch.examples
-            length, _ = self._chunk_length(
-                [prompts[example] for example in examples],
-                [options[example] for example in examples],
-                num_rows=batch.num_rows,
-            )
-            of_rows = ranking.option_features(
-                [options[row] for row in batch.rows], chunk_length=length
-            )
+            of_rows, length = self.option_rows(batch, prompts, options)
             found_BCO = jax.device_get(run(params, features | self._batches.put(of_rows)))
             checks.finite_log_likelihoods(found_BCO[: len(examples)], params, self._model_config)
             for example, found_CO in zip(examples, found_BCO, strict=False):

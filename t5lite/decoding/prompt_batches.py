@@ -20,7 +20,7 @@ from t5lite.data.features.feature_converters import (
 from t5lite.decoding import batching, compiled, shared_prefixes
 from t5lite.mesh import DECODING_BATCH_AXES, num_devices
 from t5lite.models.config import TransformerConfig
-from t5lite.sharding import put_replicable
+from t5lite.sharding import decoding_sharding, put_replicable
 
 Params = Any
 # Called with the number of examples of each finished batch.
@@ -189,6 +189,22 @@ class PromptBatches:
         longest = max(len(prompts[row]) for row in batch.examples)
         return batching.fine_bucket_length(longest - len(batch.prefix))
 
+    def rows(self, prompts: Sequence[Tokens], *, length: int) -> dict[str, Any]:
+        """What `prefill` reads of prompts padded to a length, on the host."""
+        return self._converter.prompt_batch(prompts, length=length)
+
+    def check_prefix(self, prefix_length: int, *, longest: int) -> None:
+        """Raises ValueError where prompts cannot share so many tokens."""
+        if not self._can_share() or prefix_length >= longest:
+            raise ValueError(
+                f"a prefix of {prefix_length} tokens (--shared_prefix) cannot be read once: "
+                + (
+                    f"prompts have at most {longest} tokens"
+                    if self._can_share()
+                    else "only a causal language model reads a token without those behind it"
+                )
+            )
+
     def _can_share(self) -> bool:
         """Whether what a token is to the model depends on the tokens before it alone."""
         converter = self._converter
@@ -196,7 +212,24 @@ class PromptBatches:
 
     def _read_prefix(self, params: Params, prefix: Tokens) -> Any:
         """A cache with one row for each device that has rows: they read it at the same time."""
-        length = batching.fine_bucket_length(len(prefix), longest=self._longest)
-        features = self._converter.prompt_batch([prefix] * self.num_parts, length=length)
         run = compiled.prefix_fn(self._model_config, self._mesh)
-        return run(params, self.put(features))
+        return run(params, self.put(self.prefix_rows(prefix)))
+
+    def prefix_rows(self, prefix: Tokens) -> dict[str, Any]:
+        """What `prefill` reads of a prefix, on the host: a row for each device that has rows."""
+        length = batching.fine_bucket_length(len(prefix), longest=self._longest)
+        return self._converter.prompt_batch([prefix] * self.num_parts, length=length)
+
+    def longest_prompt(self, answer_length: int) -> int:
+        """Tokens of the longest prompt that has room for such an answer behind it."""
+        if self._most_positions is None or self._converter.architecture == "encoder_decoder":
+            return self._longest
+        return max(min(self._longest, self._most_positions + 1 - answer_length), 1)
+
+    def shapes(self, features: dict[str, Any]) -> dict[str, jax.ShapeDtypeStruct]:
+        """What `put` makes of features, with shapes in place of arrays."""
+        where = None if self._mesh is None else decoding_sharding(self._mesh)
+        return {
+            name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where)
+            for name, x in features.items()
+        }

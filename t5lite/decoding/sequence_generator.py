@@ -58,7 +58,10 @@ class Ranking(NamedTuple):
 
 
 class SequenceGenerator:
-    """Generates for, scores and ranks answers to any number of examples with one model config."""
+    """Generates for, scores and ranks answers to any number of examples with one model config.
+
+    `decoding.programs` calls its parts on shapes.
+    """
 
     def __init__(
         self,
@@ -87,22 +90,22 @@ class SequenceGenerator:
         """
         check_type(batch_size, Size, name="batch_size")
         converter.check_model(model_config)
-        self._model_config = model_config
+        self.model_config = model_config
         self._converter = converter
         end_ids = checks.token_ids(eos_ids, name="eos_ids", vocab_size=model_config.vocab_size)
         self._eos_ids = tuple(end_ids.tolist())
-        self._batches = PromptBatches(
+        self.batches = PromptBatches(
             model_config, converter=converter, batch_size=batch_size, mesh=mesh
         )
-        self._likelihoods = Likelihoods(
+        self.likelihoods = Likelihoods(
             model_config,
             converter=converter,
             eos_ids=self._eos_ids,
-            batches=self._batches,
+            batches=self.batches,
             mesh=mesh,
         )
         self._decode = decode
-        self._mesh = mesh
+        self.mesh = mesh
 
     def prepare(self, params: Params) -> Prepared:
         """Parameters as the other methods use them, for a caller who uses them more than once.
@@ -112,8 +115,8 @@ class SequenceGenerator:
         Raises:
           ValueError: They are not those of the model's config.
         """
-        checks.check_params(params, self._model_config)
-        return compiled.prepare(self._model_config, params, mesh=self._mesh)
+        checks.check_params(params, self.model_config)
+        return compiled.prepare(self.model_config, params, mesh=self.mesh)
 
     def check(self, inputs: Sequence[Tokens], *, config: DecodingConfig) -> None:
         """Refuses what `generate` would, before anything is made or compiled for it.
@@ -148,8 +151,8 @@ class SequenceGenerator:
         checks.same_number(inputs, options, name="lists of options")
         ranking.check_options(options)
         if by == "unconditional":
-            self._likelihoods.empty_prompt()
-        self._likelihoods.plan(inputs, options)
+            self.likelihoods.empty_prompt()
+        self.likelihoods.plan(inputs, options)
 
     def generate(
         self,
@@ -184,12 +187,12 @@ class SequenceGenerator:
         checks.same_number(inputs, indices, name="indices")
         plan = self._plan_to_generate(inputs, config)
         prepared = self._prepared(params)
-        functions = self._functions(config)
+        functions = self.functions(config)
         results: list[list[Generation]] = [[]] * len(inputs)
-        for batch, features in self._batches.read(prepared.params, plan, inputs):
+        for batch, features in self.batches.read(prepared.params, plan, inputs):
             examples = batch.examples
             index_B = np.array([indices[row] for row in batch.rows], np.int32)
-            features |= self._batches.put({"example_index": index_B})
+            features |= self.batches.put({"example_index": index_B})
             state = functions.start(prepared.params, features)
             if config.stop_strings:
                 state = self._advance_with_looks(functions, prepared, state, config)
@@ -197,7 +200,7 @@ class SequenceGenerator:
                 state = functions.advance(prepared.step_params, state, config.decode_length)
             output = jax.device_get(functions.report(state))
             checks.finite_log_likelihoods(
-                output.log_likelihood_BN[: len(examples)], prepared.params, self._model_config
+                output.log_likelihood_BN[: len(examples)], prepared.params, self.model_config
             )
             for row, example in enumerate(examples):
                 results[example] = _generations(output, row)
@@ -218,20 +221,20 @@ class SequenceGenerator:
         The tokens are those of `generate` for the same `index`. For a decoder without a mesh, and
         a config with one answer an example that is no beam search.
         """
-        assert self._mesh is None, "one row cannot be shared out"
+        assert self.mesh is None, "one row cannot be shared out"
         assert config.num_branches == 1, "only one answer can be streamed"
         (inputs,) = self._checked([inputs], name="inputs")
         self.check([inputs], config=config)
         prepared = self._prepared(params)
-        functions = self._functions(config)
-        batch = self._batches.whole([inputs])
+        functions = self.functions(config)
+        batch = self.batches.whole([inputs])
         batch["example_index"] = np.array([index], np.int32)
         state = functions.start(prepared.params, batch)
         so_far: list[int] = []
         while True:
             output = jax.device_get(functions.report(state))
             checks.finite_log_likelihoods(
-                output.log_likelihood_BN, prepared.params, self._model_config
+                output.log_likelihood_BN, prepared.params, self.model_config
             )
             if output.ended_BN[0, 0]:
                 return
@@ -272,7 +275,7 @@ class SequenceGenerator:
         log_likelihoods = np.zeros(len(inputs))
         log_likelihoods[rows] = [
             found_O[0]
-            for found_O in self._likelihoods.find(
+            for found_O in self.likelihoods.find(
                 self._plain(params),
                 [inputs[row] for row in rows],
                 [[targets[row]] for row in rows],
@@ -312,7 +315,7 @@ class SequenceGenerator:
         checks.same_number(inputs, options, name="lists of options")
         options = [self._checked(row, name=f"options[{i}]") for i, row in enumerate(options)]
         ranking.check_options(options)
-        found = self._likelihoods.compared(
+        found = self.likelihoods.compared(
             *(self._plain(params), inputs, options), by=by, num_bytes=num_bytes, on_batch=on_batch
         )
         return [Ranking(int(np.argmax(scores)), scores) for scores in found]
@@ -337,7 +340,7 @@ class SequenceGenerator:
                 tokens = output.tokens_BNT[place][: output.lengths_BN[place]]
                 stopped = self._stopped_length(tokens.tolist(), config, known=known)
                 longest_BN[place] = stopped or config.decode_length
-            state = functions.cut(state, self._batches.put({"longest": longest_BN})["longest"])
+            state = functions.cut(state, self.batches.put({"longest": longest_BN})["longest"])
             if output.all_done:
                 return state
             known = int(output.lengths_BN.max())
@@ -364,23 +367,23 @@ class SequenceGenerator:
             return []
         is_long = config.decode_length > 1
         checks.positions(
-            self._model_config,
+            self.model_config,
             inputs,
             [config.decode_length] * len(inputs),
             converter=self._converter,
             remedy="shorten the prompts"
             + (", or lower max_decode_length (--max_decode_length)" if is_long else ""),
         )
-        checks.against_vocabulary(config, vocab_size=self._model_config.vocab_size)
+        checks.against_vocabulary(config, vocab_size=self.model_config.vocab_size)
         # What occurred in a prompt counts for a repetition penalty, its prefix too.
-        plan = self._batches.plan(inputs, shares_prefixes=config.repetition_penalty == 1.0)
-        for batch_size, prompt_length in self._batches.sizes(plan, inputs):
+        plan = self.batches.plan(inputs, shares_prefixes=config.repetition_penalty == 1.0)
+        for batch_size, prompt_length in self.batches.sizes(plan, inputs):
             checks.room_to_generate(
-                self._model_config,
+                self.model_config,
                 config,
                 batch_size=batch_size,
                 prompt_length=prompt_length,
-                mesh=self._mesh,
+                mesh=self.mesh,
             )
         return plan
 
@@ -389,15 +392,16 @@ class SequenceGenerator:
 
     def _plain(self, params: Params | Prepared) -> Params:
         if not isinstance(params, Prepared):
-            checks.check_params(params, self._model_config)
+            checks.check_params(params, self.model_config)
         return compiled.plain(params)
 
     def _checked(self, texts: Sequence[Tokens], *, name: str) -> list[np.ndarray]:
-        return checks.all_token_ids(texts, name=name, vocab_size=self._model_config.vocab_size)
+        return checks.all_token_ids(texts, name=name, vocab_size=self.model_config.vocab_size)
 
-    def _functions(self, config: DecodingConfig) -> compiled.Functions:
+    def functions(self, config: DecodingConfig) -> compiled.Functions:
+        """The jitted parts of generation."""
         end_ids = tuple(dict.fromkeys((*self._eos_ids, *config.stop_ids)))
-        return compiled.functions(self._model_config, end_ids, config, self._mesh)
+        return compiled.functions(self.model_config, end_ids, config, self.mesh)
 
 
 def _generations(output: Any, row: int) -> list[Generation]:

@@ -1,4 +1,4 @@
-"""Floating-point operations of a training step, counted from a model's config.
+"""Floating-point operations of training and of answering, counted from a model's config.
 
 Counted are matrix products, a multiplication and an addition being two operations; norms,
 activations and the optimizer's update are not. Attention counts whole, as it is computed, masked
@@ -6,7 +6,7 @@ pairs included, so that utilisation means what it does in PaLM's appendix B (arX
 
 XLA's own count of a compiled step has a scanned layer once, however many there are.
 
-Shapes: B rows, S encoder positions, T decoder positions.
+Shapes: B rows, S encoder positions, T decoder positions, N tokens of a row.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OF_ENCODER = tuple(f"decoder/layers/encoder_decoder_attention/{x}/" for x in ("
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StepFlops:
-    """Operations of one step on all devices together.
+    """Operations of one step on all devices together; of answering, of the forward pass alone.
 
     Attributes:
       forward: of the forward pass.
@@ -34,8 +34,8 @@ class StepFlops:
     """
 
     forward: int
-    backward: int
-    recomputed: int
+    backward: int = 0
+    recomputed: int = 0
 
     @property
     def model(self) -> int:
@@ -83,7 +83,10 @@ def train_step_flops(
       trainable: names of the parameters that are trained; there is no gradient of the others, and
         none is taken through a stack that has nothing to train in it or before it.
     """
-    products = _products(config, batch_size=batch_size, capacities=capacities)
+    stacks = ("encoder", "decoder")[-len(capacities) :]
+    positions = {s: batch_size * length for s, length in zip(stacks, capacities, strict=True)}
+    keys = {"encoder": capacities[0], "decoder": sum(capacities)}
+    products = _products(config, positions, keys=keys, num_logits=positions["decoder"])
     reached = _stacks_with_gradients(trainable)
     backward = recomputed = 0
     for product in products:
@@ -101,36 +104,75 @@ def train_step_flops(
     )
 
 
+def prefill_flops(
+    config: TransformerConfig, *, batch_size: int, prompt_length: int, num_slots: int
+) -> int:
+    """Counts the reading of prompts, up to the logits of each answer's first token.
+
+    Args:
+      config: the model's.
+      batch_size: B.
+      prompt_length: tokens of each.
+      num_slots: that the decoder's cache has.
+    """
+    positions, keys = {"decoder": batch_size * prompt_length}, {"decoder": num_slots}
+    if config.architecture == "encoder_decoder":
+        positions = {"encoder": batch_size * prompt_length, "decoder": batch_size}
+        keys = {"encoder": prompt_length, "decoder": num_slots + prompt_length}
+    products = _products(config, positions, keys=keys, num_logits=batch_size)
+    return sum(product.flops for product in products)
+
+
+def extend_flops(
+    config: TransformerConfig, *, num_tokens: int, num_slots: int, source_length: int
+) -> int:
+    """Counts the reading of further tokens, all rows' together, with the logits behind each.
+
+    Args:
+      config: the model's.
+      num_tokens: B x N.
+      num_slots: that the decoder's cache has.
+      source_length: S of an encoder-decoder's inputs; 0 of a decoder-only model.
+    """
+    positions, keys = {"decoder": num_tokens}, {"decoder": num_slots + source_length}
+    products = _products(config, positions, keys=keys, num_logits=num_tokens)
+    return sum(product.flops for product in products)
+
+
 def _products(
-    config: TransformerConfig, *, batch_size: int, capacities: Sequence[int]
+    config: TransformerConfig,
+    positions: Mapping[str, int],
+    *,
+    keys: Mapping[str, int],
+    num_logits: int,
 ) -> list[_Product]:
-    """Every matrix product of a forward pass."""
+    """Every matrix product of a forward pass.
+
+    Args:
+      config: the model's.
+      positions: that each stack reads, of all rows together; one that is not named reads none.
+      keys: that each position of a stack attends to.
+      num_logits: positions that logits are made of.
+    """
     shapes = flatten_names(param_shapes(config))
-    lengths: Mapping[str, int] = dict(
-        zip(("encoder", "decoder")[-len(capacities) :], capacities, strict=True)
-    )
     products = []
     for name, shape in shapes.items():
         stack = name.partition("/")[0]
-        if not name.endswith("/kernel") or stack not in lengths:
-            continue
         reads = "encoder" if name.startswith(_OF_ENCODER) else stack
-        flops = 2 * math.prod(shape.shape) * batch_size * lengths[reads]
-        products.append(
-            _Product(stack, reads, flops, name, is_of_layers=name.startswith(f"{stack}/layers/"))
-        )
+        if not name.endswith("/kernel") or not positions.keys() >= {stack, reads}:
+            continue
+        is_of_layers = name.startswith(f"{stack}/layers/")
+        is_logits = name.startswith("decoder/logits_dense/")
+        num_read = num_logits if is_logits else positions[reads]
+        flops = 2 * math.prod(shape.shape) * num_read
+        products.append(_Product(stack, reads, flops, name, is_of_layers=is_of_layers))
     if config.tied_embeddings:
-        size = config.vocab_size * config.embedding_width
-        flops = 2 * size * batch_size * lengths["decoder"]
+        flops = 2 * config.vocab_size * config.embedding_width * num_logits
         products.append(_Product("decoder", "decoder", flops, _EMBEDDING, is_of_layers=False))
     num_layers = {"encoder": config.num_encoder_layers, "decoder": config.num_decoder_layers}
-    for stack, length in lengths.items():
-        num_keys = length
-        if stack == "decoder" and "encoder" in lengths:
-            num_keys += lengths["encoder"]
+    for stack, num_read in positions.items():
         # q k and weights v.
-        flops = 4 * batch_size * length * num_keys * config.num_heads * config.d_kv
-        flops *= num_layers[stack]
+        flops = 4 * num_read * keys[stack] * config.num_heads * config.d_kv * num_layers[stack]
         products.append(_Product(stack, stack, flops, None, is_of_layers=True))
     return products
 

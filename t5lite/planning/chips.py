@@ -1,7 +1,9 @@
 """What a chip can do at most, by its makers' figures.
 
 Source: Austin et al., "How to Scale Your Model" (Google DeepMind, 2025), part 2, "How to Think
-About TPUs", its two tables; the memory of v5p is that of Google Cloud's documentation, 95 GiB.
+About TPUs", its two tables and, of the data centre's network, its footnotes; Google Cloud's
+documentation has the same network of v5e and v6e (6.4 and 25.6 Tbit/s for each 256 chips), and the
+memory of v5p, 95 GiB.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ class Chip:
       hbm_bytes: size of its memory.
       hbm_bandwidth: bytes a second to and from it.
       link_bandwidth: bytes a second that one link to a neighbour sends.
+      network_bandwidth: bytes a second that its share of its host's network sends to other slices;
+        None where none is published.
       dimensions: of the torus; there are two links in each.
       pod_chips: the most chips that such links connect.
     """
@@ -30,6 +34,7 @@ class Chip:
     hbm_bytes: int
     hbm_bandwidth: float
     link_bandwidth: float
+    network_bandwidth: float | None
     dimensions: int
     pod_chips: int
 
@@ -48,6 +53,7 @@ CHIPS = {
             hbm_bytes=32 * _GIB,
             hbm_bandwidth=1.2e12,
             link_bandwidth=4.5e10,
+            network_bandwidth=None,
             dimensions=3,
             pod_chips=16 * 16 * 16,
         ),
@@ -57,6 +63,7 @@ CHIPS = {
             hbm_bytes=16 * _GIB,
             hbm_bandwidth=8.1e11,
             link_bandwidth=5e10,
+            network_bandwidth=3.125e9,
             dimensions=2,
             pod_chips=16 * 16,
         ),
@@ -66,6 +73,7 @@ CHIPS = {
             hbm_bytes=95 * _GIB,
             hbm_bandwidth=2.8e12,
             link_bandwidth=1e11,
+            network_bandwidth=6.25e9,
             dimensions=3,
             pod_chips=16 * 20 * 28,
         ),
@@ -75,6 +83,7 @@ CHIPS = {
             hbm_bytes=32 * _GIB,
             hbm_bandwidth=1.6e12,
             link_bandwidth=1e11,
+            network_bandwidth=12.5e9,
             dimensions=2,
             pod_chips=16 * 16,
         ),

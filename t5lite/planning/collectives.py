@@ -2,7 +2,8 @@
 
 They are read from XLA's text of the program, where a loop's body stands once: each counts as often
 as the loops around it turn, which is known of those that count up to a number, as `lax.scan` does;
-others count once. Replica groups number devices by their places in the mesh.
+others count once. Replica groups number devices by their places in the mesh; where there are
+several slices, in one slice's part of it, and hosts send and receive what slices exchange.
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ _COMPUTATION = re.compile(r"^(?P<entry>ENTRY )?%(?P<name>[\w.\-]+) \(.*\{$")
 _COLLECTIVE = re.compile(
     rf"^\s*(?:ROOT )?%[\w.\-]+ = (?P<type>.*?) (?P<kind>{'|'.join(KINDS)})(?P<start>-start)?\("
 )
+# What the devices of a slice give their hosts for those of the others.
+_BETWEEN_SLICES = re.compile(
+    r"^\s*%[\w.\-]+ = \((?P<type>\w+\[[\d,]*\]).* send\(.*"
+    r'_xla_megascale_transfer_type="(?P<kind>\w+)"'
+)
+# A fusion that keeps one part of what it adds up.
+_REDUCES_AND_SCATTERS = "all-reduce-scatter"
 _WHILE = re.compile(r" while\(.*condition=%(?P<condition>[\w.\-]+), body=%(?P<body>[\w.\-]+)")
 _KNOWN_TRIP_COUNT = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
 _COMPARED = re.compile(r" compare\(%([\w.\-]+), %([\w.\-]+)\), direction=LT")
@@ -60,6 +68,7 @@ class Collective:
       group_size: how many devices exchange with one another.
       num_bytes: of the whole array, as each device has it before or after.
       times: how often a run of the program does it.
+      between_slices: whether a data centre's network carries it.
     """
 
     kind: str
@@ -67,6 +76,12 @@ class Collective:
     group_size: int
     num_bytes: int
     times: int
+    between_slices: bool = False
+
+    @property
+    def bytes_between_slices(self) -> float:
+        """What of `bytes_sent` goes to other slices."""
+        return self.bytes_sent if self.between_slices else 0.0
 
     @property
     def bytes_sent(self) -> float:
@@ -79,30 +94,38 @@ class Collective:
         return share * self.num_bytes * self.times
 
 
-def find(text: str, mesh_shape: Mapping[str, int]) -> list[Collective]:
+def find(
+    text: str, mesh_shape: Mapping[str, int], *, slices: np.ndarray | None = None
+) -> list[Collective]:
     """Finds a program's collectives, the most bytes sent first.
 
     Args:
       text: what `compiled.as_text()` gives.
       mesh_shape: the mesh's axes with their sizes, in order.
+      slices: the slice that each device of the mesh lies in; None for one of all.
 
     Raises:
       ValueError: the text has groups of devices in a form that is not known here.
     """
     computations, entry = _computations(text)
-    places = np.arange(math.prod(mesh_shape.values())).reshape(tuple(mesh_shape.values()))
+    mesh = _Mesh.of(mesh_shape, slices)
     # An asynchronous collective of a TPU stands in each part that it was cut into, always with the
     # same channel.
-    seen: dict[str, tuple[str, int]] = {}
-    for line, times in _lines(computations, entry):
-        if _COLLECTIVE.match(line):
-            channel = _CHANNEL.search(line)
-            key = channel[1] if channel else f"without channel {len(seen)}"
-            if key not in seen or seen[key][1] < times:
-                seen[key] = (line, times)
+    seen: dict[tuple[str, ...], tuple[Collective, int]] = {}
+    for line, times, inside in _lines(computations, entry):
+        if match := _COLLECTIVE.match(line):
+            collective = _collective(line, match, mesh, inside=inside)
+        elif match := _BETWEEN_SLICES.match(line):
+            collective = mesh.between_slices(match)
+        else:
+            continue
+        channel = _CHANNEL.search(line)
+        place = channel[1] if channel else f"without channel {len(seen)}"
+        key = (collective.kind, str(collective.between_slices), place)
+        if key not in seen or seen[key][1] < times:
+            seen[key] = (collective, times)
     counts: collections.Counter[Collective] = collections.Counter()
-    for line, times in seen.values():
-        collective = _collective(line, tuple(mesh_shape), places)
+    for collective, times in seen.values():
         if collective.group_size > 1:
             counts[collective] += times
     found = [dataclasses.replace(collective, times=n) for collective, n in counts.items()]
@@ -126,10 +149,10 @@ def _computations(text: str) -> tuple[dict[str, list[str]], str]:
 
 def _lines(
     computations: Mapping[str, Sequence[str]], name: str, times: int = 1
-) -> Iterator[tuple[str, int]]:
-    """Every line that runs, and how often."""
+) -> Iterator[tuple[str, int, str]]:
+    """Every line that runs, how often, and in which computation."""
     for line in computations.get(name, ()):
-        yield line, times
+        yield line, times, name
         if loop := _WHILE.search(line):
             trips = _trip_count(line, *(computations[loop[part]] for part in ("condition", "body")))
             yield from _lines(computations, loop["body"], times * trips)
@@ -174,16 +197,53 @@ def _instructions(lines: Sequence[str]) -> dict[str, str]:
     return {match[1]: line for match, line in zip(found, lines, strict=True) if match}
 
 
-def _collective(line: str, axis_names: Sequence[str], places: np.ndarray) -> Collective:
-    match = _COLLECTIVE.match(line)
-    assert match is not None
-    groups = _groups(line, places.size)
-    # In which coordinates the devices of one group differ.
-    coordinates = np.stack(np.unravel_index(groups[0], places.shape), axis=-1)
-    differs = (coordinates != coordinates[:1]).any(axis=0)
-    axes = tuple(name for name, varies in zip(axis_names, differs, strict=True) if varies)
+@dataclasses.dataclass(frozen=True)
+class _Mesh:
+    """The mesh, and which of its devices replica groups number.
+
+    Attributes:
+      shape: sizes of its axes.
+      members: places in the mesh of the devices of the first slice, or of all.
+      others: places of the devices that the first exchanges with where slices do.
+    """
+
+    shape: Mapping[str, int]
+    members: np.ndarray
+    others: np.ndarray
+
+    @classmethod
+    def of(cls, shape: Mapping[str, int], slices: np.ndarray | None) -> _Mesh:
+        size = math.prod(shape.values())
+        by_place = np.zeros(size, int) if slices is None else slices.reshape(-1)
+        parts = [np.flatnonzero(by_place == index) for index in np.unique(by_place)]
+        return cls(shape, parts[0], np.array([part[0] for part in parts]))
+
+    def axes_of(self, places: np.ndarray) -> tuple[str, ...]:
+        """The axes in whose coordinates some devices differ."""
+        coordinates = np.stack(np.unravel_index(places, tuple(self.shape.values())), axis=-1)
+        differs = (coordinates != coordinates[:1]).any(axis=0)
+        return tuple(name for name, varies in zip(self.shape, differs, strict=True) if varies)
+
+    def between_slices(self, match: re.Match[str]) -> Collective:
+        return Collective(
+            kind=match["kind"].lower().replace("_", "-"),
+            axes=self.axes_of(self.others),
+            group_size=len(self.others),
+            num_bytes=_bytes(match["type"]),
+            times=1,
+            between_slices=True,
+        )
+
+
+def _collective(line: str, match: re.Match[str], mesh: _Mesh, *, inside: str) -> Collective:
+    groups = _groups(line, mesh.members.size)
+    axes = mesh.axes_of(mesh.members[groups[0]])
     size, kind = len(groups[0]), match["kind"]
     num_bytes = _bytes(match["type"])
+    if kind == "all-reduce" and inside.startswith(_REDUCES_AND_SCATTERS):
+        return Collective(
+            kind="reduce-scatter", axes=axes, group_size=size, num_bytes=num_bytes, times=1
+        )
     if match["start"] and kind == "all-gather":  # the part that a device has stands there too
         num_bytes = num_bytes * size // (size + 1)
     elif match["start"] and kind == "collective-permute":

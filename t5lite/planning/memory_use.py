@@ -20,10 +20,11 @@ class MemoryUse:
     """Bytes on each device.
 
     Attributes:
-      arguments: the train state, the batch and frozen models.
-      outputs: what the program gives beside the new state, which takes the old one's place.
+      arguments: what the program is given: a train state or parameters, a batch, frozen models.
+      outputs: what it gives, but for what takes an argument's place, as a new state does.
       temporaries: activations, gradients and whatever else is there in between.
       program: the code.
+      held: what lies there meanwhile and is no argument: an optimizer's state in an evaluation.
       available: what a device has.
       whose: whose memory that is, for people.
       refused: whether the compiler refuses it as too large; then outputs and code are not known.
@@ -33,6 +34,7 @@ class MemoryUse:
     outputs: int | None = None
     temporaries: int | None = None
     program: int | None = None
+    held: int = 0
     available: int
     whose: str
     refused: bool = False
@@ -40,7 +42,8 @@ class MemoryUse:
     @property
     def peak(self) -> int:
         """All of it at once; the compiler may need less, for temporaries come and go."""
-        return sum(filter(None, (self.arguments, self.outputs, self.temporaries, self.program)))
+        parts = (self.arguments, self.outputs, self.temporaries, self.program, self.held)
+        return sum(filter(None, parts))
 
     @property
     def fits(self) -> bool:
@@ -48,7 +51,7 @@ class MemoryUse:
         return not self.refused and self.peak <= self.available
 
 
-def of_compiled(compiled: Any, *, available: int, whose: str) -> MemoryUse:
+def of_compiled(compiled: Any, *, available: int, whose: str, held: int = 0) -> MemoryUse:
     """Asks the compiler of a program that it has compiled."""
     found = compiled.memory_analysis()
     return MemoryUse(
@@ -56,12 +59,15 @@ def of_compiled(compiled: Any, *, available: int, whose: str) -> MemoryUse:
         outputs=found.output_size_in_bytes - found.alias_size_in_bytes,
         temporaries=found.temp_size_in_bytes,
         program=found.generated_code_size_in_bytes,
+        held=held,
         available=available,
         whose=whose,
     )
 
 
-def of_refusal(error: Exception, *, arguments: int, available: int, whose: str) -> MemoryUse | None:
+def of_refusal(
+    error: Exception, *, arguments: int, available: int, whose: str, held: int = 0
+) -> MemoryUse | None:
     """What the TPU compiler says of a program that is too large; None of any other error."""
     in_all, of_temporaries = _IN_ALL.search(str(error)), _OF_TEMPORARIES.search(str(error))
     found = in_all or of_temporaries
@@ -71,6 +77,7 @@ def of_refusal(error: Exception, *, arguments: int, available: int, whose: str) 
     return MemoryUse(
         arguments=arguments,
         temporaries=max(needed - arguments, 0) if in_all else needed,
+        held=held,
         available=available,
         whose=whose,
         refused=True,
@@ -110,13 +117,24 @@ def advice(
                 f"--num_microbatches={finer} (it is {num_microbatches}): so many parts, one after "
                 "the other, have less to hold at a time"
             )
+    tried += advice_on_devices(mesh, use.arguments)
+    return tried
+
+
+def advice_on_devices(mesh: Mapping[str, int], arguments: int) -> list[str]:
+    """How other devices, or these in another order, would hold less each.
+
+    Args:
+      mesh: sizes of the axes.
+      arguments: bytes that a program is given, on each device.
+    """
+    tried = []
     if mesh["data"] > 1:
         tried.append(
             f"--mesh_fsdp={mesh['data'] * mesh['fsdp']} (it is {mesh['fsdp']}): each device holds "
-            f"less of the state, which is most of the arguments' {readable(use.arguments)}"
+            f"less of the parameters, which are most of the arguments' {readable(arguments)}"
         )
-    tried.append("a larger --topology, or --mesh_tensor to split each layer")
-    return tried
+    return [*tried, "a larger --topology, or --mesh_tensor to split each layer"]
 
 
 def _microbatches(use: MemoryUse, rows: int, now: int) -> int | None:

@@ -1,121 +1,119 @@
-"""What a plan says, for people and for programs."""
+"""What a plan says, for people."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from typing import Any
-
 from t5lite.memory import readable
 from t5lite.messages.tables import format_table
-from t5lite.models.flops import StepFlops
 from t5lite.planning.collectives import Collective
 from t5lite.planning.memory_use import MemoryUse
+from t5lite.planning.plans import AnswersPlan, Plan, RunTotals, StepPlan
 from t5lite.planning.roofline import Roofline
 
 # Further collectives are in --json.
 _MOST_COLLECTIVES = 12
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RunTotals:
-    """What the whole run takes.
-
-    Attributes:
-      steps: how many, at the least where `is_least`.
-      is_least: whether rows that are not full make more of them.
-      flops: model FLOPs of all steps.
-      chip_hours: at the roofline, so at the least; None where the chip is not known.
-    """
-
-    steps: int
-    is_least: bool
-    flops: int
-    chip_hours: float | None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a training step needs of a topology.
-
-    Attributes:
-      topology: its name.
-      num_devices: how many it has.
-      mesh: the sizes of the mesh's axes.
-      num_params: parameters of the model.
-      num_trained: those of them that are trained.
-      batch_size: rows of a global batch.
-      num_microbatches: the parts that it is split into.
-      capacities: positions of a row, of the encoder (where there is one) and the decoder.
-      flops: operations of a step, on all devices together.
-      memory: on each device.
-      collectives: of a step; None where it was not compiled to the end.
-      roofline: the least time; None where the chip is not known or the step does not fit.
-      run: the whole run; None where its steps cannot be told without data.
-      advice: what to try where it does not fit.
-    """
-
-    topology: str
-    num_devices: int
-    mesh: Mapping[str, int]
-    num_params: int
-    num_trained: int
-    batch_size: int
-    num_microbatches: int
-    capacities: tuple[int, ...]
-    flops: StepFlops
-    memory: MemoryUse
-    collectives: tuple[Collective, ...] | None
-    roofline: Roofline | None
-    run: RunTotals | None
-    advice: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it in JSON's types, with what is derived."""
-        record = dataclasses.asdict(self)
-        record["flops"] |= {"model": self.flops.model, "hardware": self.flops.hardware}
-        record["memory"] |= {"peak": self.memory.peak, "fits": self.memory.fits}
-        if self.roofline:
-            record["roofline"] |= {
-                "seconds": self.roofline.seconds,
-                "bound_by": self.roofline.bound_by,
-            }
-        for entry, collective in zip(
-            record["collectives"] or (), self.collectives or (), strict=True
-        ):
-            entry["bytes_sent"] = collective.bytes_sent
-        return record
-
-    def format(self) -> str:
-        """As text."""
-        mesh = ", ".join(f"{axis} {size}" for axis, size in self.mesh.items())
-        lengths = " + ".join(map(str, self.capacities))
-        parts = "" if self.num_microbatches == 1 else f" in {self.num_microbatches} microbatches"
-        sections = [
-            format_table(
-                ("Step", ""),
-                [
-                    ("devices", f"{self.num_devices} of {self.topology}: {mesh}"),
-                    ("parameters", f"{self.num_params:,}, trained {self.num_trained:,}"),
-                    ("batch", f"{self.batch_size} rows of {lengths} positions{parts}"),
-                    ("model FLOPs", f"{self.flops.model:.4g}"),
-                    ("recomputed FLOPs", f"{self.flops.recomputed:.4g}"),
-                ],
-            ),
-            _memory(self.memory),
-        ]
-        if self.collectives:
-            sections.append(_collectives(self.collectives))
-        if self.roofline:
-            sections.append(_roofline(self.roofline))
-        if self.run:
-            sections.append(_run(self.run))
-        if self.advice:
-            sections.append("\n".join(["To make it fit, try:", *(f"  {x}" for x in self.advice)]))
-        return "\n\n".join(sections)
+def format_plan(plan: Plan) -> str:
+    """A plan as text, a section for each thing that is run."""
+    mesh = ", ".join(f"{axis} {size}" for axis, size in plan.mesh.items())
+    slices = "" if plan.num_slices == 1 else f" in {plan.num_slices} slices"
+    rows = [
+        ("devices", f"{plan.num_devices} of {plan.topology}{slices}: {mesh}"),
+        ("parameters", f"{plan.num_params:,}"),
+    ]
+    sections = []
+    if plan.step:
+        rows[1] = ("parameters", f"{plan.num_params:,}, trained {plan.step.num_trained:,}")
+        sections = _step(plan.step, rows)
+    else:
+        sections = [format_table(("Model", ""), rows)]
+    if plan.run:
+        sections.append(_run(plan.run))
+    sections += _advice(plan.advice)
+    for answers in plan.answers:
+        sections += [_answers(answers), *_advice(answers.advice)]
+    return "\n\n".join(sections)
 
 
-def _memory(use: MemoryUse) -> str:
+def readable_seconds(seconds: float) -> str:
+    """As in "1.23 s" or "45.6 ms"."""
+    return f"{seconds:,.3g} s" if seconds >= 1 else f"{1000 * seconds:,.3g} ms"
+
+
+def _step(step: StepPlan, rows: list[tuple[str, str]]) -> list[str]:
+    program = step.program
+    lengths = " + ".join(map(str, step.capacities))
+    parts = "" if step.num_microbatches == 1 else f" in {step.num_microbatches} microbatches"
+    rows += [
+        ("batch", f"{step.batch_size} rows of {lengths} positions{parts}"),
+        ("model FLOPs", f"{program.flops.model:.4g}"),
+        ("recomputed FLOPs", f"{program.flops.recomputed:.4g}"),
+    ]
+    sections = [format_table(("Step", ""), rows), _memory(program.memory, step.measured)]
+    if program.collectives:
+        sections.append(_collectives(program.collectives))
+    if program.roofline:
+        sections.append(_roofline(program.roofline))
+    return sections
+
+
+def _answers(plan: AnswersPlan) -> str:
+    prefix = f" behind {plan.prefix_length} that they share" if plan.prefix_length else ""
+    rows = [("prompts", f"{plan.num_rows} at once, of {plan.prompt_length} tokens{prefix}")]
+    if plan.num_branches:
+        each = "" if plan.num_branches == 1 else f", {plan.num_branches} a prompt side by side"
+        rows.append(("answers", f"up to {plan.decode_length} tokens{each}"))
+    if plan.num_options:
+        what = "a target" if plan.num_options == 1 else f"{plan.num_options} options"
+        rows.append(("scored", f"{what} of {plan.option_length} tokens"))
+    if plan.cache_bytes is not None:
+        shared = f", {readable(plan.prefix_bytes)} of them shared" if plan.prefix_bytes else ""
+        rows.append(("keys and values", f"{readable(plan.cache_bytes)} on each device{shared}"))
+    if plan.tokens_a_second is not None:
+        rows.append(("decoding, at most", f"{plan.tokens_a_second:,.4g} tokens/s"))
+    if plan.seconds is not None:
+        rows.append(("a batch, at the least", readable_seconds(plan.seconds)))
+    table = format_table((f"Answers: {plan.name}", ""), rows)
+    return f"{table}\n\n{_programs(plan)}"
+
+
+def _programs(plan: AnswersPlan) -> str:
+    rows = list[tuple[str, ...]]()
+    for program in plan.programs:
+        use, bound = program.memory, program.roofline
+        sent = sum(collective.bytes_sent for collective in program.collectives or ())
+        rows.append(
+            (
+                program.name,
+                f"{program.times}",
+                f"{program.flops.model:.4g}",
+                readable(use.arguments),
+                "" if use.temporaries is None else readable(use.temporaries),
+                readable(use.held) if use.held else "",
+                f"{readable(use.peak)} {'fits' if use.fits else 'does NOT fit'}",
+                readable(round(sent)),
+                f"{readable_seconds(bound.seconds)}, by {bound.bound_by}" if bound else "",
+            )
+        )
+    titles = (
+        *("Program", "times", "FLOPs", "arguments", "temporaries", "held besides"),
+        *("peak, at most", "sent by each", "at the least"),
+    )
+    kept = [n for n in range(len(titles)) if n == 0 or any(row[n] for row in rows)]
+    table = format_table(
+        [titles[n] for n in kept],
+        [[row[n] for n in kept] for row in rows],
+        right=[place for place, n in enumerate(kept) if 1 <= n <= 7],
+    )
+    use = plan.programs[0].memory
+    return f"{table}\n{use.whose} has {readable(use.available)}"
+
+
+def _advice(advice: tuple[str, ...]) -> list[str]:
+    return ["\n".join(["To make it fit, try:", *(f"  {x}" for x in advice)])] if advice else []
+
+
+def _memory(use: MemoryUse, measured: int | None) -> str:
     rows = [("arguments", readable(use.arguments))]
     for name in ("outputs", "temporaries", "program"):
         if (num_bytes := getattr(use, name)) is not None:
@@ -125,6 +123,8 @@ def _memory(use: MemoryUse) -> str:
     if use.refused:
         what, verdict = "needed", f"{verdict}, and the compiler refuses it"
     rows.append((what, f"{readable(use.peak)} of {readable(use.available)}: {verdict}"))
+    if measured is not None:
+        rows.append(("measured here", f"{readable(measured)} of all devices together"))
     return format_table(("Memory", f"of {use.whose}"), rows)
 
 
@@ -152,10 +152,11 @@ def _roofline(roofline: Roofline) -> str:
     return format_table(
         ("Roofline", ""),
         [
-            ("computing", _seconds(roofline.compute)),
-            ("memory", _seconds(roofline.memory)),
-            ("network", _seconds(roofline.network)),
-            ("a step, at the least", f"{_seconds(roofline.seconds)}, by {roofline.bound_by}"),
+            *((what, readable_seconds(seconds)) for what, seconds in roofline.times.items()),
+            (
+                "a step, at the least",
+                f"{readable_seconds(roofline.seconds)}, by {roofline.bound_by}",
+            ),
             ("model-FLOPs utilisation, at most", f"{roofline.utilisation:.1%}"),
         ],
     )
@@ -166,8 +167,7 @@ def _run(run: RunTotals) -> str:
     rows = [("steps", f"{least}{run.steps:,}"), ("model FLOPs", f"{least}{run.flops:.4g}")]
     if run.chip_hours is not None:
         rows.append(("chip-hours", f"at least {run.chip_hours:,.3g}"))
+    if run.pretraining_flops:
+        share = f"{run.flops / run.pretraining_flops:.2g} of {run.pretraining_flops:.2g} FLOPs"
+        rows.append(("of pretraining", f"{share} ({run.pretraining_source})"))
     return format_table(("Run", ""), rows)
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:,.3g} s" if seconds >= 1 else f"{1000 * seconds:,.3g} ms"

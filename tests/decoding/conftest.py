@@ -7,8 +7,8 @@ from t5lite.decoding import compiled
 def unstacked(request, monkeypatch):
     """Layers as on a CPU, and as on other devices."""
     monkeypatch.setattr(compiled, "_unstacks", lambda: request.param)
-    for cached in (compiled.functions, compiled._prepare_fn):
+    for cached in (compiled.functions, compiled.prepare_fn):
         cached.cache_clear()
     yield request.param
-    for cached in (compiled.functions, compiled._prepare_fn):
+    for cached in (compiled.functions, compiled.prepare_fn):
         cached.cache_clear()

@@ -9,16 +9,12 @@ made. Linux only.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import dataclasses
-import gc
 import json
-import pathlib
 import subprocess
 import sys
 
 import jax
-import jax.numpy as jnp
 
 from t5lite.data.data_config import DataConfig
 from t5lite.memory import readable
@@ -26,6 +22,7 @@ from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.messages.tables import format_table
 from t5lite.models.config import TransformerConfig
 from t5lite.planning import memory_use
+from t5lite.planning.measured import measure_step
 from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.optimizers import adamw
 from t5lite.training.program import build_program
@@ -42,12 +39,6 @@ MODEL = TransformerConfig(
 LENGTHS = {"inputs": 256, "targets": 128}
 # Rows of a batch, microbatches, what the backward pass recomputes.
 CASES = [(8, 1, "none"), (32, 1, "none"), (32, 4, "none"), (32, 1, "full")]
-
-
-def resident(name: str) -> int:
-    """Bytes of this process that are in memory: VmRSS now, or VmHWM at most."""
-    lines = pathlib.Path("/proc/self/status").read_text().split("\n")
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))
 
 
 def run(batch_size: int, num_microbatches: int, remat: str) -> dict[str, int]:
@@ -68,16 +59,9 @@ def run(batch_size: int, num_microbatches: int, remat: str) -> dict[str, int]:
     step = program.step(
         rows, batch_size=batch_size, num_microbatches=num_microbatches, frozen_models={}
     )
-    make_state = jax.jit(program.init_fn).lower().compile()
     compiled = step.function.lower(*step.shapes).compile()
     planned = memory_use.of_compiled(compiled, available=0, whose="this machine")
-    gc.collect()
-    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what compiling took is not to be used again
-    pathlib.Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
-    before = resident("VmRSS")
-    batch = {name: jnp.ones(x.shape, x.dtype) for name, x in step.shapes[1].items()}
-    jax.block_until_ready(compiled(make_state(), batch, {}))
-    return {"planned": planned.peak, "measured": resident("VmHWM") - before}
+    return {"planned": planned.peak, "measured": measure_step(program, step, compiled)}
 
 
 def main() -> None:

@@ -195,7 +195,7 @@ def _parse_gin(
         shorthands |= _strategy(arguments)
         defaults = config.read_defaults(_RUN_FILES[verb])
     parsed = _parse(arguments, shorthands, defaults=defaults)
-    missing = {name: value for name, value in stand_ins.items() if parsed.macro(name) is None}
+    missing = {name: value for name, value in stand_ins.items() if parsed.lacks(name)}
     if missing and (arguments.gin_file or defaults):
         shorthands |= {name: (f"t5lite {arguments.verb}", x) for name, x in missing.items()}
         parsed = _parse(arguments, shorthands, defaults=defaults)
@@ -341,9 +341,17 @@ def _train(arguments: argparse.Namespace) -> None:
         print(f"Trained {result.progress.steps} steps, saved in {model_dir}.")
 
 
-# What a plan does not look at, in place of what a run is to be given.
+# What a plan does not look at, in place of what a run is to be given. Of a model that is that of
+# its checkpoint, the checkpoint is missed when the model is.
 _NO_FOLDER = "a_folder_of_no_run"
-_UNPLANNED = {"MODEL_DIR": _NO_FOLDER, "MIXTURE_OR_TASK_NAME": "a_mixture"}
+_UNPLANNED = {
+    "MODEL_DIR": _NO_FOLDER,
+    "MIXTURE_OR_TASK_NAME": "answers",
+    "VOCABULARY": "bytes",
+    "DATA_DIR": None,
+    "INITIAL_CHECKPOINT_PATH": None,
+    "OUTPUT": "no_file",
+}
 
 
 def _plan(arguments: argparse.Namespace) -> int:
@@ -355,9 +363,9 @@ def _plan(arguments: argparse.Namespace) -> int:
     lengths = arguments.task_feature_lengths
     if of == "infer":
         arguments.task_feature_lengths = None  # which a model folder says elsewhere
-    stand_ins = _UNPLANNED | ({"OUTPUT": "no_file"} if of == "infer" else {})
-    if of == "eval" and arguments.model_dir is None:
-        stand_ins["VOCABULARY"] = "bytes"
+    stand_ins = dict(_UNPLANNED)
+    if of != "train" and arguments.model_dir is not None:
+        del stand_ins["VOCABULARY"]  # which the folder has
     parsed = _parse_gin(arguments, of, stand_ins=stand_ins)
     topology = open_topology(arguments.topology)  # schedules and optimizers touch devices
     verb = _GIN_VERBS[of]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -78,7 +78,7 @@ def plan_training(
     # An evaluation's parameters lie where the state's do, beside the optimizer's state.
     asked = [
         _questions(config, run.model, built.rows, assumptions, mesh=built.program.mesh)
-        for config in run.evals
+        for config in _merged(run.evals)
     ]
     state = built.program.state
     answers = [
@@ -127,7 +127,9 @@ def plan_answering(
     configs = list(run.evals) if verb == "evaluate" else [_as_evaluation(run, converter)]
     check_evals(configs)
     params = param_shapes_on(model, mesh)
-    asked = [_questions(config, model, converter, assumptions, mesh=mesh) for config in configs]
+    asked = [
+        _questions(config, model, converter, assumptions, mesh=mesh) for config in _merged(configs)
+    ]
     answers = [plan_answers(one, topology, params, mesh=mesh) for one in asked]
     return _plan(topology, model, mesh, step=None, answers=tuple(answers))
 
@@ -223,6 +225,22 @@ def _as_evaluation(run: SimpleNamespace, converter: FeatureConverter) -> EvalCon
         score_targets=False,
         **({} if run.decoding is None else {"decoding": run.decoding}),
     )
+
+
+def _merged(configs: Sequence[EvalConfig]) -> list[EvalConfig]:
+    """Evaluations whose programs are the same as one, with all their names."""
+    groups: dict[Any, list[EvalConfig]] = {}
+    for config in configs:
+        key = (
+            *(config.batch_size, tuple(sorted(config.task_feature_lengths.items()))),
+            *(config.rank_by is None, config.score_targets, config.use_chat_template),
+            dataclasses.replace(config.decoding, stop_strings=(), seed=0),
+        )
+        groups.setdefault(key, []).append(config)
+    return [
+        dataclasses.replace(group[0], name=", ".join(config.name for config in group))
+        for group in groups.values()
+    ]
 
 
 def _questions(

@@ -65,6 +65,13 @@ class ParsedConfig:
             return default
         return self.resolved(binding.value)
 
+    def lacks(self, name: str) -> bool:
+        """Whether a macro must be given, and is not."""
+        binding = self.bindings.get(name)
+        if binding is None:
+            return any(Macro(name) in uses(other.value) for other in self.bindings.values())
+        return self.resolved(binding.value) == _REQUIRED
+
     def resolved(self, value: Any) -> Any:
         """A value with its macros filled in; undefined ones and references stay."""
         return filled_in(value, self.bindings)

@@ -8,6 +8,7 @@ from t5lite import memory, sharding
 from t5lite.data.data_config import DataConfig
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.initialization.frozen_models import frozen_shapes, open_frozen_models
+from t5lite.mesh import make_mesh
 from t5lite.models.config import TransformerConfig
 from t5lite.models.flops import train_step_flops
 from t5lite.models.parameters import flatten_names

@@ -106,7 +106,7 @@ def _programs(plan: AnswersPlan) -> str:
         right=[place for place, n in enumerate(kept) if 1 <= n <= 7],
     )
     use = plan.programs[0].memory
-    return f"{table}\n{use.whose} has {readable(use.available)}"
+    return f"{table}\nmemory: {readable(use.available)} of {use.whose}"
 
 
 def _advice(advice: tuple[str, ...]) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from t5lite.data.data_config import DataConfig
 from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.config import TransformerConfig
-from t5lite.models.flops import train_step_flops
+from t5lite.models.flops import extend_flops, prefill_flops, train_step_flops
 from t5lite.models.parameters import flatten_names
 from t5lite.models.position_config import Rotary
 from t5lite.training.cross_entropy import CrossEntropy
@@ -99,3 +99,27 @@ def test_frozen_parameters_have_no_gradient(groups):
     ours, theirs = counts(T5, groups)
     assert ours.model < counts(T5)[0].model
     assert ours.hardware < theirs < (1 + MOST_BESIDES) * ours.hardware
+
+
+@pytest.mark.parametrize("config", [LLAMA, PALM], ids=["llama", "palm"])
+def test_reading_a_prompt_and_then_its_answer_is_one_forward_pass(config):
+    num_read, num_more = 96, 32
+    whole = train_step_flops(
+        config, batch_size=4, capacities=(num_read + num_more,), trainable=()
+    ).forward
+    parts = prefill_flops(
+        config, batch_size=4, prompt_length=num_read, num_slots=num_read + num_more
+    ) + extend_flops(
+        config, num_tokens=4 * num_more, num_slots=num_read + num_more, source_length=0
+    )
+    # Of a prompt only the last position has logits.
+    spared = 2 * config.vocab_size * config.d_model * 4 * (num_read - 1)
+    assert whole == parts + spared
+
+
+def test_an_encoder_is_read_once_and_the_decoder_a_token_at_a_time():
+    inputs, targets = 96, 32
+    whole = train_step_flops(T5, batch_size=4, capacities=(inputs, targets), trainable=()).forward
+    parts = prefill_flops(T5, batch_size=4, prompt_length=inputs, num_slots=targets)
+    parts += (targets - 1) * extend_flops(T5, num_tokens=4, num_slots=targets, source_length=inputs)
+    assert whole == parts

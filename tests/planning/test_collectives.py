@@ -1,5 +1,6 @@
 """Collectives read from a program's text; tests/test_plan.py reads those of compiled ones."""
 
+import numpy as np
 import pytest
 
 from t5lite.planning.collectives import Collective, find
@@ -102,6 +103,32 @@ def test_what_is_in_loops_counts_as_often_as_they_turn_and_its_parts_once(step, 
 def test_bytes(line, num_bytes, sent):
     (found,) = find(program(f"%x = {line}, channel_id=1"), MESH)
     assert (found.num_bytes, found.bytes_sent) == (num_bytes, sent)
+
+
+SCATTERED = """
+%all-reduce-scatter.3.clone (s: f32[8]) -> f32[4] {
+  %all-reduce.7 = f32[8]{0} all-reduce(%s), channel_id=7, replica_groups=[4,2]<=[8]
+}
+"""
+
+
+def test_what_is_added_up_and_parted_in_one_fusion_is_a_reduce_scatter():
+    fusion = "%f = f32[4] fusion(%p), kind=kCustom, calls=%all-reduce-scatter.3.clone"
+    (found,) = find(program(fusion, others=SCATTERED), MESH)
+    assert (found.kind, found.num_bytes, found.bytes_sent) == ("reduce-scatter", 32, 16)
+
+
+def test_slices_exchange_by_their_hosts_and_number_their_own_devices():
+    inside = "%x = f32[4] all-gather(%p), channel_id=4, replica_groups={{0,2},{1,3}}"
+    between = (
+        "%send = (f32[8,2]{1,0:T(8,128)}, u32[], token[]) send(%x, %t), channel_id=4, "
+        'is_host_transfer=true, frontend_attributes={_xla_megascale_transfer_type="ALL_REDUCE"}'
+    )
+    slices = np.repeat([0, 1], 4).reshape(2, 2, 2)
+    sent, gathered = find(program(inside, between), MESH, slices=slices)
+    assert (sent.kind, sent.axes, sent.between_slices) == ("all-reduce", ("data",), True)
+    assert (sent.num_bytes, sent.group_size, sent.bytes_between_slices) == (64, 2, 64)
+    assert (gathered.axes, gathered.bytes_between_slices) == (("fsdp",), 0)
 
 
 def test_a_group_of_one_exchanges_nothing():

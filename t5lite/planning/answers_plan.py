@@ -64,10 +64,12 @@ def plan_answers(
       mesh: the devices as they are arranged.
       held: bytes of each device that a run has besides: an optimizer's state.
     """
-    found = dict[str, Compiled]()
+    found, beside_params = dict[str, Compiled](), dict[str, int]()
 
     def call(name: str, function: Any, *arguments: Any) -> Any:
         what = f"{name} of {questions.name}"
+        shapes = [leaf for leaf in jax.tree.leaves(arguments[1:]) if hasattr(leaf, "dtype")]
+        beside_params[name] = memory.tree_bytes(shapes)
         found[name] = compile_program(topology, function, arguments, mesh=mesh, name=what)
         if found[name].outputs is None:
             raise _TooLargeError
@@ -82,8 +84,10 @@ def plan_answers(
             _score(questions, call, params, counted=counted, flops=flops)
     except _TooLargeError:
         pass
-    copied, replaced = _step_copies(params, found)
-    extra = {"decoding": replaced}
+    # Parameters are there all the time, and the copies that steps have of some; of either a program
+    # is given those that it uses.
+    held += memory.tree_bytes(params) + _copied_bytes(params, found)
+    used = {name: one.memory.arguments - beside_params[name] for name, one in found.items()}
     made = [
         _program(
             name,
@@ -91,7 +95,7 @@ def plan_answers(
             topology,
             flops=flops[name],
             times=counted.get("num_steps", 1) if name == "decoding" else 1,
-            held=held + extra.get(name, copied),
+            held=max(held - used[name], 0),
             moved=_moved(name, found, questions.generator.model_config, mesh),
             mesh=mesh,
         )
@@ -256,16 +260,13 @@ def _cache_bytes(found: Mapping[str, Compiled]) -> dict[str, int]:
     return {"cache_bytes": held("self", "cross", "prefix"), "prefix_bytes": held("prefix")}
 
 
-def _step_copies(params: Any, found: Mapping[str, Compiled]) -> tuple[int, int]:
-    """Bytes of the copies that steps have of the decoder's matrices, and of what they copy."""
+def _copied_bytes(params: Any, found: Mapping[str, Compiled]) -> int:
+    """Bytes of the copies that steps have of the decoder's matrices, on each device."""
     if "prepare" not in found or found["prepare"].outputs is None:
-        return 0, 0
+        return 0
     before, after = flatten_names(params), flatten_names(found["prepare"].outputs)
-    changed = [n for n in before if getattr(after[n], "dtype", None) != before[n].dtype]
-    return (
-        memory.tree_bytes([after[name] for name in changed]),
-        memory.tree_bytes([before[name] for name in changed]),
-    )
+    copies = [after[n] for n in before if getattr(after[n], "dtype", None) != before[n].dtype]
+    return memory.tree_bytes(copies)
 
 
 def _advice(made: Sequence[Program], questions: Questions, mesh: Mapping[str, int]) -> list[str]:

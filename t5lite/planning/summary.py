@@ -36,7 +36,9 @@ def format_plan(plan: Plan) -> str:
 
 
 def readable_seconds(seconds: float) -> str:
-    """As in "1.23 s" or "45.6 ms"."""
+    """As in "1.23 s", "45.6 ms" or "789 us"."""
+    if seconds and seconds < 1e-3:
+        return f"{1e6 * seconds:,.3g} us"
     return f"{seconds:,.3g} s" if seconds >= 1 else f"{1000 * seconds:,.3g} ms"
 
 

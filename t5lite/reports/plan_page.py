@@ -140,7 +140,7 @@ def _section(title: str, programs: list[Program], advice: tuple[str, ...]) -> di
         "lines": lines,
         "judged": "right" if fits else "wrong",
         "memory": [_memory_bar(program.name, program.memory) for program in programs],
-        "memory_key": _key(_HELD),
+        "memory_key": _key(("arguments", "held besides", *_HELD[2:])),
         "times": [bar for program in bounded for bar in _time_bars(program)],
         "times_key": [],
         "sent": [bar for program in programs for bar in _sent_bars(program, len(programs) > 1)],
@@ -168,10 +168,11 @@ def _time_bars(program: Program) -> list[_Bar]:
     return [
         _Bar(
             f"{program.name}: {what}",
-            [_Part(what, _COLOURS[what == bound.bound_by], 100 * seconds / bound.seconds, "")],
+            [_Part(what, _COLOURS[what != bound.bound_by], 100 * seconds / bound.seconds, "")],
             readable_seconds(seconds),
         )
         for what, seconds in bound.times.items()
+        if seconds
     ]
 
 

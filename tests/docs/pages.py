@@ -15,7 +15,8 @@ PAGES = [README, *sorted(DOCS.glob("*.md"))]
 # `t5lite VERB ...`, after variables that are set for it, or by way of a script of launch/.
 _COMMAND = re.compile(
     r"(?P<set>(?:\w+=\S+ )*)"
-    r"(?:t5lite|.*\blaunch/(?:slurm\.sbatch|(?:tpu_pod|kubernetes)\.sh run(?:\s+--\S+)*))\s+"
+    r"(?:(?:\.venv/bin/)?t5lite|.*\blaunch/slurm\.sbatch|"
+    r".*\blaunch/(?:tpu_pod|kubernetes)\.sh run(?:\s+--\S+)*)\s+"
 )
 
 

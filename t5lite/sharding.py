@@ -130,9 +130,10 @@ def _indivisible(
 def state_shardings(state_shapes: State, shardings: Tree) -> State:
     """Gives the sharding of every leaf of a training state.
 
-    A leaf whose '/'-path ends with a parameter's name and that has its shape (the parameter itself,
-    a momentum, an unfactored second moment) is cut as the parameter is. Everything else (counters,
-    factored second moments) is small, and every device holds it whole.
+    A leaf whose '/'-path ends with a parameter's name is cut as the parameter is: what has its shape
+    (the parameter itself, a momentum, an unfactored second moment), and the means of squares over
+    one of its dimensions, `v_row` and `v_col` of Adafactor, along those that are left. Everything
+    else (counters) is small, and every device holds it whole.
 
     Args:
       state_shapes: a pytree of arrays or shapes; its `params` is the nested dict of parameters.
@@ -143,15 +144,25 @@ def state_shardings(state_shapes: State, shardings: Tree) -> State:
     """
     flat_shapes = flatten_dict(state_shapes.params, sep="/")
     flat_shardings = flatten_dict(shardings, sep="/")
-    whole = replicated(next(iter(flat_shardings.values())).mesh)
+    mesh = next(iter(flat_shardings.values())).mesh
 
     def one(path: tuple[Any, ...], leaf: Any) -> NamedSharding:
         parts = jax.tree_util.keystr(path, simple=True, separator="/").split("/")
         for start in range(len(parts)):
             name = "/".join(parts[start:])
-            if name in flat_shapes and flat_shapes[name].shape == leaf.shape:
+            if name not in flat_shapes:
+                continue
+            shape = flat_shapes[name].shape
+            if shape == leaf.shape:
                 return flat_shardings[name]
-        return whole
+            # Of two dimensions of one size Adafactor takes the later for the longer one, which is
+            # what `v_row` lacks.
+            lacking = [d for d in range(len(shape)) if shape[:d] + shape[d + 1 :] == leaf.shape]
+            if lacking:
+                cut = list(flat_shardings[name].spec)
+                del cut[lacking[-1 if "v_row" in parts else 0]]
+                return NamedSharding(mesh, PartitionSpec(*cut))
+        return replicated(mesh)
 
     return jax.tree_util.tree_map_with_path(one, state_shapes)
 

@@ -92,10 +92,22 @@ def test_an_axis_without_a_rule_is_named():
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "cut_as_parameters"),
-    [(adamw(1e-3), {"mu", "nu"}), (adafactor(1e-3, beta1=0.9, min_dim_size_to_factor=48), {"m"})],
+    ("optimizer", "of_query", "of_square"),
+    [
+        (
+            adamw(1e-3),
+            {field: (None, "fsdp", "tensor") for field in ("mu", "nu")},
+            {field: ("fsdp", None) for field in ("mu", "nu")},
+        ),
+        (
+            adafactor(1e-3, beta1=0.9, min_dim_size_to_factor=48),
+            {"m": (None, "fsdp", "tensor"), "v_row": (None, "tensor"), "v_col": (None, "fsdp")},
+            {"m": ("fsdp", None), "v_row": ("fsdp",), "v_col": (None,)},
+        ),
+    ],
+    ids=["adamw", "adafactor"],
 )
-def test_optimizer_state_is_cut_as_its_parameters(optimizer, cut_as_parameters):
+def test_optimizer_state_is_cut_as_its_parameters(optimizer, of_query, of_square):
     mesh = planned_mesh(data=2, fsdp=2, tensor=2)
     shardings = sharding.param_shardings(SHAPES, AXES, mesh)
     transformation = make_transformation(optimizer, AXES)
@@ -107,14 +119,13 @@ def test_optimizer_state_is_cut_as_its_parameters(optimizer, cut_as_parameters):
     placed = sharding.state_shardings(state, shardings)
     assert placed.params == shardings
     assert placed.step.spec == PartitionSpec()
-    by_field = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(placed.opt_state):
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
-        if name.endswith("query/kernel"):
-            by_field[name.split("/layers/")[0].rpartition("/")[2]] = leaf.spec
-    cut = {field for field, spec in by_field.items() if spec == specs(mesh)["layers/query/kernel"]}
-    assert cut == cut_as_parameters
-    assert all(by_field[field] == PartitionSpec() for field in by_field.keys() - cut)
+    for name, expected in (("layers/query/kernel", of_query), ("layers/square/kernel", of_square)):
+        by_field = {}
+        for path, leaf in jax.tree_util.tree_leaves_with_path(placed.opt_state):
+            field, found, _ = jax.tree_util.keystr(path, simple=True, separator="/").partition(name)
+            if found:
+                by_field[field.strip("/").rpartition("/")[2]] = tuple(leaf.spec)
+        assert by_field == expected
 
 
 def test_batches_must_divide():

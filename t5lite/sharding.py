@@ -130,10 +130,10 @@ def _indivisible(
 def state_shardings(state_shapes: State, shardings: Tree) -> State:
     """Gives the sharding of every leaf of a training state.
 
-    A leaf whose '/'-path ends with a parameter's name is cut as the parameter is: what has its shape
-    (the parameter itself, a momentum, an unfactored second moment), and the means of squares over
-    one of its dimensions, `v_row` and `v_col` of Adafactor, along those that are left. Everything
-    else (counters) is small, and every device holds it whole.
+    A leaf whose '/'-path ends with a parameter's name is cut as the parameter is: what has its
+    shape (the parameter itself, a momentum, an unfactored second moment), and the means of squares
+    over one of its dimensions, `v_row` and `v_col` of Adafactor, along those that are left.
+    Everything else (counters) is small, and every device holds it whole.
 
     Args:
       state_shapes: a pytree of arrays or shapes; its `params` is the nested dict of parameters.

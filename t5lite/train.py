@@ -24,6 +24,7 @@ from t5lite.data.run_vocabulary import (
 )
 from t5lite.data.tasks import task_data
 from t5lite.files.local_paths import check_storable, writable_folder
+from t5lite.files.whole_file import write_whole
 from t5lite.inference.eval_config import EvalConfig, check_evals
 from t5lite.inference.evaluator import Evaluator
 from t5lite.initialization.frozen_models import (
@@ -38,6 +39,7 @@ from t5lite.messages.ranges import NotNegative, Positive, Seed, Size
 from t5lite.messages.value_types import numbers_checked
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params
+from t5lite.planning.placement import PLACEMENT_FILE, format_placement, placed, summary
 from t5lite.reports import report
 from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.draws import SampleCounts, read_expected, write_expected
@@ -254,7 +256,9 @@ def train(
             state = initial.restore_into(state, program.shardings)
             log.info("starting from %s", initial.config.path)
     frozen_models = load_frozen_models(others, others_shapes, converter=data.converter)
+    arrays = placed(model, program.state, step.shapes[1])
     log.info("%s parameters, mesh %s", f"{count_params(model):,}", describe_mesh(device_mesh))
+    log.info("%s (%s)", summary(arrays), folder / PLACEMENT_FILE)
 
     evaluators = [
         Evaluator(
@@ -270,6 +274,7 @@ def train(
     if is_main:
         if began is None:
             description.save(folder)
+        write_whole(folder / PLACEMENT_FILE, format_placement(arrays))
         _record_start(folder, data, config_text, step=progress.steps)
     writer = MetricsWriter(
         folder, start_step=-1 if resume_step is None else resume_step, enabled=is_main

@@ -96,8 +96,8 @@ def test_an_axis_without_a_rule_is_named():
     [
         (
             adamw(1e-3),
-            {field: (None, "fsdp", "tensor") for field in ("mu", "nu")},
-            {field: ("fsdp", None) for field in ("mu", "nu")},
+            dict.fromkeys(("mu", "nu"), (None, "fsdp", "tensor")),
+            dict.fromkeys(("mu", "nu"), ("fsdp", None)),
         ),
         (
             adafactor(1e-3, beta1=0.9, min_dim_size_to_factor=48),

@@ -10,6 +10,7 @@ In MODEL_DIR:
 - `hashes.json`: the hashes of the files above it here (t5lite/files/hashes.py)
 - `checkpoints/<step>`: parameters, optimizer state, data state (t5lite/checkpoints/checkpointer.py)
 - `mixture.json`: what the run was asked to draw (t5lite/training/draws.py)
+- `placement.txt`: how parameters, optimizer state and batches are cut over the devices
 - `missing_tasks.json`: which tasks the run continues without, and why, if any
 - `metrics.jsonl`: one line per logged step and per evaluation
 - `tensorboard/`: the same figures as TensorBoard events

@@ -5,7 +5,8 @@
 #   bash launch/on_worker.sh start COMMAND...   in the background; an error where one is running
 #   bash launch/on_worker.sh follow             prints its log until it ends; exits with its status
 #   bash launch/on_worker.sh status             "running", "ended with status N", or "nothing was run"
-#   bash launch/on_worker.sh stop               SIGTERM, which makes t5lite save, and waits for its end
+#   bash launch/on_worker.sh stop [SECONDS]     SIGTERM, which makes t5lite save; SIGKILL to what is
+#                                               still there after that time (default 300)
 #
 # Its log, process and exit status lie in ~/t5lite-run, those of the command before in
 # ~/t5lite-run.old.
@@ -60,8 +61,12 @@ case $verb in
   status) state ;;
   stop)
     if is_running; then
-      kill -TERM "$(cat "$run/pid")"
-      tail --follow --pid="$(cat "$run/pid")" /dev/null
+      pid=$(cat "$run/pid")
+      kill -TERM "$pid"
+      if ! timeout "${1:-300}" tail --follow --pid="$pid" /dev/null; then
+        kill -KILL -- "-$pid"
+        tail --follow --pid="$pid" /dev/null
+      fi
     fi
     state
     ;;

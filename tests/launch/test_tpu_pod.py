@@ -89,6 +89,17 @@ def test_stop_has_every_worker_save(cloud):
     running.stdout.close()
 
 
+def test_a_command_that_does_not_stop_is_killed(cloud):
+    worker = "launch/on_worker.sh"
+    assert cloud.run(worker, "status") == (0, "nothing was run\n")
+    os.mkfifo(cloud.folder / "pipe")
+    deaf = "trap '' TERM; echo deaf; exec cat $CLOUD/pipe"
+    assert cloud.run(worker, "start", "sh", "-c", deaf) == (0, "")
+    wait_until(lambda: (cloud.folder / "t5lite-run" / "log").read_text() == "deaf\n")
+    code, output = cloud.run(worker, "stop", "1")
+    assert code == 0 and output.startswith("ended without a status")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

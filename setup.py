@@ -63,6 +63,9 @@ DATA = [
     "sacrebleu>=2.5,<3",
 ]
 GGUF = ["gguf>=0.19,<0.20"]
+BUCKETS = ["universal_pathlib>=0.3.10,<0.4", "fsspec>=2026.9"]
+GCS = [*BUCKETS, "gcsfs>=2026.9"]
+S3 = [*BUCKETS, "s3fs>=2026.9"]
 
 setuptools.setup(
     name="t5lite",
@@ -96,11 +99,19 @@ setuptools.setup(
         "tpu": ["jax[tpu]>=0.10.2,<0.13"],
         "cuda": ["jax[cuda12]>=0.10.2,<0.13"],
         "gguf": GGUF,
+        # Buckets of Google Cloud Storage, and of S3.
+        "gcs": GCS,
+        "s3": S3,
         # The tests of pages, in a chromium that is there with its driver.
         "browser": ["selenium>=4.30,<5"],
         "test": [
             *DATA,
             *GGUF,
+            *GCS,
+            *S3,
+            # Emulators of both.
+            "gcp-storage-emulator>=2026.7.19",
+            "moto[server]>=5.2,<6",
             "pytest>=9,<10",
             "pytest-xdist>=3.8,<4",
             "hypothesis>=6.130,<7",

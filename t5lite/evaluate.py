@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import pathlib
 from collections.abc import Iterator, Sequence
 
 import jax
@@ -16,7 +15,7 @@ from t5lite.data.tasks.task_data import NoDataError
 from t5lite.data.tasks.task_modules import were_imported
 from t5lite.data.vocabularies.load import format_vocabulary
 from t5lite.evaluation.eval_report import EvalReport
-from t5lite.files.local_paths import local_path, writable_folder
+from t5lite.files.local_paths import storage_path, writable_folder
 from t5lite.inference.eval_config import EvalConfig, check_evals
 from t5lite.inference.eval_result import EvalResult
 from t5lite.inference.evaluator import Evaluator, check_vocabulary
@@ -70,8 +69,9 @@ def evaluate(
     model_dir = str(model_folder(model_dir, is_alone=jax.process_count() == 1))
     devices = make_mesh(mesh or MeshConfig())
     model = load_model_dir(model_dir, step, mesh=devices)
+    folder_of_model = storage_path(model_dir, name="--model_dir")
     root = writable_folder(
-        output_dir or local_path(model_dir, name="--model_dir") / "eval",
+        output_dir or folder_of_model / "eval",
         name="--output_dir (default: MODEL_DIR/eval)",
     )
     # All of them first: what one cannot ask is found before another has taken its hours.
@@ -91,7 +91,7 @@ def evaluate(
                 print(result.summary(step=model.step))
                 print(f"In {folder}: metrics.json, predictions.jsonl")
         if report is not None and jax.process_index() == 0:
-            report.write(root, names=list(results), model=pathlib.Path(model_dir).resolve().name)
+            report.write(root, names=list(results), model=folder_of_model.resolve().name)
         # Only now: until the last one ends, a new start need answer nothing again.
         for journal in journals:
             journal.discard()

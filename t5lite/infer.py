@@ -28,6 +28,7 @@ from t5lite.decoding.journal import Journal
 from t5lite.decoding.ranking import RankBy, num_bytes
 from t5lite.decoding.sequence_generator import Generation, Ranking, SequenceGenerator
 from t5lite.files import strict_json
+from t5lite.files.local_paths import storage_path
 from t5lite.inference.evaluator import check_vocabulary
 from t5lite.inference.prompts import (
     answer_text,
@@ -311,7 +312,7 @@ def _answer_all(
             )
         if journal:
             journal.finish()
-    return pathlib.Path(output)
+    return storage_path(output, name="--output")
 
 
 def _chosen(question: Question, ranking: Ranking) -> dict[str, Any]:

@@ -300,6 +300,9 @@ def train(
     ) -> None:
         if not in_haste:
             data.verified()
+        writer.sync()
+        if folder_lock is not None:
+            folder_lock.check()
         checkpointer.save(
             progress.steps,
             state,

@@ -24,9 +24,11 @@ from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers
 
 from t5lite.checkpoints import verification
+from t5lite.checkpoints.buckets import teach_orbax_s3
 from t5lite.checkpoints.failed_saves import Barrier, cause
+from t5lite.files.buckets import is_in_bucket
 from t5lite.files.hashes import FileHashes
-from t5lite.files.local_paths import check_storable, local_path
+from t5lite.files.local_paths import check_storable, storage_path
 from t5lite.messages.ranges import Positive, Size
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import check_numbers
@@ -90,8 +92,8 @@ class CheckpointConfig:
 
 def has_checkpoint(model_dir: str | pathlib.Path) -> bool:
     """Whether a folder holds a finished checkpoint; opens none."""
-    folders = (local_path(model_dir, name="MODEL_DIR") / FOLDER).glob("*")
-    return any(folder.name.isdecimal() for folder in folders)
+    folder = storage_path(model_dir, name="MODEL_DIR") / FOLDER
+    return any(verification.is_finished(step) for step in folder.glob("*"))
 
 
 class SaveClock:
@@ -138,9 +140,11 @@ class Checkpointer:
         read_only: bool = False,
     ) -> None:
         """Names the folder, which the first save makes; with `read_only` nothing in it changes."""
-        folder = local_path(model_dir, name="MODEL_DIR")
+        folder = storage_path(model_dir, name="MODEL_DIR")
         check_storable(folder, name="MODEL_DIR")
         self._path = folder.absolute() / FOLDER
+        if is_in_bucket(folder):
+            teach_orbax_s3()
         self._config = config or CheckpointConfig()
         self._read_only = read_only
         self._verified: set[tuple[int, str]] = set()
@@ -165,12 +169,12 @@ class Checkpointer:
                     # Where a folder cannot be made, who waits for it does so for five minutes.
                     create_directories_asynchronously=jax.process_count() > 1,
                 ),
-                temporary_path_class=verification.HashedPath,
+                temporary_path_class=verification.path_class(self._path),
                 # Only who holds the folder's lock writes, so what is unfinished is a killed run's.
                 cleanup_tmp_directories=True,
             )
         return ocp.CheckpointManager(
-            self._path,
+            str(self._path),
             options=options,
             item_handlers={
                 "state": ocp.PyTreeCheckpointHandler(),

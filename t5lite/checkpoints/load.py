@@ -15,6 +15,7 @@ from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.data.vocabularies.chat_template import ChatTemplate
 from t5lite.data.vocabularies.load import vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.files.local_paths import storage_path
 from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
@@ -107,7 +108,7 @@ def provenance(model_dir: str | pathlib.Path, step: int) -> dict[str, Any]:
       step: of a checkpoint that is there.
     """
     state_hash = Checkpointer(model_dir, read_only=True).state_hash(step)
-    folder = str(pathlib.Path(model_dir).absolute())
+    folder = str(storage_path(model_dir, name="--model_dir").absolute())
     return {"model_dir": folder, "step": step, "state_hash": state_hash}
 
 
@@ -117,5 +118,5 @@ def _chat_template(
     """A tokenizer reads the folder's template itself, with others that may be there by name."""
     if vocabulary.chat_template is not None or description.chat_template is None:
         return vocabulary.chat_template
-    files = {"default": str(pathlib.Path(model_dir) / CHAT_TEMPLATE_FILE)}
+    files = {"default": str(storage_path(model_dir, name="--model_dir") / CHAT_TEMPLATE_FILE)}
     return ChatTemplate({"default": description.chat_template}, vocabulary.special_tokens, files)

@@ -28,7 +28,6 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
-import filelock
 import jax
 
 from t5lite.data.features.feature_converters import FeatureConverter, feature_converter_from_dict
@@ -39,10 +38,11 @@ from t5lite.data.vocabularies.load import (
     vocabulary_files,
     vocabulary_from_spec,
 )
+from t5lite.files.buckets import is_in_bucket, local_copy
 from t5lite.files.hashes import HASHES_FILE, FileHashes, verify_is_on
 from t5lite.files.json_files import read_object, write_object
-from t5lite.files.local_paths import local_path
-from t5lite.files.locks import delete_lock, take_lock
+from t5lite.files.local_paths import storage_path
+from t5lite.files.locks import Lock, delete_lock, take_lock
 from t5lite.files.regular_files import has_file, read_text
 from t5lite.messages.value_types import check_type
 from t5lite.models.config import TransformerConfig
@@ -90,7 +90,7 @@ class ModelDescription:
 
     def save(self, model_dir: str | pathlib.Path) -> None:
         """Writes `t5lite.json`, atomically, copies of the vocabulary's files, and their hashes."""
-        path = pathlib.Path(model_dir) / DESCRIPTION_FILE
+        path = storage_path(model_dir, name="MODEL_DIR") / DESCRIPTION_FILE
         files = vocabulary_files(self.vocabulary)
         for name, content in files.items():
             (path.parent / name).parent.mkdir(exist_ok=True)
@@ -115,7 +115,7 @@ class ModelDescription:
         Raises:
           ValueError: the folder holds no readable description, or a file of it is damaged.
         """
-        path = local_path(model_dir, name="--model_dir") / DESCRIPTION_FILE
+        path = storage_path(model_dir, name="--model_dir") / DESCRIPTION_FILE
         if not has_file(path):
             raise ValueError(
                 f"{model_dir} is not a t5lite model folder: it holds no {DESCRIPTION_FILE}. "
@@ -131,7 +131,7 @@ class ModelDescription:
             check_type(record["model"], Mapping[str, Any], name="model")
             check_type(record["vocabulary"], Mapping[str, Any], name="vocabulary")
             check_spec(record["vocabulary"])
-            vocabulary = moved_to(record["vocabulary"], path.parent)
+            vocabulary = _vocabulary_here(record["vocabulary"], path.parent)
             if "prompt_suffix" not in record:
                 record |= _of_before_suffixes(record, path.parent, vocabulary)
             return cls(
@@ -186,6 +186,14 @@ def add_hashes(folder: pathlib.Path, *names: str) -> None:
     FileHashes(folder, {**known, **FileHashes.of(folder, names).files}).save()
 
 
+def _vocabulary_here(spec: Mapping[str, Any], folder: pathlib.Path) -> dict[str, Any]:
+    """The spec of a model folder's vocabulary, with files that lie on this machine."""
+    if is_in_bucket(folder) and "path" in moved_to(spec, folder):
+        hashes = FileHashes.read(folder)
+        folder = local_copy(folder, None if hashes is None else list(hashes.files))
+    return moved_to(spec, folder)
+
+
 def check_files(folder: pathlib.Path) -> None:
     """Compares the files of a folder with the hashes kept in it.
 
@@ -236,14 +244,14 @@ def _of_before_suffixes(
     }
 
 
-def lock(model_dir: str | pathlib.Path) -> filelock.BaseFileLock:
+def lock(model_dir: str | pathlib.Path) -> Lock:
     """Takes the folder for this process; the system releases it however the process ends.
 
     Raises:
       ValueError: another run holds the folder.
     """
     return take_lock(
-        pathlib.Path(model_dir) / LOCK_FILE,
+        storage_path(model_dir, name="MODEL_DIR") / LOCK_FILE,
         held=f"another run is training in MODEL_DIR {model_dir}",
         remedy="stop it, or give this run another --model_dir.",
     )
@@ -258,9 +266,9 @@ def leaves_no_empty_folder(run: Callable[_P, _T]) -> Callable[_P, _T]:
 
     @functools.wraps(run)
     def run_and_tidy(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        folder = local_path(str(kwargs.get("model_dir", "")), name="MODEL_DIR").absolute()
+        folder = storage_path(str(kwargs.get("model_dir", "")), name="MODEL_DIR").absolute()
         places = (folder / LOCK_FILE, folder, *folder.parents)
-        made = [place for place in places if not place.exists()]
+        made = [] if is_in_bucket(folder) else [p for p in places if not p.exists()]
         try:
             return run(*args, **kwargs)
         except BaseException as error:
@@ -268,9 +276,9 @@ def leaves_no_empty_folder(run: Callable[_P, _T]) -> Callable[_P, _T]:
             if inside is not None:
                 inside.tb_frame.clear()
             is_main = jax.process_index() == 0
-            if is_main and not any(path.name != LOCK_FILE for path in folder.glob("*")):
+            if is_main and made and not any(path.name != LOCK_FILE for path in folder.glob("*")):
                 with contextlib.suppress(OSError, ValueError):  # Another run's, or never made.
-                    if made and folder.exists():
+                    if folder.exists():
                         delete_lock(lock(folder))
                     for place in made[1:]:
                         place.rmdir()

@@ -8,18 +8,22 @@ thread. So every finished checkpoint has them, and training does not wait.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import pathlib
-import shutil
+from typing import Any, cast
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
+from t5lite.checkpoints.buckets import COMMIT_FILE
 from t5lite.checkpoints.model_dir import CONVERSION_FILE
-from t5lite.files.hashes import FileHashes, verify_is_on
+from t5lite.files.buckets import is_in_bucket
+from t5lite.files.hashes import FileHashes, files_below, verify_is_on
+from t5lite.files.local_paths import storage_path
 from t5lite.files.regular_files import check_all_regular
 
 log = logging.getLogger(__name__)
@@ -27,34 +31,54 @@ log = logging.getLogger(__name__)
 _SHOWN_FILES = 3
 
 
-class HashedPath(ocp.path.atomicity.AtomicRenameTemporaryPath):
-    """Orbax's folder of an unfinished checkpoint, which is hashed before it is renamed."""
+class _Hashed:
+    """Orbax's folder of an unfinished checkpoint, which is hashed before it becomes a finished one.
+
+    Mixed into what orbax finishes a folder with.
+    """
 
     async def finalize(self) -> None:
-        """Hashes, renames, and hashes what orbax writes while it renames."""
-        folder = pathlib.Path(self.get())
-        is_step = pathlib.Path(self.get_final()).name.isdecimal()
-        if not is_step:  # the folder of one item, orbax's own affair
-            await super().finalize()
+        """Hashes, finishes, and hashes what orbax writes while it finishes."""
+        path, finish = cast(ocp.path.atomicity_types.TemporaryPath, self), cast(Any, super())
+        folder = storage_path(str(path.get()), name="MODEL_DIR")
+        final = storage_path(str(path.get_final()), name="MODEL_DIR")
+        if not final.name.isdecimal():  # the folder of one item, orbax's own affair
+            await finish.finalize()
             return
-        at_top = {path.name for path in folder.iterdir() if path.is_file()}
-        hashes = await asyncio.to_thread(FileHashes.of, folder, _files_below(folder))
+        names = await asyncio.to_thread(files_below, folder)
+        # Those beside folders change until last.
+        inside = [name for name in names if "/" in name]
+        hashes = await asyncio.to_thread(FileHashes.of, folder, inside)
         hashes.save()
-        await super().finalize()
-        final = pathlib.Path(self.get_final())
+        await finish.finalize()
         try:
-            at_top |= {path.name for path in final.iterdir() if path.is_file()}
+            at_top = {name for name in (*names, *files_below(final)) if "/" not in name}
             last = FileHashes.of(final, at_top)
             FileHashes(final, {**hashes.files, **last.files}).save()
-        except OSError:
-            shutil.rmtree(final, ignore_errors=True)
+        except Exception:
+            with contextlib.suppress(Exception):
+                path.get_final().rmtree(missing_ok=True)
             raise
 
 
-def _files_below(folder: pathlib.Path) -> list[str]:
-    """Files in folders of a folder, by their paths from it; those beside them change until last."""
-    paths = (path for path in folder.glob("*/**/*") if path.is_file())
-    return [path.relative_to(folder).as_posix() for path in paths]
+class RenamedPath(_Hashed, ocp.path.atomicity.AtomicRenameTemporaryPath):
+    """On a disk, where a folder gets its name when it is finished."""
+
+
+class _CommittedPath(_Hashed, ocp.path.atomicity.CommitFileTemporaryPath):
+    """In a bucket, where nothing can be renamed, and a file is written last."""
+
+
+def path_class(checkpoints: pathlib.Path) -> type[Any]:
+    """How orbax writes checkpoints into a folder."""
+    return _CommittedPath if is_in_bucket(checkpoints) else RenamedPath
+
+
+def is_finished(folder: pathlib.Path) -> bool:
+    """Whether a folder is a finished checkpoint, by its name or, in a bucket, by what is in it."""
+    if not folder.name.isdecimal():
+        return False
+    return not is_in_bucket(folder) or (folder / COMMIT_FILE).exists()
 
 
 def check_step(
@@ -139,7 +163,7 @@ def steps(checkpoints: pathlib.Path) -> set[int]:
     """The steps of finished checkpoints."""
     if not checkpoints.is_dir():
         return set()
-    return {int(path.name) for path in checkpoints.iterdir() if path.name.isdecimal()}
+    return {int(path.name) for path in checkpoints.iterdir() if is_finished(path)}
 
 
 def _is_whole(folder: pathlib.Path) -> bool | None:

@@ -32,7 +32,7 @@ from t5lite.data.vocabularies.load import (
     same_vocabulary,
     vocabulary_from_spec,
 )
-from t5lite.files.local_paths import local_path
+from t5lite.files.local_paths import storage_path
 from t5lite.files.regular_files import has_file
 
 # What is taken of a folder's training.
@@ -52,7 +52,7 @@ def model_folder_defaults(model_dir: str, *, with_modules: bool = True) -> list[
       ValueError: the folder holds no model, or its vocabulary's file is gone.
     """
     description = ModelDescription.load(model_dir)
-    place = str(local_path(model_dir, name="--model_dir") / DESCRIPTION_FILE)
+    place = str(storage_path(model_dir, name="--model_dir") / DESCRIPTION_FILE)
     found = [
         _macro("TASK_FEATURE_LENGTHS", dict(description.converter.task_feature_lengths), place),
         _macro("VOCABULARY", _own_vocabulary(description), place),
@@ -72,7 +72,7 @@ def stand_ins() -> list[Binding]:
 
 def found_model(model_dir: str, folder: pathlib.Path) -> list[Binding]:
     """Puts the model folder that was made of a checkpoint of another format in its place."""
-    if folder == pathlib.Path(model_dir):
+    if str(folder) == str(model_dir):
         return []
     return [_macro("MODEL_DIR", str(folder), f"{model_dir}, converted")]
 
@@ -251,4 +251,4 @@ def _macro(name: str, value: Any, place: str) -> Binding:
 
 
 def _config_path(model_dir: str) -> pathlib.Path:
-    return local_path(model_dir, name="--model_dir").absolute() / CONFIG_FILE
+    return storage_path(model_dir, name="--model_dir").absolute() / CONFIG_FILE

@@ -7,6 +7,7 @@ on from, and which settings it changed.
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import tempfile
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from collections.abc import Mapping
 from t5lite.configuration.gin_reader import Binding, Import, read_record
 from t5lite.configuration.older_settings import renewed
 from t5lite.files import strict_json
+from t5lite.files.appended_file import AppendedFile
+from t5lite.files.local_paths import storage_path
 from t5lite.files.regular_files import has_file
 from t5lite.files.whole_file import write_whole
 
@@ -34,7 +37,7 @@ def record_start(model_dir: str | pathlib.Path, config_text: str, *, step: int) 
     Returns:
       The settings that differ from the last start's, "NAME: before -> now" each.
     """
-    folder = pathlib.Path(model_dir)
+    folder = storage_path(model_dir, name="MODEL_DIR")
     path, changed = folder / CONFIG_FILE, changed_settings(model_dir, config_text)
     before = path.read_bytes() if has_file(path) else None
     if config_text and before != config_text.encode("utf-8"):
@@ -44,8 +47,8 @@ def record_start(model_dir: str | pathlib.Path, config_text: str, *, step: int) 
             number = sum(1 for _ in earlier.glob("*.gin")) + 1
             write_whole(earlier / f"{number}.gin", before)
         write_whole(path, config_text)
-    with (folder / STARTS_FILE).open("a", encoding="utf-8") as file:
-        file.write(strict_json.dumps({"step": step, "changed": changed}) + "\n")
+    with contextlib.closing(AppendedFile(folder / STARTS_FILE)) as starts:
+        starts.append((strict_json.dumps({"step": step, "changed": changed}) + "\n").encode())
     return describe(changed)
 
 
@@ -65,7 +68,7 @@ def changed_settings(model_dir: str | pathlib.Path, config_text: str) -> dict[st
       By name, the value before and now, "not set" where one does not name it; nothing where the
       folder or this start has no configuration.
     """
-    path = pathlib.Path(model_dir) / CONFIG_FILE
+    path = storage_path(model_dir, name="MODEL_DIR") / CONFIG_FILE
     if not config_text or not has_file(path):
         return {}
     with tempfile.TemporaryDirectory() as scratch:

@@ -28,7 +28,8 @@ from t5lite.convert.model_folder import FORMAT as MODEL_FOLDER
 from t5lite.data.tasks import environment
 from t5lite.data.vocabularies.load import parse_vocabulary, same_vocabulary
 from t5lite.files import strict_json
-from t5lite.files.local_paths import local_path
+from t5lite.files.buckets import check_bucket, is_in_bucket, local_copy
+from t5lite.files.local_paths import storage_path
 
 log = logging.getLogger(__name__)
 
@@ -66,14 +67,17 @@ def model_folder(
         `vocabulary` is None, or another one than that; or it is damaged; or it was not converted
         before, and this process is one of several.
     """
-    path = local_path(path, name=named_by)
+    path = storage_path(path, name=named_by)
     spec = None if vocabulary is None else parse_vocabulary(vocabulary).spec()
     if MODEL_FOLDER.recognise(path):
         if spec is not None:
             _check_vocabulary(ModelDescription.load(path).vocabulary, spec, path, named_by)
         return path
+    if is_in_bucket(path):
+        check_bucket(path, name=named_by)
+        path = local_copy(path) if path.exists() else path
     _check_readable(path, named_by)
-    root = pathlib.Path(cache_dir or environment.cache_dir()).expanduser().absolute() / FOLDER
+    root = environment.local_cache_dir(cache_dir) / FOLDER
     root.mkdir(parents=True, exist_ok=True)
     path = pathlib.Path(os.path.abspath(path))
     name = f"{path.name}-{_digest(str(path))[:8]}"
@@ -126,8 +130,8 @@ def _check_vocabulary(
 def _check_readable(path: pathlib.Path, named_by: str) -> None:
     if not path.exists():
         raise ValueError(
-            f"{named_by} {path} does not exist. It is a folder or file on this machine; nothing is "
-            "downloaded."
+            f"{named_by} {path} does not exist. It is a folder or file on this machine or in a "
+            "bucket; nothing else is downloaded."
         )
     for folder in (path.resolve(), path.resolve().parent):
         if folder.name == CHECKPOINTS and MODEL_FOLDER.recognise(folder.parent):

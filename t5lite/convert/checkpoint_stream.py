@@ -18,7 +18,7 @@ import orbax.checkpoint as ocp
 import tensorstore
 
 from t5lite.checkpoints.checkpointer import FOLDER
-from t5lite.checkpoints.verification import HashedPath, check_step
+from t5lite.checkpoints.verification import RenamedPath, check_step
 from t5lite.convert.names import Arrays, Key, LazyArray, layers_by_name
 from t5lite.models.parameters import unflatten_names
 
@@ -92,7 +92,7 @@ def write_arrays(
     manager = ocp.CheckpointManager(
         model_dir.absolute() / FOLDER,
         options=ocp.CheckpointManagerOptions(
-            enable_async_checkpointing=False, temporary_path_class=HashedPath
+            enable_async_checkpointing=False, temporary_path_class=RenamedPath
         ),
         item_handlers={
             "state": ocp.PyTreeCheckpointHandler(use_ocdbt=False, type_handler_registry=registry),

@@ -27,9 +27,10 @@ from t5lite.convert.t5x_write import write_checkpoint
 from t5lite.convert.verify import Verification, is_too_large, missing_packages, verify
 from t5lite.data.vocabularies.load import parse_vocabulary, vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.files.buckets import check_bucket, is_in_bucket, local_copy
 from t5lite.files.hashes import FileHashes
 from t5lite.files.json_files import write_object
-from t5lite.files.local_paths import local_path
+from t5lite.files.local_paths import storage_path
 from t5lite.messages.progress import progress_bar
 from t5lite.models.config import TransformerConfig
 from t5lite.models.finite import NonFinite, describe
@@ -88,7 +89,7 @@ def convert(
         hold, or the result is not the same model; then nothing is left behind.
     """
     check_new(dst)
-    source = _open(local_path(src, name="SRC"), step)
+    source = _open(_here(src), step)
     target = to or ("hf" if source.format == "t5lite" else "t5lite")
     num_parameters = sum(array.size for array in source.arrays.values())
     family = source.model_type or source.config.architecture
@@ -149,6 +150,16 @@ def convert(
             add_hashes(work, model_folder.CONVERSION_FILE)
         else:
             FileHashes.of(work).save()
+
+
+def _here(src: str) -> pathlib.Path:
+    """What to convert, copied to this machine where it lies in a bucket, as files are mapped."""
+    path = storage_path(src, name="SRC")
+    if is_in_bucket(path):
+        check_bucket(path, name="SRC")
+        if not path.exists():
+            raise ValueError(f"SRC {src} does not exist")
+    return local_copy(path)
 
 
 def _open(path: pathlib.Path, step: int | None) -> Source:

@@ -7,7 +7,11 @@ import pathlib
 import tempfile
 from collections.abc import Iterator
 
-from t5lite.files.local_paths import check_storable, local_path
+from t5lite.files.buckets import check_bucket, is_in_bucket, upload_folder
+from t5lite.files.local_paths import check_storable, storage_path
+
+# Readers know a model's folder by these files.
+_LAST = ("config.json", "t5lite.json")
 
 
 def check_new(dst: str | pathlib.Path) -> pathlib.Path:
@@ -16,8 +20,10 @@ def check_new(dst: str | pathlib.Path) -> pathlib.Path:
     Raises:
       ValueError: it is a file, has files in it already, or has a name that cannot be.
     """
-    dst = local_path(dst, name="DST")
+    dst = storage_path(dst, name="DST")
     check_storable(dst, name="DST")
+    if is_in_bucket(dst):
+        check_bucket(dst, name="DST", writes=True)
     if dst.exists() and (not dst.is_dir() or any(dst.iterdir())):
         raise ValueError(f"{dst} is there already and not empty; give a new folder")
     return dst
@@ -31,6 +37,11 @@ def new_folder(dst: str | pathlib.Path) -> Iterator[pathlib.Path]:
       ValueError: as `check_new`, or another process wrote there meanwhile.
     """
     dst = check_new(dst)
+    if is_in_bucket(dst):  # Made on this machine: weights are written in places, models verified.
+        with tempfile.TemporaryDirectory() as work:
+            yield pathlib.Path(work)
+            upload_folder(pathlib.Path(work), dst, last=_LAST)
+        return
     dst.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=dst.parent, prefix=f".{dst.name}.") as work:
         folder = pathlib.Path(work) / dst.name

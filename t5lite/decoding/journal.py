@@ -8,15 +8,17 @@ OUTPUT.lock            while a run is writing
 from __future__ import annotations
 
 import errno
+import io
 import json
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 from t5lite.files import strict_json
+from t5lite.files.appended_file import AppendedFile
+from t5lite.files.buckets import is_in_bucket
 from t5lite.files.json_files import read_object, write_object
-from t5lite.files.local_paths import writable_folder
+from t5lite.files.local_paths import storage_path, writable_folder
 from t5lite.files.locks import delete_lock, take_lock
 
 
@@ -49,7 +51,7 @@ class Journal:
           ValueError: The output, or the part of it that is there, was made with other settings, or
             another run is writing it.
         """
-        self._output = pathlib.Path(output)
+        self._output = storage_path(output, name=flag)
         if self._output.is_dir():
             raise ValueError(f"output {output} is a folder (flag {flag}); give a file")
         writable_folder(self._output.parent, name=f"output {output}, flag {flag}:")
@@ -58,7 +60,7 @@ class Journal:
         # Through JSON, so that tuples compare equal to the lists read back.
         self._settings = json.loads(strict_json.dumps({**settings, "chunk_size": chunk_size}))
         self._chunk_size = chunk_size
-        self._file: BinaryIO | None = None
+        self._file: AppendedFile | None = None
         self._output.parent.mkdir(parents=True, exist_ok=True)
         self._lock = take_lock(
             self._beside(".lock"),
@@ -94,9 +96,7 @@ class Journal:
         text = "".join(strict_json.dumps(record, ensure_ascii=False) + "\n" for record in records)
         try:
             # JSON may hold half a surrogate pair; it is written as the escape it was read from.
-            self._file.write(text.encode("utf-8", "backslashreplace"))
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            self._file.append(text.encode("utf-8", "backslashreplace"), durably=True)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -108,13 +108,17 @@ class Journal:
     def finish(self) -> None:
         """Gives the complete file its name, where it does not have it yet."""
         if self._file is not None:
+            content = self._file.read() if is_in_bucket(self._output) else None
             self._file.close()
-            self._partial.replace(self._output)
+            if content is None:
+                self._partial.replace(self._output)
+            else:  # A bucket cannot rename.
+                self._output.write_bytes(content)
+                self._partial.unlink(missing_ok=True)
 
     def read(self) -> bytes:
         """The `num_done` lines that are there."""
-        found = self._partial if self._file is not None else self._output
-        return found.read_bytes()
+        return self._output.read_bytes() if self._file is None else self._file.read()
 
     def discard(self) -> None:
         """Deletes the lines, and what says how they were made."""
@@ -133,10 +137,9 @@ class Journal:
         """Opens the partial file after its last whole chunk."""
         if not self._has_lines():
             write_object(self._settings_path, self._settings)
-        self._file = self._partial.open("a+b")
-        self._file.seek(0)
+        self._file = AppendedFile(self._partial)
         kept_bytes = num_lines = position = 0
-        for line in self._file:
+        for line in io.BytesIO(self._file.read()):
             position += len(line)
             num_lines += line.endswith(b"\n")
             if num_lines % self._chunk_size == 0 and line.endswith(b"\n"):

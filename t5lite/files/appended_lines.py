@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from t5lite.files import strict_json
+from t5lite.files.appended_file import AppendedFile
 from t5lite.files.json_files import parse_lines
-from t5lite.files.local_paths import writable_folder
+from t5lite.files.local_paths import storage_path, writable_folder
 from t5lite.files.locks import delete_lock, take_lock
 from t5lite.files.regular_files import check_regular
-from t5lite.files.whole_file import naming_file
 
 
 class AppendedLines:
@@ -38,7 +36,7 @@ class AppendedLines:
           ValueError: It is no file, holds a malformed line, cannot be made, or another process adds
             to it.
         """
-        self.path = pathlib.Path(path)
+        self.path = storage_path(path, name=name)
         check_regular(self.path)
         writable_folder(self.path.parent, name=f"{name} {path}:")
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,29 +71,20 @@ class AppendedLines:
             )
             for record in records
         ]
-        end = self._file.seek(0, os.SEEK_END)
-        with naming_file(self.path):
-            try:
-                self._write(b"".join(lines))
-            except OSError:
-                self._file.truncate(end)
-                raise
+        self._file.append(b"".join(lines), durably=True)
+        self._file.sync()
         self.records += [(str(self.path), dict(record)) for record in records]
 
     def take_back(self) -> None:
         """Removes the last line."""
         assert self.records, "there is a line to remove"
-        self._file.seek(0)
         content = self._file.read().rstrip(b"\n")
-        with naming_file(self.path):
-            self._file.truncate(content.rfind(b"\n") + 1)
-            os.fsync(self._file.fileno())
+        self._file.truncate(content.rfind(b"\n") + 1)
+        self._file.sync()
         del self.records[-1]
 
-    def _open(self) -> tuple[io.FileIO, list[tuple[str, dict[str, Any]]]]:
-        # Unbuffered, for what could not be written must not wait for the next attempt.
-        file = self.path.open("a+b", buffering=0)
-        file.seek(0)
+    def _open(self) -> tuple[AppendedFile, list[tuple[str, dict[str, Any]]]]:
+        file = AppendedFile(self.path)
         content = file.read()
         whole = content[: content.rfind(b"\n") + 1]
         try:
@@ -107,12 +96,5 @@ class AppendedLines:
         except ValueError:
             file.close()
             raise
-        if len(whole) < len(content):
-            file.truncate(len(whole))
+        file.truncate(len(whole))
         return file, records
-
-    def _write(self, content: bytes) -> None:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[self._file.write(rest) :]
-        os.fsync(self._file.fileno())

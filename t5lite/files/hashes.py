@@ -3,6 +3,10 @@
 They find accidents: a bit that flipped, a block that was lost, half a file. CRC-32 finds every
 burst of up to 32 wrong bits and all but one in four billion other changes, several times as fast as
 cryptographic hashes. They are no protection from somebody who changes files and hashes together.
+
+A bucket computes hashes itself when it is written to, and says them in its listings: of a folder
+there these are kept, "crc32c:..." or "etag:...", and nothing is read to write or to compare them.
+Elsewhere, such as in a copy on a disk, files with such a hash are compared by their sizes.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
 from t5lite.files import strict_json
+from t5lite.files.buckets import is_in_bucket, list_objects, object_hash
 from t5lite.files.json_files import read_object
 from t5lite.files.regular_files import has_file
 from t5lite.files.whole_file import write_whole
@@ -80,9 +85,11 @@ class FileHashes:
           OSError: a file cannot be read.
         """
         if names is None:
-            paths = (path for path in folder.rglob("*") if path.is_file())
-            names = (path.relative_to(folder).as_posix() for path in paths)
+            names = files_below(folder)
         names = sorted(set(names) - {HASHES_FILE})
+        if is_in_bucket(folder):
+            listed = list_objects(folder)
+            return cls(folder, {n: (listed[n]["size"], object_hash(listed[n])) for n in names})
         hashes = _in_threads([folder / name for name in names], hash_file)
         sizes = {name: (folder / name).stat().st_size for name in names}
         return cls(folder, {name: (sizes[name], hashes[folder / name]) for name in names})
@@ -133,14 +140,20 @@ class FileHashes:
           names: only these; all when None.
         """
         found, same_size = {}, []
+        listed = list_objects(self.folder) if is_in_bucket(self.folder) else None
         for name in self.files if names is None else names:
-            path, wanted = self.folder / name, self.files[name][0]
-            if not path.is_file():
+            wanted, crc_of_before = self.files[name]
+            size = _size(self.folder / name, None if listed is None else listed.get(name, {}))
+            if size is None:
                 found[name] = "is missing"
-            elif (size := path.stat().st_size) != wanted:
+            elif size != wanted:
                 found[name] = f"has {size:,} bytes, of the {wanted:,} that were written"
-            else:
+            elif ":" not in crc_of_before:
                 same_size.append(name)
+            elif listed is not None:
+                now, before = object_hash(listed[name]), crc_of_before
+                if now.split(":")[0] == before.split(":")[0] and now != before:
+                    found[name] = f"is not what was written (its hash is {now}, was {before})"
         hashes = _in_threads([self.folder / name for name in same_size], _try_hash_file)
         for name in same_size:
             crc, wanted_crc = hashes[self.folder / name], self.files[name][1]
@@ -149,6 +162,20 @@ class FileHashes:
             elif crc != wanted_crc:
                 found[name] = f"is not what was written (its CRC-32 is {crc}, was {wanted_crc})"
         return dict(sorted(found.items()))
+
+
+def files_below(folder: pathlib.Path) -> list[str]:
+    """All files of a folder and of those in it, by their paths from it."""
+    if is_in_bucket(folder):
+        return list(list_objects(folder))
+    return [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+
+
+def _size(path: pathlib.Path, listed: Mapping[str, Any] | None) -> int | None:
+    """The bytes of a file, None where there is none; `listed` is what a bucket says of it."""
+    if listed is not None:
+        return listed.get("size")
+    return path.stat().st_size if path.is_file() else None
 
 
 def _in_threads(

@@ -1,4 +1,8 @@
-"""Folders and files that a user names: what this machine's storage cannot take is refused early."""
+"""Folders and files that a user names: what storage cannot take is refused early.
+
+`storage_path` gives the path of a bucket too (`buckets.py`); `local_path` is for what can only be
+on this machine.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import os
 import pathlib
 import re
 import tempfile
+
+from t5lite.files import buckets
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # Orbax looks its files up with patterns, in which these mean something else: what it writes below
@@ -25,11 +31,13 @@ def local_path(text: str | os.PathLike[str], *, name: str) -> pathlib.Path:
     Raises:
       ValueError: it is the address of something elsewhere, or no path.
     """
-    text = os.fspath(text)
+    text = os.fspath(text) if isinstance(text, str | os.PathLike) else str(text)
     if _ADDRESS.match(text):
+        kind = "a file or folder of this machine" if buckets.is_address(text) else "one"
         raise ValueError(
-            f"{name} {text}: t5lite reads and writes files of this machine only. Mount the bucket "
-            "or share as a folder, or copy what it holds, and give that folder."
+            f"{name} {text}: t5lite reads and writes gs:// and s3:// (docs/storage.md) and what is "
+            f"on this machine; here it needs {kind}. Mount the bucket or share as a folder, or "
+            "copy what it holds, and give that folder."
         )
     if not text.strip():
         raise ValueError(f"{name} is empty; give a path")
@@ -45,14 +53,28 @@ def local_path(text: str | os.PathLike[str], *, name: str) -> pathlib.Path:
     return pathlib.Path(text).expanduser()
 
 
+def storage_path(text: str | os.PathLike[str], *, name: str) -> pathlib.Path:
+    """As `local_path`; an address of a bucket gives the path there, see `buckets.py`.
+
+    Raises:
+      ValueError: as `local_path` and `buckets.bucket_path`.
+    """
+    if not isinstance(text, str | os.PathLike):  # A path of a bucket already.
+        return text
+    if buckets.is_address(os.fspath(text)):
+        return buckets.bucket_path(os.fspath(text), name=name)
+    return local_path(text, name=name)
+
+
 def check_storable(folder: pathlib.Path, *, name: str) -> None:
     """Refuses a folder below which checkpoints would be written but not found again.
 
     Raises:
       ValueError: naming the part of the whole path that is to be called otherwise.
     """
-    for part in folder.absolute().parts:
-        if part in ("gs:", "s3:") or set(part) & set(_NOT_FOUND_AGAIN):
+    in_bucket = buckets.is_in_bucket(folder)
+    for part in str(folder).split("/") if in_bucket else folder.absolute().parts:
+        if (part in ("gs:", "s3:") and not in_bucket) or set(part) & set(_NOT_FOUND_AGAIN):
             raise ValueError(
                 f"{name} {folder}: checkpoints cannot lie in a folder called {part!r}, for the "
                 f"library that stores them does not find it again. Give a folder whose whole path "
@@ -68,9 +90,13 @@ def writable_folder(text: str | os.PathLike[str], *, name: str) -> pathlib.Path:
       name: the flag or macro that gave it, for messages.
 
     Raises:
-      ValueError: as `local_path`; or a file or a folder that cannot be written to is in the way.
+      ValueError: as `storage_path`; its bucket is missing or forbidden; or a file or a folder that
+        cannot be written to is in the way.
     """
-    folder = local_path(text, name=name)
+    folder = storage_path(text, name=name)
+    if buckets.is_in_bucket(folder):
+        buckets.check_bucket(folder, name=name, writes=True)
+        return folder
     if len(os.fsencode(folder.absolute())) > _MAX_PATH_BYTES:
         raise ValueError(
             f"{name} {str(folder)[:80]}...: its whole path is longer than {_MAX_PATH_BYTES:,} "

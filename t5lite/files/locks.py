@@ -1,18 +1,41 @@
 """Files that one process at a time may write to.
 
-The system releases a lock however its process ends. A lock file is deleted by who holds it, or
-never: whoever had opened it before then holds nothing, which filelock sees, and tries again.
+On a disk the system releases a lock however its process ends. A lock file is deleted by who holds
+it, or never: whoever had opened it before then holds nothing, which filelock sees, and tries again.
+In a bucket nobody releases what a killed process held, see `bucket_lock.py`.
 """
 
 from __future__ import annotations
 
 import pathlib
+from typing import Protocol
 
 import filelock
 
+from t5lite.files.bucket_lock import BucketLock, HeldError
+from t5lite.files.buckets import is_in_bucket
 
-def take_lock(path: pathlib.Path, *, held: str, remedy: str) -> filelock.BaseFileLock:
-    """Takes a lock for this process, at once or not at all.
+
+class Lock(Protocol):
+    """What this process holds until `release`."""
+
+    def release(self) -> None:
+        """Lets others take it."""
+
+    def check(self) -> None:
+        """Raises ValueError where it was lost to another process."""
+
+
+class _DiskLock(filelock.FileLock):
+    def check(self) -> None:
+        """Nobody else can take it."""
+
+
+def take_lock(path: pathlib.Path, *, held: str, remedy: str) -> Lock:
+    """Takes a lock for this process, or not at all.
+
+    On a disk it is known at once whether another process has it; in a bucket it may be watched for
+    a minute, whether who has it is alive.
 
     Args:
       path: the lock file, which is made.
@@ -22,7 +45,14 @@ def take_lock(path: pathlib.Path, *, held: str, remedy: str) -> filelock.BaseFil
     Raises:
       ValueError: another process has it.
     """
-    lock = filelock.FileLock(path, timeout=0)
+    if is_in_bucket(path):
+        bucket_lock = BucketLock(path)
+        try:
+            bucket_lock.acquire()
+        except HeldError as error:
+            raise ValueError(f"{held} ({error} holds {path}); {remedy}") from None
+        return bucket_lock
+    lock = _DiskLock(path, timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:
@@ -30,7 +60,8 @@ def take_lock(path: pathlib.Path, *, held: str, remedy: str) -> filelock.BaseFil
     return lock
 
 
-def delete_lock(lock: filelock.BaseFileLock) -> None:
+def delete_lock(lock: Lock) -> None:
     """Deletes the file of a lock that this process has, and releases it."""
-    pathlib.Path(lock.lock_file).unlink(missing_ok=True)
+    if isinstance(lock, filelock.BaseFileLock):
+        pathlib.Path(lock.lock_file).unlink(missing_ok=True)
     lock.release()

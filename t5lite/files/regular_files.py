@@ -11,6 +11,8 @@ import os
 import pathlib
 import stat
 
+from t5lite.files.buckets import is_in_bucket
+
 
 def check_regular(path: pathlib.Path) -> None:
     """Refuses what is there and is no file.
@@ -80,6 +82,6 @@ def check_all_regular(folder: pathlib.Path) -> None:
     Raises:
       ValueError: naming one of them.
     """
-    for place, _, names in os.walk(folder):
+    for place, _, names in () if is_in_bucket(folder) else os.walk(folder):
         for name in names:
             check_regular(pathlib.Path(place, name))

@@ -5,6 +5,8 @@ import errno
 import pathlib
 from collections.abc import Iterator
 
+from t5lite.files.buckets import is_in_bucket
+
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -14,10 +16,14 @@ def write_whole(path: pathlib.Path, content: str | bytes) -> None:
     Raises:
       OSError: of this file, such as on a full disk.
     """
+    content = content.encode("utf-8") if isinstance(content, str) else content
+    if is_in_bucket(path):  # Where an object is whole or not there.
+        path.write_bytes(content)
+        return
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with naming_file(path):
-            temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+            temporary.write_bytes(content)
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

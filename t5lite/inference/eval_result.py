@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypedDict
 
 from t5lite.files.json_files import write_object
+from t5lite.files.local_paths import storage_path
 from t5lite.inference import intervals
 from t5lite.inference.eval_config import EvalConfig
 from t5lite.inference.intervals import Interval
@@ -170,7 +171,7 @@ class EvalResult:
           folder: Made where it does not exist; files of these names are replaced.
           step: Of the parameters, noted in `metrics.json`.
         """
-        folder = pathlib.Path(folder)
+        folder = storage_path(folder, name="--output_dir")
         folder.mkdir(parents=True, exist_ok=True)
         config = self.config
         record = {

@@ -22,7 +22,8 @@ from t5lite.convert.source import Source
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.data.vocabularies.load import vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary
-from t5lite.files.local_paths import local_path
+from t5lite.files.buckets import local_copy
+from t5lite.files.local_paths import storage_path
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, unflatten_names
@@ -103,15 +104,15 @@ def open_saved_model(path: str, *, named_by: str, step: int | None = None) -> Sa
     Raises:
       ValueError: there is nothing at `path`, or nothing that can be read.
     """
-    folder = local_path(path, name=named_by)
+    folder = storage_path(path, name=named_by)
     if not folder.exists():
         raise ValueError(
             f"{named_by} {folder} does not exist. It is a folder or file on this "
-            "machine; nothing is downloaded."
+            "machine or in a bucket."
         )
     if (folder / DESCRIPTION_FILE).exists():
         return _open_model_folder(path, named_by=named_by, step=step)
-    source = convert.open_external(folder)
+    source = convert.open_external(local_copy(folder))
     vocabulary = _vocabulary_of(source)
     return SavedModel(
         path=path,

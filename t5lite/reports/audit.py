@@ -17,8 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from t5lite.checkpoints.checkpointer import Checkpointer
-from t5lite.files.local_paths import local_path
+from t5lite.files.local_paths import storage_path
+from t5lite.files.whole_file import write_whole
 from t5lite.messages.tables import format_table
+from t5lite.reports.page import png_of
 from t5lite.training.draws import MIXTURE_FILE, read_expected
 
 PLOT_FILE = "audit.png"
@@ -107,7 +109,7 @@ def read_audit(model_dir: str | pathlib.Path) -> Audit:
     Raises:
       ValueError: the folder holds no run, no checkpoint, or one that counted no draws.
     """
-    folder = local_path(model_dir, name="MODEL_DIR")
+    folder = storage_path(model_dir, name="MODEL_DIR")
     mixture = read_expected(folder)
     if mixture is None:
         raise ValueError(
@@ -185,7 +187,7 @@ def audit(model_dir: str | pathlib.Path, *, num_shown: int = 20) -> Audit:
         print("\n" + _cells(result.by_prompt_setting, range(len(result.by_prompt_setting.cells))))
     for comparison in (*result.by_label, result.by_task):
         print("\n" + _worst_cells(comparison, num_shown))
-    path = pathlib.Path(model_dir) / PLOT_FILE
+    path = storage_path(model_dir, name="MODEL_DIR") / PLOT_FILE
     _draw(result, path)
     print(f"\nplot: {path}")
     return result
@@ -278,7 +280,7 @@ def _draw(result: Audit, path: pathlib.Path) -> None:
         lengths.step(middle, comparison.drawn[:used], where="mid", lw=1, color=color, label=feature)
     lengths.set(title="lengths (dotted: expected)", xlabel="tokens", ylabel="draws")
     lengths.legend()
-    figure.savefig(path, dpi=120)
+    write_whole(path, png_of(figure))
 
 
 def _draw_points(axis: Any, comparison: Comparison) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.files.json_files import read_lines
+from t5lite.files.local_paths import storage_path
 from t5lite.files.whole_file import write_whole
 from t5lite.inference.eval_result import BASELINES
 from t5lite.inference.records import PREDICTIONS
@@ -56,7 +57,7 @@ def write_report(model_dir: str | pathlib.Path) -> pathlib.Path:
     Returns:
       The path of `report.html`; it holds the picture and needs no other file.
     """
-    folder = pathlib.Path(model_dir)
+    folder = storage_path(model_dir, name="MODEL_DIR")
     lines = read_metrics(folder / METRICS_FILE)
     training = [line for line in lines if line["kind"] == "train"]
     evals = [line for line in lines if line["kind"] == "eval"]
@@ -84,7 +85,7 @@ def write_report(model_dir: str | pathlib.Path) -> pathlib.Path:
 def format_samples(model_dir: str | pathlib.Path, *, per_eval: int = 3) -> str:
     """A few prompts of the last evaluations with the model's answers, as text."""
     parts = []
-    for folder in sorted((pathlib.Path(model_dir) / "eval").glob("*")):
+    for folder in sorted((storage_path(model_dir, name="MODEL_DIR") / "eval").glob("*")):
         for sample in _samples(folder)[:per_eval]:
             parts.append(
                 f"[{folder.name}] {sample['task']}\n  prompt: {sample['inputs']!r}\n"
@@ -95,7 +96,7 @@ def format_samples(model_dir: str | pathlib.Path, *, per_eval: int = 3) -> str:
 
 def format_means(model_dir: str | pathlib.Path) -> str:
     """The evaluations before and after as a small text table; '' when there were none."""
-    lines = read_metrics(pathlib.Path(model_dir) / METRICS_FILE)
+    lines = read_metrics(storage_path(model_dir, name="MODEL_DIR") / METRICS_FILE)
     rows = _rows([x for x in lines if x["kind"] == "eval"], task="mean")
     if not rows:
         return ""

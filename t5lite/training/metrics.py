@@ -17,8 +17,10 @@ import tqdm
 
 from t5lite.data.pipeline import TrainBatch
 from t5lite.files import strict_json
+from t5lite.files.appended_file import AppendedFile
 from t5lite.files.json_files import parse_lines
-from t5lite.files.whole_file import naming_file, write_whole
+from t5lite.files.local_paths import storage_path
+from t5lite.files.whole_file import write_whole
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.streams import Unbroken
 from t5lite.training.duration import Duration, Progress
@@ -42,11 +44,10 @@ class MetricsWriter:
         self._enabled = enabled
         if not enabled:
             return
-        path = pathlib.Path(model_dir) / METRICS_FILE
+        path = storage_path(model_dir, name="MODEL_DIR") / METRICS_FILE
         kept = [line for line in read_lines(path) if line["step"] <= start_step]
         write_whole(path, "".join(_to_line(line) for line in kept))
-        # Without a buffer, which would try again what a full disk refused, when nobody asks it to.
-        self._path, self._file = path, path.open("ab", buffering=0)
+        self._file = AppendedFile(path)
         self._tensorboard = TensorBoardFile(path.parent / "tensorboard", first_step=start_step + 1)
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
@@ -57,11 +58,14 @@ class MetricsWriter:
         """
         if not self._enabled:
             return
-        with naming_file(self._path):
-            rest = _to_line({"step": step, "kind": kind, **values}).encode()
-            while rest:
-                rest = rest[self._file.write(rest) :]
+        self._file.append(_to_line({"step": step, "kind": kind, **values}).encode())
         self._tensorboard.write(step, {f"{kind}/{name}": v for name, v in values.items()})
+
+    def sync(self) -> None:
+        """Writes both to the bucket where they lie in one, as a checkpoint needs that is saved."""
+        if self._enabled:
+            self._file.sync()
+            self._tensorboard.sync()
 
     def close(self) -> None:
         """Flushes and closes both."""
@@ -78,10 +82,10 @@ def read_lines(path: str | pathlib.Path) -> list[dict[str, Any]]:
     Raises:
       ValueError: naming a line that is none of its kind.
     """
-    path = pathlib.Path(path)
+    path = storage_path(path, name="MODEL_DIR")
     if not path.exists():
         return []
-    whole = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")[0]
+    whole = path.read_bytes().decode("utf-8", "replace").rpartition("\n")[0]
     try:
         lines = list(parse_lines(whole, path=path, any_text=True))
         for where, figures in lines:

@@ -7,10 +7,12 @@ full disk or of a clock that was set back.
 from __future__ import annotations
 
 import pathlib
+import tempfile
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from t5lite.files.buckets import is_in_bucket, upload_folder
 from t5lite.files.whole_file import naming_file
 
 
@@ -31,9 +33,12 @@ class TensorBoardFile:
         from tensorboardX.proto.event_pb2 import Event, SessionLog
 
         self._folder, self._event = folder, Event
-        folder.mkdir(parents=True, exist_ok=True)
+        # TensorBoard's own writers take buckets too, with other credentials than the drivers here.
+        self._scratch = tempfile.TemporaryDirectory() if is_in_bucket(folder) else None
+        here = folder if self._scratch is None else pathlib.Path(self._scratch.name)
+        here.mkdir(parents=True, exist_ok=True)
         with naming_file(folder):
-            self._writer = EventsWriter(str(folder / "events"))
+            self._writer = EventsWriter(str(here / "events"))
             start = SessionLog(status=SessionLog.START)
             self._write(Event(step=first_step, session_log=start))
 
@@ -50,10 +55,18 @@ class TensorBoardFile:
                 self._write(self._event(step=step, summary=scalar(name, value)))
             self._writer.flush()
 
+    def sync(self) -> None:
+        """Writes the file to the bucket where it lies in one."""
+        if self._scratch is not None:
+            upload_folder(pathlib.Path(self._scratch.name), self._folder)
+
     def close(self) -> None:
         """Closes the file."""
         with naming_file(self._folder):
             self._writer.close()
+        self.sync()
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
     def _write(self, event: Any) -> None:
         event.wall_time = time.time()

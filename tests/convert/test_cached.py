@@ -177,7 +177,7 @@ def test_one_of_several_processes_converts_nothing(hf):
 
 def test_what_is_nothing_of_the_kind_is_described(tmp_path):
     with pytest.raises(
-        ValueError, match=r"--model_dir .*none does not exist.*nothing is downloaded"
+        ValueError, match=r"--model_dir .*none does not exist.*nothing else is downloaded"
     ):
         model_folder(tmp_path / "none")
     (tmp_path / "data").mkdir()

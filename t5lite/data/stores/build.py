@@ -4,6 +4,7 @@ Builds run in worker processes that import the task modules themselves. What a b
 does not depend on how many there are.
 """
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -409,6 +410,9 @@ def _build_missing_on_beam(jobs: Sequence[StoreJob], options: Sequence[str]) -> 
     if not missing:
         return []
     beam_build.run(missing, _build_or_raise, options=options)
+    for job in missing:
+        if job.shared is not None:
+            job.shared.fetch([job.path])
     absent = [job for job in missing if not is_finished(job.path)]
     if absent:
         raise ValueError(
@@ -427,9 +431,15 @@ def _build(job: StoreJob) -> _Built:
     try:
         seqio_adapter.import_tasks(job.task_modules)
         with store_lock(job.path):
-            if is_finished(job.path):  # Another run was faster.
-                return _Built(job, TokenStore.open(job.path).num_examples)
-            return _Built(job, _write(job))
+            with contextlib.nullcontext() if job.shared is None else job.shared.building(job.path):
+                if job.shared is not None:
+                    job.shared.fetch([job.path])
+                if is_finished(job.path):  # Another run was faster.
+                    return _Built(job, TokenStore.open(job.path).num_examples)
+                num_examples = _write(job)
+                if job.shared is not None:
+                    job.shared.publish(job.path)
+            return _Built(job, num_examples)
     except Exception as error:
         is_full = isinstance(error, OSError) and error.errno in FULL_DISK  # which names no file
         if isinstance(error, OSError) and (error.filename or is_full):

@@ -8,10 +8,12 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Required, TypedDict
 
+from t5lite.data.stores.shared_stores import SharedStores
 from t5lite.data.stores.store import FORMAT_VERSION, is_finished
 from t5lite.data.stores.store import files_read as store_files
 from t5lite.data.tasks import environment, files_read, seqio_adapter
-from t5lite.files.local_paths import local_path
+from t5lite.files.buckets import is_in_bucket
+from t5lite.files.local_paths import storage_path
 from t5lite.messages.ranges import NumExamples
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import check_type
@@ -36,6 +38,7 @@ class StoreJob:
       whole_conversations: see `StoreSettings`.
       pass_index: which pass over a Task that draws random numbers.
       max_examples: at most so many examples.
+      shared: the stores in the bucket that this is one of; None where they are on this machine.
     """
 
     task: str
@@ -47,6 +50,7 @@ class StoreJob:
     whole_conversations: bool = False
     pass_index: int = 0
     max_examples: int | None = None
+    shared: SharedStores | None = None
 
 
 class StoreSettings(TypedDict, total=False):
@@ -94,11 +98,9 @@ def plan(
       ValueError: if a Task is unknown, or lacks the split.
     """
     seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
-    root = (
-        local_path(cache_dir, name="--cache_dir").absolute()
-        if cache_dir
-        else environment.cache_dir()
-    )
+    root = storage_path(cache_dir or environment.cache_dir(), name="--cache_dir").absolute()
+    shared = SharedStores(root) if is_in_bucket(root) else None
+    root = root if shared is None else shared.root
     jobs = []
     for source in seqio_adapter.task_sources(list(map(seqio_adapter.stored_task, task_names))):
         if split not in source.splits:
@@ -118,8 +120,6 @@ def plan(
             parts.append(f"first {max_examples} examples")
         digest = hashlib.sha256(repr(tuple(parts)).encode()).hexdigest()
         name = os.path.join(root, _as_folder(source.name), _as_folder(split))
-        if not seqio_adapter.declares_files(source.name):
-            digest = _follow_files(source.name, name, digest)
         job = StoreJob(
             source.name,
             split,
@@ -130,9 +130,12 @@ def plan(
             whole_conversations=whole,
             pass_index=pass_index,
             max_examples=max_examples,
+            shared=shared,
         )
         jobs.append(job)
-    return jobs
+    if shared is not None:
+        shared.fetch([job.path for job in jobs])
+    return [job if seqio_adapter.declares_files(job.task) else _following(job) for job in jobs]
 
 
 def check_max_examples(limits: MaxExamples | None, task_names: Sequence[str]) -> None:
@@ -155,20 +158,25 @@ def _max_examples(limits: MaxExamples | None, task: str) -> int | None:
     return limits.get(task) if isinstance(limits, Mapping) else limits
 
 
-def _follow_files(task: str, name: str, digest: str) -> str:
-    """The fingerprint of the store that fits the files as they are now, built or not.
+def _following(job: StoreJob) -> StoreJob:
+    """The job of the store that fits the files as they are now, built or not.
 
     The first is that of the Task alone. Where files that were read for it have changed since, the
     next is that of their new states too, and so on; so no store is ever changed under a reader.
     """
-    while is_finished(path := _store_path(name, digest)):
-        changed = files_read.changed_since(store_files(path))
+    name = job.path.removesuffix(_store_path("", job.fingerprint))
+    while is_finished(job.path):
+        changed = files_read.changed_since(store_files(job.path))
         if not changed:
-            return digest
-        digest = hashlib.sha256((digest + files_read.digest(changed)).encode()).hexdigest()
-        if not is_finished(_store_path(name, digest)):
-            log.info("task %s is read anew, for this changed: %s", task, ", ".join(sorted(changed)))
-    return digest
+            break
+        digest = hashlib.sha256((job.fingerprint + files_read.digest(changed)).encode()).hexdigest()
+        job = dataclasses.replace(job, path=_store_path(name, digest), fingerprint=digest)
+        if job.shared is not None:
+            job.shared.fetch([job.path])
+        if not is_finished(job.path):
+            names = ", ".join(sorted(changed))
+            log.info("task %s is read anew, for this changed: %s", job.task, names)
+    return job
 
 
 def _store_path(name: str, digest: str) -> str:

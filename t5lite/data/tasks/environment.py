@@ -7,7 +7,8 @@ and in every worker process, and takes no arguments.
 import os
 import pathlib
 
-from t5lite.files.local_paths import local_path
+from t5lite.files.buckets import check_bucket, copy_place, is_in_bucket, local_copy
+from t5lite.files.local_paths import storage_path
 
 DATA_DIR_VARIABLE = "T5LITE_DATA_DIR"
 VOCABULARY_VARIABLE = "T5LITE_VOCABULARY"
@@ -17,7 +18,7 @@ _DATA_DIR_SETTINGS = f"flag --data_dir, gin macro DATA_DIR, variable {DATA_DIR_V
 
 
 def data_dir() -> pathlib.Path:
-    """Folder under which task modules find their files.
+    """Folder under which task modules find their files; of one in a bucket, its copy.
 
     Raises:
       ValueError: if it is not set, or is not a folder.
@@ -28,7 +29,12 @@ def data_dir() -> pathlib.Path:
             f"These tasks read files, and no data folder is set ({_DATA_DIR_SETTINGS}). "
             "Give the folder that holds them."
         )
-    path = local_path(value, name=_DATA_DIR_SETTINGS)
+    path = storage_path(value, name=_DATA_DIR_SETTINGS)
+    if is_in_bucket(path):
+        check_bucket(path, name=_DATA_DIR_SETTINGS)
+        if path.is_dir():
+            path = local_copy(path)
+            os.environ[DATA_DIR_VARIABLE] = str(path)  # Worker processes need not look again.
     if not path.is_dir():
         found = "a file" if path.exists() else "nothing"
         raise ValueError(
@@ -49,6 +55,12 @@ def vocabulary_name() -> str:
 
 
 def cache_dir() -> pathlib.Path:
-    """Folder of the token stores; made on first use."""
+    """Folder of the token stores, on this machine or in a bucket; made on first use."""
     value = os.environ.get(CACHE_DIR_VARIABLE, "") or "~/.cache/t5lite"
-    return local_path(value, name=f"--cache_dir ({CACHE_DIR_VARIABLE})").absolute()
+    return storage_path(value, name=f"--cache_dir ({CACHE_DIR_VARIABLE})").absolute()
+
+
+def local_cache_dir(folder: str | os.PathLike[str] | None = None) -> pathlib.Path:
+    """Folder of what is kept on this machine, whatever the cache folder; for a bucket, its copy."""
+    path = storage_path(folder or cache_dir(), name="--cache_dir").absolute()
+    return copy_place(path) if is_in_bucket(path) else path

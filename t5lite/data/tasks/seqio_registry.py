@@ -15,7 +15,8 @@ from t5lite.data.tasks.seqio_descriptions import UNKNOWN_PROVENANCE
 from t5lite.data.tasks.seqio_library import load_seqio
 from t5lite.data.tasks.shipped_tasks import shipped_modules
 from t5lite.data.vocabularies.load import parse_vocabulary
-from t5lite.files.local_paths import local_path
+from t5lite.files.buckets import is_address
+from t5lite.files.local_paths import storage_path
 from t5lite.messages.suggest import did_you_mean, is_misspelt
 
 # Where each name was registered.
@@ -38,7 +39,8 @@ def import_tasks(
       ValueError: if a module cannot be found, or was imported under other settings before.
     """
     if data_dir is not None:
-        os.environ[environment.DATA_DIR_VARIABLE] = str(local_path(data_dir, name="--data_dir"))
+        os.environ[environment.DATA_DIR_VARIABLE] = str(storage_path(data_dir, name="--data_dir"))
+    if data_dir is not None or is_address(os.environ.get(environment.DATA_DIR_VARIABLE, "")):
         environment.data_dir()
     if vocabulary is not None:
         parse_vocabulary(vocabulary)

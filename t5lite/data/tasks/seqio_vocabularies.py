@@ -103,7 +103,8 @@ def _on_this_machine(path: str) -> str:
             f"Cannot read {path}, the vocabulary of a Task: {error}. Copy the file to this "
             "machine, and name the copy in the Task's module."
         ) from error
-    folder = environment.cache_dir() / "vocabularies" / hashlib.sha256(content).hexdigest()[:16]
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    folder = environment.local_cache_dir() / "vocabularies" / digest
     copy = folder / pathlib.PurePosixPath(path).name
     if not copy.is_file():
         folder.mkdir(parents=True, exist_ok=True)

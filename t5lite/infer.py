@@ -167,12 +167,15 @@ def infer(
         [question.option_tokens for question in ranked],
         by=rank_by,
     )
+    source: Any = [mixture_or_task_name, split]
+    if input is not None:
+        source = str(storage_path(input, name="--input").absolute())
     settings = {
         **provenance(model_dir, model.step),
         "decoding": dataclasses.asdict(decoding),
         "options": [options_field, rank_by],
         "batch_size": batch_size,
-        "source": str(pathlib.Path(input).absolute()) if input else [mixture_or_task_name, split],
+        "source": source,
         "questions_sha256": _digest(questions),
     }
     return _answer_all(

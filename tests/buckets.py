@@ -56,12 +56,12 @@ def _gcs() -> Iterator[str]:
     storage, mutex = Storage(use_memory_fs=True), threading.Lock()
     buckets.create_bucket(BUCKET, storage)
 
-    class Router(server.Router):  # type: ignore[misc]
+    class Router(server.Router):
         def handle(self, method: str) -> None:
             with mutex:
                 super().handle(method)
 
-    class Handler(server.RequestHandler):  # type: ignore[misc]
+    class Handler(server.RequestHandler):
         protocol_version = "HTTP/1.1"
 
     for _, methods in server.HANDLERS:

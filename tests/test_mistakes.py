@@ -19,7 +19,7 @@ from tests.decoding import model_dirs
 
 VALUES = (
     *("0", "-1", "4.0", "4.5", "1e30", "-7", "99999999999999999999", "1e999", "True", "None"),
-    *("''", "'4'", "'1e-3'", "'true'", "'x y'", "'gs://a/b'", "'a\\x00b'", "'[a]'", "'..'"),
+    *("''", "'4'", "'1e-3'", "'true'", "'x y'", "'hdfs://a/b'", "'a\\x00b'", "'[a]'", "'..'"),
     *("()", "[]", "{}", "(1,)", "('a',)", "('a', 1, None)", "[[1, 2], [3]]", "(('a', 0.5),)"),
     *("{'inputs': 8}", "{'inputs': 'x'}", "{1: 2}", "{'inputs': -3, 'targets': 4.5}"),
     *("@adamw", "@adamw()", "@schedule()", "@TransformerConfig", "@MeshConfig()", "@nothing()"),
@@ -101,7 +101,19 @@ def config_name(verb: str) -> str:
 
 
 def test_wrong_values_of_every_flag_of_train():
-    values = ("", "x", "-1", "4.5", "1e999", "nan", "None", "gs://a/b", "0", "inputs=3", "inputs=a")
+    values = (
+        "",
+        "x",
+        "-1",
+        "4.5",
+        "1e999",
+        "nan",
+        "None",
+        "hdfs://a/b",
+        "0",
+        "inputs=3",
+        "inputs=a",
+    )
     pairs = [
         ["config", RECIPE, "--model_dir=/m", f"{flag.flag}={value}"]
         for flag in TRAIN_FLAGS
@@ -232,7 +244,7 @@ def test_wrong_files_and_folders(tmp_path):
     (tmp_path / "damaged" / "t5lite.json").write_text('{"format": 1, "model": []}')
     (tmp_path / "latin.gin").write_bytes(b"A = '\xe9'\n")
     (tmp_path / "utf16.gin").write_bytes("A = 3".encode("utf-16"))
-    places = ("gs://a/b", "", "file", "file/x", "empty", "hf", "damaged", "no\0where", "x" * 300)
+    places = ("hdfs://a/b", "", "file", "file/x", "empty", "hf", "damaged", "no\0where", "x" * 300)
     counts = check(
         [
             ["config", "--gin_file=latin.gin"],

@@ -103,7 +103,7 @@ class _Holding:
         self.is_lost = threading.Event()
         self._path, self._number, self._me = path, number, me
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="bucket lock", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="bucket lock", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
@@ -114,19 +114,23 @@ class _Holding:
         self._thread.join()
         self._delete(up_to=self._number)
 
-    def _beat(self) -> None:
+    def _run(self) -> None:
         self._delete(up_to=self._number - 1)
-        beat = 0
-        while not self._ended.wait(BEAT_SECONDS):
-            beat += 1
-            try:
-                if _latest(self._path)[0] > self._number:
-                    self.is_lost.set()
-                    return
-                content = _to_bytes({**self._me, "beat": beat})
-                (self._path / f"{self._number:08d}").write_bytes(content)
-            except Exception as error:  # Of the network or of a driver; the next may do.
-                log.warning("no sign of life could be given in %s: %s", self._path, error)
+        number = 0
+        while not (self._ended.wait(BEAT_SECONDS) or self.is_lost.is_set()):
+            number += 1
+            self.beat(number)
+
+    def beat(self, number: int) -> None:
+        """Writes the object once more, unless another process has a higher one."""
+        try:
+            if _latest(self._path)[0] > self._number:
+                self.is_lost.set()
+                return
+            content = _to_bytes({**self._me, "beat": number})
+            (self._path / f"{self._number:08d}").write_bytes(content)
+        except Exception as error:  # Of the network or of a driver; the next may do.
+            log.warning("no sign of life could be given in %s: %s", self._path, error)
 
     def _delete(self, *, up_to: int) -> None:
         try:

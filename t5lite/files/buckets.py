@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 _EXTRAS = {"gs": "gcs", "s3": "s3"}
 _ADDRESS = re.compile(r"(gs|s3)://[^/]+(/|$)")
 _COPIES = "~/.cache/t5lite/buckets"
+_PATTERN = "[]*?"
 _STATE_FIELDS = ("generation", "etag", "ETag", "size")
 
 
@@ -52,9 +53,14 @@ def bucket_path(address: str, *, name: str) -> pathlib.Path:
       name: the flag or macro that gave it, for messages.
 
     Raises:
-      ValueError: what reads and writes such buckets is not installed.
+      ValueError: what reads and writes such buckets is not installed, or the name is a pattern.
     """
     scheme = address.partition("://")[0]
+    if set(address) & set(_PATTERN):
+        raise ValueError(
+            f"{name} {address}: names in buckets are without {' '.join(_PATTERN)} here, which the "
+            "drivers take for patterns. Give another name."
+        )
     try:
         _make_drivers_fit()
         from upath import UPath
@@ -105,7 +111,7 @@ def check_bucket(path: pathlib.Path, *, name: str, writes: bool = False) -> None
     except Exception as error:  # Of either driver, its HTTP library or its credentials.
         problem = "does not exist" if isinstance(error, FileNotFoundError) else "cannot be used"
         access = "written to" if writes else "read"
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
+        reason = str(error).strip().partition("\n")[0][:200]
         raise ValueError(
             f"{name} {path}: bucket {bucket} {problem} ({type(error).__name__}: {reason}). Make "
             f"the bucket, or give this machine credentials with which it can be {access} "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from t5lite.data.chat.conversations import field_of_messages, read_asked
 from t5lite.data.sources.local_files import read_jsonl, require
 from t5lite.data.tasks.eval_tasks import EvalExample, EvalTask
 from t5lite.data.tasks.prompt_parts import PromptParts
+from t5lite.files.local_paths import storage_path
 from t5lite.inference.few_shot import messages
 from t5lite.inference.prompts import (
     Prompt,
@@ -83,7 +83,9 @@ class QuestionReader:
           ValueError: A line is malformed (file, line and field are named), or there is none.
         """
         questions, num_cut = [], 0
-        for where, record in read_jsonl(pathlib.Path(path), wanted_by="flag --input"):
+        for where, record in read_jsonl(
+            storage_path(path, name="--input"), wanted_by="flag --input"
+        ):
             options: Sequence[str] = ()
             if options_field is not None:
                 options = _options(record, options_field, where=where)

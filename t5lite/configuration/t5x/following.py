@@ -8,7 +8,7 @@ from typing import Any
 
 from t5lite.configuration.gin_reader import Binding, Macro, Reference, uses
 from t5lite.configuration.t5x import model_values, shipped_files
-from t5lite.configuration.t5x.outcomes import Fact, Run, is_elsewhere, step_in_name
+from t5lite.configuration.t5x.outcomes import Fact, Run, step_in_name
 from t5lite.configuration.t5x.reading import Problem, Statement, T5XImport
 from t5lite.configuration.t5x.rules import DATA_SECTIONS, IMPLIED, SECTION_OF
 from t5lite.initialization.saved_model import open_saved_model
@@ -168,7 +168,7 @@ class Followed:
         if not isinstance(path, str):
             return None
         step = step_in_name(path)
-        if step is None and not is_elsewhere(path) and pathlib.Path(path).expanduser().exists():
+        if step is None and "://" not in path and pathlib.Path(path).expanduser().exists():
             try:
                 return open_saved_model(path, named_by="INITIAL_CHECKPOINT_PATH").step
             except ValueError:

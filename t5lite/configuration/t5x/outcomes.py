@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from t5lite.configuration.gin_reader import Binding, Macro, Reference
+from t5lite.files.buckets import is_address
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,8 +186,8 @@ def part_of(section: str) -> Rule:
 
 
 def is_elsewhere(path: Any) -> bool:
-    """Whether a path is of a bucket or another machine."""
-    return isinstance(path, str) and "://" in path
+    """Whether a path is of another machine, and of no bucket that is read."""
+    return isinstance(path, str) and "://" in path and not is_address(path)
 
 
 _STEP_IN_NAME = re.compile(r"(?:^|/)(?:checkpoint_|model\.ckpt-)(\d+)(?:/checkpoint)?/*$")

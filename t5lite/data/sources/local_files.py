@@ -29,7 +29,7 @@ def read_text(path: pathlib.Path, *, wanted_by: str = "") -> str:
         # A byte order mark is no part of the first field, and newlines are what open() would give.
         return regular_files.read_text(path, encoding="utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}{suffix}") from error
+        raise ValueError(f"{path}: cannot be read: {error.strerror or error}{suffix}") from error
     except ValueError as error:
         raise ValueError(f"{error}{suffix}") from error
 

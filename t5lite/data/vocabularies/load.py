@@ -13,6 +13,8 @@ from t5lite.data.vocabularies.sentencepiece_vocabulary import (
     holds_sentinels,
 )
 from t5lite.data.vocabularies.vocabulary import HELP, Vocabulary, read_file
+from t5lite.files.buckets import is_address, local_copy
+from t5lite.files.local_paths import storage_path
 from t5lite.messages.ranges import IdOrNone, NumExtraIds, Size
 from t5lite.messages.value_types import check_type, fits, wanted
 
@@ -87,6 +89,11 @@ def parse_vocabulary(text: str) -> Vocabulary:
     name, separator, digits = text.rpartition(":")
     if not separator or not digits.isdecimal():
         name, digits = text, ""
+    if is_address(name):
+        try:
+            name = str(local_copy(storage_path(name, name="--vocabulary (VOCABULARY)")))
+        except OSError as error:
+            raise ValueError(f"Cannot read the vocabulary {text}: {error}. {HELP}") from error
     count = _extra_ids(digits, text) if digits else None
     if name == "bytes":
         return ByteVocabulary(extra_ids=count or 0)

@@ -19,7 +19,7 @@ TASK_FEATURE_LENGTHS = {
     "inputs": 32,
     "targets": 16,
 }
-INITIAL_CHECKPOINT_PATH = "gs://t5-data/pretrained_models/t5x/t5_1_1_small/checkpoint_1000000"
+INITIAL_CHECKPOINT_PATH = "hdfs://cluster/pretrained_models/t5x/t5_1_1_small/checkpoint_1000000"
 TRAIN_STEPS = 1_000_010  # 1,000,000 of pretraining and 10 of these
 BATCH_SIZE = 8
 DROPOUT_RATE = 0.0

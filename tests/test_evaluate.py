@@ -217,8 +217,8 @@ def test_evaluations_need_names_of_their_own(model, evals, message):
     ("changes", "message"),
     [
         (
-            {"rank_by": "sum"},
-            r"'one' has EvalConfig\.decoding\.max_decode_length = 3, .* beside rank_by='sum'",
+            {"rank_by": "sum", "decoding": DecodingConfig(stop_strings=("Q:",))},
+            r"'one' has EvalConfig\.decoding\.stop_strings = .* beside rank_by='sum'",
         ),
         ({"fewshot_split": "test"}, r"fewshot_split = 'test', .* without num_shots \(--num_sh"),
         ({"fewshot_seed": 5}, "fewshot_seed = 5, which does nothing without num_shots"),
@@ -236,6 +236,11 @@ def test_a_setting_that_no_evaluation_has_a_use_for_is_refused(changes, message)
     if "rank_by" in changes:
         uses = {"rank_by": None}
     check_evals([one, dataclasses.replace(one, name="other", **uses)])
+
+
+def test_what_generates_so_many_tokens_may_be_ranked_instead():
+    check_evals([dataclasses.replace(CONFIG, rank_by="sum")])
+    assert CONFIG.decoding.max_decode_length == 3
 
 
 @pytest.mark.parametrize(

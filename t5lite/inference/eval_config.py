@@ -127,7 +127,12 @@ class EvalConfig:
         """The settings that change nothing in this evaluation, by name."""
         found: dict[str, Any] = {}
         if self.rank_by is not None:
-            found |= {f"decoding.{name}": value for name, value in self.decoding.changes.items()}
+            # The length is a limit, which a file may set for what it generates without --rank_by.
+            found |= {
+                f"decoding.{name}": value
+                for name, value in self.decoding.changes.items()
+                if name != "max_decode_length"
+            }
         elif not self.rank_end_token:
             found["rank_end_token"] = self.rank_end_token
         if self.num_shots is None:

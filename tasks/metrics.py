@@ -1,7 +1,8 @@
 """Metrics that Tasks hand to seqio: plain functions of target and predicted texts."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 
 def exact_match(
@@ -94,3 +95,33 @@ def answer_accuracy(
         else exact_match([t for t in targets if not isinstance(t, ClosedTarget)], predictions)
     )
     return found | {"unparsed": sum(answer is None for answer in predictions) / len(predictions)}
+
+
+def last_word(
+    targets: Sequence[ClosedTarget | str],
+    predictions: Sequence[str | None],
+    aux_values: Mapping[str, Any],
+) -> dict[str, float]:
+    """LAMBADA's accuracy and perplexity, as lm-evaluation-harness defines them.
+
+    Where the one option, the word, was ranked, accuracy is the share of words that greedy decoding
+    gives, and perplexity e to the mean negative log-likelihood of a word. Where words were
+    generated they are compared as texts, and there is no perplexity.
+
+    Args:
+        targets: N words.
+        predictions: N words, in the same order; None where there is none.
+        aux_values: where the word was ranked, N each of `is_greedy` and `log_likelihoods`, nats.
+
+    Returns:
+        `{"accuracy": value in [0, 1], "perplexity": value of at least 1}`.
+
+    Raises:
+        ValueError: the two differ in number, or there are none.
+    """
+    words = [target.text if isinstance(target, ClosedTarget) else target for target in targets]
+    found = exact_match(words, predictions)
+    if "is_greedy" not in aux_values:
+        return found
+    mean = sum(aux_values["log_likelihoods"]) / len(words)
+    return {"accuracy": sum(aux_values["is_greedy"]) / len(words), "perplexity": math.exp(-mean)}

@@ -164,7 +164,8 @@ def asked(monkeypatch):
 
     def rank(self, params, inputs, options, **_):
         note(inputs)
-        return [Ranking(0, np.zeros(len(row))) for row in options]
+        zeros = [np.zeros(len(row)) for row in options]
+        return [Ranking(0, zeros_O, zeros_O, zeros_O == 0) for zeros_O in zeros]
 
     def stream(self, params, inputs, **_):
         note([inputs])

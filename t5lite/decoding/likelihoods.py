@@ -118,7 +118,7 @@ class Likelihoods:
         *,
         on_batch: OnBatch | None = None,
     ) -> list[np.ndarray]:
-        """Log-likelihoods of each prompt's answers.
+        """Log-likelihoods of each prompt's answers, and how far from greedy decoding they are.
 
         Args:
           params: The model's parameters.
@@ -127,23 +127,23 @@ class Likelihoods:
           on_batch: Called with the number of examples of each finished batch.
 
         Returns:
-          Of each example float64, in nats, in its answers' order.
+          Of each example float64 [O, 2], in its answers' order, as `ranking.score_options`.
 
         Raises:
           ValueError: As `plan`, or the model's logits are not finite.
         """
-        results = [np.zeros(len(row)) for row in options]
+        results = [np.zeros((len(row), 2)) for row in options]
         plan = self.plan(prompts, options)
         run = compiled.rank_fn(self._model_config, self._mesh)
         for batch, features in self._batches.read(params, plan, prompts):
             examples = batch.examples
             of_rows, length = self.option_rows(batch, prompts, options)
-            found_BCO = jax.device_get(run(params, features | self._batches.put(of_rows)))
-            checks.finite_log_likelihoods(found_BCO[: len(examples)], params, self._model_config)
-            for example, found_CO in zip(examples, found_BCO, strict=False):
+            found_BCO2 = jax.device_get(run(params, features | self._batches.put(of_rows)))
+            checks.finite_log_likelihoods(found_BCO2[: len(examples)], params, self._model_config)
+            for example, found_CO2 in zip(examples, found_BCO2, strict=False):
                 parts = ranking.chunks(options[example], chunk_length=length)
                 results[example][:] = np.concatenate(
-                    [found_O[: len(part)] for found_O, part in zip(found_CO, parts, strict=False)]
+                    [found[: len(part)] for found, part in zip(found_CO2, parts, strict=False)]
                 )
             if on_batch is not None:
                 on_batch(len(examples))
@@ -158,7 +158,7 @@ class Likelihoods:
         by: ranking.RankBy,
         num_bytes: Sequence[Sequence[int]] | None,
         on_batch: OnBatch | None = None,
-    ) -> list[np.ndarray]:
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """What each prompt's answers are compared by.
 
         Args:
@@ -170,22 +170,24 @@ class Likelihoods:
           on_batch: As for `find`.
 
         Returns:
-          Of each example float64, in nats, in its answers' order.
+          Of each example float64 [O] in nats, in its answers' order; and what `find` gives.
 
         Raises:
           ValueError: As `find` and `empty_prompt`.
         """
         empty = self.empty_prompt() if by == "unconditional" else None
         found = self.find(params, prompts, options, on_batch=on_batch)
+        sums = [x_O2[:, 0] for x_O2 in found]
         if by == "mean":
-            return [x_O / [len(o) for o in row] for x_O, row in zip(found, options, strict=True)]
+            lengths = [[len(option) for option in row] for row in options]
+            return [x_O / count_O for x_O, count_O in zip(sums, lengths, strict=True)], found
         if by == "mean_byte":
             assert num_bytes is not None
-            return [x_O / count_O for x_O, count_O in zip(found, num_bytes, strict=True)]
+            return [x_O / count_O for x_O, count_O in zip(sums, num_bytes, strict=True)], found
         if empty is not None:
             alone = self._alone(params, empty, options)
-            return [x_O - alone_O for x_O, alone_O in zip(found, alone, strict=True)]
-        return found
+            return [x_O - alone_O for x_O, alone_O in zip(sums, alone, strict=True)], found
+        return sums, found
 
     def empty_prompt(self) -> Tokens:
         """What stands for a prompt that says nothing.
@@ -216,7 +218,7 @@ class Likelihoods:
         }
         prompts = [empty_prompt] * len(different)
         alone = self.find(params, prompts, [[option] for option in different.values()])
-        by_key = {key: x_O[0] for key, x_O in zip(different, alone, strict=True)}
+        by_key = {key: x_O2[0, 0] for key, x_O2 in zip(different, alone, strict=True)}
         return [np.array([by_key[key] for key in row_keys]) for row_keys in keys]
 
     def _chunk_length(

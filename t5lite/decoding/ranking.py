@@ -173,15 +173,15 @@ def score_options(model: Model, batch: Mapping[str, Any]) -> jax.Array:
       batch: What `prefill` reads, and `option_features`.
 
     Returns:
-      float32 [B, C, O], in nats; of what is no answer, anything.
+      float32 [B, C, O, 2]: log-likelihood in nats, and how many of the answer's tokens are not the
+      likeliest; of what is no answer, anything.
     """
     num_tokens = batch["option_tokens"].shape[-1]
     logits_BV, cache = model.prefill(batch, max_decode_length=1 + num_tokens)
-    log_probs_BV = jax.nn.log_softmax(logits_BV, axis=-1)
 
     def score_chunk(chunk: Mapping[str, jax.Array]) -> jax.Array:
-        first_BO = jnp.take_along_axis(log_probs_BV, chunk["option_first_tokens"], axis=-1)
-        return first_BO + _later_tokens(model, cache, chunk, num_options=first_BO.shape[1])
+        first_BO2 = _token_scores(logits_BV, chunk["option_first_tokens"])
+        return first_BO2 + _later_tokens(model, cache, chunk, num_options=first_BO2.shape[1])
 
     chunks_CB = {
         name: jnp.moveaxis(x, 1, 0) for name, x in batch.items() if name.startswith("option_")
@@ -193,7 +193,7 @@ def score_options(model: Model, batch: Mapping[str, Any]) -> jax.Array:
 def _later_tokens(
     model: Model, cache: Cache, chunk: Mapping[str, jax.Array], *, num_options: int
 ) -> jax.Array | float:
-    """Log-likelihood [B, O] of all but the first token of a chunk's answers."""
+    """What `score_options` gives, [B, O, 2], of all but the first token of a chunk's answers."""
     tokens_BN, number_BN = chunk["option_tokens"], chunk["option_numbers"]
     depth_BN = chunk["option_depths"]
     if not tokens_BN.shape[1]:
@@ -212,7 +212,13 @@ def _later_tokens(
         position_BN=cache["next_position"][0][:, None] + depth_BN,
         seen_BNS=prompt_BS[:, None] | own_BNS,
     )
-    chosen_BN = jnp.take_along_axis(logits_BNV, chunk["option_targets"][..., None], axis=-1)[..., 0]
-    later_BN = chosen_BN - jax.nn.logsumexp(logits_BNV, axis=-1)
+    later_BN12 = _token_scores(logits_BNV, chunk["option_targets"][..., None])
     is_of_BNO = number_BN[..., None] == 1 + jnp.arange(num_options)
-    return jnp.sum(jnp.where(is_of_BNO, later_BN[..., None], 0.0), axis=1)
+    return jnp.sum(jnp.where(is_of_BNO[..., None], later_BN12, 0.0), axis=1)
+
+
+def _token_scores(logits: jax.Array, ids: jax.Array) -> jax.Array:
+    """Log-likelihood of ids [..., K] under logits [..., V], and 1 if one is not the likeliest."""
+    chosen = jnp.take_along_axis(logits, ids, axis=-1)
+    log_likelihood = chosen - jax.nn.logsumexp(logits, axis=-1, keepdims=True)
+    return jnp.stack([log_likelihood, chosen < logits.max(axis=-1, keepdims=True)], axis=-1)

@@ -51,10 +51,14 @@ class Ranking(NamedTuple):
     Attributes:
       best: Index of the answer with the largest score.
       scores: float64, of each answer in nats: its log-likelihood, or what `by` made of it.
+      log_likelihoods: float64, of each answer in nats.
+      is_greedy: Of each answer whether greedy decoding gives its tokens.
     """
 
     best: int
     scores: np.ndarray
+    log_likelihoods: np.ndarray
+    is_greedy: np.ndarray
 
 
 class SequenceGenerator:
@@ -274,8 +278,8 @@ class SequenceGenerator:
         rows = [row for row, target in enumerate(targets) if len(target)]
         log_likelihoods = np.zeros(len(inputs))
         log_likelihoods[rows] = [
-            found_O[0]
-            for found_O in self.likelihoods.find(
+            found_O2[0, 0]
+            for found_O2 in self.likelihoods.find(
                 self._plain(params),
                 [inputs[row] for row in rows],
                 [[targets[row]] for row in rows],
@@ -315,10 +319,13 @@ class SequenceGenerator:
         checks.same_number(inputs, options, name="lists of options")
         options = [self._checked(row, name=f"options[{i}]") for i, row in enumerate(options)]
         ranking.check_options(options)
-        found = self.likelihoods.compared(
+        compared, found = self.likelihoods.compared(
             *(self._plain(params), inputs, options), by=by, num_bytes=num_bytes, on_batch=on_batch
         )
-        return [Ranking(int(np.argmax(scores)), scores) for scores in found]
+        return [
+            Ranking(int(np.argmax(scores)), scores, found_O2[:, 0], found_O2[:, 1] == 0)
+            for scores, found_O2 in zip(compared, found, strict=True)
+        ]
 
     def _advance_with_looks(
         self,

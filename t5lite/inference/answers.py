@@ -23,11 +23,14 @@ class Answered:
     Attributes:
       generations: What it generated, in the order of the draws.
       option_scores: What each option is compared by.
+      option_likelihoods: Of each option its log-likelihood in nats, and whether greedy decoding
+        gives it.
       target: Log-likelihood of the reference in nats, and its number of tokens.
     """
 
     generations: Sequence[Generation] = ()
     option_scores: Sequence[float] = ()
+    option_likelihoods: Sequence[tuple[float, bool]] = ()
     target: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -38,6 +41,7 @@ class Answered:
                 for generation in self.generations
             ],
             "option_scores": list(self.option_scores),
+            "option_likelihoods": list(self.option_likelihoods),
             "target": self.target,
         }
 
@@ -52,6 +56,7 @@ class Answered:
         return cls(
             generations=generations,
             option_scores=record["option_scores"],
+            option_likelihoods=[(found[0], found[1]) for found in record["option_likelihoods"]],
             target=None if target is None else (target[0], target[1]),
         )
 

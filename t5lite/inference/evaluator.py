@@ -225,8 +225,12 @@ class Evaluator:
                 on_batch=bar.update,
             )
             for row, ranking in zip(judged, rankings, strict=True):
-                scores = ranking.scores.tolist()
-                answered[row] = dataclasses.replace(answered[row], option_scores=scores)
+                likelihoods = (ranking.log_likelihoods.tolist(), ranking.is_greedy.tolist())
+                answered[row] = dataclasses.replace(
+                    answered[row],
+                    option_scores=ranking.scores.tolist(),
+                    option_likelihoods=[*zip(*likelihoods, strict=True)],
+                )
         else:
             generations = self._generator.generate(
                 *(params, prompts),

@@ -30,7 +30,8 @@ class _Candidate(NamedTuple):
       text: As it was generated, or the option.
       ids: Its tokens, with the one that ended it.
       score: What ranks it among others.
-      log_likelihood: In nats; of an option its score.
+      log_likelihood: In nats.
+      is_greedy: Of an option, whether greedy decoding gives it; of what is generated None.
       was_cut: Whether it has the most tokens that there may be, and did not end by itself.
     """
 
@@ -38,6 +39,7 @@ class _Candidate(NamedTuple):
     ids: Sequence[int]
     score: float
     log_likelihood: float
+    is_greedy: bool | None = None
     was_cut: bool = False
 
 
@@ -120,7 +122,7 @@ class Judge:
             best = int(np.argmax(answered.option_scores))
             score = answered.option_scores[best]
             ids = asked.option_tokens[best].tolist()
-            return [_Candidate(asked.options[best], ids, score, score)]
+            return [_Candidate(asked.options[best], ids, score, *answered.option_likelihoods[best])]
         return [self._candidate(generation) for generation in answered.generations]
 
     def _candidate(self, generation: Generation) -> _Candidate:
@@ -193,6 +195,9 @@ class Judge:
             tokens=[candidate.ids for candidate in best],
             texts=[candidate.text for candidate in best] if has_texts else None,
             scores=[candidate.score for candidate in best],
+            option_likelihoods=[(one.log_likelihood, one.is_greedy) for one in best]
+            if answered[0].option_scores
+            else None,
             target_scores=target_scores,
         )
 

@@ -254,6 +254,16 @@ def first_line(text: str, *, next_question: NextQuestion) -> str | None:
     return own_answer(text, next_question=next_question).partition("\n")[0].strip() or None
 
 
+def first_word(text: str) -> str | None:
+    """The first word, without what stands around it.
+
+    Args:
+      text: what a model wrote.
+    """
+    words = (word.strip(" .,:;!?*_`\"'“”‘’()[]") for word in text.split())
+    return next(filter(None, words), None)
+
+
 def whole_text(text: str, *, next_question: NextQuestion) -> str | None:
     """All of the text, runs of blanks and line breaks made one space.
 

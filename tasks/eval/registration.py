@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from t5lite.data.tasks.data_status import DataStatus
 
-from . import bbh, gsm8k, mgsm, mmlu, tydiqa
+from . import bbh, gsm8k, mgsm, mmlu, tydiqa, zero_shot
 from .suite_tasks import SuiteTask, add_suites
 
-_SUITES = (mmlu, bbh, tydiqa, mgsm, gsm8k)
+_SUITES = (mmlu, bbh, tydiqa, mgsm, gsm8k, zero_shot)
 
 
 TASKS: Mapping[str, SuiteTask] = types.MappingProxyType(

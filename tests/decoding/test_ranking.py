@@ -3,6 +3,7 @@ import pytest
 
 from t5lite import memory
 from t5lite.decoding import ranking
+from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.ranking import num_bytes
 from t5lite.decoding.sequence_generator import SequenceGenerator
 from tests import feature_converters
@@ -36,6 +37,20 @@ def test_options_score_as_targets_do(converter):
         assert found.best == np.argmax(expected)
         assert mean.best == np.argmax(expected / lengths)
     assert any(a.best != b.best for a, b in zip(by_sum, by_mean, strict=True))
+
+
+@pytest.mark.parametrize("converter", ["encoder_decoder", "decoder_only"])
+def test_an_answer_that_greedy_decoding_gives_is_greedy(converter):
+    config = tiny.config(converter)
+    params, inputs = tiny.params(config), tiny.prompts([4, 33, 9])
+    decoder = tiny.decoder(config, converter)
+    decoding = DecodingConfig(max_decode_length=4)
+    written = [row[0].tokens for row in decoder.generate(params, inputs, config=decoding)]
+    options = [[tokens, tokens[:1], [*tokens[:-1], 2], [2, *tokens[1:]]] for tokens in written]
+    by_mean = decoder.rank(params, inputs, options, by="mean")
+    for found, row in zip(by_mean, options, strict=True):
+        assert found.is_greedy.tolist() == [True, True, False, False]
+        np.testing.assert_allclose(found.log_likelihoods, found.scores * [len(o) for o in row])
 
 
 def test_an_example_needs_options_with_tokens():

@@ -27,6 +27,15 @@ _COT_BLOBS = {
 }
 
 
+_AI2 = "https://ai2-public-datasets.s3.amazonaws.com"
+_MOSAIC = "https://storage.googleapis.com/ai2-mosaic/public"
+_PIQA = "https://yonatanbisk.com/piqa/data"
+_LOGIQA = (
+    "https://raw.githubusercontent.com/lgw863/LogiQA-dataset/"
+    "91e7b26bab6308fc222fe7f8838b61792f2f293f"
+)
+
+
 _MMLU_COT = (
     "https://raw.githubusercontent.com/jasonwei20/flan-2/"
     "d87762acfd45f44bf4613d4f4bd4b43df5d21779/mmlu-cot.json"
@@ -93,6 +102,18 @@ class Download:
 
 def _github_archive(repository: str, reference: str) -> str:
     return f"https://codeload.github.com/{repository}/tar.gz/{reference}"
+
+
+def _archive(name: str, title: str, url: str, keep: tuple[str, ...]) -> Download:
+    """An archive with one folder in it, of which the questions to be evaluated on are wanted."""
+    file = File(url, url.rpartition("/")[2], unpack=True, strip=1, keep=keep)
+    return Download(name, name, f"{title}'s questions to be evaluated on", (file,))
+
+
+def _questions(name: str, title: str, url: str, files: tuple[str, ...]) -> Download:
+    """Files with questions to be evaluated on that lie in one place."""
+    found = tuple(File(f"{url}/{file}", file) for file in files)
+    return Download(name, name, f"{title}'s questions to be evaluated on", found)
 
 
 _ALL = (
@@ -197,6 +218,23 @@ _ALL = (
             for name in ("tydiqa-goldp-v1.1-train.json", "tydiqa-goldp-v1.1-dev.json")
         ),
     ),
+    Download(
+        "lambada",
+        "lambada",
+        "LAMBADA's test passages as OpenAI has them: an evaluation set, never to be trained on",
+        (
+            File(
+                "https://openaipublic.blob.core.windows.net/gpt-2/data/lambada_test.jsonl",
+                "lambada_test.jsonl",
+                sha256="4aa8d02cd17c719165fc8a7887fddd641f43fcafa4b1c806ca8abc31fabdb226",
+            ),
+        ),
+    ),
+    _questions("piqa", "PIQA", _PIQA, ("valid.jsonl", "valid-labels.lst")),
+    _archive("winogrande", "WinoGrande 1.1", f"{_MOSAIC}/winogrande/winogrande_1.1.zip", ("dev.",)),
+    _archive("arc", "ARC", f"{_AI2}/arc/ARC-V1-Feb2018.zip", ("ARC-Easy/", "ARC-Challenge/")),
+    _archive("sciq", "SciQ", f"{_AI2}/sciq/SciQ.zip", ("valid.json", "test.json")),
+    _questions("logiqa", "LogiQA", _LOGIQA, ("Eval.txt", "Test.txt")),
     Download(
         "self_instruct",
         "self_instruct",

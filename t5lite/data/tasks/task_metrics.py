@@ -28,13 +28,17 @@ class Answers:
     Attributes:
       tokens: what was generated, as ids, with the token that ended it.
       texts: the same as texts, where stop strings cut them; None to decode `tokens`.
-      scores: log-likelihood of each in nats, of a beam search its score.
+      scores: log-likelihood of each in nats, of a beam search its score, of an option what it was
+        ranked by.
+      option_likelihoods: where options were ranked, of each that was chosen its log-likelihood in
+        nats, and whether greedy decoding gives it.
       target_scores: log-likelihood of each target in nats.
     """
 
     tokens: Sequence[Sequence[int]] | None = None
     texts: Sequence[str] | None = None
     scores: Sequence[float] | None = None
+    option_likelihoods: Sequence[tuple[float, bool | None]] | None = None
     target_scores: Sequence[float] | None = None
 
     def has(self, needs: Sequence[Need]) -> bool:
@@ -56,8 +60,15 @@ class Answers:
 
     @property
     def aux_values(self) -> dict[str, np.ndarray]:
-        """What seqio's metrics get beside predictions."""
-        return {"scores": np.asarray(self.scores)}
+        """What seqio's metrics get beside predictions; the last two where options were ranked."""
+        found = {"scores": np.asarray(self.scores)}
+        if self.option_likelihoods is not None:
+            log_likelihoods, are_greedy = zip(*self.option_likelihoods, strict=True)
+            found |= {
+                "log_likelihoods": np.asarray(log_likelihoods),
+                "is_greedy": np.asarray(are_greedy),
+            }
+        return found
 
 
 @dataclasses.dataclass(frozen=True)

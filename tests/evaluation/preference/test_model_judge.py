@@ -102,7 +102,8 @@ class Reader:
         for tokens in inputs:
             text = self.decode(tokens.tolist())
             is_a = text.index(f"{self.favourite} says") < text.index("Answer B:")
-            found.append(Ranking(int(not is_a), np.array([-1.0, -2.0] if is_a else [-2.0, -1.0])))
+            scores = np.array([-1.0, -2.0] if is_a else [-2.0, -1.0])
+            found.append(Ranking(int(not is_a), scores, scores, scores == -1.0))
         return found
 
 

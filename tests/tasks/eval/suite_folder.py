@@ -16,6 +16,7 @@ def write_folder(root: pathlib.Path) -> pathlib.Path:
     write_mgsm(root)
     write_tydiqa(root)
     write_gsm8k(root)
+    write_zero_shot(root)
     return root
 
 
@@ -81,6 +82,32 @@ def write_gsm8k(root: pathlib.Path) -> None:
             for i in range(9)
         ]
         write(root / f"gsm8k/{split}.jsonl", "\n".join(map(json.dumps, lines)))
+
+
+def write_zero_shot(root: pathlib.Path) -> None:
+    passages = ["He hid the key, and she found the key", "Once more the\nrain fell in heavy drops"]
+    lines = [json.dumps({"text": text}) for text in passages]
+    write(root / "lambada/lambada_test.jsonl", "\n".join(lines))
+    plain = "\n".join(text.replace("\n", " ") for text in passages)
+    write(root / "lambada/lambada_test_plain_text.txt", plain)
+    rows = [{"goal": "Dry a shirt.", "sol1": "Hang it up.", "sol2": "Wet it."}] * 2
+    write(root / "piqa/valid.jsonl", "\n".join(map(json.dumps, rows)))
+    write(root / "piqa/valid-labels.lst", "0\n1\n")
+    pair = {"sentence": "Ann thanked Eve as _ had helped.", "option1": "Ann", "option2": "Eve"}
+    write(root / "winogrande/dev.jsonl", json.dumps({"qID": "1", **pair, "answer": "2"}))
+    for level, labels in (("Easy", "ABCD"), ("Challenge", "1234")):
+        choices = [
+            {"text": text, "label": label}
+            for text, label in zip(("ice", "fire", "a stone", "the sea"), labels, strict=True)
+        ]
+        question = {"stem": "What is hot?", "choices": choices}
+        row = {"id": "q", "question": question, "answerKey": labels[1]}
+        write(root / f"arc/ARC-{level}/ARC-{level}-Test.jsonl", json.dumps(row))
+    fields = {"question": "What boils?", "correct_answer": "water", "support": " Water boils."}
+    row = fields | {f"distractor{i}": text for i, text in enumerate(("sand", "iron", "salt"), 1)}
+    write(root / "sciq/test.json", json.dumps([row]))
+    question = ["b", "It rained.It snowed.", "What follows?", "A.x.", "B.y", "C z", "D?w"]
+    write(root / "logiqa/Test.txt", "\n".join(["", *question, "", *question, ""]))
 
 
 def write(path: pathlib.Path, text: str) -> None:

@@ -63,7 +63,9 @@ def test_what_is_half_there_is_said(folder):
         )
 
 
-@pytest.mark.parametrize("name", ["mmlu_cot", "mgsm", "tydiqa", "gsm8k"])
+@pytest.mark.parametrize(
+    "name", ["mmlu_cot", "mgsm", "tydiqa", "gsm8k", "lambada", "piqa", "logiqa"]
+)
 def test_what_is_downloaded_is_what_is_looked_for(tmp_path, name):
     item = DOWNLOADS[name]
     downloaded = {tmp_path / item.folder / file.path for file in item.files}

@@ -24,7 +24,8 @@ from .numerals import numbers
 _CLAUSES = {
     "bn": r"(?<!ধাপে )উত্তর\s*(?:হল|হলো|:)",
     "de": r"(?<!-)antwort\s*(?:ist|lautet|:)",
-    "en": r"(?<!step )(?<!this )\banswer(?:\s+is\b(?!\s+not\b)|\s*:)",
+    "en": r"(?:(?<!step )(?<!this )\banswer|\b(?:best|correct|right) (?:option|choice))"
+    r"(?:\s+is\b(?!\s+not\b)|\s*:)",
     "es": r"respuesta\s*(?:es|:)",
     "fr": r"réponse\s*(?:est|:)",
     "ja": r"(?<!ごとの)答え(?:は|\s*[:：])",
@@ -231,27 +232,39 @@ def brackets(text: str, *, next_question: NextQuestion) -> str | None:
 def word_list(text: str, *, next_question: NextQuestion) -> str | None:
     """Words with a space between them: the sentence behind the clause, else the first line.
 
-    Commas, and what stands around a word, are dropped.
+    Commas, and what stands around a word, are dropped. A list with an item a line is one line.
 
     Args:
       text: what a model wrote.
       next_question: how another question would begin.
     """
     text = own_answer(text, next_question=next_question)
+    text = re.sub(rf"(?:^{_ITEM}.+\n?)+", _one_line, text, flags=re.M)
     stated = next(conclusions(text), None)
     line = text.partition("\n")[0] if stated is None else _sentence(stated)
     words = [word.strip(" .:;*_`\"'“”‘’[]") for word in re.split(r"[\s,]+", line)]
     return " ".join(filter(None, words)) or None
 
 
+# What a line of a list begins with.
+_ITEM = r"[ \t]*(?:\d+[.)]|[-*•])[ \t]+"
+
+
+def _one_line(listed: re.Match[str]) -> str:
+    return ", ".join(re.findall(rf"^{_ITEM}(.+)", listed[0], re.M)) + "\n"
+
+
 def first_line(text: str, *, next_question: NextQuestion) -> str | None:
-    """The first line that holds something.
+    """The first line that holds something, without a clause that it begins with.
 
     Args:
       text: what a model wrote.
       next_question: how another question would begin.
     """
-    return own_answer(text, next_question=next_question).partition("\n")[0].strip() or None
+    text = own_answer(text, next_question=next_question)
+    clause = rf"\W*(?:so |thus,? )?(?:the )?(?:final |correct )?(?:{_CLAUSES['en']})\W*?(?=\w)"
+    text = re.sub(rf"\A{clause}", "", text, flags=re.IGNORECASE)
+    return text.strip().partition("\n")[0].strip() or None
 
 
 def first_word(text: str) -> str | None:

@@ -1,5 +1,6 @@
 """Answers taken out of real reasoning, of what models write, and of what is neither."""
 
+import functools
 import json
 import re
 
@@ -18,6 +19,7 @@ VALID = bbh.SUBTASKS["formal_fallacies"]
 BRACKETS = bbh.SUBTASKS["dyck_languages"]
 WORDS = bbh.SUBTASKS["word_sorting"]
 NUMBER = bbh.SUBTASKS["object_counting"]
+LINE = functools.partial(answer_rules.first_line, next_question="Passage:")
 
 
 # ------------------------------------------------------------------------------- real reasoning
@@ -112,6 +114,9 @@ def test_the_solutions_of_gsm8k_answer_as_they_say():
         ("The answer is (A). No: the answer is (D)", "(D)"),
         ("The answer is D", "(D)"),
         ("The correct answer is: **(D)** plum", "(D)"),
+        ("Of A and B the correct option is B.", "(B)"),
+        ("The best choice: (C), not (A).", "(C)"),
+        ("The correct option is not B.", None),
         ("The answer is probably (D), not what I said. (A) is wrong", "(D)"),
         ("Answer: $\\boxed{\\text{B}}$", "(B)"),
         ("It must be (B), so (B) it is.", "(B)"),
@@ -173,6 +178,11 @@ def test_another_question_of_the_harness_layout_is_told_by_its_options():
         (WORDS, "First we sort. So the answer is apple o'clock plum. Done", "apple o'clock plum"),
         (WORDS, "apple plum\n\nQ: Sort", "apple plum"),
         (WORDS, " \n", None),
+        (WORDS, "1. apple\n2. pear\n\nI sorted them.", "apple pear"),
+        (WORDS, "The sorted answer is:\n\n- apple\n- pear", "apple pear"),
+        (LINE, "The answer is: Paris\nIt is large.", "Paris"),
+        (LINE, "**Answer:**\n\nParis, 1900", "Paris, 1900"),
+        (LINE, "Paris. The answer is not Rome.", "Paris. The answer is not Rome."),
         (NUMBER, "There are 3 and 4, so 7 in all. I counted 2 twice. The answer is 7.", "7"),
         (NUMBER, "The answer is 3 + 4 = 7 fruits. 1 is left", "7"),
         (NUMBER, "The answer is -7", "-7"),

@@ -195,14 +195,26 @@ def choose_exemplars(rows: Sequence[Row], row: Row, num_shots: int) -> list[Row]
     return list(chosen.values())
 
 
-_CONCLUSION = re.compile(r"\banswer is:?", re.IGNORECASE)
+_CLAUSE = re.compile(r"\banswer(?P<verb> is\b)?(?(verb):?|:)", re.IGNORECASE)
 
 
 def final_answer(text: str) -> str:
-    """What a text concludes: what its line says after the last "answer is", else its last line."""
-    *_, conclusion = ["", *_CONCLUSION.split(text)[1:]]
-    lines = conclusion.strip().splitlines()[:1] or text.strip().splitlines()[-1:]
-    return lines[0].strip().removesuffix(".") if lines else ""
+    """What a text concludes.
+
+    Args:
+      text: what a model wrote.
+
+    Returns:
+      What its line says after the last "answer is" or "answer:", without the full stop that ends
+      an "answer is"; where there is no such clause, or nothing after it, the last line.
+    """
+    clauses = list(_CLAUSE.finditer(text))
+    if clauses:
+        answer = text[clauses[-1].end() :].strip().partition("\n")[0].strip()
+        if answer:
+            return answer.removesuffix(".") if clauses[-1]["verb"] else answer
+    lines = text.strip().splitlines()
+    return lines[-1].strip() if lines else ""
 
 
 def final_answer_accuracy(targets: Sequence[str], predictions: Sequence[str]) -> dict[str, float]:

@@ -23,7 +23,6 @@ from t5lite.data.vocabularies.load import parse_vocabulary
 from .. import cot_files, natural_instructions_metrics
 from ..python_tasks import Example, MetricFn, add_python_task, task_name
 from . import sources
-from .answers import final_answer
 from .few_shot import ExemplarPool, FewShotConfig, TokenBudget, render_few_shot
 from .keyed_random import KeyedRandom
 from .manifest import FLAN_TASKS, FlanTask
@@ -206,7 +205,7 @@ def register() -> None:
                 FormReader(task, form, pattern, digests[task.pattern], prompt_tokens),
                 splits=sources.SPLITS,
                 metrics=_metrics(task, form),
-                postprocess=final_answer if reasons else str.strip,
+                postprocess=cot_files.final_answer if reasons else str.strip,
             )
 
 

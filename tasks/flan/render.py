@@ -120,7 +120,7 @@ def render(
       The example. Its target is the right option's label or text, as its list of options asks;
       its options are what the target would be of each option.
       Where a target holds more than the answer (a rationale before it), the references are still
-      answers: compare them with `tasks.flan.answers.final_answer` of what the model writes.
+      answers: compare them with `tasks.cot_files.final_answer` of what the model writes.
 
     Raises:
       ValueError: if `inverted` is asked of a pattern without inversions.

@@ -1,6 +1,6 @@
 """Templates of chain of thought: a question, the reasoning, and the answer in a closing clause.
 
-`tasks.flan.answers.final_answer` takes the answer out again. The inversions are of three kinds:
+`tasks.cot_files.final_answer` takes the answer out again. The inversions are of three kinds:
 the rationale of a question and its answer, the question of an answer and its rationale, and both
 question and answer of a rationale.
 """

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.flan.answers import final_answer
+from tasks.cot_files import final_answer
 from tasks.flan.patterns import PATTERNS
 
 _CLOSINGS = {form.targets for name in ("cot", "cot_options") for form in PATTERNS[name].zero_shot}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.cot_files import final_answer
 from tasks.flan import render as rendering
-from tasks.flan.answers import final_answer
 from tasks.flan.options import STARTS
 from tasks.flan.patterns import PATTERNS
 from tasks.flan.render import compose, render

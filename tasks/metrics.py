@@ -124,4 +124,5 @@ def last_word(
     if "is_greedy" not in aux_values:
         return found
     mean = sum(aux_values["log_likelihoods"]) / len(words)
-    return {"accuracy": sum(aux_values["is_greedy"]) / len(words), "perplexity": math.exp(-mean)}
+    perplexity = math.exp(-mean) if mean > -700 else math.inf
+    return {"accuracy": sum(aux_values["is_greedy"]) / len(words), "perplexity": perplexity}

@@ -5,10 +5,12 @@ own kind. Ours has no end token behind an option, for the harness scores none.
 """
 
 import json
+import pathlib
 import shutil
 
 import numpy as np
 import pytest
+import yaml
 
 from t5lite import cli
 from t5lite.checkpoints.load import load_model_dir
@@ -20,17 +22,20 @@ from t5lite.inference.prompts import answer_text, make_generator
 from t5lite.models.position_config import Learned
 from tests.conftest import shared_path
 from tests.models.tiny import encoder_decoder, family, sharp_params
+from tests.tasks.eval.suite_folder import write
 
 pytest.importorskip("torch")
 pytest.importorskip("lm_eval", reason="lm-evaluation-harness is not installed: pip install lm_eval")
 pytestmark = pytest.mark.peers
 
+import lm_eval.tasks  # noqa: E402
 from lm_eval import simple_evaluate  # noqa: E402
 from lm_eval.api.task import ConfigurableTask  # noqa: E402
 from lm_eval.models.huggingface import HFLM  # noqa: E402
 from lm_eval.tasks import TaskManager  # noqa: E402
 
 from tasks.eval.registration import TASKS  # noqa: E402
+from tasks.metrics import last_word  # noqa: E402
 
 SUBJECT = "college_physics"
 NUM_QUESTIONS = 4
@@ -223,6 +228,85 @@ def test_written_answers_are_the_harness(pair, tmp_path):
         theirs = [text[: len(answer)] for text, answer in zip(theirs, answers, strict=True)]
     assert answers == theirs
     assert all(answers)
+
+
+_ARC = {"id": "1", "question": "What is hot?", "answerKey": "B"}
+_ARC_CHOICES = {"text": ["ice", "fire", "the sea"], "label": ["A", "B", "C"]}
+_SCIQ = {"question": "What boils?", "support": " Water boils at sea.", "correct_answer": "water"}
+_SCIQ |= {"distractor1": "sand", "distractor2": "the iron", "distractor3": "salt"}
+_PIQA = {"goal": "Dry a shirt.", "sol1": "Hang it up.", "sol2": "Wet it."}
+# As lm-evaluation-harness has the rows, and what the official files hold.
+_ENDS = (("Ann", "grey"), ("Eve", "unfathomable"), ("she", "2014"))
+_PASSAGES = [{"text": f"The sea that {name} saw was as {word}"} for name, word in _ENDS]
+ZERO_SHOT = {
+    "lambada_openai": (
+        _PASSAGES,
+        {"lambada/lambada_test.jsonl": "\n".join(map(json.dumps, _PASSAGES))},
+    ),
+    "piqa": (
+        [_PIQA | {"label": 1}],
+        {"piqa/valid.jsonl": json.dumps(_PIQA), "piqa/valid-labels.lst": "1"},
+    ),
+    "arc_easy": (
+        [_ARC | {"choices": _ARC_CHOICES}],
+        {
+            "arc/ARC-Easy/ARC-Easy-Test.jsonl": json.dumps(
+                _ARC
+                | {
+                    "question": {
+                        "stem": _ARC["question"],
+                        "choices": [
+                            {"text": text, "label": label}
+                            for text, label in zip(*_ARC_CHOICES.values(), strict=True)
+                        ],
+                    }
+                }
+            )
+        },
+    ),
+    "sciq": ([_SCIQ], {"sciq/test.json": json.dumps([_SCIQ])}),
+}
+
+
+@pytest.mark.parametrize("pair", ["gpt2"], indirect=True)
+@pytest.mark.parametrize("name", ZERO_SHOT)
+def test_zero_shot_questions_are_those_of_the_harness(pair, name, tmp_path, monkeypatch):
+    model, lm = pair
+    rows, files = ZERO_SHOT[name]
+    for path, text in files.items():
+        write(tmp_path / path, text)
+    monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path))
+    examples = TASKS[f"{name}_0shot"](TASKS[f"{name}_0shot"].splits[-1])
+    choices = [
+        text_choices(
+            *(example.inputs, example.options),
+            vocabulary=model.vocabulary,
+            is_continued=True,
+            delimiter=example.parts.target_delimiter,
+        )
+        for example in examples
+    ]
+    prompts = [model.converter.prompt(choice.prompt) for choice in choices]
+    options = [choice.options for choice in choices]
+    ours = make_generator(model, batch_size=4).rank(model.params, prompts, options)
+    (file,) = pathlib.Path(lm_eval.tasks.__file__).parent.glob(f"*/{name}.yaml")
+    protocol = yaml.safe_load(file.read_text())
+    kept = ("doc_to_text", "doc_to_target", "doc_to_choice", "output_type", "metric_list")
+    how = {field: protocol[field] for field in kept if field in protocol}
+    samples = harness(lm, rows, tmp_path, **how)
+    for sample, found, example in zip(samples, ours, examples, strict=True):
+        scores = [response[0][0] for response in sample["resps"]]
+        np.testing.assert_allclose(found.scores, scores, atol=1e-3)
+        is_right = example.options[found.best] == example.targets
+        assert sample["acc"] == (is_right if len(scores) > 1 else found.is_greedy[0])
+    if name == "lambada_openai":
+        mean = np.mean([sample["resps"][0][0][0] for sample in samples])
+        words = [example.targets for example in examples]
+        log_likelihoods = [found.log_likelihoods[0] for found in ours]
+        are_greedy = [found.is_greedy[0] for found in ours]
+        aux_values = {"is_greedy": are_greedy, "log_likelihoods": log_likelihoods}
+        measured = last_word(words, words, aux_values)
+        assert measured["perplexity"] == pytest.approx(np.exp(-mean), rel=5e-3)
 
 
 @pytest.mark.parametrize("pair", ["gpt2"], indirect=True)

@@ -1,12 +1,15 @@
 """Evaluating: t5lite beside lm-evaluation-harness, same weights, same questions, one run.
 
     python benchmarks/eval_harness.py --model_dir=SMOLLM --data_dir=DATA
+    python benchmarks/eval_harness.py --model_dir=SMOLLM --data_dir=DATA --repeats=0 \
+        --ranking=mmlu_5shot --generating=bbh_3shot --num_questions=1 --new_tokens=32
 
 Ranks the letters of MMLU's questions behind five shots, and writes answers to BBH's behind three
 chains of thought, both from local files by the Tasks of `tasks.eval`, in float32 on the CPU, in
 turns, so that whatever else the machine does slows both. Tokenising is counted on both sides,
 loading, and what a first run compiles, on neither. The best of the turns is given, in examples a
-second. `same` is the share of questions with the same log-likelihoods (to 1e-3) or answer.
+second; with `--repeats=0` there is none. `same` is the share of questions with the same
+log-likelihoods (to 1e-3) or answer, and `right` that of right answers, on both sides.
 
 The operations are counted too, of what each side has to read (the harness pads to the longest of a
 batch, t5lite reads a shared prefix once): their ratio is what sharing alone can bring.
@@ -15,6 +18,7 @@ batch, t5lite reads a shared prefix once): their ratio is what sharing alone can
 import argparse
 import os
 import pathlib
+import re
 import tempfile
 import time
 
@@ -22,16 +26,17 @@ import numpy as np
 
 BATCH_SIZE = 8
 STOP_STRINGS = ("Q:", "\n\n")
+_NAMES = "Tasks of tasks.eval that have data: a regular expression of their names, or a Mixture"
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model_dir", required=True, help="causal: any folder that eval takes")
     parser.add_argument("--data_dir", required=True, help="what holds mmlu/ and bbh/")
-    parser.add_argument("--subject", default="college_chemistry", help="of MMLU")
-    parser.add_argument("--subtask", default="navigate", help="of BBH")
+    parser.add_argument("--ranking", default="mmlu_college_chemistry_5shot_letters", help=_NAMES)
+    parser.add_argument("--generating", default="bbh_navigate_3shot_cot", help=_NAMES)
     parser.add_argument("--kinds", nargs="+", default=["ranking", "generating"])
-    parser.add_argument("--num_questions", type=int, default=32)
+    parser.add_argument("--num_questions", type=int, default=32, help="of each Task")
     parser.add_argument("--new_tokens", type=int, default=64)
     parser.add_argument("--batch_size", type=int, default=BATCH_SIZE)
     parser.add_argument("--repeats", type=int, default=2, help="turns that are counted")
@@ -145,6 +150,16 @@ def share_same(ours, theirs):
     return np.mean([np.allclose(a, b, atol=1e-3) for a, b in zip(ours, theirs, strict=True)])
 
 
+def share_right(found, tasks, examples):
+    """Of best options, or of answers as their Tasks' rules read them."""
+    if isinstance(found[0], str):
+        answers = [task.rule(text) for task, text in zip(tasks, found, strict=True)]
+        pairs = zip(answers, examples, strict=True)
+        return np.mean([answer in example.references for answer, example in pairs])
+    pairs = zip(found, examples, strict=True)
+    return np.mean([e.options[np.argmax(scores)] == e.targets for scores, e in pairs])
+
+
 def main():
     args = parse_arguments()
     os.environ |= {"T5LITE_DATA_DIR": args.data_dir, "HF_HUB_OFFLINE": "1"}
@@ -153,32 +168,39 @@ def main():
     from t5lite.convert.cached import model_folder
     from tasks.eval.registration import TASKS
 
-    names = {
-        "ranking": f"mmlu_{args.subject}_5shot_letters",
-        "generating": f"bbh_{args.subtask}_3shot_cot",
-    }
     model_dir = model_folder(args.model_dir, is_alone=True)
     with tempfile.TemporaryDirectory() as folder:
         exported = pathlib.Path(folder) / "exported"
         assert cli.main(["convert", str(model_dir), str(exported), "--noverify"]) == 0
         ours, theirs = Ours(load_model_dir(model_dir), args), Theirs(exported, args)
-        print(f"| {'':34} | t5lite | harness | ratio | same | operations, ratio |")
+        print(f"| {'':36} | t5lite | harness | same | right    | operations, ratio |")
         for kind in args.kinds:
-            examples = TASKS[names[kind]]("test")[: args.num_questions]
+            name = getattr(args, kind)
+            asked = [
+                (task, example)
+                for task in TASKS.values()
+                if (name == task.mixture or re.fullmatch(name, task.name))
+                and task.data_status(split="test").state == "present"
+                for example in task("test")[: args.num_questions]
+            ]
+            tasks, examples = zip(*asked, strict=True)
             sides = {"ours": getattr(ours, kind), "theirs": getattr(theirs, kind)}
-            found = {"ours": sides["ours"](examples)}  # compiles
+            found = {side: run(examples) for side, run in sides.items()}  # compiles
             seconds = {side: [] for side in sides}
             for _ in range(args.repeats):
                 for side, run in sides.items():
                     start = time.perf_counter()
                     found[side] = run(examples)
                     seconds[side].append(time.perf_counter() - start)
-            speed = {side: len(examples) / min(times) for side, times in seconds.items()}
+            speed = {
+                side: len(examples) / min(times, default=np.inf) for side, times in seconds.items()
+            }
+            right = [f"{share_right(found[side], tasks, examples):.1%}" for side in sides]
             whole, shared = ours.operations(examples)
             print(
-                f"| {names[kind]:34} | {speed['ours']:6.2f} | {speed['theirs']:7.2f} | "
-                f"{speed['ours'] / speed['theirs']:5.2f} | "
-                f"{share_same(found['ours'], found['theirs']):4.0%} | {whole / shared:17.2f} |",
+                f"| {name:36} | {speed['ours']:6.2f} | {speed['theirs']:7.2f} | "
+                f"{share_same(found['ours'], found['theirs']):4.0%} | {', '.join(right)} | "
+                f"{whole / shared:17.2f} |",
                 flush=True,
             )
 

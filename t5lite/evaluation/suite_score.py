@@ -7,7 +7,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from t5lite.evaluation.estimates import Estimate, mean_of
+from t5lite.evaluation.estimates import Estimate, mean_of, mean_of_shares
 from t5lite.evaluation.finished import FinishedEvaluation, TaskScore
 from t5lite.evaluation.suites import Suite
 
@@ -43,8 +43,12 @@ class SuiteScore:
 
     @property
     def score(self) -> Estimate:
-        """The unweighted mean of the members, in percent."""
-        return mean_of([member.score for member in self.members.values()])
+        """The unweighted mean of the members, in percent; their scores are shares."""
+        scores = [member.score for member in self.members.values()]
+        if not self.has_interval:
+            return mean_of(scores)
+        sizes = [m.num_examples - m.num_skipped for m in self.members.values()]
+        return mean_of_shares(scores, sizes)
 
     @property
     def has_interval(self) -> bool:

@@ -123,9 +123,16 @@ class EvalResult:
             found = [intervals.of_mean(of_task, right=right) for of_task in values]
             ends = {task.name: e for task, e in zip(tasks, found, strict=True) if e is not None}
             named |= {self._full(task, metric): of_task for task, of_task in ends.items()}
-            if len(ends) == len(tasks):
+            means = [task.metrics[metric] for task in tasks]
+            if len(ends) < len(tasks):
+                continue
+            if {*itertools.chain(*values)} <= {0.0, right}:
+                shares = [mean / (right or 1.0) for mean in means]
+                low, high = intervals.of_mean_of_shares(shares, [*map(len, values)])
+                named[self._full("mean", metric)] = (low * (right or 1.0), high * (right or 1.0))
+            else:
                 named[self._full("mean", metric)] = intervals.of_mean_of_means(
-                    [task.metrics[metric] for task in tasks], [ends[task.name] for task in tasks]
+                    means, [ends[task.name] for task in tasks]
                 )
         return named
 

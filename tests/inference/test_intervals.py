@@ -66,5 +66,24 @@ def test_the_mean_over_tasks_is_covered_as_often_as_is_said():
         )
         covered += low <= shares.mean() <= high
     assert 0.92 <= covered / 400 <= 0.98
+
+
+@pytest.mark.parametrize(("num_tasks", "size"), [(44, 1), (21, 4), (3, 50)])
+@pytest.mark.parametrize("spread", [0.0, 0.2])
+def test_the_mean_of_shares_is_covered_however_few_examples_each_has(num_tasks, size, spread):
+    rng = np.random.default_rng(2)
+    shares = 0.25 + spread * np.linspace(-1, 1, num_tasks)
+    covered = 0
+    for _ in range(500):
+        found = rng.binomial(size, shares) / size
+        low, high = intervals.of_mean_of_shares(found, [size] * num_tasks)
+        covered += low <= shares.mean() <= high
+    assert covered / 500 >= 0.93
+    # One Task alone has Wilson's.
+    alone = intervals.of_mean_of_shares([0.15], [20])
+    assert alone == pytest.approx(intervals.of_mean([1.0] * 3 + [0.0] * 17))
+
+
+def test_one_mean_alone_keeps_its_interval():
     one = (0.1, 0.4)
     assert intervals.of_mean_of_means([0.2], [one]) == pytest.approx(one)

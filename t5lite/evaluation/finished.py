@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from t5lite.evaluation.estimates import Estimate
+from t5lite.evaluation.estimates import Estimate, mean_of, mean_of_shares
 from t5lite.files.json_files import read_object
 from t5lite.files.local_paths import local_path
 from t5lite.messages.suggest import did_you_mean
@@ -42,6 +42,14 @@ class TaskScore:
     num_cut: int
     num_dropped_exemplars: int
     by_num_samples: Sequence[float] = ()
+
+
+def mean_score(scores: Sequence[TaskScore]) -> Estimate:
+    """The unweighted mean of Tasks' scores; accuracies are shares of right answers."""
+    values = [score.score for score in scores]
+    if not all(score.metric == "accuracy" and score.has_interval for score in scores):
+        return mean_of(values)
+    return mean_of_shares(values, [score.num_examples - score.num_skipped for score in scores])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

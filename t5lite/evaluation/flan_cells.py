@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from t5lite.evaluation.estimates import Estimate, mean_of
-from t5lite.evaluation.finished import TaskScore
+from t5lite.evaluation.estimates import Estimate
+from t5lite.evaluation.finished import TaskScore, mean_score
 from t5lite.evaluation.flan_table import ModelRow
 from t5lite.evaluation.published import PUBLISHED
 from t5lite.evaluation.suite_score import SuiteScore, how_asked
@@ -131,7 +131,7 @@ def _sums(scores: Sequence[TaskScore], there: str) -> list[str]:
     totals = [f"{sum(getattr(score, name) for score in scores):,}" for name in counts]
     if not scores:
         return [NONE, NONE, there, *totals]
-    mean = mean_of([score.score for score in scores])
+    mean = mean_score(scores)
     interval = _interval(mean) if all(score.has_interval for score in scores) else NONE
     return [f"{mean.value:.1f}", interval, there, *totals]
 

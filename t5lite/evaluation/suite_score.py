@@ -7,8 +7,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from t5lite.evaluation.estimates import Estimate, mean_of, mean_of_shares
-from t5lite.evaluation.finished import FinishedEvaluation, TaskScore
+from t5lite.evaluation.estimates import Estimate
+from t5lite.evaluation.finished import FinishedEvaluation, TaskScore, mean_score
 from t5lite.evaluation.suites import Suite
 
 _LAYOUTS = {"": "", "_letters": "letters A to D", "_text": "options' texts"}
@@ -43,12 +43,8 @@ class SuiteScore:
 
     @property
     def score(self) -> Estimate:
-        """The unweighted mean of the members, in percent; their scores are shares."""
-        scores = [member.score for member in self.members.values()]
-        if not self.has_interval:
-            return mean_of(scores)
-        sizes = [m.num_examples - m.num_skipped for m in self.members.values()]
-        return mean_of_shares(scores, sizes)
+        """The unweighted mean of the members, in percent."""
+        return mean_score([*self.members.values()])
 
     @property
     def has_interval(self) -> bool:

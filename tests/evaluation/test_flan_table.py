@@ -11,6 +11,7 @@ from t5lite import cli
 from t5lite.evaluation.flan_table import FlanTable, read_row
 from t5lite.evaluation.normalized_average import normalize
 from t5lite.evaluation.suites import SUITES
+from t5lite.inference.intervals import of_mean_of_shares
 from tests.evaluation.folders import write_evaluation
 
 # Examples by member; of BBH and MGSM as many as there are in all, so that nothing lacks.
@@ -56,7 +57,9 @@ def test_a_whole_row_has_the_normalized_average(whole):
     assert row.normalized_average == pytest.approx(statistics.fmean(by_suite))
     mmlu = row.suites["mmlu_direct"]
     assert mmlu.score.value == pytest.approx(statistics.fmean(scores["mmlu_direct"].values()))
-    assert mmlu.score.low < mmlu.score.value < mmlu.score.high
+    shares = [score / 100 for score in scores["mmlu_direct"].values()]
+    ends = of_mean_of_shares(shares, [SIZES["mmlu"]] * len(shares))
+    assert (mmlu.score.low, mmlu.score.high) == pytest.approx([100 * end for end in ends])
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from t5lite.configuration.flags import parse, split_gin_flags
 from t5lite.configuration.macro_flags import DECODING_FLAGS
+from t5lite.configuration.process_failures import ending_together, telling_others
 from t5lite.files.hashes import VERIFY_VARIABLE
 from t5lite.files.whole_file import FULL_DISK
 from t5lite.messages import streams
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         streams.say(f"t5lite: error: {wrong}")
         return 2
     with streams.output_written():
-        return _run_verb(words)
+        return ending_together(lambda: _run_verb(words))
 
 
 def _run_verb(words: list[str]) -> int:
@@ -61,7 +62,8 @@ def _run_verb(words: list[str]) -> int:
         _search_current_folder(arguments)
         if gin_bindings and not hasattr(arguments, "gin_file"):
             raise ValueError(f"this command takes no --gin.{gin_bindings[0]}")
-        with _verifying(arguments):
+        _cache_compilations(arguments)
+        with _verifying(arguments), telling_others():
             return _RUN[arguments.verb](arguments) or 0
     except OSError as error:
         explains_itself = error.filename or error.errno in FULL_DISK
@@ -109,6 +111,19 @@ def _verifying(arguments: argparse.Namespace) -> Iterator[None]:
         os.environ.pop(VERIFY_VARIABLE, None)
         if before is not None:
             os.environ[VERIFY_VARIABLE] = before
+
+
+def _cache_compilations(arguments: argparse.Namespace) -> None:
+    """Lets --compilation_cache_dir say where compiled programs are kept, and found again."""
+    folder = getattr(arguments, "compilation_cache_dir", None)
+    if folder is None:
+        return
+    import jax
+
+    from t5lite.files.local_paths import writable_folder
+
+    path = writable_folder(folder, name="--compilation_cache_dir")
+    jax.config.update("jax_compilation_cache_dir", str(path))
 
 
 def _file_error(error: OSError) -> str:

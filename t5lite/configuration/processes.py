@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import logging
 import os
 import re
 import socket
 
+from t5lite.configuration import process_failures
+
+# How long the others wait at the end for the first process, which writes what all have computed.
+_SHUTDOWN_SECONDS = 60 * 60
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]]+):(?P<port>[0-9]{1,5})", re.ASCII)
 # JAX's own variable, for a first process whose machine has not the address that others reach it at.
 BIND_VARIABLE = "JAX_COORDINATOR_BIND_ADDRESS"
@@ -52,14 +57,18 @@ def join_processes(
             _check_can_listen(bind_address, is_given=BIND_VARIABLE not in os.environ)
     import jax
 
-    devices = _local_device_ids()
+    initialize = functools.partial(
+        jax.distributed.initialize,
+        local_device_ids=_local_device_ids(),
+        heartbeat_timeout_seconds=process_failures.HEARTBEAT_SECONDS,
+        shutdown_timeout_seconds=_SHUTDOWN_SECONDS,
+    )
     if coordinator is None:
-        jax.distributed.initialize(local_device_ids=devices)
+        initialize()
     else:
         # Of itself JAX would listen on every interface of the machine.
-        jax.distributed.initialize(
-            *given, local_device_ids=devices, coordinator_bind_address=bind_address
-        )
+        initialize(*given, coordinator_bind_address=bind_address)
+    process_failures.watch()
     # One voice is enough.
     if jax.process_index() != 0:
         logging.getLogger("t5lite").setLevel(logging.WARNING)

@@ -98,6 +98,12 @@ def make_parser() -> argparse.ArgumentParser:
             help="compare checkpoints, model folders and token stores with their hashes when they "
             "are read; default: on",
         )
+        reader.add_argument(
+            "--compilation_cache_dir",
+            metavar="DIR",
+            help="keep compiled programs here, for later starts; the hosts may share it "
+            "(default: $JAX_COMPILATION_CACHE_DIR, else none)",
+        )
 
     _add_tasks_verb(verbs)
     _add_data_verb(verbs)

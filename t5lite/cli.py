@@ -41,8 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: the command's words; those of the process when None.
 
     Returns:
-      The exit status: 0; 1 where a check that the verb makes failed; 2 after a mistake of the
-      user, with one message on stderr; 130 after Ctrl-C; 141 where the reader of a pipe went.
+      The exit status: 0; 1 where a check that the verb makes failed, or another process of the run;
+      2 after a mistake of the user, with one message on stderr; 130 after Ctrl-C; 141 where the
+      reader of a pipe went.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if wrong := streams.take_over(words):

@@ -52,6 +52,7 @@ from t5lite.training.parameter_groups import FrozenDtype
 from t5lite.training.program import build_program
 from t5lite.training.signals import StopRequest
 from t5lite.training.step_memory import check_state, check_step
+from t5lite.training.transfers import no_implicit_transfers
 
 log = logging.getLogger(__name__)
 
@@ -280,9 +281,10 @@ def train(
         folder, start_step=-1 if resume_step is None else resume_step, enabled=is_main
     )
     bar = ProgressBar(total, progress, enabled=is_main)
-    step_log = StepLog(writer, bar, period=log_period, task_names=data.task_names)
+    step_log = StepLog(writer, bar, period=log_period, data=data, start=progress)
     metrics: dict[str, float] = {}
 
+    @jax.transfer_guard("allow")
     def evaluate_now() -> None:
         for evaluator in evaluators:
             result = evaluator.run(state.params)
@@ -295,6 +297,7 @@ def train(
         if evaluators:
             writer.write(progress.steps, "eval", metrics)
 
+    @jax.transfer_guard("allow")
     def save_now(
         scores: Mapping[str, float], *, exhausted: bool = False, in_haste: bool = False
     ) -> None:
@@ -319,7 +322,8 @@ def train(
 
     # ---- The loop -------------------------------------------------------------------------------
     settled_at, stopped = progress.steps if resume_step is not None else -1, False
-    with StopRequest() as stop:
+    learning_rate_at = jax.jit(optimizer.learning_rate_at)
+    with StopRequest() as stop, no_implicit_transfers():
         if eval_first and resume_step is None:
             evaluate_now()
         clock = SaveClock(checkpoint)
@@ -327,11 +331,11 @@ def train(
             if stopped or total.reached(progress):
                 break
             state, step_metrics = step.function(state, device_batch, frozen_models)
-            learning_rate = float(optimizer.learning_rate_at(progress.steps))
+            step_metrics["learning_rate"] = learning_rate_at(jax.device_put(progress.steps))
             before, progress = progress, _advance(progress, batch, data)
             data_state = batch.state
             draws.add(batch.stats)
-            step_log.push(step_metrics, batch=batch, progress=progress, learning_rate=learning_rate)
+            step_log.push(step_metrics, batch=batch, progress=progress, by_task=draws.by_task)
             stopped = stop.at(progress.steps)
             over = total.reached(progress) and not stopped
             eval_due = over or (eval_every is not None and eval_every.crossed(before, progress))
@@ -348,7 +352,8 @@ def train(
                 settled_at = progress.steps
             bar.pause()
         step_log.flush()
-        if not (stopped or total.reached(progress)):  # a finite mixture ended before TRAIN_STEPS
+        if not (stopped or total.reached(progress)):
+            bar.say(f"step {progress.steps}  the mixture ended, before TRAIN_STEPS, {total}")
             evaluate_now()
             if settled_at != progress.steps:
                 save_now(metrics, exhausted=True)

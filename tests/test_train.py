@@ -5,6 +5,7 @@ import json
 import logging
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from t5lite.initialization.restore import RestoreConfig
 from t5lite.mesh import MeshConfig
 from t5lite.models.parameters import flatten_names
 from t5lite.models.position_config import RelativeBias
+from t5lite.training.cross_entropy import CrossEntropy
+from t5lite.training.draws import read_expected
 from t5lite.training.optimizers import adafactor, adamw
 from tests.toy_run import LENGTHS, MODEL, data_config, toy_train
 
@@ -116,6 +119,25 @@ def test_a_run_of_epochs_ends_after_them_and_counts_in_every_unit(cache_dir, tmp
     assert lines[-2]["epochs"] < 1.5 <= progress.epochs == progress.examples / 180
     assert progress.examples == lines[-1]["examples"] == sum(x["batch_examples"] for x in lines)
     assert progress.tokens == lines[-1]["tokens"] > lines[-2]["tokens"]
+    (ended,) = [x for x in read(tmp_path) if x["kind"] == "epoch"]
+    assert ended["epoch"] == 1
+    assert ended["step"] == next(x["step"] for x in lines if x["epochs"] >= 1)
+    sizes = read_expected(tmp_path)
+    by_task = dict(zip(sizes["tasks"], sizes["num_examples"], strict=True))
+    drawn = sum(ended[f"epochs/{name}"] * size for name, size in by_task.items())
+    assert drawn == pytest.approx(ended["examples"])
+
+
+class CallsHost(CrossEntropy):
+    def sums(self, model, batch, *, dropout_key, frozen):
+        sums = super().sums(model, batch, dropout_key=dropout_key, frozen=frozen)
+        seen = jax.pure_callback(lambda x: x, sums.weight, sums.weight)
+        return dataclasses.replace(sums, metrics={"seen": seen})
+
+
+def test_an_objective_that_calls_the_host_is_refused(cache_dir, tmp_path):
+    with pytest.raises(ValueError, match=r"calls back to the host \(pure_callback of .*CallsHost"):
+        toy_train(tmp_path, cache_dir, objective=CallsHost())
 
 
 def test_microbatches_give_the_same_curve(cache_dir, tmp_path):

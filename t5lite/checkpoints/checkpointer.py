@@ -111,6 +111,7 @@ class SaveClock:
         minutes = (config.first_minutes, config.period_minutes)
         self._set(min((m for m in minutes if m is not None), default=None))
 
+    @jax.transfer_guard("allow")
     def due(self, step: int) -> bool:
         """Whether to save after this step."""
         if self._due_at is None:

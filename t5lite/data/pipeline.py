@@ -91,6 +91,7 @@ class TrainData:
       converter: what makes its rows; the run's model is asked as it says ever after.
       task_names: all leaf tasks, in the order of `draws_by_task`.
       rates: float64 `[T]`, summing to one.
+      num_examples: int64 `[T]`, the size of each task.
       epoch_size: number of examples in all tasks of a positive rate.
       vocabulary: the one that all tasks share.
       missing: the state of the tasks that were left out for want of data.
@@ -184,7 +185,8 @@ class TrainData:
         )
         self._transforms = examples.described()
         self.rates = reader.rates
-        self.epoch_size = int(self._corpus.num_examples[self.rates > 0].sum())
+        self.num_examples = self._corpus.num_examples
+        self.epoch_size = int(self.num_examples[self.rates > 0].sum())
         self._made_of = [
             _made_of(store, later)
             for store, later in zip(stores, later_passes or [()] * len(stores), strict=True)

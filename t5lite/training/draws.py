@@ -31,6 +31,11 @@ class SampleCounts:
         by_label = saved.get("by_label", {}) if saved else {}
         self._by_label = {kind: np.array(counts, np.int64) for kind, counts in by_label.items()}
 
+    @property
+    def by_task(self) -> np.ndarray:
+        """int64 `[T]`, how many examples of each task were drawn."""
+        return self._by_task
+
     def add(self, stats: BatchStats) -> None:
         """Counts a batch that was trained on."""
         self._by_task = self._by_task + stats.draws_by_task

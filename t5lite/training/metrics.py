@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 import pathlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 import tqdm
 
-from t5lite.data.pipeline import TrainBatch
+from t5lite.data.pipeline import TrainBatch, TrainData
 from t5lite.files import strict_json
 from t5lite.files.appended_file import AppendedFile
 from t5lite.files.json_files import parse_lines
@@ -35,8 +35,9 @@ _NOT_SHOWN = ("loss", "grad_norm", "cross_entropy", "z_loss", "accuracy", "targe
 class MetricsWriter:
     """Appends figures to `MODEL_DIR/metrics.jsonl` and to TensorBoard; process 0 only.
 
-    A line is `{"step": int, "kind": "train" | "eval", <name>: float, ...}`. On resume, lines beyond
-    the restored step are dropped: a run that was killed leaves the curve of one that was not.
+    A line is `{"step": int, "kind": "train" | "eval" | "epoch", <name>: float, ...}`. On resume,
+    lines beyond the restored step are dropped: a run that was killed leaves the curve of one that
+    was not.
     """
 
     def __init__(self, model_dir: str | pathlib.Path, *, start_step: int, enabled: bool) -> None:
@@ -159,15 +160,23 @@ class ProgressBar:
 
 
 class StepLog:
-    """Logs every step one step late, and stops at a loss that is not finite."""
+    """Logs steps and ends of epochs one step late, and stops at a loss that is not finite."""
 
     def __init__(
-        self, writer: MetricsWriter, bar: ProgressBar, *, period: int, task_names: Sequence[str]
+        self,
+        writer: MetricsWriter,
+        bar: ProgressBar,
+        *,
+        period: int,
+        data: TrainData,
+        start: Progress,
     ) -> None:
-        """Writes every `period`-th step; `task_names` name the tasks of a bad batch."""
+        """Writes every `period`-th step after `start`; `data` names the tasks of a batch."""
         self._writer, self._bar = writer, bar
-        self._period, self._task_names = period, task_names
-        self._pending: tuple[Mapping[str, jax.Array], TrainBatch, Progress, float] | None = None
+        self._period, self._data = period, data
+        self._num_epochs = int(start.epochs)
+        self._pending: tuple[Mapping[str, jax.Array], TrainBatch, Progress, np.ndarray] | None
+        self._pending = None
 
     def push(
         self,
@@ -175,11 +184,18 @@ class StepLog:
         *,
         batch: TrainBatch,
         progress: Progress,
-        learning_rate: float,
+        by_task: np.ndarray,
     ) -> None:
-        """Takes a step's figures, still being computed, and logs the step before it."""
+        """Takes a step's figures, still being computed, and logs the step before it.
+
+        Args:
+          metrics: figures of the step, float32 scalars on the devices.
+          batch: what it was trained on.
+          progress: how far the run is after it.
+          by_task: int64 `[T]`, how many examples of each task were drawn until then.
+        """
         self.flush()
-        self._pending = (metrics, batch, progress, learning_rate)
+        self._pending = (metrics, batch, progress, by_task)
 
     def flush(self) -> None:
         """Waits for the last step's figures and logs them; call it before saving or evaluating.
@@ -190,14 +206,20 @@ class StepLog:
         """
         if self._pending is None:
             return
-        metrics, batch, progress, learning_rate = self._pending
+        metrics, batch, progress, by_task = self._pending
         self._pending = None
         values = {name: float(value) for name, value in jax.device_get(dict(metrics)).items()}
         for name in ("loss", "grad_norm"):
             if not math.isfinite(values[name]):
                 raise FloatingPointError(self._explain(name, values[name], batch, progress.steps))
-        if progress.steps % self._period:
-            return
+        if progress.steps % self._period == 0:
+            self._write_step(values, batch, progress)
+        if int(progress.epochs) > self._num_epochs:
+            self._write_epoch(progress, by_task)
+
+    def _write_step(
+        self, values: Mapping[str, float], batch: TrainBatch, progress: Progress
+    ) -> None:
         # Where there is a cross entropy, it stands for the loss, as it does in evaluations.
         rate = self._bar.update(
             progress,
@@ -208,9 +230,8 @@ class StepLog:
         self._writer.write(
             progress.steps,
             "train",
-            values
-            | {
-                "learning_rate": learning_rate,
+            {
+                **values,
                 "examples": progress.examples,
                 "tokens": progress.tokens,
                 "epochs": progress.epochs,
@@ -219,10 +240,28 @@ class StepLog:
             },
         )
 
+    def _write_epoch(self, progress: Progress, by_task: np.ndarray) -> None:
+        """Says which pass over the mixture ended, and how many there were over each task."""
+        self._num_epochs = int(progress.epochs)
+        self._bar.say(
+            f"step {progress.steps}  epoch {self._num_epochs} ended, "
+            f"{progress.examples:,} examples in all"
+        )
+        epochs_by_task = by_task / np.maximum(self._data.num_examples, 1)
+        self._writer.write(
+            progress.steps,
+            "epoch",
+            {"epoch": self._num_epochs, "examples": progress.examples, "tokens": progress.tokens}
+            | {
+                f"epochs/{name}": float(epochs)
+                for name, epochs in zip(self._data.task_names, epochs_by_task, strict=True)
+            },
+        )
+
     def _explain(self, name: str, value: float, batch: TrainBatch, step: int) -> str:
         draws = np.asarray(batch.stats.draws_by_task)
         tasks = ", ".join(
-            f"{self._task_names[task]} ({draws[task]})"
+            f"{self._data.task_names[task]} ({draws[task]})"
             for task in np.argsort(-draws)
             if draws[task]
         )

@@ -27,6 +27,7 @@ from t5lite.training.parameter_groups import (
 )
 from t5lite.training.state import FrozenModel, TrainState, init_state_fn
 from t5lite.training.step import make_train_step
+from t5lite.training.transfers import check_calls_no_host
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class TrainStep:
 
     def trace(self) -> None:
         """Traces it on shapes: what an objective does wrong is found without data."""
-        jax.eval_shape(self.function, *self.shapes)
+        check_calls_no_host(self.function.trace(*self.shapes).jaxpr.jaxpr)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -376,6 +376,8 @@ def _plan(arguments: argparse.Namespace) -> int:
     shape = check_name(arguments.topology)
     of = arguments.of or _planned_verb(arguments)
     _check_plan_flags(arguments, of=of, is_on_cpu=shape.kind == "cpu")
+    # Before devices are touched, which converting a checkpoint does, and making schedules.
+    topology = open_topology(arguments.topology)
     lengths = arguments.task_feature_lengths
     if of == "infer":
         arguments.task_feature_lengths = None  # which a model folder says elsewhere
@@ -383,7 +385,6 @@ def _plan(arguments: argparse.Namespace) -> int:
     if of != "train" and arguments.model_dir is not None:
         del stand_ins["VOCABULARY"]  # which the folder has
     parsed = _parse_gin(arguments, of, stand_ins=stand_ins)
-    topology = open_topology(arguments.topology)  # schedules and optimizers touch devices
     verb = _GIN_VERBS[of]
     built = parsed.arguments(verb)
     from t5lite import plan

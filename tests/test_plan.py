@@ -130,13 +130,15 @@ def test_a_plan_imports_neither_seqio_nor_tensorflow(plans):
 
 
 def test_a_plan_needs_no_mixture_and_no_folder(tmp_path, capsys):
-    page = tmp_path / "plan.html"
-    flags = f"--topology=cpu:1 --batch_size=2 --measure --html={page}"
-    assert cli.main(f"plan {flags} {RUN} {LENGTHS_FLAG}".split()) == 0
+    page, recipe = tmp_path / "plan.html", tmp_path / "recipe.gin"
+    required = ("VOCABULARY", "DATA_DIR", "INITIAL_CHECKPOINT_PATH")
+    recipe.write_text("".join(f"{name} = %gin.REQUIRED\n" for name in required))
+    flags = f"--topology=cpu:1 --batch_size=2 --measure --html={page} --gin_file={recipe}"
+    assert cli.main(f"plan {RUN} {flags} {LENGTHS_FLAG}".split()) == 0
     text = capsys.readouterr().out
     assert "parameters        1,017,600, trained 1,017,600" in text
     assert "it fits" in text
-    assert re.search(r"measured here +\S+ \S+ of all devices together", text)
+    assert re.search(r"compiled, at most +\S+ MiB\nmeasured here +\S+ MiB", text)
     drawn = page.read_text()
     assert "1,017,600 parameters" in drawn and "temporaries" in drawn
     assert not re.search(r"(src|href)=", drawn)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -16,8 +14,6 @@ from t5lite.planning.memory_use import MemoryUse
 from t5lite.planning.topology import Topology
 
 log = logging.getLogger(__name__)
-
-_EFFORTS = ("jax_exec_time_optimization_effort", "jax_memory_fitting_effort")
 
 
 class Compiled(NamedTuple):
@@ -43,19 +39,6 @@ def available(topology: Topology) -> tuple[int, str]:
     num_devices = len(topology.devices)
     whose = f"each of {num_devices} CPU devices, which share what this machine has left"
     return memory.host_free().num_bytes // num_devices, whose
-
-
-@contextlib.contextmanager
-def least_effort() -> Iterator[None]:
-    """Has compilers take less time, within, and programs perhaps more memory."""
-    before = {name: getattr(jax.config, name) for name in _EFFORTS}
-    for name in _EFFORTS:
-        jax.config.update(name, -1.0)
-    try:
-        yield
-    finally:
-        for name, effort in before.items():
-            jax.config.update(name, effort)
 
 
 def compile_program(

@@ -24,7 +24,7 @@ def format_plan(plan: Plan) -> str:
     sections = []
     if plan.step:
         rows[1] = ("parameters", f"{plan.num_params:,}, trained {plan.step.num_trained:,}")
-        sections = _step(plan.step, rows)
+        sections = _step(plan.step, rows, num_devices=plan.num_devices)
     else:
         sections = [format_table(("Model", ""), rows)]
     if plan.run:
@@ -42,7 +42,7 @@ def readable_seconds(seconds: float) -> str:
     return f"{seconds:,.3g} s" if seconds >= 1 else f"{1000 * seconds:,.3g} ms"
 
 
-def _step(step: StepPlan, rows: list[tuple[str, str]]) -> list[str]:
+def _step(step: StepPlan, rows: list[tuple[str, str]], *, num_devices: int) -> list[str]:
     program = step.program
     lengths = " + ".join(map(str, step.capacities))
     parts = "" if step.num_microbatches == 1 else f" in {step.num_microbatches} microbatches"
@@ -51,7 +51,13 @@ def _step(step: StepPlan, rows: list[tuple[str, str]]) -> list[str]:
         ("model FLOPs", f"{program.flops.model:.4g}"),
         ("recomputed FLOPs", f"{program.flops.recomputed:.4g}"),
     ]
-    sections = [format_table(("Step", ""), rows), _memory(program.memory, step.measured)]
+    sections = [format_table(("Step", ""), rows), _memory(program.memory)]
+    if step.measured is not None:
+        rows = [
+            ("compiled, at most", readable(num_devices * program.memory.peak)),
+            ("measured here", readable(step.measured)),
+        ]
+        sections.append(format_table((f"Memory of all {num_devices} devices", ""), rows))
     if program.collectives:
         sections.append(_collectives(program.collectives))
     if program.roofline:
@@ -115,7 +121,7 @@ def _advice(advice: tuple[str, ...]) -> list[str]:
     return ["\n".join(["To make it fit, try:", *(f"  {x}" for x in advice)])] if advice else []
 
 
-def _memory(use: MemoryUse, measured: int | None) -> str:
+def _memory(use: MemoryUse) -> str:
     rows = [("arguments", readable(use.arguments))]
     for name in ("outputs", "temporaries", "program"):
         if (num_bytes := getattr(use, name)) is not None:
@@ -125,8 +131,6 @@ def _memory(use: MemoryUse, measured: int | None) -> str:
     if use.refused:
         what, verdict = "needed", f"{verdict}, and the compiler refuses it"
     rows.append((what, f"{readable(use.peak)} of {readable(use.available)}: {verdict}"))
-    if measured is not None:
-        rows.append(("measured here", f"{readable(measured)} of all devices together"))
     return format_table(("Memory", f"of {use.whose}"), rows)
 
 

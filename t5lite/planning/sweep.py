@@ -2,7 +2,6 @@
 
 Of each mesh the setting that recomputes least is tried first. Where it fits, all others of the mesh
 are slower; where what holds least does not, none does; else those between are tried in their order.
-Compilers take the least effort; what comes first is compiled once more, as it would be run.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from t5lite.memory import readable
 from t5lite.mesh import MESH_AXES
 from t5lite.messages.progress import Bar, progress_bar
 from t5lite.messages.tables import format_table
-from t5lite.planning.compiling import available, least_effort
+from t5lite.planning.compiling import available
 from t5lite.planning.plans import StepPlan
 from t5lite.planning.summary import readable_seconds
 from t5lite.planning.topology import Topology
@@ -149,10 +148,7 @@ def run(
     search = _Search(build, room=available(topology)[0], limit=limit)
     shapes = list(meshes(len(topology.devices)))
     untried = 0
-    with (
-        progress_bar(total=len(shapes), desc="sweep", unit="mesh", disable=not shown) as bar,
-        least_effort(),
-    ):
+    with progress_bar(total=len(shapes), desc="sweep", unit="mesh", disable=not shown) as bar:
         for mesh in shapes:
             if search.num_compiled >= limit:
                 untried += 1
@@ -161,12 +157,9 @@ def run(
             bar.update()
     if not search.num_compiled:
         raise ValueError(f"a sweep of {topology.name} has nothing to compile: {search.last}")
-    ranked = sorted(search.found, key=_cost)
-    if ranked:
-        ranked[0] = ranked[0]._replace(step=build(ranked[0].setting).compile())
     return Sweep(
         topology=topology.name,
-        ranked=tuple(ranked),
+        ranked=tuple(sorted(search.found, key=_cost)),
         refused=dict(search.refused.most_common()),
         num_compiled=search.num_compiled,
         num_untried=untried,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from t5lite.memory import readable
 from t5lite.mesh import MESH_AXES
 from t5lite.planning.memory_use import MemoryUse
-from t5lite.planning.plans import Plan, Program
+from t5lite.planning.plans import Plan, Program, StepPlan
 from t5lite.planning.summary import format_plan, readable_seconds
 from t5lite.planning.sweep import TITLES, Sweep
 from t5lite.reports.page import write_page
@@ -88,7 +88,10 @@ def write_plan_page(path: pathlib.Path, found: Plan | Sweep) -> None:
     mesh = ", ".join(f"{axis} {size}" for axis, size in found.mesh.items())
     parts = []
     if found.step is not None:
-        parts.append(_section("Training step", [found.step.program], found.advice))
+        step = _section("Training step", [found.step.program], found.advice)
+        if found.step.measured is not None:
+            step["memory"].append(_measured_bar(found.step, found.num_devices))
+        parts.append(step)
     parts += [_section(f"Answers: {x.name}", list(x.programs), x.advice) for x in found.answers]
     write_page(
         path,
@@ -160,6 +163,13 @@ def _memory_bar(name: str, use: MemoryUse) -> _Bar:
         if (num_bytes := getattr(use, part))
     ]
     return _Bar(name, parts, f"{readable(use.peak)}", over=not use.fits)
+
+
+def _measured_bar(step: StepPlan, num_devices: int) -> _Bar:
+    use = step.program.memory
+    one = (step.measured or 0) // num_devices
+    percent = 100 * one / max(use.peak, use.available)
+    return _Bar("measured here", [_Part("measured", _COLOURS[5], percent, "")], readable(one))
 
 
 def _time_bars(program: Program) -> list[_Bar]:

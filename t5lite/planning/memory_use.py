@@ -117,8 +117,7 @@ def advice(
                 f"--num_microbatches={finer} (it is {num_microbatches}): so many parts, one after "
                 "the other, have less to hold at a time"
             )
-    tried += advice_on_devices(mesh, use.arguments)
-    return tried
+    return [*tried, *advice_on_devices(mesh, use.arguments), "--sweep, which ranks what fits"]
 
 
 def advice_on_devices(mesh: Mapping[str, int], arguments: int) -> list[str]:

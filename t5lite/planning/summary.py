@@ -174,6 +174,7 @@ def _run(run: RunTotals) -> str:
     if run.chip_hours is not None:
         rows.append(("chip-hours", f"at least {run.chip_hours:,.3g}"))
     if run.pretraining_flops:
-        share = f"{run.flops / run.pretraining_flops:.2g} of {run.pretraining_flops:.2g} FLOPs"
-        rows.append(("of pretraining", f"{share} ({run.pretraining_source})"))
+        share = f"{100 * run.flops / run.pretraining_flops:.2g}%"
+        rows.append(("of pretraining", f"{share} of its {run.pretraining_flops:.2g} FLOPs"))
+        rows.append(("", f"({run.pretraining_source})"))
     return format_table(("Run", ""), rows)

@@ -204,6 +204,7 @@ def _parse_gin(
     given, from its folder. `stand_ins` are values of macros that nothing says anything of.
     """
     from t5lite.configuration import config, folder_config
+    from t5lite.configuration.gin_reader import Binding
 
     shorthands = _shorthands(arguments)
     defaults: list[Any] = []
@@ -211,10 +212,13 @@ def _parse_gin(
         shorthands |= _strategy(arguments)
         defaults = config.read_defaults(_RUN_FILES[verb])
     parsed = _parse(arguments, shorthands, defaults=defaults)
-    missing = {name: value for name, value in stand_ins.items() if parsed.lacks(name)}
+    missing = [
+        Binding("", "", name, value, f"t5lite {arguments.verb}")
+        for name, value in stand_ins.items()
+        if parsed.lacks(name)
+    ]
     if missing and (arguments.gin_file or defaults):
-        shorthands |= {name: (f"t5lite {arguments.verb}", x) for name, x in missing.items()}
-        parsed = _parse(arguments, shorthands, defaults=defaults)
+        parsed = _parse(arguments, shorthands, defaults=defaults, taken=missing)
     model_dir = parsed.macro("MODEL_DIR")
     overrides: list[Any] = []
     remedies: dict[str, str] = {}
@@ -252,7 +256,7 @@ def _parse_gin(
             shorthands,
             remedies=remedies,
             defaults=defaults,
-            taken=taken,
+            taken=[*missing, *taken],
             overrides=overrides,
         )
         folder_config.check_modules(parsed, model_dir, shipped=config.packaged_gin_dir())

@@ -366,7 +366,7 @@ def _train(arguments: argparse.Namespace) -> None:
 _NO_FOLDER = "a_folder_of_no_run"
 _UNPLANNED = {
     "MODEL_DIR": _NO_FOLDER,
-    "MIXTURE_OR_TASK_NAME": "answers",
+    "MIXTURE_OR_TASK_NAME": "evaluation",
     "VOCABULARY": "bytes",
     "DATA_DIR": None,
     "INITIAL_CHECKPOINT_PATH": None,

@@ -271,11 +271,12 @@ def _no_settings(model_dir: Any) -> str:
     """What to give to a run that nothing says anything of."""
     from t5lite.configuration import config
     from t5lite.configuration.run_record import CONFIG_FILE
+    from t5lite.files.local_paths import storage_path
     from t5lite.initialization.initial_model import check_run_folder
 
     found = ""
     if isinstance(model_dir, str):
-        folder = pathlib.Path(model_dir)
+        folder = storage_path(model_dir, name="--model_dir")
         check_run_folder(folder)
         found = f" ({folder} {f'has no {CONFIG_FILE}' if folder.is_dir() else 'is no folder'})"
     recipes = sorted((config.packaged_gin_dir() / "recipes").glob("*.gin"))

@@ -28,7 +28,7 @@ from t5lite.convert.model_folder import FORMAT as MODEL_FOLDER
 from t5lite.data.tasks import environment
 from t5lite.data.vocabularies.load import parse_vocabulary, same_vocabulary
 from t5lite.files import strict_json
-from t5lite.files.buckets import check_bucket, is_in_bucket, local_copy
+from t5lite.files.buckets import is_in_bucket, local_copy
 from t5lite.files.local_paths import storage_path
 
 log = logging.getLogger(__name__)
@@ -73,9 +73,8 @@ def model_folder(
         if spec is not None:
             _check_vocabulary(ModelDescription.load(path).vocabulary, spec, path, named_by)
         return path
-    if is_in_bucket(path):
-        check_bucket(path, name=named_by)
-        path = local_copy(path) if path.exists() else path
+    if is_in_bucket(path) and path.exists():
+        path = local_copy(path)
     _check_readable(path, named_by)
     root = environment.local_cache_dir(cache_dir) / FOLDER
     root.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ from t5lite.convert.t5x_write import write_checkpoint
 from t5lite.convert.verify import Verification, is_too_large, missing_packages, verify
 from t5lite.data.vocabularies.load import parse_vocabulary, vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary
-from t5lite.files.buckets import check_bucket, is_in_bucket, local_copy
+from t5lite.files.buckets import is_in_bucket, local_copy
 from t5lite.files.hashes import FileHashes
 from t5lite.files.json_files import write_object
 from t5lite.files.local_paths import storage_path
@@ -155,10 +155,8 @@ def convert(
 def _here(src: str) -> pathlib.Path:
     """What to convert, copied to this machine where it lies in a bucket, as files are mapped."""
     path = storage_path(src, name="SRC")
-    if is_in_bucket(path):
-        check_bucket(path, name="SRC")
-        if not path.exists():
-            raise ValueError(f"SRC {src} does not exist")
+    if is_in_bucket(path) and not path.exists():
+        raise ValueError(f"SRC {src} does not exist")
     return local_copy(path)
 
 

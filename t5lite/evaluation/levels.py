@@ -20,6 +20,7 @@ from t5lite.evaluation.finished import (
 )
 from t5lite.evaluation.suite_score import how_asked
 from t5lite.files.json_files import write_object
+from t5lite.files.local_paths import storage_path
 from t5lite.files.whole_file import write_whole
 from t5lite.inference.intervals import CONFIDENCE, Interval
 from t5lite.messages.tables import format_markdown, format_table
@@ -102,7 +103,7 @@ def report(
     if mean_rows:
         print(f"\n{format_table(mean_titles, mean_rows, right=(2,))}")
         parts.append(format_markdown(mean_titles, mean_rows, right=(2,)))
-    _write(pathlib.Path(output), found, text="\n\n".join(parts) + "\n")
+    _write(storage_path(output, name="--output"), found, text="\n\n".join(parts) + "\n")
     return found
 
 

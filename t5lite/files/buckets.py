@@ -53,7 +53,8 @@ def bucket_path(address: str, *, name: str) -> pathlib.Path:
       name: the flag or macro that gave it, for messages.
 
     Raises:
-      ValueError: what reads and writes such buckets is not installed, or the name is a pattern.
+      ValueError: what reads and writes such buckets is not installed, the name is a pattern, or the
+        bucket is missing or forbidden.
     """
     scheme = address.partition("://")[0]
     if set(address) & set(_PATTERN):
@@ -72,6 +73,7 @@ def bucket_path(address: str, *, name: str) -> pathlib.Path:
             f"{name} {address}: what reads and writes {scheme}:// is not installed ({error}): "
             f"pip install 't5lite[{_EXTRAS[scheme]}]'."
         ) from error
+    check_bucket(cast(pathlib.Path, path), name=name)
     return cast(pathlib.Path, path)
 
 
@@ -107,7 +109,7 @@ def check_bucket(path: pathlib.Path, *, name: str, writes: bool = False) -> None
             fs.pipe_file(probe, b"")
             fs.rm_file(probe)
         else:
-            fs.ls(bucket, detail=False)
+            _list_once(str(path).partition("://")[0], bucket)
     except Exception as error:  # Of either driver, its HTTP library or its credentials.
         problem = "does not exist" if isinstance(error, FileNotFoundError) else "cannot be used"
         access = "written to" if writes else "read"
@@ -117,6 +119,14 @@ def check_bucket(path: pathlib.Path, *, name: str, writes: bool = False) -> None
             f"the bucket, or give this machine credentials with which it can be {access} "
             "(docs/storage.md)."
         ) from error
+
+
+@functools.cache
+def _list_once(scheme: str, bucket: str) -> None:
+    """Raises what the driver does where a bucket cannot be listed; asks once where it can."""
+    import fsspec
+
+    fsspec.filesystem(scheme).ls(bucket, detail=False)
 
 
 def create_object(path: pathlib.Path, content: bytes) -> bool:

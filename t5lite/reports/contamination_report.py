@@ -13,6 +13,7 @@ from t5lite.data.contamination.contamination import Contamination, TaskOverlap
 from t5lite.data.tasks import data_status, seqio_adapter, task_data
 from t5lite.data.tasks.data_status import DataStatus
 from t5lite.files import strict_json
+from t5lite.files.local_paths import storage_path
 from t5lite.files.whole_file import write_whole
 from t5lite.messages.tables import format_table
 
@@ -78,7 +79,7 @@ def report(
     if missing:
         print(f"\nleft out for want of data:\n{data_status.table(missing)}")
     if output is not None:
-        _write(pathlib.Path(output), found)
+        _write(storage_path(output, name="--output"), found)
         print(f"\nreport: {output}")
     worst = max(task.share for task in found.tasks)
     if fail_above is None or worst <= fail_above:

@@ -19,7 +19,7 @@ from t5lite.data.tasks.level_split import (
 )
 from t5lite.data.tasks.task_kinds import TaskKind, merge_kinds, read_kinds
 from t5lite.files import strict_json
-from t5lite.files.local_paths import local_path, writable_folder
+from t5lite.files.local_paths import local_path, storage_path, writable_folder
 from t5lite.files.whole_file import write_whole
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.tables import format_table
@@ -310,7 +310,9 @@ def _judge_leaks(
             )
             for leak in leaks
         )
-        write_whole(pathlib.Path(check.output), "".join(f"{line}\n" for line in lines))
+        write_whole(
+            storage_path(check.output, name="--output"), "".join(f"{line}\n" for line in lines)
+        )
         print(f"all pairs: {check.output}")
     if not listed:
         return split

@@ -7,7 +7,7 @@ and in every worker process, and takes no arguments.
 import os
 import pathlib
 
-from t5lite.files.buckets import check_bucket, copy_place, is_in_bucket, local_copy
+from t5lite.files.buckets import copy_place, is_in_bucket, local_copy
 from t5lite.files.local_paths import storage_path
 
 DATA_DIR_VARIABLE = "T5LITE_DATA_DIR"
@@ -30,11 +30,9 @@ def data_dir() -> pathlib.Path:
             "Give the folder that holds them."
         )
     path = storage_path(value, name=_DATA_DIR_SETTINGS)
-    if is_in_bucket(path):
-        check_bucket(path, name=_DATA_DIR_SETTINGS)
-        if path.is_dir():
-            path = local_copy(path)
-            os.environ[DATA_DIR_VARIABLE] = str(path)  # Worker processes need not look again.
+    if is_in_bucket(path) and path.is_dir():
+        path = local_copy(path)
+        os.environ[DATA_DIR_VARIABLE] = str(path)  # Worker processes need not look again.
     if not path.is_dir():
         found = "a file" if path.exists() else "nothing"
         raise ValueError(

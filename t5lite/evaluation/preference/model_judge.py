@@ -40,6 +40,7 @@ from t5lite.evaluation.preference.pairs import Pairs, read_pairs
 from t5lite.files import strict_json
 from t5lite.files.appended_lines import AppendedLines
 from t5lite.files.hashes import FileHashes
+from t5lite.files.local_paths import storage_path
 from t5lite.files.whole_file import write_whole
 from t5lite.inference.options import chat_choices, text_choices
 from t5lite.inference.prompts import (
@@ -103,7 +104,7 @@ def judge(
       ValueError: As `pairs.read_pairs`; or the judge cannot be read; or every request is too long
         for it; or the output holds what a person said.
     """
-    _check_output(pathlib.Path(output))
+    _check_output(storage_path(output, name="--output"))
     compared = read_pairs(answers_a, answers_b, inputs_field=inputs_field)
     folder = model_folder(model_dir, vocabulary=vocabulary, cache_dir=cache_dir)
     found = _find(folder, step)
@@ -123,7 +124,10 @@ def judge(
         pair: tuple(replies[request.digest] for request in both) for pair, both in asked.items()
     }
     _write(
-        compared, by_pair, judge=pathlib.Path(model_dir).resolve().name, output=pathlib.Path(output)
+        compared,
+        by_pair,
+        judge=storage_path(model_dir, name="--model_dir").name,
+        output=storage_path(output, name="--output"),
     )
     _say(by_pair, num_asked=len(left), output=output)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Sequence
 
 from t5lite.evaluation.preference.results import TITLES, Result, cells
 from t5lite.evaluation.preference.win_rates import WinRate
+from t5lite.files.local_paths import storage_path
 from t5lite.reports.page import write_page
 
 _PAGE = """{% extends "frame" %}
@@ -42,7 +42,7 @@ def write_results(output: str, results: Sequence[Result], agreements: Sequence[s
       results: What each judge says, one or more.
       agreements: Sentences on how far they agree.
     """
-    path = pathlib.Path(output)
+    path = storage_path(output, name="--output")
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [
         (result, [(cells(name, rate), _shares(rate)) for name, rate in result.rates().items()])

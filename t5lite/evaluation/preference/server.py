@@ -12,7 +12,6 @@ import http.server
 import importlib.resources
 import json
 import logging
-import pathlib
 import sys
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -231,7 +230,7 @@ def serve(
     """
     compared = read_pairs(answers_a, answers_b, inputs_field=inputs_field)
     with (
-        AppendedLines(pathlib.Path(output), name="--output") as lines,
+        AppendedLines(output, name="--output") as lines,
         Server(BlindSession(compared, lines, seed=seed), port=port) as server,
     ):
         print(

@@ -157,7 +157,7 @@ def submit(folder: pathlib.Path, name: str) -> str:
 def stop_three_times(folder: pathlib.Path, job: str) -> None:
     """Each time after some steps; then it has to have started again."""
     run = folder / "stopped"
-    for number, stop in enumerate((time_is_up, lose_a_process, requeue_on_one_node), start=1):
+    for number, stop in enumerate(STOPS, start=1):
         until(lambda n=number: last_step(run) >= n * STEPS // 4, f"step {number * STEPS // 4}")  # type: ignore[misc]
         stop(job)
         until(lambda n=number: restarts(job) >= n, f"restart {number}")  # type: ignore[misc]
@@ -187,8 +187,11 @@ def requeue_on_one_node(job: str) -> None:
     """As an administrator does, or a job with precedence; and with fewer nodes than before."""
     slurm("scontrol", "requeuehold", job)
     until(lambda: "JobState=PENDING" in show(job), "the job is queued")
-    slurm("scontrol", "update", f"JobId={job}", "NumNodes=1-1", "NumTasks=1")
+    slurm("scontrol", "update", f"JobId={job}", "NumNodes=1")
     slurm("scontrol", "release", job)
+
+
+STOPS = (time_is_up, lose_a_process, requeue_on_one_node)
 
 
 def compare(folder: pathlib.Path) -> None:
@@ -198,7 +201,8 @@ def compare(folder: pathlib.Path) -> None:
     log = (folder / "stopped.log").read_text()
     say(log)
     resumed = [int(line.split()[-1]) for line in log.splitlines() if "from step " in line]
-    assert len(resumed) == 3, resumed
+    processes = [int(number) for number in re.findall(r"parameters, mesh data=(\d)", log)]
+    assert processes == [2] * len(STOPS) + [1] and len(resumed) == len(STOPS), (processes, resumed)
     same = [step for step in straight if straight[step] == stopped[step]]
     apart = max(abs(stopped[step] / straight[step] - 1) for step in straight)
     say(f"resumed from steps {resumed}; {len(same)} of {STEPS} losses are equal to the bit")

@@ -20,6 +20,8 @@ def job(cloud):
     return {
         "SLURM_SUBMIT_DIR": str(REPOSITORY),
         "SLURM_JOB_ID": "12",
+        "SLURM_JOB_NUM_NODES": "4",
+        "SLURM_NTASKS_PER_NODE": "2",
         "SLURM_CPUS_PER_TASK": "32",
         "T5LITE_VENV": str(cloud.folder / "venv"),
     }
@@ -35,7 +37,7 @@ def test_a_job_queues_itself_again_after_a_process_was_killed(
     cloud.finish(status)
     code, output = cloud.run(SCRIPT, *TRAIN, **job, SLURM_RESTART_COUNT=str(restarts))
     step, *others = cloud.calls()
-    assert step.startswith("srun --kill-on-bad-exit=1 --cpus-per-task=32 ")
+    assert step.startswith("srun --kill-on-bad-exit=1 --ntasks=8 --cpus-per-task=32 ")
     assert f"t5lite {' '.join(TRAIN)} --multi_host\n" in output
     assert others == (["scontrol requeue 12 "] if is_requeued else [])
     assert code == (0 if is_requeued else status)

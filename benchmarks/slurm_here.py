@@ -83,6 +83,7 @@ def main() -> None:
         with cluster(folder):
             straight = submit(folder, "straight")
             until(lambda: not in_queue(straight), "the straight run ends")
+            assert last_step(folder / "straight") == STEPS, (folder / "straight.log").read_text()
             job = submit(folder, "stopped")
             stop_three_times(folder, job)
             until(lambda: not in_queue(job), "the stopped run ends")

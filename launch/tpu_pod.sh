@@ -139,7 +139,7 @@ if bash ~/t5lite/launch/on_worker.sh status 2> /dev/null | grep -qx running; the
   exit 1
 fi
 rm -rf ~/t5lite && mkdir ~/t5lite && tar -xzf ~/t5lite.tar.gz -C ~/t5lite
-bash ~/t5lite/launch/make_venv.sh ~/t5lite-venv -e ".[data,tpu]"'
+bash ~/t5lite/launch/make_venv.sh ~/t5lite-venv -e ".[data,tpu,gcs]"'
   archive=${TMPDIR:-/tmp}/t5lite-$name.tar.gz
   call bash launch/archive.sh "$archive"
   on_every_slice copy

@@ -23,7 +23,7 @@ MESH_AXES = ("data", "fsdp", "sequence", "tensor")
 # Those that the rows of a batch are cut over in training. In decoding, which reads one token of a
 # row at a time, there is no length to cut: the devices of a sequence take rows of their own.
 BATCH_AXES = ("data", "fsdp")
-DECODING_BATCH_AXES = ("data", "fsdp", "sequence")
+DECODING_BATCH_AXES = ("data", "sequence", "fsdp")
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,11 @@ MeshAxes = str | tuple[str, ...] | None
 # From logical axes, of parameters and activations, to axes of the mesh.
 _RULES: Mapping[str, MeshAxes] = {
     "batch": BATCH_AXES,
+    "lookup_batch": "data",
     "length": "sequence",
     "layers": None,
     "embed": "fsdp",
+    "narrow_embed": None,
     "vocab": "tensor",
     "mlp": "tensor",
     "joined_kv": "tensor",
@@ -46,7 +48,12 @@ _RULES: Mapping[str, MeshAxes] = {
     "activation_embed": None,
     "activation_vocab": "tensor",
 }
-_DECODING_RULES = {**_RULES, "batch": DECODING_BATCH_AXES, "length": None}
+_DECODING_RULES = {
+    **_RULES,
+    "batch": DECODING_BATCH_AXES,
+    "lookup_batch": ("data", "sequence"),
+    "length": None,
+}
 
 
 def _as_tuple(mesh_axes: MeshAxes) -> tuple[str, ...]:
@@ -291,8 +298,10 @@ def logical_rules(mesh: Mesh, *, decoding: bool = False) -> Iterator[None]:
     rules = _DECODING_RULES if decoding else _RULES
 
     def place(x: jax.Array, axes: Axes) -> jax.Array:
-        spec = PartitionSpec(*_mesh_axes(f"an activation {x.shape}", axes, mesh, rules=rules))
-        return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec))
+        cut = _mesh_axes(f"an activation {x.shape}", axes, mesh, rules=rules)
+        # What all rows have in common is one row.
+        cut = [None if size == 1 else over for size, over in zip(x.shape, cut, strict=True)]
+        return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, PartitionSpec(*cut)))
 
     with placing_activations(
         place,

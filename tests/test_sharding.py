@@ -14,6 +14,7 @@ from t5lite.mesh import MESH_AXES, MeshConfig, make_mesh
 from t5lite.models.layers import constrain
 from t5lite.training.optimizers import adafactor, adamw, make_transformation
 from tests.conftest import REPOSITORY, on_devices
+from tests.families_on_devices import CONTROL
 
 SHAPES = {
     "token_embedder": {"embedding": jax.ShapeDtypeStruct((384, 64), jnp.float32)},
@@ -137,10 +138,10 @@ def test_batches_must_divide():
         sharding.check_batch_size(2, mesh)
 
 
-def run_on_devices(num_devices, *args):
+def run_on_devices(num_devices, module, *args, **environment):
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.sharding_on_devices", *map(str, args)],
-        env=on_devices(num_devices),
+        [sys.executable, "-m", f"tests.{module}", *map(str, args)],
+        env=on_devices(num_devices) | environment,
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -154,7 +155,7 @@ def test_arrays_land_where_they_should_on_eight_devices(num_processes):
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     children = [
-        run_on_devices(8 // num_processes, index, num_processes, port)
+        run_on_devices(8 // num_processes, "sharding_on_devices", index, num_processes, port)
         for index in range(num_processes)
     ]
     try:
@@ -164,3 +165,15 @@ def test_arrays_land_where_they_should_on_eight_devices(num_processes):
     finally:
         for child in children:
             child.kill()
+
+
+@pytest.mark.slow
+def test_every_family_is_on_eight_devices_as_on_one_and_gathers_no_more_than_a_parameter():
+    child = run_on_devices(8, "families_on_devices", TF_CPP_MIN_LOG_LEVEL="0")
+    output, _ = child.communicate(timeout=1200)
+    assert child.returncode == 0, output[-3000:]
+    ours, _, provoked = output.partition(CONTROL)
+    complaint = "Involuntary full rematerialization"
+    assert complaint in provoked and complaint not in ours
+    named = {name for line in ours.splitlines() for name in line.partition(" on {")[0].split()}
+    assert {path.name for path in (REPOSITORY / "gin" / "models").iterdir()} <= named

@@ -160,6 +160,18 @@ def matmul(x: jax.Array, kernel_IO: jax.Array) -> jax.Array:
     return out_NO.reshape(*x.shape[:-1], kernel_IO.shape[-1])
 
 
+def lookup(table_VE: jax.Array, ids_BL: jax.Array) -> jax.Array:
+    """Rows of a table [B, L, E]; an id beyond it gives NaN.
+
+    Where the same devices share its width and the rows of a batch, each looks up its part of the
+    width for all of their rows, and then they exchange what they found: that is less than the
+    table, and so is its gradient.
+    """
+    x_BLE = jnp.take(table_VE, ids_BL, axis=0)
+    x_BLE = constrain(x_BLE, ("lookup_batch", "length", "embed"))
+    return constrain(x_BLE, ("batch", "length", "activation_embed"))
+
+
 class Linear(nnx.Module):
     """A matrix product, and a bias where asked for, computed in `dtype`."""
 
@@ -258,11 +270,7 @@ class Embedding(nnx.Module):
 
     def __call__(self, tokens_BL: jax.Array) -> jax.Array:
         """Embeds tokens as [B, L, E]; an id outside the vocabulary gives NaN, never a wrong row."""
-        # Without hints the partitioner cannot tell which to gather where both table and tokens are
-        # sharded: the width of the table, as of every other parameter.
-        table_VE = constrain(self.embedding[...].astype(self.dtype), ("vocab", "activation_embed"))
-        x_BLE = jnp.take(table_VE, tokens_BL, axis=0)
-        return constrain(x_BLE, ("batch", "length", "activation_embed"))
+        return lookup(self.embedding[...].astype(self.dtype), tokens_BL)
 
     def attend(self, x_BLE: jax.Array) -> jax.Array:
         """Float32 logits [B, L, V] of every embedding row."""

@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 
 from t5lite.models.config import TransformerConfig
-from t5lite.models.layers import initializers, parameter
+from t5lite.models.layers import initializers, lookup, parameter
 from t5lite.models.position_config import Learned, RelativeBias, Rotary
 
 Rotation = tuple[jax.Array, jax.Array]
@@ -114,7 +114,7 @@ class PositionEmbedding(nnx.Module):
         """Vectors [B, L, D]; a position beyond the table gives NaN, never another's row."""
         # A negative index would count from the end.
         row_BL = jnp.where(position_BL < 0, self.embedding.shape[0], position_BL + self.offset)
-        return jnp.take(self.embedding[...].astype(self.dtype), row_BL, axis=0)
+        return lookup(self.embedding[...].astype(self.dtype), row_BL)
 
 
 def rotation(rotary: Rotary, position_BL: jax.Array, *, d_kv: int) -> Rotation:

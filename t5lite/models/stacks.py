@@ -153,9 +153,10 @@ class Stack(nnx.Module):
         width, embedding_width = config.d_model, config.embedding_width
         linear = functools.partial(Linear, init_fn=initializers(config).mlp_in)
         if self.projects:
-            axes = ("embed", "embed")
-            self.project_in = linear(embedding_width, width, axes=axes, dtype=config.dtype)
-            self.project_out = linear(width, embedding_width, axes=axes, dtype=config.dtype)
+            # Only one of two dimensions can go with `embed`, and d_model is what others share.
+            into, out = ("narrow_embed", "embed"), ("embed", "narrow_embed")
+            self.project_in = linear(embedding_width, width, axes=into, dtype=config.dtype)
+            self.project_out = linear(width, embedding_width, axes=out, dtype=config.dtype)
         self.layers = stack_parameters(Layer(config, name), self.num_layers)
         if config.norm_position == "pre":
             setattr(self, f"{name}_norm", Norm(config))

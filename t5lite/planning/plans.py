@@ -9,6 +9,7 @@ from typing import Any
 from t5lite.models.flops import StepFlops
 from t5lite.planning.collectives import Collective
 from t5lite.planning.memory_use import MemoryUse
+from t5lite.planning.placement import Placed
 from t5lite.planning.roofline import Roofline
 
 
@@ -60,6 +61,7 @@ class StepPlan:
       num_microbatches: the parts that it is split into.
       capacities: positions of a row, of the encoder (where there is one) and the decoder.
       remat: `TransformerConfig.remat`.
+      placement: what each device holds of the train state and a batch.
       measured: bytes that a step took here at most, on all devices together; None where none ran.
     """
 
@@ -69,11 +71,13 @@ class StepPlan:
     num_microbatches: int
     capacities: tuple[int, ...]
     remat: str
+    placement: tuple[Placed, ...]
     measured: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it in JSON's types."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        fields["placement"] = [dataclasses.asdict(array) for array in self.placement]
         return {**fields, **self.program.to_dict()} | {"program": self.program.name}
 
 

@@ -15,6 +15,7 @@ from t5lite.models.parameters import flatten_names
 from t5lite.planning import memory_use
 from t5lite.planning.compiling import compile_program
 from t5lite.planning.measured import measure_step
+from t5lite.planning.placement import placed
 from t5lite.planning.plans import Program, RunTotals, StepPlan
 from t5lite.planning.pretraining import pretraining
 from t5lite.planning.roofline import roofline
@@ -141,6 +142,7 @@ def plan(built: Built, topology: Topology, *, measures: bool = False) -> StepPla
         num_microbatches=built.num_microbatches,
         capacities=built.rows.capacities,
         remat=built.model.remat,
+        placement=tuple(placed(built.model, *step.shapes[:2])),
         measured=measure_step(built.program, step, compiled.executable) if measures else None,
     )
 

@@ -103,6 +103,7 @@ train/utils.DatasetConfig:
   seed = 3
   pack = False
 partitioning.PjitPartitioner.model_parallel_submesh = (2, 2, 1, 2)
+partitioning.PjitPartitioner.dcn_mesh_shape = (2, 1)
 partitioning.standard_logical_axis_rules.parameter_partitioning_dims = 2
 """
 

@@ -131,6 +131,7 @@ def test_pretrain():
         "DataConfig.seed": 3,
         "DataConfig.pack": False,
         "MESH_TENSOR": 8,
+        "NUM_SLICES": 2,
         "TASK_MODULES": ("my_corpus.tasks",),
         "train_eval/EvalConfig.max_examples_per_task": 20 * 256,
     }

@@ -29,7 +29,10 @@ from t5lite.training.tensorboard_file import TensorBoardFile
 METRICS_FILE = "metrics.jsonl"
 
 # Metrics of every run, for which the progress line has no room; an objective's own are shown.
-_NOT_SHOWN = ("loss", "grad_norm", "cross_entropy", "z_loss", "accuracy", "target_tokens")
+_NOT_SHOWN = (
+    *("loss", "grad_norm", "learning_rate"),
+    *("cross_entropy", "z_loss", "accuracy", "target_tokens"),
+)
 
 
 class MetricsWriter:

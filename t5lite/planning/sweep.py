@@ -47,7 +47,8 @@ class Setting:
     def __str__(self) -> str:
         """As in "fsdp 4, tensor 2, remat full, 2 microbatches"."""
         axes = [f"{axis} {size}" for axis, size in self.mesh.items() if size > 1]
-        return ", ".join([*axes, f"remat {self.remat}", f"{self.num_microbatches} microbatches"])
+        parts = [] if self.num_microbatches == 1 else [f"{self.num_microbatches} microbatches"]
+        return ", ".join([*axes, f"remat {self.remat}", *parts])
 
 
 class Trial(NamedTuple):

@@ -24,7 +24,7 @@ _PAGE = """{% extends "frame" %}
    margin-right: .35rem; }
  details { margin: 1.5rem 0; } summary { cursor: pointer; } pre { font-size: 12px; overflow: auto;
    white-space: pre; }
- h3 { margin-bottom: .3rem; }
+ h3 { margin-bottom: .3rem; } td, th { white-space: nowrap; }
 {% endblock %}
 {% macro bars(rows, key) %}{% for row in rows %}<div class="row"><span>{{ row.name }}</span>
 <div class="bar{% if row.over %} over{% endif %}" title="{{ row.said }}">{% for part in row.parts %}
@@ -64,6 +64,12 @@ class _Part(NamedTuple):
     colour: str
     percent: float
     said: str
+
+
+_SENT_KEY = [
+    _Part("within a slice", _COLOURS[0], 0, ""),
+    _Part("between slices", _COLOURS[5], 0, ""),
+]
 
 
 class _Bar(NamedTuple):
@@ -113,7 +119,7 @@ def _write_sweep(path: pathlib.Path, found: Sweep) -> None:
         intro=f"{found.num_compiled} steps compiled, {len(found.ranked)} fit.",
         parts=[],
         ranked=[(f"{i}", *row) for i, row in enumerate(found.rows(), start=1)],
-        ranked_titles=("#", *MESH_AXES, *TITLES),
+        ranked_titles=("#", *map(str.title, MESH_AXES), *TITLES),
         ranked_bars=[
             _Bar(
                 f"{i}: {one.setting}",
@@ -147,12 +153,16 @@ def _section(title: str, programs: list[Program], advice: tuple[str, ...]) -> di
         "times": [bar for program in bounded for bar in _time_bars(program)],
         "times_key": [],
         "sent": [bar for program in programs for bar in _sent_bars(program, len(programs) > 1)],
-        "sent_key": [],
+        "sent_key": _SENT_KEY if any(map(_has_slices, programs)) else [],
     }
 
 
 def _key(names: tuple[str, ...]) -> list[_Part]:
     return [_Part(name, colour, 0, "") for name, colour in zip(names, _COLOURS, strict=False)]
+
+
+def _has_slices(program: Program) -> bool:
+    return any(one.between_slices for one in program.collectives or ())
 
 
 def _memory_bar(name: str, use: MemoryUse) -> _Bar:

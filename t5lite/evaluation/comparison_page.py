@@ -36,19 +36,24 @@ tasks counts every task alike.</p>
 {% macro head(name) %}<tr><th>{{ name }}</th><th>examples</th><th>A</th><th>B</th>
 <th>difference</th><th>better</th><th>worse</th><th>p</th><th class="text">test</th>
 {{ caller() }}</tr>{% endmacro %}
-{% macro cells(row) %}<td>{{ row.pairs }}</td><td>{{ row.a }}</td><td>{{ row.b }}</td>
-<td class="number {{ row.judged }}">{{ row.difference }}</td><td>{{ row.better }}</td>
-<td>{{ row.worse }}</td><td>{{ row.p }}</td><td class="text">{{ row.test }}</td>{% endmacro %}
+{% macro count(row, task, change) %}<td>{% if task is none %}{{ row[change] }}{% else %}
+<a href="#task={{ task }}&amp;change={{ change }}">{{ row[change] }}</a>{% endif %}</td>
+{% endmacro %}
+{% macro cells(row, task) %}<td>{{ row.pairs }}</td><td>{{ row.a }}</td><td>{{ row.b }}</td>
+<td class="number {{ row.judged }}">{{ row.difference }}</td>
+{{ count(row, task, "better") }}{{ count(row, task, "worse") }}
+<td>{{ row.p }}</td><td class="text">{{ row.test }}</td>{% endmacro %}
 <table>{% call head("evaluation") %}{% endcall %}
 {% for e in evaluations %}<tr><td>{{ e.name }}{% if e.tasks|length > 1 %}, mean of
-{{ e.tasks|length }} tasks{% endif %}</td>{{ cells(e.row) }}</tr>{% endfor %}</table>
+{{ e.tasks|length }} tasks{% endif %}</td>{{ cells(e.row, e.number) }}</tr>{% endfor %}</table>
 <p>The p-value is of the hypothesis that both models score alike. The adjusted one, by Benjamini and
 Hochberg, allows for how many tasks are compared here.</p>
 {% for e in evaluations if e.tasks|length > 1 %}<details{% if evaluations|length == 1 %} open
 {% endif %}><summary>{{ e.name }} by task</summary>
 <img alt="differences of {{ e.name }} by task" src="{{ e.image }}">
 <table>{% call head("task") %}<th>adjusted p</th>{% endcall %}
-{% for t in e.tasks %}<tr><td>{{ t.name }}</td>{{ cells(t.row) }}<td>{{ t.adjusted }}</td></tr>
+{% for t in e.tasks %}<tr><td>{{ t.name }}</td>{{ cells(t.row, t.number) }}
+<td>{{ t.adjusted }}</td></tr>
 {% endfor %}</table></details>{% endfor %}
 <h2 id="examples">Examples that changed</h2>
 <p>{{ num_changed }} of {{ num_pairs }} examples have another score or another answer.</p>
@@ -139,6 +144,16 @@ function draw() {
 function move(by) { start += by; draw(); part("examples").scrollIntoView(); }
 function restart() { start = 0; draw(); }
 
+// What a number in the tables links to: the examples that it counts.
+function follow() {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  if (!wanted.has("change")) return;
+  part("task").value = wanted.get("task");
+  part("change").value = wanted.get("change");
+  part("search").value = "";
+  move(-start);
+}
+
 make(part("task"), "option", "all tasks").value = "";
 data.tasks.forEach((task, number) => {
   if (!task.changed) return;
@@ -149,7 +164,9 @@ part("change").addEventListener("change", restart);
 part("search").addEventListener("input", restart);
 part("back").addEventListener("click", () => move(-SHOWN));
 part("next").addEventListener("click", () => move(SHOWN));
+addEventListener("hashchange", follow);
 draw();
+follow();
 </script>
 {% endblock %}
 """
@@ -179,7 +196,7 @@ def write_comparison_page(
         folder_a=str(found.folders[0]),
         folder_b=str(found.folders[1]),
         notes=notes,
-        evaluations=[_shown(evaluation) for evaluation in found.evaluations],
+        evaluations=_shown(found.evaluations),
         num_pairs=f"{pairs:,}",
         num_changed=f"{len(examples['examples']):,}",
         data=examples | {"labels": [f"A, {label_a}", f"B, {label_b}"]},
@@ -208,13 +225,32 @@ def p_text(p_value: float) -> str:
     return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
-def _shown(evaluation: EvaluationComparison) -> dict[str, Any]:
-    tasks = [
-        {"name": task.task, "row": row(task.found), "adjusted": p_text(task.adjusted_p_value)}
-        for task in evaluation.tasks
-    ]
-    image = in_page(_draw(evaluation)) if len(tasks) > 1 else None
-    return {"name": evaluation.name, "row": row(evaluation.found), "tasks": tasks, "image": image}
+def _shown(evaluations: Sequence[EvaluationComparison]) -> list[dict[str, Any]]:
+    """The tables; a Task's number is its place among all, and all of them together have none."""
+    numbers = itertools.count()
+    shown = []
+    for evaluation in evaluations:
+        tasks = [
+            {
+                "name": task.task,
+                "number": next(numbers),
+                "row": row(task.found),
+                "adjusted": p_text(task.adjusted_p_value),
+            }
+            for task in evaluation.tasks
+        ]
+        number = tasks[0]["number"] if len(tasks) == 1 else "" if len(evaluations) == 1 else None
+        image = in_page(_draw(evaluation)) if len(tasks) > 1 else None
+        shown.append(
+            {
+                "name": evaluation.name,
+                "number": number,
+                "row": row(evaluation.found),
+                "tasks": tasks,
+                "image": image,
+            }
+        )
+    return shown
 
 
 def _draw(evaluation: EvaluationComparison) -> bytes:

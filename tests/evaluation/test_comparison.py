@@ -174,14 +174,7 @@ def test_the_page_shows_texts_as_they_are_and_what_changed_only(tmp_path):
     assert cli.main(["eval", "compare", *words]) == 0
     text = (tmp_path / "compare.html").read_text(encoding="utf-8")
     assert "<img src=x" not in text and 'src="http' not in text and 'href="http' not in text
-    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    page = subprocess.run(
-        [*command, f"file://{tmp_path}/compare.html"],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        check=True,
-    ).stdout
+    page = _in_a_browser(tmp_path / "compare.html")
     assert "broken</title>" not in page
     shown = page.partition('<div id="list">')[2].partition("<script")[0]
     assert shown.count('class="example"') == 4
@@ -190,3 +183,22 @@ def test_the_page_shows_texts_as_they_are_and_what_changed_only(tmp_path):
     assert "\\ud800 Bt_one0" in shown
     assert {f"At_one{i}" in shown for i in (0, 1, 4)} == {True}
     assert "At_one2" not in shown
+    # The counts in the tables link to the examples that they are of.
+    links = re.findall(r'<a href="(#task=(\d*)&amp;change=(\w+))">(\d+)</a>', text)
+    assert {task for _, task, _, _ in links} == {"", "0", "1"}
+    link, _, change, count = next(link for link in links if link[1] and link[3] != "0")
+    page = _in_a_browser(tmp_path / "compare.html", link.replace("&amp;", "&"))
+    shown = page.partition('<div id="list">')[2].partition("<script")[0]
+    assert shown.count('class="example"') == shown.count(f"B is {change}") == int(count)
+
+
+def _in_a_browser(path, fragment=""):
+    """What the page is when its script has run."""
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    return subprocess.run(
+        [*command, f"file://{path}{fragment}"],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=True,
+    ).stdout

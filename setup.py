@@ -64,7 +64,7 @@ DATA = [
 ]
 GGUF = ["gguf>=0.19,<0.20"]
 BUCKETS = ["universal_pathlib>=0.3.10,<0.4", "fsspec>=2026.9"]
-GCS = [*BUCKETS, "gcsfs>=2026.9"]
+GCS = [*BUCKETS, "gcsfs>=2026.10.1"]
 S3 = [*BUCKETS, "s3fs>=2026.9"]
 
 setuptools.setup(

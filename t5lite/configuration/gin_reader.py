@@ -19,6 +19,8 @@ from typing import Any
 from gin import config_parser
 
 from t5lite.configuration.t5x.flags import COMMAND
+from t5lite.files.buckets import is_address, is_in_bucket
+from t5lite.files.local_paths import storage_path
 from t5lite.files.regular_files import has_file
 from t5lite.messages.suggest import did_you_mean
 
@@ -217,16 +219,17 @@ def find_file(name: str, search_path: Sequence[pathlib.Path], *, wanted_by: str)
     """The first file of that name on the search path.
 
     Args:
-      name: absolute, or relative to a folder of the search path.
+      name: absolute, of a bucket, or relative to a folder of the search path.
       search_path: folders, in the order they are tried.
       wanted_by: the flag or file:line that names it, for the message.
 
     Raises:
       ValueError: there is none; lists the folders searched and the nearest names in them.
     """
-    if pathlib.Path(name).is_absolute():
-        if has_file(pathlib.Path(name)):
-            return pathlib.Path(name)
+    if _is_whole_path(name):
+        path = storage_path(name, name=wanted_by)
+        if has_file(path):
+            return path
         raise ValueError(f"{wanted_by}: there is no gin file {name}.")
     for folder in search_path:
         if has_file(folder / name):
@@ -238,6 +241,10 @@ def find_file(name: str, search_path: Sequence[pathlib.Path], *, wanted_by: str)
         + f".{did_you_mean(name, known)} --gin_search_paths adds folders."
         + (f" `{COMMAND}` reads those of T5X." if "t5x/" in name else "")
     )
+
+
+def _is_whole_path(name: str) -> bool:
+    return is_address(name) or pathlib.PurePath(name).is_absolute()
 
 
 def _gin_files_in(folder: pathlib.Path) -> Iterator[pathlib.Path]:
@@ -285,7 +292,7 @@ def _read_file(
     if str(path.resolve()) in parents:
         raise ValueError(f"{wanted_by}: {path} includes itself.")
     parents = (*parents, str(path.resolve()))
-    below_root = 1 if pathlib.PurePath(name).is_absolute() else len(pathlib.PurePath(name).parts)
+    below_root = 1 if _is_whole_path(name) else len(pathlib.PurePath(name).parts)
     root = path.parents[below_root - 1]
     shown = display(path)
     try:
@@ -397,6 +404,8 @@ def explained(message: str, line: str) -> str:
 
 def display(path: pathlib.Path) -> str:
     """A path relative to the current folder where that is shorter."""
+    if is_in_bucket(path):
+        return str(path)
     try:
         return str(path.resolve().relative_to(pathlib.Path.cwd()))
     except ValueError:

@@ -33,11 +33,11 @@ def local_path(text: str | os.PathLike[str], *, name: str) -> pathlib.Path:
     """
     text = os.fspath(text) if isinstance(text, str | os.PathLike) else str(text)
     if _ADDRESS.match(text):
-        kind = "a file or folder of this machine" if buckets.is_address(text) else "one"
+        only = " Here it can only be on this machine." if buckets.is_address(text) else ""
         raise ValueError(
-            f"{name} {text}: t5lite reads and writes gs:// and s3:// (docs/storage.md) and what is "
-            f"on this machine; here it needs {kind}. Mount the bucket or share as a folder, or "
-            "copy what it holds, and give that folder."
+            f"{name} {text}: t5lite reads and writes gs:// and s3:// (docs/storage.md), and what "
+            f"is on this machine.{only} Mount the bucket or share as a folder, or copy what it "
+            "holds, and give that folder."
         )
     if not text.strip():
         raise ValueError(f"{name} is empty; give a path")

@@ -36,6 +36,7 @@ def evaluate(
     model_dir: str,
     evals: Sequence[EvalConfig],
     step: Count | None = None,
+    attention_implementation: str = "auto",
     output_dir: str | None = None,
     mesh: MeshConfig | None = None,
     report: EvalReport | None = None,
@@ -51,6 +52,7 @@ def evaluate(
         tokenizer too; that is converted first, and MODEL_DIR is then its conversion in the cache.
       evals: What to evaluate.
       step: Which checkpoint; the latest when None.
+      attention_implementation: What computes attention over prompts; see TransformerConfig.
       output_dir: Where to write instead.
       mesh: How the devices share the work; the default `MeshConfig` when None.
       report: What is made of all evaluations when they are done, such as the table of Flan's
@@ -68,7 +70,9 @@ def evaluate(
     check_evals(evals)
     model_dir = str(model_folder(model_dir, is_alone=jax.process_count() == 1))
     devices = make_mesh(mesh or MeshConfig())
-    model = load_model_dir(model_dir, step, mesh=devices)
+    model = load_model_dir(
+        model_dir, step, mesh=devices, attention_implementation=attention_implementation
+    )
     folder_of_model = storage_path(model_dir, name="--model_dir")
     root = writable_folder(
         output_dir or folder_of_model / "eval",

@@ -38,6 +38,7 @@ def generate(
     system: str | None = None,
     decoding: DecodingConfig | None = None,
     step: Count | None = None,
+    attention_implementation: str = "auto",
     stdin: TextIO | None = None,
     stdout: TextIO | None = None,
 ) -> None:
@@ -56,6 +57,7 @@ def generate(
         answers, and that of a beam search, are printed when they are done, one a line; a
         conversation continues with the first.
       step: Which checkpoint; the latest when None.
+      attention_implementation: What computes attention over prompts; see TransformerConfig.
       stdin: Standard input when None.
       stdout: Standard output when None.
 
@@ -66,7 +68,9 @@ def generate(
     if system is not None and not chat:
         raise ValueError("--system begins a conversation; give --chat with it.")
     stdin, stdout = stdin or sys.stdin, stdout or sys.stdout
-    model = load_model_dir(model_folder(model_dir), step)
+    model = load_model_dir(
+        model_folder(model_dir), step, attention_implementation=attention_implementation
+    )
     writer = _Writer(model, decoding or DecodingConfig(), stdout, chat=chat)
     texts = itertools.chain.from_iterable(
         _lines(stdin, stdout) if prompt == "-" else [prompt] for prompt in (prompts or ["-"])

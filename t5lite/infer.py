@@ -67,6 +67,7 @@ def infer(
     system_prompt: str | None = None,
     decoding: DecodingConfig | None = None,
     step: Count | None = None,
+    attention_implementation: str = "auto",
     mesh: MeshConfig | None = None,
     progress: bool = True,
 ) -> pathlib.Path:
@@ -105,6 +106,7 @@ def infer(
         chat template.
       decoding: How to decode; greedy when None. A choice among options has none.
       step: Which checkpoint; the latest when None.
+      attention_implementation: What computes attention over prompts; see TransformerConfig.
       mesh: How the devices share the work; the default `MeshConfig` when None.
       progress: Show a progress bar (on process 0).
 
@@ -125,7 +127,9 @@ def infer(
     rank_by = rank_by or "sum"
     model_dir = str(model_folder(model_dir, is_alone=jax.process_count() == 1))
     devices = make_mesh(mesh or MeshConfig())
-    model = load_model_dir(model_dir, step, mesh=devices)
+    model = load_model_dir(
+        model_dir, step, mesh=devices, attention_implementation=attention_implementation
+    )
     reader = QuestionReader(
         model=model, use_chat_template=use_chat_template, system_prompt=system_prompt
     )

@@ -48,6 +48,7 @@ def load_model_dir(
     step: int | None = None,
     *,
     mesh: jax.sharding.Mesh | None = None,
+    attention_implementation: str = "auto",
 ) -> LoadedModel:
     """Loads a trained model: parameters, config and vocabulary.
 
@@ -55,6 +56,7 @@ def load_model_dir(
       model_dir: folder that `t5lite train` wrote.
       step: which checkpoint; the latest when None.
       mesh: shard the parameters over it; one device when None.
+      attention_implementation: see TransformerConfig.
 
     Raises:
       ValueError: not a model folder, no such step, a damaged checkpoint, parameters that are not
@@ -81,7 +83,9 @@ def load_model_dir(
         )
     vocabulary = vocabulary_from_spec(description.vocabulary)
     return LoadedModel(
-        config=description.model,
+        config=dataclasses.replace(
+            description.model, attention_implementation=attention_implementation
+        ),
         params=params,
         vocabulary=vocabulary,
         converter=description.converter,

@@ -61,6 +61,7 @@ _T = TypeVar("_T")
 # Fields of a TransformerConfig that change how a model is run, never what its parameters mean.
 RUNTIME_FIELDS = frozenset(
     {"dropout_rate", "dtype", "scan_layers", "remat", "float32_attention_logits"}
+    | {"attention_implementation"}
 )
 
 # Fields of a feature converter that change what a model is asked.
@@ -97,9 +98,11 @@ class ModelDescription:
             (path.parent / name).write_bytes(content)
         if self.chat_template is not None:
             (path.parent / CHAT_TEMPLATE_FILE).write_bytes(self.chat_template.encode())
+        model = self.model.to_dict()
+        del model["attention_implementation"]  # which devices the model runs on next is not known
         record = {
             "format": FORMAT,
-            "model": self.model.to_dict(),
+            "model": model,
             # As seen from the folder, which may be moved.
             "vocabulary": moved_to(self.vocabulary, pathlib.Path()),
             **self.converter.to_dict(),

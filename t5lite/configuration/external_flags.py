@@ -39,6 +39,7 @@ _OURS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("optim", "optimizer"): ("--gin.train.optimizer=@adamw()",),
     ("bf16", "fp16", "dtype", "mixed_precision"): ("--activation_dtype",),
     ("gradient_checkpointing",): ("--remat_policy=full",),
+    ("attn_implementation", "attention", "flash_attention"): ("--attention_implementation",),
     ("max_norm", "clip", "grad_clip", "gradient_clipping"): ("--max_grad_norm",),
     (
         *("dataset", "dataset_name", "task", "task_name", "mixture_name"),

@@ -164,6 +164,10 @@ STORE_EPOCHS = Flag(
     "passes stored of tasks that draw random numbers, used in turn",
 )
 STEP = Flag("--step", number(Count), "which checkpoint (default: the latest)")
+ATTENTION_IMPLEMENTATION = Flag(
+    *("--attention_implementation", str),
+    "what computes attention: auto (default), xla, blocked, cudnn, pallas",
+)
 
 # ---- Decoding ------------------------------------------------------------------------------------
 
@@ -272,6 +276,7 @@ TRAIN_FLAGS = (
     Flag("--dropout_rate", number(Rate), "between 0 and 1"),
     Flag("--activation_dtype", str, "float32 or bfloat16"),
     Flag("--remat_policy", str, "what the backward pass recomputes: none, full, dots"),
+    ATTENTION_IMPLEMENTATION,
     Flag("--seed", number(Seed), "of initialisation, dropout and mixing"),
     ALLOW_MISSING_TASKS,
     MAX_STORE_EXAMPLES,

@@ -48,6 +48,7 @@ class ModelOfCheckpoint:
       float32_attention_logits: whether attention logits stay float32.
       scan_layers: whether a stack runs as one `lax.scan` or as a loop.
       remat: what the backward pass recomputes.
+      attention_implementation: what computes attention; no checkpoint holds it.
     """
 
     dropout_rate: Rate | None = None
@@ -55,6 +56,7 @@ class ModelOfCheckpoint:
     float32_attention_logits: bool | None = None
     scan_layers: bool | None = None
     remat: str | None = None
+    attention_implementation: str = "auto"
 
     def __post_init__(self) -> None:
         check_numbers(self, of=ModelOfCheckpoint)

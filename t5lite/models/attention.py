@@ -1,47 +1,30 @@
-"""Multi-head attention and its masks.
+"""Multi-head attention.
 
 Shapes: B batch, Q query length, S key length, D d_model, H heads, G heads of keys and values,
 N queries that share keys (H / G * Q), K d_kv, R rows of keys that several rows of the batch share,
-P their length. Masks are boolean, True where a query may look at a key, and broadcast to
-[B, H, Q, S].
+P their length.
 """
+
+from __future__ import annotations
+
+import dataclasses
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t5lite.models.attention_choice import case, choose
+from t5lite.models.blocked_attention import Blocks, blocked_attention
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import Initializer, Linear, dropout, initializers
-from t5lite.models.positions import Rotation, rotate
+from t5lite.models.masks import Mask
+from t5lite.models.positions import RelativeBiasTable, Rotation, rotate
 
 KeysValues = tuple[jax.Array, jax.Array]
 
 # T5X's value for masked logits: finite, so that a row without any key gives no NaN.
 _MASKED = -1e10
-
-
-def padding_mask(tokens_BS: jax.Array) -> jax.Array:
-    """Mask [B, 1, 1, S] of keys that are not padding (id 0)."""
-    return (tokens_BS > 0)[:, None, None, :]
-
-
-def segment_mask(query_segments_BQ: jax.Array, key_segments_BS: jax.Array) -> jax.Array:
-    """Mask [B, 1, Q, S] of pairs that belong to the same packed example."""
-    return (query_segments_BQ[:, :, None] == key_segments_BS[:, None, :])[:, None]
-
-
-def causal_mask(length: int, prefix_BQ: jax.Array | None = None) -> jax.Array:
-    """Mask [1 or B, 1, Q, Q]: each position sees itself and those before.
-
-    Args:
-      length: Q.
-      prefix_BQ: T5X's `decoder_causal_attention`: positions with 1 see one another both ways.
-    """
-    causal_11QQ = jnp.tril(jnp.ones((length, length), bool))[None, None]
-    if prefix_BQ is None:
-        return causal_11QQ
-    prefix_BQ = prefix_BQ > 0
-    return causal_11QQ | (prefix_BQ[:, :, None] & prefix_BQ[:, None, :])[:, None]
+BLOCKS = Blocks(num_queries=512, num_keys=512)
 
 
 def dot_product_attention(
@@ -104,8 +87,91 @@ def dot_product_attention(
     return jnp.where(jnp.any(mask, axis=-1, keepdims=True), out_BHQK, 0)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Attend:
+    """How the layers of a stack look at keys and values: an implementation, and the mask.
+
+    Attributes:
+      config: the model.
+      implementation: one of `config.ATTENTION_IMPLEMENTATIONS`, but for `auto`.
+      mask: for `xla` an array that broadcasts to [B, H, Q, S], True where a query may look at a
+        key; for the others its description.
+      lengths: those of a description.
+    """
+
+    config: TransformerConfig
+    implementation: str
+    mask: jax.Array | Mask
+    lengths: tuple[int, int] | None = None
+
+    @classmethod
+    def over(cls, mask: jax.Array | Mask, config: TransformerConfig, *, is_self: bool) -> Attend:
+        """Chooses the implementation; a mask that is an array, that of a cache, leaves `xla`.
+
+        Args:
+          mask: which keys the queries see.
+          config: what is wanted, and of what.
+          is_self: whether it is self-attention.
+
+        Raises:
+          ValueError: what is wanted cannot be.
+        """
+        if isinstance(mask, jax.Array):
+            return cls(config=config, implementation="xla", mask=mask)
+        chosen = choose(config.attention_implementation, case(config, mask, is_self=is_self))
+        return cls(
+            config=config,
+            implementation=chosen,
+            mask=mask.dense() if chosen == "xla" else mask,
+            lengths=(mask.query_length, mask.key_length),
+        )
+
+    def bias(self, table: RelativeBiasTable) -> jax.Array:
+        """Bias of texts from their beginning, in the form that the implementation takes."""
+        assert self.lengths is not None, "a cache's slots have places of their own"
+        if self.implementation == "blocked":
+            return table.by_distance(*self.lengths)
+        return table(*self.lengths)
+
+    def __call__(
+        self,
+        q_BHQK: jax.Array,
+        keys_values: KeysValues,
+        *,
+        bias: jax.Array | None,
+        shared: KeysValues | None = None,
+        dropout_key: jax.Array | None = None,
+    ) -> jax.Array:
+        """softmax(q k + bias) v, [B, H, Q, K]; see `dot_product_attention`."""
+        rate = self.config.dropout_rate
+        if isinstance(self.mask, jax.Array):
+            return dot_product_attention(
+                *(q_BHQK, *keys_values),
+                mask=self.mask,
+                bias=bias,
+                float32_logits=self.config.float32_attention_logits,
+                shared=shared,
+                dropout_rate=rate,
+                dropout_key=dropout_key,
+            )
+        assert shared is None, "what rows share stands before a cache"
+        keep_BHS = None
+        if dropout_key is not None and rate:
+            # The decisions that `dot_product_attention` makes.
+            batch, num_heads, _, _ = q_BHQK.shape
+            ones_BHQS = jnp.ones((batch, num_heads, 1, self.mask.key_length))
+            keep_BHS = dropout(ones_BHQS, rate, key=dropout_key)[:, :, 0]
+        return blocked_attention(
+            *(q_BHQK, *keys_values),
+            mask=self.mask,
+            bias_HR=bias,
+            keep_BHS=keep_BHS,
+            blocks=BLOCKS,
+        )
+
+
 class Attention(nnx.Module):
-    """Projections around `dot_product_attention`, for self and cross attention alike."""
+    """Projections around attention, for self and cross attention alike."""
 
     def __init__(self, config: TransformerConfig):
         init = initializers(config)
@@ -147,7 +213,7 @@ class Attention(nnx.Module):
         x_BQD: jax.Array,
         keys_values: KeysValues,
         *,
-        mask: jax.Array,
+        attend: Attend,
         bias: jax.Array | None = None,
         rotation: Rotation | None = None,
         shared: KeysValues | None = None,
@@ -159,15 +225,8 @@ class Attention(nnx.Module):
             query_BHQK = rotate(query_BHQK, rotation)
         if self.config.scale_attention:
             query_BHQK *= self.config.d_kv**-0.5
-        out_BHQK = dot_product_attention(
-            query_BHQK,
-            *keys_values,
-            mask=mask,
-            bias=bias,
-            float32_logits=self.config.float32_attention_logits,
-            shared=shared,
-            dropout_rate=self.config.dropout_rate,
-            dropout_key=dropout_key,
+        out_BHQK = attend(
+            query_BHQK, keys_values, bias=bias, shared=shared, dropout_key=dropout_key
         )
         out_BQHK = out_BHQK.transpose(0, 2, 1, 3)
         return self.out(out_BQHK.reshape(*out_BQHK.shape[:2], -1))

@@ -17,6 +17,7 @@ REMAT_POLICIES = ("none", "full", "dots")
 NORMS = ("rms", "layer")
 NORM_POSITIONS = ("pre", "post")
 BLOCKS = ("sequential", "parallel", "parallel_shared_norm")
+ATTENTION_IMPLEMENTATIONS = ("auto", "xla", "blocked", "cudnn", "pallas")
 INITIALIZERS = ("t5", "normal", "small")
 
 _CHOICES = {
@@ -26,6 +27,7 @@ _CHOICES = {
     "block": BLOCKS,
     "initializer": INITIALIZERS,
     "remat": REMAT_POLICIES,
+    "attention_implementation": ATTENTION_IMPLEMENTATIONS,
 }
 
 
@@ -79,6 +81,9 @@ class TransformerConfig:
         are the same, up to rounding.
       remat: What the backward pass recomputes: `none`, `full` (all of a layer), or `dots` (all but
         the outputs of its weight matrices).
+      attention_implementation: What computes attention over whole texts (docs/attention.md): `xla`
+        holds the weights of all pairs, `blocked` of one block at a time, `cudnn` and `pallas` are
+        kernels of a GPU and a TPU. `auto` takes what suits the devices and the lengths.
     """
 
     architecture: str = "encoder_decoder"
@@ -110,6 +115,7 @@ class TransformerConfig:
     float32_attention_logits: bool = True
     scan_layers: bool | None = None
     remat: str = "none"
+    attention_implementation: str = "auto"
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the field, where a value cannot be meant."""

@@ -122,6 +122,11 @@ def traced_platform() -> str:
     return _platform.get() or jax.default_backend()
 
 
+def length_is_cut() -> bool:
+    """Whether devices hold parts of a text each, where a model is traced."""
+    return False
+
+
 def split_key(key: jax.Array | None, num: int) -> list[jax.Array | None]:
     """`num` keys from one, or `num` times None where dropout is off."""
     return [None] * num if key is None else list(jax.random.split(key, num))

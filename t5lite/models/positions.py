@@ -49,6 +49,22 @@ def relative_position_bucket(
     return offset + np.where(distance < num_exact, distance, np.minimum(far, num_buckets - 1))
 
 
+def shifted_rows(by_distance_HR: jax.Array, num_queries: int) -> jax.Array:
+    """From values of R distances to rows [H, Q, R - Q + 1], each one distance behind the one above.
+
+    Args:
+      by_distance_HR: Of each distance, the last query's from the first key first.
+      num_queries: Q; query i and key j have column j - i + Q - 1.
+    """
+    # Repeating the row with one column of padding and cutting it one column shorter shifts each
+    # row by one: no gather, so no scatter backward.
+    num_heads, num_distances = by_distance_HR.shape
+    padded = jnp.pad(by_distance_HR, ((0, 0), (0, 1)))
+    tiled = jnp.tile(padded, (1, num_queries))[:, : num_queries * num_distances]
+    shifted = tiled.reshape(num_heads, num_queries, num_distances)
+    return shifted[:, :, num_queries - 1 :]
+
+
 class RelativeBiasTable(nnx.Module):
     """One learned bias a head and bucket, shared by all layers of a stack, or one layer's own."""
 
@@ -65,24 +81,10 @@ class RelativeBiasTable(nnx.Module):
 
     def __call__(self, query_length: int, key_length: int) -> jax.Array:
         """Bias [1, H, Q, S] where query i stands at position i and key j at position j."""
-        by_distance_HR = self._by_distance(query_length, key_length)
-        # Entry (i, j) is column j - i + Q - 1. Repeating the row with one column of padding and
-        # cutting it one column shorter shifts each row by one: no gather, so no scatter backward.
-        num_heads, num_distances = by_distance_HR.shape
-        padded = jnp.pad(by_distance_HR, ((0, 0), (0, 1)))
-        tiled = jnp.tile(padded, (1, query_length))[:, : query_length * num_distances]
-        shifted = tiled.reshape(num_heads, query_length, num_distances)
-        return shifted[None, :, :, query_length - 1 : query_length - 1 + key_length]
+        by_distance_HR = self.by_distance(query_length, key_length)
+        return shifted_rows(by_distance_HR, query_length)[None]
 
-    def at_positions(self, query_BQ: jax.Array, key_BS: jax.Array) -> jax.Array:
-        """Bias [B, H, Q, S] of queries that see nothing behind them; positions are below S."""
-        key_length = key_BS.shape[1]
-        by_distance_HR = self._by_distance(key_length, key_length)
-        distance_BQS = key_BS[:, None, :] - query_BQ[:, :, None]
-        column_BQS = jnp.clip(distance_BQS, 1 - key_length, 0) + key_length - 1
-        return jnp.moveaxis(by_distance_HR[:, column_BQS], 0, 1)
-
-    def _by_distance(self, query_length: int, key_length: int) -> jax.Array:
+    def by_distance(self, query_length: int, key_length: int) -> jax.Array:
         """Bias [H, R] of every distance from -(query_length - 1) to key_length - 1."""
         num_buckets = self.rel_embedding.shape[1]
         bucket_R = relative_position_bucket(
@@ -97,6 +99,14 @@ class RelativeBiasTable(nnx.Module):
             one_hot_UR.astype(np.float32),
             precision=jax.lax.Precision.HIGHEST,
         )
+
+    def at_positions(self, query_BQ: jax.Array, key_BS: jax.Array) -> jax.Array:
+        """Bias [B, H, Q, S] of queries that see nothing behind them; positions are below S."""
+        key_length = key_BS.shape[1]
+        by_distance_HR = self.by_distance(key_length, key_length)
+        distance_BQS = key_BS[:, None, :] - query_BQ[:, :, None]
+        column_BQS = jnp.clip(distance_BQS, 1 - key_length, 0) + key_length - 1
+        return jnp.moveaxis(by_distance_HR[:, column_BQS], 0, 1)
 
 
 class PositionEmbedding(nnx.Module):

@@ -11,10 +11,11 @@ from typing import Any, Literal
 import jax
 from flax import nnx
 
-from t5lite.models.attention import Attention, KeysValues
+from t5lite.models.attention import Attend, Attention, KeysValues
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layer_loop import Layers, layer_key, run_layers, stack_parameters, write_slots
 from t5lite.models.layers import Linear, Mlp, Norm, constrain, dropout, initializers, split_key
+from t5lite.models.masks import Mask
 from t5lite.models.position_config import Learned, RelativeBias, Rotary
 from t5lite.models.positions import PositionEmbedding, RelativeBiasTable, Rotation, rotation
 
@@ -57,12 +58,12 @@ class Layer(nnx.Module):
         self,
         x_BLD: jax.Array,
         *,
-        mask: jax.Array,
+        attend: Attend,
         bias: jax.Array | None,
         rotation: Rotation | None = None,
         prefix: KeysValues | None = None,
         cross: KeysValues | None = None,
-        cross_mask: jax.Array | None = None,
+        attend_cross: Attend | None = None,
         update_cache: Callable[[KeysValues], KeysValues] | None = None,
         dropout_key: jax.Array | None = None,
     ) -> jax.Array:
@@ -70,12 +71,12 @@ class Layer(nnx.Module):
 
         Args:
           x_BLD: Hidden states.
-          mask: Self-attention mask over all keys that are looked at.
-          bias: Self-attention bias over the same; None for none.
+          attend: How self-attention looks at keys, and at which.
+          bias: Its bias, as `attend` takes it; None for none.
           rotation: How heads at these positions are turned; None for not at all.
           prefix: This layer's keys and values of a text before, which rows share; None for none.
           cross: This layer's keys and values of the encoder's output; None without an encoder.
-          cross_mask: Mask over them.
+          attend_cross: How it looks at them.
           update_cache: From the keys and values of these positions to those looked at, all so far;
             None where these positions are all.
           dropout_key: Key for dropout; None for none.
@@ -84,13 +85,13 @@ class Layer(nnx.Module):
         attention: Attention = getattr(self, self.attention_name)
         norm: Norm = getattr(self, f"pre_{self.attention_name}_layer_norm")
 
-        def attend(y_BLD: jax.Array) -> jax.Array:
+        def look(y_BLD: jax.Array) -> jax.Array:
             seen = attention.keys_values(y_BLD, rotation=rotation)
             if update_cache is not None:
                 seen = update_cache(seen)
             return attention(
                 *(y_BLD, seen),
-                mask=mask,
+                attend=attend,
                 bias=bias,
                 rotation=rotation,
                 shared=prefix,
@@ -104,20 +105,20 @@ class Layer(nnx.Module):
             y_BLD = norm(x_BLD)
             shared = self.config.block == "parallel_shared_norm"
             z_BLD = y_BLD if shared else self.pre_mlp_layer_norm(x_BLD)
-            attended_BLD = dropout(attend(y_BLD), rate, key=keys[1], shared_axis=-2)
+            attended_BLD = dropout(look(y_BLD), rate, key=keys[1], shared_axis=-2)
             x_BLD = x_BLD + attended_BLD + dropout(mlp(z_BLD), rate, key=keys[-1], shared_axis=-2)
             return constrain(x_BLD, ("batch", "length", "activation_embed"))
-        x_BLD = self._branch(x_BLD, norm, attend, dropout_key=keys[1])
+        x_BLD = self._branch(x_BLD, norm, look, dropout_key=keys[1])
         if cross is not None:
-            assert cross_mask is not None
-            look = functools.partial(
+            assert attend_cross is not None
+            look_across = functools.partial(
                 self.encoder_decoder_attention,
                 keys_values=cross,
-                mask=cross_mask,
+                attend=attend_cross,
                 dropout_key=keys[2],
             )
             x_BLD = self._branch(
-                x_BLD, self.pre_cross_attention_layer_norm, look, dropout_key=keys[3]
+                x_BLD, self.pre_cross_attention_layer_norm, look_across, dropout_key=keys[3]
             )
         x_BLD = self._branch(x_BLD, self.pre_mlp_layer_norm, mlp, dropout_key=keys[-1])
         return constrain(x_BLD, ("batch", "length", "activation_embed"))
@@ -171,11 +172,11 @@ class Stack(nnx.Module):
         x_BLE: jax.Array,
         *,
         position_BL: jax.Array,
-        mask: jax.Array,
+        mask: jax.Array | Mask,
         bias_fn: BiasFn | None = None,
         encoded_BSD: jax.Array | None = None,
         cross: KeysValues | None = None,
-        cross_mask: jax.Array | None = None,
+        cross_mask: jax.Array | Mask | None = None,
         past: tuple[Layers, Layers] | None = None,
         prefix: tuple[Layers, Layers] | None = None,
         slot: jax.Array | None = None,
@@ -186,9 +187,10 @@ class Stack(nnx.Module):
         Args:
           x_BLE: Embedded tokens.
           position_BL: Where in its text each token stands.
-          mask: Which positions, or slots of the cache, each position sees, [B, 1, L, S].
+          mask: Which positions, or slots of the cache, each position sees, [B, 1, L, S], or its
+            description, which leaves the choice of how attention is computed.
           bias_fn: Relative bias of a table, broadcasts to [B, H, L, S]; None for that of a text
-            from its beginning.
+            from its beginning, whose mask is a description.
           encoded_BSD: The encoder's output, to be looked at; None without an encoder.
           cross: In its place what `cross_keys_values` made of it.
           cross_mask: Mask over it.
@@ -203,9 +205,12 @@ class Stack(nnx.Module):
           Normed hidden states, of a decoder in the width [B, L, E] that is projected to logits, and
           the cache with these positions written.
         """
-        config, length = self.config, x_BLE.shape[1]
+        config = self.config
         keys = split_key(dropout_key, 3)
-        bias_fn = bias_fn or (lambda table: table(length, length))
+        attend, attend_cross = Attend.over(mask, config, is_self=True), None
+        if cross_mask is not None:
+            attend_cross = Attend.over(cross_mask, config, is_self=False)
+        bias_fn = bias_fn or attend.bias
         shared_bias = bias_fn(self.relpos_bias) if hasattr(self, "relpos_bias") else None
         turn = None
         if isinstance(config.positions, Rotary):
@@ -235,12 +240,12 @@ class Stack(nnx.Module):
             own_bias = bias_fn(layer.relpos_bias) if hasattr(layer, "relpos_bias") else shared_bias
             x_BLD = layer(
                 x_BLD,
-                mask=mask,
+                attend=attend,
                 bias=own_bias,
                 rotation=turn,
                 prefix=prefix,
                 cross=cross,
-                cross_mask=cross_mask,
+                attend_cross=attend_cross,
                 update_cache=None if past is None else update_cache,
                 dropout_key=layer_key(keys[1], index),
             )

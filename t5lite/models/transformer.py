@@ -23,9 +23,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from t5lite.models.attention import causal_mask, padding_mask, segment_mask
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import Embedding, constrain, split_key
+from t5lite.models.masks import Mask
 from t5lite.models.positions import RelativeBiasTable
 from t5lite.models.stacks import Stack
 
@@ -160,14 +160,19 @@ class EncoderDecoder(_LanguageModel):
             that the model needs.
         """
         keys = split_key(dropout_key, 2)
-        tokens_BT = batch["decoder_input_tokens"]
-        mask = causal_mask(tokens_BT.shape[1])
-        cross_mask = padding_mask(batch["encoder_input_tokens"])
+        tokens_BT, sources_BS = batch["decoder_input_tokens"], batch["encoder_input_tokens"]
+        length, source_length = tokens_BT.shape[1], sources_BS.shape[1]
         if _is_packed(batch):
-            source_BS = batch["encoder_segment_ids"]
-            target_BT = batch["decoder_segment_ids"]
-            mask &= segment_mask(target_BT, target_BT)
-            cross_mask = segment_mask(target_BT, source_BS)
+            segments_BT = batch["decoder_segment_ids"]
+            mask = Mask.of_text(length, is_causal=True, segments_BL=segments_BT)
+            cross_mask = Mask(
+                query_length=length,
+                key_length=source_length,
+                segments=(segments_BT, batch["encoder_segment_ids"]),
+            )
+        else:
+            mask = Mask.of_text(length, is_causal=True)
+            cross_mask = Mask(query_length=length, key_length=source_length, keys_BS=sources_BS > 0)
         x_BTE, _ = self.decoder(
             self.token_embedder(tokens_BT),
             position_BL=self._positions(batch, "decoder"),
@@ -181,9 +186,13 @@ class EncoderDecoder(_LanguageModel):
     def encode(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
         """The encoder's output [B, S, D] for `logits`' batch, targets not needed."""
         tokens_BS = batch["encoder_input_tokens"]
-        mask = padding_mask(tokens_BS)
-        if (segments_BS := batch.get("encoder_segment_ids")) is not None:
-            mask = segment_mask(segments_BS, segments_BS)
+        segments_BS = batch.get("encoder_segment_ids")
+        mask = Mask.of_text(
+            tokens_BS.shape[1],
+            is_causal=False,
+            segments_BL=segments_BS,
+            keys_BL=tokens_BS > 0 if segments_BS is None else None,
+        )
         x_BSD, _ = self.encoder(
             self.token_embedder(tokens_BS),
             position_BL=self._positions(batch, "encoder"),
@@ -234,9 +243,12 @@ class DecoderOnly(_LanguageModel):
           ValueError: segment ids are there without positions that the model needs.
         """
         tokens_BT = batch["decoder_input_tokens"]
-        mask = causal_mask(tokens_BT.shape[1], batch.get("decoder_causal_attention"))
-        if (segments_BT := batch.get("decoder_segment_ids")) is not None:
-            mask &= segment_mask(segments_BT, segments_BT)
+        mask = Mask.of_text(
+            tokens_BT.shape[1],
+            is_causal=True,
+            segments_BL=batch.get("decoder_segment_ids"),
+            prefix_BL=batch.get("decoder_causal_attention"),
+        )
         x_BTE, _ = self.decoder(
             self.token_embedder(tokens_BT),
             position_BL=self._positions(batch, "decoder"),
@@ -268,31 +280,39 @@ class DecoderOnly(_LanguageModel):
         place_P = jnp.arange(prompt_length)
         last_B = batch["prompt_lengths"] - 1
         cache = self._empty_cache(batch_size, prompt_length + max_decode_length - 1)
-        mask = causal_mask(prompt_length, batch.get("decoder_causal_attention"))
-        num_before, position_BP = 0, place_P[None]
+        num_before, position_BP, bias_fn = 0, place_P[None], None
+        if (both_ways_BP := batch.get("decoder_causal_attention")) is not None:
+            both_ways_BP = jnp.pad(both_ways_BP, ((0, 0), (0, max_decode_length - 1)))
         if (prefix := batch.get("prefix")) is not None:
             num_before = prefix["key_position"].shape[-1]
             cache = _going_on_from(prefix, cache)
             # What stands behind a prompt has the place of its last token, which is in any table.
             position_BP = cache["next_position"][0][:, None] + jnp.minimum(place_P, last_B[:, None])
-            before_BS = cache["key_position"][0, :, :num_before] >= 0
-            mask = jnp.concatenate(
-                [
-                    jnp.repeat(before_BS[:, None, None], prompt_length, axis=2),
-                    jnp.repeat(mask, batch_size // mask.shape[0], axis=0),
-                ],
-                axis=-1,
-            )
         num_slots = cache["key_position"].shape[-1]
         held_BP = jnp.where(place_P <= last_B[:, None], position_BP, -1)
         key_position_BS = jax.lax.dynamic_update_slice(
             cache["key_position"][0], held_BP, (0, num_before)
         )
+        own_mask = Mask(
+            query_length=prompt_length,
+            key_length=num_slots - num_before,
+            is_causal=True,
+            prefix_BS=both_ways_BP,
+        )
+        mask: Mask | jax.Array = own_mask
+        if prefix is not None:
+            before_BS = key_position_BS[:, :num_before] >= 0
+            own_BPS = own_mask.dense()
+            mask = jnp.concatenate(
+                [
+                    jnp.repeat(before_BS[:, None, None], prompt_length, axis=2),
+                    jnp.repeat(own_BPS, batch_size // own_BPS.shape[0], axis=0),
+                ],
+                axis=-1,
+            )
 
-        def bias_fn(table: RelativeBiasTable) -> jax.Array:
-            if prefix is None:
-                return table(prompt_length, num_slots)
-            return table.at_positions(position_BP, key_position_BS)
+            def bias_fn(table: RelativeBiasTable) -> jax.Array:
+                return table.at_positions(position_BP, key_position_BS)
 
         x_BPE, past = self.decoder(
             self.token_embedder(tokens_BP),
@@ -300,7 +320,7 @@ class DecoderOnly(_LanguageModel):
             prefix=_prefix(cache),
             position_BL=position_BP,
             slot=jnp.int32(0),
-            mask=jnp.pad(mask, ((0, 0), (0, 0), (0, 0), (0, num_slots - mask.shape[-1]))),
+            mask=mask,
             bias_fn=bias_fn,
         )
         cache |= _as_cache(past) | {

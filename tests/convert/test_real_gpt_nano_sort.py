@@ -17,8 +17,9 @@ from flax import nnx
 
 from t5lite.convert.hf.gpt2 import GPT2
 from t5lite.convert.names import LazyArray, Tensors, stack, to_ours
-from t5lite.models.attention import causal_mask, dot_product_attention
+from t5lite.models.attention import Attend, dot_product_attention
 from t5lite.models.config import TransformerConfig
+from t5lite.models.masks import Mask
 from t5lite.models.parameters import bind
 from t5lite.models.position_config import Learned
 from tests.conftest import shared_path
@@ -118,17 +119,20 @@ def test_every_sub_layer_of_the_first_block(model, golden):
     near(values_BHTK, golden["v"])
     projections = (attention.query, attention.key, attention.value)
     near(jnp.concatenate([p(normed_BTD) for p in projections], axis=-1), golden["qkv"])
-    mask = causal_mask(tokens_BT.shape[1])
+    length = tokens_BT.shape[1]
+    mask = Mask(query_length=length, key_length=length, is_causal=True).dense()
     query_BHTK = jnp.asarray(golden["q"]) * query_scale
     attend = functools.partial(
         dot_product_attention, query_BHTK, keys_BHTK, mask=mask, bias=None, float32_logits=True
     )
     # Each key's value a direction of its own: what comes out are the weights.
-    length = tokens_BT.shape[1]
     one_hot_BHTK = jnp.broadcast_to(jnp.eye(length, model.config.d_kv), values_BHTK.shape)
     near(attend(one_hot_BHTK)[..., :length], golden["attSm"])
     near(merge_heads(attend(values_BHTK)), golden["y"])
-    attended_BTD = attention(normed_BTD, (keys_BHTK, values_BHTK), mask=mask)
+    attended_BTD = attention(
+        *(normed_BTD, (keys_BHTK, values_BHTK)),
+        attend=Attend.over(mask, model.config, is_self=True),
+    )
     near(attended_BTD, golden["yProj"])
     x_BTD += attended_BTD
     near(x_BTD, golden["attnResid"])
@@ -144,11 +148,13 @@ def test_every_sub_layer_of_the_first_block(model, golden):
 def test_every_block_and_what_follows(model, golden):
     tokens_BT = jnp.asarray(golden["idx"], jnp.int32)
     length = tokens_BT.shape[1]
-    mask = causal_mask(length)
+    attend = Attend.over(
+        Mask(query_length=length, key_length=length, is_causal=True), model.config, is_self=True
+    )
     x_BTD = model.token_embedder(tokens_BT)
     x_BTD += model.decoder.position_embedder(jnp.arange(length)[None])
     for index in range(3):
-        x_BTD = layer_of(model, index)(x_BTD, mask=mask, bias=None)
+        x_BTD = layer_of(model, index)(x_BTD, attend=attend, bias=None)
         near(x_BTD, golden[f"block{index}"])
     near(model.decoder.decoder_norm(x_BTD), golden["ln_f"])
     logits_BTV = model.logits({"decoder_input_tokens": tokens_BT})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from t5lite.models.attention import Attend
 from t5lite.models.layer_loop import layer_key
 from t5lite.models.layers import placing_activations
 from t5lite.models.parameters import bind
@@ -123,9 +124,10 @@ def test_every_layer_drops_differently_and_alike_along_the_length():
     graphdef, stacked = nnx.split(model.encoder.layers)
     layer = nnx.merge(graphdef, jax.tree.map(lambda leaf: leaf[0], stacked))
     x = jnp.ones((1, 4, config.d_model))
-    mask, bias = jnp.ones((1, 1, 1, 4), bool), jnp.zeros((1, 1, 4, 4))
+    attend = Attend.over(jnp.ones((1, 1, 1, 4), bool), config, is_self=True)
+    bias = jnp.zeros((1, 1, 4, 4))
     first, second = (
-        layer(x, mask=mask, bias=bias, dropout_key=layer_key(jax.random.key(0), index))
+        layer(x, attend=attend, bias=bias, dropout_key=layer_key(jax.random.key(0), index))
         for index in range(2)
     )
     assert np.max(np.abs(first - second)) > 0.1

@@ -15,6 +15,7 @@ MACROS = {
     "dropout_rate": "DROPOUT_RATE",
     "dtype": "ACTIVATION_DTYPE",
     "remat": "REMAT_POLICY",
+    "attention_implementation": "ATTENTION_IMPLEMENTATION",
 }
 _SHAPE = ("d_model", "d_ff", "d_kv", "num_heads", "num_encoder_layers", "num_decoder_layers")
 _FAMILIES = {

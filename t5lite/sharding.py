@@ -5,8 +5,9 @@ module knows what they are on a mesh.
 """
 
 import contextlib
+import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -22,7 +23,7 @@ from t5lite.mesh import (
     num_devices,
 )
 from t5lite.messages.suggest import did_you_mean
-from t5lite.models.layers import placing_activations
+from t5lite.models.layers import Placement, placing_activations
 
 State = TypeVar("State", bound=Any)
 # Nested dicts whose leaves are arrays, shapes, shardings or tuples of logical axis names.
@@ -47,6 +48,7 @@ _RULES: Mapping[str, MeshAxes] = {
     "positions": None,
     "activation_embed": None,
     "activation_vocab": "tensor",
+    "heads": "tensor",
 }
 _DECODING_RULES = {
     **_RULES,
@@ -296,16 +298,48 @@ def logical_rules(mesh: Mesh, *, decoding: bool = False) -> Iterator[None]:
       Nothing.
     """
     rules = _DECODING_RULES if decoding else _RULES
-
-    def place(x: jax.Array, axes: Axes) -> jax.Array:
-        cut = _mesh_axes(f"an activation {x.shape}", axes, mesh, rules=rules)
-        # What all rows have in common is one row.
-        cut = [None if size == 1 else over for size, over in zip(x.shape, cut, strict=True)]
-        return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, PartitionSpec(*cut)))
-
     with placing_activations(
-        place,
-        platform=mesh.devices.flat[0].platform,
-        cuts_length=_num_devices(mesh, rules["length"]) > 1,
+        _OnMesh(platform=mesh.devices.flat[0].platform, mesh=mesh, rules=rules)
     ):
         yield
+
+
+@dataclasses.dataclass(frozen=True)
+class _OnMesh(Placement):
+    """Where a model runs whose activations lie on a mesh as rules say."""
+
+    mesh: Mesh
+    rules: Mapping[str, MeshAxes]
+
+    def constrain(self, x: jax.Array, axes: Axes) -> jax.Array:
+        cut = _mesh_axes(f"an activation {x.shape}", axes, self.mesh, rules=self.rules)
+        # What all rows have in common is one row.
+        spec = (None if size == 1 else over for size, over in zip(x.shape, cut, strict=True))
+        return jax.lax.with_sharding_constraint(x, NamedSharding(self.mesh, PartitionSpec(*spec)))
+
+    def num_parts(self, axis: str) -> int:
+        return _num_devices(self.mesh, self.rules[axis])
+
+    def on_shards(
+        self,
+        function: Callable[[dict[str, jax.Array]], Any],
+        arrays: dict[str, jax.Array],
+        *,
+        axes: Mapping[str, Axes],
+        out_axes: Axes,
+    ) -> Any:
+        if self.mesh.size == 1:
+            return function(arrays)
+        cuts: dict[str | None, MeshAxes] = {}
+        for name, x in arrays.items():
+            spec = _mesh_axes(name, axes[name], self.mesh, rules=self.rules)
+            for axis, size, mesh_axes in zip(axes[name], x.shape, spec, strict=True):
+                divides = size % _num_devices(self.mesh, mesh_axes) == 0
+                cuts[axis] = mesh_axes if divides and cuts.get(axis, mesh_axes) else None
+        return jax.shard_map(
+            function,
+            mesh=self.mesh,
+            in_specs=({n: PartitionSpec(*(cuts[a] for a in axes[n])) for n in arrays},),
+            out_specs=PartitionSpec(*(cuts[axis] for axis in out_axes)),
+            check_vma=False,  # Pallas kernels do not say what their results vary over
+        )(arrays)

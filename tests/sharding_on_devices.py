@@ -12,6 +12,8 @@ import numpy as np
 from t5lite import sharding
 from t5lite.mesh import MeshConfig, host_rows, make_mesh
 from t5lite.models.layers import constrain
+from t5lite.training.chunked_cross_entropy import chunked_cross_entropy
+from t5lite.training.cross_entropy import cross_entropy
 
 MESHES = (
     {"data": 8},
@@ -56,6 +58,35 @@ def check_constraints(mesh):
         assert local == shape, (local, shape)
 
 
+def check_chunks_of_logits(mesh):
+    """A chunked cross entropy on the mesh is that of the logits, and so are its gradients."""
+    rng = np.random.default_rng(0)
+    batch = {
+        "x": rng.normal(size=(16, 24, 8)).astype(np.float32),
+        "targets_BT": rng.integers(0, 40, (16, 24)).astype(np.int32),
+        "weights_BT": rng.random((16, 24)).astype(np.float32),
+    }
+    kernel = rng.normal(size=(8, 40)).astype(np.float32)
+    settings = {"z_loss": 0.01, "label_smoothing": 0.1}
+
+    def chunked(kernel, x, targets_BT, weights_BT):
+        rows = {"targets_BT": targets_BT, "weights_BT": weights_BT}
+        with sharding.logical_rules(mesh):
+            return chunked_cross_entropy(x, kernel, **rows, **settings, num_chunks=2).loss
+
+    def whole(kernel, x, targets_BT, weights_BT):
+        return cross_entropy(x @ kernel, targets_BT, weights_BT, **settings).loss
+
+    everywhere = sharding.replicated(mesh)
+    run = jax.jit(jax.value_and_grad(chunked, (0, 1)), out_shardings=everywhere)
+    order = ("x", "targets_BT", "weights_BT")
+    placed = sharding.put_replicable(batch, mesh)
+    found = run(jax.device_put(kernel, everywhere), *(placed[name] for name in order))
+    expected = jax.jit(jax.value_and_grad(whole, (0, 1)))(kernel, *(batch[n] for n in order))
+    for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
 def main():
     process, num_processes, port = map(int, sys.argv[1:])
     if num_processes > 1:
@@ -65,6 +96,7 @@ def main():
         mesh = make_mesh(MeshConfig(**{"data": 1, **sizes}))
         check_batches(mesh)
         check_constraints(mesh)
+        check_chunks_of_logits(mesh)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from flax import nnx
 from t5lite.models.attention_choice import case, choose
 from t5lite.models.blocked_attention import Blocks, blocked_attention
 from t5lite.models.config import TransformerConfig
+from t5lite.models.fused_attention import cudnn_attention, pallas_attention
 from t5lite.models.layers import Initializer, Linear, dropout, initializers
 from t5lite.models.masks import Mask
 from t5lite.models.positions import RelativeBiasTable, Rotation, rotate
@@ -24,7 +25,7 @@ KeysValues = tuple[jax.Array, jax.Array]
 
 # T5X's value for masked logits: finite, so that a row without any key gives no NaN.
 _MASKED = -1e10
-BLOCKS = Blocks(num_queries=512, num_keys=512)
+BLOCKS = Blocks(num_queries=256, num_keys=256)
 
 
 def dot_product_attention(
@@ -161,13 +162,13 @@ class Attend:
             batch, num_heads, _, _ = q_BHQK.shape
             ones_BHQS = jnp.ones((batch, num_heads, 1, self.mask.key_length))
             keep_BHS = dropout(ones_BHQS, rate, key=dropout_key)[:, :, 0]
-        return blocked_attention(
-            *(q_BHQK, *keys_values),
-            mask=self.mask,
-            bias_HR=bias,
-            keep_BHS=keep_BHS,
-            blocks=BLOCKS,
-        )
+        inputs = (q_BHQK, *keys_values)
+        if self.implementation == "blocked":
+            return blocked_attention(
+                *inputs, mask=self.mask, bias_HR=bias, keep_BHS=keep_BHS, blocks=BLOCKS
+            )
+        kernel = {"cudnn": cudnn_attention, "pallas": pallas_attention}[self.implementation]
+        return kernel(*inputs, mask=self.mask, bias=bias, keep_BHS=keep_BHS)
 
 
 class Attention(nnx.Module):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 from t5lite.models.config import TransformerConfig
-from t5lite.models.layers import length_is_cut, traced_platform
+from t5lite.models.layers import num_parts, traced_platform
 from t5lite.models.masks import Mask
 from t5lite.models.position_config import RelativeBias
 
@@ -56,7 +56,7 @@ def case(config: TransformerConfig, mask: Mask, *, is_self: bool) -> Case:
         has_prefix=mask.prefix_BS is not None,
         query_length=mask.query_length,
         key_length=mask.key_length,
-        length_is_cut=length_is_cut(),
+        length_is_cut=num_parts("length") > 1,
     )
 
 
@@ -73,11 +73,13 @@ def choose(wanted: str, case: Case) -> str:
                 f"(--attention_implementation) cannot be: {problem}. 'auto' takes what can."
             )
         return wanted
-    for name in ("cudnn", "pallas"):
-        if _problem(name, case) is None and _is_worthwhile(name, case):
-            return name
-    is_long = case.query_length * case.key_length >= _LONG
-    return "blocked" if is_long and not case.length_is_cut else "xla"
+    if _problem("cudnn", case) is None:
+        return "cudnn"
+    if case.query_length * case.key_length >= _LONG:
+        for name in ("pallas", "blocked"):
+            if _problem(name, case) is None:
+                return name
+    return "xla"
 
 
 def _problem(name: str, case: Case) -> str | None:
@@ -101,7 +103,3 @@ def _problem(name: str, case: Case) -> str | None:
         if case.width > _TPU_LANES and case.width % _TPU_LANES:
             return f"d_kv is {case.width}; above {_TPU_LANES} its kernel takes multiples of that"
     return None
-
-
-def _is_worthwhile(name: str, case: Case) -> bool:
-    return True

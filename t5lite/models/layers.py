@@ -7,7 +7,8 @@ N tokens (B * L), I and O any widths.
 import contextlib
 import contextvars
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +17,11 @@ from flax import nnx
 from t5lite.models.config import TransformerConfig
 
 Initializer = Callable[[jax.Array, tuple[int, ...]], jax.Array]
-Place = Callable[[jax.Array, tuple[str, ...]], jax.Array]
+Axes = tuple[str | None, ...]
 
-_place: contextvars.ContextVar[Place | None] = contextvars.ContextVar("place", default=None)
-_platform: contextvars.ContextVar[str | None] = contextvars.ContextVar("platform", default=None)
-_cuts_length: contextvars.ContextVar[bool] = contextvars.ContextVar("cuts_length", default=False)
+_placement: contextvars.ContextVar["Placement | None"] = contextvars.ContextVar(
+    "placement", default=None
+)
 
 _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": jax.nn.relu,
@@ -29,6 +30,49 @@ _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "silu": jax.nn.silu,
     "linear": lambda x: x,
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+    """Where a model runs: here on one device; `t5lite.sharding` has those of a mesh.
+
+    Attributes:
+      platform: of the devices, as JAX calls it.
+    """
+
+    platform: str
+
+    def constrain(self, x: jax.Array, axes: Axes) -> jax.Array:
+        """See `constrain`."""
+        del axes
+        return x
+
+    def num_parts(self, axis: str) -> int:
+        """See `num_parts`."""
+        del axis
+        return 1
+
+    def on_shards(
+        self,
+        function: Callable[[dict[str, jax.Array]], Any],
+        arrays: dict[str, jax.Array],
+        *,
+        axes: Mapping[str, Axes],
+        out_axes: Axes,
+    ) -> Any:
+        """Calls a function on the part that each device has of its arrays (`jax.shard_map`).
+
+        Args:
+          function: From arrays by name to an array, or to a tree of them.
+          arrays: What it is called with; where devices do not divide an axis, all have it whole.
+          axes: Their logical axes.
+          out_axes: Those of each array that it gives.
+
+        Returns:
+          What the parts are of.
+        """
+        del axes, out_axes
+        return function(arrays)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,41 +134,34 @@ def parameter(shape: tuple[int, ...], *, axes: tuple[str, ...], init_fn: Initial
     return nnx.Param(value, logical_axes=axes, init_fn=init_fn)
 
 
-def constrain(x: jax.Array, axes: tuple[str, ...]) -> jax.Array:
-    """Hints where activations live, by logical names; nothing outside `placing_activations`."""
-    place = _place.get()
-    return x if place is None else place(x, axes)
-
-
 @contextlib.contextmanager
-def placing_activations(place: Place, *, platform: str, cuts_length: bool) -> Iterator[None]:
-    """Says where a model runs, while it is traced.
-
-    Args:
-      place: `(array, logical axes) -> array`, what `constrain` does.
-      platform: what `traced_platform` gives.
-      cuts_length: whether rows are parted along their length, among devices.
-
-    Yields:
-      Nothing.
-    """
-    tokens = _place.set(place), _platform.set(platform), _cuts_length.set(cuts_length)
+def placing_activations(placement: Placement) -> Iterator[None]:
+    """Says where a model runs, while it is traced."""
+    token = _placement.set(placement)
     try:
         yield
     finally:
-        _place.reset(tokens[0])
-        _platform.reset(tokens[1])
-        _cuts_length.reset(tokens[2])
+        _placement.reset(token)
+
+
+def traced_placement() -> Placement:
+    """Where a model is traced for: what `placing_activations` says, else JAX's default device."""
+    return _placement.get() or Placement(jax.default_backend())
 
 
 def traced_platform() -> str:
-    """The platform that a model is traced for: `placing_activations`', else JAX's default."""
-    return _platform.get() or jax.default_backend()
+    """The platform that a model is traced for."""
+    return traced_placement().platform
 
 
-def length_is_cut() -> bool:
-    """Whether devices hold parts of a text each, where a model is traced."""
-    return False
+def constrain(x: jax.Array, axes: Axes) -> jax.Array:
+    """Hints where activations live, by logical names; nothing on one device."""
+    return traced_placement().constrain(x, axes)
+
+
+def num_parts(axis: str) -> int:
+    """Into how many parts devices cut a logical axis of activations, where a model is traced."""
+    return traced_placement().num_parts(axis)
 
 
 def split_key(key: jax.Array | None, num: int) -> list[jax.Array | None]:
@@ -159,7 +196,7 @@ def matmul(x: jax.Array, kernel_IO: jax.Array) -> jax.Array:
     """The product of [..., I] and [I, O]."""
     # XLA's CPU backend runs one 2-D product up to a quarter faster than a 3-D one; but rows and
     # lengths that are both parted cannot be one axis where they are.
-    if _cuts_length.get():
+    if num_parts("length") > 1:
         return x @ kernel_IO
     out_NO = x.reshape(-1, x.shape[-1]) @ kernel_IO
     return out_NO.reshape(*x.shape[:-1], kernel_IO.shape[-1])

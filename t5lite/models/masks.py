@@ -86,6 +86,12 @@ class Mask:
             seen = seen & _slice(self.keys_BS, key, num_keys)[:, None, None, :]
         return seen
 
+    def sees_any(self) -> jax.Array | None:
+        """Which queries see any key, [1 or B, 1, 1 or Q, 1]; None where all do."""
+        if self.is_causal and self.keys_BS is None:
+            return None  # each sees itself
+        return jnp.any(self.dense(), axis=-1, keepdims=True)
+
     def padded(self, query_length: int, key_length: int) -> Mask:
         """With queries and keys added behind these, of which none sees or is seen."""
         behind_Q, behind_S = query_length - self.query_length, key_length - self.key_length
@@ -94,14 +100,19 @@ class Mask:
         hides_them = self.is_causal and self.query_length <= self.key_length
         if keys_BS is None and behind_S and not hides_them:
             keys_BS = jnp.ones((1, self.key_length), bool)
-        segments = self.segments
+        segments = None
+        if self.segments is not None:
+            queries_BQ, of_keys_BS = self.segments
+            segments = _pad(queries_BQ, behind_Q), _pad(of_keys_BS, behind_S)
         return Mask(
             query_length=query_length,
             key_length=key_length,
             is_causal=self.is_causal,
-            prefix_BS=_pad(self.prefix_BS, max(behind_Q, behind_S)),
-            segments=segments and (_pad(segments[0], behind_Q), _pad(segments[1], behind_S)),
-            keys_BS=_pad(keys_BS, behind_S),
+            prefix_BS=None
+            if self.prefix_BS is None
+            else _pad(self.prefix_BS, max(behind_Q, behind_S)),
+            segments=segments,
+            keys_BS=None if keys_BS is None else _pad(keys_BS, behind_S),
         )
 
     def live_blocks(self, num_queries: int, num_keys: int) -> jax.Array:
@@ -139,8 +150,8 @@ def _slice(x_BL: jax.Array, start: jax.Array | int, size: int) -> jax.Array:
     return jax.lax.dynamic_slice_in_dim(x_BL, start, size, axis=1)
 
 
-def _pad(x_BL: jax.Array | None, behind: int) -> jax.Array | None:
-    return x_BL if x_BL is None else jnp.pad(x_BL, ((0, 0), (0, behind)))
+def _pad(x_BL: jax.Array, behind: int) -> jax.Array:
+    return jnp.pad(x_BL, ((0, 0), (0, behind)))
 
 
 def _any_in_blocks(x_BL: jax.Array, size: int) -> jax.Array:

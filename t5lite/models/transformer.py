@@ -43,16 +43,36 @@ class _LanguageModel(nnx.Module):
         self.decoder = Stack(config, "decoder")
         self.config = config
 
+    def output_kernel(self) -> jax.Array:
+        """The float32 matrix [E, V] that `output_states` are multiplied with to give logits."""
+        if self.config.tied_embeddings:
+            return self.token_embedder.embedding[...].astype(jnp.float32).T
+        return self.decoder.logits_dense.kernel[...].astype(jnp.float32)
+
+    def _scaled(self, x_BTE: jax.Array) -> jax.Array:
+        x_BTE = x_BTE.astype(jnp.float32)
+        return x_BTE * self.config.d_model**-0.5 if self.config.scale_logits else x_BTE
+
     def _project(self, x_BTE: jax.Array) -> jax.Array:
         """Float32 logits [B, T, V]."""
-        x_BTE = x_BTE.astype(jnp.float32)
-        if self.config.scale_logits:
-            x_BTE *= self.config.d_model**-0.5
+        x_BTE = self._scaled(x_BTE)
         if self.config.tied_embeddings:
             logits_BTV = self.token_embedder.attend(x_BTE)
         else:
             logits_BTV = self.decoder.logits_dense(x_BTE)
         return constrain(logits_BTV, ("batch", "length", "activation_vocab"))
+
+    def logits(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
+        """Float32 logits [B, T, V] of every target position; see `hidden_states`."""
+        return self._project(self.hidden_states(batch, dropout_key=dropout_key))
+
+    def output_states(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
+        """What logits are made of, float32 [B, T, E]: they are its product with `output_kernel`."""
+        return self._scaled(self.hidden_states(batch, dropout_key=dropout_key))
+
+    def hidden_states(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
+        """The decoder's output [B, T, E] at every target position; see the assemblies."""
+        raise NotImplementedError
 
     def _empty_cache(self, batch_size: int, num_slots: int) -> Cache:
         config = self.config
@@ -146,8 +166,8 @@ class EncoderDecoder(_LanguageModel):
         super().__init__(config)
         self.encoder = Stack(config, "encoder")
 
-    def logits(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
-        """Float32 logits [B, T, V] of every target position.
+    def hidden_states(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
+        """The decoder's output [B, T, E] at every target position.
 
         Args:
           batch: `encoder_input_tokens` [B, S] and `decoder_input_tokens` [B, T]; when packed also
@@ -181,7 +201,7 @@ class EncoderDecoder(_LanguageModel):
             cross_mask=cross_mask,
             dropout_key=keys[1],
         )
-        return self._project(x_BTE)
+        return x_BTE
 
     def encode(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
         """The encoder's output [B, S, D] for `logits`' batch, targets not needed."""
@@ -229,8 +249,8 @@ class EncoderDecoder(_LanguageModel):
 class DecoderOnly(_LanguageModel):
     """The decoder stack alone: a causal language model, or a prefix one."""
 
-    def logits(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
-        """Float32 logits [B, T, V] of every position.
+    def hidden_states(self, batch: Batch, *, dropout_key: jax.Array | None = None) -> jax.Array:
+        """The decoder's output [B, T, E] at every position.
 
         Args:
           batch: `decoder_input_tokens` [B, T]; when packed, or padded on the left, also
@@ -255,7 +275,7 @@ class DecoderOnly(_LanguageModel):
             mask=mask,
             dropout_key=dropout_key,
         )
-        return self._project(x_BTE)
+        return x_BTE
 
     def prefill(self, batch: Batch, *, max_decode_length: int) -> tuple[jax.Array, Cache]:
         """Reads the prompts and gives the first generated token's logits.

@@ -6,19 +6,19 @@ Shape legend: B rows, T target positions, V vocabulary.
 """
 
 import dataclasses
-import functools
-import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
 import jax
 import jax.numpy as jnp
 
-from t5lite.messages.ranges import NotNegative, Positive, Rate
+from t5lite.messages.ranges import NotNegative, Positive, Rate, Size
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import check_numbers
 from t5lite.models.transformer import Model
+from t5lite.training.chunked_cross_entropy import chunked_cross_entropy, num_chunks_for
 from t5lite.training.objective import LossSums, Mean, Objective
+from t5lite.training.token_losses import first_of_greatest, loss_sums, token_losses
 
 NORMALIZATIONS = ("num_real_target_tokens", "num_total_target_tokens", "average_per_sequence")
 
@@ -34,11 +34,15 @@ class CrossEntropy(Objective):
         the loss weights; "num_total_target_tokens" counts padding too; "average_per_sequence" first
         averages within each (packed) sequence, so that long and short examples count alike; a
         number is a constant divisor; None divides by nothing.
+      num_logits_chunks: parts of the target positions of a row, one after another, whose logits
+        are held at a time. None: 1, or as many as keep the float32 logits that a device holds at
+        a time below 256 MiB.
     """
 
     z_loss: NotNegative = 1e-4
     label_smoothing: Rate = 0.0
     loss_normalization: str | Positive | None = "num_real_target_tokens"
+    num_logits_chunks: Size | None = None
 
     def __post_init__(self) -> None:
         check_numbers(self, of=CrossEntropy)
@@ -59,7 +63,22 @@ class CrossEntropy(Objective):
     ) -> LossSums:
         """Runs the model on a batch and sums its losses; see `Objective.sums`."""
         del frozen  # it asks for none
-        return self.of_logits(model.logits(batch, dropout_key=dropout_key), batch)
+        targets_BT = batch["decoder_target_tokens"]
+        num_chunks = self.num_logits_chunks or num_chunks_for(
+            targets_BT.shape, model.config.vocab_size
+        )
+        if num_chunks == 1:
+            return self.of_logits(model.logits(batch, dropout_key=dropout_key), batch)
+        sums = chunked_cross_entropy(
+            model.output_states(batch, dropout_key=dropout_key),
+            model.output_kernel(),
+            targets_BT=targets_BT,
+            weights_BT=self.weights(batch),
+            z_loss=self.z_loss,
+            label_smoothing=self.label_smoothing,
+            num_chunks=num_chunks,
+        )
+        return self._normalized(sums, batch)
 
     def of_logits(self, logits_BTV: jax.Array, batch: Mapping[str, jax.Array]) -> LossSums:
         """Sums the losses of logits.
@@ -74,17 +93,20 @@ class CrossEntropy(Objective):
           out), `z_loss` (divided as the loss is), `accuracy` (teacher-forced, of weighted target
           tokens) and `target_tokens` (the sum of the weights).
         """
-        targets_BT = batch["decoder_target_tokens"]
         sums = cross_entropy(
             logits_BTV,
-            targets_BT,
+            batch["decoder_target_tokens"],
             self.weights(batch),
             z_loss=self.z_loss,
             label_smoothing=self.label_smoothing,
         )
+        return self._normalized(sums, batch)
+
+    def _normalized(self, sums: LossSums, batch: Mapping[str, jax.Array]) -> LossSums:
+        """Sums of losses with the weight and the divisor of `loss_normalization`."""
         how, (z_loss, _) = self._normalization, sums.metrics["z_loss"]
         if how == "num_total_target_tokens":
-            positions = jnp.asarray(targets_BT.size, jnp.float32)
+            positions = jnp.asarray(batch["decoder_target_tokens"].size, jnp.float32)
             metrics = {**sums.metrics, "z_loss": Mean(z_loss, positions)}
             return dataclasses.replace(sums, weight=positions, metrics=metrics)
         if isinstance(how, str):
@@ -145,97 +167,7 @@ def cross_entropy(
     Returns:
       The sums, the z-loss in `loss` too; `weight` is the sum of the weights.
     """
-    loss_BT, z_loss_BT = _token_losses(logits_BTV, targets_BT, z_loss, label_smoothing)
-    right_BT = _first_of_greatest(logits_BTV) == targets_BT
-    loss, z_loss_sum = jnp.sum(loss_BT * weights_BT), jnp.sum(z_loss_BT * weights_BT)
-    weight = jnp.sum(weights_BT)
-    return LossSums(
-        loss=loss,
-        weight=weight,
-        metrics={
-            "cross_entropy": Mean(loss - z_loss_sum, weight),
-            "z_loss": Mean(z_loss_sum, weight),
-            "accuracy": Mean(jnp.sum(right_BT * weights_BT), weight),
-            "target_tokens": weight,
-        },
-    )
-
-
-def _first_of_greatest(logits_BTV: jax.Array) -> jax.Array:
-    """Gives what argmax does, by two plain reductions: a CPU takes several times as long for it."""
-    vocab_size = logits_BTV.shape[-1]
-    id_V = jnp.arange(vocab_size, dtype=jnp.int32)
-    greatest_BT1 = jnp.max(logits_BTV, axis=-1, keepdims=True)
-    return jnp.min(jnp.where(logits_BTV == greatest_BT1, id_V, vocab_size), axis=-1)
-
-
-def _confidences(vocab_size: int, label_smoothing: float) -> tuple[float, float, float]:
-    """Gives the target's probability, every other token's, and the entropy of the two together."""
-    on = 1.0 - label_smoothing
-    off = label_smoothing / max(vocab_size - 1, 1)
-    entropy = -on * math.log(on) - (vocab_size - 1) * off * math.log(off + 1e-20)
-    return on, off, entropy
-
-
-def _is_target(targets_BT: jax.Array, vocab_size: int) -> jax.Array:
-    """Gives the one-hot targets as booleans; compared rather than gathered, so that XLA fuses it.
-
-    A gather from logits sharded over the vocabulary would have to collect them first.
-    """
-    return targets_BT[..., None] == jnp.arange(vocab_size, dtype=targets_BT.dtype)
-
-
-_Residuals = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _token_losses(
-    logits_BTV: jax.Array, targets_BT: jax.Array, z_loss: float, label_smoothing: float
-) -> tuple[jax.Array, jax.Array]:
-    """Gives loss (z-loss included) and z-loss of every position, [B, T] each.
-
-    The derivative is written out: automatic differentiation would keep several float32 arrays of
-    the logits' shape for the backward pass, where the logits and two numbers a position suffice.
-    """
-    return _token_losses_forward(logits_BTV, targets_BT, z_loss, label_smoothing)[0]
-
-
-def _token_losses_forward(
-    logits_BTV: jax.Array, targets_BT: jax.Array, z_loss: float, label_smoothing: float
-) -> tuple[tuple[jax.Array, jax.Array], _Residuals]:
-    vocab_size = logits_BTV.shape[-1]
-    on, off, entropy = _confidences(vocab_size, label_smoothing)
-    max_BT = jnp.max(logits_BTV, axis=-1).astype(jnp.float32)
-    shifted_BTV = logits_BTV.astype(jnp.float32) - max_BT[..., None]
-    log_sum_BT = jnp.log(jnp.sum(jnp.exp(shifted_BTV), axis=-1))
-    target_BT = jnp.sum(jnp.where(_is_target(targets_BT, vocab_size), shifted_BTV, 0.0), axis=-1)
-    loss_BT = log_sum_BT - (on - off) * target_BT - entropy
-    if label_smoothing:
-        loss_BT -= off * jnp.sum(shifted_BTV, axis=-1)
-    z_loss_BT = z_loss * jnp.square(log_sum_BT + max_BT)
-    return (loss_BT + z_loss_BT, z_loss_BT), (logits_BTV, targets_BT, max_BT, log_sum_BT)
-
-
-def _token_losses_backward(
-    z_loss: float,
-    label_smoothing: float,
-    residuals: _Residuals,
-    cotangents: tuple[jax.Array, jax.Array],
-) -> tuple[jax.Array, None]:
-    logits_BTV, targets_BT, max_BT, log_sum_BT = residuals
-    loss_bar_BT, z_loss_bar_BT = cotangents
-    vocab_size = logits_BTV.shape[-1]
-    on, off, _ = _confidences(vocab_size, label_smoothing)
-    # Subtract the maximum before the rest of log Z: their sum rounds badly when logits are large.
-    shifted_BTV = logits_BTV.astype(jnp.float32) - max_BT[..., None]
-    softmax_BTV = jnp.exp(shifted_BTV - log_sum_BT[..., None])
-    z_slope_BT = 2 * z_loss * (log_sum_BT + max_BT)
-    on_softmax_BT = loss_bar_BT + (loss_bar_BT + z_loss_bar_BT) * z_slope_BT
-    soft_targets_BTV = jnp.where(_is_target(targets_BT, vocab_size), on, off)
-    logits_bar_BTV = (
-        on_softmax_BT[..., None] * softmax_BTV - loss_bar_BT[..., None] * soft_targets_BTV
-    )
-    return logits_bar_BTV.astype(logits_BTV.dtype), None
-
-
-_token_losses.defvjp(_token_losses_forward, _token_losses_backward)
+    loss_BT, z_loss_BT = token_losses(logits_BTV, targets_BT, z_loss, label_smoothing)
+    right_BT = first_of_greatest(logits_BTV) == targets_BT
+    sums = (jnp.sum(x * weights_BT) for x in (loss_BT, z_loss_BT, right_BT))
+    return loss_sums(*sums, weight=jnp.sum(weights_BT))

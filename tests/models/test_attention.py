@@ -6,11 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax._src.cudnn import fused_attention_stablehlo
+from jax.experimental.pallas import tpu as pltpu
 
 from t5lite.models import attention
 from t5lite.models.attention import dot_product_attention
 from t5lite.models.attention_choice import Case, choose
 from t5lite.models.blocked_attention import Blocks, blocked_attention
+from t5lite.models.fused_attention import pallas_attention
+from t5lite.models.layers import Placement, placing_activations
 from t5lite.models.masks import Mask
 from t5lite.models.parameters import bind, flatten_names
 from t5lite.models.positions import shifted_rows
@@ -40,6 +44,40 @@ def masks():
     }
 
 
+def both(function, mask, *, num_kv_heads, has_bias, drops, by_distance=False):
+    """Outputs and gradients of an implementation, and those of the plain one."""
+    rng = np.random.default_rng(0)
+
+    def normal(*shape):
+        return jnp.asarray(rng.normal(size=shape), jnp.float32)
+
+    keys = (BATCH, num_kv_heads, mask.key_length, WIDTH)
+    inputs = [normal(BATCH, HEADS, LENGTH, WIDTH), normal(*keys), normal(*keys)]
+    bias_HR = normal(HEADS, LENGTH + mask.key_length - 1) if has_bias else None
+    keep_BHS = 1.25 * (normal(BATCH, HEADS, mask.key_length) > -0.8) if drops else None
+    cotangent = normal(*inputs[0].shape)
+
+    def drawn(bias_HR):
+        return None if bias_HR is None else shifted_rows(bias_HR, LENGTH)[None]
+
+    def whole(q, k, v, bias_HR):
+        if drops:
+            each = HEADS // num_kv_heads
+            k, v = jnp.repeat(k, each, axis=1), jnp.repeat(v, each, axis=1) * keep_BHS[..., None]
+        settings = {"mask": mask.dense(), "float32_logits": True}
+        return dot_product_attention(q, k, v, bias=drawn(bias_HR), **settings)
+
+    def by_function(q, k, v, bias_HR):
+        bias = bias_HR if by_distance else drawn(bias_HR)
+        return function(q, k, v, mask=mask, bias=bias, keep_BHS=keep_BHS)
+
+    def run(function, *inputs):
+        out, backward = jax.vjp(function, *inputs)
+        return jax.tree.leaves((out, backward(cotangent)))
+
+    return [jax.jit(run, static_argnums=0)(f, *inputs, bias_HR) for f in (by_function, whole)]
+
+
 @pytest.mark.parametrize(
     ("name", "num_kv_heads", "has_bias", "drops", "blocks"),
     [
@@ -53,36 +91,11 @@ def masks():
     ],
 )
 def test_blocks_give_what_the_whole_gives(name, num_kv_heads, has_bias, drops, blocks):
-    rng, mask = np.random.default_rng(0), masks()[name]
+    def in_blocks(*inputs, bias, **others):
+        return blocked_attention(*inputs, bias_HR=bias, blocks=blocks, **others)
 
-    def normal(*shape):
-        return jnp.asarray(rng.normal(size=shape), jnp.float32)
-
-    keys = (BATCH, num_kv_heads, mask.key_length, WIDTH)
-    inputs = [normal(BATCH, HEADS, LENGTH, WIDTH), normal(*keys), normal(*keys)]
-    bias_HR = normal(HEADS, LENGTH + mask.key_length - 1) if has_bias else None
-    keep_BHS = 1.25 * (normal(BATCH, HEADS, mask.key_length) > -0.8) if drops else None
-    cotangent = normal(*inputs[0].shape)
-
-    def whole(q, k, v, bias_HR):
-        if drops:
-            each = HEADS // num_kv_heads
-            k, v = jnp.repeat(k, each, axis=1), jnp.repeat(v, each, axis=1) * keep_BHS[..., None]
-        bias = None if bias_HR is None else shifted_rows(bias_HR, LENGTH)[None]
-        return dot_product_attention(q, k, v, mask=mask.dense(), bias=bias, float32_logits=True)
-
-    def in_blocks(q, k, v, bias_HR):
-        return blocked_attention(
-            *(q, k, v), mask=mask, bias_HR=bias_HR, keep_BHS=keep_BHS, blocks=blocks
-        )
-
-    found, expected = (
-        jax.jit(lambda *args, f=f: (lambda out, pull: (out, pull(cotangent)))(*jax.vjp(f, *args)))(
-            *inputs, bias_HR
-        )
-        for f in (in_blocks, whole)
-    )
-    for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+    case = {"num_kv_heads": num_kv_heads, "has_bias": has_bias, "drops": drops}
+    for ours, theirs in zip(*both(in_blocks, masks()[name], by_distance=True, **case), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-5)
 
 
@@ -210,3 +223,44 @@ def test_auto_takes_what_suits(changes, chosen):
 def test_what_cannot_be_is_refused_by_name(wanted, changes, found):
     with pytest.raises(ValueError, match=f"attention_implementation = '{wanted}'.*{found}.*'auto'"):
         choose(wanted, a_case(**changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "num_kv_heads", "has_bias", "drops"),
+    [
+        ("packed", 2, True, True),
+        ("padded_encoder", 6, True, False),
+        ("causal", 1, False, False),
+        ("cross", 6, False, False),
+    ],
+)
+def test_the_kernel_for_tpus_gives_what_the_whole_gives(name, num_kv_heads, has_bias, drops):
+    """Run by an interpreter, as on a TPU but for speed; lengths are padded to its blocks."""
+    case = {"num_kv_heads": num_kv_heads, "has_bias": has_bias, "drops": drops}
+    with pltpu.force_tpu_interpret_mode():
+        found, expected = both(pallas_attention, masks()[name], **case)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
+def test_the_kernel_for_gpus_stands_in_what_is_made_for_one(monkeypatch):
+    """No GPU is needed to write the program down; what cuDNN makes of it is not seen here."""
+    monkeypatch.setattr(fused_attention_stablehlo, "check_cudnn_version", lambda: 91000)
+    batch = model_batch(packed=True)
+    for name in [*batch]:  # lengths are even
+        batch[name] = batch[name][:, :18]
+
+    for config, num_kernels in [
+        # Forward and backward of three attentions; layers are scanned.
+        (encoder_decoder(d_kv=8, dtype="bfloat16", dropout_rate=0.1), 6),
+        (family("llama", dtype="bfloat16"), 2),
+    ]:
+        params = sharp_params(config)
+
+        def loss(params, config=config):
+            with placing_activations(Placement("gpu")):
+                logits = bind(config, params).logits(batch, dropout_key=jax.random.key(0))
+            return logits.mean()
+
+        lowered = jax.jit(jax.grad(loss)).trace(params).lower(lowering_platforms=("cuda",))
+        assert lowered.as_text().count("custom_call @__cudnn$fmha") == num_kernels

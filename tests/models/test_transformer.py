@@ -10,7 +10,7 @@ from flax import nnx
 
 from t5lite.models.attention import Attend
 from t5lite.models.layer_loop import layer_key
-from t5lite.models.layers import placing_activations
+from t5lite.models.layers import Placement, placing_activations
 from t5lite.models.parameters import bind
 from tests.models.tiny import decoder_only, encoder_decoder, logits, random_tokens, sharp_params
 
@@ -85,7 +85,7 @@ def test_unrolled_is_scanned_without_dropout():
 def test_the_platform_chooses_between_scan_and_loop(platform, scan):
     config = CONFIGS["plain_tied"]
     params = sharp_params(config)
-    with placing_activations(lambda x, _: x, platform=platform):
+    with placing_activations(Placement(platform)):
         program = jax.make_jaxpr(lambda params: bind(config, params).logits(make_batch()))(params)
     assert ("scan[" in str(program)) == scan
 

@@ -5,13 +5,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from t5lite.models.parameters import bind
+from t5lite.training.chunked_cross_entropy import num_chunks_for
 from t5lite.training.cross_entropy import CrossEntropy, cross_entropy
+from tests.models import tiny
 from tests.training.goldens import cases, load
 
 
 def a_model(logits):
     """A model whose logits are given: `batch["rows"]` says which rows a batch consists of."""
-    return types.SimpleNamespace(logits=lambda batch, *, dropout_key: logits[batch["rows"]])
+    return types.SimpleNamespace(
+        config=types.SimpleNamespace(vocab_size=logits.shape[-1]),
+        logits=lambda batch, *, dropout_key: logits[batch["rows"]],
+    )
 
 
 def a_batch(*, packed=True):
@@ -185,3 +191,52 @@ def test_a_batch_without_weight_has_loss_zero():
 def test_refuses_settings_without_meaning(settings, message):
     with pytest.raises(ValueError, match=message):
         CrossEntropy(**settings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "num_chunks", "normalization"),
+    [
+        ({"tied_embeddings": True, "scale_logits": True}, 4, "average_per_sequence"),
+        ({}, 3, "num_total_target_tokens"),
+    ],
+)
+def test_chunks_give_the_loss_and_the_gradients_of_the_whole(changes, num_chunks, normalization):
+    """Positions that are no multiple of the chunks, some of which weigh nothing."""
+    config = tiny.encoder_decoder(**changes)
+    rng = np.random.default_rng(0)
+    batch = {
+        "encoder_input_tokens": tiny.random_tokens(rng, 3, 7),
+        "decoder_input_tokens": tiny.random_tokens(rng, 3, 11),
+        "decoder_target_tokens": tiny.random_tokens(rng, 3, 11),
+        "decoder_loss_weights": (rng.random((3, 11)) > 0.3).astype(np.float32),
+    }
+    whole, chunked = (
+        CrossEntropy(
+            z_loss=1e-2,
+            label_smoothing=0.1,
+            loss_normalization=normalization,
+            num_logits_chunks=chunks,
+        )
+        for chunks in (1, num_chunks)
+    )
+
+    def loss(params, objective):
+        sums = objective.sums(bind(config, params), batch, dropout_key=None)
+        return sums.values()["loss"], sums.values()
+
+    run = jax.jit(jax.value_and_grad(loss, has_aux=True), static_argnums=1)
+    params = tiny.sharp_params(config)
+    ((_, values), grads), ((_, expected), expected_grads) = (
+        run(params, objective) for objective in (chunked, whole)
+    )
+    for name, value in expected.items():
+        np.testing.assert_allclose(values[name], value, rtol=2e-6, err_msg=name)
+    for ours, theirs in zip(jax.tree.leaves(grads), jax.tree.leaves(expected_grads), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6, rtol=1e-4)
+
+
+def test_large_logits_are_cut_into_chunks_by_themselves():
+    assert num_chunks_for((8, 64), 32128) == 1
+    # 32 rows of 512 mT5 tokens: 15.3 GiB of logits.
+    assert num_chunks_for((32, 512), 250112) == 62
+    assert num_chunks_for((4096, 2), 250112) == 2

@@ -123,6 +123,7 @@ def plan_answering(
     """
     run = _completed(verb, arguments)
     model, converter = _model(run.model_dir, assumptions)
+    model = dataclasses.replace(model, attention_implementation=run.attention_implementation)
     mesh = make_mesh(run.mesh or MeshConfig(), devices=topology.devices)
     configs = list(run.evals) if verb == "evaluate" else [_as_evaluation(run, converter)]
     check_evals(configs)

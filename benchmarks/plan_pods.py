@@ -1,4 +1,4 @@
-"""The plans of the recipes for pods, one table.
+"""The plans of the recipes for pods, one table: docs/pods.md holds what it printed.
 
 `python benchmarks/plan_pods.py` runs every `t5lite plan` command in the opening comments of
 gin/recipes, each in a process of its own, and prints what their steps need of their pods. It needs

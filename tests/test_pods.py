@@ -1,4 +1,4 @@
-"""Recipes for pods: each cuts evenly over its pod."""
+"""Recipes for pods: each cuts evenly over its pod, and is in docs/pods.md."""
 
 import importlib.util
 import math
@@ -9,13 +9,20 @@ from jax.sharding import AbstractMesh, AxisType
 from benchmarks.plan_pods import make_plan, pod_plans
 from t5lite import sharding
 from t5lite.configuration import config
+from t5lite.mesh import MESH_AXES
 from t5lite.models.parameters import param_axes, param_shapes
 from t5lite.planning.topology import check_name
+from tests.docs.pages import DOCS, table_rows
 from tests.test_gin_files import required_flags
 
 PODS = {pod.name: pod for pod in pod_plans()}
 # Of one family each, and of one chip: the slowest takes some ten seconds to compile.
 COMPILED = ("flan_t5-small-v5e-2x4",)
+
+
+def documented():
+    """The rows of the table in docs/pods.md, by recipe and pod."""
+    return {(row[0], row[1]): row for row in table_rows(DOCS / "pods.md")}
 
 
 def trained(pod):
@@ -25,12 +32,12 @@ def trained(pod):
     files = [flags.pop("gin_file")]
     bindings = [f"{name.upper()}={value}" for name, value in flags.items()]
     arguments = config.parse(files, [*required_flags(files), *bindings]).arguments("train")
-    sizes = {axis: getattr(arguments["mesh"], axis) for axis in sharding.MESH_AXES}
+    sizes = {axis: getattr(arguments["mesh"], axis) for axis in MESH_AXES}
     fixed = math.prod(size for size in sizes.values() if size > 0)
     shape = tuple(size if size > 0 else num_devices // fixed for size in sizes.values())
     assert math.prod(shape) == num_devices
     types = (AxisType.Auto,) * len(shape)
-    return arguments, AbstractMesh(shape, sharding.MESH_AXES, axis_types=types)
+    return arguments, AbstractMesh(shape, MESH_AXES, axis_types=types)
 
 
 @pytest.mark.parametrize("name", PODS)
@@ -42,6 +49,15 @@ def test_a_recipe_cuts_evenly_over_its_pod(name):
     assert model.num_heads % mesh.shape["tensor"] == 0, "a head would be cut in two"
     data.check_model(model)
     data.make_converter(eos_id=1, ends_in_eos={}).check_rows(model)
+
+
+def test_the_documented_table_is_of_these_plans():
+    assert documented().keys() == {(pod.recipe, pod.topology) for pod in PODS.values()}
+    for pod in PODS.values():
+        arguments, mesh = trained(pod)
+        _, _, cut, rows, *_ = documented()[pod.recipe, pod.topology]
+        assert cut == " x ".join(f"{axis} {size}" for axis, size in mesh.shape.items() if size > 1)
+        assert rows == f"{arguments['train_data'].batch_size:,}"
 
 
 @pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="needs libtpu")

@@ -119,7 +119,7 @@ def row(pod: PodPlan, plan: dict[str, Any]) -> tuple[str, ...]:
     )
     took = f"{plan['cpu_seconds']:.0f} s"
     if bound is None:
-        return (*start, "does NOT fit", "", "", "", "", took)
+        return (*start, "" if memory["fits"] else "does NOT fit", "", "", "", "", took)
     return (
         *start,
         f"{bound['seconds']:,.3g} s",

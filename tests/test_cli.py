@@ -7,7 +7,9 @@ import pathlib
 import re
 
 import gin
+import jax
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from t5lite import cli
 from t5lite.checkpoints.model_dir import ModelDescription
@@ -470,3 +472,22 @@ def test_what_has_no_effect_in_a_users_file_is_warned_of_and_in_ours_is_not(tmp_
         "mine.gin:3: macro NUM_BEAMS has no effect on train",
         "mine.gin:4: evl/EvalConfig.split has no effect on train",
     ]
+
+
+def test_compiled_programs_are_kept_where_the_flag_says(monkeypatch, tmp_path, capsys):
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = {name: getattr(jax.config, name) for name in names}
+    compiles = jax.jit(lambda x: 3 * x + 17)
+    monkeypatch.setattr(cli, "_RUN", {"infer": lambda _: 0 * int(compiles(jax.numpy.ones(5))[0])})
+    try:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        compilation_cache.reset_cache()
+        assert cli.main(["infer", f"--compilation_cache_dir={tmp_path}/compiled"]) == 0
+        assert any((tmp_path / "compiled").iterdir())
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+        compilation_cache.reset_cache()
+    (tmp_path / "file").touch()
+    assert cli.main(["infer", f"--compilation_cache_dir={tmp_path}/file"]) == 2
+    assert "--compilation_cache_dir" in capsys.readouterr().err

@@ -188,7 +188,7 @@ def requeue_on_one_node(job: str) -> None:
     """As an administrator does, or a job with precedence; and with fewer nodes than before."""
     slurm("scontrol", "requeuehold", job)
     until(lambda: "JobState=PENDING" in show(job), "the job is queued")
-    slurm("scontrol", "update", f"JobId={job}", "NumNodes=1")
+    slurm("scontrol", "update", f"JobId={job}", "NumNodes=1-1", "NumTasks=1")
     slurm("scontrol", "release", job)
 
 

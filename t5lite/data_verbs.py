@@ -1,13 +1,13 @@
 """Behind `t5lite data status` and `t5lite data fetch`: which data are there, and getting more."""
 
 import dataclasses
-import pathlib
 from collections.abc import Sequence
 
 from t5lite.data.downloads import download
 from t5lite.data.downloads.downloads import DOWNLOADS
 from t5lite.data.tasks import data_status, environment, seqio_adapter, task_data
 from t5lite.files import strict_json
+from t5lite.files.local_paths import local_path
 from t5lite.messages.suggest import did_you_mean
 
 
@@ -68,8 +68,8 @@ def fetch(names: Sequence[str], *, data_dir: str | None = None) -> None:
             print(f"{item.name:12} {item.folder + '/':16} {item.about}")
         return
     if data_dir is not None:
-        pathlib.Path(data_dir).expanduser().mkdir(parents=True, exist_ok=True)
-    root = environment.data_dir() if data_dir is None else pathlib.Path(data_dir).expanduser()
+        local_path(data_dir, name="--data_dir").mkdir(parents=True, exist_ok=True)
+    root = environment.data_dir() if data_dir is None else local_path(data_dir, name="--data_dir")
     for name in names:
         for note in download.fetch(DOWNLOADS[name], root):
             print(note)

@@ -100,7 +100,7 @@ def main() -> None:
     if options.process:
         index, count, coordinator = options.process.split(":", 2)
         index, count = int(index), int(count)
-        jax.distributed.initialize(coordinator, count, index)
+        jax.distributed.initialize(coordinator, count, index, shutdown_timeout_seconds=1200)
 
     def run(model_dir: str | pathlib.Path) -> None:
         result = toy_train(

@@ -53,6 +53,7 @@ MODEL = TransformerConfig(
     scale_attention=True,
     positions=Rotary(),
     initializer="normal",
+    remat="full",
 )
 LENGTHS = (512, 1024, 2048, 4096, 8192, 32768)
 MOST_WEIGHTS = 8 << 30

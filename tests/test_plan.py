@@ -208,3 +208,15 @@ def test_slices_of_tpus():
     plan = json.loads(large.stdout)
     assert plan["memory"]["refused"] and plan["memory"]["peak"] > 16 << 30
     assert any(advice.startswith("--num_microbatches=") for advice in plan["advice"])
+
+
+@pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="needs libtpu")
+def test_the_kernel_for_tpus_is_compiled_forward_and_backward():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.planning.kernels_on_tpus"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr

@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 import jax
+import orbax.checkpoint as ocp
 
 from t5lite.checkpoints.checkpointer import CheckpointConfig
 from t5lite.data.data_config import DataConfig
@@ -110,6 +111,8 @@ def main() -> None:
             mesh=MeshConfig(*options.mesh),
         )
         print("stopped" if result.stopped else "done", result.progress.steps)
+        # Process 0 writes a report still; a collective would wait for it for 30 seconds only.
+        ocp.multihost.get_barrier_sync_fn()(key="end of a run", timeout_ms=1_200_000)
 
     is_last = index == count - 1  # whichever process gets the signal, all stop after the same step
     if options.kill:

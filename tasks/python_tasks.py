@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import seqio
     import tensorflow as tf
 
-MetricFn = Callable[[Sequence[Any], Sequence[str]], Mapping[str, float]]
+# Of (targets, predictions), or of (targets, scores, aux_values), as seqio tells by the names.
+MetricFn = Callable[..., Mapping[str, float]]
 
 
 @dataclasses.dataclass(frozen=True)

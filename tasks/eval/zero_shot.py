@@ -166,22 +166,25 @@ class Suite:
     metrics: Sequence[MetricFn] = (answer_accuracy,)
 
 
+def _lambada(
+    files: Mapping[str, tuple[str, ...]], read: Callable[..., Iterator[Question]]
+) -> Suite:
+    return Suite(files, read, rule=answer_rules.first_word, metrics=(last_word,))
+
+
 def _arc_files(level: str) -> dict[str, tuple[str, ...]]:
     name = f"arc/ARC-{level}/ARC-{level}"
     return {"validation": (f"{name}-Dev.jsonl",), "test": (f"{name}-Test.jsonl",)}
 
 
 SUITES: Mapping[str, Suite] = {
-    "lambada_openai": Suite(
-        {"test": ("lambada/lambada_test.jsonl",)},
-        *(_lambada_openai, answer_rules.first_word, (last_word,)),
-    ),
-    "lambada_standard": Suite(
+    "lambada_openai": _lambada({"test": ("lambada/lambada_test.jsonl",)}, _lambada_openai),
+    "lambada_standard": _lambada(
         {
             "validation": ("lambada/lambada_development_plain_text.txt",),
             "test": ("lambada/lambada_test_plain_text.txt",),
         },
-        *(_lambada_standard, answer_rules.first_word, (last_word,)),
+        _lambada_standard,
     ),
     "piqa": Suite({"validation": ("piqa/valid.jsonl", "piqa/valid-labels.lst")}, _piqa),
     "winogrande": Suite({"validation": ("winogrande/dev.jsonl",)}, _winogrande),

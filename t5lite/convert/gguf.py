@@ -21,7 +21,8 @@ from t5lite.convert.llama import llama_config
 from t5lite.convert.names import LazyArray, Row, Tensors, to_ours
 from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.models.config import TransformerConfig
-from t5lite.models.position_config import LinearScaling, Rotary, linear_scaling
+from t5lite.models.position_config import Rotary
+from t5lite.models.rotary_scaling import LinearScaling, linear_scaling
 
 ARCHITECTURE = "llama"
 

@@ -88,8 +88,8 @@ def _read_params(path: pathlib.Path) -> dict[str, Any]:
                 raise ValueError(f"{path}: {name} is {params[name]!r}, out of range")
     if params.pop("use_scaled_rope", False):
         raise ValueError(
-            f"{path}: use_scaled_rope is true (LLaMA 3.1 and later); of scaled rotary positions "
-            "t5lite does only linear ones"
+            f"{path}: use_scaled_rope is true (LLaMA 3.1 and later), and by what rotary positions "
+            "are scaled is not said; convert the same model in Hugging Face's format, which says it"
         )
     unknown = sorted(params.keys() - {*_USED, *_UNUSED})
     if unknown:

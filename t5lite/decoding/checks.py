@@ -118,7 +118,10 @@ def positions(
     converter: FeatureConverter,
     remedy: str,
 ) -> None:
-    """Refuses prompts that have no place with their answers in a learned table of positions.
+    """Refuses prompts whose answers would go beyond the positions that a model answers at.
+
+    Those are a learned table's, or the original length where rotary positions are scaled by that of
+    the text: in a longer one all keys would be rotated anew, and kept ones are not.
 
     Args:
       model: the model's config.
@@ -130,13 +133,16 @@ def positions(
     Raises:
       ValueError: one has none.
     """
-    if model.max_positions is None:
+    if (most := model.max_answered_positions) is None:
         return
     for prompt, answer_length in zip(prompts, answer_lengths, strict=True):
-        if converter.num_positions(len(prompt), answer_length) > model.max_positions:
+        if converter.num_positions(len(prompt), answer_length) > most:
+            whose = "that this model has learned"
+            if model.max_positions is None:
+                whose = "of Rotary.scaling's original_length, beyond which kept keys would turn"
             raise ValueError(
                 f"a prompt of {len(prompt)} tokens and an answer of up to {answer_length} need "
-                f"more places than the {model.max_positions} that this model has learned; {remedy}"
+                f"more places than the {most} {whose}; {remedy}"
             )
 
 

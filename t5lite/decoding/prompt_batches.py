@@ -73,7 +73,7 @@ class PromptBatches:
         self.num_parts = 1 if mesh is None else num_devices(mesh, DECODING_BATCH_AXES)
         self.batch_size = math.ceil(batch_size / self.num_parts) * self.num_parts
         # A learned table has no row for a place beyond it, padding's places included.
-        self._most_positions = model_config.max_positions
+        self._most_positions = model_config.max_answered_positions
         self._longest = min(
             converter.longest_prompt, self._most_positions or converter.longest_prompt
         )

@@ -106,7 +106,7 @@ class Asker:
         self._config, self._converter, self._vocabulary = config, converter, vocabulary
         self._chat = chat if config.use_chat_template else None
         self._is_continued = converter.architecture == "decoder_only"
-        self._most_positions = model_config.max_positions
+        self._most_positions = model_config.max_answered_positions
         lengths = converter.task_feature_lengths
         self._longest_answer = lengths["targets"]
         self._longest_chat = lengths["inputs" if "inputs" in lengths else "targets"]
@@ -296,7 +296,7 @@ class Asker:
             return _Longest(trained)
         return _Longest(
             longest,
-            f", whose table of {most} positions must hold an answer of {num_answer} tokens{remedy}",
+            f", whose {most} positions must hold an answer of {num_answer} tokens{remedy}",
         )
 
     def _least_decode_length(self) -> int:

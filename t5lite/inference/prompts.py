@@ -117,9 +117,10 @@ def room_for(config: TransformerConfig, prompts: Sequence[np.ndarray]) -> int | 
       config: the model's.
       prompts: int32 [length] each.
     """
-    if config.max_positions is None or config.architecture == "encoder_decoder":
-        return config.max_positions
-    return config.max_positions + 1 - max(map(len, prompts), default=1)
+    most = config.max_answered_positions
+    if most is None or config.architecture == "encoder_decoder":
+        return most
+    return most + 1 - max(map(len, prompts), default=1)
 
 
 def decoding_for(
@@ -148,9 +149,9 @@ def decoding_for(
     if room is not None and room < length:
         length = max(room, 1)
         log.warning(
-            "answers are at most %d tokens long, for the model's table of %d positions must hold "
+            "answers are at most %d tokens long, for the model's %d positions must hold "
             "the longest prompt too; see --max_decode_length",
-            *(length, config.max_positions),
+            *(length, config.max_answered_positions),
         )
     return dataclasses.replace(decoding, max_decode_length=length)
 

@@ -9,6 +9,7 @@ from t5lite.messages.value_types import check_numbers
 from t5lite.models import nested_config
 from t5lite.models.checks import check_choice, require
 from t5lite.models.position_config import Learned, Positions, RelativeBias, Rotary, from_flat
+from t5lite.models.rotary_scaling import LengthScaling
 
 ARCHITECTURES = ("encoder_decoder", "decoder_only")
 ACTIVATIONS = ("relu", "gelu", "gelu_exact", "silu", "linear")
@@ -145,6 +146,18 @@ class TransformerConfig:
         """Most positions that the model knows; None where they have no end."""
         return self.positions.max_positions if isinstance(self.positions, Learned) else None
 
+    @property
+    def max_answered_positions(self) -> int | None:
+        """Most positions of a text that is answered token by token; None where they have no end.
+
+        Keys that are kept cannot be turned again, as a `LengthScaling` wants of a text that grows
+        beyond the original length.
+        """
+        if isinstance(self.positions, Rotary):
+            scaling = self.positions.scaling
+            return scaling.original_length if isinstance(scaling, LengthScaling) else None
+        return self.max_positions
+
     def _check_layers(self) -> None:
         is_pair = self.architecture == "encoder_decoder"
         self._require(
@@ -191,6 +204,13 @@ class TransformerConfig:
         )
         if isinstance(self.positions, Rotary):
             self.positions.check_head(self.d_kv)
+            self._require(
+                self.architecture == "decoder_only"
+                or not isinstance(self.positions.scaling, LengthScaling),
+                "architecture must be 'decoder_only' under a scaling of rotary positions that "
+                "depends on the length of texts",
+                self.architecture,
+            )
 
     def _check_mlp(self) -> None:
         if len(self.mlp_activations) not in (1, 2):

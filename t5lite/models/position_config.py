@@ -13,6 +13,7 @@ import numpy as np
 from t5lite.messages.ranges import Count, Positive, Range, Size
 from t5lite.messages.value_types import check_numbers
 from t5lite.models.checks import require
+from t5lite.models.rotary_scaling import LongRopeScaling, Scaling, YarnScaling, linear_scaling
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,30 +42,6 @@ class RelativeBias:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LinearScaling:
-    """Position Interpolation (arXiv:2306.15595): positions are divided before they are rotated.
-
-    Attributes:
-      factor: What they are divided by; "linear" scaling in Hugging Face.
-    """
-
-    factor: Positive
-
-    def __post_init__(self) -> None:
-        """Raises ValueError where the factor is not positive."""
-        check_numbers(self, of=LinearScaling)
-
-    def scaled(self, frequency_I: np.ndarray) -> tuple[np.ndarray, float]:
-        """The frequencies to rotate by, and what queries and keys are multiplied by besides."""
-        return frequency_I / np.float32(self.factor), 1.0
-
-
-def linear_scaling(factor: float) -> LinearScaling | None:
-    """A `LinearScaling`, or None where the factor is 1."""
-    return None if factor == 1 else LinearScaling(factor=factor)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Rotary:
     """Rotations of queries and keys (arXiv:2104.09864), the halves of a head against each other.
 
@@ -76,20 +53,26 @@ class Rotary:
 
     fraction: Annotated[float, Range(above=0, most=1)] = 1.0
     theta: Positive = 10000.0
-    scaling: LinearScaling | None = None
+    scaling: Scaling | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the field, where a value cannot be meant."""
         check_numbers(self, of=Rotary)
+        wanted = "Rotary.theta must exceed 1 under YarnScaling"
+        require(self.theta > 1 or not isinstance(self.scaling, YarnScaling), wanted, self.theta)
 
     def check_head(self, d_kv: int) -> None:
-        """Raises ValueError unless an even number of a head's `d_kv` entries is rotated."""
+        """Raises ValueError unless an even number of a head's `d_kv` entries can be rotated."""
         rotated = int(d_kv * self.fraction)
         wanted = f"Rotary.fraction must turn an even number of each head's {d_kv} entries"
         require(rotated >= 2 and rotated % 2 == 0, wanted, self.fraction)
+        if isinstance(self.scaling, LongRopeScaling):
+            self.scaling.check_pairs(rotated // 2)
 
     def frequencies(self, d_kv: int) -> tuple[np.ndarray, float]:
         """Radians a position of each pair, float32 [I], and what cosines and sines are scaled by.
+
+        Under a `LengthScaling` they are those of texts of its original length.
 
         Args:
           d_kv: Width of a head.
@@ -98,7 +81,10 @@ class Rotary:
         # NumPy's powers are the same on every device.
         exponent_I = np.arange(num_pairs, dtype=np.float32) / np.float32(num_pairs)
         frequency_I = 1.0 / (np.float32(self.theta) ** exponent_I)
-        return (frequency_I, 1.0) if self.scaling is None else self.scaling.scaled(frequency_I)
+        if self.scaling is None:
+            return frequency_I, 1.0
+        frequency_I, scale = self.scaling.scaled(frequency_I, self.theta)
+        return frequency_I.astype(np.float32), scale
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

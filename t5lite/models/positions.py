@@ -5,6 +5,8 @@ Shapes: B batch, L length, D d_model, H heads, Q query length, S key length, R d
 K d_kv, I pairs of entries that are rotated.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ from flax import nnx
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import initializers, lookup, parameter
 from t5lite.models.position_config import Learned, RelativeBias, Rotary
+from t5lite.models.rotary_scaling import LengthScaling
 
 Rotation = tuple[jax.Array, jax.Array]
 
@@ -127,10 +130,45 @@ class PositionEmbedding(nnx.Module):
         return lookup(self.embedding[...].astype(self.dtype), row_BL)
 
 
-def rotation(rotary: Rotary, position_BL: jax.Array, *, d_kv: int) -> Rotation:
-    """Cosines and sines, float32 [B, 1, L, I], that `rotate` turns heads at these positions by."""
+def text_lengths(position_BL: jax.Array, segments_BL: jax.Array | None) -> jax.Array:
+    """Length of the text that each token stands in, [B, L], or [B, 1] where a row is one text.
+
+    Args:
+      position_BL: Where in its text each token stands.
+      segments_BL: Ids of the texts of a row, each text in one piece; None for one text a row.
+    """
+    if segments_BL is None:
+        return jnp.max(position_BL, axis=1, keepdims=True) + 1
+    length = segments_BL.shape[1]
+    is_last_BL = jnp.diff(segments_BL, axis=1, append=-1) != 0
+    last_BL = jnp.where(is_last_BL, jnp.arange(length), length)
+    end_BL = jax.lax.cummin(last_BL, axis=1, reverse=True)
+    return jnp.take_along_axis(position_BL, end_BL, axis=1) + 1
+
+
+def rotation(
+    rotary: Rotary, position_BL: jax.Array, *, d_kv: int, length_BL: jax.Array | None = None
+) -> Rotation:
+    """Cosines and sines, float32 [B, 1, L, I], that `rotate` turns heads at these positions by.
+
+    Args:
+      rotary: How.
+      position_BL: Where in its text each token stands.
+      d_kv: Width of a head.
+      length_BL: That of the texts, which broadcasts to [B, L]; None where they may yet grow. Under
+        a `LengthScaling` a growing text then has the original length at most: positions beyond it
+        give NaN, for keys that are kept were turned as those of a shorter text.
+    """
     frequency_I, scale = rotary.frequencies(d_kv)
-    angle_BLI = position_BL.astype(jnp.float32)[..., None] * frequency_I
+    frequency: np.ndarray | jax.Array = frequency_I
+    if isinstance(rotary.scaling, LengthScaling):
+        if length_BL is None:
+            is_known_BL = position_BL < rotary.scaling.original_length
+            frequency = jnp.where(is_known_BL[..., None], frequency_I, jnp.nan)
+        else:
+            unscaled_I, _ = dataclasses.replace(rotary, scaling=None).frequencies(d_kv)
+            frequency = rotary.scaling.scaled_at(unscaled_I, length_BL)
+    angle_BLI = position_BL.astype(jnp.float32)[..., None] * frequency
     return scale * jnp.cos(angle_BLI)[:, None], scale * jnp.sin(angle_BLI)[:, None]
 
 

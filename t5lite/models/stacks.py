@@ -17,7 +17,13 @@ from t5lite.models.layer_loop import Layers, layer_key, run_layers, stack_parame
 from t5lite.models.layers import Linear, Mlp, Norm, constrain, dropout, initializers, split_key
 from t5lite.models.masks import Mask
 from t5lite.models.position_config import Learned, RelativeBias, Rotary
-from t5lite.models.positions import PositionEmbedding, RelativeBiasTable, Rotation, rotation
+from t5lite.models.positions import (
+    PositionEmbedding,
+    RelativeBiasTable,
+    Rotation,
+    rotation,
+    text_lengths,
+)
 
 Name = Literal["encoder", "decoder"]
 # From a table of relative biases to the bias of the positions at hand.
@@ -214,7 +220,11 @@ class Stack(nnx.Module):
         shared_bias = bias_fn(self.relpos_bias) if hasattr(self, "relpos_bias") else None
         turn = None
         if isinstance(config.positions, Rotary):
-            turn = rotation(config.positions, position_BL, d_kv=config.d_kv)
+            length_BL = None
+            if past is None:
+                segments = mask.segments if isinstance(mask, Mask) else None
+                length_BL = text_lengths(position_BL, segments and segments[0])
+            turn = rotation(config.positions, position_BL, d_kv=config.d_kv, length_BL=length_BL)
 
         def body(
             layer: Layer,

@@ -90,10 +90,10 @@ class _LanguageModel(nnx.Module):
         if (position_BL := batch.get(f"{stack}_positions")) is not None:
             return position_BL
         # Distances within a packed example are the same as alone; places are not.
-        if self.config.max_positions is not None and f"{stack}_segment_ids" in batch:
+        if self.config.max_answered_positions is not None and f"{stack}_segment_ids" in batch:
             raise ValueError(
                 f"a batch with {stack}_segment_ids needs {stack}_positions too: this model's "
-                "positions are learned"
+                "positions are learned, or scaled by the length of texts"
             )
         return jnp.arange(batch[f"{stack}_input_tokens"].shape[1])[None]
 

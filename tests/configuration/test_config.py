@@ -11,7 +11,8 @@ from t5lite.configuration import config, folder_config
 from t5lite.configuration.gin_reader import Macro, Reference, read_flag
 from t5lite.initialization.restore import RestoreConfig, initial_checkpoint
 from t5lite.models.config import TransformerConfig
-from t5lite.models.position_config import Learned, LinearScaling, RelativeBias, Rotary
+from t5lite.models.position_config import Learned, RelativeBias, Rotary
+from t5lite.models.rotary_scaling import LinearScaling
 
 MODEL = """TransformerConfig:
   vocab_size = 32

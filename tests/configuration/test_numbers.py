@@ -22,6 +22,11 @@ NEEDED = {
     "RelativeBias": {},
     "Rotary": {},
     "LinearScaling": {"factor": 2.0},
+    "NTKScaling": {"factor": 2.0},
+    "DynamicNTKScaling": {"factor": 2.0, "original_length": 8},
+    "Llama3Scaling": {"factor": 2.0, "original_length": 8},
+    "YarnScaling": {"factor": 2.0, "original_length": 8},
+    "LongRopeScaling": {"short_factor": [1.0], "long_factor": [2.0], "original_length": 8},
     "Learned": {"max_positions": 8},
     "ModelOfCheckpoint": {},
     "MeshConfig": {},
@@ -44,6 +49,7 @@ NEEDED = {
     "optax_optimizer": {"name": "sgd", "learning_rate": 0.1},
     "schedule": {},
 }
+LISTS = ("stop_ids", "short_factor", "long_factor")
 NUMBERS = st.one_of(
     st.integers(),
     st.floats(),
@@ -76,7 +82,7 @@ def test_any_value_of_any_number_is_taken_or_refused_by_name(which, value, is_in
     name, parameter = which
     function = config.register_configurables()[name]
     if is_inside:  # of what is a list or a mapping
-        value = {"inputs": value, "targets": value} if parameter != "stop_ids" else (value,)
+        value = {"inputs": value, "targets": value} if parameter not in LISTS else (value,)
     try:
         function(**{**NEEDED[name], parameter: value})
     except ValueError as error:

@@ -15,7 +15,8 @@ from t5lite.convert.hf.folder import FAMILIES, choose_family, open_folder
 from t5lite.convert.names import layer_shapes, to_theirs, unstack
 from t5lite.convert.source import SpecialIds
 from t5lite.models.parameters import flatten_names
-from t5lite.models.position_config import LinearScaling, Rotary
+from t5lite.models.position_config import Rotary
+from t5lite.models.rotary_scaling import LinearScaling
 from tests.models.tiny import PER_LAYER, encoder_decoder, family, sharp_params
 from tests.test_gin_files import MODELS
 
@@ -169,11 +170,26 @@ def edit_tensors(folder, edit):
     [
         ("llama", {"sliding_window": 128}, "sliding_window is 128; of llama t5lite does only None"),
         ("llama", {"quantization_config": {"bits": 4}}, "quantization_config is"),
-        ("llama", {"rope_scaling": {"type": "yarn", "factor": 2.0}}, "rope_scaling is .*'yarn'"),
+        ("llama", {"rope_scaling": {"type": "yarn", "factor": 2.0}}, "needs original_max_position"),
         (
             "llama",
-            {"rope_scaling": None, "rope_parameters": {"rope_type": "llama3", "factor": 8.0}},
-            "rope_parameters is .*'llama3'",
+            {"rope_scaling": None, "rope_parameters": {"rope_type": "mrope", "factor": 8.0}},
+            "rope_parameters is .*'mrope'",
+        ),
+        (
+            "llama",
+            {"rope_scaling": {"rope_type": "longrope", "original_max_position_embeddings": 8}},
+            "'longrope' needs long_factor, short_factor",
+        ),
+        (
+            "llama",
+            {"rope_scaling": {"rope_type": "llama3", "factor": "8"}, "max_position_embeddings": 8},
+            r"rope_scaling\.factor must be a finite number .* got '8'",
+        ),
+        (
+            "llama",
+            {"rope_scaling": {"type": "dynamic", "factor": 2.0, "beta_fast": 1.0}},
+            "'dynamic' has no beta_fast",
         ),
         ("llama", {"partial_rotary_factor": 0.5}, "partial_rotary_factor is 0.5"),
         ("llama", {"hidden_act": "silo"}, "hidden_act is 'silo'.* Did you mean 'silu'"),

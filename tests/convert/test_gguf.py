@@ -14,7 +14,8 @@ from t5lite.convert.gguf_header import read_header
 from t5lite.convert.load import open_external
 from t5lite.convert.names import to_theirs, unstack
 from t5lite.data.vocabularies.load import vocabulary_from_spec
-from t5lite.models.position_config import LinearScaling, Rotary
+from t5lite.models.position_config import Rotary
+from t5lite.models.rotary_scaling import LinearScaling
 from tests.convert.test_llama2_c import assert_same, make_config
 from tests.models.tiny import sharp_params
 

@@ -141,12 +141,8 @@ def test_a_table_of_positions_holds_prompt_and_answer():
     fits = [len(one.tokens) + longest - 1 <= most for one in ranked]
     assert [one.skipped is None for one in ranked] == fits and any(fits) and not all(fits)
     reasons = [one.skipped for one in (found[1], ranked[-1])]
-    assert (
-        f"whose table of {most} positions must hold an answer of 8 tokens (see --max_" in reasons[0]
-    )
-    assert reasons[1].endswith(
-        f"whose table of {most} positions must hold an answer of {longest} tokens"
-    )
+    assert f"whose {most} positions must hold an answer of 8 tokens (see --max_" in reasons[0]
+    assert reasons[1].endswith(f"whose {most} positions must hold an answer of {longest} tokens")
 
 
 def test_an_answer_of_no_given_length_has_the_room_it_had_in_training():
@@ -174,7 +170,7 @@ def test_what_is_cut_fits_in_a_table_of_positions(family, use_chat_template):
         if not use_chat_template:
             assert len(one.tokens) == kept and whole.text.startswith(one.text[:20])
     for one in ask(**changes, model={"positions": Learned(max_positions=7)}, decoding=decoding):
-        assert "the model takes 0, whose table of 7 positions must hold" in one.skipped
+        assert "the model takes 0, whose 7 positions must hold" in one.skipped
 
 
 @pytest.mark.parametrize("changes", [{"rank_by": "sum"}, {"num_shots": 0}, {}])

@@ -13,7 +13,8 @@ from t5lite.convert import export_hf
 from t5lite.convert.convert import convert
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.initialization.restore import RestoreConfig, gin_bindings, open_initial
-from t5lite.models.position_config import LinearScaling, RelativeBias, Rotary
+from t5lite.models.position_config import RelativeBias, Rotary
+from t5lite.models.rotary_scaling import LinearScaling
 from t5lite.training.duration import parse_duration
 from tests.convert import t5x_trees
 from tests.convert.test_llama2_c import make_config, meta_tensors, write_version_0

@@ -6,7 +6,8 @@ import operator
 import pytest
 
 from t5lite.models.config import TransformerConfig
-from t5lite.models.position_config import Learned, LinearScaling, RelativeBias, Rotary
+from t5lite.models.position_config import Learned, RelativeBias, Rotary
+from t5lite.models.rotary_scaling import LinearScaling, Llama3Scaling, NTKScaling, YarnScaling
 from tests.models.tiny import decoder_only, encoder_decoder, family
 
 
@@ -75,6 +76,22 @@ def test_bad_values_are_named(changes, message):
             LinearScaling,
             {"factor": -2.0},
             "LinearScaling.factor must be a finite number above 0, got -2.0",
+        ),
+        (NTKScaling, {"factor": 0.5}, "NTKScaling.factor must be .* of 1 or more, got 0.5"),
+        (
+            Llama3Scaling,
+            {"factor": 8.0, "original_length": 8, "high_freq_factor": 1.0},
+            r"high_freq_factor must exceed low_freq_factor \(1.0\), got 1.0",
+        ),
+        (
+            YarnScaling,
+            {"factor": 8.0, "original_length": 8, "beta_slow": 64.0},
+            r"beta_fast must be beta_slow \(64.0\) or more, got 32.0",
+        ),
+        (
+            Rotary,
+            {"theta": 1.0, "scaling": YarnScaling(factor=2.0, original_length=8)},
+            "theta must exceed 1 under YarnScaling",
         ),
         (Learned, {"max_positions": 0}, "Learned.max_positions must be .* from 1 to"),
         (Learned, {"max_positions": 9, "offset": -1}, "Learned.offset must be .* from 0 to"),

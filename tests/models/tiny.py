@@ -9,7 +9,8 @@ import numpy as np
 
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import Params, bind, flatten_names, param_shapes, unflatten_names
-from t5lite.models.position_config import Learned, LinearScaling, RelativeBias, Rotary
+from t5lite.models.position_config import Learned, RelativeBias, Rotary
+from t5lite.models.rotary_scaling import LinearScaling
 
 VOCAB_SIZE = 43
 # Small, so that short sequences reach the far buckets.

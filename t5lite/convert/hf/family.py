@@ -66,6 +66,7 @@ _SIZES = (
     *("vocab_size", "d_model", "d_ff", "d_kv", "ffn_dim", "hidden_size", "intermediate_size"),
     *("n_embd", "n_head", "n_inner", "n_positions", "num_attention_heads", "num_heads"),
     *("num_key_value_heads", "head_dim", "word_embed_proj_dim", "max_position_embeddings"),
+    "original_max_position_embeddings",
     *("relative_attention_max_distance", "relative_attention_num_buckets"),
 )
 _LAYERS = ("n_layer", "num_hidden_layers", "num_layers", "num_decoder_layers")

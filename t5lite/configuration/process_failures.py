@@ -9,6 +9,7 @@ named here before, with its host.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import re
@@ -78,10 +79,19 @@ def _client() -> Any:
     return ocp.multihost.get_jax_distributed_client()
 
 
+@functools.cache
+def _index() -> int:
+    """Kept, for at the interpreter's end JAX has forgotten it and would start its devices anew."""
+    import jax
+
+    return jax.process_index()
+
+
+@functools.cache
 def _name() -> str:
     import jax
 
-    return f"process {jax.process_index()} of {jax.process_count()} on {socket.gethostname()}"
+    return f"process {_index()} of {jax.process_count()} on {socket.gethostname()}"
 
 
 def _tell(error: BaseException) -> None:
@@ -95,31 +105,28 @@ def _tell(error: BaseException) -> None:
     lines = str(error).strip().splitlines()
     reason = f"{type(error).__name__}: {lines[0][:300] if lines else ''}"
     with contextlib.suppress(jax.errors.JaxRuntimeError):
-        _client().key_value_set(f"{_FAILURES}{jax.process_index()}", f"{_name()} failed: {reason}")
+        _client().key_value_set(f"{_FAILURES}{_index()}", f"{_name()} failed: {reason}")
 
 
 def _beat(client: Any, number: int) -> None:
-    import jax
-
-    key = f"{_BEATS}{jax.process_index()}"
-    client.key_value_set(key, f"{number} {_name()}", allow_overwrite=True)
+    client.key_value_set(f"{_BEATS}{_index()}", f"{number} {_name()}", allow_overwrite=True)
 
 
 def _watch(client: Any) -> None:
     import jax
 
-    index, silence = jax.process_index(), _Silence()
+    silence = _Silence()
     with contextlib.suppress(jax.errors.JaxRuntimeError):  # the run, or process 0, has ended
         for number in itertools.count(1):
             _beat(client, number)
             failures = dict(client.key_value_dir_get(_FAILURES))
-            if f"{_FAILURES}{index}" in failures:
+            if f"{_FAILURES}{_index()}" in failures:
                 return
             if failures:
                 said = min(failures.items())[1]
                 streams.say(f"t5lite: {said}. This process, {_name()}, ends too.")
                 _leave(_FAILED_WITH_OTHERS)
-            if index == 0:
+            if _index() == 0:
                 silence.report(client.key_value_dir_get(_BEATS))
             time.sleep(_POLL_SECONDS)
 
@@ -146,9 +153,7 @@ class _Silence:
 
 
 def _leave(status: int) -> None:
-    import jax
-
-    if jax.process_index() == 0:  # without which nobody is told any more
+    if _index() == 0:  # without which nobody is told any more
         time.sleep(3 * _POLL_SECONDS)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):

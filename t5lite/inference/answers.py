@@ -52,11 +52,12 @@ class Answered:
             Generation(np.array(tokens, np.int32), log_likelihood, score)
             for tokens, log_likelihood, score in record["generations"]
         ]
-        target = record["target"]
+        scores, target = record["option_scores"], record["target"]
+        likelihoods = record["option_likelihoods"] if scores else ()
         return cls(
             generations=generations,
-            option_scores=record["option_scores"],
-            option_likelihoods=[(found[0], found[1]) for found in record["option_likelihoods"]],
+            option_scores=scores,
+            option_likelihoods=[(found[0], found[1]) for found in likelihoods],
             target=None if target is None else (target[0], target[1]),
         )
 
@@ -78,7 +79,11 @@ class AnswerJournal:
         num_lines: int,
         chunk_size: int,
     ) -> None:
-        """Opens or continues it; as `Journal`, whose errors every process raises."""
+        """Opens or continues it; as `Journal`, whose errors every process raises.
+
+        Raises:
+          ValueError: As `Journal`, or another version of t5lite kept the answers.
+        """
         self.chunk_size = chunk_size
         self._journal: Journal | None = None
         text, error = b"", b""
@@ -96,9 +101,16 @@ class AnswerJournal:
                 error = str(found).encode()
         if error := _shared(error):
             raise ValueError(error.decode())
-        self.done = [
-            Answered.from_json(json.loads(line)) for line in _shared(text).split(b"\n") if line
-        ]
+        records = [json.loads(line) for line in _shared(text).split(b"\n") if line]
+        try:
+            self.done = [Answered.from_json(record) for record in records]
+        except KeyError as lacking:
+            self.__exit__()
+            raise ValueError(
+                f"{path}*: the answers that an interrupted evaluation left lack {lacking}, for "
+                "another version of t5lite gave them. Delete these files to ask again, or choose "
+                "another --output_dir."
+            ) from lacking
 
     def __enter__(self) -> AnswerJournal:
         return self

@@ -1,5 +1,6 @@
 """Ranking, votes and interruption of an evaluation, on models of every family."""
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -228,8 +229,7 @@ class Dies:
 
         def counted(journal, records):
             if len(self.appended) == self.dies_at:
-                journal._file.write(b'{"generations": [[[3')  # What a kill leaves.
-                journal._file.flush()
+                journal._file.append(b'{"generations": [[[3')  # What a kill leaves.
                 raise KeyboardInterrupt
             self.appended.append(len(records))
             append(journal, records)
@@ -272,6 +272,25 @@ def test_a_killed_evaluation_goes_on_and_ends_with_the_same_bytes(models, monkey
     # One that is finished is evaluated anew, for its parameters may be others.
     evaluate(model_dir=str(folder), evals=changed, output_dir=str(output))
     assert killed.appended[4:] == [2, 2, 2, 1] and files(output) != whole
+
+
+@pytest.mark.parametrize("rank_by", [None, "sum"])
+def test_answers_of_a_version_that_kept_less_are_refused_if_it_matters(rank_by, models, tmp_path):
+    evaluator, _ = run(models, rank_by=rank_by, max_examples_per_task=2)
+    _, _, params = models["decoder_only"]
+    path = tmp_path / "answers.jsonl"
+    with evaluator.journal(path, settings={}) as journal:
+        evaluator.run(params, progress=False, journal=journal)
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    for record in records:
+        del record["option_likelihoods"]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    expected = contextlib.nullcontext()
+    if rank_by:
+        expected = pytest.raises(ValueError, match=r"jsonl\*: .* lack 'option_likelihoods'.*Delete")
+    with expected, evaluator.journal(path, settings={}) as journal:
+        assert len(journal.done) == 2
+    assert not path.with_name("answers.jsonl.lock").exists()
 
 
 def test_an_evaluation_goes_on_on_two_processes_with_eight_devices(models, monkeypatch, tmp_path):

@@ -4,6 +4,9 @@ Nothing is allocated, traced or compiled, so sizes beyond all memory are refused
 only what is there in full at one moment, whatever a compiler does: what is refused could not have
 run, and what is not refused may still be too large.
 
+What devices cut, and what computes attention on them, is that of the traced placement
+(`models.layers.traced_placement`).
+
 Shapes: B rows, L prompt length, S slots, T target length, V vocabulary.
 """
 
@@ -16,7 +19,9 @@ import jax
 import numpy as np
 import psutil
 
+from t5lite.models.attention_choice import case, choose
 from t5lite.models.config import TransformerConfig
+from t5lite.models.masks import Mask
 
 # What is held at one moment, in bytes, by what a message calls it.
 Held = Mapping[str, int]
@@ -77,6 +82,17 @@ def attention_bytes(config: TransformerConfig, *, batch_size: int, queries: int,
     return batch_size * config.num_heads * queries * keys * size
 
 
+def _text_attention(
+    config: TransformerConfig, *, batch_size: int, queries: int, keys: int
+) -> dict[str, int]:
+    """Attention logits of a text that is read from its beginning, where all are there at once."""
+    found = case(config, Mask(query_length=queries, key_length=keys), is_self=True)
+    if choose(config.attention_implementation, found) != "xla":
+        return {}
+    num_bytes = attention_bytes(config, batch_size=batch_size, queries=queries, keys=keys)
+    return {"attention logits": num_bytes}
+
+
 def generation_moments(
     config: TransformerConfig,
     *,
@@ -84,24 +100,29 @@ def generation_moments(
     prompt_length: int,
     num_branches: int,
     decode_length: int,
+    prefix_length: int = 0,
 ) -> list[Held]:
     """What generation holds besides parameters when it reads prompts, and at each step.
 
     Args:
       config: the model's.
       batch_size: rows of a batch.
-      prompt_length: tokens of the longest prompt.
+      prompt_length: tokens of the longest prompt, behind a prefix.
       num_branches: beams, or draws, of a row.
       decode_length: most tokens of an answer.
+      prefix_length: tokens that all prompts begin with, which were read before, once.
+
+    Raises:
+      ValueError: attention cannot be computed as the config wants.
     """
     num_slots = 1 + num_branches * (decode_length - 1)
     is_pair = config.architecture == "encoder_decoder"
     num_keys = prompt_length if is_pair else prompt_length + num_slots - 1
-    reads = {
-        "attention logits": attention_bytes(
-            config, batch_size=batch_size, queries=prompt_length, keys=num_keys
-        )
-    }
+    sizes = {"batch_size": batch_size, "queries": prompt_length, "keys": prefix_length + num_keys}
+    if prefix_length:  # What goes on from a cache is never computed in blocks.
+        reads = {"attention logits": attention_bytes(config, **sizes)}
+    else:
+        reads = _text_attention(config, **sizes)
     keys_and_values = {
         "keys and values": cache_bytes(
             config,
@@ -119,7 +140,7 @@ def generation_moments(
 
 
 def forward_moments(
-    config: TransformerConfig, *, batch_size: int, capacities: Sequence[int]
+    config: TransformerConfig, *, batch_size: int, capacities: Sequence[int], num_logits_chunks: int
 ) -> list[Held]:
     """What reading whole rows holds besides parameters: attention in each stack, then logits.
 
@@ -127,16 +148,16 @@ def forward_moments(
       config: the model's.
       batch_size: B.
       capacities: positions of a row: (encoder, decoder), or (decoder,).
+      num_logits_chunks: parts of T, one after another, whose logits are there at once.
+
+    Raises:
+      ValueError: as `generation_moments`.
     """
     attention: list[Held] = [
-        {
-            "attention logits": attention_bytes(
-                config, batch_size=batch_size, queries=length, keys=length
-            )
-        }
+        _text_attention(config, batch_size=batch_size, queries=length, keys=length)
         for length in capacities
     ]
-    num_tokens = batch_size * capacities[-1]
+    num_tokens = batch_size * -(-capacities[-1] // num_logits_chunks)
     return [*attention, {"logits": logits_bytes(config, num_tokens=num_tokens)}]
 
 

@@ -9,6 +9,7 @@ from t5lite import memory
 from t5lite.decoding import compiled
 from t5lite.decoding.config import DecodingConfig
 from t5lite.models.parameters import bind, param_shapes
+from t5lite.training.cross_entropy import CrossEntropy
 from tests.decoding import tiny
 
 CONVERTERS = ("encoder_decoder", "decoder_only")
@@ -43,6 +44,37 @@ def test_cache_and_logits_are_those_of_the_model(converter, dtype):
     )
     assert moments[-1]["keys and values"] == memory.tree_bytes(held)
     assert moments[-1]["logits"] == memory.tree_bytes(logits) * branches
+
+
+@pytest.mark.parametrize(
+    ("implementation", "length", "prefix_length", "counts"),
+    [
+        ("xla", 2048, 0, True),
+        ("auto", 512, 0, True),
+        ("auto", 2048, 0, False),
+        ("blocked", 512, 0, False),
+        ("blocked", 512, 64, True),
+    ],
+)
+def test_attention_counts_where_all_its_logits_are_there(
+    implementation, length, prefix_length, counts
+):
+    config = tiny.config("decoder_only", attention_implementation=implementation)
+    prompts = {"batch_size": 3, "prompt_length": length, "prefix_length": prefix_length}
+    reads, _ = memory.generation_moments(config, **prompts, num_branches=1, decode_length=1)
+    size = 4 * 3 * config.num_heads * length * (prefix_length + length)
+    assert reads.get("attention logits", 0) == counts * size
+
+
+def test_logits_count_as_the_loss_is_computed():
+    def held(objective):
+        num_chunks = objective.num_chunks((64, 512), config.vocab_size)
+        rows = {"batch_size": 64, "capacities": (8, 512), "num_logits_chunks": num_chunks}
+        return memory.forward_moments(config, **rows)[-1]["logits"]
+
+    config = tiny.config(vocab_size=250_112)
+    assert held(CrossEntropy(num_logits_chunks=1)) == 4 * 64 * 512 * config.vocab_size
+    assert held(CrossEntropy()) <= 256 << 20
 
 
 def test_what_one_device_holds_of_a_sharded_tree_is_counted():

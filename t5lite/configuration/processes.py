@@ -56,6 +56,7 @@ def join_processes(
         if process_id == 0:
             _check_can_listen(bind_address, is_given=BIND_VARIABLE not in os.environ)
     import jax
+    from jax.experimental import multihost_utils
 
     initialize = functools.partial(
         jax.distributed.initialize,
@@ -69,6 +70,9 @@ def join_processes(
         # Of itself JAX would listen on every interface of the machine.
         initialize(*given, coordinator_bind_address=bind_address)
     process_failures.watch()
+    # CPUs wait for one another for 30 s when they first meet, which nothing sets, and later as long
+    # as XLA does: they meet now, and not when each has taken its own time to compile a step.
+    multihost_utils.sync_global_devices("join_processes")
     # One voice is enough.
     if jax.process_index() != 0:
         logging.getLogger("t5lite").setLevel(logging.WARNING)

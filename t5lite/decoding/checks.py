@@ -3,6 +3,7 @@
 On a device nothing is out of range: an id that is becomes another one, or NaN.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 
@@ -13,9 +14,11 @@ import numpy.typing as npt
 from t5lite import memory
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.prompt_batches import BatchSize
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import check_names, flatten_names, param_shapes
+from t5lite.sharding import logical_rules
 
 
 def token_ids(tokens: Any, *, name: str, vocab_size: int) -> npt.NDArray[np.int32]:
@@ -150,8 +153,7 @@ def room_to_generate(
     model: TransformerConfig,
     decoding: DecodingConfig,
     *,
-    batch_size: int,
-    prompt_length: int,
+    size: BatchSize,
     mesh: jax.sharding.Mesh | None,
 ) -> None:
     """Refuses to generate what the devices have no memory for.
@@ -159,67 +161,82 @@ def room_to_generate(
     Args:
       model: the model's config; its parameters are there already.
       decoding: how to decode.
-      batch_size: rows of a batch.
-      prompt_length: tokens that prompts are padded to.
+      size: of a batch.
       mesh: the devices that share it; None for one.
 
     Raises:
-      ValueError: more memory is needed than they have left.
+      ValueError: more memory is needed than they have left, or attention cannot be computed as the
+        config wants.
     """
     branches = "num_beams" if decoding.strategy == "beam" else "num_return_sequences"
     sizes = {
         "DecodingConfig.max_decode_length (--max_decode_length)": decoding.decode_length,
         f"DecodingConfig.{branches} (--{branches})": decoding.num_branches,
-        "the batch size (--eval_batch_size)": batch_size,
+        "the batch size (--eval_batch_size)": size.num_rows,
     }
-    lower = " or ".join(f"{name}, {size}" for name, size in sizes.items() if size > 1)
-    memory.check(
-        memory.generation_moments(
-            model,
-            batch_size=batch_size,
-            prompt_length=prompt_length,
-            num_branches=decoding.num_branches,
-            decode_length=decoding.decode_length,
-        ),
+    lower = " or ".join(f"{name}, {number}" for name, number in sizes.items() if number > 1)
+    _room(
+        model,
+        size,
         mesh=mesh,
-        what=f"generating for {batch_size} prompts of {prompt_length} tokens",
+        num_branches=decoding.num_branches,
+        decode_length=decoding.decode_length,
+        what="generating for",
         remedy=f"{f'Lower {lower}, or g' if lower else 'G'}ive shorter prompts.",
     )
 
 
 def room_to_score(
-    model: TransformerConfig,
-    *,
-    batch_size: int,
-    prompt_length: int,
-    mesh: jax.sharding.Mesh | None,
+    model: TransformerConfig, size: BatchSize, *, mesh: jax.sharding.Mesh | None
 ) -> None:
     """Refuses to score answers to what the devices have no memory to read.
 
     Args:
       model: the model's config; its parameters are there already.
-      batch_size: rows of a batch.
-      prompt_length: tokens that prompts are padded to.
+      size: of a batch.
       mesh: the devices that share it; None for one.
 
     Raises:
-      ValueError: more memory is needed than they have left.
+      ValueError: as `room_to_generate`.
     """
-    memory.check(
-        memory.generation_moments(
-            model,
-            batch_size=batch_size,
-            prompt_length=prompt_length,
-            num_branches=1,
-            decode_length=1,
-        ),
+    _room(
+        model,
+        size,
         mesh=mesh,
-        what=f"scoring answers to {batch_size} prompts of {prompt_length} tokens",
+        num_branches=1,
+        decode_length=1,
+        what="scoring answers to",
         remedy=(
-            f"Lower the batch size (--eval_batch_size), {batch_size}, or the lengths "
+            f"Lower the batch size (--eval_batch_size), {size.num_rows}, or the lengths "
             "(--task_feature_lengths)."
         ),
     )
+
+
+def _room(
+    model: TransformerConfig,
+    size: BatchSize,
+    *,
+    mesh: jax.sharding.Mesh | None,
+    num_branches: int,
+    decode_length: int,
+    what: str,
+    remedy: str,
+) -> None:
+    where = contextlib.nullcontext() if mesh is None else logical_rules(mesh, decoding=True)
+    with where:
+        moments = memory.generation_moments(
+            model,
+            batch_size=size.num_rows,
+            prompt_length=size.prompt_length,
+            num_branches=num_branches,
+            decode_length=decode_length,
+            prefix_length=size.prefix_length,
+        )
+    prompts = f"{size.num_rows} prompts of {size.prompt_length} tokens"
+    if size.prefix_length:
+        prompts += f" behind {size.prefix_length} that they share"
+    memory.check(moments, mesh=mesh, what=f"{what} {prompts}", remedy=remedy)
 
 
 def finite_log_likelihoods(

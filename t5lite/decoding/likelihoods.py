@@ -60,13 +60,8 @@ class Likelihoods:
             positions, or more memory is needed than there is.
         """
         plan = self.batches(prompts, options)
-        for batch_size, prompt_length in self._batches.sizes(plan, prompts):
-            checks.room_to_score(
-                self._model_config,
-                batch_size=batch_size,
-                prompt_length=prompt_length,
-                mesh=self._mesh,
-            )
+        for size in self._batches.sizes(plan, prompts):
+            checks.room_to_score(self._model_config, size, mesh=self._mesh)
         return plan
 
     def batches(

@@ -47,6 +47,20 @@ class PromptBatch(NamedTuple):
         return self.examples + self.examples[:1] * (self.num_rows - len(self.examples))
 
 
+class BatchSize(NamedTuple):
+    """What memory a batch takes depends on.
+
+    Attributes:
+      num_rows: its rows.
+      prompt_length: tokens that prompts, less their prefix, are padded to.
+      prefix_length: tokens of the prefix; 0 for none.
+    """
+
+    num_rows: int
+    prompt_length: int
+    prefix_length: int
+
+
 class PromptBatches:
     """Plans batches, and makes of each what a model's `prefill` reads."""
 
@@ -136,16 +150,19 @@ class PromptBatches:
                     batches.append(PromptBatch(part, num_rows, prefix))
         return batches
 
-    def sizes(
-        self, batches: Sequence[PromptBatch], prompts: Sequence[Tokens]
-    ) -> list[tuple[int, int]]:
-        """Rows, and tokens that prompts are padded to, of different batches; prefixes not counted.
+    def sizes(self, batches: Sequence[PromptBatch], prompts: Sequence[Tokens]) -> list[BatchSize]:
+        """Those of different batches.
 
         Args:
           batches: What `plan` gave.
           prompts: As given to it.
         """
-        return sorted({(batch.num_rows, self._length(batch, prompts)) for batch in batches})
+        return sorted(
+            {
+                BatchSize(batch.num_rows, self._length(batch, prompts), len(batch.prefix))
+                for batch in batches
+            }
+        )
 
     def read(
         self, params: Params, batches: Sequence[PromptBatch], prompts: Sequence[Tokens]

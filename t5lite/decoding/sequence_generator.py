@@ -384,14 +384,8 @@ class SequenceGenerator:
         checks.against_vocabulary(config, vocab_size=self.model_config.vocab_size)
         # What occurred in a prompt counts for a repetition penalty, its prefix too.
         plan = self.batches.plan(inputs, shares_prefixes=config.repetition_penalty == 1.0)
-        for batch_size, prompt_length in self.batches.sizes(plan, inputs):
-            checks.room_to_generate(
-                self.model_config,
-                config,
-                batch_size=batch_size,
-                prompt_length=prompt_length,
-                mesh=self.mesh,
-            )
+        for size in self.batches.sizes(plan, inputs):
+            checks.room_to_generate(self.model_config, config, size=size, mesh=self.mesh)
         return plan
 
     def _prepared(self, params: Params | Prepared) -> Prepared:

@@ -29,8 +29,9 @@ def num_chunks_for(shape_BT: tuple[int, ...], vocab_size: int) -> int:
     """The fewest chunks whose logits are no larger than is good on each device."""
     axes = ("batch", "length", "activation_vocab")
     parts = math.prod(map(traced_placement().num_parts, axes))
-    num_bytes = 4 * math.prod(shape_BT) * vocab_size // parts
-    return max(1, min(-(-num_bytes // _CHUNK_BYTES), shape_BT[1]))
+    batch, length = shape_BT
+    num_positions = _CHUNK_BYTES * parts // (4 * batch * vocab_size)
+    return -(-length // max(num_positions, 1))
 
 
 def chunked_cross_entropy(

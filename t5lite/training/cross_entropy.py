@@ -64,9 +64,7 @@ class CrossEntropy(Objective):
         """Runs the model on a batch and sums its losses; see `Objective.sums`."""
         del frozen  # it asks for none
         targets_BT = batch["decoder_target_tokens"]
-        num_chunks = self.num_logits_chunks or num_chunks_for(
-            targets_BT.shape, model.config.vocab_size
-        )
+        num_chunks = self.num_chunks(targets_BT.shape, model.config.vocab_size)
         if num_chunks == 1:
             return self.of_logits(model.logits(batch, dropout_key=dropout_key), batch)
         sums = chunked_cross_entropy(
@@ -79,6 +77,10 @@ class CrossEntropy(Objective):
             num_chunks=num_chunks,
         )
         return self._normalized(sums, batch)
+
+    def num_chunks(self, shape_BT: tuple[int, ...], vocab_size: int) -> int:
+        """Parts of T whose logits are computed one after another, where a model is traced."""
+        return self.num_logits_chunks or num_chunks_for(shape_BT, vocab_size)
 
     def of_logits(self, logits_BTV: jax.Array, batch: Mapping[str, jax.Array]) -> LossSums:
         """Sums the losses of logits.

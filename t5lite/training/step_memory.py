@@ -10,6 +10,7 @@ from t5lite import memory
 from t5lite.data.data_config import DataConfig
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.models.config import TransformerConfig
+from t5lite.sharding import logical_rules
 from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.objective import Objective
 from t5lite.training.state import TrainState
@@ -66,16 +67,22 @@ def check_step(
       mesh: the devices.
 
     Raises:
-      ValueError: more memory is needed than the devices have left; names the settings.
+      ValueError: more memory is needed than the devices have left; names the settings. Or
+        attention cannot be computed as the config wants.
     """
     always = {"batch": data.batch_size * sum(rows.capacities) * _BYTES_OF_A_POSITION}
     if num_microbatches > 1:
         always["gradients"] = memory.tree_bytes(trainable)
     moments: list[memory.Held] = [{}]
     if isinstance(objective, CrossEntropy):
-        moments += memory.forward_moments(
-            model, batch_size=data.batch_size // num_microbatches, capacities=rows.capacities
-        )
+        shape_BT = data.batch_size // num_microbatches, rows.capacities[-1]
+        with logical_rules(mesh):
+            moments += memory.forward_moments(
+                model,
+                batch_size=shape_BT[0],
+                capacities=rows.capacities,
+                num_logits_chunks=objective.num_chunks(shape_BT, model.vocab_size),
+            )
     memory.check(
         [always | dict(moment) for moment in moments],
         mesh=mesh,

@@ -158,7 +158,7 @@ def test_few_examples_are_not_repeated_to_fill_a_batch():
         assert [batch.num_rows for batch in planned] == rows
         # What is counted in memory is what is read.
         read = [
-            features["encoder_input_tokens"].shape
+            (*features["encoder_input_tokens"].shape, 0)
             for _, features in batches.read({}, planned, prompts)
         ]
         assert batches.sizes(planned, prompts) == sorted({*read})

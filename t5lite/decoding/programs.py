@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from t5lite.decoding import batching, compiled
@@ -118,7 +119,8 @@ def generate(
     step_params = call("prepare", compiled.prepare_fn(model, mesh), params)
     functions = generator.functions(config)
     state = call("prefill", functions.start, params, features)
-    call("decoding", functions.advance, step_params, state, config.decode_length)
+    length = jax.ShapeDtypeStruct((), np.int32, weak_type=True)  # As a Python int is traced.
+    call("decoding", functions.advance, step_params, state, length)
 
 
 def largest_scoring(

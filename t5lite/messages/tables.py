@@ -7,10 +7,21 @@ from collections.abc import Iterable, Sequence
 
 
 def format_table(
-    titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()
+    titles: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Iterable[int] = (),
+    drops_empty: bool = False,
 ) -> str:
-    """Columns two blanks apart under their titles, those of the given numbers flush right."""
+    """Columns two blanks apart under their titles, those of the given numbers flush right.
+
+    With `drops_empty`, columns are left out in which no row has anything.
+    """
     flush_right = set(right)
+    if drops_empty:
+        kept = [index for index in range(len(titles)) if any(row[index] for row in rows)]
+        flush_right = {place for place, index in enumerate(kept) if index in flush_right}
+        titles, rows = [titles[i] for i in kept], [[row[i] for i in kept] for row in rows]
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     lines = []
     for row in (titles, ["-" * width for width in widths], *rows):

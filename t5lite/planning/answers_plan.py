@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -43,6 +43,13 @@ class Questions:
     prefix_length: int = 0
 
 
+class _Cost(NamedTuple):
+    """Operations of a program, and how often a batch needs it."""
+
+    flops: int
+    times: int = 1
+
+
 class _TooLargeError(Exception):
     """A program gives nothing that another could go on from."""
 
@@ -68,20 +75,19 @@ def plan_answers(
 
     def call(name: str, function: Any, *arguments: Any) -> Any:
         what = f"{name} of {questions.name}"
-        shapes = [leaf for leaf in jax.tree.leaves(arguments[1:]) if hasattr(leaf, "dtype")]
-        beside_params[name] = memory.tree_bytes(shapes)
+        beside_params[name] = memory.tree_bytes(arguments[1:])
         found[name] = compile_program(topology, function, arguments, mesh=mesh, name=what)
         if found[name].outputs is None:
             raise _TooLargeError
         return found[name].outputs
 
     counted = dict[str, Any]()
-    flops = dict[str, int]()
+    costs = dict[str, _Cost]()
     try:
         if questions.decoding is not None:
-            _generate(questions, questions.decoding, call, params, counted=counted, flops=flops)
+            _generate(questions, questions.decoding, call, params, counted=counted, costs=costs)
         if questions.num_options:
-            _score(questions, call, params, counted=counted, flops=flops)
+            _score(questions, call, params, counted=counted, costs=costs)
     except _TooLargeError:
         pass
     # Parameters are there all the time, and the copies that steps have of some; of either a program
@@ -93,21 +99,20 @@ def plan_answers(
             name,
             one,
             topology,
-            flops=flops[name],
-            times=counted.get("num_steps", 1) if name == "decoding" else 1,
+            cost=costs.get(name, _Cost(0)),
             held=max(held - used[name], 0),
             moved=_moved(name, found, questions.generator.model_config, mesh),
             mesh=mesh,
         )
         for name, one in found.items()
-        if name != "prepare"
+        if name != "prepare" or one.memory.refused  # else its memory is others' `held`
     ]
     return AnswersPlan(
         name=questions.name,
-        **{n: x for n, x in counted.items() if n != "num_steps"},
+        **counted,
         **_cache_bytes(found),
         programs=tuple(made),
-        advice=tuple(_advice(made, questions, mesh.shape)),
+        advice=tuple(_advice(made, questions, mesh.shape, params=memory.tree_bytes(params))),
     )
 
 
@@ -118,7 +123,7 @@ def _generate(
     params: Any,
     *,
     counted: dict[str, Any],
-    flops: dict[str, int],
+    costs: dict[str, _Cost],
 ) -> None:
     generator, model = questions.generator, questions.generator.model_config
     batch = programs.largest_batch(generator, decoding, prefix_length=questions.prefix_length)
@@ -129,27 +134,29 @@ def _generate(
         "prefix_length": batch.prefix_length,
         "num_branches": decoding.num_branches,
         "decode_length": decoding.decode_length,
-        "num_steps": decoding.decode_length - 1,
     }
     if batch.prefix:
-        flops["prefix"] = prefill_flops(
+        read = prefill_flops(
             model,
             batch_size=generator.batches.num_parts,
             prompt_length=batch.prefix_length,
             num_slots=batch.prefix_length,
         )
-    flops["prefill"] = prefill_flops(
+        costs["prefix"] = _Cost(read)
+    read = prefill_flops(
         model,
         batch_size=batch.num_rows,
         prompt_length=batch.prompt_length,
         num_slots=batch.num_slots,
     )
-    flops["decoding"] = extend_flops(
+    costs["prefill"] = _Cost(read)
+    step = extend_flops(
         model,
         num_tokens=batch.num_rows * decoding.num_branches,
         num_slots=batch.num_slots,
         source_length=batch.prompt_length if is_pair else 0,
     )
+    costs["decoding"] = _Cost(step, decoding.decode_length - 1)
     programs.generate(generator, call, params, config=decoding, batch=batch)
 
 
@@ -159,7 +166,7 @@ def _score(
     params: Any,
     *,
     counted: dict[str, Any],
-    flops: dict[str, int],
+    costs: dict[str, _Cost],
 ) -> None:
     model = questions.generator.model_config
     scoring = programs.largest_scoring(
@@ -175,7 +182,9 @@ def _score(
         "num_options": questions.num_options,
         "option_length": questions.option_length,
     }
-    flops["scoring"] = prefill_flops(
+    # What is generated at once may be more than there is memory to score at once.
+    times = -(-counted["num_rows"] // scoring.num_rows)
+    flops = prefill_flops(
         model,
         batch_size=scoring.num_rows,
         prompt_length=scoring.prompt_length,
@@ -186,6 +195,7 @@ def _score(
         num_slots=num_slots,
         source_length=scoring.prompt_length if is_pair else 0,
     )
+    costs["scoring"] = _Cost(flops, times)
     programs.score(questions.generator, call, params, scoring=scoring)
 
 
@@ -194,8 +204,7 @@ def _program(
     compiled: Compiled,
     topology: Topology,
     *,
-    flops: int,
-    times: int,
+    cost: _Cost,
     held: int,
     moved: float,
     mesh: jax.sharding.Mesh,
@@ -206,15 +215,15 @@ def _program(
         bound = roofline(
             topology.chip,
             num_chips=mesh.size,
-            model_flops=flops,
-            hardware_flops=flops,
+            model_flops=cost.flops,
+            hardware_flops=cost.flops,
             moved_bytes=moved,
             found=compiled.collectives,
         )
     return Program(
         name="decoding step" if name == "decoding" else name,
-        times=times,
-        flops=StepFlops(forward=flops),
+        times=cost.times,
+        flops=StepFlops(forward=cost.flops),
         memory=use,
         collectives=compiled.collectives,
         roofline=bound,
@@ -269,15 +278,19 @@ def _copied_bytes(params: Any, found: Mapping[str, Compiled]) -> int:
     return memory.tree_bytes(copies)
 
 
-def _advice(made: Sequence[Program], questions: Questions, mesh: Mapping[str, int]) -> list[str]:
+def _advice(
+    made: Sequence[Program], questions: Questions, mesh: Mapping[str, int], *, params: int
+) -> list[str]:
     """What to try where answering does not fit, the cheapest first."""
     if all(program.memory.fits for program in made):
         return []
     rows = questions.generator.batches.batch_size
     parts = questions.generator.batches.num_parts
     tried = []
-    if rows > parts:
+    has_room = params < made[0].memory.available
+    if has_room and rows > parts:
         tried.append(f"--eval_batch_size={max(rows // 2, parts)} (it is {rows})")
-    if questions.decoding is not None and questions.decoding.decode_length > 1:
-        tried.append(f"a lower --max_decode_length (it is {questions.decoding.decode_length})")
+    length = questions.decoding.decode_length if questions.decoding else 1
+    if has_room and length > 1:
+        tried.append(f"a lower --max_decode_length (it is {length})")
     return [*tried, *memory_use.advice_on_devices(mesh, max(p.memory.arguments for p in made))]

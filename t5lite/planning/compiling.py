@@ -48,7 +48,6 @@ def compile_program(
     *,
     mesh: jax.sharding.Mesh,
     name: str,
-    held: int = 0,
 ) -> Compiled:
     """Compiles a jitted function.
 
@@ -58,7 +57,6 @@ def compile_program(
       arguments: shapes with their shardings in place of arrays.
       mesh: the devices as they are arranged.
       name: the program's, for the log.
-      held: bytes of each device that are taken by something else meanwhile.
     """
     num_bytes, whose = available(topology)
     log.info("compiling %s for %s", name, topology.name)
@@ -67,11 +65,7 @@ def compile_program(
         compiled = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
         use = memory_use.of_refusal(
-            error,
-            arguments=memory.tree_bytes(arguments),
-            available=num_bytes,
-            whose=whose,
-            held=held,
+            error, arguments=memory.tree_bytes(arguments), available=num_bytes, whose=whose
         )
         if use is None:
             raise
@@ -84,5 +78,5 @@ def compile_program(
     found = collectives.find(
         compiled.as_text(), mesh.shape, slices=topology.slices_of(mesh.devices)
     )
-    use = memory_use.of_compiled(compiled, available=num_bytes, whose=whose, held=held)
+    use = memory_use.of_compiled(compiled, available=num_bytes, whose=whose)
     return Compiled(use, tuple(found), outputs, compiled)

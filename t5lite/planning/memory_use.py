@@ -51,7 +51,7 @@ class MemoryUse:
         return not self.refused and self.peak <= self.available
 
 
-def of_compiled(compiled: Any, *, available: int, whose: str, held: int = 0) -> MemoryUse:
+def of_compiled(compiled: Any, *, available: int, whose: str) -> MemoryUse:
     """Asks the compiler of a program that it has compiled."""
     found = compiled.memory_analysis()
     return MemoryUse(
@@ -59,15 +59,12 @@ def of_compiled(compiled: Any, *, available: int, whose: str, held: int = 0) -> 
         outputs=found.output_size_in_bytes - found.alias_size_in_bytes,
         temporaries=found.temp_size_in_bytes,
         program=found.generated_code_size_in_bytes,
-        held=held,
         available=available,
         whose=whose,
     )
 
 
-def of_refusal(
-    error: Exception, *, arguments: int, available: int, whose: str, held: int = 0
-) -> MemoryUse | None:
+def of_refusal(error: Exception, *, arguments: int, available: int, whose: str) -> MemoryUse | None:
     """What the TPU compiler says of a program that is too large; None of any other error."""
     in_all, of_temporaries = _IN_ALL.search(str(error)), _OF_TEMPORARIES.search(str(error))
     found = in_all or of_temporaries
@@ -77,7 +74,6 @@ def of_refusal(
     return MemoryUse(
         arguments=arguments,
         temporaries=max(needed - arguments, 0) if in_all else needed,
-        held=held,
         available=available,
         whose=whose,
         refused=True,

@@ -128,10 +128,10 @@ class AnswersPlan:
 
     @property
     def seconds(self) -> float | None:
-        """The least time of a batch, all its programs one after the other."""
-        bounds = [(program.times, program.roofline) for program in self.programs]
+        """The least time of a batch behind a prefix that was read, its programs in turn."""
+        bounds = [(x.times, x.roofline) for x in self.programs if x.name != "prefix"]
         found = [times * bound.seconds for times, bound in bounds if bound]
-        return sum(found) if len(found) == len(bounds) else None
+        return sum(found) if found and len(found) == len(bounds) else None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it in JSON's types, with what is derived."""

@@ -31,7 +31,7 @@ def format_plan(plan: Plan) -> str:
         sections.append(_run(plan.run))
     sections += _advice(plan.advice)
     for answers in plan.answers:
-        sections += [_answers(answers), *_advice(answers.advice)]
+        sections += [format_answers(answers), *_advice(answers.advice)]
     return "\n\n".join(sections)
 
 
@@ -65,7 +65,8 @@ def _step(step: StepPlan, rows: list[tuple[str, str]], *, num_devices: int) -> l
     return sections
 
 
-def _answers(plan: AnswersPlan) -> str:
+def format_answers(plan: AnswersPlan) -> str:
+    """How prompts are answered, as text, without advice."""
     prefix = f" behind {plan.prefix_length} that they share" if plan.prefix_length else ""
     rows = [("prompts", f"{plan.num_rows} at once, of {plan.prompt_length} tokens{prefix}")]
     if plan.num_branches:
@@ -107,12 +108,7 @@ def _programs(plan: AnswersPlan) -> str:
         *("Program", "times", "FLOPs", "arguments", "temporaries", "held besides"),
         *("peak, at most", "sent by each", "at the least"),
     )
-    kept = [n for n in range(len(titles)) if n == 0 or any(row[n] for row in rows)]
-    table = format_table(
-        [titles[n] for n in kept],
-        [[row[n] for n in kept] for row in rows],
-        right=[place for place, n in enumerate(kept) if 1 <= n <= 7],
-    )
+    table = format_table(titles, rows, right=range(1, 8), drops_empty=True)
     use = plan.programs[0].memory
     return f"{table}\nmemory: {readable(use.available)} of {use.whose}"
 

@@ -112,7 +112,7 @@ class Sweep:
         right = [n for n, title in enumerate(titles) if title not in ("Remat", "Bound by")]
         parts = [f"{self.topology}: {self.num_compiled} steps compiled, {len(self.ranked)} fit"]
         if rows:
-            parts.append(format_table(titles, rows, right=right))
+            parts.append(format_table(titles, rows, right=right, drops_empty=True))
         if self.refused:
             table = [(f"{count}", reason) for reason, count in self.refused.items()]
             parts.append(format_table(("Left out", "why"), table, right=[0]))
@@ -151,11 +151,10 @@ def run(
     untried = 0
     with progress_bar(total=len(shapes), desc="sweep", unit="mesh", disable=not shown) as bar:
         for mesh in shapes:
-            if search.num_compiled >= limit:
+            if search.num_compiled < limit and search.try_mesh(mesh, batch_size, bar=bar):
+                bar.update()
+            else:
                 untried += 1
-                continue
-            search.try_mesh(mesh, batch_size=batch_size, bar=bar)
-            bar.update()
     if not search.num_compiled:
         raise ValueError(f"a sweep of {topology.name} has nothing to compile: {search.last}")
     return Sweep(
@@ -176,7 +175,7 @@ def meshes(num_devices: int) -> Iterator[dict[str, int]]:
         if num_devices % product == 0:
             sizes = dict(zip(MESH_AXES, (num_devices // product, *others), strict=True))
             found.append(sizes)
-    yield from sorted(found, key=lambda s: (s["tensor"] * s.get("sequence", 1), -s["fsdp"]))
+    yield from sorted(found, key=lambda s: (s["tensor"] * s["sequence"], -s["fsdp"]))
 
 
 class _Search:
@@ -189,8 +188,8 @@ class _Search:
         self.last = ""
         self._build, self._room, self._limit = build, room, limit
 
-    def try_mesh(self, mesh: Mapping[str, int], *, batch_size: int, bar: Bar) -> None:
-        """Finds the fastest setting of a mesh that fits."""
+    def try_mesh(self, mesh: Mapping[str, int], batch_size: int, *, bar: Bar) -> bool:
+        """Finds the fastest setting of a mesh that fits; false where the limit ends it before."""
         fastest, *slower = _settings(mesh, batch_size)
         if (trial := self._built(fastest)) is None:
             self._leave_out(self.last, len(slower) + 1)
@@ -199,6 +198,8 @@ class _Search:
             self._leave_out(self.last, len(slower) + 1)
         elif self._fits(fastest, bar):
             self._leave_out(_SLOWER, len(slower))
+        elif slower and self.num_compiled >= self._limit:
+            return False
         elif slower and self._fits(slower[-1], bar):
             smallest = self.found.pop()
             for place, setting in enumerate(slower[:-1]):
@@ -206,10 +207,11 @@ class _Search:
                     break
                 if self._fits(setting, bar):
                     self._leave_out(_SLOWER, len(slower) - place - 1)
-                    return
+                    return True
             self.found.append(smallest)
         else:
             self._leave_out("holds more than what does not fit", max(len(slower) - 1, 0))
+        return True
 
     def _built(self, setting: Setting) -> Trial | None:
         try:

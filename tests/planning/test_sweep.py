@@ -40,6 +40,7 @@ def build(setting):
         num_microbatches=setting.num_microbatches,
         capacities=(8,),
         remat=setting.remat,
+        placement=(),
     )
     least = 20 if setting.mesh["data"] == 4 else 1
     return sweep.Trial(least_bytes=least * GIB, compile=lambda: step)
@@ -64,9 +65,11 @@ def test_of_each_mesh_the_fastest_setting_that_fits_is_ranked():
     assert "1 microbatches" not in found.format() and "none" in found.format()
 
 
-def test_a_limit_leaves_meshes_untried():
-    found = sweep.run(SLICE, build, batch_size=16, limit=4, shown=False)
-    assert len(found.ranked) == 1 and found.num_untried > 0
+@pytest.mark.parametrize(("limit", "num_ranked"), [(1, 0), (3, 1), (4, 1)])
+def test_a_limit_leaves_meshes_untried(limit, num_ranked):
+    found = sweep.run(SLICE, build, batch_size=16, limit=limit, shown=False)
+    assert (found.num_compiled, len(found.ranked)) == (limit, num_ranked)
+    assert found.num_untried > 0
     assert "a higher --sweep_limit tries more" in found.format()
 
 

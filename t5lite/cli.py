@@ -279,8 +279,9 @@ def _no_settings(model_dir: Any) -> str:
         folder = storage_path(model_dir, name="--model_dir")
         check_run_folder(folder)
         found = f" ({folder} {f'has no {CONFIG_FILE}' if folder.is_dir() else 'is no folder'})"
-    recipes = sorted((config.packaged_gin_dir() / "recipes").glob("*.gin"))
-    names = ", ".join(f"recipes/{path.name}" for path in recipes)
+    packaged = config.packaged_gin_dir()
+    recipes = sorted((packaged / "recipes").rglob("*.gin"))
+    names = ", ".join(f"{path.relative_to(packaged)}" for path in recipes)
     return (
         f"give --gin_file=FILE, or --model_dir of a run to resume{found}; t5lite's own "
         f"recipes: {names}"
@@ -381,6 +382,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     shape = check_name(arguments.topology)
     of = arguments.of or _planned_verb(arguments)
     _check_plan_flags(arguments, of=of, is_on_cpu=shape.kind == "cpu")
+    page = None if arguments.html is None else _page_file(arguments.html)
     # Before devices are touched, which converting a checkpoint does, and making schedules.
     topology = open_topology(arguments.topology)
     lengths = arguments.task_feature_lengths
@@ -397,7 +399,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     from t5lite.planning.summary import format_plan
 
     assumptions = plan.Assumptions(
-        num_options=arguments.num_options or 4,
+        num_options=arguments.num_options,
         prefix_length=arguments.shared_prefix or 0,
         model=None if of == "train" else parsed.parameter("train", "model"),
         task_feature_lengths=lengths or parsed.macro("TASK_FEATURE_LENGTHS"),
@@ -412,13 +414,25 @@ def _plan(arguments: argparse.Namespace) -> int:
             )
         else:
             result = plan.plan_answering(topology, verb, built, assumptions=assumptions)
-    if arguments.html:
+    if page:
         from t5lite.reports.plan_page import write_plan_page
 
-        write_plan_page(pathlib.Path(arguments.html), result)
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_plan_page(page, result)
     text = result.format() if arguments.sweep else format_plan(result)
     print(strict_json.dumps(result.to_dict(), indent=2) if arguments.json else text)
     return 0 if result.fits else 1
+
+
+def _page_file(text: str) -> pathlib.Path:
+    """Where a plan's page is to be; what cannot be written is known before compiling."""
+    from t5lite.files.local_paths import storage_path, writable_folder
+
+    page = storage_path(text, name="--html")
+    if page.is_dir():
+        raise ValueError(f"--html {page} is a folder; give a file in it, such as {page}/plan.html.")
+    writable_folder(page.parent, name="--html")
+    return page
 
 
 def _planned_verb(arguments: argparse.Namespace) -> str:

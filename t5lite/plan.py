@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import pathlib
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +21,8 @@ from t5lite.configuration.config import register_configurables
 from t5lite.data.data_config import DataConfig
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.decoding.sequence_generator import SequenceGenerator
+from t5lite.files.local_paths import storage_path
+from t5lite.files.regular_files import has_file
 from t5lite.inference.eval_config import EvalConfig, check_evals
 from t5lite.inference.prompts import decoding_for
 from t5lite.initialization.initial_model import ModelOfCheckpoint
@@ -40,13 +41,13 @@ class Assumptions:
     """What a plan of answering cannot know without data.
 
     Attributes:
-      num_options: answers that an example is ranked among.
-      prefix_length: tokens that all prompts begin with, and that are read once.
+      num_options: answers that an example is ranked among; None for 4.
+      prefix_length: tokens that all prompts begin with, and that are read once; 0 for none.
       model: what answers, where there is no model folder.
       task_feature_lengths: of `infer` without a model folder.
     """
 
-    num_options: int = 4
+    num_options: int | None = None
     prefix_length: int = 0
     model: TransformerConfig | ModelOfCheckpoint | None = None
     task_feature_lengths: Mapping[str, int] | None = None
@@ -73,6 +74,7 @@ def plan_training(
         the rows not the model.
     """
     run = _training_run(arguments)
+    _check_assumed(assumptions, run.evals)
     built = step_plan.build(run, topology)
     step = step_plan.plan(built, topology, measures=measures)
     # An evaluation's parameters lie where the state's do, beside the optimizer's state.
@@ -127,6 +129,7 @@ def plan_answering(
     mesh = make_mesh(run.mesh or MeshConfig(), devices=topology.devices)
     configs = list(run.evals) if verb == "evaluate" else [_as_evaluation(run, converter)]
     check_evals(configs)
+    _check_assumed(assumptions, configs)
     params = param_shapes_on(model, mesh)
     asked = [
         _questions(config, model, converter, assumptions, mesh=mesh) for config in _merged(configs)
@@ -187,16 +190,29 @@ def _training_run(arguments: Mapping[str, Any]) -> SimpleNamespace:
     run = _completed("train", arguments)
     if isinstance(run.model, ModelOfCheckpoint):
         run.model, run.train_data, _ = run.model.choose(
-            run.train_data, run.initial_checkpoint, model_dir=pathlib.Path(run.model_dir)
+            run.train_data,
+            run.initial_checkpoint,
+            model_dir=storage_path(run.model_dir, name="MODEL_DIR"),
         )
     run.train_data.check_model(run.model)
     check_evals(run.evals)
     return run
 
 
+def _check_assumed(assumptions: Assumptions, configs: Sequence[EvalConfig]) -> None:
+    """Refuses what would change nothing."""
+    if assumptions.prefix_length and not configs:
+        raise ValueError("--shared_prefix is of prompts, and this run asks none: leave it out.")
+    if assumptions.num_options and not any(config.rank_by for config in configs):
+        raise ValueError(
+            "--num_options is of examples that are ranked, and nothing here ranks: give --rank_by "
+            "with it, or leave it out."
+        )
+
+
 def _model(model_dir: str, assumptions: Assumptions) -> tuple[TransformerConfig, FeatureConverter]:
     """What answers, and what its prompts look like; of a folder its t5lite.json says it."""
-    if (pathlib.Path(model_dir) / DESCRIPTION_FILE).exists():
+    if has_file(storage_path(model_dir, name="--model_dir") / DESCRIPTION_FILE):
         description = ModelDescription.load(model_dir)
         return description.model, description.converter
     model, lengths = assumptions.model, assumptions.task_feature_lengths
@@ -270,7 +286,7 @@ def _questions(
         name=config.name,
         generator=generator,
         decoding=None if is_ranked else decoding,
-        num_options=assumptions.num_options if is_ranked else int(config.score_targets),
+        num_options=(assumptions.num_options or 4) if is_ranked else int(config.score_targets),
         option_length=converter.task_feature_lengths["targets"],
         prefix_length=assumptions.prefix_length,
     )

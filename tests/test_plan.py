@@ -118,11 +118,9 @@ def test_options_are_scored_and_nothing_is_generated(plans):
 
 def test_a_sweep_ranks_what_fits_within_its_limit(plans):
     sweep = plans["sweep"]
-    assert sweep["num_compiled"] == 3 and len(sweep["ranked"]) == 3
-    assert sweep["num_untried"] == len(list(meshes(4))) - 3
-    peaks = [one["memory"]["peak"] for one in sweep["ranked"]]
-    assert peaks == sorted(peaks)  # CPUs have no roofline
-    assert {one["remat"] for one in sweep["ranked"]} == {"none"}
+    (fastest,) = sweep["ranked"]
+    assert sweep["num_compiled"] == 1 and sweep["num_untried"] == len(list(meshes(4))) - 1
+    assert (fastest["mesh"]["fsdp"], fastest["remat"]) == (4, "none")
 
 
 def test_a_plan_imports_neither_seqio_nor_tensorflow(plans):
@@ -130,7 +128,7 @@ def test_a_plan_imports_neither_seqio_nor_tensorflow(plans):
 
 
 def test_a_plan_needs_no_mixture_and_no_folder(tmp_path, capsys):
-    page, recipe = tmp_path / "plan.html", tmp_path / "recipe.gin"
+    page, recipe = tmp_path / "pages" / "plan.html", tmp_path / "recipe.gin"
     required = ("VOCABULARY", "DATA_DIR", "INITIAL_CHECKPOINT_PATH")
     recipe.write_text("".join(f"{name} = %gin.REQUIRED\n" for name in required))
     flags = f"--topology=cpu:1 --batch_size=2 --measure --html={page} --gin_file={recipe}"
@@ -166,6 +164,10 @@ def test_infer_is_planned_without_a_model_folder(capsys):
         ("--topology=v5e:2x2 --measure", "--measure runs one training step on CPUs"),
         ("--topology=cpu:1 --sweep_limit=2", "--sweep_limit bounds a sweep"),
         ("--topology=cpu:1 --of=eval --sweep", "--sweep tries ways to lay out a training step"),
+        ("--topology=cpu:1 --num_options=3", "nothing here ranks: give --rank_by"),
+        ("--topology=cpu:1 --shared_prefix=8", "this run asks none: leave it out"),
+        ("--topology=cpu:1 --html=.", r"--html \. is a folder; give a file in it"),
+        ("--topology=cpu:1 --html=setup.py/plan.html", r"--html setup\.py: .* is a file"),
     ],
 )
 def test_mistakes(flags, message, capsys):

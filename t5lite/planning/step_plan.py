@@ -104,7 +104,7 @@ def plan(built: Built, topology: Topology, *, measures: bool = False) -> StepPla
     Args:
       built: the step.
       topology: the devices.
-      measures: whether to run it too; on CPUs only.
+      measures: whether to run it too, where it fits; on CPUs only.
 
     Raises:
       ValueError: it cannot be measured.
@@ -133,6 +133,7 @@ def plan(built: Built, topology: Topology, *, measures: bool = False) -> StepPla
             moved_bytes=moved,
             found=found,
         )
+    measures &= use.fits  # What does not would take other programs' memory too.
     return StepPlan(
         program=Program(
             name="training step", flops=flops, memory=use, collectives=found, roofline=bound

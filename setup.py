@@ -66,6 +66,7 @@ GGUF = ["gguf>=0.19,<0.20"]
 BUCKETS = ["universal_pathlib>=0.3.10,<0.4", "fsspec>=2026.9"]
 GCS = [*BUCKETS, "gcsfs>=2026.10.1"]
 S3 = [*BUCKETS, "s3fs>=2026.9"]
+WANDB = ["wandb>=0.31,<0.32"]
 
 setuptools.setup(
     name="t5lite",
@@ -102,6 +103,7 @@ setuptools.setup(
         # Buckets of Google Cloud Storage, and of S3.
         "gcs": GCS,
         "s3": S3,
+        "wandb": WANDB,
         # The tests of pages, in a chromium that is there with its driver.
         "browser": ["selenium>=4.30,<5"],
         "test": [
@@ -109,6 +111,7 @@ setuptools.setup(
             *GGUF,
             *GCS,
             *S3,
+            *WANDB,
             # Emulators of both.
             "gcp-storage-emulator>=2026.7.19",
             "moto[server]>=5.2,<6",

@@ -180,6 +180,21 @@ def device_free(device: jax.Device) -> Free | None:
     return Free(stats["bytes_limit"] - stats.get("bytes_in_use", 0), f"device {device}")
 
 
+def used() -> dict[str, int]:
+    """What is in use, by the names that logs have for it.
+
+    Returns:
+      `host_memory_bytes`, of this process now; `device_memory_peak_bytes`, the most that one of
+      its devices has held at a time, where they say.
+    """
+    stats = [device.memory_stats() or {} for device in jax.local_devices()]
+    peaks = [each["peak_bytes_in_use"] for each in stats if "peak_bytes_in_use" in each]
+    return {
+        "host_memory_bytes": psutil.Process().memory_info().rss,
+        **({"device_memory_peak_bytes": max(peaks)} if peaks else {}),
+    }
+
+
 def check(
     moments: Sequence[Held],
     *,

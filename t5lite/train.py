@@ -13,7 +13,12 @@ import jax
 from t5lite import sharding
 from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer, SaveClock
 from t5lite.checkpoints.model_dir import ModelDescription, leaves_no_empty_folder, lock
-from t5lite.configuration.run_record import changed_settings, describe, record_start
+from t5lite.configuration.run_record import (
+    changed_settings,
+    describe,
+    record_start,
+    recorded_settings,
+)
 from t5lite.data.chat.chat_format import ChatFormat
 from t5lite.data.data_config import DataConfig
 from t5lite.data.pipeline import TrainBatch, TrainData, open_train_data
@@ -39,6 +44,7 @@ from t5lite.messages.ranges import NotNegative, Positive, Seed, Size
 from t5lite.messages.value_types import numbers_checked
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import count_params
+from t5lite.planning.chips import seconds_at_peak
 from t5lite.planning.placement import PLACEMENT_FILE, format_placement, placed, summary
 from t5lite.reports import report
 from t5lite.training.cross_entropy import CrossEntropy
@@ -49,6 +55,7 @@ from t5lite.training.metrics import MetricsWriter, ProgressBar, StepLog
 from t5lite.training.objective import Objective
 from t5lite.training.optimizers import Optimizer
 from t5lite.training.parameter_groups import FrozenDtype
+from t5lite.training.profiling import Profiler, check_window
 from t5lite.training.program import build_program
 from t5lite.training.signals import StopRequest
 from t5lite.training.step_memory import check_state, check_step
@@ -95,6 +102,9 @@ def train(
     eval_period: int | str | None = None,
     eval_first: bool = False,
     log_period: Size = 10,
+    norm_groups: Sequence[str] = (),
+    profile_steps: tuple[Size, Size] | None = None,
+    wandb_project: str | None = None,
     seed: Seed = 0,
     config_text: str = "",
 ) -> TrainResult:
@@ -122,6 +132,10 @@ def train(
       eval_period: how often; None evaluates at the end only.
       eval_first: also evaluate before the first step.
       log_period: steps between lines of metrics.jsonl.
+      norm_groups: regular expressions; the norms of gradients, updates and parameters in whose
+        names one is found are logged too.
+      profile_steps: `(start, stop)`: JAX's profiler traces these steps, the last being `stop` - 1.
+      wandb_project: a project of Weights & Biases that figures go to as well.
       seed: of initialisation and dropout; the data has its own in `train_data`.
       config_text: the operative gin configuration, saved with every checkpoint.
 
@@ -144,6 +158,7 @@ def train(
     train_data.check_model(model)
     check_evals(evals)
     total = parse_duration(train_steps, name="TRAIN_STEPS")
+    check_window(profile_steps, total=total)
     save_every = parse_duration(checkpoint.period, name="CHECKPOINT_PERIOD")
     eval_every = None if eval_period is None else parse_duration(eval_period, name="EVAL_PERIOD")
     is_main = jax.process_index() == 0
@@ -226,6 +241,7 @@ def train(
         batch_size=train_data.batch_size,
         num_microbatches=num_microbatches,
         frozen_models=others_shapes,
+        norms_of=norm_groups,
     )
     step.trace()
 
@@ -278,9 +294,14 @@ def train(
         write_whole(folder / PLACEMENT_FILE, format_placement(arrays))
         _record_start(folder, data, config_text, step=progress.steps)
     writer = MetricsWriter(
-        folder, start_step=-1 if resume_step is None else resume_step, enabled=is_main
+        folder,
+        start_step=-1 if resume_step is None else resume_step,
+        enabled=is_main,
+        wandb_project=wandb_project,
+        settings=recorded_settings(folder),
     )
-    bar = ProgressBar(total, progress, enabled=is_main)
+    least_seconds = seconds_at_peak(step.flops.model, device_mesh.devices.flat)
+    bar = ProgressBar(total, progress, enabled=is_main, least_step_seconds=least_seconds)
     step_log = StepLog(writer, bar, period=log_period, data=data, start=progress)
     metrics: dict[str, float] = {}
 
@@ -323,15 +344,19 @@ def train(
     # ---- The loop -------------------------------------------------------------------------------
     settled_at, stopped = progress.steps if resume_step is not None else -1, False
     learning_rate_at = jax.jit(optimizer.learning_rate_at)
-    with StopRequest() as stop, no_implicit_transfers():
+    profiler = Profiler(folder / "tensorboard", profile_steps)
+    with StopRequest() as stop, no_implicit_transfers(), profiler:
         if eval_first and resume_step is None:
             evaluate_now()
         clock = SaveClock(checkpoint)
         for device_batch, batch in feed(data, device_mesh):
             if stopped or total.reached(progress):
                 break
-            state, step_metrics = step.function(state, device_batch, frozen_models)
+            with profiler.step(progress.steps + 1, after=state):
+                state, step_metrics = step.function(state, device_batch, frozen_models)
             step_metrics["learning_rate"] = learning_rate_at(jax.device_put(progress.steps))
+            if (progress.steps + 1) % log_period == 0:
+                step_metrics |= step.param_norms(state.params)
             before, progress = progress, _advance(progress, batch, data)
             data_state = batch.state
             draws.add(batch.stats)
@@ -350,7 +375,7 @@ def train(
                 # The best is none that no evaluation saw.
                 save_now(metrics if save_due else {}, in_haste=stopped)
                 settled_at = progress.steps
-            bar.pause()
+            bar.start_clock(progress)
         step_log.flush()
         if not (stopped or total.reached(progress)):
             bar.say(f"step {progress.steps}  the mixture ended, before TRAIN_STEPS, {total}")

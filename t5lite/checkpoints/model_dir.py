@@ -13,7 +13,8 @@ In MODEL_DIR:
 - `placement.txt`: how parameters, optimizer state and batches are cut over the devices
 - `missing_tasks.json`: which tasks the run continues without, and why, if any
 - `metrics.jsonl`: one line per logged step and per evaluation
-- `tensorboard/`: the same figures as TensorBoard events
+- `tensorboard/`: the same figures as TensorBoard events, and traces of steps
+- `wandb.json`, `wandb/`: the run of Weights & Biases, and what was recorded of it, if any
 - `eval/<name>/`: metrics and predictions of the last evaluation
 - `report.png`, `report.html`: drawn at the end of training
 - `audit.png`: drawn by `t5lite tasks audit`

@@ -120,6 +120,14 @@ def number_or_names(text: str) -> int | tuple[str, ...]:
     return number(Count)(text) if text.lstrip("-").isdecimal() else comma_separated(text)
 
 
+def _window(text: str) -> tuple[int, int]:
+    """Reads `100:105`."""
+    start, colon, stop = text.partition(":")
+    if not colon:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not like 100:105, START:STOP in steps")
+    return number(Size)(start), number(Size)(stop)
+
+
 def _ids(text: str) -> tuple[int, ...]:
     return tuple(map(number(Count), comma_separated(text)))
 
@@ -287,5 +295,7 @@ TRAIN_FLAGS = (
     Flag("--checkpoint_period", duration, "how often to save"),
     Flag("--checkpoint_minutes", number(Positive), "also save when so many have passed"),
     Flag("--keep_checkpoints", number(Size), "how many of the last to keep"),
+    Flag("--profile_steps", _window, "trace these steps, the last left out, as in 100:105"),
+    Flag("--wandb_project", str, "also log to this project of Weights & Biases"),
     *MESH_FLAGS,
 )

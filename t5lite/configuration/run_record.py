@@ -82,6 +82,18 @@ def changed_settings(model_dir: str | pathlib.Path, config_text: str) -> dict[st
     }
 
 
+def recorded_settings(model_dir: str | pathlib.Path) -> dict[str, int | float | str]:
+    """Settings of a folder's last start by name; what is no number or text, as gin writes it."""
+    path = storage_path(model_dir, name="MODEL_DIR") / CONFIG_FILE
+    if not has_file(path):
+        return {}
+    bindings = [s for s in read_record(path, wanted_by=str(path)) if isinstance(s, Binding)]
+    return {
+        b.key: b.value if isinstance(b.value, int | float | str) else repr(b.value)
+        for b in bindings
+    }
+
+
 def _settings(path: pathlib.Path) -> dict[str, str]:
     statements = read_record(path, wanted_by=str(path))
     return {

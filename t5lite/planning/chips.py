@@ -9,6 +9,10 @@ memory of v5p, 95 GiB.
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Iterable
+
+import jax
 
 _GIB = 1 << 30
 
@@ -89,3 +93,49 @@ CHIPS = {
         ),
     )
 }
+
+# What JAX calls the devices of these chips.
+_TPU_KINDS = {
+    "TPU v4": "v4",
+    "TPU v5 lite": "v5e",
+    "TPU v5e": "v5e",
+    "TPU v5": "v5p",
+    "TPU v5p": "v5p",
+    "TPU v6 lite": "v6e",
+    "TPU v6e": "v6e",
+}
+# Of others, operations a second in bfloat16. A TPU7x has 2,307 TFLOPs (Google Cloud, "TPU7x
+# (Ironwood)") and is two devices. GPUs as in NVIDIA's data sheets, half of what these say of sparse
+# matrices; the first pattern that fits holds.
+_DEVICE_FLOPS = (
+    (r"TPU7x", 2.307e15 / 2),
+    (r"NVIDIA A10\b", 1.25e14),
+    (r"NVIDIA A40\b", 1.497e14),
+    (r"NVIDIA A100\b", 3.12e14),
+    (r"NVIDIA L4\b", 1.21e14),
+    (r"NVIDIA L40\b", 1.8105e14),
+    (r"NVIDIA L40S\b", 3.6205e14),
+    (r"NVIDIA H[12]00 NVL", 8.355e14),
+    (r"NVIDIA H100 PCIe", 7.56e14),
+    (r"NVIDIA G?H[12]00\b", 9.895e14),
+    (r"NVIDIA B200\b", 2.25e15),
+)
+
+
+def peak_flops(device_kind: str) -> float | None:
+    """Peak operations a second of a device, in bfloat16; None where none is known here.
+
+    Args:
+      device_kind: as JAX calls it, such as "TPU v5 lite" or "NVIDIA A100-SXM4-80GB".
+    """
+    if device_kind in _TPU_KINDS:
+        return CHIPS[_TPU_KINDS[device_kind]].flops
+    if "MIG" in device_kind:  # a part of a GPU
+        return None
+    return next((flops for kind, flops in _DEVICE_FLOPS if re.match(kind, device_kind)), None)
+
+
+def seconds_at_peak(flops: float, devices: Iterable[jax.Device]) -> float | None:
+    """How long devices take together for so many operations at their peak, if that is known."""
+    peaks = [peak_flops(device.device_kind) for device in devices]
+    return None if None in peaks else flops / sum(filter(None, peaks))

@@ -10,7 +10,6 @@ from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.initialization.frozen_models import frozen_shapes, open_frozen_models
 from t5lite.mesh import make_mesh
 from t5lite.models.config import TransformerConfig
-from t5lite.models.flops import train_step_flops
 from t5lite.models.parameters import flatten_names
 from t5lite.planning import memory_use
 from t5lite.planning.compiling import compile_program
@@ -84,6 +83,7 @@ def build(run: Any, topology: Topology) -> Built:
         batch_size=data.batch_size,
         num_microbatches=num_microbatches,
         frozen_models=frozen_shapes(others, converter=rows, mesh=mesh, dtype=run.frozen_dtype),
+        norms_of=run.norm_groups,
     )
     return Built(program, step, rows, data, num_microbatches, total)
 
@@ -110,13 +110,7 @@ def plan(built: Built, topology: Topology, *, measures: bool = False) -> StepPla
       ValueError: it cannot be measured.
     """
     trainable = flatten_names(built.program.trainable)
-    flops = train_step_flops(
-        built.model,
-        batch_size=built.data.batch_size,
-        capacities=built.rows.capacities,
-        trainable=trainable,
-    )
-    mesh, step = built.program.mesh, built.step
+    mesh, step, flops = built.program.mesh, built.step, built.step.flops
     compiled = compile_program(
         topology, step.function, step.shapes, mesh=mesh, name="the training step"
     )

@@ -1,4 +1,4 @@
-"""Where figures go: `metrics.jsonl`, TensorBoard events and the progress bar.
+"""Where figures go: `metrics.jsonl`, TensorBoard, Weights & Biases and the progress bar.
 
 Figures are fetched one step late: by then the device has them, so nothing waits.
 """
@@ -9,12 +9,14 @@ import math
 import pathlib
 import time
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import jax
 import numpy as np
 import tqdm
 
+from t5lite import memory
 from t5lite.data.pipeline import TrainBatch, TrainData
 from t5lite.files import strict_json
 from t5lite.files.appended_file import AppendedFile
@@ -25,57 +27,107 @@ from t5lite.messages.progress import progress_bar
 from t5lite.messages.streams import Unbroken
 from t5lite.training.duration import Duration, Progress
 from t5lite.training.tensorboard_file import TensorBoardFile
+from t5lite.training.wandb_run import WandbRun
 
 METRICS_FILE = "metrics.jsonl"
 
 # Metrics of every run, for which the progress line has no room; an objective's own are shown.
 _NOT_SHOWN = (
-    *("loss", "grad_norm", "learning_rate"),
+    *("loss", "grad_norm", "param_norm", "update_norm", "learning_rate"),
     *("cross_entropy", "z_loss", "accuracy", "target_tokens"),
 )
 
 
+class Writer(Protocol):
+    """A place that figures go to."""
+
+    def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
+        """Writes the figures of a step by name; `kind` is "train", "eval" or "epoch"."""
+
+    def sync(self) -> None:
+        """Puts what was written where it outlives this machine, as a checkpoint does."""
+
+    def close(self) -> None:
+        """Flushes and closes it."""
+
+
 class MetricsWriter:
-    """Appends figures to `MODEL_DIR/metrics.jsonl` and to TensorBoard; process 0 only.
+    """Hands figures to all writers of a run; process 0 only.
+
+    These are `MODEL_DIR/metrics.jsonl`, TensorBoard, and Weights & Biases where it is asked for.
+    """
+
+    def __init__(
+        self,
+        model_dir: str | pathlib.Path,
+        *,
+        start_step: int,
+        enabled: bool,
+        wandb_project: str | None = None,
+        settings: Mapping[str, int | float | str] = MappingProxyType({}),
+    ) -> None:
+        """Opens them, and drops what lies beyond `start_step` (-1: nothing was restored).
+
+        Args:
+          model_dir: the run's folder.
+          start_step: of the checkpoint that the run goes on from.
+          enabled: whether this process writes.
+          wandb_project: where the run is on Weights & Biases; None for not at all.
+          settings: of the run, by name, shown there.
+        """
+        self._writers: list[Writer] = []
+        if not enabled:
+            return
+        folder = storage_path(model_dir, name="MODEL_DIR")
+        if wandb_project is not None:
+            # First: it may refuse, with nothing written yet.
+            self._writers.append(WandbRun(folder, project=wandb_project, settings=settings))
+        self._writers += (
+            _MetricsFile(folder / METRICS_FILE, start_step=start_step),
+            TensorBoardFile(folder / "tensorboard", first_step=start_step + 1),
+        )
+
+    def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
+        """Writes the figures of a step everywhere.
+
+        Raises:
+          OSError: of the file that cannot be written, such as on a full disk.
+        """
+        for writer in self._writers:
+            writer.write(step, kind, values)
+
+    def sync(self) -> None:
+        """Writes all to the bucket where they lie in one, as a checkpoint needs that is saved."""
+        for writer in self._writers:
+            writer.sync()
+
+    def close(self) -> None:
+        """Flushes and closes all."""
+        for writer in self._writers:
+            writer.close()
+
+
+class _MetricsFile:
+    """Appends to `metrics.jsonl`.
 
     A line is `{"step": int, "kind": "train" | "eval" | "epoch", <name>: float, ...}`. On resume,
     lines beyond the restored step are dropped: a run that was killed leaves the curve of one that
     was not.
     """
 
-    def __init__(self, model_dir: str | pathlib.Path, *, start_step: int, enabled: bool) -> None:
-        """Opens the files and drops what lies beyond `start_step` (-1: nothing was restored)."""
-        self._enabled = enabled
-        if not enabled:
-            return
-        path = storage_path(model_dir, name="MODEL_DIR") / METRICS_FILE
+    def __init__(self, path: pathlib.Path, *, start_step: int) -> None:
         kept = [line for line in read_lines(path) if line["step"] <= start_step]
         write_whole(path, "".join(_to_line(line) for line in kept))
         self._file = AppendedFile(path)
-        self._tensorboard = TensorBoardFile(path.parent / "tensorboard", first_step=start_step + 1)
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
-        """Writes one line and the same figures as TensorBoard scalars.
-
-        Raises:
-          OSError: of the file that cannot be written, such as on a full disk.
-        """
-        if not self._enabled:
-            return
         self._file.append(_to_line({"step": step, "kind": kind, **values}).encode())
-        self._tensorboard.write(step, {f"{kind}/{name}": v for name, v in values.items()})
 
     def sync(self) -> None:
-        """Writes both to the bucket where they lie in one, as a checkpoint needs that is saved."""
-        if self._enabled:
-            self._file.sync()
-            self._tensorboard.sync()
+        self._file.sync()
 
     def close(self) -> None:
-        """Flushes and closes both."""
-        if self._enabled:
-            self._file.close()
-            self._tensorboard.close()
+        self._file.close()
 
 
 def read_lines(path: str | pathlib.Path) -> list[dict[str, Any]]:
@@ -108,15 +160,30 @@ def _to_line(values: Mapping[str, Any]) -> str:
 
 
 class ProgressBar:
-    """Step, loss, tokens/s and time left on standard error; process 0 only.
+    """Step, loss, tokens/s, utilisation and time left on standard error; process 0 only.
 
     The bar's length is the run's duration in its own unit, so "3 epochs" counts epochs.
     """
 
-    def __init__(self, total: Duration, start: Progress, *, enabled: bool) -> None:
-        """Starts the clock at `start`, so a resumed run does not claim the past's speed."""
-        self._total = total
-        self._clock, self._tokens = time.monotonic(), start.tokens
+    def __init__(
+        self,
+        total: Duration,
+        start: Progress,
+        *,
+        enabled: bool,
+        least_step_seconds: float | None = None,
+    ) -> None:
+        """Starts the clock at `start`, so a resumed run does not claim the past's speed.
+
+        Args:
+          total: how long the run is.
+          start: how far it has come.
+          enabled: whether the bar is shown.
+          least_step_seconds: how long the model FLOPs of a step take at the devices' peak; None
+            where that is not known.
+        """
+        self._total, self._least_step_seconds = total, least_step_seconds
+        self._clock, self._since = time.monotonic(), start
         self._file = Unbroken()
         self._bar = progress_bar(
             total=total.amount,
@@ -130,27 +197,39 @@ class ProgressBar:
             mininterval=0.5,
         )
 
-    def update(self, progress: Progress, *, loss: float, others: Mapping[str, float]) -> float:
-        """Moves the bar; returns tokens per second since the last call.
+    def update(
+        self, progress: Progress, *, loss: float, others: Mapping[str, float]
+    ) -> dict[str, float]:
+        """Moves the bar.
 
         Args:
           progress: how far the run is.
           loss: of its last step.
           others: further metrics to show.
+
+        Returns:
+          The speed since the last call: `tokens_per_second`, of all devices together, and `mfu`,
+          the utilisation of their peak by model FLOPs (PaLM, arXiv:2204.02311, appendix B), where
+          that is known.
         """
-        now = time.monotonic()
-        rate = (progress.tokens - self._tokens) / max(now - self._clock, 1e-9)
-        self._clock, self._tokens = now, progress.tokens
-        self._bar.n = min(self._total.of(progress), self._total.amount)
-        shown = [f"step {progress.steps}", f"loss {loss:.3f}", f"{rate:,.0f} tokens/s"]
+        seconds = max(time.monotonic() - self._clock, 1e-9)
+        speed = {"tokens_per_second": (progress.tokens - self._since.tokens) / seconds}
+        shown = [f"step {progress.steps}", f"loss {loss:.3f}"]
+        shown.append(f"{speed['tokens_per_second']:,.0f} tokens/s")
+        if self._least_step_seconds is not None:
+            num_steps = progress.steps - self._since.steps
+            speed["mfu"] = num_steps * self._least_step_seconds / seconds
+            shown.append(f"MFU {speed['mfu']:.1%}")
         shown += [f"{name} {value:.4g}" for name, value in others.items()]
+        self.start_clock(progress)
+        self._bar.n = min(self._total.of(progress), self._total.amount)
         self._bar.set_postfix_str(", ".join(shown), refresh=False)
         self._bar.refresh()
-        return rate
+        return speed
 
-    def pause(self) -> None:
-        """Takes evaluation and checkpointing out of the next tokens-per-second figure."""
-        self._clock = time.monotonic()
+    def start_clock(self, progress: Progress) -> None:
+        """Leaves what was before out of the next figures of speed, such as an evaluation."""
+        self._clock, self._since = time.monotonic(), progress
 
     def say(self, text: str) -> None:
         """Prints a line above the bar."""
@@ -224,10 +303,14 @@ class StepLog:
         self, values: Mapping[str, float], batch: TrainBatch, progress: Progress
     ) -> None:
         # Where there is a cross entropy, it stands for the loss, as it does in evaluations.
-        rate = self._bar.update(
+        speed = self._bar.update(
             progress,
             loss=values.get("cross_entropy", values["loss"]),
-            others={name: value for name, value in values.items() if name not in _NOT_SHOWN},
+            others={
+                name: value
+                for name, value in values.items()
+                if name.partition("/")[0] not in _NOT_SHOWN
+            },
         )
         stats = batch.stats
         self._writer.write(
@@ -239,7 +322,8 @@ class StepLog:
                 "tokens": progress.tokens,
                 "epochs": progress.epochs,
                 "batch_examples": stats.num_examples,
-                "tokens_per_second": rate,
+                **speed,
+                **memory.used(),
             },
         )
 

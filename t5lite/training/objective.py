@@ -20,7 +20,8 @@ from t5lite.models.transformer import Model
 # What a line of metrics.jsonl holds beside the objective's own metrics.
 RESERVED_NAMES = frozenset(
     {"step", "kind", "loss", "grad_norm", "learning_rate", "examples", "tokens", "epochs"}
-    | {"batch_examples", "tokens_per_second"}
+    | {"batch_examples", "tokens_per_second", "mfu", "param_norm", "update_norm"}
+    | {"host_memory_bytes", "device_memory_peak_bytes"}
 )
 
 

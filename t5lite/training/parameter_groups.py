@@ -92,24 +92,36 @@ def _multipliers(names: Sequence[str], groups: ParameterGroups) -> dict[str, flo
     """Gives every parameter the multiplier of the first group that it belongs to."""
     compiled = []
     for pattern, multiplier in groups:
-        try:
-            expression = re.compile(pattern)
-        except re.error as error:
-            raise ValueError(
-                f"train.parameter_groups: {pattern!r} is no regular expression: {error}."
-            ) from error
+        expression = compile_pattern(pattern, names, setting="train.parameter_groups")
         if not multiplier >= 0:
             raise ValueError(
                 f"train.parameter_groups: {pattern!r} has multiplier {multiplier};"
                 " give a positive number, or 0 to freeze."
-            )
-        if not any(expression.search(name) for name in names):
-            raise ValueError(
-                f"train.parameter_groups: {pattern!r} matches no parameter."
-                f"{did_you_mean(pattern, names)}"
             )
         compiled.append((expression, float(multiplier)))
     return {
         name: next((m for expression, m in compiled if expression.search(name)), 1.0)
         for name in names
     }
+
+
+def compile_pattern(pattern: str, names: Sequence[str], *, setting: str) -> re.Pattern[str]:
+    """Compiles the regular expression of a group of parameters.
+
+    Args:
+      pattern: the expression.
+      names: of the parameters, in some of which it has to be found.
+      setting: that gave it, for messages.
+
+    Raises:
+      ValueError: it is none, or is found in no name.
+    """
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{setting}: {pattern!r} is no regular expression: {error}.") from error
+    if not any(expression.search(name) for name in names):
+        raise ValueError(
+            f"{setting}: {pattern!r} matches no parameter.{did_you_mean(pattern, names)}"
+        )
+    return expression

@@ -6,7 +6,7 @@ Nothing is allocated and no data are read, and the devices may be ones that are 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -16,7 +16,9 @@ from t5lite import sharding
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.mesh import host_rows
 from t5lite.models.config import TransformerConfig
+from t5lite.models.flops import StepFlops, train_step_flops
 from t5lite.models.parameters import param_axes, param_shapes
+from t5lite.training.norms import norm_groups, norms
 from t5lite.training.objective import Objective
 from t5lite.training.optimizers import Optimizer, make_transformation
 from t5lite.training.parameter_groups import (
@@ -37,10 +39,15 @@ class TrainStep:
     Attributes:
       function: the jitted `(state, batch, frozen_models) -> (state, metrics)`.
       shapes: its three arguments, with shapes and shardings in place of arrays.
+      flops: its operations, on all devices together.
+      param_norms: jitted, gives the norms of a state's `params` that are trained, by their names in
+        metrics; see `norms`.
     """
 
     function: Any
     shapes: tuple[TrainState, Mapping[str, jax.ShapeDtypeStruct], Mapping[str, FrozenModel]]
+    flops: StepFlops
+    param_norms: Any
 
     def trace(self) -> None:
         """Traces it on shapes: what an objective does wrong is found without data."""
@@ -85,6 +92,7 @@ class TrainProgram:
         batch_size: int,
         num_microbatches: int,
         frozen_models: Mapping[str, FrozenModel],
+        norms_of: Sequence[str] = (),
     ) -> TrainStep:
         """Builds the step; compiles and traces nothing.
 
@@ -93,7 +101,12 @@ class TrainProgram:
           batch_size: rows of a global batch.
           num_microbatches: the parts that it is split into, one after another.
           frozen_models: those that the objective asked for, shapes with their shardings.
+          norms_of: regular expressions of groups of parameters whose norms are metrics too.
+
+        Raises:
+          ValueError: an expression is none, or matches no parameter that is trained.
         """
+        groups = norm_groups(norms_of, self.trainable)
         function = make_train_step(
             self.model,
             self.transformation,
@@ -103,10 +116,24 @@ class TrainProgram:
             seed=self.seed,
             shardings=self.shardings,
             mesh=self.mesh,
+            groups=groups,
         )
         _, host_count = host_rows(self.mesh)
         batch = sharding.row_shapes(rows.padding(batch_size // host_count), self.mesh)
-        return TrainStep(function=function, shapes=(self.state, batch, frozen_models))
+        return TrainStep(
+            function=function,
+            shapes=(self.state, batch, frozen_models),
+            flops=train_step_flops(
+                self.model,
+                batch_size=batch_size,
+                capacities=rows.capacities,
+                trainable=self.partition.multipliers,
+            ),
+            param_norms=jax.jit(
+                lambda params: norms("param", self.partition.split(params)[0], groups),
+                out_shardings=sharding.replicated(self.mesh),
+            ),
+        )
 
 
 def build_program(

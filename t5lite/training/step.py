@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ from t5lite import sharding
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import bind
 from t5lite.models.transformer import Batch
+from t5lite.training.norms import NormGroups, norms
 from t5lite.training.objective import LossSums, Objective, checked_sums
 from t5lite.training.parameter_groups import Partition, merge
 from t5lite.training.state import FrozenModel, TrainState
@@ -35,6 +37,7 @@ def make_train_step(
     seed: int,
     shardings: TrainState,
     mesh: jax.sharding.Mesh,
+    groups: NormGroups = MappingProxyType({}),
 ) -> Callable[[TrainState, Batch, FrozenModels], tuple[TrainState, StepMetrics]]:
     """Builds the jitted training step.
 
@@ -48,11 +51,13 @@ def make_train_step(
       seed: of the dropout masks; a step's key is derived from it and the step's number.
       shardings: a TrainState of shardings; the new state keeps them, in the old one's memory.
       mesh: where it runs.
+      groups: parameters whose norms are metrics of their own.
 
     Returns:
       `(state, batch, frozen_models) -> (state, metrics)`, `frozen_models` being those that the
       objective asked for, and metrics replicated float32 scalars: `loss` (what is minimised),
-      `grad_norm` (the norm that is clipped, as it is before), and the objective's own.
+      `grad_norm` (the norm that is clipped, as it is before), the objective's own, and where there
+      are groups their `grad_norm/<pattern>`, and `update_norm` likewise.
 
     Raises:
       ValueError: when it is first traced, if the objective fails or gives something else than sums.
@@ -103,7 +108,8 @@ def make_train_step(
             params=merge(optax.apply_updates(trainable, updates), frozen),
             opt_state=opt_state,
         )
-        return new_state, sums.values() | {"grad_norm": optax.global_norm(grads)}
+        metrics = sums.values() | norms("grad", grads, groups)
+        return new_state, metrics | (norms("update", updates, groups) if groups else {})
 
     return jax.jit(
         step_fn,

@@ -42,17 +42,18 @@ class TensorBoardFile:
             start = SessionLog(status=SessionLog.START)
             self._write(Event(step=first_step, session_log=start))
 
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes figures by name.
+    def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
+        """Writes figures as `<kind>/<name>`.
 
         Raises:
           OSError: the file cannot be written.
         """
-        from tensorboardX.summary import scalar
+        from tensorboardX.proto.summary_pb2 import Summary
 
         with naming_file(self._folder):
             for name, value in values.items():
-                self._write(self._event(step=step, summary=scalar(name, value)))
+                scalar = Summary.Value(tag=f"{kind}/{name}", simple_value=value)
+                self._write(self._event(step=step, summary=Summary(value=[scalar])))
             self._writer.flush()
 
     def sync(self) -> None:

@@ -377,12 +377,13 @@ _UNPLANNED = {
 
 
 def _plan(arguments: argparse.Namespace) -> int:
+    from t5lite.files.local_paths import writable_file
     from t5lite.planning.topology import check_name, open_topology
 
     shape = check_name(arguments.topology)
     of = arguments.of or _planned_verb(arguments)
     _check_plan_flags(arguments, of=of, is_on_cpu=shape.kind == "cpu")
-    page = None if arguments.html is None else _page_file(arguments.html)
+    page = None if arguments.html is None else writable_file(arguments.html, name="--html")
     # Before devices are touched, which converting a checkpoint does, and making schedules.
     topology = open_topology(arguments.topology)
     lengths = arguments.task_feature_lengths
@@ -417,22 +418,10 @@ def _plan(arguments: argparse.Namespace) -> int:
     if page:
         from t5lite.reports.plan_page import write_plan_page
 
-        page.parent.mkdir(parents=True, exist_ok=True)
         write_plan_page(page, result)
     text = result.format() if arguments.sweep else format_plan(result)
     print(strict_json.dumps(result.to_dict(), indent=2) if arguments.json else text)
     return 0 if result.fits else 1
-
-
-def _page_file(text: str) -> pathlib.Path:
-    """Where a plan's page is to be; what cannot be written is known before compiling."""
-    from t5lite.files.local_paths import storage_path, writable_folder
-
-    page = storage_path(text, name="--html")
-    if page.is_dir():
-        raise ValueError(f"--html {page} is a folder; give a file in it, such as {page}/plan.html.")
-    writable_folder(page.parent, name="--html")
-    return page
 
 
 def _planned_verb(arguments: argparse.Namespace) -> str:

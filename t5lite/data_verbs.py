@@ -1,6 +1,7 @@
 """Behind `t5lite data status` and `t5lite data fetch`: which data are there, and getting more."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 
 from t5lite.data.downloads import download
@@ -67,9 +68,10 @@ def fetch(names: Sequence[str], *, data_dir: str | None = None) -> None:
         for item in DOWNLOADS.values():
             print(f"{item.name:12} {item.folder + '/':16} {item.about}")
         return
-    if data_dir is not None:
-        local_path(data_dir, name="--data_dir").mkdir(parents=True, exist_ok=True)
-    root = environment.data_dir() if data_dir is None else local_path(data_dir, name="--data_dir")
+    flag = f"--data_dir ({environment.DATA_DIR_VARIABLE})"
+    place = os.environ.get(environment.DATA_DIR_VARIABLE) if data_dir is None else data_dir
+    root = environment.data_dir() if place is None else local_path(place, name=flag)
+    root.mkdir(parents=True, exist_ok=True)
     for name in names:
         for note in download.fetch(DOWNLOADS[name], root):
             print(note)

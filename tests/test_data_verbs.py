@@ -93,6 +93,14 @@ def test_fetch_makes_the_data_root_and_tells_how_it_checked(tmp_path, monkeypatc
     assert capsys.readouterr().out == "bbh: fetched\ngsm8k: fetched\n"
 
 
+def test_fetch_writes_to_no_bucket(monkeypatch):
+    address = "gs://bucket/data"
+    monkeypatch.setenv("T5LITE_DATA_DIR", address)
+    for data_dir in (None, address):
+        with pytest.raises(ValueError, match=rf"T5LITE_DATA_DIR\) {address}: .*on this machine"):
+            data_verbs.fetch(["bbh"], data_dir=data_dir)
+
+
 def test_fetch_without_a_data_root(monkeypatch):
     monkeypatch.delenv("T5LITE_DATA_DIR", raising=False)
     with pytest.raises(ValueError, match="no data folder is set"):

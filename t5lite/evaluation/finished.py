@@ -10,7 +10,7 @@ from typing import Any
 
 from t5lite.evaluation.estimates import Estimate, mean_of, mean_of_shares
 from t5lite.files.json_files import read_object
-from t5lite.files.local_paths import local_path
+from t5lite.files.local_paths import named_path
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import check_type
 
@@ -126,12 +126,10 @@ def labelled(folders: Sequence[str], *, name: str) -> dict[str, pathlib.Path]:
     """
     given: list[tuple[str, pathlib.Path]] = []
     for text in folders:
-        label, sign, rest = text.partition("=")
-        is_labelled = bool(label and sign) and not pathlib.Path(text).exists()
-        path = local_path(rest if is_labelled else text, name=name)
+        label, path = named_path(text, name=name)
         if not path.is_dir():
             raise ValueError(f"{name} {text}: there is no folder {path}")
-        given.append((label if is_labelled else _own_name(path), path))
+        given.append((label or _own_name(path), path))
     labels = [label for label, _ in given]
     if len(set(labels)) < len(labels):  # those of several runs: .../a/eval/mmlu, .../b/eval/mmlu
         labels = [str(path) if labels.count(label) > 1 else label for label, path in given]

@@ -66,6 +66,18 @@ def storage_path(text: str | os.PathLike[str], *, name: str) -> pathlib.Path:
     return local_path(text, name=name)
 
 
+def named_path(text: str, *, name: str) -> tuple[str, pathlib.Path]:
+    """A name and the path that it is given to, of `NAME=PATH`; the name is "" of a path alone.
+
+    Raises:
+      ValueError: as `storage_path`.
+    """
+    label, _, rest = text.partition("=")
+    if label and rest and not buckets.is_address(text) and not os.path.exists(text):
+        return label, storage_path(rest, name=name)
+    return "", storage_path(text, name=name)
+
+
 def check_storable(folder: pathlib.Path, *, name: str) -> None:
     """Refuses a folder below which checkpoints would be written but not found again.
 
@@ -115,3 +127,16 @@ def writable_folder(text: str | os.PathLike[str], *, name: str) -> pathlib.Path:
         reason = "is a file" if nearest.is_file() else f"cannot be written to: {error.strerror}"
         raise ValueError(f"{name} {folder}: {nearest} {reason}. Give another folder.") from error
     return folder
+
+
+def writable_file(text: str | os.PathLike[str], *, name: str) -> pathlib.Path:
+    """A file that can be written, in a folder that is there now: said before hours of work.
+
+    Raises:
+      ValueError: as `writable_folder`, or it is a folder.
+    """
+    file = storage_path(text, name=name)
+    if file.is_dir():
+        raise ValueError(f"{name} {file} is a folder; give a file in it.")
+    writable_folder(file.parent, name=name).mkdir(parents=True, exist_ok=True)
+    return file

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from t5lite.data.sources import local_files
 from t5lite.data.tasks import seqio_adapter, seqio_selected
 from t5lite.data.tasks.level_split import LevelSplit, TaskRole
 from t5lite.data.tasks.seqio_registry import get_task
+from t5lite.files.local_paths import storage_path
 from t5lite.messages.suggest import did_you_mean
 
 
@@ -30,9 +30,10 @@ def read(file: str | None, roles: Mapping[str, TaskRole]) -> list[ListedInstance
     """
     if file is None:
         return []
+    path = storage_path(file, name="--held_out_instances")
     tasks = {role.task for role in roles.values()}
     found = []
-    for where, row in local_files.read_tsv(pathlib.Path(file), ("task", "id")):
+    for where, row in local_files.read_tsv(path, ("task", "id")):
         if row["task"] not in tasks:
             hint = did_you_mean(row["task"], tasks)
             raise ValueError(f"{where}: {row['task']!r} is no task of the collection.{hint}")

@@ -19,7 +19,7 @@ from t5lite.data.tasks.level_split import (
 )
 from t5lite.data.tasks.task_kinds import TaskKind, merge_kinds, read_kinds
 from t5lite.files import strict_json
-from t5lite.files.local_paths import local_path, storage_path, writable_folder
+from t5lite.files.local_paths import local_path, storage_path, writable_file
 from t5lite.files.whole_file import write_whole
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.tables import format_table
@@ -104,13 +104,13 @@ def make_split(
     Raises:
       ValueError: a Task or category is unknown, or nothing is left to train on.
     """
-    output = _writable(request.output, flag="--output")
+    output = writable_file(local_path(request.output, name="--output"), name="--output")
     if not is_split_file(output.name):
         raise ValueError(
             f"--output {output}: call it {output.name}.json; by that --tasks tells it from a module"
         )
     if leak_check is not None and leak_check.output is not None:
-        _writable(leak_check.output, flag="--leaks")
+        writable_file(leak_check.output, name="--leaks")
     seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
     split, missing = _choose(request, task_modules)
     # Its Tasks are read as they will be trained on, here and in workers: by way of a file.
@@ -135,17 +135,6 @@ def make_split(
     mixtures = ", ".join(map(split.mixture_name, ("train", *evaluated)))
     print(f"\n{request.output}: give it as --tasks={request.output}; it registers {mixtures}")
     return split
-
-
-def _writable(path: str, *, flag: str) -> pathlib.Path:
-    """A file that can be written, in a folder that is there now.
-
-    Raises:
-      ValueError: it cannot; before hours of reading.
-    """
-    file = local_path(path, name=flag)
-    writable_folder(file.parent, name=flag).mkdir(parents=True, exist_ok=True)
-    return file
 
 
 def _choose(
@@ -181,7 +170,11 @@ def _choose(
 
 def _kinds(names: Sequence[str], file: str | None) -> dict[str, TaskKind]:
     """The kinds of Tasks: what the file says, else what they say themselves."""
-    given = {} if file is None else read_kinds(pathlib.Path(file), task_names=names)
+    given = (
+        {}
+        if file is None
+        else read_kinds(storage_path(file, name="--categories"), task_names=names)
+    )
     declared: dict[str, TaskKind | None] = {}
     with progress_bar(total=len(names), desc="categories", unit="task", disable=False) as bar:
         for name in names:

@@ -15,14 +15,18 @@ from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer
 from t5lite.checkpoints.load import load_model_dir
 from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.convert import convert
+from t5lite.data.contamination.evaluation_texts import evaluation_sets, read_texts
 from t5lite.data.stores import build, shared_stores
 from t5lite.data.tasks import environment
 from t5lite.decoding.journal import Journal
+from t5lite.evaluation.finished import labelled
+from t5lite.evaluation.preference.choosing import choose_answers
+from t5lite.evaluation.preference.pairs import read_pairs
 from t5lite.files import bucket_lock, buckets
 from t5lite.files.appended_file import AppendedFile
 from t5lite.files.appended_lines import AppendedLines
 from t5lite.files.hashes import FileHashes
-from t5lite.files.local_paths import storage_path, writable_folder
+from t5lite.files.local_paths import storage_path, writable_file, writable_folder
 from t5lite.files.locks import take_lock
 from t5lite.files.whole_file import write_whole
 from t5lite.models.parameters import flatten_names
@@ -258,6 +262,27 @@ def test_the_data_folder_may_be_in_a_bucket(folder, monkeypatch):
     write_whole(folder / "task" / "data.jsonl", "{}")
     monkeypatch.setenv(environment.DATA_DIR_VARIABLE, str(folder))
     assert (environment.data_dir() / "task" / "data.jsonl").read_text() == "{}"
+
+
+def test_files_that_are_named_may_be_in_a_bucket(folder):
+    answers, chosen = folder / "answers.jsonl", folder / "new" / "chosen.jsonl"
+    several = {"inputs": "q", "predictions": ["a", "b"], "scores": [-1.0, -3.0]}
+    write_whole(answers, json.dumps(several) + "\n")
+    choose_answers(str(answers), output=str(chosen))
+    with pytest.raises(ValueError, match="is the file of answers itself"):
+        choose_answers(str(chosen), output=str(chosen))
+    pairs = read_pairs(f"ours={chosen}", str(chosen), inputs_field="inputs")
+    assert (pairs.model_a, pairs.model_b, pairs.pairs[0].answers) == ("ours", "chosen", ("a", "a"))
+    assert labelled([f"ours={folder}", str(folder)], name="compare") == {
+        "ours": folder,
+        folder.name: folder,
+    }
+    sets = evaluation_sets([f"ours={folder}", str(answers)])
+    assert {name: list(read_texts(files)) for name, files in sets.items()} == {
+        "ours": ["q\na\nb", "q\na"],
+        "answers": ["q\na\nb"],
+    }
+    assert writable_file(f"{folder}.model", name="--output").name == f"{folder.name}.model"
 
 
 # ----------------------------------------------------------------------------- runs and models

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from t5lite.configuration.t5x import report, trial
 from t5lite.configuration.t5x.flags import FLAGS
 from t5lite.configuration.t5x.outcomes import Decision, Mapped, Outcome, is_elsewhere
 from t5lite.configuration.t5x.translation import Entry, translate
+from t5lite.files.local_paths import storage_path
 from t5lite.files.whole_file import write_whole
 
 
@@ -41,7 +41,8 @@ def from_t5x(
     Raises:
       ValueError: a file cannot be read, or the one to write exists.
     """
-    if output is not None and pathlib.Path(output).exists():
+    path = None if output is None else storage_path(output, name="--output")
+    if path is not None and path.exists():
         raise ValueError(f"--output={output} exists; name a file that does not, or move it away")
     more = [value for name, value in flags if name == "gin_bindings"]
     made = translate(
@@ -54,11 +55,11 @@ def from_t5x(
     made = trial.loading(made, made_of=files)
     text = report.gin_text(made, made_of=files)
     listing = report.listing(made, file=output or "FILE.gin", made_of=files)
-    if output is None:
+    if path is None:
         print(text, end="", flush=True)
         print(listing, file=sys.stderr)
     else:
-        write_whole(pathlib.Path(output), text)
+        write_whole(path, text)
         print(listing)
     return 1 if made.of(Decision) else 0
 

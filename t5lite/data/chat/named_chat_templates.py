@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Mapping
 
 from t5lite.data.sources import local_files
 from t5lite.data.vocabularies.chat_template import ChatTemplate
 from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.files.local_paths import storage_path
 from t5lite.messages.suggest import did_you_mean
 
 # `{% generation %}` marks what is learned, for trainers that go by it.
@@ -68,7 +68,9 @@ def choose_template(choice: str | None, vocabulary: Vocabulary) -> ChatTemplate:
             )
         return vocabulary.chat_template
     if choice.endswith(".jinja"):
-        source = local_files.read_text(pathlib.Path(choice), wanted_by="chat_template")
+        source = local_files.read_text(
+            storage_path(choice, name="chat_template"), wanted_by="chat_template"
+        )
     elif choice in NAMED_TEMPLATES:
         # A model that has a start token before every text has it before a conversation.
         has_start = vocabulary.bos_id is not None and vocabulary.prefix_ids == (vocabulary.bos_id,)

@@ -21,6 +21,8 @@ from typing import Any
 
 from t5lite.data.sources import local_files
 from t5lite.files import strict_json
+from t5lite.files.buckets import local_copy
+from t5lite.files.local_paths import named_path
 from t5lite.files.regular_files import read_bytes
 
 
@@ -36,11 +38,10 @@ def evaluation_sets(against: Sequence[str]) -> dict[str, list[pathlib.Path]]:
     """
     sets: dict[str, list[pathlib.Path]] = {}
     for argument in against:
-        name, sign, rest = argument.partition("=")
-        path = pathlib.Path(rest if sign and not pathlib.Path(argument).exists() else argument)
-        path = path.expanduser()
-        if path == pathlib.Path(argument).expanduser():
+        name, path = named_path(argument, name="--against")
+        if not name:
             name = path.resolve().name if path.is_dir() else path.name.partition(".")[0]
+        path = local_copy(path) if path.exists() else path
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         known = [file for file in files if file.is_file() and _kind(file) in _READERS]
         if not known:

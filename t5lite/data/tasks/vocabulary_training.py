@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import pathlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -12,6 +11,7 @@ import sentencepiece
 
 from t5lite.data.tasks import seqio_adapter
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.files.local_paths import writable_file
 from t5lite.files.whole_file import write_whole
 
 # 3 special ids and a piece for each byte, so that no text is ever unknown.
@@ -46,18 +46,17 @@ def train_vocabulary(
     Raises:
       ValueError: a wrong size or file name, an unknown mixture, or too little text for the size.
     """
-    path = pathlib.Path(output)
-    if path.suffix != ".model":
+    if not output.endswith(".model"):
         raise ValueError(f"--output {output}: a vocabulary's file name must end in .model")
     if size <= _SMALLEST:
         raise ValueError(
             f"--size {size} is too small: {_SMALLEST} ids are special or bytes; give more"
         )
+    path = writable_file(output, name="--output")
     # Read as bytes, whose ids give the text back exactly.
     seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary="bytes")
     tasks = seqio_adapter.resolve(mixture_or_task_name).task_names
     texts = dict.fromkeys(_texts(tasks, split=split, max_examples=max_examples_per_task))
-    path.parent.mkdir(parents=True, exist_ok=True)
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(

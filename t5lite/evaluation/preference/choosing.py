@@ -15,7 +15,6 @@ taken.
 from __future__ import annotations
 
 import math
-import pathlib
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 from t5lite.data.sources.local_files import require
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_lines
+from t5lite.files.local_paths import storage_path, writable_file
 from t5lite.files.whole_file import write_whole
 
 # What a line of several answers has, and a chosen answer has not.
@@ -78,7 +78,7 @@ def choose_answers(answers: str, *, output: str) -> None:
     Raises:
       ValueError: A line does not hold several answers with their scores.
     """
-    path, target = pathlib.Path(answers), pathlib.Path(output)
+    path, target = storage_path(answers, name="ANSWERS"), writable_file(output, name="--output")
     if target.exists() and target.samefile(path):
         raise ValueError(f"--output {output} is the file of answers itself; give another")
     lines, num_samples, num_dropped = [], 0, 0

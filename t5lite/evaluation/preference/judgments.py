@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from t5lite.data.sources.local_files import require
 from t5lite.evaluation.preference.pairs import Pair, Pairs, Side
 from t5lite.files.json_files import read_lines
+from t5lite.files.local_paths import storage_path
 
 Verdict = Literal["a", "b", "tie", "both_bad"]
 
@@ -92,7 +93,7 @@ def read_judgments(path: str | pathlib.Path) -> list[Judgment]:
       ValueError: There are none, a line is malformed, a pair is judged twice, or the lines compare
         different models.
     """
-    found = check_judgments(read_lines(pathlib.Path(path)))
+    found = check_judgments(read_lines(storage_path(path, name="JUDGMENTS")))
     if not found:
         raise ValueError(f"{path} holds no judgments yet")
     return found

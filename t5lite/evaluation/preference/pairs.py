@@ -13,6 +13,7 @@ from t5lite.data.chat.conversations import field_of_messages, read_asked
 from t5lite.data.sources.local_files import keyed_hash, require
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_lines
+from t5lite.files.local_paths import named_path
 
 # A model of a comparison: the one whose answers were named first, or the other.
 Side = Literal["a", "b"]
@@ -93,7 +94,10 @@ def read_pairs(answers_a: str, answers_b: str, *, inputs_field: str = "inputs") 
         files do not answer the same prompts (file, line and field are named); or both models have
         one name.
     """
-    (name_a, path_a), (name_b, path_b) = _named(answers_a), _named(answers_b)
+    (name_a, path_a), (name_b, path_b) = (
+        (label or path.name.removesuffix(".jsonl"), path)
+        for label, path in (named_path(text, name="ANSWERS") for text in (answers_a, answers_b))
+    )
     if name_a == name_b:
         raise ValueError(
             f"both models would be called {name_a!r}; name one of them, as in other={path_b}"
@@ -114,13 +118,6 @@ def read_pairs(answers_a: str, answers_b: str, *, inputs_field: str = "inputs") 
         for name, answer in found_a.items()
     ]
     return Pairs(pairs, name_a, name_b)
-
-
-def _named(argument: str) -> tuple[str, pathlib.Path]:
-    name, _, rest = argument.partition("=")
-    if name and rest and not pathlib.Path(argument).exists():
-        return name, pathlib.Path(rest)
-    return pathlib.Path(argument).name.removesuffix(".jsonl"), pathlib.Path(argument)
 
 
 def _read(path: pathlib.Path, inputs_field: str) -> dict[str, _Answer]:

@@ -201,7 +201,7 @@ def compare(folder: pathlib.Path) -> None:
     assert set(straight) == set(stopped) == set(range(1, STEPS + 1)), (straight, stopped)
     log = (folder / "stopped.log").read_text()
     say(log)
-    resumed = [int(line.split()[-1]) for line in log.splitlines() if "from step " in line]
+    resumed = [int(line.split()[-1]) for line in log.split("\n") if "from step " in line]
     processes = [int(number) for number in re.findall(r"parameters, mesh data=(\d)", log)]
     assert processes == [2] * len(STOPS) + [1] and len(resumed) == len(STOPS), (processes, resumed)
     same = [step for step in straight if straight[step] == stopped[step]]

@@ -32,6 +32,8 @@ _EXTRAS = {"gs": "gcs", "s3": "s3"}
 _ADDRESS = re.compile(r"(gs|s3)://[^/]+(/|$)")
 _COPIES = "~/.cache/t5lite/buckets"
 _PATTERN = "[]*?"
+# How long a bucket may take to say whether it can be used.
+_ANSWER_SECONDS = 60.0
 _STATE_FIELDS = ("generation", "etag", "ETag", "size")
 
 
@@ -101,13 +103,10 @@ def check_bucket(path: pathlib.Path, *, name: str, writes: bool = False) -> None
     Raises:
       ValueError: it is missing or forbidden, or there are no credentials; says what to do.
     """
-    fs, key = _driver(path)
-    bucket = key.partition("/")[0]
+    bucket = _driver(path)[1].partition("/")[0]
     try:
         if writes:
-            probe = f"{key}/.t5lite-{uuid.uuid4().hex}"
-            fs.pipe_file(probe, b"")
-            fs.rm_file(probe)
+            _write_probe(path)
         else:
             _list_once(str(path).partition("://")[0], bucket)
     except Exception as error:  # Of either driver, its HTTP library or its credentials.
@@ -126,7 +125,22 @@ def _list_once(scheme: str, bucket: str) -> None:
     """Raises what the driver does where a bucket cannot be listed; asks once where it can."""
     import fsspec
 
-    fsspec.filesystem(scheme).ls(bucket, detail=False)
+    _ask(fsspec.filesystem(scheme), "_ls", bucket)
+
+
+def _write_probe(path: pathlib.Path) -> None:
+    """Raises what the driver does where nothing can be written, or deleted."""
+    fs, key = _driver(path)
+    probe = f"{key}/.t5lite-{uuid.uuid4().hex}"
+    _ask(fs, "_pipe_file", probe, b"")
+    _ask(fs, "_rm_file", probe)
+
+
+def _ask(fs: Any, method: str, *arguments: Any) -> None:
+    """Calls a driver, which of itself may try for ten minutes; see `_ANSWER_SECONDS`."""
+    import fsspec.asyn
+
+    fsspec.asyn.sync(fs.loop, getattr(fs, method), *arguments, timeout=_ANSWER_SECONDS)
 
 
 def create_object(path: pathlib.Path, content: bytes) -> bool:

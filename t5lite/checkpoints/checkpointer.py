@@ -11,7 +11,6 @@ import dataclasses
 import functools
 import logging
 import pathlib
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from etils import epath
 from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers
 
@@ -290,8 +290,11 @@ class Checkpointer:
         with contextlib.suppress(Exception):  # orbax tells each thread once
             self._manager.wait_until_finished()
         if jax.process_index() == 0:
-            for folder in self._path.glob(f"{step}.*"):
-                shutil.rmtree(folder, ignore_errors=True)
+            # A bucket's folder has the name of a finished checkpoint from the beginning.
+            is_named = is_in_bucket(self._path)
+            for folder in [self._path / str(step)] if is_named else self._path.glob(f"{step}.*"):
+                with contextlib.suppress(Exception):  # The next start of the run tries again.
+                    epath.Path(str(folder)).rmtree(missing_ok=True)
         self._forgetful = True
 
     def restore_state(self, step: int, abstract_state: Any) -> Any:

@@ -2,8 +2,10 @@
 
 import concurrent.futures
 import json
+import socket
 import subprocess
 import sys
+from unittest import mock
 
 import fsspec
 import numpy as np
@@ -101,6 +103,18 @@ def test_a_missing_or_forbidden_bucket_stops_a_run_at_once(address, problem, tmp
     ):
         with pytest.raises(ValueError, match=rf"{address}: {problem}"):
             use()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_bucket_that_does_not_answer_is_given_up(scheme, monkeypatch):
+    monkeypatch.setattr(buckets, "_ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for variable in ("STORAGE_EMULATOR_HOST", "AWS_ENDPOINT_URL"):
+            monkeypatch.setenv(variable, "http://{}:{}".format(*silent.getsockname()))
+        _forget_drivers()
+        with pytest.raises(ValueError, match=r"bucket silent cannot be used \(FSTimeoutError"):
+            path_of(f"{scheme}://silent/run")
+    _forget_drivers()
 
 
 def test_a_name_that_drivers_take_for_a_pattern_is_refused():
@@ -288,7 +302,7 @@ def test_files_that_are_named_may_be_in_a_bucket(folder):
 # ----------------------------------------------------------------------------- runs and models
 
 
-def test_checkpoints_are_whole_or_not_listed(folder):
+def test_checkpoints_are_whole_or_left_out(folder):
     save(folder, [1, 2], CheckpointConfig(keep=3))
     checkpoints = folder / "checkpoints"
     (checkpoints / "2" / COMMIT_FILE).unlink()  # As where a process was killed before.
@@ -298,7 +312,17 @@ def test_checkpoints_are_whole_or_not_listed(folder):
     np.testing.assert_array_equal(
         restored["params"]["dense"]["kernel"], state(1)["params"]["dense"]["kernel"]
     )
-    save(folder, [3], CheckpointConfig(keep=3))
+    checkpointer = Checkpointer(folder, CheckpointConfig(keep=3))
+    of_step = {"data_state": {}, "config": "", "metrics": {}}
+    with (
+        mock.patch.object(FileHashes, "save", side_effect=OSError("refused")),
+        pytest.raises(ValueError, match=r"checkpoint 2 could not be saved .*: refused"),
+    ):
+        checkpointer.save(2, state(2), **of_step)
+        checkpointer.wait()
+    assert [path.name for path in checkpoints.iterdir()] == ["1"]
+    checkpointer.save(3, state(3), **of_step)
+    checkpointer.close()
     assert {path.name for path in checkpoints.iterdir()} == {"1", "3"}
     part = next((checkpoints / "3" / "state").rglob("d/*"))
     part.write_bytes(part.read_bytes()[:-1] + b"x")
@@ -307,12 +331,12 @@ def test_checkpoints_are_whole_or_not_listed(folder):
 
 
 def test_a_killed_run_goes_on_to_the_bit_and_its_model_is_read_and_converted(tmp_path):
-    """Straight in one kind of bucket, killed and resumed in the other."""
+    """Straight in one kind of bucket, resumed in the other."""
     straight, killed = (path_of(f"{scheme}://{BUCKET}/run") for scheme in SCHEMES)
-    toy_train(straight, tmp_path, train_steps=8)
-    toy_train(killed, tmp_path, train_steps=4)
-    _as_if_killed(killed)
-    toy_train(killed, tmp_path, train_steps=8)
+    changes = {"train_steps": 8, "checkpoint": CheckpointConfig(period=4)}
+    toy_train(straight, tmp_path, **changes)
+    _leave_as_if_killed(straight, killed)
+    toy_train(killed, tmp_path, **changes)
     assert metrics(killed) == metrics(straight) and len(metrics(killed)) == 8
     assert list((killed / "tensorboard").iterdir()) and (killed / "report.html").exists()
     assert Checkpointer(killed, read_only=True).all_steps() == [4, 8]
@@ -330,13 +354,10 @@ def test_a_killed_run_goes_on_to_the_bit_and_its_model_is_read_and_converted(tmp
         convert.convert(str(killed), str(hf), **quiet)
 
 
-def _as_if_killed(folder):
-    """Adds what a process leaves that is killed while it writes the checkpoint of step 6."""
-    for file in [p for p in (folder / "checkpoints" / "4").rglob("*") if p.is_file()]:
-        if file.name != COMMIT_FILE:
-            target = str(file).replace("/checkpoints/4/", "/checkpoints/6/")
-            path_of(target).write_bytes(file.read_bytes())
-    lines = (folder / "metrics.jsonl").read_text()
-    write_whole(folder / "metrics.jsonl", lines + lines.splitlines()[-1].replace("4", "6") + "\n")
+def _leave_as_if_killed(straight, folder):
+    """Writes what a process leaves that is killed while it writes the checkpoint of step 8."""
+    for name in buckets.list_objects(straight):
+        if name != f"checkpoints/8/{COMMIT_FILE}":
+            (folder / name).write_bytes((straight / name).read_bytes())
     holder = {"host": "h", "process": 2**22 + 1, "started": 0.0, "machine": bucket_lock._machine()}
     write_whole(folder / ".lock" / "00000007", json.dumps(holder))

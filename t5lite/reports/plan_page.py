@@ -24,7 +24,7 @@ _PAGE = """{% extends "frame" %}
    margin-right: .35rem; }
  details { margin: 1.5rem 0; } summary { cursor: pointer; } pre { font-size: 12px; overflow: auto;
    white-space: pre; }
- h3 { margin-bottom: .3rem; } td, th { white-space: nowrap; }
+ h3 { margin-bottom: .3rem; } td { white-space: nowrap; }
 {% endblock %}
 {% macro bars(rows, key) %}{% for row in rows %}<div class="row"><span>{{ row.name }}</span>
 <div class="bar{% if row.over %} over{% endif %}" title="{{ row.said }}">{% for part in row.parts %}
@@ -141,7 +141,7 @@ def _section(title: str, programs: list[Program], advice: tuple[str, ...]) -> di
     lines = [
         f"{use.whose[0].upper()}{use.whose[1:]} has {readable(use.available)}: "
         f"{'it fits.' if fits else 'it does not fit.'}",
-        *advice,
+        *(["To make it fit, try:", *advice] if advice else []),
     ]
     bounded = [program for program in programs if program.roofline]
     return {
@@ -211,7 +211,7 @@ def _sent_bars(program: Program, is_one_of_several: bool) -> list[_Bar]:
                     readable(one.num_bytes),
                 )
             ],
-            f"{readable(round(one.bytes_sent))} in {one.times}",
+            f"{readable(round(one.bytes_sent))}, {one.times} times",
         )
         for one in found[: 4 if is_one_of_several else _SHOWN]
     ]

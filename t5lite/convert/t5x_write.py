@@ -33,6 +33,8 @@ _FIXED: Mapping[str, Any] = {
     "norm_position": "pre",
     "block": "sequential",
     "attention_bias": False,
+    "norm_adds_one": False,
+    "scale_embeddings": False,
     "mlp_bias": False,
     "scale_attention": False,
     "norm_epsilon": 1e-6,

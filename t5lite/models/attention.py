@@ -198,7 +198,7 @@ class Attention(nnx.Module):
             axes=("joined_kv", "embed"),
             dtype=config.dtype,
             init_fn=init.attention_out,
-            use_bias=config.attention_bias,
+            use_bias=config.attention_bias and config.attention_out_bias,
         )
         self.config = config
 

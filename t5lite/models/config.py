@@ -51,11 +51,14 @@ class TransformerConfig:
         the outputs are multiplied (`("gelu", "linear")`, T5 1.1). `gelu` is the tanh
         approximation, as in T5X; `gelu_exact` uses erf.
       attention_bias: Whether the four projections of attention add a bias.
+      attention_out_bias: Whether the last of them adds it too, where the others do; Qwen 2's does
+        not.
       mlp_bias: Whether the projections of the MLP add a bias.
       scale_attention: Whether queries are divided by sqrt(d_kv). T5 does not (its initialiser
         does); every other family does.
       norm: `rms` (no mean, no bias; T5, LLaMA) or `layer`.
       norm_bias: Whether a `layer` norm adds a bias; PaLM's does not.
+      norm_adds_one: Whether a norm multiplies by 1 plus its `scale` (Gemma).
       norm_position: `pre` norms the input of each residual branch, and the stack's output. `post`
         norms the sum after it, and nothing more (OPT-350m).
       block: `sequential`, attention then MLP; `parallel`, both from the layer's input, each through
@@ -65,6 +68,7 @@ class TransformerConfig:
       tied_embeddings: Whether the output projection is the token embedding transposed.
       scale_logits: Whether the last hidden states are divided by sqrt(d_model) before the output
         projection. T5 1.0 does (with tied embeddings), T5 1.1 does not.
+      scale_embeddings: Whether embedded tokens are multiplied by sqrt(d_model) (Gemma).
       embedding_dim: Width of the token embedding, where linear maps without bias lead from it to
         `d_model` and back (OPT-350m), in decoder-only models. None: `d_model`.
       initializer: What a fresh model starts from: `t5` (T5X's), `normal` (deviation
@@ -98,15 +102,18 @@ class TransformerConfig:
     num_decoder_layers: NumLayers
     mlp_activations: tuple[str, ...] = ("gelu", "linear")
     attention_bias: bool = False
+    attention_out_bias: bool = True
     mlp_bias: bool = False
     scale_attention: bool = False
     norm: str = "rms"
     norm_bias: bool = False
+    norm_adds_one: bool = False
     norm_position: str = "pre"
     block: str = "sequential"
     positions: Positions | None = RelativeBias()  # noqa: RUF009
     tied_embeddings: bool = False
     scale_logits: bool = False
+    scale_embeddings: bool = False
     embedding_dim: Size | None = None
     initializer: str = "t5"
     initializer_range: Positive = 0.02
@@ -194,6 +201,11 @@ class TransformerConfig:
             self.num_heads % self.kv_heads == 0,
             f"num_kv_heads must divide num_heads ({self.num_heads})",
             self.num_kv_heads,
+        )
+        self._require(
+            self.attention_out_bias or self.attention_bias,
+            "attention_out_bias must be True when attention_bias is False, and none is added",
+            self.attention_out_bias,
         )
 
     def _check_positions(self) -> None:

@@ -245,7 +245,8 @@ class Norm(nnx.Module):
 
     def __init__(self, config: TransformerConfig):
         shape, axes = (config.d_model,), ("embed",)
-        self.scale = parameter(shape, axes=axes, init_fn=jax.nn.initializers.ones)
+        fresh = jax.nn.initializers.zeros if config.norm_adds_one else jax.nn.initializers.ones
+        self.scale = parameter(shape, axes=axes, init_fn=fresh)
         if config.norm_bias:
             self.bias = parameter(shape, axes=axes, init_fn=jax.nn.initializers.zeros)
         self.config = config
@@ -258,8 +259,9 @@ class Norm(nnx.Module):
             x_BLD -= jnp.mean(x_BLD, axis=-1, keepdims=True)
         mean_square_BL1 = jnp.mean(jnp.square(x_BLD), axis=-1, keepdims=True)
         y_BLD = x_BLD * jax.lax.rsqrt(mean_square_BL1 + self.config.norm_epsilon)
+        scale = self.scale[...] + 1 if self.config.norm_adds_one else self.scale[...]
         # Cast, then scaled, in T5X's order.
-        y_BLD = y_BLD.astype(dtype) * self.scale[...].astype(dtype)
+        y_BLD = y_BLD.astype(dtype) * scale.astype(dtype)
         return y_BLD + self.bias[...].astype(dtype) if self.config.norm_bias else y_BLD
 
 
@@ -309,10 +311,12 @@ class Embedding(nnx.Module):
         init_fn = initializers(config).embedding
         self.embedding = parameter(shape, axes=("vocab", "embed"), init_fn=init_fn)
         self.dtype = config.dtype
+        self.factor = config.d_model**0.5 if config.scale_embeddings else None
 
     def __call__(self, tokens_BL: jax.Array) -> jax.Array:
         """Embeds tokens as [B, L, E]; an id outside the vocabulary gives NaN, never a wrong row."""
-        return lookup(self.embedding[...].astype(self.dtype), tokens_BL)
+        x_BLE = lookup(self.embedding[...].astype(self.dtype), tokens_BL)
+        return x_BLE if self.factor is None else x_BLE * self.factor
 
     def attend(self, x_BLE: jax.Array) -> jax.Array:
         """Float32 logits [B, L, V] of every embedding row."""

@@ -51,6 +51,8 @@ CONFIGS = {
     "llama_biased": family(
         "llama", d_model=24, attention_bias=True, mlp_bias=True, initializer="normal"
     ),
+    "qwen2": family("qwen2", d_model=24, initializer="normal"),
+    "gemma": family("gemma", d_model=24, initializer="normal"),
 }
 
 
@@ -133,6 +135,8 @@ def test_a_model_goes_back_as_what_it_came():
         ("llama", {"num_heads": 10}, r"num_heads \(10\) does not divide d_model \(24\)"),
         ("llama", {"mlp_activations": ("silu",)}, r"mlp_activations is \('silu',\), not gated"),
         ("t5", {"attention_bias": True}, r"  T5: attention_bias is True"),
+        ("qwen2", {"mlp_bias": True}, r"Qwen 2: mlp_bias is True, not False"),
+        ("gemma", {"scale_embeddings": False}, r"Gemma: scale_embeddings is False, not True"),
     ],
 )
 def test_what_they_cannot_be_is_reported(name, changes, message):
@@ -198,6 +202,11 @@ def edit_tensors(folder, edit):
             {"num_attention_heads": "gone"},
             "has no 'num_attention_heads', which every llama",
         ),
+        ("llama", {"model_type": "mistral"}, "no sliding_window, which then is 4096"),
+        ("llama", {"model_type": "mistral", "sliding_window": 9}, "sliding_window is 9"),
+        ("qwen2", {"use_sliding_window": True}, "use_sliding_window is True; of qwen2"),
+        ("qwen2", {"layer_types": ["sliding_attention"]}, "layer_types is"),
+        ("gemma", {"hidden_act": "relu"}, "hidden_act is 'relu'; of gemma t5lite does only 'gelu'"),
         ("gpt2", {"reorder_and_upcast_attn": True}, "reorder_and_upcast_attn is True"),
         ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
         ("gpt2", {"add_cross_attention": True}, "add_cross_attention is True"),

@@ -9,9 +9,21 @@ from t5lite.initialization.model_differences import COMPARED_FIELDS, model_diffe
 from t5lite.models.config import TransformerConfig
 from t5lite.models.nested_config import Difference
 from t5lite.models.position_config import Rotary
+from t5lite.models.rotary_scaling import Llama3Scaling, LongRopeScaling, YarnScaling
 from tests.models.tiny import decoder_only, encoder_decoder, family
 
 T5, LLAMA, GPT2 = encoder_decoder(), family("llama"), family("gpt2")
+
+
+def scaled(scaling):
+    return family("llama", positions=Rotary(theta=500.0, scaling=scaling))
+
+
+LLAMA3 = scaled(Llama3Scaling(factor=8.0, original_length=8))
+YARN = scaled(YarnScaling(factor=8.0, original_length=8))
+LONGROPE = scaled(
+    LongRopeScaling(short_factor=(1.0,) * 4, long_factor=(2.0,) * 4, original_length=8)
+)
 
 # A model and a change of one field that makes it another.
 CHANGES = {
@@ -25,15 +37,18 @@ CHANGES = {
     "num_decoder_layers": (T5, 1),
     "mlp_activations": (T5, ("silu", "linear")),
     "attention_bias": (T5, True),
+    "attention_out_bias": (GPT2, False),
     "mlp_bias": (T5, True),
     "scale_attention": (T5, True),
     "norm": (T5, "layer"),
     "norm_bias": (GPT2, False),
+    "norm_adds_one": (T5, True),
     "norm_position": (T5, "post"),
     "block": (LLAMA, "parallel"),
     "positions": (T5, None),
     "tied_embeddings": (T5, True),
     "scale_logits": (T5, True),
+    "scale_embeddings": (T5, True),
     "positions.num_buckets": (T5, 12),
     "positions.max_distance": (T5, 128),
     "positions.per_layer": (T5, True),
@@ -41,6 +56,15 @@ CHANGES = {
     "positions.theta": (LLAMA, 10000.0),
     "positions.scaling": (LLAMA, None),
     "positions.scaling.factor": (LLAMA, 1.5),
+    "positions.scaling.original_length": (LLAMA3, 9),
+    "positions.scaling.low_freq_factor": (LLAMA3, 2.0),
+    "positions.scaling.high_freq_factor": (LLAMA3, 5.0),
+    "positions.scaling.beta_fast": (YARN, 31.0),
+    "positions.scaling.beta_slow": (YARN, 2.0),
+    "positions.scaling.attention_factor": (YARN, 1.5),
+    "positions.scaling.truncate": (YARN, False),
+    "positions.scaling.short_factor": (LONGROPE, (1.5,) * 4),
+    "positions.scaling.long_factor": (LONGROPE, (3.0,) * 4),
     "positions.max_positions": (GPT2, 41),
     "positions.offset": (GPT2, 2),
     "embedding_dim": (LLAMA, 14),

@@ -89,6 +89,13 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "mlp_activations": ("silu", "linear"),
     },
 }
+FAMILIES["qwen2"] = FAMILIES["llama"] | {"attention_bias": True, "attention_out_bias": False}
+FAMILIES["gemma"] = FAMILIES["llama"] | {
+    "norm_adds_one": True,
+    "scale_embeddings": True,
+    "mlp_activations": ("gelu", "linear"),
+    "tied_embeddings": True,
+}
 
 
 def family(name: str, **changes: Any) -> TransformerConfig:

@@ -27,6 +27,9 @@ MODELS = (
     "opt_350m",
     "neox",
     "llama_one_kv_head",
+    "mistral",
+    "qwen2",
+    "gemma",
 )
 # One of each architecture, for all the settings: what they do is the same in every family.
 FEW = ("t5_1_1", "llama_one_kv_head")

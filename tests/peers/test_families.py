@@ -177,6 +177,15 @@ CASES = {
             rope_parameters=rope("linear", factor=2.5),
         ),
     ),
+    "mistral": Case(
+        "Mistral", llama(num_key_value_heads=2, head_dim=8, sliding_window=None, mlp_bias=True)
+    ),
+    "qwen2": Case("Qwen2", llama(num_key_value_heads=3, rope_parameters=rope(rope_theta=1e6))),
+    "qwen2_tied": Case(
+        "Qwen2", llama(num_key_value_heads=1, tie_word_embeddings=True, rms_norm_eps=1e-5)
+    ),
+    "gemma": Case("Gemma", llama(num_key_value_heads=1, head_dim=10, hidden_act="gelu")),
+    "gemma_biased": Case("Gemma", llama(num_key_value_heads=6, head_dim=8, attention_bias=True)),
 }
 
 
@@ -287,7 +296,9 @@ LEFTOVERS = {
     "gpt2": "transformer.h.1.attn.bias",
     "opt": "model.decoder.version",
     "gpt_neox": "gpt_neox.layers.0.attention.masked_bias",
-    "llama": "model.layers.1.self_attn.rotary_emb.inv_freq",
+    **dict.fromkeys(
+        ("llama", "mistral", "qwen2", "gemma"), "model.layers.1.self_attn.rotary_emb.inv_freq"
+    ),
 }
 
 

@@ -88,7 +88,11 @@ _FIELD_TYPES: Mapping[str, Any] = {
     **dict.fromkeys(_FLAGS, bool),
     **dict.fromkeys(_TEXTS, str),
     **dict.fromkeys(("rope_scaling", "rope_parameters"), Mapping[str, Any]),
+    "layer_types": Sequence[str],
 }
+
+# What all families want that do not say otherwise.
+_USUAL = {"attention_out_bias": True, "norm_adds_one": False, "scale_embeddings": False}
 
 
 class Fields:
@@ -120,6 +124,10 @@ class Fields:
             f"the weights beside it are {readable(4 * held)}; one of the two is of another model"
         )
 
+    def __contains__(self, name: str) -> bool:
+        """Whether a field is there, be it null."""
+        return name in self._record
+
     def get(self, name: str, default: Any = None) -> Any:
         """A field's value; the default where it is absent or null."""
         value = self._record.get(name)
@@ -150,14 +158,20 @@ class Fields:
                 f"t5lite does only {' or '.join(map(repr, allowed))}"
             )
 
-    def expect_nothing_not_done(self) -> None:
+    def expect_nothing_not_done(self, *, but: Sequence[str] = ()) -> None:
         """Checks what no family here does.
+
+        Args:
+          but: Fields that say nothing of the family at hand.
 
         Raises:
           ValueError: config.json asks for it.
         """
         for name, allowed in _NOT_DONE.items():
-            self.expect(name, *allowed)
+            if name not in but:
+                self.expect(name, *allowed)
+        if set(self.get("layer_types", ())) - {"full_attention"}:
+            self.expect("layer_types", None)
 
     def activation(self, name: str, default: str) -> str:
         """Our name of the activation in a field.
@@ -193,6 +207,7 @@ class Family:
       leftovers: Patterns found in names that its class declares as remains of older versions and
         passes over: buffers computed from the config, parameters that nothing uses. Only names
         that no parameter has are compared with them.
+      unread: Fields of what no family here does that its class does not look at.
       context_field: The field that says how long a text the model was made for.
       prepare: Brings oddities of older files' tensors into order.
       read_config: Our config from config.json's fields and whether the embeddings are tied.
@@ -212,6 +227,7 @@ class Family:
     tied_by_default: bool
     always_tied: bool = False
     leftovers: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     context_field: str
     prepare: Callable[[Tensors], Tensors] = lambda tensors: tensors
     read_config: Callable[[Fields, bool], TransformerConfig]
@@ -337,7 +353,7 @@ def demands(config: TransformerConfig, wanted: Mapping[str, object]) -> list[str
       config: The model.
       wanted: A value, or a list of several, by field or property of the config.
     """
-    return _unlike(config, wanted)
+    return _unlike(config, {**_USUAL, **wanted})
 
 
 def demand_positions(

@@ -10,10 +10,13 @@ from t5lite.checkpoints.model_dir import CHAT_TEMPLATE_FILE, read_chat_template
 from t5lite.convert.hf import tokenizer, weights
 from t5lite.convert.hf.family import Family, Fields, normalise, without_leftovers
 from t5lite.convert.hf.frame import with_frame
+from t5lite.convert.hf.gemma import GEMMA
 from t5lite.convert.hf.gpt2 import GPT2
 from t5lite.convert.hf.gpt_neox import GPT_NEOX
 from t5lite.convert.hf.llama import LLAMA
+from t5lite.convert.hf.mistral import MISTRAL
 from t5lite.convert.hf.opt import OPT
+from t5lite.convert.hf.qwen2 import QWEN2
 from t5lite.convert.hf.t5 import MT5, T5, UMT5
 from t5lite.convert.names import LazyArray, to_ours, to_theirs
 from t5lite.convert.source import Format, Source, SpecialIds
@@ -32,7 +35,7 @@ _GENERATION_FILE = "generation_config.json"
 _ID_FIELDS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
 
 # Where several could be a model, the first is written, unless it came as another.
-FAMILIES = (T5, MT5, UMT5, GPT2, OPT, GPT_NEOX, LLAMA)
+FAMILIES = (T5, MT5, UMT5, GPT2, OPT, GPT_NEOX, LLAMA, MISTRAL, QWEN2, GEMMA)
 
 DEFAULT_MAX_SHARD_BYTES = 5 * 10**9
 
@@ -47,7 +50,7 @@ def open_folder(path: pathlib.Path) -> Source:
     record = read_object(path / CONFIG_FILE)
     family = _family_of(record, path)
     fields = Fields(record, file=str(path / CONFIG_FILE))
-    fields.expect_nothing_not_done()
+    fields.expect_nothing_not_done(but=family.unread)
     tensors, tied = normalise(family, weights.read_tensors(path), fields)
     try:
         config = family.read_config(fields, tied)

@@ -34,7 +34,8 @@ _TABLE = (
 )
 
 
-def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
+def read_llama(fields: Fields, tied: bool) -> TransformerConfig:
+    """The model that the fields of a LLaMA describe."""
     fields.expect("partial_rotary_factor", 1, None)
     width, heads = fields.need("hidden_size"), fields.need("num_attention_heads")
     kv_heads = fields.get("num_key_value_heads", heads)
@@ -61,7 +62,8 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
     )
 
 
-def _mismatches(config: TransformerConfig) -> list[str]:
+def llama_mismatches(config: TransformerConfig, **wanted: object) -> list[str]:
+    """Why a config is no LLaMA, or of a family that wants other values of some fields."""
     found = demand_positions(config, Rotary, {"fraction": 1.0}) + demands(
         config,
         {
@@ -72,6 +74,7 @@ def _mismatches(config: TransformerConfig) -> list[str]:
             "scale_attention": True,
             "scale_logits": False,
             "embedding_width": config.d_model,
+            **wanted,
         },
     )
     if config.mlp_activations[0] == "linear" or config.mlp_activations[1:] != ("linear",):
@@ -81,7 +84,8 @@ def _mismatches(config: TransformerConfig) -> list[str]:
     return found
 
 
-def _write_config(config: TransformerConfig) -> dict[str, Any]:
+def write_llama(config: TransformerConfig) -> dict[str, Any]:
+    """The fields of a LLaMA, and of families that have them too."""
     return {
         "vocab_size": config.vocab_size,
         "hidden_size": config.d_model,
@@ -113,7 +117,7 @@ LLAMA = Family(
     tied_by_default=False,
     leftovers=(r"rotary_emb\.inv_freq$",),
     context_field="max_position_embeddings",
-    read_config=_read_config,
-    mismatches=_mismatches,
-    write_config=_write_config,
+    read_config=read_llama,
+    mismatches=llama_mismatches,
+    write_config=write_llama,
 )

@@ -345,7 +345,7 @@ def train(
     settled_at, stopped = progress.steps if resume_step is not None else -1, False
     learning_rate_at = jax.jit(optimizer.learning_rate_at)
     profiler = Profiler(folder / "tensorboard", profile_steps)
-    with StopRequest() as stop, no_implicit_transfers(), profiler:
+    with StopRequest() as stop, no_implicit_transfers(), checkpointer, profiler:
         if eval_first and resume_step is None:
             evaluate_now()
         clock = SaveClock(checkpoint)
@@ -382,7 +382,6 @@ def train(
             evaluate_now()
             if settled_at != progress.steps:
                 save_now(metrics, exhausted=True)
-        checkpointer.wait()
 
     # ---- The end --------------------------------------------------------------------------------
     data.close()

@@ -387,6 +387,17 @@ class Checkpointer:
                 "same command again, when that is mended, to go on from the latest."
             ) from self._failed[step]
 
+    def __enter__(self) -> Checkpointer:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """As `wait`, but that a save that failed does not take the place of another error.
+
+        An interpreter that ends lets nothing more be written in the background.
+        """
+        with contextlib.nullcontext() if kind is None else contextlib.suppress(ValueError):
+            self.wait()
+
     def close(self) -> None:
         """Waits and releases orbax's threads.
 

@@ -198,6 +198,17 @@ def test_a_save_that_fails_on_one_process_fails_on_all(tmp_path):
     assert "failed so far: 2" in outputs[0] and "so far" not in outputs[1]
 
 
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_run_that_fails_waits_for_what_is_being_written(tmp_path, step):
+    checkpointer = Checkpointer(tmp_path)
+    breaks = full_disk_at(0) if step == 2 else lambda _: contextlib.nullcontext()
+    with breaks(tmp_path), pytest.raises(FloatingPointError, match="no loss"), checkpointer:
+        checkpointer.save(step, state(), data_state={}, config="", metrics={})
+        raise FloatingPointError("no loss")
+    saved = [path.name for path in (tmp_path / "checkpoints").iterdir()]
+    assert saved == (["1"] if step == 1 else [])
+
+
 def test_arrays_may_be_donated_while_they_are_written(tmp_path):
     checkpointer, values = Checkpointer(tmp_path), state(2, rows=4096)
     checkpointer.save(1, values, data_state={}, config="", metrics={})

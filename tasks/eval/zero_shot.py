@@ -109,19 +109,18 @@ def _logiqa(path: pathlib.Path) -> Iterator[Question]:
 
     An option begins with its letter and one more character, mostly a full stop.
     """
-    lines = local_files.read_text(path).rstrip("\n").split("\n")
+    lines = local_files.read_text(path).rstrip().split("\n")
     for start in range(0, len(lines), 8):
-        where = f"{path}, line {start + 1}"
-        blank, letter, *texts = lines[start : start + 8]
-        listed = texts[2:]
-        if blank.strip() or [line[:1] for line in listed] != [*"ABCD"]:
+        where, found = f"{path}, line {start + 1}", lines[start : start + 8]
+        if found[0].strip() or [line[:1] for line in found[4:]] != [*"ABCD"]:
             raise ValueError(
                 f"{where}: expected a blank line, a letter, passage, question and options that "
-                f"begin with A to D, a line each; found {lines[start : start + 8]}"
+                f"begin with A to D, a line each; found {found}"
             )
+        _, letter, *texts = found
         # The harness puts a blank behind every full stop, which the file has none behind.
         passage, question, *options = [
-            text.replace(".", ". ").strip() for text in (*texts[:2], *(line[2:] for line in listed))
+            text.replace(".", ". ").strip() for text in (*texts[:2], *(x[2:] for x in texts[2:]))
         ]
         choices = "\n".join(f"{x}. {option}" for x, option in zip("ABCD", options, strict=True))
         yield Question(

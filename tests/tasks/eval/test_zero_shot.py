@@ -91,6 +91,7 @@ def test_the_last_word_is_judged_by_what_greedy_decoding_gives():
             "line 1: field 'answerKey' is None; it must be one of A",
         ),
         ("sciq", "sciq/test.json", '[{"question": "?"}]', "question 1: field 'support' is missing"),
+        ("logiqa", "logiqa/Test.txt", "", "line 1: expec"),
         (
             "logiqa",
             "logiqa/Test.txt",

@@ -4,6 +4,7 @@
 #
 #   bash launch/on_worker.sh start COMMAND...   in the background; an error where one is running
 #   bash launch/on_worker.sh follow             prints its log until it ends; exits with its status
+#   bash launch/on_worker.sh wait               as follow, without the log
 #   bash launch/on_worker.sh status             "running", "ended with status N", or "nothing was run"
 #   bash launch/on_worker.sh stop [SECONDS]     SIGTERM, which makes t5lite save; SIGKILL to what is
 #                                               still there after that time (default 300)
@@ -52,9 +53,11 @@ case $verb in
     ' t5lite "$run" "$@" > "$run/log" 2>&1 < /dev/null &
     echo "$!" > "$run/pid"
     ;;
-  follow)
+  follow | wait)
     [ -d "$run" ] || { state; exit 1; }
-    tail --lines=+1 --follow --pid="$(cat "$run/pid")" "$run/log"
+    log=$run/log
+    [ "$verb" = follow ] || log=/dev/null
+    tail --lines=+1 --follow --pid="$(cat "$run/pid")" "$log"
     state
     exit "$(cat "$run/exit_status" 2>/dev/null || echo 1)"
     ;;
@@ -71,7 +74,7 @@ case $verb in
     state
     ;;
   *)
-    echo "on_worker.sh knows start, follow, status and stop, not $verb" >&2
+    echo "on_worker.sh knows start, follow, wait, status and stop, not $verb" >&2
     exit 2
     ;;
 esac

@@ -22,8 +22,9 @@
 #           makes or renews the environment ~/t5lite-venv there.
 # run       does sync, starts the command with --multi_host in the background of every worker, so that
 #           a lost connection does not end it, prints the first worker's log, and exits with its
-#           status. Where a command is running it prints that one's log. After a preemption,
-#           `create` and the same `run` again resume from the last checkpoint.
+#           status, or with that of another worker that failed. Where a command is running it prints
+#           that one's log. After a preemption, `create` and the same `run` again resume from the
+#           last checkpoint.
 #
 # Cloud TPU tells every worker which of which slice it is; no worker has to reach another by ssh.
 set -euo pipefail
@@ -163,6 +164,7 @@ run() {
       "cd ~/t5lite && bash launch/on_worker.sh start ~/t5lite-venv/bin/t5lite $command"
   fi
   follow "${nodes[0]}"
+  on_every_slice every_worker 'bash ~/t5lite/launch/on_worker.sh wait'
 }
 
 case $verb in

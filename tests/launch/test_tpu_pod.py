@@ -3,6 +3,7 @@
 import os
 import signal
 
+import psutil
 import pytest
 
 from tests.launch.conftest import wait_until
@@ -15,12 +16,12 @@ TRAIN = ("train", "--gin_file=my run.gin", "--gin.A={'b': \"c\"}")
 
 @pytest.mark.parametrize("slices", [1, 2])
 def test_a_dry_run_prints_what_is_then_called(cloud, slices):
-    cloud.finish(3)
+    cloud.finish(0)
     place = (*PLACE, f"--slices={slices}")
     for verb, status in (
         (("create", *place, *CREATE, "--", "--network=n"), 0),
-        (("run", *place, *TRAIN), 3),
-        (("logs", *place, "--worker=all"), 3),
+        (("run", *place, *TRAIN), 0),
+        (("logs", *place, "--worker=all"), 0),
         (("status", *place), 0),
         (("stop", *place), 0),
         (("delete", *place), 0),
@@ -77,6 +78,19 @@ def test_a_run_outlives_its_connection_and_its_status_comes_back(cloud):
     # The files of this repository are there, what git ignores is not.
     assert (homes[3] / "t5lite" / "gin" / "runs" / "train.gin").exists()
     assert not (homes[3] / "t5lite" / ".git").exists()
+
+
+def test_a_run_fails_where_a_worker_does(cloud):
+    running = cloud.start(SCRIPT, "run", *PLACE, *TRAIN)
+    second = cloud.folder / "pod-1" / "t5lite-run" / "log"
+    wait_until(lambda: second.exists() and second.read_text())
+    leader = psutil.Process(int((second.parent / "pid").read_text()))
+    for process in leader.children():
+        process.kill()
+    cloud.finish(0)
+    output, _ = running.communicate(timeout=60)
+    assert output.endswith("ended with status 0\nended with status 137\n")
+    assert running.returncode == 137
 
 
 def test_stop_has_every_worker_save(cloud):

@@ -54,6 +54,7 @@ MODEL = TransformerConfig(
     positions=Rotary(),
     initializer="normal",
     remat="full",
+    scan_layers=True,  # on a CPU a loop holds several layers at a time
 )
 LENGTHS = (512, 1024, 2048, 4096, 8192, 32768)
 MOST_WEIGHTS = 8 << 30

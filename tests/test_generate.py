@@ -66,7 +66,7 @@ def parrot(vocabulary, monkeypatch):
             converter=bare("decoder_only", task_feature_lengths={"inputs": 500, "targets": 8}),
         )
         monkeypatch.setattr(generate_module, "model_folder", lambda path: path)
-        monkeypatch.setattr(generate_module, "load_model_dir", lambda *_: model)
+        monkeypatch.setattr(generate_module, "load_model_dir", lambda *_, **__: model)
         monkeypatch.setattr(generate_module, "make_generator", lambda *_, **__: bird)
         return bird
 

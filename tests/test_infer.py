@@ -98,8 +98,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     def dies_in_the_third_chunk(self, records):
         if len(appended) == 2:
             # What a kill in the middle of a write leaves.
-            self._file.write(b'{"id": 24, "prom')
-            self._file.flush()
+            self._file.append(b'{"id": 24, "prom')
             raise KeyboardInterrupt
         appended.append(len(records))
         append(self, records)

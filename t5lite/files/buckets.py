@@ -21,7 +21,6 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
-import filelock
 
 from t5lite.files import strict_json
 
@@ -200,6 +199,8 @@ def local_copy(path: pathlib.Path, names: Collection[str] | None = None) -> path
     """
     if not is_in_bucket(path):
         return path
+    import filelock
+
     fs, key = _driver(path)
     objects = list_objects(path) or ({"": fs.info(key)} if fs.isfile(key) else {})
     objects = {n: info for n, info in objects.items() if names is None or n in names}

@@ -29,7 +29,7 @@ NO_IDS = [
 
 @pytest.fixture(autouse=True)
 def nothing_compiled(monkeypatch):
-    for name in ("functions", "prefix_fn", "rank_fn", "_prepare_fn"):
+    for name in ("functions", "prefix_fn", "rank_fn", "prepare_fn"):
         monkeypatch.setattr(compiled, name, lambda *_: pytest.fail("compiled"))
 
 

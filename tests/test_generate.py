@@ -61,7 +61,7 @@ def parrot(vocabulary, monkeypatch):
         model = types.SimpleNamespace(
             vocabulary=vocabulary,
             chat_template=vocabulary.chat_template,
-            config=types.SimpleNamespace(max_positions=None),
+            config=types.SimpleNamespace(max_answered_positions=None),
             params={},
             converter=bare("decoder_only", task_feature_lengths={"inputs": 500, "targets": 8}),
         )
@@ -128,7 +128,7 @@ def test_answers_of_a_conversation_may_be_long_and_a_cut_one_is_marked(parrot, v
 def test_an_answer_has_the_room_that_a_table_of_positions_leaves(parrot):
     bird = parrot(["a", "b"])
     generate_module.load_model_dir("x").config.__dict__.update(
-        max_positions=40, architecture="decoder_only"
+        max_answered_positions=40, architecture="decoder_only"
     )
     lengths = []
     bird.stream = lambda params, inputs, *, config, index: (

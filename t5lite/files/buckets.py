@@ -21,7 +21,6 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
-
 from t5lite.files import strict_json
 
 log = logging.getLogger(__name__)

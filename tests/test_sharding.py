@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 from jax.sharding import AbstractMesh, AxisType, PartitionSpec
@@ -127,6 +128,12 @@ def test_optimizer_state_is_cut_as_its_parameters(optimizer, of_query, of_square
             if found:
                 by_field[field.strip("/").rpartition("/")[2]] = tuple(leaf.spec)
         assert by_field == expected
+
+
+def test_lengths_must_divide():
+    rows = {"inputs": np.zeros((4, 10)), "targets": np.zeros((4, 8)), "weights": np.zeros((4, 6))}
+    with pytest.raises(ValueError, match=r"4 devices.*--mesh_sequence.*inputs 10, weights 6\."):
+        sharding.row_shapes(rows, planned_mesh(sequence=4))
 
 
 def test_batches_must_divide():

@@ -56,7 +56,7 @@ def turns(*texts):
     ],
 )
 def test_answers_are_as_long_as_there_is_room_for(given, is_chat, positions, length, caplog):
-    config = types.SimpleNamespace(architecture="decoder_only", max_positions=positions)
+    config = types.SimpleNamespace(architecture="decoder_only", max_answered_positions=positions)
     prompts = [np.zeros(3, np.int32), np.zeros(1, np.int32)]
     decoding = DecodingConfig(max_decode_length=given)
     found = decoding_for(decoding, config, prompts, is_chat=is_chat)

@@ -86,7 +86,7 @@ LONG_ANSWERS = DecodingConfig(max_decode_length=10**9)
     ("changes", "named"),
     [
         ({"train_data": {"batch_size": 2 * 10**9}}, "BATCH_SIZE, 2000000000, or"),
-        ({"train_data": {"task_feature_lengths": {"inputs": 10**8, "targets": 8}}}, "inputs"),
+        ({"train_data": {"task_feature_lengths": {"inputs": 2 * 10**9, "targets": 8}}}, "inputs"),
         ({"model": dataclasses.replace(MODEL, vocab_size=10**9, d_model=10**6)}, "smaller model"),
         (
             {"evals": [dataclasses.replace(EVAL, decoding=LONG_ANSWERS)]},

@@ -117,6 +117,7 @@ DIGITS = "9" * 30
 # What no flag of a number takes; and what is refused by a flag's range.
 NO_NUMBERS = ("nan", "inf", "-inf", "1e999", "x", "", "9" * 5000, "0x10", "None")
 REFUSED = {
+    "--profile_steps": ("0:5", "-1:5", "1:2:3"),
     "--temperature": ("0", "-1", "1e-30", "1e300"),
     "--top_k": ("-1", "0.5", DIGITS),
     "--top_p": ("0", "1.1", "1e-320"),

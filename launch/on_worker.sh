@@ -42,13 +42,15 @@ case $verb in
       mv "$run" "$run.old"
     fi
     mkdir "$run"
+    touch "$run/log"  # `follow` may come before what writes it
     # A process group of its own, led by a shell that passes SIGTERM on and writes down how it ended.
+    # Its trap stands before the command runs, and asks whether it does: `$!` is set by then.
     # shellcheck disable=SC2016
     setsid nohup bash -c '
       run=$1; shift
-      "$@" & child=$!
-      trap "kill -TERM $child" TERM
-      while wait "$child" && status=0 || status=$?; kill -0 "$child" 2>/dev/null; do :; done
+      trap "[ -n \"\$!\" ] || exit 143; kill -TERM \$!" TERM
+      "$@" &
+      while wait "$!" && status=0 || status=$?; kill -0 "$!" 2>/dev/null; do :; done
       echo "$status" > "$run/exit_status"
     ' t5lite "$run" "$@" > "$run/log" 2>&1 < /dev/null &
     echo "$!" > "$run/pid"

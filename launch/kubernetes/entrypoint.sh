@@ -4,11 +4,11 @@
 set -euo pipefail
 
 told_to_go=
-trap 'told_to_go=1; kill -TERM "$t5lite"' TERM
+# bash runs a trap between commands: t5lite is not there yet, or `$!` is its number.
+trap 'told_to_go=1; [ -n "${!-}" ] || exit 143; kill -TERM "$!" || true' TERM
 t5lite "$@" &
-t5lite=$!
-wait "$t5lite" && status=0 || status=$?
+wait "$!" && status=0 || status=$?
 if [ -n "$told_to_go" ]; then  # the signal ended `wait`, not t5lite
-  wait "$t5lite" && status=143 || status=$?
+  wait "$!" && status=143 || status=$?
 fi
 exit "$status"

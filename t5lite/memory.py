@@ -10,6 +10,7 @@ What devices cut, and what computes attention on them, is that of the traced pla
 Shapes: B rows, L prompt length, S slots, T target length, V vocabulary.
 """
 
+import dataclasses
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -86,7 +87,8 @@ def _text_attention(
     config: TransformerConfig, *, batch_size: int, queries: int, keys: int
 ) -> dict[str, int]:
     """Attention logits of a text that is read from its beginning, where all are there at once."""
-    found = case(config, Mask(query_length=queries, key_length=keys), is_self=True)
+    mask = Mask.of_text(queries, is_causal=True, window=config.attention_window)
+    found = case(config, dataclasses.replace(mask, key_length=keys), is_self=True)
     if choose(config.attention_implementation, found) != "xla":
         return {}
     num_bytes = attention_bytes(config, batch_size=batch_size, queries=queries, keys=keys)

@@ -33,6 +33,7 @@ _FIXED: Mapping[str, Any] = {
     "norm_position": "pre",
     "block": "sequential",
     "attention_bias": False,
+    "attention_window": None,
     "norm_adds_one": False,
     "scale_embeddings": False,
     "mlp_bias": False,

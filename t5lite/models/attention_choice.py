@@ -31,6 +31,7 @@ class Case:
       width: of a head.
       has_bias: whether logits have a relative bias.
       has_prefix: whether the mask is that of a prefix language model.
+      has_window: whether a query sees a window of keys only.
       query_length: positions that look.
       key_length: positions that are looked at.
       length_is_cut: whether devices hold parts of a text.
@@ -41,6 +42,7 @@ class Case:
     width: int
     has_bias: bool
     has_prefix: bool
+    has_window: bool
     query_length: int
     key_length: int
     length_is_cut: bool
@@ -54,6 +56,7 @@ def case(config: TransformerConfig, mask: Mask, *, is_self: bool) -> Case:
         width=config.d_kv,
         has_bias=is_self and isinstance(config.positions, RelativeBias),
         has_prefix=mask.prefix_BS is not None,
+        has_window=mask.window is not None,
         query_length=mask.query_length,
         key_length=mask.key_length,
         length_is_cut=num_parts("length") > 1,
@@ -100,6 +103,8 @@ def _problem(name: str, case: Case) -> str | None:
     if name == "pallas":
         if case.has_prefix:
             return "its kernel does not know the mask of a prefix language model"
+        if case.has_window:
+            return "its kernel knows no window (TransformerConfig.attention_window)"
         if case.width > _TPU_LANES and case.width % _TPU_LANES:
             return f"d_kv is {case.width}; above {_TPU_LANES} its kernel takes multiples of that"
     return None

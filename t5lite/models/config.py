@@ -50,6 +50,8 @@ class TransformerConfig:
       mlp_activations: One entry for a plain MLP (`("relu",)`, T5 1.0), two for a gated one, where
         the outputs are multiplied (`("gelu", "linear")`, T5 1.1). `gelu` is the tanh
         approximation, as in T5X; `gelu_exact` uses erf.
+      attention_window: How many keys a token sees, its own and those before it (sliding window
+        attention; Mistral), in decoder-only models. None for all.
       attention_bias: Whether the four projections of attention add a bias.
       attention_out_bias: Whether the last of them adds it too, where the others do; Qwen 2's does
         not.
@@ -101,6 +103,7 @@ class TransformerConfig:
     num_encoder_layers: NumLayersOrNone
     num_decoder_layers: NumLayers
     mlp_activations: tuple[str, ...] = ("gelu", "linear")
+    attention_window: Size | None = None
     attention_bias: bool = False
     attention_out_bias: bool = True
     mlp_bias: bool = False
@@ -178,6 +181,11 @@ class TransformerConfig:
                 self.block == "sequential",
                 "block must be 'sequential' when architecture is 'encoder_decoder'",
                 self.block,
+            )
+            self._require(
+                self.attention_window is None,
+                "attention_window must be None when architecture is 'encoder_decoder'",
+                self.attention_window,
             )
             self._require(
                 self.embedding_width == self.d_model,

@@ -2,7 +2,8 @@
 
 Counted are matrix products, a multiplication and an addition being two operations; norms,
 activations and the optimizer's update are not. Attention counts whole, as it is computed, masked
-pairs included, so that utilisation means what it does in PaLM's appendix B (arXiv:2204.02311).
+pairs included, so that utilisation means what it does in PaLM's appendix B (arXiv:2204.02311); of
+`TransformerConfig.attention_window` it counts as many keys as a window has.
 
 XLA's own count of a compiled step has a scanned layer once, however many there are.
 
@@ -171,8 +172,9 @@ def _products(
         products.append(_Product("decoder", "decoder", flops, _EMBEDDING, is_of_layers=False))
     num_layers = {"encoder": config.num_encoder_layers, "decoder": config.num_decoder_layers}
     for stack, num_read in positions.items():
-        # q k and weights v.
-        flops = 4 * num_read * keys[stack] * config.num_heads * config.d_kv * num_layers[stack]
+        # q k and weights v; of keys out of the window none are needed.
+        num_keys = min(keys[stack], config.attention_window or keys[stack])
+        flops = 4 * num_read * num_keys * config.num_heads * config.d_kv * num_layers[stack]
         products.append(_Product(stack, stack, flops, None, is_of_layers=True))
     return products
 

@@ -36,8 +36,12 @@ def cudnn_attention(
     """softmax(q k + bias) v, as `blocked_attention` gives it; bfloat16, lengths even."""
     k_BGSK, v_BGSK = _with_dropout(k_BGSK, v_BGSK, keep_BHS)
     is_plain = mask.query_length == mask.key_length and not jax.tree.leaves(mask)
-    drawn = None
-    if not (mask.is_causal and is_plain):
+    # cuDNN takes no window beside a bias.
+    is_plain = is_plain and (mask.window is None or bias is None)
+    drawn, window = None, None
+    if mask.is_causal and is_plain:
+        window = None if mask.window is None else (mask.window - 1, 0)
+    else:
         seen = mask.dense()
         drawn = jnp.broadcast_to(seen, (*seen.shape[:2], mask.query_length, mask.key_length))
     q_BQHK, k_BSGK, v_BSGK = (x.transpose(0, 2, 1, 3) for x in (q_BHQK, k_BGSK, v_BGSK))
@@ -49,6 +53,7 @@ def cudnn_attention(
         mask=drawn,
         scale=1.0,
         is_causal=drawn is None,
+        local_window_size=window,
         implementation="cudnn",
     )
     return _blank(out_BQHK.transpose(0, 2, 1, 3), mask)
@@ -63,8 +68,11 @@ def pallas_attention(
     bias: jax.Array | None,
     keep_BHS: jax.Array | None,
 ) -> jax.Array:
-    """softmax(q k + bias) v, as `blocked_attention` gives it; no prefix language model's mask."""
-    assert mask.prefix_BS is None
+    """softmax(q k + bias) v, as `blocked_attention` gives it.
+
+    The mask is no prefix language model's and has no window.
+    """
+    assert mask.prefix_BS is None and mask.window is None
     batch, num_heads, query_length, _ = q_BHQK.shape
     k_BGSK, v_BGSK = _with_dropout(k_BGSK, v_BGSK, keep_BHS)
     each = num_heads // k_BGSK.shape[1]

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 @functools.partial(
     jax.tree_util.register_dataclass,
     data_fields=["prefix_BS", "segments", "keys_BS"],
-    meta_fields=["query_length", "key_length", "is_causal"],
+    meta_fields=["query_length", "key_length", "is_causal", "window"],
 )
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Mask:
@@ -25,6 +25,7 @@ class Mask:
       query_length: Q.
       key_length: S.
       is_causal: whether query i sees no key behind key i.
+      window: how many keys up to its own, and from its own on, query i sees at most; None for all.
       prefix_BS: T5X's `decoder_causal_attention`, of a causal mask: positions with 1 see one
         another both ways all the same.
       segments: ids of the queries [B, Q] and of the keys [B, S]; equal ones see one another.
@@ -34,6 +35,7 @@ class Mask:
     query_length: int
     key_length: int
     is_causal: bool = False
+    window: int | None = None
     prefix_BS: jax.Array | None = None
     segments: tuple[jax.Array, jax.Array] | None = None
     keys_BS: jax.Array | None = None
@@ -44,6 +46,7 @@ class Mask:
         length: int,
         *,
         is_causal: bool,
+        window: int | None = None,
         segments_BL: jax.Array | None = None,
         prefix_BL: jax.Array | None = None,
         keys_BL: jax.Array | None = None,
@@ -53,6 +56,8 @@ class Mask:
             query_length=length,
             key_length=length,
             is_causal=is_causal,
+            # Not every implementation knows windows, and no key is out of this one.
+            window=None if window is None or window >= length else window,
             prefix_BS=prefix_BL,
             segments=None if segments_BL is None else (segments_BL, segments_BL),
             keys_BS=keys_BL,
@@ -78,6 +83,9 @@ class Mask:
             prefix_BI = _slice(self.prefix_BS, query, num_queries) > 0
             prefix_BJ = _slice(self.prefix_BS, key, num_keys) > 0
             seen = seen | (prefix_BI[:, :, None] & prefix_BJ[:, None, :])[:, None]
+        if self.window is not None:
+            behind_IJ = query + jnp.arange(num_queries)[:, None] - key - jnp.arange(num_keys)
+            seen = seen & (jnp.abs(behind_IJ) < self.window)
         if self.segments is not None:
             of_queries_BI = _slice(self.segments[0], query, num_queries)
             of_keys_BJ = _slice(self.segments[1], key, num_keys)
@@ -108,6 +116,7 @@ class Mask:
             query_length=query_length,
             key_length=key_length,
             is_causal=self.is_causal,
+            window=self.window,
             prefix_BS=None
             if self.prefix_BS is None
             else _pad(self.prefix_BS, max(behind_Q, behind_S)),
@@ -132,6 +141,9 @@ class Mask:
             live_NM |= some_N[:, None] & _any_in_blocks(
                 in_prefix_BS[:, : self.key_length], num_keys
             )
+        if self.window is not None:
+            live_NM &= key_M + num_keys > query_N[:, None] - self.window + 1
+            live_NM &= key_M < query_N[:, None] + num_queries - 1 + self.window
         if self.segments is not None:
             least_BN, most_BN = _least_and_most(self.segments[0], num_queries)
             least_BM, most_BM = _least_and_most(self.segments[1], num_keys)

@@ -16,6 +16,7 @@ All rows write the same slot, so prompts of unequal length need no scatter: a sh
 unused slots behind it, and positions, not slots, decide the bias or rotation.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -97,6 +98,15 @@ class _LanguageModel(nnx.Module):
             )
         return jnp.arange(batch[f"{stack}_input_tokens"].shape[1])[None]
 
+    def _in_window(
+        self, seen_BQS: jax.Array, position_BQ: jax.Array, key_position_BS: jax.Array
+    ) -> jax.Array:
+        """Leaves of the slots seen those that are not too far behind for `attention_window`."""
+        window = self.config.attention_window
+        if window is None:
+            return seen_BQS
+        return seen_BQS & (position_BQ[:, :, None] - key_position_BS[:, None] < window)
+
     def step(self, tokens_B: jax.Array, cache: Cache) -> tuple[jax.Array, Cache]:
         """Reads one more token a row.
 
@@ -140,6 +150,7 @@ class _LanguageModel(nnx.Module):
         key_position_BS = jax.lax.dynamic_update_slice(
             cache["key_position"][0], written_BN, (0, slot)
         )
+        seen_BNS = self._in_window(seen_BNS, position_BN, key_position_BS)
         x_BNE, past = self.decoder(
             self.token_embedder(tokens_BN),
             past=(cache["self_key"], cache["self_value"]),
@@ -266,6 +277,7 @@ class DecoderOnly(_LanguageModel):
         mask = Mask.of_text(
             tokens_BT.shape[1],
             is_causal=True,
+            window=self.config.attention_window,
             segments_BL=batch.get("decoder_segment_ids"),
             prefix_BL=batch.get("decoder_causal_attention"),
         )
@@ -313,23 +325,23 @@ class DecoderOnly(_LanguageModel):
         key_position_BS = jax.lax.dynamic_update_slice(
             cache["key_position"][0], held_BP, (0, num_before)
         )
-        own_mask = Mask(
-            query_length=prompt_length,
+        own_mask = dataclasses.replace(
+            Mask.of_text(
+                prompt_length,
+                is_causal=True,
+                window=self.config.attention_window,
+                prefix_BL=both_ways_BP,
+            ),
             key_length=num_slots - num_before,
-            is_causal=True,
-            prefix_BS=both_ways_BP,
         )
         mask: Mask | jax.Array = own_mask
         if prefix is not None:
-            before_BS = key_position_BS[:, :num_before] >= 0
-            own_BPS = own_mask.dense()
-            mask = jnp.concatenate(
-                [
-                    jnp.repeat(before_BS[:, None, None], prompt_length, axis=2),
-                    jnp.repeat(own_BPS, batch_size // own_BPS.shape[0], axis=0),
-                ],
-                axis=-1,
-            )
+            before_BS = key_position_BS[:, :num_before]
+            before_BPS = jnp.repeat((before_BS >= 0)[:, None], prompt_length, axis=1)
+            before_BPS = self._in_window(before_BPS, position_BP, before_BS)
+            own_BPS = own_mask.dense()[:, 0]
+            own_BPS = jnp.repeat(own_BPS, batch_size // own_BPS.shape[0], axis=0)
+            mask = jnp.concatenate([before_BPS, own_BPS], axis=-1)[:, None]
 
             def bias_fn(table: RelativeBiasTable) -> jax.Array:
                 return table.at_positions(position_BP, key_position_BS)

@@ -52,6 +52,8 @@ CONFIGS = {
         "llama", d_model=24, attention_bias=True, mlp_bias=True, initializer="normal"
     ),
     "qwen2": family("qwen2", d_model=24, initializer="normal"),
+    "mistral": family("mistral", d_model=24, initializer="normal"),
+    "qwen2_window": family("qwen2", d_model=24, initializer="normal", attention_window=7),
     "gemma": family("gemma", d_model=24, initializer="normal"),
 }
 
@@ -202,10 +204,14 @@ def edit_tensors(folder, edit):
             {"num_attention_heads": "gone"},
             "has no 'num_attention_heads', which every llama",
         ),
-        ("llama", {"model_type": "mistral"}, "no sliding_window, which then is 4096"),
-        ("llama", {"model_type": "mistral", "sliding_window": 9}, "sliding_window is 9"),
-        ("qwen2", {"use_sliding_window": True}, "use_sliding_window is True; of qwen2"),
-        ("qwen2", {"layer_types": ["sliding_attention"]}, "layer_types is"),
+        ("mistral", {"sliding_window": 0}, "sliding_window must be"),
+        ("mistral", {"layer_types": ["sliding_attention"]}, "layer_types is"),
+        (
+            "qwen2_window",
+            {"max_window_layers": 1},
+            "max_window_layers, makes its layers full_attention and sliding_attention",
+        ),
+        ("qwen2", {"layer_types": ["sliding_attention"]}, "use_sliding_window .* for none"),
         ("gemma", {"hidden_act": "relu"}, "hidden_act is 'relu'; of gemma t5lite does only 'gelu'"),
         ("gpt2", {"reorder_and_upcast_attn": True}, "reorder_and_upcast_attn is True"),
         ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
@@ -224,6 +230,22 @@ def test_what_we_cannot_do_is_reported(name, changes, message, exported):
     edit_config(folder, **changes)
     with pytest.raises(ValueError, match=message):
         load_external(folder)
+
+
+def test_windows_of_both_families(exported):
+    for name, changes, window in (
+        ("mistral", {"sliding_window": "gone"}, 4096),
+        ("mistral", {"sliding_window": None}, None),
+        ("qwen2", {"sliding_window": 9, "max_window_layers": 0}, None),
+        ("qwen2_window", {"sliding_window": "gone"}, 4096),
+        ("qwen2_window", {"max_window_layers": "gone"}, None),
+        ("qwen2_window", {"max_window_layers": 3, "layer_types": ["sliding_attention"] * 3}, 7),
+    ):
+        folder = exported(name)
+        edit_config(folder, **changes)
+        assert open_folder(folder).config.attention_window == window
+        for file in folder.iterdir():
+            file.unlink()
 
 
 def test_rotary_fields_of_both_versions(exported):

@@ -1,6 +1,7 @@
 """Every implementation of attention computes the same; which one runs is chosen, or said."""
 
 import dataclasses
+import re
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from t5lite.models import attention
 from t5lite.models.attention import dot_product_attention
 from t5lite.models.attention_choice import Case, choose
 from t5lite.models.blocked_attention import Blocks, blocked_attention
-from t5lite.models.fused_attention import pallas_attention
+from t5lite.models.fused_attention import cudnn_attention, pallas_attention
 from t5lite.models.layers import Placement, placing_activations
 from t5lite.models.masks import Mask
 from t5lite.models.parameters import bind, flatten_names
@@ -36,6 +37,9 @@ def masks():
     return {
         "causal": Mask(**own, is_causal=True),
         "packed": Mask(**own, is_causal=True, segments=(ids, ids)),
+        "window": Mask(**own, is_causal=True, window=11),
+        "packed_window": Mask(**own, is_causal=True, window=3, segments=(ids, ids)),
+        "prefix_window": Mask(**own, is_causal=True, window=6, prefix_BS=prefix),
         "prefix_lm": Mask(**own, is_causal=True, segments=(ids, ids), prefix_BS=prefix),
         "packed_encoder": Mask(**own, segments=(ids, ids)),
         "padded_encoder": Mask(**own, keys_BS=jnp.arange(LENGTH) < jnp.array([[20], [0]])),
@@ -88,6 +92,9 @@ def both(function, mask, *, num_kv_heads, has_bias, drops, by_distance=False):
         ("padded_encoder", 6, True, False, Blocks(64, 5)),
         ("cross", 2, False, True, Blocks(5, 64)),
         ("slots_behind", 6, True, False, Blocks(16, 16)),
+        ("window", 2, False, True, Blocks(4, 8)),
+        ("packed_window", 6, True, False, Blocks(8, 4)),
+        ("prefix_window", 1, False, False, Blocks(8, 8)),
     ],
 )
 def test_blocks_give_what_the_whole_gives(name, num_kv_heads, has_bias, drops, blocks):
@@ -99,7 +106,9 @@ def test_blocks_give_what_the_whole_gives(name, num_kv_heads, has_bias, drops, b
         np.testing.assert_allclose(ours, theirs, atol=2e-5)
 
 
-@pytest.mark.parametrize("name", ["causal", "packed", "packed_encoder", "prefix_lm"])
+@pytest.mark.parametrize(
+    "name", ["causal", "packed", "packed_encoder", "prefix_lm", "window", "prefix_window"]
+)
 def test_no_block_is_left_out_in_which_a_query_sees_a_key(name):
     mask = masks()[name].padded(40, 40)
     seen = jnp.broadcast_to(mask.dense(), (BATCH, 1, 40, 40)).any(axis=(0, 1))
@@ -107,6 +116,14 @@ def test_no_block_is_left_out_in_which_a_query_sees_a_key(name):
     needed = seen.reshape(5, 8, 10, 4).any(axis=(1, 3))
     assert not (needed & ~live).any()
     assert live.sum() < live.size
+
+
+def test_blocks_that_are_computed_grow_as_the_length_under_a_window():
+    for length in (64, 128):
+        mask = Mask.of_text(length, is_causal=True, window=9)
+        # A block of 8 queries sees its own keys and those of the block before.
+        assert mask.live_blocks(8, 8).sum() == 2 * length / 8 - 1
+    assert Mask.of_text(8, is_causal=True, window=8).window is None
 
 
 def model_batch(*, packed):
@@ -135,6 +152,7 @@ def model_batch(*, packed):
         (family("t5_lm_per_layer_bias"), True, True),
         (family("llama", dropout_rate=0.3, remat="full"), True, False),
         (family("palm"), False, True),
+        (family("mistral", dropout_rate=0.3), True, False),
     ],
 )
 def test_a_model_in_blocks_is_the_model(config, packed, prefix_lm, monkeypatch):
@@ -181,6 +199,7 @@ def a_case(**changes):
         "width": 64,
         "has_bias": False,
         "has_prefix": False,
+        "has_window": False,
         "query_length": 4096,
         "key_length": 4096,
         "length_is_cut": False,
@@ -201,6 +220,8 @@ def a_case(**changes):
         ({"platform": "tpu"}, "pallas"),
         ({"platform": "tpu", "has_prefix": True}, "blocked"),
         ({"platform": "tpu", "width": 192}, "blocked"),
+        ({"platform": "tpu", "has_window": True}, "blocked"),
+        ({"platform": "gpu", "has_window": True}, "cudnn"),
     ],
 )
 def test_auto_takes_what_suits(changes, chosen):
@@ -217,6 +238,7 @@ def test_auto_takes_what_suits(changes, chosen):
         ("cudnn", {"platform": "gpu", "key_length": 4097}, "they are 4096 and 4097"),
         ("pallas", {"platform": "tpu", "has_prefix": True}, "prefix language model"),
         ("pallas", {"platform": "tpu", "width": 192}, "d_kv is 192"),
+        ("pallas", {"platform": "tpu", "has_window": True}, r"attention_window\)"),
         ("blocked", {"length_is_cut": True}, "mesh axis sequence"),
     ],
 )
@@ -241,6 +263,22 @@ def test_the_kernel_for_tpus_gives_what_the_whole_gives(name, num_kv_heads, has_
         found, expected = both(pallas_attention, masks()[name], **case)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
+def test_the_kernel_for_gpus_knows_windows(monkeypatch):
+    """Of whole causal texts; a window of a packed row goes into the bias with its segments."""
+    monkeypatch.setattr(fused_attention_stablehlo, "check_cudnn_version", lambda: 91000)
+    q = jnp.ones((BATCH, HEADS, 32, 8), jnp.bfloat16)
+    ids = jnp.ones((BATCH, 32), jnp.int32)
+    for segments, said in ((None, 11), ((ids, ids), 0)):
+        mask = Mask(query_length=32, key_length=32, is_causal=True, window=11, segments=segments)
+
+        def attend(q, mask=mask):
+            return cudnn_attention(q, q, q, mask=mask, bias=None, keep_BHS=None)
+
+        text = jax.jit(attend).trace(q).lower(lowering_platforms=("cuda",)).as_text()
+        found = re.search(r"sliding_window_length\\22: (\d+)", text)  # \22 is a quote
+        assert found and int(found.group(1)) == said
 
 
 def test_the_kernel_for_gpus_stands_in_what_is_made_for_one(monkeypatch):

@@ -117,6 +117,16 @@ def test_reading_a_prompt_and_then_its_answer_is_one_forward_pass(config):
     assert whole == parts + spared
 
 
+def test_keys_out_of_a_window_do_not_count():
+    def flops(length, **changes):
+        config = dataclasses.replace(LLAMA, **changes)
+        return train_step_flops(config, batch_size=4, capacities=(length,), trainable=()).forward
+
+    assert flops(128, attention_window=128) == flops(128)
+    heads = LLAMA.num_heads * LLAMA.d_kv * LLAMA.num_decoder_layers
+    assert flops(128) - flops(128, attention_window=32) == 4 * 4 * 128 * (128 - 32) * heads
+
+
 def test_an_encoder_is_read_once_and_the_decoder_a_token_at_a_time():
     inputs, targets = 96, 32
     whole = train_step_flops(T5, batch_size=4, capacities=(inputs, targets), trainable=()).forward

@@ -90,6 +90,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     },
 }
 FAMILIES["qwen2"] = FAMILIES["llama"] | {"attention_bias": True, "attention_out_bias": False}
+FAMILIES["mistral"] = FAMILIES["llama"] | {"attention_window": 4}
 FAMILIES["gemma"] = FAMILIES["llama"] | {
     "norm_adds_one": True,
     "scale_embeddings": True,

@@ -180,6 +180,13 @@ CASES = {
     "mistral": Case(
         "Mistral", llama(num_key_value_heads=2, head_dim=8, sliding_window=None, mlp_bias=True)
     ),
+    "mistral_window": Case("Mistral", llama(num_key_value_heads=3, sliding_window=5)),
+    "qwen2_window": Case(
+        "Qwen2",
+        llama(
+            num_key_value_heads=3, use_sliding_window=True, sliding_window=7, max_window_layers=0
+        ),
+    ),
     "qwen2": Case("Qwen2", llama(num_key_value_heads=3, rope_parameters=rope(rope_theta=1e6))),
     "qwen2_tied": Case(
         "Qwen2", llama(num_key_value_heads=1, tie_word_embeddings=True, rms_norm_eps=1e-5)

@@ -12,7 +12,7 @@ import numpy as np
 from t5lite.convert.layouts import TRANSPOSED, Layout
 from t5lite.convert.names import LazyArray, Row, Tensors, wanted_names
 from t5lite.memory import readable
-from t5lite.messages.ranges import NotNegative, NumLayers, Size
+from t5lite.messages.ranges import Count, NotNegative, NumLayers, Size
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import check_fields
 from t5lite.models.config import TransformerConfig
@@ -35,8 +35,8 @@ ACTIVATIONS = {
 # MLPs of one activation that they can spell.
 PLAIN_MLPS = [(activation,) for activation in dict.fromkeys(ACTIVATIONS.values())]
 
-# What some class or other in transformers can be set to do and no family here does, with the value
-# that means "not that".
+# What some class or other in transformers can be set to do and no family here does that does not
+# say so, with the value that means "not that".
 _NOT_DONE: Mapping[str, tuple[object, ...]] = {
     "add_cross_attention": (False, None),
     "alibi": (False, None),
@@ -67,7 +67,7 @@ _SIZES = (
     *("n_embd", "n_head", "n_inner", "n_positions", "num_attention_heads", "num_heads"),
     *("num_key_value_heads", "head_dim", "word_embed_proj_dim", "max_position_embeddings"),
     "original_max_position_embeddings",
-    *("relative_attention_max_distance", "relative_attention_num_buckets"),
+    *("relative_attention_max_distance", "relative_attention_num_buckets", "sliding_window"),
 )
 _LAYERS = ("n_layer", "num_hidden_layers", "num_layers", "num_decoder_layers")
 _NUMBERS = (
@@ -78,7 +78,7 @@ _NUMBERS = (
 _FLAGS = (
     *("attention_bias", "mlp_bias", "do_layer_norm_before", "enable_bias", "is_gated_act"),
     *("scale_attn_weights", "scale_decoder_outputs", "tie_word_embeddings"),
-    "use_parallel_residual",
+    *("use_parallel_residual", "use_sliding_window"),
 )
 _TEXTS = ("model_type", "activation_function", "hidden_act", "dense_act_fn", "feed_forward_proj")
 _FIELD_TYPES: Mapping[str, Any] = {
@@ -89,10 +89,16 @@ _FIELD_TYPES: Mapping[str, Any] = {
     **dict.fromkeys(_TEXTS, str),
     **dict.fromkeys(("rope_scaling", "rope_parameters"), Mapping[str, Any]),
     "layer_types": Sequence[str],
+    "max_window_layers": Count,
 }
 
 # What all families want that do not say otherwise.
-_USUAL = {"attention_out_bias": True, "norm_adds_one": False, "scale_embeddings": False}
+_USUAL = {
+    "attention_window": None,
+    "attention_out_bias": True,
+    "norm_adds_one": False,
+    "scale_embeddings": False,
+}
 
 
 class Fields:
@@ -170,7 +176,7 @@ class Fields:
         for name, allowed in _NOT_DONE.items():
             if name not in but:
                 self.expect(name, *allowed)
-        if set(self.get("layer_types", ())) - {"full_attention"}:
+        if "layer_types" not in but and set(self.get("layer_types", ())) - {"full_attention"}:
             self.expect("layer_types", None)
 
     def activation(self, name: str, default: str) -> str:
@@ -207,7 +213,8 @@ class Family:
       leftovers: Patterns found in names that its class declares as remains of older versions and
         passes over: buffers computed from the config, parameters that nothing uses. Only names
         that no parameter has are compared with them.
-      unread: Fields of what no family here does that its class does not look at.
+      unread: Fields of what most families do not do that its class does not look at, or that
+        `read_config` reads.
       context_field: The field that says how long a text the model was made for.
       prepare: Brings oddities of older files' tensors into order.
       read_config: Our config from config.json's fields and whether the embeddings are tied.

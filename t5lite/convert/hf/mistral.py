@@ -1,4 +1,4 @@
-"""Mistral without a sliding window (0.2 and later), which is a LLaMA: `modeling_mistral.py`."""
+"""Mistral, a LLaMA whose tokens may see a window only: `modeling_mistral.py`."""
 
 import dataclasses
 from typing import Any
@@ -7,20 +7,20 @@ from t5lite.convert.hf.family import Fields
 from t5lite.convert.hf.llama import LLAMA, llama_mismatches, read_llama, write_llama
 from t5lite.models.config import TransformerConfig
 
+# What their class takes an absent field for; one that is null is no window (0.2 and later).
+_WINDOW = 4096
+
 
 def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
-    # An absent one is 4096 to their class; one that is null is none.
-    if "sliding_window" not in fields:
-        raise ValueError(
-            "config.json has no sliding_window, which then is 4096, and t5lite does no windows; "
-            "null says that the model was trained without"
-        )
     fields.need("num_key_value_heads")  # their class's default is of one size
-    return dataclasses.replace(read_llama(fields, tied), attention_bias=False, mlp_bias=False)
+    window = fields.get("sliding_window") if "sliding_window" in fields else _WINDOW
+    return dataclasses.replace(
+        read_llama(fields, tied), attention_window=window, attention_bias=False, mlp_bias=False
+    )
 
 
 def _write_config(config: TransformerConfig) -> dict[str, Any]:
-    return write_llama(config) | {"sliding_window": None}
+    return write_llama(config) | {"sliding_window": config.attention_window}
 
 
 MISTRAL = dataclasses.replace(
@@ -28,7 +28,10 @@ MISTRAL = dataclasses.replace(
     name="Mistral",
     model_type="mistral",
     architecture="MistralForCausalLM",
+    unread=("sliding_window",),
     read_config=_read_config,
-    mismatches=lambda config: llama_mismatches(config, attention_bias=False, mlp_bias=False),
+    mismatches=lambda config: llama_mismatches(
+        config, attention_window=config.attention_window, attention_bias=False, mlp_bias=False
+    ),
     write_config=_write_config,
 )

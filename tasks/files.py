@@ -41,7 +41,8 @@ def add_file_task(
         one); or the name of one field; or a function of the record that returns a text.
       targets: what it learns to write, likewise. If it is a field or a function that gives a list
         of strings, all of them count as right, and training writes the one that the record picks.
-      format: `jsonl`, `json`, `csv`, `tsv`, `parquet` or `arrow`; None goes by the suffix.
+      format: `jsonl`, `json`, `csv`, `tsv`, `parquet` or `arrow`; `document` for files that are one
+        record each, their text its field `text`. None goes by the suffix.
       metrics: functions `(targets, predictions) -> {name: value}`, each target the right
         answer, or a list where there are several. `tasks.metrics` and
         `tasks.natural_instructions_metrics` have some that take both.

@@ -1,4 +1,4 @@
-"""Records of local files, read in a stream: JSON Lines, JSON, CSV, TSV, Parquet and Arrow.
+"""Records of local files, read in a stream: JSON Lines, JSON, CSV, TSV, Parquet, Arrow, texts.
 
 A record is a mapping from fields to values, as JSON has them. Each comes with what an error calls
 it ("train.csv, line 7"), so that whoever finds a fault later can name its place. Text files are
@@ -101,6 +101,22 @@ def _text_lines(path: pathlib.Path) -> Iterator[tuple[int, str]]:
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"{path}: cannot be read: {reason}") from error
+
+
+class WholeText:
+    """One record, whose field `text` is all that the file says."""
+
+    def __init__(self, path: pathlib.Path):
+        self._path = path
+
+    def count(self) -> int:
+        """See `RecordFile`."""
+        return 1
+
+    def read(self, wanted: Collection[int] | None = None) -> Iterator[Located]:
+        """See `RecordFile`."""
+        if wanted is None or 0 in wanted:
+            yield 0, str(self._path), {"text": "".join(line for _, line in _text_lines(self._path))}
 
 
 class JsonLines:
@@ -328,7 +344,7 @@ def _article(kind: str) -> str:
 
 
 # By name; a file's suffix is a dot and this.
-FORMATS: Mapping[str, Callable[[pathlib.Path], RecordFile]] = {
+_BY_SUFFIX: Mapping[str, Callable[[pathlib.Path], RecordFile]] = {
     "jsonl": JsonLines,
     "json": Json,
     "csv": Csv,
@@ -336,4 +352,6 @@ FORMATS: Mapping[str, Callable[[pathlib.Path], RecordFile]] = {
     "parquet": Parquet,
     "arrow": Arrow,
 }
-SUFFIXES = tuple(f".{name}" for name in FORMATS)
+SUFFIXES = tuple(f".{name}" for name in _BY_SUFFIX)
+# A text file may hold a record a line, or be one: only its owner knows.
+FORMATS: Mapping[str, Callable[[pathlib.Path], RecordFile]] = {**_BY_SUFFIX, "document": WholeText}

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from t5lite.data.sources.record_files import FORMATS, open_records
+from t5lite.data.sources.record_files import SUFFIXES, WholeText, open_records
 
 # What every format can hold; CSV's values are texts.
 RECORDS = [
@@ -50,15 +50,26 @@ def write(path, records):
     return path
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_records_of_every_format(tmp_path, suffix):
-    file = open_records(write(tmp_path / f"x.{suffix}", RECORDS))
+    file = open_records(write(tmp_path / f"x{suffix}", RECORDS))
     assert file.count() == 4
     assert [record for _, _, record in file.read()] == RECORDS
     assert [(index, record["a"]) for index, _, record in file.read([3, 1])] == [
         (1, RECORDS[1]["a"]),
         (3, RECORDS[3]["a"]),
     ]
+
+
+def test_a_whole_text_is_one_record(tmp_path):
+    text = 'a "line"\r\n\n\u2028 and é\n'
+    (tmp_path / "x.txt").write_bytes(text.encode())
+    file = WholeText(tmp_path / "x.txt")
+    assert file.count() == 1
+    assert [*file.read()] == [(0, str(tmp_path / "x.txt"), {"text": text})]
+    assert [*file.read([1])] == []
+    with pytest.raises(ValueError, match=r"none\.txt: cannot be read"):
+        [*WholeText(tmp_path / "none.txt").read()]
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "json", "parquet", "arrow"])

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import jax
 import jax.numpy as jnp
 
-from t5lite.messages.ranges import Count, NotNegative, Size, StepOffset
+from t5lite.messages.ranges import Count, NotNegative, Share, Size, StepOffset
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import numbers_checked
 
@@ -30,6 +30,7 @@ class _Settings:
     steps_per_decay: int
     steps_per_cycle: int
     total_steps: int | None
+    warmup_from: float
 
 
 def _constant(step: jax.Array, s: _Settings) -> jax.Array | float:
@@ -37,7 +38,7 @@ def _constant(step: jax.Array, s: _Settings) -> jax.Array | float:
 
 
 def _linear_warmup(step: jax.Array, s: _Settings) -> jax.Array | float:
-    return jnp.minimum(1.0, step / s.warmup_steps)
+    return s.warmup_from + (1.0 - s.warmup_from) * jnp.minimum(1.0, step / s.warmup_steps)
 
 
 def _linear_decay(step: jax.Array, s: _Settings) -> jax.Array | float:
@@ -95,13 +96,14 @@ def schedule(
     step_offset: StepOffset = 0,
     min_learning_rate: NotNegative = 1e-8,
     total_steps: Size | None = None,
+    warmup_from: Share = 0.0,
 ) -> Schedule:
     """Builds a learning-rate schedule out of T5X's factors.
 
     With s = max(0, step - step_offset) and w = warmup_steps, the rate is the product of
 
     - `constant`: base_learning_rate;
-    - `linear_warmup`: min(1, s / w);
+    - `linear_warmup`: min(1, s / w), or from `warmup_from` to 1 in as many steps;
     - `linear_decay`: base_learning_rate * min(s / w, 1 + decay_factor * (w - s)); it includes both
       factors above;
     - `rsqrt_decay`: 1 / sqrt(max(s, w));
@@ -125,6 +127,7 @@ def schedule(
       total_steps: where `linear_decay` and `cosine_decay` are to reach the floor (and stay), in
         steps after `step_offset`. It replaces `decay_factor` in the first and `steps_per_cycle` in
         the second; None leaves T5X's formulas.
+      warmup_from: share of the rate that `linear_warmup` begins with; 0 is T5X's formula.
 
     Returns:
       A function of the step (a Python int or a traced array) giving the rate as a float32 scalar.
@@ -145,6 +148,7 @@ def schedule(
         steps_per_decay,
         steps_per_cycle,
         total_steps,
+        warmup_from,
     )
     _check(settings, names)
     chosen = [_FACTORS[name] for name in names]

@@ -95,6 +95,8 @@ REQUIRED = {
     "VOCABULARY": "'bytes'",
     "INITIAL_CHECKPOINT_PATH": "'/tmp/checkpoint'",
     "OUTPUT": "'/tmp/out.jsonl'",
+    "SCALING_FACTOR": "4.0",
+    "WINDOW": "8192",
 }
 
 
@@ -180,6 +182,26 @@ def test_trains_with_it_could_begin(name):
     assert arguments["optimizer"].learning_rate_at(1) > 0
     names = [evaluation.name for evaluation in arguments["evals"]]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", [n for n in RECIPES if "/position_interpolation/" in n])
+def test_windows_are_extended_as_in_the_paper(name):
+    """Position Interpolation, section 3.1: 2,048 tokens before, and the run of each size."""
+    size, length = re.search(r"/(\w+)_(\d+)k\.gin", name).groups()
+    arguments = config.parse([name], required_flags([name])).arguments("train")
+    rows, optimizer = arguments["train_data"], arguments["optimizer"]
+    window = 1024 * int(length)
+    before = 512 if size == "stories260k" else 2048
+    assert arguments["model"].positions.scaling.factor == window / before
+    assert arguments["initial_checkpoint"].allow_differences == ("positions.scaling",)
+    assert rows.task_feature_lengths == {"targets": window}
+    assert str(arguments["train_steps"]) == "1000"
+    rate = optimizer.learning_rate_at(20)
+    assert optimizer.learning_rate_at(0) == pytest.approx(rate / 10)
+    assert optimizer.learning_rate_at(10) == pytest.approx(rate * 0.55)
+    if before == 2048:
+        assert rows.batch_size == (64 if window == 8192 and size != "65b" else 128)
+        assert rate == pytest.approx(1e-5 if size in ("33b", "65b") else 2e-5)
 
 
 @pytest.mark.parametrize(

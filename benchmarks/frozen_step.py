@@ -98,7 +98,7 @@ def main():
     for turn in range(arguments.turns + 1):
         for name, step in steps.items():
             start = time.perf_counter()
-            states[name], metrics = step(states[name], batch, {})
+            states[name], metrics, _ = step(states[name], batch, {})
             jax.block_until_ready(metrics)
             if turn:  # the first warms up
                 seconds[name].append(time.perf_counter() - start)

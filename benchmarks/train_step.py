@@ -92,7 +92,7 @@ class Ours:
     def run(self):
         import jax
 
-        self._state, metrics = self._step(self._state, self._batch, {})
+        self._state, metrics, _ = self._step(self._state, self._batch, {})
         jax.block_until_ready(metrics)
 
     @staticmethod

@@ -51,6 +51,7 @@ from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.draws import SampleCounts, read_expected, write_expected
 from t5lite.training.duration import Duration, Progress, parse_duration
 from t5lite.training.feed import feed
+from t5lite.training.loss_by_task import LossByTask
 from t5lite.training.metrics import MetricsWriter, ProgressBar, StepLog
 from t5lite.training.objective import Objective
 from t5lite.training.optimizers import Optimizer
@@ -103,6 +104,7 @@ def train(
     eval_first: bool = False,
     log_period: Size = 10,
     norm_groups: Sequence[str] = (),
+    loss_by_task: bool = False,
     profile_steps: tuple[Size, Size] | None = None,
     wandb_project: str | None = None,
     seed: Seed = 0,
@@ -134,6 +136,7 @@ def train(
       log_period: steps between lines of metrics.jsonl.
       norm_groups: regular expressions; the norms of gradients, updates and parameters in whose
         names one is found are logged too.
+      loss_by_task: whether the loss of each task is logged too, of those drawn since the last line.
       profile_steps: `(start, stop)`: JAX's profiler traces these steps, the last being `stop` - 1.
       wandb_project: a project of Weights & Biases that figures go to as well.
       seed: of initialisation and dropout; the data has its own in `train_data`.
@@ -184,7 +187,7 @@ def train(
     resume_step = checkpointer.latest_step()
     state: Any = None
     began: ModelDescription | None = None
-    data_state, progress, draws = None, Progress(), SampleCounts()
+    data_state, progress, draws, task_losses = None, Progress(), SampleCounts(), None
     if resume_step is not None:
         saved = checkpointer.restore_data(resume_step)
         data_state, progress = saved["data"], Progress(**saved["progress"])
@@ -199,6 +202,7 @@ def train(
             return TrainResult(progress=progress, metrics={}, already_finished=True)
         state = checkpointer.restore_state(resume_step, program.state)
         draws = SampleCounts(saved.get("draws"))  # which the oldest checkpoints lack
+        task_losses = saved.get("loss_by_task")
         ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
         log.info("resuming %s from step %d%s", folder, resume_step, ignored)
 
@@ -242,6 +246,7 @@ def train(
         num_microbatches=num_microbatches,
         frozen_models=others_shapes,
         norms_of=norm_groups,
+        by_position=loss_by_task,
     )
     step.trace()
 
@@ -302,7 +307,10 @@ def train(
     )
     least_seconds = seconds_at_peak(step.flops.model, device_mesh.devices.flat)
     bar = ProgressBar(total, progress, enabled=is_main, least_step_seconds=least_seconds)
-    step_log = StepLog(writer, bar, period=log_period, data=data, start=progress)
+    by_task = LossByTask(data.task_names, device_mesh, saved=task_losses) if loss_by_task else None
+    step_log = StepLog(
+        *(writer, bar), period=log_period, data=data, start=progress, loss_by_task=by_task
+    )
     metrics: dict[str, float] = {}
 
     @jax.transfer_guard("allow")
@@ -334,6 +342,7 @@ def train(
                 "data": data_state,
                 "progress": dataclasses.asdict(progress),
                 "draws": draws.state(),
+                "loss_by_task": None if by_task is None else by_task.state(),
                 "exhausted": exhausted,
             },
             config=config_text,
@@ -353,14 +362,20 @@ def train(
             if stopped or total.reached(progress):
                 break
             with profiler.step(progress.steps + 1, after=state):
-                state, step_metrics = step.function(state, device_batch, frozen_models)
+                state, step_metrics, losses = step.function(state, device_batch, frozen_models)
             step_metrics["learning_rate"] = learning_rate_at(jax.device_put(progress.steps))
             if (progress.steps + 1) % log_period == 0:
                 step_metrics |= step.param_norms(state.params)
             before, progress = progress, _advance(progress, batch, data)
             data_state = batch.state
             draws.add(batch.stats)
-            step_log.push(step_metrics, batch=batch, progress=progress, by_task=draws.by_task)
+            step_log.push(
+                step_metrics,
+                losses=losses,
+                batch=batch,
+                progress=progress,
+                by_task=draws.by_task,
+            )
             stopped = stop.at(progress.steps)
             over = total.reached(progress) and not stopped
             eval_due = over or (eval_every is not None and eval_every.crossed(before, progress))

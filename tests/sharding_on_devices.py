@@ -14,6 +14,8 @@ from t5lite.mesh import MeshConfig, host_rows, make_mesh
 from t5lite.models.layers import constrain
 from t5lite.training.chunked_cross_entropy import chunked_cross_entropy
 from t5lite.training.cross_entropy import cross_entropy
+from t5lite.training.loss_by_task import LossByTask
+from t5lite.training.objective import Mean
 
 MESHES = (
     {"data": 8},
@@ -72,19 +74,51 @@ def check_chunks_of_logits(mesh):
     def chunked(kernel, x, targets_BT, weights_BT):
         rows = {"targets_BT": targets_BT, "weights_BT": weights_BT}
         with sharding.logical_rules(mesh):
-            return chunked_cross_entropy(x, kernel, **rows, **settings, num_chunks=2).loss
+            sums = chunked_cross_entropy(x, kernel, **rows, **settings, num_chunks=2)
+            return sums.loss, sums.by_position
 
     def whole(kernel, x, targets_BT, weights_BT):
-        return cross_entropy(x @ kernel, targets_BT, weights_BT, **settings).loss
+        sums = cross_entropy(x @ kernel, targets_BT, weights_BT, **settings)
+        return sums.loss, sums.by_position
 
     everywhere = sharding.replicated(mesh)
-    run = jax.jit(jax.value_and_grad(chunked, (0, 1)), out_shardings=everywhere)
+    run = jax.jit(jax.value_and_grad(chunked, (0, 1), has_aux=True), out_shardings=everywhere)
     order = ("x", "targets_BT", "weights_BT")
     placed = sharding.put_replicable(batch, mesh)
     found = run(jax.device_put(kernel, everywhere), *(placed[name] for name in order))
-    expected = jax.jit(jax.value_and_grad(whole, (0, 1)))(kernel, *(batch[n] for n in order))
+    expected = jax.jit(jax.value_and_grad(whole, (0, 1), has_aux=True))(
+        kernel, *(batch[n] for n in order)
+    )
     for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def check_losses_by_task(mesh):
+    """Positions on all devices are summed by task, and the sums begin anew when they are taken."""
+    rng = np.random.default_rng(0)
+    rows = {
+        "task_ids": rng.integers(0, 4, (16, 24)).astype(np.int32),
+        "losses": rng.random((16, 24)).astype(np.float32),
+        "weights": (rng.random((16, 24)) > 0.3).astype(np.float32),
+    }
+    rows["losses"] *= rows["weights"]
+    placed = sharding.put_replicable(rows, mesh)
+    _, count = host_rows(mesh)
+    here = rows["task_ids"].reshape(count, -1, 24)[host_rows(mesh)[0]]
+    by_task = LossByTask("abcdef", mesh, saved={"b": [2.0, 4.0], "gone": [1.0, 1.0]})
+    for before in ((2.0, 4.0), (0.0, 0.0)):
+        by_task.add(Mean(placed["losses"], placed["weights"]), here)
+        sums = [
+            [rows[n][rows["task_ids"] == k].sum() for k in range(4)] for n in ("losses", "weights")
+        ]
+        expected = np.pad(sums, ((0, 0), (0, 2)))
+        expected[:, 1] += before
+        found = jax.device_get(by_task.take())
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    values = by_task.values(found)
+    assert list(values) == [f"loss_by_task/{name}" for name in "abcd"], "none of what was not drawn"
+    np.testing.assert_allclose(list(values.values()), expected[0, :4] / expected[1, :4], rtol=1e-5)
+    assert by_task.state() == {}
 
 
 def main():
@@ -97,6 +131,7 @@ def main():
         check_batches(mesh)
         check_constraints(mesh)
         check_chunks_of_logits(mesh)
+    check_losses_by_task(mesh)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What a run shows of itself: traces, norms, memory, speed, and Weights & Biases."""
 
+import collections
+import dataclasses
 import gzip
 import json
 import logging
@@ -7,13 +9,16 @@ import signal
 import struct
 import sys
 
+import jax
 import numpy as np
 import pytest
 
 from t5lite.checkpoints.load import load_model_dir
-from t5lite.models.parameters import flatten_names
+from t5lite.data.pipeline import open_train_data
+from t5lite.models.parameters import bind, flatten_names
 from t5lite.training.metrics import METRICS_FILE, read_lines
-from tests.toy_run import interrupted_at, toy_train
+from t5lite.training.optimizers import optax_optimizer
+from tests.toy_run import MODEL, data_config, interrupted_at, toy_train
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +106,42 @@ def test_a_stopped_run_leaves_its_trace_and_goes_on_in_the_same_wandb_run(
 
 def step_of(event):
     return event.get("name") == "train" and "step_num" in event.get("args", {})
+
+
+def test_the_loss_of_each_task_is_that_of_its_examples_since_the_last_line(cache_dir, tmp_path):
+    """Of rows that hold several tasks, in microbatches, in a run stopped between two lines."""
+    arguments = {
+        "model": dataclasses.replace(MODEL, dropout_rate=0.0),
+        "optimizer": optax_optimizer("sgd", 0.0),
+        "train_steps": 4,
+        "log_period": 2,
+        "num_microbatches": 2,
+        "loss_by_task": True,
+    }
+    with interrupted_at(3, signal.SIGINT):
+        assert toy_train(tmp_path, cache_dir, **arguments).stopped
+    toy_train(tmp_path, cache_dir, **arguments)
+    saved = load_model_dir(str(tmp_path))
+    logits = jax.jit(lambda batch: bind(saved.config, saved.params).logits(batch))
+    lines = [x for x in read_lines(tmp_path / METRICS_FILE) if x["kind"] == "train"]
+    with open_train_data(data_config(str(cache_dir))) as data:
+        batches = [batch.features for batch, _ in zip(data, range(4), strict=False)]
+    for line, pair in zip(lines, (batches[:2], batches[2:]), strict=True):
+        losses = collections.defaultdict(list)
+        for features in pair:
+            log_probs = jax.nn.log_softmax(logits(features))
+            for row, segments in enumerate(features["decoder_segment_ids"]):
+                for segment in set(segments) - {0}:
+                    prompt = features["encoder_input_tokens"][row][
+                        features["encoder_segment_ids"][row] == segment
+                    ]
+                    task = saved.vocabulary.decode(prompt.tolist()).partition(":")[0]
+                    at = np.flatnonzero(segments == segment)
+                    targets = features["decoder_target_tokens"][row, at]
+                    losses[task] += (-log_probs[row, at, targets]).tolist()
+        found = {n.partition("/")[2]: x for n, x in line.items() if n.startswith("loss_by_task/")}
+        assert found == {f"toy_{n}": pytest.approx(np.mean(x), rel=1e-5) for n, x in losses.items()}
+        assert len(found) == 3
 
 
 @pytest.mark.parametrize(

@@ -295,6 +295,7 @@ TRAIN_FLAGS = (
     Flag("--checkpoint_period", duration, "how often to save"),
     Flag("--checkpoint_minutes", number(Positive), "also save when so many have passed"),
     Flag("--keep_checkpoints", number(Size), "how many of the last to keep"),
+    Flag("--loss_by_task", bool, "log the loss of each task too"),
     Flag("--profile_steps", _window, "trace these steps, the last left out, as in 100:105"),
     Flag("--wandb_project", str, "also log to this project of Weights & Biases"),
     *MESH_FLAGS,

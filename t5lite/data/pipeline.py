@@ -75,11 +75,14 @@ class TrainBatch:
 
     Attributes:
       features: this host's rows, arrays `[batch_size / host_count, L]`.
+      task_ids: int32 `[batch_size / host_count, T]`, of which task each target position is, in the
+        order of `TrainData.task_names`; of any where there is padding.
       stats: of the global batch.
       state: the state after this batch, in JSON's types; the same on every host.
     """
 
     features: Features
+    task_ids: npt.NDArray[np.int32]
     stats: BatchStats
     state: dict[str, Any]
 
@@ -427,8 +430,10 @@ class _BatchMaker:
             lengths_NF = self._examples.lengths(plan.index_N, plan.draw_N)
             is_chat_N = self._corpus.is_chat(plan.index_N)
             num_N2 = self._converter.num_tokens(lengths_NF, is_chat_N=is_chat_N)
+            features = self._materialise(plan, lengths_NF, is_chat_N)
             yield TrainBatch(
-                features=self._materialise(plan, lengths_NF, is_chat_N),
+                features=features,
+                task_ids=self._task_ids(plan, features),
                 stats=self._count(plan, num_N2),
                 state={"position": self._planner.position(), "fingerprint": self._fingerprint},
             )
@@ -449,6 +454,16 @@ class _BatchMaker:
             num_rows=len(self._rows),
             is_chat_N=is_chat_N[first:last],
         )
+
+    def _task_ids(self, plan: Plan, features: Features) -> npt.NDArray[np.int32]:
+        """The task of each target position of this host's rows."""
+        targets_RL = features["decoder_target_tokens"]
+        segment_RL = features.get("decoder_segment_ids", np.ones_like(targets_RL))
+        first_R = np.searchsorted(plan.row_N, self._rows)
+        task_N, _ = self._corpus.locate(plan.index_N)
+        place_RL = first_R[:, None] + np.maximum(segment_RL, 1) - 1
+        # Rows that the mixture's end left empty come behind all examples.
+        return np.append(task_N, 0)[np.minimum(place_RL, len(task_N))].astype(np.int32)
 
     def _count(self, plan: Plan, num_N2: npt.NDArray[np.int64]) -> BatchStats:
         num_used = int(self._converter.needs(num_N2).sum())

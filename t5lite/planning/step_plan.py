@@ -84,6 +84,7 @@ def build(run: Any, topology: Topology) -> Built:
         num_microbatches=num_microbatches,
         frozen_models=frozen_shapes(others, converter=rows, mesh=mesh, dtype=run.frozen_dtype),
         norms_of=run.norm_groups,
+        by_position=run.loss_by_task,
     )
     return Built(program, step, rows, data, num_microbatches, total)
 

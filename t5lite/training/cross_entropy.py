@@ -172,4 +172,4 @@ def cross_entropy(
     loss_BT, z_loss_BT = token_losses(logits_BTV, targets_BT, z_loss, label_smoothing)
     right_BT = first_of_greatest(logits_BTV) == targets_BT
     sums = (jnp.sum(x * weights_BT) for x in (loss_BT, z_loss_BT, right_BT))
-    return loss_sums(*sums, weight=jnp.sum(weights_BT))
+    return loss_sums(*sums, losses_BT=loss_BT - z_loss_BT, weights_BT=weights_BT)

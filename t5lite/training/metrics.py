@@ -10,7 +10,7 @@ import pathlib
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -26,6 +26,8 @@ from t5lite.files.whole_file import write_whole
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.streams import Unbroken
 from t5lite.training.duration import Duration, Progress
+from t5lite.training.loss_by_task import LossByTask
+from t5lite.training.objective import Mean
 from t5lite.training.tensorboard_file import TensorBoardFile
 from t5lite.training.wandb_run import WandbRun
 
@@ -241,6 +243,16 @@ class ProgressBar:
         self._bar.close()
 
 
+class _Step(NamedTuple):
+    """What a step left to be logged; see `StepLog.push`."""
+
+    metrics: Mapping[str, jax.Array]
+    task_losses: jax.Array | None
+    batch: TrainBatch
+    progress: Progress
+    by_task: np.ndarray
+
+
 class StepLog:
     """Logs steps and ends of epochs one step late, and stops at a loss that is not finite."""
 
@@ -252,18 +264,20 @@ class StepLog:
         period: int,
         data: TrainData,
         start: Progress,
+        loss_by_task: LossByTask | None = None,
     ) -> None:
         """Writes every `period`-th step after `start`; `data` names the tasks of a batch."""
         self._writer, self._bar = writer, bar
         self._period, self._data = period, data
         self._num_epochs = int(start.epochs)
-        self._pending: tuple[Mapping[str, jax.Array], TrainBatch, Progress, np.ndarray] | None
-        self._pending = None
+        self._loss_by_task = loss_by_task
+        self._pending: _Step | None = None
 
     def push(
         self,
         metrics: Mapping[str, jax.Array],
         *,
+        losses: Mean | None,
         batch: TrainBatch,
         progress: Progress,
         by_task: np.ndarray,
@@ -272,12 +286,18 @@ class StepLog:
 
         Args:
           metrics: figures of the step, float32 scalars on the devices.
+          losses: those of its positions, where they are logged by task.
           batch: what it was trained on.
           progress: how far the run is after it.
           by_task: int64 `[T]`, how many examples of each task were drawn until then.
         """
         self.flush()
-        self._pending = (metrics, batch, progress, by_task)
+        task_losses: jax.Array | None = None
+        if self._loss_by_task is not None and losses is not None:
+            self._loss_by_task.add(losses, batch.task_ids)
+            if progress.steps % self._period == 0:
+                task_losses = self._loss_by_task.take()
+        self._pending = _Step(metrics, task_losses, batch, progress, by_task)
 
     def flush(self) -> None:
         """Waits for the last step's figures and logs them; call it before saving or evaluating.
@@ -288,20 +308,21 @@ class StepLog:
         """
         if self._pending is None:
             return
-        metrics, batch, progress, by_task = self._pending
-        self._pending = None
-        values = {name: float(value) for name, value in jax.device_get(dict(metrics)).items()}
+        step, self._pending = self._pending, None
+        progress = step.progress
+        values = {name: float(value) for name, value in jax.device_get(dict(step.metrics)).items()}
         for name in ("loss", "grad_norm"):
             if not math.isfinite(values[name]):
-                raise FloatingPointError(self._explain(name, values[name], batch, progress.steps))
+                raise FloatingPointError(
+                    self._explain(name, values[name], step.batch, progress.steps)
+                )
         if progress.steps % self._period == 0:
-            self._write_step(values, batch, progress)
+            self._write_step(values, step)
         if int(progress.epochs) > self._num_epochs:
-            self._write_epoch(progress, by_task)
+            self._write_epoch(progress, step.by_task)
 
-    def _write_step(
-        self, values: Mapping[str, float], batch: TrainBatch, progress: Progress
-    ) -> None:
+    def _write_step(self, values: Mapping[str, float], step: _Step) -> None:
+        progress = step.progress
         # Where there is a cross entropy, it stands for the loss, as it does in evaluations.
         speed = self._bar.update(
             progress,
@@ -312,16 +333,19 @@ class StepLog:
                 if name.partition("/")[0] not in _NOT_SHOWN
             },
         )
-        stats = batch.stats
+        by_task: Mapping[str, float] = {}
+        if self._loss_by_task is not None and step.task_losses is not None:
+            by_task = self._loss_by_task.values(jax.device_get(step.task_losses))
         self._writer.write(
             progress.steps,
             "train",
             {
                 **values,
+                **by_task,
                 "examples": progress.examples,
                 "tokens": progress.tokens,
                 "epochs": progress.epochs,
-                "batch_examples": stats.num_examples,
+                "batch_examples": step.batch.stats.num_examples,
                 **speed,
                 **memory.used(),
             },

@@ -29,7 +29,7 @@ class Mean(NamedTuple):
     """A metric that is a mean; both of its sums add up over the parts of a batch.
 
     Attributes:
-      total: the weighted sum, a float32 scalar.
+      total: the weighted sum, a float32 scalar; [B, T] in `LossSums.by_position`.
       weight: the sum of the weights.
     """
 
@@ -39,27 +39,36 @@ class Mean(NamedTuple):
 
 @functools.partial(
     jax.tree_util.register_dataclass,
-    data_fields=["loss", "weight", "metrics"],
+    data_fields=["loss", "weight", "metrics", "by_position"],
     meta_fields=["divisor"],
 )
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LossSums:
     """Sums over a part of a batch, float32 scalars; those of two parts add with `+`.
 
+    Shape legend: B rows of the part, T target positions.
+
     Attributes:
       loss: the quantity to differentiate.
       weight: what the loss of the whole batch is divided by, such as the number of its tokens.
       metrics: what is logged beside the loss, by name: a `Mean`, or a plain sum.
       divisor: a constant that the loss is divided by instead of `weight`.
+      by_position: what is logged of each task (`train.loss_by_task`): the losses [B, T] of the
+        target positions times their weights, and the weights. None: this objective cannot say.
     """
 
     loss: jax.Array
     weight: jax.Array
     metrics: Mapping[str, jax.Array | Mean] = dataclasses.field(default_factory=dict)
     divisor: float | None = None
+    by_position: Mean | None = None
 
     def __add__(self, other: LossSums) -> LossSums:
-        return jax.tree.map(jnp.add, self, other)
+        return jax.tree.map(jnp.add, self.scalars(), other.scalars())
+
+    def scalars(self) -> LossSums:
+        """Gives all but what is said of single positions, which are others in another part."""
+        return dataclasses.replace(self, by_position=None)
 
     def normalizer(self) -> jax.Array:
         """Gives the divisor that turns the sums over a whole batch into its loss.
@@ -121,14 +130,16 @@ def checked_sums(
     *,
     dropout_key: jax.Array | None,
     frozen: Mapping[str, Model],
+    by_position: bool = False,
 ) -> LossSums:
     """Calls an objective, and checks what it gives.
 
     Returns:
-      Its sums, metrics as float32.
+      Its sums, metrics as float32; those `by_position` where they are asked for.
 
     Raises:
-      ValueError: it fails, with the file and line where it does, or it gives something else.
+      ValueError: it fails, with the file and line where it does, or it gives something else, or
+        nothing `by_position`.
     """
     name = f"train.objective = @{type(objective).__name__}()"
     try:
@@ -144,6 +155,14 @@ def checked_sums(
         raise ValueError(
             f"{name}: {problem}. Its method sums returns a LossSums: loss and weight are float32 "
             "scalars, and metrics holds by name a Mean or a scalar (docs/objective.md)."
+        )
+    if not by_position:
+        sums = sums.scalars()
+    elif problem := _no_positions(sums.by_position, batch["decoder_target_tokens"].shape):
+        raise ValueError(
+            f"{name}: {problem}, of which the loss by task is made. Have its sums give there a "
+            "Mean of the losses and weights of all target positions (docs/objective.md), or leave "
+            "out --loss_by_task."
         )
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), sums)
 
@@ -178,6 +197,16 @@ def _no_scalar(name: str, value: Any) -> str | None:
         return f"{name} is a {type(value).__name__}"
     if shape or not jnp.issubdtype(dtype, jnp.number):
         return f"{name} is {dtype}{list(shape)}"
+    return None
+
+
+def _no_positions(by_position: Any, shape_BT: tuple[int, ...]) -> str | None:
+    """Why nothing can be said of single positions."""
+    if not isinstance(by_position, Mean):
+        return "LossSums.by_position is " + ("None" if by_position is None else "no Mean")
+    shapes = [jnp.shape(x) for x in by_position]
+    if shapes != [shape_BT] * 2:
+        return f"LossSums.by_position has arrays {shapes}, not {shape_BT} like the target tokens"
     return None
 
 

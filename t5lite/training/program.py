@@ -37,7 +37,7 @@ class TrainStep:
     """A step and what it is called with.
 
     Attributes:
-      function: the jitted `(state, batch, frozen_models) -> (state, metrics)`.
+      function: the jitted step, as `make_train_step` gives it.
       shapes: its three arguments, with shapes and shardings in place of arrays.
       flops: its operations, on all devices together.
       param_norms: jitted, gives the norms of a state's `params` that are trained, by their names in
@@ -93,6 +93,7 @@ class TrainProgram:
         num_microbatches: int,
         frozen_models: Mapping[str, FrozenModel],
         norms_of: Sequence[str] = (),
+        by_position: bool = False,
     ) -> TrainStep:
         """Builds the step; compiles and traces nothing.
 
@@ -102,6 +103,7 @@ class TrainProgram:
           num_microbatches: the parts that it is split into, one after another.
           frozen_models: those that the objective asked for, shapes with their shardings.
           norms_of: regular expressions of groups of parameters whose norms are metrics too.
+          by_position: whether the step gives the losses of single positions too.
 
         Raises:
           ValueError: an expression is none, or matches no parameter that is trained.
@@ -117,6 +119,7 @@ class TrainProgram:
             shardings=self.shardings,
             mesh=self.mesh,
             groups=groups,
+            by_position=by_position,
         )
         _, host_count = host_rows(self.mesh)
         batch = sharding.row_shapes(rows.padding(batch_size // host_count), self.mesh)

@@ -1,6 +1,6 @@
 """The one jitted step: batch in, better parameters out.
 
-Shape legend: B rows of the global batch, M microbatches.
+Shape legend: B rows of the global batch, T target positions, M microbatches.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import bind
 from t5lite.models.transformer import Batch
 from t5lite.training.norms import NormGroups, norms
-from t5lite.training.objective import LossSums, Objective, checked_sums
+from t5lite.training.objective import LossSums, Mean, Objective, checked_sums
 from t5lite.training.parameter_groups import Partition, merge
 from t5lite.training.state import FrozenModel, TrainState
 
@@ -38,7 +38,8 @@ def make_train_step(
     shardings: TrainState,
     mesh: jax.sharding.Mesh,
     groups: NormGroups = MappingProxyType({}),
-) -> Callable[[TrainState, Batch, FrozenModels], tuple[TrainState, StepMetrics]]:
+    by_position: bool = False,
+) -> Callable[[TrainState, Batch, FrozenModels], tuple[TrainState, StepMetrics, Mean | None]]:
     """Builds the jitted training step.
 
     Args:
@@ -52,12 +53,14 @@ def make_train_step(
       shardings: a TrainState of shardings; the new state keeps them, in the old one's memory.
       mesh: where it runs.
       groups: parameters whose norms are metrics of their own.
+      by_position: whether the losses of single positions are wanted too.
 
     Returns:
-      `(state, batch, frozen_models) -> (state, metrics)`, `frozen_models` being those that the
-      objective asked for, and metrics replicated float32 scalars: `loss` (what is minimised),
+      `(state, batch, frozen_models) -> (state, metrics, losses)`, `frozen_models` being those that
+      the objective asked for, and metrics replicated float32 scalars: `loss` (what is minimised),
       `grad_norm` (the norm that is clipped, as it is before), the objective's own, and where there
-      are groups their `grad_norm/<pattern>`, and `update_norm` likewise.
+      are groups their `grad_norm/<pattern>`, and `update_norm` likewise. The losses are
+      `LossSums.by_position` [B, T], sharded as the batch is; None where they are not wanted.
 
     Raises:
       ValueError: when it is first traced, if the objective fails or gives something else than sums.
@@ -76,14 +79,15 @@ def make_train_step(
             batch,
             dropout_key=dropout_key,
             frozen={name: bind(m.config, m.params) for name, m in frozen_models.items()},
+            by_position=by_position,
         )
-        return sums.loss, sums
+        return sums.loss, (sums.scalars(), sums.by_position)
 
     grad_fn = jax.grad(loss_fn, has_aux=True)
 
     def step_fn(
         state: TrainState, batch: Batch, frozen_models: FrozenModels
-    ) -> tuple[TrainState, StepMetrics]:
+    ) -> tuple[TrainState, StepMetrics, Mean | None]:
         key = None
         if config.dropout_rate:
             # Initialisation folds names into key(seed); this key is another.
@@ -92,9 +96,9 @@ def make_train_step(
         trainable, frozen = partition.split(state.params)
         with sharding.logical_rules(mesh):
             if num_microbatches == 1:
-                grads, sums = grad_fn(trainable, frozen, frozen_models, batch, key)
+                grads, (sums, losses) = grad_fn(trainable, frozen, frozen_models, batch, key)
             else:
-                grads, sums = _accumulate(
+                grads, (sums, losses) = _accumulate(
                     functools.partial(grad_fn, trainable, frozen, frozen_models),
                     batch,
                     key=key,
@@ -109,23 +113,28 @@ def make_train_step(
             opt_state=opt_state,
         )
         metrics = sums.values() | norms("grad", grads, groups)
-        return new_state, metrics | (norms("update", updates, groups) if groups else {})
+        if groups:
+            metrics |= norms("update", updates, groups)
+        return new_state, metrics, losses
 
     return jax.jit(
         step_fn,
         donate_argnums=0,
         in_shardings=(shardings, sharding.batch_sharding(mesh), None),
-        out_shardings=(shardings, sharding.replicated(mesh)),
+        out_shardings=(shardings, sharding.replicated(mesh), sharding.batch_sharding(mesh)),
     )
 
 
+_Part = tuple[Any, tuple[LossSums, Mean | None]]
+
+
 def _accumulate(
-    grad_fn: Callable[[Batch, jax.Array | None], Any],
+    grad_fn: Callable[[Batch, jax.Array | None], _Part],
     batch: Batch,
     *,
     key: jax.Array | None,
     parts: int,
-) -> tuple[Any, LossSums]:
+) -> _Part:
     """Gradients and sums over the whole batch, one microbatch in memory at a time."""
     num_rows = next(iter(batch.values())).shape[0]
     assert num_rows % parts == 0, "sharding.check_batch_size comes first"
@@ -135,14 +144,22 @@ def _accumulate(
         rows_M = feature.reshape(num_rows // parts, parts, *feature.shape[1:])
         return jnp.swapaxes(rows_M, 0, 1)
 
-    def one(index: jax.Array, microbatch: Batch) -> tuple[Any, LossSums]:
-        return grad_fn(microbatch, None if key is None else jax.random.fold_in(key, index))
+    def joined(rows_M: jax.Array) -> jax.Array:
+        return jnp.swapaxes(rows_M, 0, 1).reshape(num_rows, *rows_M.shape[2:])
 
-    def body(carry: tuple[Any, LossSums], part: tuple[jax.Array, Batch]) -> tuple[Any, None]:
-        return jax.tree.map(jnp.add, carry, one(*part)), None
+    def one(index: jax.Array, microbatch: Batch) -> tuple[tuple[Any, LossSums], Mean | None]:
+        part_key = None if key is None else jax.random.fold_in(key, index)
+        grads, (sums, losses) = grad_fn(microbatch, part_key)
+        return (grads, sums), losses
+
+    def body(
+        carry: tuple[Any, LossSums], part: tuple[jax.Array, Batch]
+    ) -> tuple[tuple[Any, LossSums], Mean | None]:
+        sums, losses = one(*part)
+        return jax.tree.map(jnp.add, carry, sums), losses
 
     inputs = jnp.arange(parts), jax.tree.map(split, dict(batch))
-    shapes = jax.eval_shape(one, *jax.tree.map(lambda x: x[0], inputs))
+    shapes, _ = jax.eval_shape(one, *jax.tree.map(lambda x: x[0], inputs))
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    total, _ = jax.lax.scan(body, zeros, inputs)
-    return total
+    (grads, total), losses_M = jax.lax.scan(body, zeros, inputs)
+    return grads, (total, jax.tree.map(joined, losses_M))

@@ -99,9 +99,23 @@ token_losses.defvjp(token_losses_forward, token_losses_backward)
 
 
 def loss_sums(
-    loss: jax.Array, z_loss: jax.Array, right: jax.Array, *, weight: jax.Array
+    loss: jax.Array,
+    z_loss: jax.Array,
+    right: jax.Array,
+    *,
+    losses_BT: jax.Array,
+    weights_BT: jax.Array,
 ) -> LossSums:
-    """Makes a loss and its metrics of sums over positions, those of `loss` with the z-loss."""
+    """Makes a loss and its metrics of sums over positions, those of `loss` with the z-loss.
+
+    Args:
+      loss: the weighted sum of the losses.
+      z_loss: of the z-losses.
+      right: of the positions whose greatest logit is the target's.
+      losses_BT: the loss of each position, without z-loss.
+      weights_BT: the weights.
+    """
+    weight = jnp.sum(weights_BT)
     return LossSums(
         loss=loss,
         weight=weight,
@@ -111,4 +125,5 @@ def loss_sums(
             "accuracy": Mean(right, weight),
             "target_tokens": weight,
         },
+        by_position=Mean(losses_BT * weights_BT, weights_BT),
     )

@@ -1,3 +1,4 @@
+import functools
 import types
 
 import jax
@@ -137,7 +138,8 @@ def test_sums_of_microbatches_make_the_whole_batch(how):
         for row in range(3)
     )
     parts = sum(others, first)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), parts, whole)
+    compare = functools.partial(np.testing.assert_allclose, rtol=1e-6)
+    jax.tree.map(compare, parts, whole.scalars())
     np.testing.assert_allclose(parts.normalizer(), whole.normalizer(), rtol=1e-6)
     for name, value in whole.values().items():
         np.testing.assert_allclose(parts.values()[name], value, rtol=1e-6, err_msg=name)
@@ -222,7 +224,7 @@ def test_chunks_give_the_loss_and_the_gradients_of_the_whole(changes, num_chunks
 
     def loss(params, objective):
         sums = objective.sums(bind(config, params), batch, dropout_key=None)
-        return sums.values()["loss"], sums.values()
+        return sums.values()["loss"], sums.values() | sums.by_position._asdict()
 
     run = jax.jit(jax.value_and_grad(loss, has_aux=True), static_argnums=1)
     params = tiny.sharp_params(config)
@@ -231,6 +233,9 @@ def test_chunks_give_the_loss_and_the_gradients_of_the_whole(changes, num_chunks
     )
     for name, value in expected.items():
         np.testing.assert_allclose(values[name], value, rtol=2e-6, err_msg=name)
+    np.testing.assert_allclose(
+        expected["total"].sum() / expected["weight"].sum(), expected["cross_entropy"], rtol=2e-6
+    )
     for ours, theirs in zip(jax.tree.leaves(grads), jax.tree.leaves(expected_grads), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6, rtol=1e-4)
 

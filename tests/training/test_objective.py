@@ -58,3 +58,24 @@ def test_sums_become_a_loss_and_metrics():
 def test_what_gives_no_sums_is_refused(objective, batch, message):
     with pytest.raises(ValueError, match=rf"train\.objective = .*{message}"):
         run(objective, batch=batch)
+
+
+def test_positions_that_are_asked_for_are_checked():
+    targets = {"decoder_target_tokens": jnp.zeros((2, 3))}
+
+    def positions(**sums):
+        sums = checked_sums(
+            Given(**sums), "no model", targets, dropout_key=None, frozen={}, by_position=True
+        )
+        return sums.by_position
+
+    ones = jnp.ones((2, 3), jnp.bfloat16)
+    assert positions(by_position=Mean(ones, ones)).total.dtype == jnp.float32
+    assert run(Given(by_position=Mean(ones, ones))).by_position is None, "not asked for"
+    for wrong, message in [
+        ({}, r"by_position is None, of which the loss by task is made"),
+        ({"by_position": ones}, r"by_position is no Mean"),
+        ({"by_position": Mean(ones, 1.0)}, r"has arrays \[\(2, 3\), \(\)\], not \(2, 3\)"),
+    ]:
+        with pytest.raises(ValueError, match=rf"train\.objective = @Given\(\): .*{message}"):
+            positions(**wrong)

@@ -57,7 +57,7 @@ def stepped(optimizer, *, groups=(), max_grad_norm=None, num_microbatches=1, **s
         shardings=jax.tree.map(lambda _: sharding.replicated(mesh), jax.eval_shape(init)),
         mesh=mesh,
     )
-    after, metrics = step(jax.jit(init)(), BATCH, {})
+    after, metrics, _ = step(jax.jit(init)(), BATCH, {})
     return jax.jit(init)(), after, metrics
 
 

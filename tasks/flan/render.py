@@ -51,7 +51,7 @@ class RenderedExample(Example):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class PromptParts:
+class ComposedPrompt:
     """A rendered record in its parts.
 
     Attributes:
@@ -139,7 +139,7 @@ def compose(
     with_options: bool = True,
     inverted: bool = False,
     shots: Sequence[Record] = (),
-) -> PromptParts:
+) -> ComposedPrompt:
     """As `render`, in parts, so that exemplars can still be left out.
 
     The zero-shot and the few-shot prompt of one key use templates at the same place.
@@ -167,7 +167,7 @@ def compose(
         references: tuple[str, ...] = (asked.target,)
     else:
         references = (asked.answer,) if by_label else record.references
-    return PromptParts(
+    return ComposedPrompt(
         id=record.id,
         intro=template.intro.format_map(record.fields) if shots and template.intro else "",
         shots=tuple(

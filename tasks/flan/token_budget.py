@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .render import PromptParts
+from .render import ComposedPrompt
 
 # Where texts meet, their tokens may be others than by themselves: by a few, in any vocabulary.
 # Where so many would matter, the longer prompt is counted too.
@@ -37,7 +37,7 @@ class TokenBudget:
         self._count_tokens = count_tokens
         self._characters_a_token = _FIRST_GUESS
 
-    def num_fitting(self, prompt: PromptParts) -> int:
+    def num_fitting(self, prompt: ComposedPrompt) -> int:
         """The most exemplars with which the prompt fits; 0 where it does not fit with one."""
         # With `fitting` exemplars it is known to fit, with `too_many` not to.
         fitting, too_many = 0, len(prompt.shots) + 1
@@ -54,7 +54,7 @@ class TokenBudget:
                 too_many = fitting + 1
         return fitting
 
-    def _guess(self, prompt: PromptParts) -> int:
+    def _guess(self, prompt: ComposedPrompt) -> int:
         """The most exemplars with which the prompt probably fits."""
         room = self._max_tokens * self._characters_a_token - len(prompt.text(0))
         for number, shot in enumerate(reversed(prompt.shots)):

@@ -8,7 +8,7 @@ import pytest
 from t5lite.data.vocabularies.load import parse_vocabulary
 from tasks.flan.few_shot import ExemplarPool
 from tasks.flan.patterns import PATTERNS
-from tasks.flan.render import PromptParts, compose
+from tasks.flan.render import ComposedPrompt, compose
 from tasks.flan.token_budget import TokenBudget
 from tests.conftest import shared_path
 from tests.tasks.flan.flan_records import make_records
@@ -27,7 +27,7 @@ WORDS = (
 )
 
 
-def make_prompt(number: int, num_shots: int) -> PromptParts:
+def make_prompt(number: int, num_shots: int) -> ComposedPrompt:
     """A prompt of parts whose lengths and words are all over the place."""
 
     def text(part: int) -> str:
@@ -35,7 +35,7 @@ def make_prompt(number: int, num_shots: int) -> PromptParts:
         words = (WORDS[(seed >> 3) * (i + 3) % len(WORDS)] for i in range(1 + seed % 97))
         return "Q: " + " ".join(words) + "\nA: yes"
 
-    return PromptParts(
+    return ComposedPrompt(
         id="x",
         intro="Look at these." if number % 2 else "",
         shots=tuple(text(part) for part in range(num_shots)),
@@ -48,7 +48,7 @@ def make_prompt(number: int, num_shots: int) -> PromptParts:
     )
 
 
-def plain_definition(prompt: PromptParts, max_tokens: int, count_tokens) -> int:
+def plain_definition(prompt: ComposedPrompt, max_tokens: int, count_tokens) -> int:
     """The most exemplars with which the prompt fits."""
     numbers = range(1, len(prompt.shots) + 1)
     return max((n for n in numbers if count_tokens(prompt.text(n)) <= max_tokens), default=0)

@@ -46,6 +46,7 @@ _RULES: Mapping[str, MeshAxes] = {
     "relpos_heads": None,
     "relpos_buckets": None,
     "positions": None,
+    "lora_rank": None,
     "activation_embed": None,
     "activation_vocab": "tensor",
     "heads": "tensor",

@@ -43,7 +43,7 @@ from t5lite.mesh import MeshConfig, describe_mesh, host_rows, make_mesh
 from t5lite.messages.ranges import NotNegative, Positive, Seed, Size
 from t5lite.messages.value_types import numbers_checked
 from t5lite.models.config import TransformerConfig
-from t5lite.models.parameters import count_params
+from t5lite.models.parameters import added_names, count_params
 from t5lite.planning.chips import seconds_at_peak
 from t5lite.planning.placement import PLACEMENT_FILE, format_placement, placed, summary
 from t5lite.reports import report
@@ -275,7 +275,7 @@ def train(
     if state is None:
         state = jax.jit(program.init_fn, out_shardings=program.shardings)()
         if initial:
-            state = initial.restore_into(state, program.shardings)
+            state = initial.restore_into(state, program.shardings, added=added_names(model))
             log.info("starting from %s", initial.config.path)
     frozen_models = load_frozen_models(others, others_shapes, converter=data.converter)
     arrays = placed(model, program.state, step.shapes[1])

@@ -58,6 +58,7 @@ CONFIGURABLES = {
     "YarnScaling": "t5lite.models.rotary_scaling",
     "LongRopeScaling": "t5lite.models.rotary_scaling",
     "Learned": "t5lite.models.position_config",
+    "Lora": "t5lite.models.adapter_config",
     "ModelOfCheckpoint": "t5lite.initialization.initial_model",
     "MeshConfig": "t5lite.mesh",
     "DataConfig": "t5lite.data.data_config",

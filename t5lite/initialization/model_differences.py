@@ -16,8 +16,8 @@ from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.models.config import TransformerConfig
 from t5lite.models.nested_config import Difference, differences, field_names
 
-# Fields that only say how fresh parameters are drawn.
-_FRESH_FIELDS = frozenset({"initializer", "initializer_range"})
+# Fields that only say how fresh parameters are drawn, and what is added to those there are.
+_FRESH_FIELDS = frozenset({"initializer", "initializer_range", "adapters"})
 
 COMPARED_FIELDS = tuple(
     name for name in field_names(TransformerConfig) if name not in RUNTIME_FIELDS | _FRESH_FIELDS

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -283,13 +283,16 @@ class InitialCheckpoint:
                     *(self.config.path, field, list(theirs), list(ours)),
                 )
 
-    def restore_into(self, state: TrainState, shardings: Any) -> TrainState:
+    def restore_into(
+        self, state: TrainState, shardings: Any, *, added: Collection[str] = ()
+    ) -> TrainState:
         """Replaces a fresh state's parameters by the checkpoint's.
 
         Args:
           state: the freshly initialised state, of a model that `check_model` let pass; what the
             rules keep fresh stays as it is.
           shardings: a TrainState of shardings.
+          added: names of parameters that adapters added, which stay as they are too.
 
         Raises:
           ValueError: the checkpoint is damaged or not finite, or its optimizer's state is
@@ -303,7 +306,7 @@ class InitialCheckpoint:
             self.saved.check_finite(finite.find(restored.params))
             return restored._replace(step=state.step)
         fresh, where = flatten_names(state.params), flatten_names(shardings.params)
-        names = source_names(list(fresh), self.config.remap)
+        names = source_names(sorted(fresh.keys() - set(added)), self.config.remap)
         wanted: dict[str, jax.ShapeDtypeStruct] = {}
         for name, theirs in names.items():
             if theirs is not None:
@@ -319,11 +322,11 @@ class InitialCheckpoint:
             else jnp.array(read[theirs], fresh[name].dtype, copy=uses[theirs] > 1)
             for name, theirs in names.items()
         }
-        return state._replace(params=unflatten_names(taken))
+        return state._replace(params=unflatten_names(fresh | taken))
 
     def _check_parameters(self, model: TransformerConfig) -> None:
         """Compares what the rules ask of the source with what it has; extra names are no error."""
-        shapes = flatten_names(param_shapes(model))
+        shapes = flatten_names(param_shapes(model.base))
         names = source_names(list(shapes), self.config.remap)
         wanted = {
             source: tuple(shapes[name].shape)

@@ -202,12 +202,18 @@ class Attention(nnx.Module):
         )
         self.config = config
 
-    def keys_values(self, source_BSD: jax.Array, *, rotation: Rotation | None = None) -> KeysValues:
+    def keys_values(
+        self,
+        source_BSD: jax.Array,
+        *,
+        rotation: Rotation | None = None,
+        dropout_key: jax.Array | None = None,
+    ) -> KeysValues:
         """Keys and values, each [B, G, S, K], of the positions to look at, keys rotated."""
-        key_BGSK = self._heads(self.key(source_BSD))
+        key_BGSK = self._heads(self.key(source_BSD, dropout_key=dropout_key))
         if rotation is not None:
             key_BGSK = rotate(key_BGSK, rotation)
-        return key_BGSK, self._heads(self.value(source_BSD))
+        return key_BGSK, self._heads(self.value(source_BSD, dropout_key=dropout_key))
 
     def __call__(
         self,
@@ -221,7 +227,7 @@ class Attention(nnx.Module):
         dropout_key: jax.Array | None = None,
     ) -> jax.Array:
         """Looks from `x_BQD` at `keys_values`, and at the `shared` before; returns [B, Q, D]."""
-        query_BHQK = self._heads(self.query(x_BQD))
+        query_BHQK = self._heads(self.query(x_BQD, dropout_key=dropout_key))
         if rotation is not None:
             query_BHQK = rotate(query_BHQK, rotation)
         if self.config.scale_attention:
@@ -230,7 +236,8 @@ class Attention(nnx.Module):
             query_BHQK, keys_values, bias=bias, shared=shared, dropout_key=dropout_key
         )
         out_BQHK = out_BHQK.transpose(0, 2, 1, 3)
-        return self.out(out_BQHK.reshape(*out_BQHK.shape[:2], -1))
+        out_BQJ = out_BQHK.reshape(*out_BQHK.shape[:2], -1)
+        return self.out(out_BQJ, dropout_key=dropout_key)
 
     def _heads(self, x_BSJ: jax.Array) -> jax.Array:
         batch, length, joined = x_BSJ.shape

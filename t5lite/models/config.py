@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from t5lite.messages.ranges import NumLayers, NumLayersOrNone, Positive, Rate, Size
-from t5lite.messages.value_types import check_numbers
+from t5lite.messages.value_types import check_numbers, check_type
 from t5lite.models import nested_config
+from t5lite.models.adapter_config import Adapter
 from t5lite.models.checks import check_choice, require
 from t5lite.models.position_config import Learned, Positions, RelativeBias, Rotary, from_flat
 from t5lite.models.rotary_scaling import LengthScaling
@@ -91,6 +92,8 @@ class TransformerConfig:
       attention_implementation: What computes attention over whole texts (docs/attention.md): `xla`
         holds the weights of all pairs, `blocked` of one block at a time, `cudnn` and `pallas` are
         kernels of a GPU and a TPU. `auto` takes what suits the devices and the lengths.
+      adapters: What is added to the model, to be trained in its place: `(Lora(...),)`
+        (docs/adapters.md). The model without them is `base`.
     """
 
     architecture: str = "encoder_decoder"
@@ -127,11 +130,14 @@ class TransformerConfig:
     scan_layers: bool | None = None
     remat: str = "none"
     attention_implementation: str = "auto"
+    adapters: tuple[Adapter, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the field, where a value cannot be meant."""
         # Gin and JSON give lists.
         object.__setattr__(self, "mlp_activations", tuple(self.mlp_activations))
+        check_type(self.adapters, tuple[Adapter, ...], name="TransformerConfig.adapters")
+        object.__setattr__(self, "adapters", tuple(self.adapters))
         check_numbers(self, of=TransformerConfig)
         for name, choices in _CHOICES.items():
             check_choice(f"TransformerConfig.{name}", getattr(self, name), choices)
@@ -140,6 +146,16 @@ class TransformerConfig:
         self._check_positions()
         self._check_mlp()
         self._check_numerics()
+
+    @property
+    def base(self) -> "TransformerConfig":
+        """The model without adapters."""
+        return dataclasses.replace(self, adapters=()) if self.adapters else self
+
+    @property
+    def has_dropout(self) -> bool:
+        """Whether anything is dropped where a dropout key is given."""
+        return any([self.dropout_rate, *(adapter.dropout_rate for adapter in self.adapters)])
 
     @property
     def kv_heads(self) -> int:

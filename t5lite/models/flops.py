@@ -20,6 +20,7 @@ from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes
 
 _EMBEDDING = "token_embedder/embedding"
+_MATRICES = ("/kernel", "/lora_a", "/lora_b")
 # What is made of the encoder's output, not of the decoder's positions.
 _OF_ENCODER = tuple(f"decoder/layers/encoder_decoder_attention/{x}/" for x in ("key", "value"))
 
@@ -160,7 +161,7 @@ def _products(
     for name, shape in shapes.items():
         stack = name.partition("/")[0]
         reads = "encoder" if name.startswith(_OF_ENCODER) else stack
-        if not name.endswith("/kernel") or not positions.keys() >= {stack, reads}:
+        if not name.endswith(_MATRICES) or not positions.keys() >= {stack, reads}:
             continue
         is_of_layers = name.startswith(f"{stack}/layers/")
         is_logits = name.startswith("decoder/logits_dense/")

@@ -137,12 +137,13 @@ def step_params(config: TransformerConfig, params: dict[str, Any], *, unstacked:
         longer to compile, for a backend that would copy them at every step.
 
     Returns:
-      `params` with the kernels of the decoder's layers in the type they are computed in, and its
+      `params` with the matrices of the decoder's layers in the type they are computed in, and its
       layers as `PerLayer`s if they are to be unstacked.
     """
 
     def convert(path: tuple[Any, ...], leaf: jax.Array) -> Any:
-        leaf = leaf.astype(config.dtype) if path[-1].key == "kernel" else leaf
+        is_matrix = path[-1].key in ("kernel", "lora_a", "lora_b")
+        leaf = leaf.astype(config.dtype) if is_matrix else leaf
         return _unstack(leaf) if unstacked else leaf
 
     decoder = params["decoder"]

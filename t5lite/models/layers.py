@@ -1,12 +1,13 @@
 """Parameters, dropout, and the layers that are not attention.
 
 Shapes: B batch, L length, D d_model, E width of the embedding, F d_ff, V vocabulary,
-N tokens (B * L), I and O any widths.
+N tokens (B * L), I and O any widths, R the rank of a LoRA.
 """
 
 import contextlib
 import contextvars
 import dataclasses
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t5lite.models.adapter_config import Lora
 from t5lite.models.config import TransformerConfig
 
 Initializer = Callable[[jax.Array, tuple[int, ...]], jax.Array]
@@ -215,7 +217,7 @@ def lookup(table_VE: jax.Array, ids_BL: jax.Array) -> jax.Array:
 
 
 class Linear(nnx.Module):
-    """A matrix product, and a bias where asked for, computed in `dtype`."""
+    """A matrix product, and a bias or a LoRA where asked for, computed in `dtype`."""
 
     def __init__(
         self,
@@ -233,11 +235,53 @@ class Linear(nnx.Module):
             self.bias = parameter((out_features,), axes=axes[1:], init_fn=zeros)
         self.use_bias = use_bias
         self.dtype = dtype
+        self.lora: Lora | None = None
+        self.name_key = 0
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [..., I] to [..., O]."""
-        out = matmul(x.astype(self.dtype), self.kernel[...].astype(self.dtype))
-        return out + self.bias[...].astype(self.dtype) if self.use_bias else out
+    def add_lora(self, lora: Lora, *, name: str) -> None:
+        """Adds a LoRA's parameters, one of each layer where those of the kernel are stacked.
+
+        A starts as PEFT's, uniform up to 1 / sqrt(I) (`kaiming_uniform_` with a = sqrt(5)), B at 0.
+
+        Args:
+          lora: the LoRA.
+          name: of this map, which its dropout depends on.
+        """
+        *stacked, in_features, out_features = self.kernel.get_value().shape
+        *layers, in_axis, out_axis = self.kernel.logical_axes
+        uniform = jax.nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+        self.lora_a = parameter(
+            (*stacked, in_features, lora.rank),
+            axes=(*layers, in_axis, "lora_rank"),
+            init_fn=uniform,
+        )
+        self.lora_b = parameter(
+            (*stacked, lora.rank, out_features),
+            axes=(*layers, "lora_rank", out_axis),
+            init_fn=jax.nn.initializers.zeros,
+        )
+        self.lora, self.name_key = lora, zlib.crc32(name.encode())
+
+    def __call__(self, x: jax.Array, *, dropout_key: jax.Array | None = None) -> jax.Array:
+        """Maps [..., I] to [..., O].
+
+        Args:
+          x: what is mapped.
+          dropout_key: of a layer, or a part of it; only a LoRA drops anything, and each something
+            else. None for none.
+        """
+        x = x.astype(self.dtype)
+        out = matmul(x, self.kernel[...].astype(self.dtype))
+        if self.use_bias:
+            out += self.bias[...].astype(self.dtype)
+        return out if self.lora is None else out + self._low_rank(x, self.lora, dropout_key)
+
+    def _low_rank(self, x: jax.Array, lora: Lora, dropout_key: jax.Array | None) -> jax.Array:
+        if dropout_key is not None:
+            dropout_key = jax.random.fold_in(dropout_key, self.name_key)
+        x = dropout(x, lora.dropout_rate, key=dropout_key)
+        x = matmul(x, self.lora_a[...].astype(self.dtype))
+        return matmul(x, self.lora_b[...].astype(self.dtype)) * lora.scale
 
 
 class Norm(nnx.Module):
@@ -297,10 +341,12 @@ class Mlp(nnx.Module):
         """Maps [B, L, D] to [B, L, D]."""
         h_BLF: jax.Array | None = None
         for name, activation in zip(self.input_names, self.activations, strict=True):
-            branch_BLF = _ACTIVATIONS[activation](getattr(self, name)(x_BLD))
+            linear: Linear = getattr(self, name)
+            branch_BLF = _ACTIVATIONS[activation](linear(x_BLD, dropout_key=dropout_key))
             h_BLF = branch_BLF if h_BLF is None else h_BLF * branch_BLF
         assert h_BLF is not None
-        return self.wo(dropout(h_BLF, self.dropout_rate, key=dropout_key, shared_axis=-2))
+        h_BLF = dropout(h_BLF, self.dropout_rate, key=dropout_key, shared_axis=-2)
+        return self.wo(h_BLF, dropout_key=dropout_key)
 
 
 class Embedding(nnx.Module):

@@ -1,7 +1,8 @@
 """Configs that hold configs: as records, by dotted names of fields, and compared.
 
 A field may hold one of several frozen dataclasses, such as `TransformerConfig.positions`. Its
-record says which by "kind", and `positions.theta` names a field of it.
+record says which by "kind", and `positions.theta` names a field of it. A field may also hold a
+tuple of them, such as `TransformerConfig.adapters`, which is compared as a whole.
 """
 
 import dataclasses
@@ -57,16 +58,29 @@ def from_dict(cls: type[Any], record: Mapping[str, Any]) -> Any:
     for name, kinds in sub_configs(cls).items():
         if isinstance(values.get(name), Mapping):
             values[name] = _of_kind(values[name], kinds, where=f"{cls.__name__}.{name}")
+    for name, kinds in sub_configs(cls, in_tuples=True).items():
+        if isinstance(values.get(name), list):
+            where = f"{cls.__name__}.{name}"
+            values[name] = tuple(_of_kind(value, kinds, where=where) for value in values[name])
     hints = typing.get_type_hints(cls)
     for name, value in values.items():
         check_type(value, hints[name], name=f"{cls.__name__}.{name}")
     return cls(**values)
 
 
-def sub_configs(cls: type[Any]) -> dict[str, dict[str, type[Any]]]:
-    """The fields of a config that hold others, and the classes that may stand there, by name."""
+def sub_configs(cls: type[Any], *, in_tuples: bool = False) -> dict[str, dict[str, type[Any]]]:
+    """The fields of a config that hold others, and the classes that may stand there, by name.
+
+    Args:
+      cls: the config's class.
+      in_tuples: whether they hold tuples of them, not one.
+    """
     found = {}
     for name, hint in typing.get_type_hints(cls).items():
+        if (typing.get_origin(hint) is tuple) != in_tuples:
+            continue
+        if in_tuples:
+            hint = typing.get_args(hint)[0]
         members = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
         kinds: dict[str, type[Any]] = {
             member.__name__: member
@@ -108,10 +122,12 @@ def differences(first: Any, second: Any, *, prefix: str = "") -> Iterator[Differ
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return {"kind": type(value).__name__, **to_dict(value)}
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _of_kind(record: Mapping[str, Any], kinds: Mapping[str, type[Any]], *, where: str) -> Any:
+def _of_kind(record: Any, kinds: Mapping[str, type[Any]], *, where: str) -> Any:
+    if not isinstance(record, Mapping):
+        raise ValueError(f"{where} must be an object with its kind, got {record!r}")
     values = dict(record)
     kind = values.pop("kind", None)
     if not isinstance(kind, str) or kind not in kinds:

@@ -4,6 +4,7 @@ Layers of a stack are stacked: `encoder/layers/mlp/wo/kernel` is [layers, d_ff, 
 they run scanned or unrolled.
 """
 
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -49,10 +50,30 @@ def param_axes(config: TransformerConfig) -> Params:
     """Nested dict of tuples of logical axis names, one name a dimension.
 
     The names: layers, embed, narrow_embed, vocab, joined_kv, shared_kv, mlp, relpos_heads,
-    relpos_buckets, positions.
+    relpos_buckets, positions, lora_rank.
     """
     flat = {name: param.logical_axes for name, param in _parameters(build(config)).items()}
     return unflatten_names(flat)
+
+
+def added_names(config: TransformerConfig) -> tuple[str, ...]:
+    """Names of the parameters that a model's adapters add to its base."""
+    base = flatten_names(param_shapes(config.base))
+    return tuple(name for name in flatten_names(param_shapes(config)) if name not in base)
+
+
+def adapter_names(config: TransformerConfig) -> tuple[str, ...]:
+    """Names of the parameters that are the adapters': those added, and those unfrozen of the base.
+
+    They are what is trained, and what the checkpoints of a run hold; none without adapters.
+    """
+    added = set(added_names(config))
+    unfrozen = [pattern for adapter in config.adapters for pattern in adapter.unfrozen]
+    return tuple(
+        name
+        for name in flatten_names(param_shapes(config))
+        if name in added or any(re.search(pattern, name) for pattern in unfrozen)
+    )
 
 
 def count_params(config: TransformerConfig) -> int:

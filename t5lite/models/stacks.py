@@ -92,7 +92,7 @@ class Layer(nnx.Module):
         norm: Norm = getattr(self, f"pre_{self.attention_name}_layer_norm")
 
         def look(y_BLD: jax.Array) -> jax.Array:
-            seen = attention.keys_values(y_BLD, rotation=rotation)
+            seen = attention.keys_values(y_BLD, rotation=rotation, dropout_key=keys[0])
             if update_cache is not None:
                 seen = update_cache(seen)
             return attention(
@@ -245,8 +245,9 @@ class Stack(nnx.Module):
                 )
                 return past[0][index], past[1][index]
 
+            key = layer_key(keys[1], index)
             if encoded_BSD is not None:
-                cross = layer.encoder_decoder_attention.keys_values(encoded_BSD)
+                cross = layer.encoder_decoder_attention.keys_values(encoded_BSD, dropout_key=key)
             own_bias = bias_fn(layer.relpos_bias) if hasattr(layer, "relpos_bias") else shared_bias
             x_BLD = layer(
                 x_BLD,
@@ -257,18 +258,18 @@ class Stack(nnx.Module):
                 cross=cross,
                 attend_cross=attend_cross,
                 update_cache=None if past is None else update_cache,
-                dropout_key=layer_key(keys[1], index),
+                dropout_key=key,
             )
             return (x_BLD, past), None
 
-        x_BLD = self.project_in(x_BLE) if self.projects else x_BLE
+        x_BLD = self.project_in(x_BLE, dropout_key=dropout_key) if self.projects else x_BLE
         if isinstance(config.positions, Learned):
             x_BLD += self.position_embedder(position_BL)
         x_BLD = dropout(x_BLD, config.dropout_rate, key=keys[0], shared_axis=-2)
         (x_BLD, past), _ = self._run_layers(body, (x_BLD, past), xs=(cross, prefix))
         if config.norm_position == "pre":
             x_BLD = getattr(self, f"{self.name}_norm")(x_BLD)
-        x_BLE = self.project_out(x_BLD) if self.projects else x_BLD
+        x_BLE = self.project_out(x_BLD, dropout_key=dropout_key) if self.projects else x_BLD
         # T5 drops an encoder's outputs one by one, all others for a whole text.
         shared_axis = None if self.name == "encoder" else -2
         return dropout(x_BLE, config.dropout_rate, key=keys[2], shared_axis=shared_axis), past

@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t5lite.models.adapters import attach
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import Embedding, constrain, split_key
 from t5lite.models.masks import Mask
@@ -369,7 +370,10 @@ Model = EncoderDecoder | DecoderOnly
 
 def build(config: TransformerConfig) -> Model:
     """The module of a config, its parameters still abstract; `parameters.bind` gives values."""
-    return DecoderOnly(config) if config.architecture == "decoder_only" else EncoderDecoder(config)
+    is_alone = config.architecture == "decoder_only"
+    model = DecoderOnly(config) if is_alone else EncoderDecoder(config)
+    attach(model, config)
+    return model
 
 
 def _going_on_from(prefix: Cache, empty: Cache) -> Cache:

@@ -5,7 +5,7 @@ A frozen parameter has no gradient and no optimizer state, and may be held in bf
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from flax.traverse_util import flatten_dict, unflatten_dict
@@ -62,7 +62,11 @@ def merge(trainable: Tree, frozen: Tree) -> Tree:
 
 
 def partition_parameters(
-    shapes: Tree, groups: ParameterGroups = (), *, frozen_dtype: FrozenDtype = "float32"
+    shapes: Tree,
+    groups: ParameterGroups = (),
+    *,
+    frozen_dtype: FrozenDtype = "float32",
+    adapter: Collection[str] = (),
 ) -> Partition:
     """Decides which parameters are trained.
 
@@ -73,18 +77,22 @@ def partition_parameters(
         updates, weight decay included; 0 freezes it. Parameters that no expression matches have
         multiplier 1.
       frozen_dtype: the type in which frozen parameters are held.
+      adapter: names of the parameters that are adapters', where a model has any: all others are
+        frozen, and groups are of these alone.
 
     Raises:
       ValueError: on a bad expression or multiplier, an expression that matches no parameter, or if
         everything is frozen.
     """
-    multipliers = _multipliers(list(flatten_dict(shapes, sep="/")), groups)
+    names = list(flatten_dict(shapes, sep="/"))
+    base = dict.fromkeys((name for name in names if adapter and name not in adapter), 0.0)
+    multipliers = base | _multipliers([name for name in names if name not in base], groups)
     trainable = {name: m for name, m in multipliers.items() if m > 0}
     if not trainable:
         raise ValueError(
             "train.parameter_groups freezes every parameter: nothing is left to train."
         )
-    frozen = tuple(name for name in multipliers if name not in trainable)
+    frozen = tuple(name for name in names if name not in trainable)
     return Partition(multipliers=trainable, frozen=frozen, frozen_dtype=frozen_dtype)
 
 

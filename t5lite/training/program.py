@@ -17,7 +17,7 @@ from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.mesh import host_rows
 from t5lite.models.config import TransformerConfig
 from t5lite.models.flops import StepFlops, train_step_flops
-from t5lite.models.parameters import param_axes, param_shapes
+from t5lite.models.parameters import adapter_names, param_axes, param_shapes
 from t5lite.training.norms import norm_groups, norms
 from t5lite.training.objective import Objective
 from t5lite.training.optimizers import Optimizer, make_transformation
@@ -157,7 +157,9 @@ def build_program(
         parameters that the mesh does not divide.
     """
     shapes, axes = param_shapes(model), param_axes(model)
-    partition = partition_parameters(shapes, parameter_groups, frozen_dtype=frozen_dtype)
+    partition = partition_parameters(
+        shapes, parameter_groups, frozen_dtype=frozen_dtype, adapter=adapter_names(model)
+    )
     partition.check_frozen_dtype(has_frozen_models=bool(objective.frozen_models))
     transformation = make_transformation(
         optimizer,

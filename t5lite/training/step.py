@@ -89,7 +89,7 @@ def make_train_step(
         state: TrainState, batch: Batch, frozen_models: FrozenModels
     ) -> tuple[TrainState, StepMetrics, Mean | None]:
         key = None
-        if config.dropout_rate:
+        if config.has_dropout:
             # Initialisation folds names into key(seed); this key is another.
             _, dropout_key = jax.random.split(jax.random.key(seed))
             key = jax.random.fold_in(dropout_key, state.step)

@@ -83,7 +83,8 @@ def replaced(config, field, value):
 def test_every_compared_field_has_a_case():
     assert {*CHANGES, "architecture"} == set(COMPARED_FIELDS)
     fields = {field.name for field in dataclasses.fields(TransformerConfig)}
-    assert fields - set(COMPARED_FIELDS) == RUNTIME_FIELDS | {"initializer", "initializer_range"}
+    others = {"initializer", "initializer_range", "adapters"}
+    assert fields - set(COMPARED_FIELDS) == RUNTIME_FIELDS | others
 
 
 @pytest.mark.parametrize("name", CHANGES)

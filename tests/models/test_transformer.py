@@ -12,10 +12,19 @@ from t5lite.models.attention import Attend
 from t5lite.models.layer_loop import layer_key
 from t5lite.models.layers import Placement, placing_activations
 from t5lite.models.parameters import bind
-from tests.models.tiny import decoder_only, encoder_decoder, logits, random_tokens, sharp_params
+from tests.models.tiny import (
+    LORA,
+    decoder_only,
+    encoder_decoder,
+    logits,
+    random_tokens,
+    sharp_params,
+)
 
 CONFIGS = {
-    "gated": encoder_decoder(dropout_rate=0.3),
+    "gated": encoder_decoder(
+        dropout_rate=0.3, adapters=(dataclasses.replace(LORA, dropout_rate=0.2),)
+    ),
     "plain_tied": encoder_decoder(
         dropout_rate=0.3, mlp_activations=("relu",), tied_embeddings=True, scale_logits=True
     ),

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from t5lite.models.adapter_config import Lora
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import Params, bind, flatten_names, param_shapes, unflatten_names
 from t5lite.models.position_config import Learned, RelativeBias, Rotary
@@ -16,6 +17,7 @@ VOCAB_SIZE = 43
 # Small, so that short sequences reach the far buckets.
 RELATIVE = RelativeBias(num_buckets=8, max_distance=10)
 PER_LAYER = dataclasses.replace(RELATIVE, per_layer=True)
+LORA = Lora(rank=3, alpha=1.5, targets=("layers/",))
 
 
 def encoder_decoder(**changes: Any) -> TransformerConfig:
@@ -111,7 +113,7 @@ def sharp_params(config: TransformerConfig, seed: int = 0) -> Params:
         value = rng.normal(size=struct.shape)
         if name.endswith("scale"):
             value = 1 + 0.2 * value
-        if name.endswith("kernel"):
+        if name.endswith(("kernel", "lora_a", "lora_b")):
             value *= 1.2 * struct.shape[-2] ** -0.5
         flat[name] = value.astype(np.float32)
     return unflatten_names(flat)

@@ -50,6 +50,7 @@ VERBS = {
 CONFIGURABLES = {
     "TransformerConfig": "t5lite.models.config",
     "RelativeBias": "t5lite.models.position_config",
+    "Alibi": "t5lite.models.position_config",
     "Rotary": "t5lite.models.position_config",
     "LinearScaling": "t5lite.models.rotary_scaling",
     "NTKScaling": "t5lite.models.rotary_scaling",

@@ -62,6 +62,17 @@ class _QueryKeyValueInARow:
 
 
 @dataclasses.dataclass(frozen=True)
+class _QueryKeyValueInAColumn:
+    """MPT: query, key and value below one another, as a Linear [3N, D]."""
+
+    def split(self, tensor: np.ndarray, config: TransformerConfig) -> tuple[np.ndarray, ...]:
+        return GPT2_QKV.split(tensor.T, config)
+
+    def join(self, parts: tuple[np.ndarray, ...], config: TransformerConfig) -> np.ndarray:
+        return GPT2_QKV.join(parts, config).T
+
+
+@dataclasses.dataclass(frozen=True)
 class _QueryKeyValueByHead:
     """GPT-NeoX: every head's query, key and value together, [H, 3, K, D] as a Linear [3N, D]."""
 
@@ -104,6 +115,7 @@ class _AdjacentRotary:
 SAME: Layout = _Same()
 TRANSPOSED: Layout = _Transposed()
 GPT2_QKV: Layout = _QueryKeyValueInARow()
+MPT_QKV: Layout = _QueryKeyValueInAColumn()
 NEOX_QKV: Layout = _QueryKeyValueByHead()
 META_ROTARY_QUERY: Layout = _AdjacentRotary("num_heads")
 META_ROTARY_KEY: Layout = _AdjacentRotary("kv_heads")

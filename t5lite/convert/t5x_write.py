@@ -34,6 +34,8 @@ _FIXED: Mapping[str, Any] = {
     "block": "sequential",
     "attention_bias": False,
     "attention_window": None,
+    "embedding_norm": False,
+    "qkv_clip": None,
     "norm_adds_one": False,
     "scale_embeddings": False,
     "mlp_bias": False,

@@ -19,7 +19,7 @@ from t5lite.models.config import TransformerConfig
 from t5lite.models.fused_attention import cudnn_attention, pallas_attention
 from t5lite.models.layers import Initializer, Linear, dropout, initializers
 from t5lite.models.masks import Mask
-from t5lite.models.positions import RelativeBiasTable, Rotation, rotate
+from t5lite.models.positions import BiasByDistance, Rotation, rotate
 
 KeysValues = tuple[jax.Array, jax.Array]
 
@@ -127,12 +127,12 @@ class Attend:
             lengths=(mask.query_length, mask.key_length),
         )
 
-    def bias(self, table: RelativeBiasTable) -> jax.Array:
+    def bias(self, of_distance: BiasByDistance) -> jax.Array:
         """Bias of texts from their beginning, in the form that the implementation takes."""
         assert self.lengths is not None, "a cache's slots have places of their own"
         if self.implementation == "blocked":
-            return table.by_distance(*self.lengths)
-        return table(*self.lengths)
+            return of_distance.by_distance(*self.lengths)
+        return of_distance(*self.lengths)
 
     def __call__(
         self,
@@ -240,6 +240,8 @@ class Attention(nnx.Module):
         return self.out(out_BQJ, dropout_key=dropout_key)
 
     def _heads(self, x_BSJ: jax.Array) -> jax.Array:
+        if (most := self.config.qkv_clip) is not None:
+            x_BSJ = jnp.clip(x_BSJ, -most, most)
         batch, length, joined = x_BSJ.shape
         x_BSHK = x_BSJ.reshape(batch, length, joined // self.config.d_kv, self.config.d_kv)
         return x_BSHK.transpose(0, 2, 1, 3)

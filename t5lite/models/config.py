@@ -53,6 +53,8 @@ class TransformerConfig:
         approximation, as in T5X; `gelu_exact` uses erf.
       attention_window: How many keys a token sees, its own and those before it (sliding window
         attention; Mistral), in decoder-only models. None for all.
+      qkv_clip: Queries, keys and values are clipped to this, and to minus this, as they come out of
+        their projections (MPT's `clip_qkv`). None for not at all.
       attention_bias: Whether the four projections of attention add a bias.
       attention_out_bias: Whether the last of them adds it too, where the others do; Qwen 2's does
         not.
@@ -66,12 +68,13 @@ class TransformerConfig:
         norms the sum after it, and nothing more (OPT-350m).
       block: `sequential`, attention then MLP; `parallel`, both from the layer's input, each through
         a norm of its own (GPT-NeoX); `parallel_shared_norm`, both through one (PaLM).
-      positions: How a model knows order: `RelativeBias(...)`, `Rotary(...)`, `Learned(...)`, or
-        None for a model that does not.
+      positions: How a model knows order: `RelativeBias(...)`, `Alibi(...)`, `Rotary(...)`,
+        `Learned(...)`, or None for a model that does not.
       tied_embeddings: Whether the output projection is the token embedding transposed.
       scale_logits: Whether the last hidden states are divided by sqrt(d_model) before the output
         projection. T5 1.0 does (with tied embeddings), T5 1.1 does not.
       scale_embeddings: Whether embedded tokens are multiplied by sqrt(d_model) (Gemma).
+      embedding_norm: Whether embedded tokens are normed before the first layer (BLOOM).
       embedding_dim: Width of the token embedding, where linear maps without bias lead from it to
         `d_model` and back (OPT-350m), in decoder-only models. None: `d_model`.
       initializer: What a fresh model starts from: `t5` (T5X's), `normal` (deviation
@@ -107,6 +110,7 @@ class TransformerConfig:
     num_decoder_layers: NumLayers
     mlp_activations: tuple[str, ...] = ("gelu", "linear")
     attention_window: Size | None = None
+    qkv_clip: Positive | None = None
     attention_bias: bool = False
     attention_out_bias: bool = True
     mlp_bias: bool = False
@@ -120,6 +124,7 @@ class TransformerConfig:
     tied_embeddings: bool = False
     scale_logits: bool = False
     scale_embeddings: bool = False
+    embedding_norm: bool = False
     embedding_dim: Size | None = None
     initializer: str = "t5"
     initializer_range: Positive = 0.02
@@ -235,7 +240,7 @@ class TransformerConfig:
     def _check_positions(self) -> None:
         self._require(
             isinstance(self.positions, Positions | None),
-            "positions must be RelativeBias(...), Rotary(...), Learned(...) or None",
+            "positions must be RelativeBias(...), Alibi(...), Rotary(...), Learned(...) or None",
             self.positions,
         )
         if isinstance(self.positions, Rotary):

@@ -1,10 +1,11 @@
-"""How a model knows order: `RelativeBias`, `Rotary` or `Learned`, each with its own fields.
+"""How a model knows order: `RelativeBias`, `Alibi`, `Rotary` or `Learned`, each with its fields.
 
 A model without any has None in their place. `models/positions.py` computes with them.
 Shapes: I pairs of entries that are rotated.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -39,6 +40,25 @@ class RelativeBias:
         half = self.num_buckets // 2
         wanted = f"RelativeBias.max_distance must exceed half of num_buckets ({half})"
         require(self.max_distance > half, wanted, self.max_distance)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Alibi:
+    """A bias of each head that falls with the distance, and is not learned (arXiv:2108.12409)."""
+
+    def slopes(self, num_heads: int) -> np.ndarray:
+        """By how much a head's bias falls with each token of distance, float32 [num_heads].
+
+        Where their number is no power of two, the heads behind the largest below it have every
+        other slope of twice as many. BLOOM's code and MPT's say this differently, and mean it.
+
+        Args:
+          num_heads: Heads of a layer.
+        """
+        power = 2 ** math.floor(math.log2(num_heads))
+        share = np.arange(1, 2 * power + 1) / (2 * power)
+        share = np.concatenate([share[1::2], share[::2]])[:num_heads]
+        return (2.0 ** (-8 * share)).astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,7 +124,7 @@ class Learned:
         check_numbers(self, of=Learned)
 
 
-Positions = RelativeBias | Rotary | Learned
+Positions = RelativeBias | Alibi | Rotary | Learned
 
 # Fields of TransformerConfig before positions had configs of their own: whose they are now.
 FLAT_FIELDS = {

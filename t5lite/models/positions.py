@@ -1,6 +1,7 @@
-"""How models know order: T5's relative bias, rotations, and learned tables.
+"""How models know order: biases by distance (T5's and ALiBi's), rotations, and learned tables.
 
-Relative bias: Raffel et al., arXiv:1910.10683, section 2.1. Rotary: Su et al., arXiv:2104.09864.
+Relative bias: Raffel et al., arXiv:1910.10683, section 2.1. ALiBi: Press et al., arXiv:2108.12409.
+Rotary: Su et al., arXiv:2104.09864.
 Shapes: B batch, L length, D d_model, H heads, Q query length, S key length, R distances, U buckets,
 K d_kv, I pairs of entries that are rotated.
 """
@@ -110,6 +111,36 @@ class RelativeBiasTable(nnx.Module):
         distance_BQS = key_BS[:, None, :] - query_BQ[:, :, None]
         column_BQS = jnp.clip(distance_BQS, 1 - key_length, 0) + key_length - 1
         return jnp.moveaxis(by_distance_HR[:, column_BQS], 0, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class AlibiBias:
+    """ALiBi's bias of each head; what may be asked of a `RelativeBiasTable` may be of it.
+
+    Attributes:
+      slopes: By how much a head's bias falls with each token of distance.
+    """
+
+    slopes: tuple[float, ...]
+
+    def __call__(self, query_length: int, key_length: int) -> jax.Array:
+        """See `RelativeBiasTable`."""
+        return self.at_positions(jnp.arange(query_length)[None], jnp.arange(key_length)[None])
+
+    def by_distance(self, query_length: int, key_length: int) -> jax.Array:
+        """See `RelativeBiasTable`."""
+        return self._of(jnp.arange(1 - query_length, key_length))
+
+    def at_positions(self, query_BQ: jax.Array, key_BS: jax.Array) -> jax.Array:
+        """Bias [B, H, Q, S] of queries and keys at these positions."""
+        return jnp.moveaxis(self._of(key_BS[:, None, :] - query_BQ[:, :, None]), 0, 1)
+
+    def _of(self, distance: jax.Array) -> jax.Array:
+        slope_H = jnp.array(self.slopes, jnp.float32)
+        return -slope_H.reshape(-1, *[1] * distance.ndim) * jnp.abs(distance)
+
+
+BiasByDistance = RelativeBiasTable | AlibiBias
 
 
 class PositionEmbedding(nnx.Module):

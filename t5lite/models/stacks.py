@@ -16,8 +16,10 @@ from t5lite.models.config import TransformerConfig
 from t5lite.models.layer_loop import Layers, layer_key, run_layers, stack_parameters, write_slots
 from t5lite.models.layers import Linear, Mlp, Norm, constrain, dropout, initializers, split_key
 from t5lite.models.masks import Mask
-from t5lite.models.position_config import Learned, RelativeBias, Rotary
+from t5lite.models.position_config import Alibi, Learned, RelativeBias, Rotary
 from t5lite.models.positions import (
+    AlibiBias,
+    BiasByDistance,
     PositionEmbedding,
     RelativeBiasTable,
     Rotation,
@@ -26,8 +28,8 @@ from t5lite.models.positions import (
 )
 
 Name = Literal["encoder", "decoder"]
-# From a table of relative biases to the bias of the positions at hand.
-BiasFn = Callable[[RelativeBiasTable], jax.Array]
+# From what knows the bias of every distance to that of the positions at hand.
+BiasFn = Callable[[BiasByDistance], jax.Array]
 
 
 def _bias_table(
@@ -155,8 +157,14 @@ class Stack(nnx.Module):
         self.projects = is_decoder and config.embedding_dim is not None
         if (table := _bias_table(config, name, per_layer=False)) is not None:
             self.relpos_bias = table
+        self.alibi: AlibiBias | None = None
+        if isinstance(config.positions, Alibi):
+            slopes_H = config.positions.slopes(config.num_heads)
+            self.alibi = AlibiBias(tuple(slopes_H.tolist()))
         if isinstance(config.positions, Learned):
             self.position_embedder = PositionEmbedding(config)
+        if config.embedding_norm:
+            self.embedding_norm = Norm(config)
         width, embedding_width = config.d_model, config.embedding_width
         linear = functools.partial(Linear, init_fn=initializers(config).mlp_in)
         if self.projects:
@@ -195,7 +203,7 @@ class Stack(nnx.Module):
           position_BL: Where in its text each token stands.
           mask: Which positions, or slots of the cache, each position sees, [B, 1, L, S], or its
             description, which leaves the choice of how attention is computed.
-          bias_fn: Relative bias of a table, broadcasts to [B, H, L, S]; None for that of a text
+          bias_fn: Bias of a table, or ALiBi's, broadcasts to [B, H, L, S]; None for that of a text
             from its beginning, whose mask is a description.
           encoded_BSD: The encoder's output, to be looked at; None without an encoder.
           cross: In its place what `cross_keys_values` made of it.
@@ -217,7 +225,8 @@ class Stack(nnx.Module):
         if cross_mask is not None:
             attend_cross = Attend.over(cross_mask, config, is_self=False)
         bias_fn = bias_fn or attend.bias
-        shared_bias = bias_fn(self.relpos_bias) if hasattr(self, "relpos_bias") else None
+        of_distance = getattr(self, "relpos_bias", self.alibi)
+        shared_bias = None if of_distance is None else bias_fn(of_distance)
         turn = None
         if isinstance(config.positions, Rotary):
             length_BL = None
@@ -265,6 +274,8 @@ class Stack(nnx.Module):
         x_BLD = self.project_in(x_BLE, dropout_key=dropout_key) if self.projects else x_BLE
         if isinstance(config.positions, Learned):
             x_BLD += self.position_embedder(position_BL)
+        if config.embedding_norm:
+            x_BLD = self.embedding_norm(x_BLD)
         x_BLD = dropout(x_BLD, config.dropout_rate, key=keys[0], shared_axis=-2)
         (x_BLD, past), _ = self._run_layers(body, (x_BLD, past), xs=(cross, prefix))
         if config.norm_position == "pre":

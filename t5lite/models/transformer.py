@@ -28,7 +28,7 @@ from t5lite.models.adapters import attach
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import Embedding, constrain, split_key
 from t5lite.models.masks import Mask
-from t5lite.models.positions import RelativeBiasTable
+from t5lite.models.positions import BiasByDistance
 from t5lite.models.stacks import Stack
 
 Batch = Mapping[str, Any]
@@ -159,7 +159,7 @@ class _LanguageModel(nnx.Module):
             position_BL=position_BN,
             slot=slot - _num_before(cache),
             mask=seen_BNS[:, None],
-            bias_fn=lambda table: table.at_positions(position_BN, key_position_BS),
+            bias_fn=lambda bias: bias.at_positions(position_BN, key_position_BS),
             **_cross_arguments(cache),
         )
         cache = {
@@ -344,8 +344,8 @@ class DecoderOnly(_LanguageModel):
             own_BPS = jnp.repeat(own_BPS, batch_size // own_BPS.shape[0], axis=0)
             mask = jnp.concatenate([before_BPS, own_BPS], axis=-1)[:, None]
 
-            def bias_fn(table: RelativeBiasTable) -> jax.Array:
-                return table.at_positions(position_BP, key_position_BS)
+            def bias_fn(of_distance: BiasByDistance) -> jax.Array:
+                return of_distance.at_positions(position_BP, key_position_BS)
 
         x_BPE, past = self.decoder(
             self.token_embedder(tokens_BP),

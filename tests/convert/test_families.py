@@ -17,7 +17,7 @@ from t5lite.convert.source import SpecialIds
 from t5lite.models.parameters import flatten_names
 from t5lite.models.position_config import Rotary
 from t5lite.models.rotary_scaling import LinearScaling
-from tests.models.tiny import PER_LAYER, encoder_decoder, family, sharp_params
+from tests.models.tiny import OF_BLOOM, PER_LAYER, encoder_decoder, family, sharp_params
 from tests.test_gin_files import MODELS
 
 CONFIGS = {
@@ -52,6 +52,8 @@ CONFIGS = {
         "llama", d_model=24, attention_bias=True, mlp_bias=True, initializer="normal"
     ),
     "qwen2": family("qwen2", d_model=24, initializer="normal"),
+    "mpt": family("mpt", d_model=24, d_ff=96, d_kv=8, initializer="normal", dropout_rate=0.1),
+    "bloom": family("gpt2", **OF_BLOOM, d_model=24, d_ff=96, d_kv=8, initializer="normal"),
     "mistral": family("mistral", d_model=24, initializer="normal"),
     "qwen2_window": family("qwen2", d_model=24, initializer="normal", attention_window=7),
     "gemma": family("gemma", d_model=24, initializer="normal"),
@@ -139,6 +141,8 @@ def test_a_model_goes_back_as_what_it_came():
         ("t5", {"attention_bias": True}, r"  T5: attention_bias is True"),
         ("qwen2", {"mlp_bias": True}, r"Qwen 2: mlp_bias is True, not False"),
         ("gemma", {"scale_embeddings": False}, r"Gemma: scale_embeddings is False, not True"),
+        ("bloom", {"d_ff": 95}, r"BLOOM: d_ff is 95, not 96"),
+        ("mpt", {"positions": Rotary()}, r"MPT: positions is Rotary\(.*, not Alibi"),
     ],
 )
 def test_what_they_cannot_be_is_reported(name, changes, message):
@@ -213,6 +217,15 @@ def edit_tensors(folder, edit):
         ),
         ("qwen2", {"layer_types": ["sliding_attention"]}, "use_sliding_window .* for none"),
         ("gemma", {"hidden_act": "relu"}, "hidden_act is 'relu'; of gemma t5lite does only 'gelu'"),
+        ("mpt", {"attn_config": {"qk_ln": True}}, r"attn_config\.qk_ln is True; of mpt t5lite"),
+        ("mpt", {"attn_config": {"alibi": False}}, r"attn_config\.alibi is False"),
+        ("mpt", {"attn_config": {"alibi_bias_max": 16}}, r"alibi_bias_max is 16; .* only 8"),
+        ("mpt", {"attn_config": {"kv_n_heads": 1}}, r"attn_config\.kv_n_heads is 1.* only 3 or"),
+        ("mpt", {"attn_config": {"clip_qkv": "6"}}, r"attn_config: clip_qkv must be .* got '6'"),
+        ("mpt", {"logit_scale": "inv_sqrt_d_model"}, "logit_scale is 'inv_sqrt_d_model'"),
+        ("mpt", {"no_bias": False}, "no_bias is False"),
+        ("mpt", {"expansion_ratio": 2}, "expansion_ratio is 2; of mpt t5lite does only 4"),
+        ("bloom", {"apply_residual_connection_post_layernorm": True}, "apply_residual_connection"),
         ("gpt2", {"reorder_and_upcast_attn": True}, "reorder_and_upcast_attn is True"),
         ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
         ("gpt2", {"add_cross_attention": True}, "add_cross_attention is True"),

@@ -18,7 +18,7 @@ from t5lite.convert.hf.weights import read_tensors
 from t5lite.convert.t5x_arrays import ArrayFolder
 from tests.feature_converters import converter
 from tests.fuzz.json_values import changed
-from tests.models.tiny import encoder_decoder, family, sharp_params
+from tests.models.tiny import OF_BLOOM, encoder_decoder, family, sharp_params
 
 FAMILIES = {
     "t5": encoder_decoder(dropout_rate=0.1),
@@ -26,6 +26,8 @@ FAMILIES = {
     "opt": family("opt", d_model=24, d_kv=8, norm_epsilon=1e-5),
     "gpt_neox": family("gpt_neox", d_model=33, initializer="small"),
     "llama": family("llama", d_model=24),
+    "mpt": family("mpt", d_model=24, d_ff=96, d_kv=8),
+    "bloom": family("gpt2", **OF_BLOOM, d_model=24, d_ff=96, d_kv=8),
 }
 EXAMPLES = int(os.environ.get("T5LITE_FUZZ_EXAMPLES", "60"))
 VALUES = st.sampled_from(
@@ -81,7 +83,8 @@ def test_every_field_of_config_json(folder, data):
 def test_sizes_beyond_the_weights_are_refused_with_field_and_bytes(folder, value):
     file = folder / "config.json"
     whole, record = file.read_text(), json.loads(file.read_text())
-    names = {"vocab_size", "num_hidden_layers", "num_layers", "n_layer", "d_ff"} & record.keys()
+    names = {"vocab_size", "num_hidden_layers", "num_layers", "n_layer", "n_layers", "d_ff"}
+    names &= record.keys()
     for name in names:
         file.write_text(json.dumps(record | {name: value}))
         try:

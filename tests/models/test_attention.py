@@ -150,9 +150,8 @@ def model_batch(*, packed):
         (encoder_decoder(dropout_rate=0.3), True, False),
         (encoder_decoder(scan_layers=True, remat="dots"), False, False),
         (family("t5_lm_per_layer_bias"), True, True),
-        (family("llama", dropout_rate=0.3, remat="full"), True, False),
-        (family("palm"), False, True),
-        (family("mistral", dropout_rate=0.3), True, False),
+        (family("mistral", dropout_rate=0.3, remat="full"), True, False),
+        (family("mpt"), False, True),
     ],
 )
 def test_a_model_in_blocks_is_the_model(config, packed, prefix_lm, monkeypatch):

@@ -83,7 +83,8 @@ def test_encoder_decoder():
 
 
 @pytest.mark.parametrize(
-    ("name", "with_prefix"), [("t5_lm", False), ("t5_lm", True), ("opt", False), ("llama", False)]
+    ("name", "with_prefix"),
+    [("t5_lm", False), ("t5_lm", True), ("opt", False), ("mistral", False), ("mpt", True)],
 )
 def test_decoder_only(name, with_prefix):
     rng = np.random.default_rng(1)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from t5lite.models.parameters import bind
+from t5lite.models.position_config import Alibi
 from t5lite.models.positions import relative_position_bucket
 from tests.models.tiny import encoder_decoder, sharp_params
 
@@ -58,6 +59,13 @@ def test_bias_is_the_table_at_the_bucket():
         )
         bias = encoder.relpos_bias(query_length, key_length)
         np.testing.assert_array_equal(bias[0], table[:, bucket])
+
+
+def test_slopes_of_alibi():
+    """As the paper has them: halves for 8 heads, and of 16 every other one behind them."""
+    np.testing.assert_array_equal(Alibi().slopes(8), 0.5 ** np.arange(1, 9))
+    np.testing.assert_allclose(Alibi().slopes(11)[8:], 0.5 ** np.array([0.5, 1.5, 2.5]), rtol=1e-6)
+    np.testing.assert_array_equal(Alibi().slopes(1), [2.0**-8])
 
 
 def test_bias_of_single_positions_is_a_row_of_the_whole():

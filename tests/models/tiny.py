@@ -10,7 +10,7 @@ import numpy as np
 from t5lite.models.adapter_config import Lora
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import Params, bind, flatten_names, param_shapes, unflatten_names
-from t5lite.models.position_config import Learned, RelativeBias, Rotary
+from t5lite.models.position_config import Alibi, Learned, RelativeBias, Rotary
 from t5lite.models.rotary_scaling import LinearScaling
 
 VOCAB_SIZE = 43
@@ -91,6 +91,14 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "mlp_activations": ("silu", "linear"),
     },
 }
+FAMILIES["mpt"] = {
+    "positions": Alibi(),
+    "mlp_activations": ("gelu_exact",),
+    "norm": "layer",
+    "scale_attention": True,
+    "tied_embeddings": True,
+    "qkv_clip": 0.8,
+}
 FAMILIES["qwen2"] = FAMILIES["llama"] | {"attention_bias": True, "attention_out_bias": False}
 FAMILIES["mistral"] = FAMILIES["llama"] | {"attention_window": 4}
 FAMILIES["gemma"] = FAMILIES["llama"] | {
@@ -99,6 +107,10 @@ FAMILIES["gemma"] = FAMILIES["llama"] | {
     "mlp_activations": ("gelu", "linear"),
     "tied_embeddings": True,
 }
+
+
+# What makes GPT-2 a BLOOM; only its embedding's norm is none of the others'.
+OF_BLOOM: dict[str, Any] = {"positions": Alibi(), "embedding_norm": True}
 
 
 def family(name: str, **changes: Any) -> TransformerConfig:

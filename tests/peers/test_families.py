@@ -98,6 +98,15 @@ def llama(**fields):
     return base | fields
 
 
+def mpt(attention, **fields):
+    base = {"d_model": 30, "n_heads": 5, "n_layers": 2, "max_seq_len": 40}
+    return base | {"attn_config": attention} | fields
+
+
+def bloom(**fields):
+    return {"hidden_size": 42, "n_head": 7, "n_layer": 2} | fields
+
+
 def rope(kind="default", **fields):
     return {"rope_type": kind, "rope_theta": 10000.0} | fields
 
@@ -187,6 +196,14 @@ CASES = {
             num_key_value_heads=3, use_sliding_window=True, sliding_window=7, max_window_layers=0
         ),
     ),
+    "mpt": Case("Mpt", mpt({})),
+    "mpt_clipped": Case("Mpt", mpt({"clip_qkv": 0.7}, n_heads=6, layer_norm_epsilon=1e-3)),
+    "mpt_one_head": Case("Mpt", mpt({}, n_heads=1)),
+    "bloom": Case("Bloom", bloom()),
+    "bloom_untied": Case(
+        "Bloom", bloom(n_head=3, tie_word_embeddings=False, layer_norm_epsilon=1e-3)
+    ),
+    "bloom_16_heads": Case("Bloom", bloom(hidden_size=48, n_head=16)),
     "qwen2": Case("Qwen2", llama(num_key_value_heads=3, rope_parameters=rope(rope_theta=1e6))),
     "qwen2_tied": Case(
         "Qwen2", llama(num_key_value_heads=1, tie_word_embeddings=True, rms_norm_eps=1e-5)
@@ -251,7 +268,7 @@ def their_logits(model, batch):
     tensors = {"input_ids": batch["ids"], "attention_mask": batch["real"]}
     if "outputs" in batch:
         tensors["decoder_input_ids"] = batch["outputs"]
-    elif model.config.model_type != "opt":
+    elif model.config.model_type not in ("opt", "mpt", "bloom"):
         tensors["position_ids"] = np.maximum(np.cumsum(batch["real"], axis=1) - 1, 0)
     with torch.no_grad():
         output = model(**{name: torch.tensor(value).long() for name, value in tensors.items()})
@@ -306,6 +323,8 @@ LEFTOVERS = {
     **dict.fromkeys(
         ("llama", "mistral", "qwen2", "gemma"), "model.layers.1.self_attn.rotary_emb.inv_freq"
     ),
+    "mpt": None,
+    "bloom": None,
 }
 
 

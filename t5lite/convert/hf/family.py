@@ -64,12 +64,13 @@ _NOT_DONE: Mapping[str, tuple[object, ...]] = {
 # Fields that are read, of all families, by type.
 _SIZES = (
     *("vocab_size", "d_model", "d_ff", "d_kv", "ffn_dim", "hidden_size", "intermediate_size"),
-    *("n_embd", "n_head", "n_inner", "n_positions", "num_attention_heads", "num_heads"),
+    *("n_embd", "n_embed", "n_head", "n_heads", "n_inner", "n_positions", "num_attention_heads"),
+    *("num_heads", "max_seq_len", "seq_length"),
     *("num_key_value_heads", "head_dim", "word_embed_proj_dim", "max_position_embeddings"),
     "original_max_position_embeddings",
     *("relative_attention_max_distance", "relative_attention_num_buckets", "sliding_window"),
 )
-_LAYERS = ("n_layer", "num_hidden_layers", "num_layers", "num_decoder_layers")
+_LAYERS = ("n_layer", "n_layers", "num_hidden_layers", "num_layers", "num_decoder_layers")
 _NUMBERS = (
     *("attention_dropout", "dropout", "dropout_rate", "hidden_dropout", "resid_pdrop", "init_std"),
     *("initializer_range", "layer_norm_eps", "layer_norm_epsilon", "rms_norm_eps", "rope_theta"),
@@ -88,6 +89,7 @@ _FIELD_TYPES: Mapping[str, Any] = {
     **dict.fromkeys(_FLAGS, bool),
     **dict.fromkeys(_TEXTS, str),
     **dict.fromkeys(("rope_scaling", "rope_parameters"), Mapping[str, Any]),
+    "attn_config": Mapping[str, Any],
     "layer_types": Sequence[str],
     "max_window_layers": Count,
 }
@@ -95,6 +97,8 @@ _FIELD_TYPES: Mapping[str, Any] = {
 # What all families want that do not say otherwise.
 _USUAL = {
     "attention_window": None,
+    "embedding_norm": False,
+    "qkv_clip": None,
     "attention_out_bias": True,
     "norm_adds_one": False,
     "scale_embeddings": False,
@@ -104,10 +108,17 @@ _USUAL = {
 class Fields:
     """config.json's fields, read with complaints that name them."""
 
-    def __init__(self, record: Mapping[str, Any], *, file: str = "config.json"):
+    def __init__(
+        self,
+        record: Mapping[str, Any],
+        *,
+        file: str = "config.json",
+        types: Mapping[str, Any] = _FIELD_TYPES,
+        prefix: str = "",
+    ):
         """Takes the record; raises ValueError where a field is of another type or out of range."""
-        self._record, self._file = record, file
-        check_fields(record, _FIELD_TYPES, name=file)
+        self._record, self._file, self._prefix = record, file, prefix
+        check_fields(record, types, name=f"{file}: {prefix[:-1]}" if prefix else file)
 
     def check_size(self, config: TransformerConfig, tensors: Tensors) -> None:
         """Compares the size that the fields give a model with that of the tensors beside them.
@@ -139,6 +150,19 @@ class Fields:
         value = self._record.get(name)
         return default if value is None else value
 
+    def inner(self, name: str, types: Mapping[str, Any]) -> "Fields":
+        """The fields of a field that is an object; none where it is absent or null.
+
+        Args:
+          name: The field.
+          types: Those of its fields, which no other families have.
+
+        Raises:
+          ValueError: one of its fields is of another type or out of range.
+        """
+        record = {"model_type": self._record.get("model_type"), **self.get(name, {})}
+        return Fields(record, file=self._file, types=types, prefix=f"{name}.")
+
     def need(self, name: str) -> Any:
         """A field's value.
 
@@ -160,8 +184,8 @@ class Fields:
         """
         if name in self._record and self._record[name] not in allowed:
             raise ValueError(
-                f"config.json: {name} is {self._record[name]!r}; of {self._record['model_type']} "
-                f"t5lite does only {' or '.join(map(repr, allowed))}"
+                f"config.json: {self._prefix}{name} is {self._record[name]!r}; of "
+                f"{self._record['model_type']} t5lite does only {' or '.join(map(repr, allowed))}"
             )
 
     def expect_nothing_not_done(self, *, but: Sequence[str] = ()) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from t5lite.checkpoints.model_dir import CHAT_TEMPLATE_FILE, read_chat_template
 from t5lite.convert.hf import tokenizer, weights
+from t5lite.convert.hf.bloom import BLOOM
 from t5lite.convert.hf.family import Family, Fields, normalise, without_leftovers
 from t5lite.convert.hf.frame import with_frame
 from t5lite.convert.hf.gemma import GEMMA
@@ -15,6 +16,7 @@ from t5lite.convert.hf.gpt2 import GPT2
 from t5lite.convert.hf.gpt_neox import GPT_NEOX
 from t5lite.convert.hf.llama import LLAMA
 from t5lite.convert.hf.mistral import MISTRAL
+from t5lite.convert.hf.mpt import MPT
 from t5lite.convert.hf.opt import OPT
 from t5lite.convert.hf.qwen2 import QWEN2
 from t5lite.convert.hf.t5 import MT5, T5, UMT5
@@ -35,7 +37,7 @@ _GENERATION_FILE = "generation_config.json"
 _ID_FIELDS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
 
 # Where several could be a model, the first is written, unless it came as another.
-FAMILIES = (T5, MT5, UMT5, GPT2, OPT, GPT_NEOX, LLAMA, MISTRAL, QWEN2, GEMMA)
+FAMILIES = (T5, MT5, UMT5, GPT2, OPT, GPT_NEOX, LLAMA, MISTRAL, QWEN2, GEMMA, MPT, BLOOM)
 
 DEFAULT_MAX_SHARD_BYTES = 5 * 10**9
 

@@ -63,6 +63,7 @@ _CLASS_OF_MODEL = {
     "gpt2": "GPT2Tokenizer",
     "opt": "GPT2Tokenizer",
     "gpt_neox": "GPTNeoXTokenizer",
+    "mpt": "GPTNeoXTokenizer",
 }
 
 # The class of transformers 4 and 5 that takes tokenizer.json as it is; others build their own.

@@ -14,7 +14,6 @@ from t5lite.data.tasks import seqio_adapter
 from . import field_templates
 from .field_templates import FieldTemplate
 from .files import split_files
-from .python_tasks import MetricFn
 
 if TYPE_CHECKING:
     import seqio

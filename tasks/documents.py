@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from t5lite.data.sources import local_files
 from t5lite.data.sources.split_files import Place, SplitFiles
 from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks.data_status import DataStatus
 
 from . import field_templates
 from .field_templates import FieldTemplate
-from .files import split_files
+from .files import files_status, split_files
 
 if TYPE_CHECKING:
     import seqio
@@ -79,7 +80,7 @@ def register(
 
     field_templates.check(text, where=f"Task {name!r}, text")
     all_features = seqio_adapter.output_features()
-    reader = _DocumentReader(split_files(name, files, format=format), text)
+    reader = _DocumentReader(name, split_files(name, files, format=format), text)
     return seqio.TaskRegistry.add(
         name,
         source=_source_class()(reader, tuple(files)),
@@ -140,10 +141,12 @@ class _DocumentReader:
     """Reads documents.
 
     Attributes:
+      name: the Task's.
       files: where the records are.
       text: what to make a document's text of.
     """
 
+    name: str
     files: SplitFiles
     text: FieldTemplate
 
@@ -186,6 +189,10 @@ def _source_class() -> Any:
         def texts(self, split: str) -> Iterator[dict[str, str]]:
             """The documents, one by one."""
             return self._reader.documents(split)
+
+        def data_status(self, *, split: str | None = None) -> DataStatus:
+            """Whether the files are there."""
+            return files_status(self._reader.name, self._reader.files, split=split)
 
         def num_input_examples(self, split: str) -> int:
             return self._reader.files.count(split)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from t5lite.data.sources import local_files
 from t5lite.data.sources.split_files import Place, SplitFiles
 from t5lite.data.tasks import environment
+from t5lite.data.tasks.data_status import DataStatus, State
 
 from . import field_templates
 from .field_templates import FieldTemplate
@@ -78,6 +79,25 @@ def under_data_root(file: str) -> pathlib.Path:
     """A whole path as it is, a relative one under the data root."""
     path = pathlib.Path(file).expanduser()
     return path if path.is_absolute() else environment.data_dir() / path
+
+
+def files_status(task: str, files: SplitFiles, *, split: str | None = None) -> DataStatus:
+    """Whether a Task's files are there, those of one split or of any; opens none.
+
+    Args:
+      task: the Task's name.
+      files: what it reads.
+      split: one of its splits; None, or a name that it does not have, for all.
+    """
+    found, why = [], []
+    for name in [n for n in files.places if split in (n, None)] or files.places:
+        try:
+            found += files.files(name)
+        except ValueError as error:
+            why.append(str(error))
+    where = str(found[0] if found else next(iter(files.places.values()))[0])
+    state: State = "present" if found else "missing"
+    return DataStatus(task, task, state, where=where, why="; ".join(why))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,7 +31,7 @@ def exact_match(targets: Sequence[Target], predictions: Sequence[str]) -> dict[s
     Returns:
       `{"exact_match": share, 0 to 1}`.
     """
-    return {"exact_match": _mean_of_best(_equal, targets, predictions)}
+    return {"exact_match": mean_of_best(_equal, targets, predictions)}
 
 
 def rouge_l(targets: Sequence[Target], predictions: Sequence[str]) -> dict[str, float]:
@@ -47,7 +47,7 @@ def rouge_l(targets: Sequence[Target], predictions: Sequence[str]) -> dict[str, 
     Returns:
       `{"rouge_l": F-measure, 0 to 1}`.
     """
-    return {"rouge_l": _mean_of_best(_rouge_l_of(english=True), targets, predictions)}
+    return {"rouge_l": mean_of_best(_rouge_l_of(english=True), targets, predictions)}
 
 
 def rouge_l_any_language(targets: Sequence[Target], predictions: Sequence[str]) -> dict[str, float]:
@@ -58,7 +58,7 @@ def rouge_l_any_language(targets: Sequence[Target], predictions: Sequence[str]) 
     of letters, marks and digits, or single characters in scripts that put no blanks between
     words. Figures are thus close to the official cross-lingual ones, not equal.
     """
-    return {"rouge_l": _mean_of_best(_rouge_l_of(english=False), targets, predictions)}
+    return {"rouge_l": mean_of_best(_rouge_l_of(english=False), targets, predictions)}
 
 
 class UnicodeTokenizer:
@@ -103,10 +103,19 @@ def _rouge_l_of(*, english: bool) -> Callable[[str, str], float]:
     return score
 
 
-def _mean_of_best(
+def mean_of_best(
     score: Callable[[str, str], float], targets: Sequence[Target], predictions: Sequence[str]
 ) -> float:
-    """The mean, over the predictions, of the best score against any reference."""
+    """The mean over predictions of their best score against any of their references.
+
+    Args:
+      score: of a reference and a prediction.
+      targets: references, one entry a prediction.
+      predictions: the model's texts.
+
+    Raises:
+      ValueError: the two differ in number, or there are none.
+    """
     if len(targets) != len(predictions):
         raise ValueError(f"{len(targets)} targets for {len(predictions)} predictions")
     if not targets:

@@ -34,7 +34,8 @@ class EvalExample:
       targets: likewise.
       inputs_text: the whole text before tokenisation, or decoded where the Task keeps none.
       targets_text: likewise, but what is decoded is cut; what postprocessors get as the target.
-      raw: every field of the Task's example, output features cut to their lengths.
+      raw: every field of the Task's example, output features cut to their lengths. `targets_go_on`
+        says that the targets are the middle of a text, and no token ends them.
       is_chat: whether it is a conversation, whose template begins and ends it.
     """
 
@@ -111,8 +112,9 @@ class EvalExample:
 
     def answer(self, converter: FeatureConverter) -> np.ndarray:
         """What it should answer, int32 `[length]`."""
-        targets = self.targets if self.is_chat else converter.without_end(self.targets)
-        return converter.targets(targets, is_chat=self.is_chat)
+        is_whole = self.is_chat or bool(self.raw.get("targets_go_on"))
+        targets = self.targets if is_whole else converter.without_end(self.targets)
+        return converter.targets(targets, is_chat=is_whole)
 
 
 def _text(fields: Mapping[str, Any], name: str, vocabularies: Mapping[str, Vocabulary]) -> str:

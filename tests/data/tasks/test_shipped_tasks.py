@@ -13,7 +13,10 @@ from tests.tasks.natural_instructions_folder import write_folder
 BY_NAME = {module.module: module for module in shipped_modules()}
 
 
-@pytest.mark.parametrize("module", ["tasks.mini", "tasks.flan", "tasks.eval", "tasks.open_ended"])
+@pytest.mark.parametrize(
+    "module",
+    ["tasks.mini", "tasks.flan", "tasks.eval", "tasks.open_ended", "tasks.long_context"],
+)
 def test_what_is_listed_is_registered(module):
     importlib.import_module(module)
     listed = BY_NAME[module]

@@ -66,6 +66,7 @@ CONFIGURABLES = {
     "SpanCorruption": "t5lite.data.transforms.span_corruption",
     "EvalConfig": "t5lite.inference.eval_config",
     "FlanTable": "t5lite.evaluation.flan_table",
+    "WindowReport": "t5lite.evaluation.window_report",
     "DecodingConfig": "t5lite.decoding.config",
     "CheckpointConfig": "t5lite.checkpoints.checkpointer",
     "RestoreConfig": "t5lite.initialization.restore",

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from t5lite.checkpoints.checkpointer import Checkpointer, name_differences
 from t5lite.checkpoints.model_dir import DESCRIPTION_FILE
 from t5lite.data.features.feature_converters import FeatureConverter
+from t5lite.initialization import longer_positions
 from t5lite.initialization.model_differences import (
     COMPARED_FIELDS,
     SHAPE_FIELDS,
@@ -33,6 +34,7 @@ from t5lite.messages.value_types import check_numbers
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes, unflatten_names
+from t5lite.models.position_config import Learned
 from t5lite.sharding import abstract
 from t5lite.training.duration import Duration
 from t5lite.training.state import TrainState
@@ -43,6 +45,11 @@ log = logging.getLogger(__name__)
 _VOCABULARY = "vocabulary"
 
 _EMBEDDING = "token_embedder/embedding"
+_MAX_POSITIONS = "positions.max_positions"
+_INTERPOLATE = (
+    "; more positions are made of the checkpoint's by initial_checkpoint.interpolate_positions = "
+    "True"
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,6 +69,8 @@ class RestoreConfig:
       allow_differences: fields of TransformerConfig, or "vocabulary", in which this run may differ
         from the checkpoint's model on purpose, such as `positions.scaling` to interpolate
         positions; one that holds others stands for all of them.
+      interpolate_positions: that this run's table of learned positions, which has more of them than
+        the checkpoint's, starts from the rows between the checkpoint's, linearly.
       train_steps_are_relative: that TRAIN_STEPS counts this run's own steps, where it is above the
         checkpoint's step and so might count from the checkpoint's beginning, as T5X's does.
     """
@@ -71,6 +80,7 @@ class RestoreConfig:
     remap: Sequence[tuple[str, str | None]] = ()
     restore_optimizer: bool = False
     allow_differences: Sequence[str] = ()
+    interpolate_positions: bool = False
     train_steps_are_relative: bool = False
 
     def __post_init__(self) -> None:
@@ -85,10 +95,10 @@ class RestoreConfig:
                     f"initial_checkpoint.remap rule {number} {rule!r} is not (pattern, replacement "
                     f"or None): {error}"
                 ) from error
-        if self.restore_optimizer and self.remap:
+        if self.restore_optimizer and (self.remap or self.interpolate_positions):
             raise ValueError(
                 "initial_checkpoint.restore_optimizer needs the same parameters as the source; "
-                "drop remap or restore the parameters only"
+                "drop remap and interpolate_positions, or restore the parameters only"
             )
         for name in self.allow_differences:
             if name not in (*COMPARED_FIELDS, _VOCABULARY):
@@ -121,6 +131,7 @@ def initial_checkpoint(
     remap: Sequence[tuple[str, str | None]] = (),
     restore_optimizer: bool = False,
     allow_differences: Sequence[str] = (),
+    interpolate_positions: bool = False,
     train_steps_are_relative: bool = False,
 ) -> RestoreConfig | None:
     """A `RestoreConfig`, or None where no path is given; gin files have no `if`."""
@@ -132,6 +143,7 @@ def initial_checkpoint(
         remap=remap,
         restore_optimizer=restore_optimizer,
         allow_differences=allow_differences,
+        interpolate_positions=interpolate_positions,
         train_steps_are_relative=train_steps_are_relative,
     )
 
@@ -225,6 +237,9 @@ class InitialCheckpoint:
         """
         # Rules say for every parameter where it comes from, so that shapes are theirs to judge.
         ignored = self.saved.not_said | (SHAPE_FIELDS if self.config.remap else set())
+        if self.config.interpolate_positions:
+            longer_positions.check(model, self.saved.model)
+            ignored |= {_MAX_POSITIONS}
         found = model_differences(self.saved.model, model, ignored=ignored)
         allowed = [d for d in found if self._is_allowed(d.field)]
         refused = [d for d in found if not self._is_allowed(d.field)]
@@ -312,7 +327,9 @@ class InitialCheckpoint:
             if theirs is not None:
                 dtypes = [fresh[name].dtype, *([wanted[theirs].dtype] if theirs in wanted else [])]
                 wanted[theirs] = jax.ShapeDtypeStruct(
-                    fresh[name].shape, jnp.result_type(*dtypes), sharding=where[name]
+                    self._shape_there(name, fresh[name].shape),
+                    jnp.result_type(*dtypes),
+                    sharding=where[name],
                 )
         read, uses = self.saved.read(wanted), collections.Counter(names.values())
         taken = {
@@ -322,6 +339,16 @@ class InitialCheckpoint:
             else jnp.array(read[theirs], fresh[name].dtype, copy=uses[theirs] > 1)
             for name, theirs in names.items()
         }
+        for name in taken:
+            if taken[name].shape != fresh[name].shape:
+                positions, num_rows = self.saved.model.positions, len(fresh[name])
+                assert isinstance(positions, Learned)
+                taken[name] = jax.device_put(
+                    longer_positions.interpolated(
+                        taken[name], num_rows=num_rows, offset=positions.offset
+                    ),
+                    where[name],
+                )
         return state._replace(params=unflatten_names(fresh | taken))
 
     def _check_parameters(self, model: TransformerConfig) -> None:
@@ -329,7 +356,7 @@ class InitialCheckpoint:
         shapes = flatten_names(param_shapes(model.base))
         names = source_names(list(shapes), self.config.remap)
         wanted = {
-            source: tuple(shapes[name].shape)
+            source: self._shape_there(name, tuple(shapes[name].shape))
             for name, source in names.items()
             if source is not None
         }
@@ -342,6 +369,12 @@ class InitialCheckpoint:
                 f"  in the checkpoint but not asked for: {', '.join(unasked) or 'nothing'}\n"
                 "Map names with initial_checkpoint.remap, or use the model's own config."
             )
+
+    def _shape_there(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape in the checkpoint of what one of this run's parameters is made of."""
+        if self.config.interpolate_positions and longer_positions.is_table(name):
+            return (longer_positions.rows_before(self.saved.model), *shape[1:])
+        return shape
 
     def _is_allowed(self, field: str) -> bool:
         return any(f"{field}.".startswith(f"{name}.") for name in self.config.allow_differences)
@@ -362,6 +395,7 @@ class InitialCheckpoint:
             "or take the whole model from the checkpoint: --gin_file=runs/finetune.gin, without a "
             "model's file. If the run is to differ, say so: "
             f"initial_checkpoint.allow_differences = {names}"
+            + (_INTERPOLATE if _MAX_POSITIONS in names else "")
         )
 
 

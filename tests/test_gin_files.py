@@ -83,6 +83,19 @@ PUBLISHED = {
     "llama/33b": 32_528_943_616,
     "llama/65b": 65_285_660_672,
     "smollm2/135m": 134_515_008,
+    "llama3/1b": 1_235_814_400,
+    "llama3/3b": 3_212_749_824,
+    "llama3/8b": 8_030_261_248,
+    "llama3/70b": 70_553_706_496,
+    "mistral/7b": 7_241_732_096,
+    "qwen2_5/0.5b": 494_032_768,
+    "qwen2_5/1.5b": 1_543_714_304,
+    "qwen2_5/7b": 7_615_616_512,
+    "gemma/2b": 2_506_172_416,
+    "gemma/7b": 8_537_680_896,
+    "mpt/7b": 6_649_286_656,
+    "bloom/560m": 559_214_592,
+    "bloom/7b1": 7_069_016_064,
 }
 
 # What a user must say; any value will do here.
@@ -123,7 +136,7 @@ def commands(name: str) -> list[list[str]]:
 
 def test_there_are_gin_files():
     assert {"runs/train.gin", "runs/eval.gin", "runs/infer.gin"} <= set(FILES)
-    assert len(MODELS) >= 58 and len(RECIPES) >= 11
+    assert len(MODELS) >= 71 and len(RECIPES) >= 11
 
 
 def test_no_folder_of_gin_shadows_the_library():

@@ -14,6 +14,7 @@ from t5lite.convert.hf.family import Fields
 from t5lite.convert.hf.folder import FAMILIES, choose_family, open_folder
 from t5lite.convert.names import layer_shapes, to_theirs, unstack
 from t5lite.convert.source import SpecialIds
+from t5lite.initialization.model_differences import model_differences
 from t5lite.models.parameters import flatten_names
 from t5lite.models.position_config import Rotary
 from t5lite.models.rotary_scaling import LinearScaling
@@ -97,15 +98,88 @@ def test_every_size_that_we_ship(name):
             choose_family(config)
         return
     found = choose_family(config)
-    expected = {"pythia": "gpt_neox", "smollm2": "llama", "umt5": "umt5"}
+    expected = {"pythia": "gpt_neox", "smollm2": "llama", "llama3": "llama", "qwen2_5": "qwen2"}
     kind = name.split("/")[1]
-    assert found.model_type == expected.get(
-        kind, kind if kind in ("opt", "gpt2", "llama") else "t5"
-    )
+    own = kind if kind in {family.model_type for family in FAMILIES} - {"mt5"} else "t5"
+    assert found.model_type == expected.get(kind, own)
     record = {"model_type": found.model_type} | found.write_config(config)
     again = found.read_config(Fields(record), config.tied_embeddings)
     kept = {"dtype": config.dtype, "remat": config.remat, "scan_layers": config.scan_layers}
     assert again.to_dict() | kept == config.to_dict()
+
+
+LLAMA3 = {
+    "rope_theta": 500000.0,
+    "rope_scaling": {
+        "factor": 8.0,
+        "high_freq_factor": 4.0,
+        "low_freq_factor": 1.0,
+        "original_max_position_embeddings": 8192,
+        "rope_type": "llama3",
+    },
+    "max_position_embeddings": 131072,
+    "hidden_act": "silu",
+    "rms_norm_eps": 1e-05,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "pretraining_tp": 1,
+}
+# What decides a model in config.json as published, some with fields of older versions.
+PUBLISHED = {
+    "llama3/1b": LLAMA3
+    | {"rope_scaling": LLAMA3["rope_scaling"] | {"factor": 32.0}, "head_dim": 64}
+    | {"hidden_size": 2048, "intermediate_size": 8192, "num_attention_heads": 32}
+    | {"num_hidden_layers": 16, "tie_word_embeddings": True, "eos_token_id": 128001},
+    "llama3/8b": LLAMA3
+    | {"hidden_size": 4096, "intermediate_size": 14336, "num_attention_heads": 32}
+    | {"num_hidden_layers": 32, "eos_token_id": [128001, 128008, 128009]},
+    "mistral/7b": {"hidden_act": "silu", "hidden_size": 4096, "intermediate_size": 14336}
+    | {"max_position_embeddings": 32768, "num_attention_heads": 32, "num_hidden_layers": 32}
+    | {"num_key_value_heads": 8, "rms_norm_eps": 1e-05, "rope_theta": 10000.0}
+    | {"sliding_window": 4096, "tie_word_embeddings": False, "vocab_size": 32000},
+    "qwen2_5/0.5b": {"hidden_act": "silu", "hidden_size": 896, "intermediate_size": 4864}
+    | {"max_position_embeddings": 32768, "max_window_layers": 24, "num_attention_heads": 14}
+    | {"num_hidden_layers": 24, "num_key_value_heads": 2, "rms_norm_eps": 1e-06}
+    | {"rope_theta": 1000000.0, "sliding_window": 32768, "tie_word_embeddings": True}
+    | {"use_mrope": False, "use_sliding_window": False, "vocab_size": 151936},
+    "gemma/2b": {"head_dim": 256, "hidden_act": "gelu", "hidden_size": 2048}
+    | {"intermediate_size": 16384, "max_position_embeddings": 8192, "num_attention_heads": 8}
+    | {"num_hidden_layers": 18, "num_key_value_heads": 1, "rms_norm_eps": 1e-06}
+    | {"rope_scaling": None, "rope_theta": 10000.0, "vocab_size": 256000},
+    "mpt/7b": {"d_model": 4096, "expansion_ratio": 4, "n_heads": 32, "n_layers": 32}
+    | {"auto_map": {"AutoConfig": "configuration_mpt.MPTConfig"}, "logit_scale": None}
+    | {"attn_config": {"alibi": True, "alibi_bias_max": 8, "clip_qkv": None, "qk_ln": False}}
+    | {"max_seq_len": 2048, "no_bias": True, "vocab_size": 50432},
+    "bloom/560m": {"n_embed": 1024, "n_inner": None, "n_layer": 24, "num_attention_heads": 16}
+    | {"apply_residual_connection_post_layernorm": False, "layer_norm_epsilon": 1e-05}
+    | {"offset_alibi": 100, "pretraining_tp": 1, "vocab_size": 250880},
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_config_json_is_the_size_that_we_ship(name):
+    gin_config.parse([f"models/{name}.gin"])
+    shipped = gin.get_configurable("TransformerConfig")()
+    found = choose_family(shipped)
+    fields = Fields({"model_type": found.model_type} | PUBLISHED[name])
+    fields.expect_nothing_not_done(but=found.unread)
+    read = found.read_config(fields, shipped.tied_embeddings)
+    assert list(model_differences(read, shipped)) == []
+
+
+def test_heads_of_a_width_of_their_own():
+    """Mistral Nemo's do not fill the model; what is read is written."""
+    record = {"model_type": "mistral", "hidden_size": 5120, "intermediate_size": 14336}
+    record |= {"head_dim": 128, "num_attention_heads": 32, "num_key_value_heads": 8}
+    record |= {"num_hidden_layers": 40, "sliding_window": None, "vocab_size": 131072}
+    record |= {"rms_norm_eps": 1e-05, "rope_theta": 1000000.0, "max_position_embeddings": 131072}
+    (mistral,) = (family for family in FAMILIES if family.model_type == "mistral")
+    config = mistral.read_config(Fields(record), False)
+    assert (config.d_kv, config.attention_window) == (128, None)
+    written = mistral.write_config(config)
+    assert {name: written[name] for name in record.keys() & written.keys()} == {
+        name: record[name] for name in record.keys() & written.keys()
+    }
 
 
 def test_a_language_model_that_is_none_of_theirs_is_answered_with_the_fields_that_make_it_one():

@@ -231,15 +231,19 @@ def _parse_gin(
             shorthands.pop("CACHE_DIR", None)
             if verb != "eval":
                 shorthands.pop("VOCABULARY", None)
-            folder = _model_folder(
-                model_dir,
-                arguments,
-                vocabulary=vocabulary,
-                cache_dir=cache_dir,
-                before=lambda: _try_settings(arguments, verb, shorthands, defaults),
-            )
-            overrides = folder_config.found_model(model_dir, folder)
-            model_dir = str(folder)
+            adapter = parsed.macro("ADAPTER")
+            if isinstance(adapter, str):
+                model_dir = adapter  # whose model is read as it is, of whatever format
+            else:
+                folder = _model_folder(
+                    model_dir,
+                    arguments,
+                    vocabulary=vocabulary,
+                    cache_dir=cache_dir,
+                    before=lambda: _try_settings(arguments, verb, shorthands, defaults),
+                )
+                overrides = folder_config.found_model(model_dir, folder)
+                model_dir = str(folder)
             if verb != "generate":
                 # A file's lines are answered without importing what a folder names.
                 is_of_tasks = verb == "eval" or parsed.macro("MIXTURE_OR_TASK_NAME") is not None
@@ -693,6 +697,7 @@ def _convert(arguments: argparse.Namespace) -> None:
         dtype=arguments.dtype,
         max_shard_bytes=arguments.max_shard_size,
         vocabulary=arguments.vocabulary,
+        adapter=arguments.adapter,
         step=arguments.step,
         optimizer_state=arguments.optimizer_state,
         keep_nonfinite=arguments.keep_nonfinite,

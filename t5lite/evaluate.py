@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import jax
 
-from t5lite.checkpoints.load import LoadedModel, load_model_dir, provenance
-from t5lite.convert.cached import model_folder
+from t5lite.checkpoints.load import LoadedModel, provenance
 from t5lite.data.tasks.task_data import NoDataError
 from t5lite.data.tasks.task_modules import were_imported
 from t5lite.data.vocabularies.load import format_vocabulary
@@ -20,6 +19,7 @@ from t5lite.inference.eval_config import EvalConfig, check_evals
 from t5lite.inference.eval_result import EvalResult
 from t5lite.inference.evaluator import Evaluator, check_vocabulary
 from t5lite.inference.prompts import chat_format
+from t5lite.initialization.adapted_model import load_model, own_folder
 from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.messages.ranges import Count
 from t5lite.messages.value_types import numbers_checked
@@ -35,6 +35,7 @@ def evaluate(
     *,
     model_dir: str,
     evals: Sequence[EvalConfig],
+    adapter: str | None = None,
     step: Count | None = None,
     attention_implementation: str = "auto",
     output_dir: str | None = None,
@@ -51,7 +52,10 @@ def evaluate(
       model_dir: Folder that `t5lite train` wrote, or a checkpoint of any format that holds its
         tokenizer too; that is converted first, and MODEL_DIR is then its conversion in the cache.
       evals: What to evaluate.
-      step: Which checkpoint; the latest when None.
+      adapter: Folder of a run that trained adapters of the model in `model_dir`; MODEL_DIR is then
+        this one. None where `model_dir` is such a folder itself, which says where its model lies,
+        or a whole model.
+      step: Which checkpoint, of the adapters where there are any; the latest when None.
       attention_implementation: What computes attention over prompts; see TransformerConfig.
       output_dir: Where to write instead.
       mesh: How the devices share the work; the default `MeshConfig` when None.
@@ -68,10 +72,13 @@ def evaluate(
     if not evals:
         raise ValueError("evaluate.evals is empty: name at least one EvalConfig.")
     check_evals(evals)
-    model_dir = str(model_folder(model_dir, is_alone=jax.process_count() == 1))
+    model_dir, base = own_folder(model_dir, adapter)
     devices = make_mesh(mesh or MeshConfig())
-    model = load_model_dir(
-        model_dir, step, mesh=devices, attention_implementation=attention_implementation
+    model = load_model(
+        *(model_dir, step),
+        base=base,
+        mesh=devices,
+        attention_implementation=attention_implementation,
     )
     folder_of_model = storage_path(model_dir, name="--model_dir")
     root = writable_folder(

@@ -8,8 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from t5lite.checkpoints.load import LoadedModel, load_model_dir
-from t5lite.convert.cached import model_folder
+from t5lite.checkpoints.load import LoadedModel
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.stopping import cut, pieces
 from t5lite.inference.prompts import (
@@ -24,6 +23,7 @@ from t5lite.inference.prompts import (
     text_prompt,
     warn_cut,
 )
+from t5lite.initialization.adapted_model import load_model, own_folder
 from t5lite.messages.ranges import Count
 from t5lite.messages.streams import input_lines
 from t5lite.messages.value_types import numbers_checked
@@ -34,6 +34,7 @@ def generate(
     *,
     model_dir: str,
     prompts: Sequence[str] = (),
+    adapter: str | None = None,
     chat: bool = False,
     system: str | None = None,
     decoding: DecodingConfig | None = None,
@@ -49,6 +50,8 @@ def generate(
         format that holds its tokenizer too.
       prompts: What to ask, one answer each. `-` stands for the lines of `stdin`, and so does no
         prompt at all.
+      adapter: Folder of a run that trained adapters of the model in `model_dir`. None where
+        `model_dir` is such a folder itself, or a whole model.
       chat: Take the prompts for the turns of one conversation, which the model's chat template
         writes; otherwise each goes to the model alone and as it is. An answer that was cut because
         it was too long is marked.
@@ -56,7 +59,7 @@ def generate(
       decoding: How to decode; greedy when None. Sampling differs from prompt to prompt. Several
         answers, and that of a beam search, are printed when they are done, one a line; a
         conversation continues with the first.
-      step: Which checkpoint; the latest when None.
+      step: Which checkpoint, of the adapters where there are any; the latest when None.
       attention_implementation: What computes attention over prompts; see TransformerConfig.
       stdin: Standard input when None.
       stdout: Standard output when None.
@@ -68,8 +71,9 @@ def generate(
     if system is not None and not chat:
         raise ValueError("--system begins a conversation; give --chat with it.")
     stdin, stdout = stdin or sys.stdin, stdout or sys.stdout
-    model = load_model_dir(
-        model_folder(model_dir), step, attention_implementation=attention_implementation
+    model_dir, base = own_folder(model_dir, adapter)
+    model = load_model(
+        *(model_dir, step), base=base, attention_implementation=attention_implementation
     )
     writer = _Writer(model, decoding or DecodingConfig(), stdout, chat=chat)
     texts = itertools.chain.from_iterable(

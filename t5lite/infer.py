@@ -14,8 +14,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from t5lite.checkpoints.load import LoadedModel, load_model_dir, provenance
-from t5lite.convert.cached import model_folder
+from t5lite.checkpoints.load import LoadedModel, provenance
 from t5lite.data.tasks.seqio_adapter import (
     import_tasks,
     load_eval_tasks,
@@ -37,6 +36,7 @@ from t5lite.inference.prompts import (
     make_generator,
 )
 from t5lite.inference.questions import Question, QuestionReader
+from t5lite.initialization.adapted_model import load_model, own_folder
 from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.ranges import Count, Size
@@ -54,6 +54,7 @@ def infer(
     *,
     model_dir: str,
     output: str,
+    adapter: str | None = None,
     input: str | None = None,
     mixture_or_task_name: str | None = None,
     split: str = "validation",
@@ -85,6 +86,8 @@ def infer(
       model_dir: Folder that `t5lite train` wrote, or a checkpoint of any format that holds its
         tokenizer too.
       output: JSONL file to write; see `decoding.journal` for the files beside it.
+      adapter: Folder of a run that trained adapters of the model in `model_dir`. None where
+        `model_dir` is such a folder itself, or a whole model.
       input: JSONL file to read; blank lines are skipped.
       mixture_or_task_name: Answer these registered examples instead; their lines hold `task`,
         `index`, `inputs` and `targets`, and `id` where the Task gives one.
@@ -105,7 +108,7 @@ def infer(
       system_prompt: What these conversations begin with; None for nothing, which leaves it to the
         chat template.
       decoding: How to decode; greedy when None. A choice among options has none.
-      step: Which checkpoint; the latest when None.
+      step: Which checkpoint, of the adapters where there are any; the latest when None.
       attention_implementation: What computes attention over prompts; see TransformerConfig.
       mesh: How the devices share the work; the default `MeshConfig` when None.
       progress: Show a progress bar (on process 0).
@@ -125,10 +128,13 @@ def infer(
         )
     _check_ranking(options_field, rank_by, input=input, decoding=decoding)
     rank_by = rank_by or "sum"
-    model_dir = str(model_folder(model_dir, is_alone=jax.process_count() == 1))
+    model_dir, base = own_folder(model_dir, adapter)
     devices = make_mesh(mesh or MeshConfig())
-    model = load_model_dir(
-        model_dir, step, mesh=devices, attention_implementation=attention_implementation
+    model = load_model(
+        *(model_dir, step),
+        base=base,
+        mesh=devices,
+        attention_implementation=attention_implementation,
     )
     reader = QuestionReader(
         model=model, use_chat_template=use_chat_template, system_prompt=system_prompt

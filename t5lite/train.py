@@ -11,7 +11,12 @@ from typing import Any
 import jax
 
 from t5lite import sharding
-from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer, SaveClock
+from t5lite.checkpoints.checkpointer import (
+    CheckpointConfig,
+    Checkpointer,
+    SaveClock,
+    has_checkpoint,
+)
 from t5lite.checkpoints.model_dir import ModelDescription, leaves_no_empty_folder, lock
 from t5lite.configuration.run_record import (
     changed_settings,
@@ -32,6 +37,7 @@ from t5lite.files.local_paths import check_storable, writable_folder
 from t5lite.files.whole_file import write_whole
 from t5lite.inference.eval_config import EvalConfig, check_evals
 from t5lite.inference.evaluator import Evaluator
+from t5lite.initialization.adapted_model import check_base_is_given, reopen_base, with_base
 from t5lite.initialization.frozen_models import (
     frozen_shapes,
     load_frozen_models,
@@ -153,11 +159,12 @@ def train(
     folder = writable_folder(model_dir, name="MODEL_DIR")
     check_storable(folder, name="MODEL_DIR")
     check_run_folder(folder)
-    model_dir = str(folder)
+    model_dir, given = str(folder), initial_checkpoint
     if isinstance(model, ModelOfCheckpoint):
         model, train_data, initial_checkpoint = model.choose(
             train_data, initial_checkpoint, model_dir=folder
         )
+    check_base_is_given(model, given, resumes=has_checkpoint(folder))
     train_data.check_model(model)
     check_evals(evals)
     total = parse_duration(train_steps, name="TRAIN_STEPS")
@@ -200,7 +207,7 @@ def train(
             if folder_lock is not None:
                 folder_lock.release()
             return TrainResult(progress=progress, metrics={}, already_finished=True)
-        state = checkpointer.restore_state(resume_step, program.state)
+        state = checkpointer.restore_state(resume_step, program.kept(program.state))
         draws = SampleCounts(saved.get("draws"))  # which the oldest checkpoints lack
         task_losses = saved.get("loss_by_task")
         ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
@@ -216,6 +223,8 @@ def train(
         as_now = dataclasses.replace(began, vocabulary=vocabulary.spec())
         began.check_same_model(as_now, model_dir=model_dir)
         asked_as = began.converter
+        if began.base:
+            initial = reopen_base(began.base, model, given=given, model_dir=model_dir)
     elif initial_checkpoint:
         initial = open_initial(initial_checkpoint)
         initial.check_train_steps(total)
@@ -230,7 +239,7 @@ def train(
     rows.check_rows(model)
     others_shapes = frozen_shapes(others, converter=rows, mesh=device_mesh, dtype=frozen_dtype)
     check_step(
-        program.state if state is None else None,
+        program.state if state is None or model.adapters else None,
         model,
         objective,
         trainable=program.trainable,
@@ -266,17 +275,25 @@ def train(
         converter=data.converter,
         chat_template=_named_chat_template(data),
     )
-    if initial:
+    if began is None and initial:
         initial.warn_of_prompts(data.converter)
     if began:
         began.check_same_model(description, model_dir=model_dir)
 
     # ---- A fresh state, unless resumed, and the models that are read only -----------------------
-    if state is None:
-        state = jax.jit(program.init_fn, out_shardings=program.shardings)()
+    if state is None or initial:
+        fresh = jax.jit(program.init_fn, out_shardings=program.shardings)()
         if initial:
-            state = initial.restore_into(state, program.shardings, added=added_names(model))
+            fresh = initial.restore_into(fresh, program.shardings, added=added_names(model))
             log.info("starting from %s", initial.config.path)
+        description = with_base(
+            *(description, initial, fresh.params),
+            began=began,
+            given=given,
+            dtype=frozen_dtype,
+            model_dir=model_dir,
+        )
+        state = fresh if state is None else program.with_kept(fresh, state)
     frozen_models = load_frozen_models(others, others_shapes, converter=data.converter)
     arrays = placed(model, program.state, step.shapes[1])
     log.info("%s parameters, mesh %s", f"{count_params(model):,}", describe_mesh(device_mesh))
@@ -337,7 +354,7 @@ def train(
             folder_lock.check()
         checkpointer.save(
             progress.steps,
-            state,
+            program.kept(state),
             data_state={
                 "data": data_state,
                 "progress": dataclasses.asdict(progress),

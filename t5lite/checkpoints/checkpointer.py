@@ -26,6 +26,7 @@ from orbax.checkpoint import checkpoint_managers
 from t5lite.checkpoints import verification
 from t5lite.checkpoints.buckets import teach_orbax_s3
 from t5lite.checkpoints.failed_saves import Barrier, cause
+from t5lite.checkpoints.name_differences import name_differences
 from t5lite.files.buckets import is_in_bucket
 from t5lite.files.hashes import FileHashes
 from t5lite.files.local_paths import check_storable, storage_path
@@ -36,7 +37,6 @@ from t5lite.messages.value_types import check_numbers
 log = logging.getLogger(__name__)
 
 FOLDER = "checkpoints"
-SHOWN_NAMES = 20
 _STEPS_BETWEEN_AGREEMENTS = 10
 # Until a checkpoint is written whole; orbax's own twenty minutes are short for large ones.
 _TIMEOUT_SECONDS = 4 * 60 * 60
@@ -442,26 +442,6 @@ class Checkpointer:
                 f"\n{problems}\nUse the config it was trained with, or a new MODEL_DIR with "
                 "INITIAL_CHECKPOINT_PATH and initial_checkpoint.remap."
             )
-
-
-def name_differences(
-    saved: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]]
-) -> str:
-    """Lists names missing in `saved`, names it has too much, and differing shapes; '' if none."""
-    parts = []
-    for title, names in (
-        ("missing in the checkpoint", sorted(wanted.keys() - saved.keys())),
-        ("only in the checkpoint", sorted(saved.keys() - wanted.keys())),
-    ):
-        if names:
-            parts.append(f"  {title} ({len(names)}):")
-            parts += [f"    {name}" for name in names[:SHOWN_NAMES]]
-            if len(names) > SHOWN_NAMES:
-                parts.append(f"    ... and {len(names) - SHOWN_NAMES} more")
-    for name in sorted(saved.keys() & wanted.keys()):
-        if saved[name] != wanted[name]:
-            parts.append(f"  {name}: {saved[name]} in the checkpoint, {wanted[name]} wanted")
-    return "\n".join(parts)
 
 
 def _restore_arguments(abstract: Any, *, partial: bool = False) -> ocp.args.PyTreeRestore:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -19,7 +20,14 @@ from t5lite.files.local_paths import storage_path
 from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
-from t5lite.models.parameters import param_axes, param_shapes
+from t5lite.models.parameters import (
+    adapter_names,
+    flatten_names,
+    only,
+    param_axes,
+    param_shapes,
+    unflatten_names,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,24 +57,35 @@ def load_model_dir(
     *,
     mesh: jax.sharding.Mesh | None = None,
     attention_implementation: str = "auto",
+    base_params: Mapping[str, jax.Array] | None = None,
 ) -> LoadedModel:
     """Loads a trained model: parameters, config and vocabulary.
+
+    A run of adapters holds theirs alone: `initialization.adapted_model.load_model` finds the rest.
 
     Args:
       model_dir: folder that `t5lite train` wrote.
       step: which checkpoint; the latest when None.
       mesh: shard the parameters over it; one device when None.
       attention_implementation: see TransformerConfig.
+      base_params: by name, what a run of adapters does not hold.
 
     Raises:
       ValueError: not a model folder, no such step, a damaged checkpoint, parameters that are not
         finite, or more of them than the devices have memory for.
     """
     description = ModelDescription.load(model_dir)
+    if description.base is not None and base_params is None:
+        raise ValueError(
+            f"{model_dir} holds adapters of the model in {description.base.path}, and nothing of "
+            "that: load them with t5lite.initialization.adapted_model.load_model."
+        )
     checkpointer = Checkpointer(model_dir, read_only=True)
     step, steps = checkpointer.step_or_latest(step), checkpointer.all_steps()
     mesh = mesh or make_mesh(MeshConfig(), devices=jax.devices()[:1])
     wanted = param_shapes_on(description.model, mesh)
+    if base_params is not None:
+        wanted = only(wanted, adapter_names(description.model))
     memory.check_on_devices(
         {"parameters": memory.tree_bytes(wanted)},
         mesh=mesh,
@@ -81,6 +100,8 @@ def load_model_dir(
             f"model gives no answers:\n{finite.describe(not_finite)}\n"
             f"Take another checkpoint with --step; the folder has {steps}"
         )
+    if base_params is not None:
+        params = unflatten_names({**base_params, **flatten_names(params)})
     vocabulary = vocabulary_from_spec(description.vocabulary)
     return LoadedModel(
         config=dataclasses.replace(

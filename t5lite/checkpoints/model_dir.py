@@ -8,7 +8,8 @@ In MODEL_DIR:
 - `config.gin`: the operative gin configuration of the last start; `configs/<n>.gin`: those before
   it that were different; `starts.jsonl`: what each start changed (configuration/run_record.py)
 - `hashes.json`: the hashes of the files above it here (t5lite/files/hashes.py)
-- `checkpoints/<step>`: parameters, optimizer state, data state (t5lite/checkpoints/checkpointer.py)
+- `checkpoints/<step>`: parameters, optimizer and data state (t5lite/checkpoints/checkpointer.py);
+  of a model with adapters, theirs alone
 - `mixture.json`: what the run was asked to draw (t5lite/training/draws.py)
 - `placement.txt`: how parameters, optimizer state and batches are cut over the devices
 - `missing_tasks.json`: which tasks the run continues without, and why, if any
@@ -31,6 +32,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import jax
 
+from t5lite.checkpoints.base_model import BaseModel
 from t5lite.data.features.feature_converters import FeatureConverter, feature_converter_from_dict
 from t5lite.data.vocabularies.load import (
     check_spec,
@@ -80,12 +82,15 @@ class ModelDescription:
         puts around a text.
       chat_template: jinja2 that writes its conversations, where that came with its training;
         a vocabulary may bring one too.
+      base: of a model with adapters, the model that they were trained on, whose parameters lie
+        elsewhere.
     """
 
     model: TransformerConfig
     vocabulary: Mapping[str, Any]
     converter: FeatureConverter
     chat_template: str | None = None
+    base: BaseModel | None = None
 
     def __post_init__(self) -> None:
         self.converter.check_model(self.model)
@@ -108,6 +113,8 @@ class ModelDescription:
             "vocabulary": moved_to(self.vocabulary, pathlib.Path()),
             **self.converter.to_dict(),
         }
+        if self.base is not None:
+            record["base"] = dataclasses.asdict(self.base)
         write_object(path, record)
         template = [] if self.chat_template is None else [CHAT_TEMPLATE_FILE]
         FileHashes.of(path.parent, [DESCRIPTION_FILE, *files, *template]).save()
@@ -143,6 +150,7 @@ class ModelDescription:
                 vocabulary=vocabulary,
                 converter=feature_converter_from_dict(record),
                 chat_template=read_chat_template(path.parent),
+                base=BaseModel.from_dict(record["base"]) if "base" in record else None,
             )
         except KeyError as error:
             raise ValueError(f"{path} is damaged (no {error}); restore it or retrain") from error

@@ -17,7 +17,7 @@ from t5lite.messages.ranges import Count, NumBytes, NumWords, Port, Seed, Vocabu
 from t5lite.messages.value_types import shown
 
 # What a verb with gin takes. Prompts are read with the model's own vocabulary.
-_DECODING = (macro.STEP, macro.ATTENTION_IMPLEMENTATION, *macro.DECODING_FLAGS)
+_DECODING = (macro.ADAPTER, macro.STEP, macro.ATTENTION_IMPLEMENTATION, *macro.DECODING_FLAGS)
 _PROMPTING = (*_DECODING, macro.NUM_RETURN_SEQUENCES, macro.MODELS_VOCABULARY, macro.CACHE_DIR)
 _GIN_VERBS: dict[str, tuple[Flag, ...]] = {
     "train": (macro.MODEL_DIR, *macro.TASK_FLAGS, macro.CACHE_DIR, *macro.TRAIN_FLAGS),
@@ -520,7 +520,7 @@ def _add_convert_verb(verbs: Any) -> None:
         help="do not compare SRC with its hashes, which folders that t5lite wrote have",
     )
     parser.add_argument("--noverify", dest="verified", action="store_false", help="do not")
-    _add_plain_flags(parser, macro.VOCABULARY, macro.STEP)
+    _add_plain_flags(parser, macro.VOCABULARY, macro.ADAPTER, macro.STEP)
 
 
 class _Switch(argparse.Action):

@@ -171,6 +171,7 @@ STORE_EPOCHS = Flag(
     *("--store_epochs", number(NumPasses)),
     "passes stored of tasks that draw random numbers, used in turn",
 )
+ADAPTER = Flag("--adapter", str, "run that trained adapters of the model in --model_dir")
 STEP = Flag("--step", number(Count), "which checkpoint (default: the latest)")
 ATTENTION_IMPLEMENTATION = Flag(
     *("--attention_implementation", str),

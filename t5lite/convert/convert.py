@@ -15,6 +15,7 @@ import t5lite
 from t5lite.checkpoints.load import load_model_dir
 from t5lite.checkpoints.model_dir import add_hashes
 from t5lite.convert import model_folder
+from t5lite.convert.adapter_run import merged, with_base
 from t5lite.convert.finite import check, noting
 from t5lite.convert.frame import with_frame_of
 from t5lite.convert.hf import folder as hf_folder
@@ -24,7 +25,14 @@ from t5lite.convert.names import Arrays, LazyArray, stack
 from t5lite.convert.new_folder import check_new, new_folder
 from t5lite.convert.source import Source
 from t5lite.convert.t5x_write import write_checkpoint
-from t5lite.convert.verify import Verification, is_too_large, missing_packages, verify
+from t5lite.convert.verify import (
+    Merge,
+    Verification,
+    compare_merged,
+    is_too_large,
+    missing_packages,
+    verify,
+)
 from t5lite.data.vocabularies.load import parse_vocabulary, vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.files.buckets import is_in_bucket, local_copy
@@ -56,6 +64,7 @@ def convert(
     dtype: str | None = None,
     max_shard_bytes: int = hf_folder.DEFAULT_MAX_SHARD_BYTES,
     vocabulary: str | None = None,
+    adapter: str | None = None,
     step: int | None = None,
     optimizer_state: bool = False,
     keep_nonfinite: bool = False,
@@ -75,7 +84,10 @@ def convert(
       dtype: Type to store parameters in, of `DTYPES`; None keeps it.
       max_shard_bytes: Size of a file of weights, of those in Hugging Face's format.
       vocabulary: The vocabulary, as `--vocabulary` gives it; None takes the source's own.
-      step: Which checkpoint of a t5lite model folder; the latest when None.
+      adapter: The folder of a run that trained adapters of the model in `src`; LoRA is merged into
+        its weights. None where `src` is such a folder itself, or a whole model.
+      step: Which checkpoint of a t5lite model folder, of the adapters where there are any; the
+        latest when None.
       optimizer_state: Whether the optimizer's state goes along; between T5X and t5lite.
       keep_nonfinite: Whether to continue where parameters are NaN or infinite; such a result is not
         verified.
@@ -89,7 +101,10 @@ def convert(
         hold, or the result is not the same model; then nothing is left behind.
     """
     check_new(dst)
-    source = _open(_here(src), step)
+    source = _open(_here(src), adapter, step)
+    unmerged = None
+    if source.config.adapters:
+        unmerged, source = source, merged(source)
     target = to or ("hf" if source.format == "t5lite" else "t5lite")
     num_parameters = sum(array.size for array in source.arrays.values())
     family = source.model_type or source.config.architecture
@@ -126,6 +141,10 @@ def convert(
         if not_finite:
             say(f"Kept, though not finite:\n{describe(list(not_finite.values()))}")
         say(_summary(outcome))
+        merge = None
+        if unmerged is not None:
+            merge = _compare_merged(unmerged, source)
+            say(merge if isinstance(merge, str) else merge.summary)
         if isinstance(outcome, Verification) and not outcome.holds:
             raise ValueError(
                 f"the result is not the model in {src}, and was not kept. If you want to look at "
@@ -145,6 +164,8 @@ def convert(
             "not_finite": [dataclasses.asdict(item) for item in not_finite.values()],
             "verification": outcome.to_dict() if isinstance(outcome, Verification) else outcome,
         }
+        if merge is not None:
+            record["merged"] = merge if isinstance(merge, str) else dataclasses.asdict(merge)
         write_object(work / model_folder.CONVERSION_FILE, record)
         if target == model_folder.FORMAT.name:
             add_hashes(work, model_folder.CONVERSION_FILE)
@@ -160,15 +181,33 @@ def _here(src: str) -> pathlib.Path:
     return local_copy(path)
 
 
-def _open(path: pathlib.Path, step: int | None) -> Source:
-    if step is not None:
+def _open(path: pathlib.Path, adapter: str | None, step: int | None) -> Source:
+    base = None
+    if adapter is not None:
+        path, base = storage_path(adapter, name="--adapter"), path
+    if step is not None or adapter is not None:
         if not model_folder.FORMAT.recognise(path):
             raise ValueError(
-                f"--step chooses a checkpoint of a t5lite model folder, and {path} is none; give "
-                "the checkpoint itself as SRC"
+                f"{path} is no t5lite model folder, of which --step chooses a checkpoint and "
+                "--adapter names one; give the checkpoint itself as SRC"
             )
-        return model_folder.open_model_folder(path, step)
-    return open_any(path, _FORMATS)
+        source = model_folder.open_model_folder(path, step)
+    else:
+        source = open_any(path, _FORMATS)
+    if source.config.adapters:
+        return with_base(source, base)
+    if base is not None:
+        raise ValueError(f"--adapter {path} is a whole model: give it as SRC, without --adapter")
+    return source
+
+
+def _compare_merged(unmerged: Source, source: Source) -> Merge | str:
+    """Runs a model with its LoRA and merged; the reason where memory does not do."""
+    if reason := is_too_large(unmerged.config, num_models=2):
+        return f"The merged model was not compared with the unmerged one: {reason}."
+    return compare_merged(
+        unmerged.config, stack(unmerged.arrays), source.config, stack(source.arrays)
+    )
 
 
 def _with_vocabulary(

@@ -8,8 +8,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from t5lite.checkpoints.checkpointer import Checkpointer, name_differences
+from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.checkpoints.model_dir import CONVERSION_FILE, DESCRIPTION_FILE, ModelDescription
+from t5lite.checkpoints.name_differences import name_differences
 from t5lite.convert.checkpoint_stream import read_arrays, read_leaf, write_arrays
 from t5lite.convert.source import Format, Source, SpecialIds
 from t5lite.data.chat.chat_format import ChatFormat
@@ -20,7 +21,7 @@ from t5lite.data.vocabularies.vocabulary import Vocabulary
 from t5lite.files.json_files import read_object
 from t5lite.files.regular_files import has_file
 from t5lite.models.config import TransformerConfig
-from t5lite.models.parameters import flatten_names, param_shapes, unflatten_names
+from t5lite.models.parameters import adapter_names, flatten_names, param_shapes, unflatten_names
 from t5lite.training.adafactor import AdafactorState
 
 # Where a model's files do not say how long a text it was made for.
@@ -28,7 +29,7 @@ _USUAL_CONTEXT = {"encoder_decoder": 512, "decoder_only": 2048}
 
 
 def open_model_folder(path: pathlib.Path, step: int | None = None) -> Source:
-    """Opens a model folder.
+    """Opens a model folder; of a run that trained adapters these alone, see `adapter_run`.
 
     Args:
       path: The folder.
@@ -48,6 +49,8 @@ def open_model_folder(path: pathlib.Path, step: int | None = None) -> Source:
         if name.startswith("params/")
     }
     shapes = flatten_names(param_shapes(description.model))
+    if description.base is not None:
+        shapes = {name: shapes[name] for name in adapter_names(description.model)}
     if problems := name_differences(saved, {name: s.shape for name, s in shapes.items()}):
         raise ValueError(
             f"checkpoint {chosen} of {path} is not of the model in {DESCRIPTION_FILE}:\n{problems}"

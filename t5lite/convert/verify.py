@@ -1,6 +1,7 @@
 """Verification of a conversion: our model and Hugging Face's, on the same random ids."""
 
 import dataclasses
+import functools
 import importlib.util
 import pathlib
 from collections.abc import Mapping
@@ -65,6 +66,41 @@ class Verification:
         return self.difference <= TOLERANCE * max(self.largest_logit, 1.0)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Merge:
+    """What came of merging adapters into a model.
+
+    Attributes:
+      difference: Largest difference between two logits.
+      largest_logit: Largest logit, whatever its sign.
+    """
+
+    difference: float
+    largest_logit: float
+
+    @property
+    def summary(self) -> str:
+        """The figures in words."""
+        return (
+            f"LoRA is merged: logits differ from the unmerged model's by at most "
+            f"{self.difference:.2g}, the largest being {self.largest_logit:.3g}."
+        )
+
+
+def compare_merged(
+    with_adapters: TransformerConfig, params: Params, config: TransformerConfig, merged: Params
+) -> Merge:
+    """Compares float32 logits of a model with adapters, and of the one they were merged into."""
+    batch, _, real_BT = _batch(config)
+    unmerged_BTV, merged_BTV = (
+        _run_ours(*m, batch) for m in ((with_adapters, params), (config, merged))
+    )
+    return Merge(
+        difference=float(np.abs(unmerged_BTV - merged_BTV)[real_BT].max()),
+        largest_logit=float(np.abs(unmerged_BTV[real_BT]).max()),
+    )
+
+
 def missing_packages() -> list[str]:
     """Which of the packages that a verification needs are not installed."""
     return [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
@@ -104,14 +140,12 @@ def verify(
       ValueError: transformers cannot load the folder.
     """
     model, remarks = _load_theirs(config, hf_folder, rounded_to)
-    config = dataclasses.replace(config, dtype="float32", dropout_rate=0.0)
-    run = jax.jit(lambda params, batch: bind(config, params).logits(batch))
     ours, theirs, real_BT = _batch(config)
     expected = _run_theirs(model, theirs)[real_BT]
-    found = np.asarray(run(params, ours))[real_BT]
+    found = _run_ours(config, params, ours)[real_BT]
     rounding = None
     if unrounded is not None:
-        rounding = float(np.abs(found - np.asarray(run(unrounded, ours))[real_BT]).max())
+        rounding = float(np.abs(found - _run_ours(config, unrounded, ours)[real_BT]).max())
     return Verification(
         difference=float(np.abs(found - expected).max()),
         largest_logit=float(np.abs(expected).max()),
@@ -119,6 +153,18 @@ def verify(
         rounding=rounding,
         remarks=remarks,
     )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _logits(config: TransformerConfig, params: Params, batch: Mapping[str, Any]) -> jax.Array:
+    return bind(config, params).logits(batch)
+
+
+def _run_ours(
+    config: TransformerConfig, params: Params, batch: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    config = dataclasses.replace(config, dtype="float32", dropout_rate=0.0)
+    return np.asarray(_logits(config, params, batch))
 
 
 def _load_theirs(

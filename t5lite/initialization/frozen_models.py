@@ -14,8 +14,8 @@ from typing import Any
 import jax
 
 from t5lite import sharding
-from t5lite.checkpoints.checkpointer import name_differences
 from t5lite.checkpoints.model_dir import PROMPT_FIELDS, RUNTIME_FIELDS
+from t5lite.checkpoints.name_differences import name_differences
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.data.vocabularies.load import vocabulary_from_spec
 from t5lite.initialization.model_differences import reads_alike

@@ -18,6 +18,7 @@ from t5lite.data.vocabularies.load import format_vocabulary, vocabulary_from_spe
 from t5lite.initialization.restore import RestoreConfig
 from t5lite.messages.ranges import Rate
 from t5lite.messages.value_types import check_numbers
+from t5lite.models.adapter_config import Adapter
 from t5lite.models.config import TransformerConfig
 
 
@@ -49,6 +50,7 @@ class ModelOfCheckpoint:
       scan_layers: whether a stack runs as one `lax.scan` or as a loop.
       remat: what the backward pass recomputes.
       attention_implementation: what computes attention; no checkpoint holds it.
+      adapters: what is trained in place of the model; a run that resumes has its folder's.
     """
 
     dropout_rate: Rate | None = None
@@ -57,6 +59,7 @@ class ModelOfCheckpoint:
     scan_layers: bool | None = None
     remat: str | None = None
     attention_implementation: str = "auto"
+    adapters: tuple[Adapter, ...] | None = None
 
     def __post_init__(self) -> None:
         check_numbers(self, of=ModelOfCheckpoint)

@@ -16,8 +16,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from t5lite.checkpoints.checkpointer import Checkpointer, name_differences
+from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.checkpoints.model_dir import DESCRIPTION_FILE
+from t5lite.checkpoints.name_differences import name_differences
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.initialization import longer_positions
 from t5lite.initialization.model_differences import (

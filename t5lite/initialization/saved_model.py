@@ -130,6 +130,12 @@ def open_saved_model(path: str, *, named_by: str, step: int | None = None) -> Sa
 
 def _open_model_folder(path: str, *, named_by: str, step: int | None) -> SavedModel:
     description = ModelDescription.load(path)
+    if description.base is not None:
+        raise ValueError(
+            f"{named_by} {path} holds adapters of the model in {description.base.path}, and no "
+            f"model. Merge the two first, `t5lite convert {path} FOLDER --to=t5lite`, and give "
+            "FOLDER."
+        )
     with contextlib.closing(Checkpointer(path, read_only=True)) as checkpointer:
         step = checkpointer.step_or_latest(step)
         shapes = checkpointer.saved_shapes(step)

@@ -58,4 +58,4 @@ def _targets(lora: Lora, maps: Mapping[str, Linear]) -> list[str]:
             f"Lora.targets: {pattern!r} is found in no linear map of the model, which are: "
             f"{', '.join(sorted(maps))}.{did_you_mean(pattern, maps)}"
         )
-    return [name for name in maps if any(re.search(pattern, name) for pattern in lora.targets)]
+    return [name for name in maps if lora.changes(name)]

@@ -6,13 +6,14 @@ they run scanned or unrolled.
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t5lite.messages.suggest import did_you_mean
 from t5lite.models.config import TransformerConfig
 from t5lite.models.transformer import Model, build
 
@@ -66,14 +67,22 @@ def adapter_names(config: TransformerConfig) -> tuple[str, ...]:
     """Names of the parameters that are the adapters': those added, and those unfrozen of the base.
 
     They are what is trained, and what the checkpoints of a run hold; none without adapters.
+
+    Raises:
+      ValueError: an adapter unfreezes what there is not.
     """
-    added = set(added_names(config))
-    unfrozen = [pattern for adapter in config.adapters for pattern in adapter.unfrozen]
-    return tuple(
-        name
-        for name in flatten_names(param_shapes(config))
-        if name in added or any(re.search(pattern, name) for pattern in unfrozen)
-    )
+    names = set(added_names(config))
+    base = flatten_names(param_shapes(config.base))
+    for adapter in config.adapters:
+        for pattern in adapter.unfrozen:
+            found = [name for name in base if re.search(pattern, name)]
+            if not found:
+                raise ValueError(
+                    f"{type(adapter).__name__}.unfrozen: {pattern!r} matches no parameter of the "
+                    f"model.{did_you_mean(pattern, base)}"
+                )
+            names.update(found)
+    return tuple(sorted(names))
 
 
 def count_params(config: TransformerConfig) -> int:
@@ -125,6 +134,12 @@ def unflatten_names(flat: Mapping[str, Any]) -> Params:
             node = node.setdefault(parent, {})
         node[last] = leaf
     return tree
+
+
+def only(tree: Mapping[str, Any], names: Iterable[str]) -> Params:
+    """Those leaves of a nested dict whose names are given."""
+    flat = flatten_names(tree)
+    return unflatten_names({name: flat[name] for name in names})
 
 
 def _init_one(param: nnx.Param, key: jax.Array) -> jax.Array:

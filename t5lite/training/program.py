@@ -17,7 +17,14 @@ from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.mesh import host_rows
 from t5lite.models.config import TransformerConfig
 from t5lite.models.flops import StepFlops, train_step_flops
-from t5lite.models.parameters import adapter_names, param_axes, param_shapes
+from t5lite.models.parameters import (
+    adapter_names,
+    flatten_names,
+    only,
+    param_axes,
+    param_shapes,
+    unflatten_names,
+)
 from t5lite.training.norms import norm_groups, norms
 from t5lite.training.objective import Objective
 from t5lite.training.optimizers import Optimizer, make_transformation
@@ -79,6 +86,21 @@ class TrainProgram:
     init_fn: Callable[[], TrainState]
     state: TrainState
     shardings: TrainState
+
+    def kept(self, state: TrainState) -> TrainState:
+        """What a checkpoint holds of a state: of a model with adapters, not the base's parameters.
+
+        Args:
+          state: arrays, or shapes.
+        """
+        if not self.model.adapters:
+            return state
+        return state._replace(params=only(state.params, adapter_names(self.model)))
+
+    def with_kept(self, state: TrainState, kept: TrainState) -> TrainState:
+        """The whole state of what a checkpoint held, the base's parameters taken from `state`."""
+        params = flatten_names(state.params) | flatten_names(kept.params)
+        return kept._replace(params=unflatten_names(params))
 
     @property
     def trainable(self) -> Any:

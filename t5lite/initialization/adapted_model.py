@@ -1,0 +1,231 @@
+"""Adapters, and the model they were trained on, which lies elsewhere: found, compared, joined."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+import jax
+
+from t5lite import memory
+from t5lite.checkpoints.base_model import BaseModel, parameter_hash
+from t5lite.checkpoints.checkpointer import Checkpointer
+from t5lite.checkpoints.load import LoadedModel, load_model_dir, param_shapes_on
+from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription
+from t5lite.convert.cached import model_folder
+from t5lite.files.local_paths import storage_path
+from t5lite.files.regular_files import has_file
+from t5lite.initialization.restore import InitialCheckpoint, RestoreConfig
+from t5lite.initialization.saved_model import SavedModel, open_saved_model
+from t5lite.mesh import MeshConfig, make_mesh
+from t5lite.models.config import TransformerConfig
+from t5lite.models.parameters import (
+    Params,
+    flatten_names,
+    only,
+    param_shapes,
+    unflatten_names,
+)
+from t5lite.training.parameter_groups import FrozenDtype
+
+
+def check_base_is_given(
+    model: TransformerConfig, initial: RestoreConfig | None, *, resumes: bool
+) -> None:
+    """Refuses to train adapters of no model, or of one that could not be found again.
+
+    Args:
+      model: the run's.
+      initial: what a fresh run starts from.
+      resumes: whether the run's own folder says what it started from.
+
+    Raises:
+      ValueError: there is none, or it is taken in part or with its optimizer's state.
+    """
+    if not model.adapters or resumes:
+        return
+    if initial is None:
+        raise ValueError(
+            "TransformerConfig.adapters are trained on a model that is trained already, and there "
+            "is none: give --initial_checkpoint_path (macro INITIAL_CHECKPOINT_PATH)."
+        )
+    if initial.remap or initial.restore_optimizer:
+        raise ValueError(
+            "TransformerConfig.adapters are trained on the model of INITIAL_CHECKPOINT_PATH as it "
+            "is, for their checkpoints do not hold it: leave initial_checkpoint.remap and "
+            "restore_optimizer out."
+        )
+
+
+def with_base(
+    description: ModelDescription,
+    initial: InitialCheckpoint | None,
+    params: Params,
+    *,
+    began: ModelDescription | None,
+    given: RestoreConfig | None,
+    dtype: FrozenDtype,
+    model_dir: str,
+) -> ModelDescription:
+    """What a run's folder says of its model, with the base of adapters, whose parameters are read.
+
+    Args:
+      description: the run's.
+      initial: the checkpoint that the base was read from.
+      params: the run's parameters, the base's among them.
+      began: what the folder of a run that resumes says; None of a fresh one.
+      given: INITIAL_CHECKPOINT_PATH, which may be of another format than `initial` is.
+      dtype: the type in which the base is held.
+      model_dir: the run's folder.
+
+    Raises:
+      ValueError: a run that resumes goes on from another base, or holds it in another type.
+    """
+    if initial is None or not description.model.adapters:
+        return description
+    found = parameter_hash(only(params, flatten_names(param_shapes(description.model.base))))
+    if began is None:
+        assert given is not None, "check_base_is_given comes before"
+        path = storage_path(given.path, name="INITIAL_CHECKPOINT_PATH").absolute()
+        step = initial.saved.step if has_file(path / DESCRIPTION_FILE) else None
+        base = BaseModel(path=str(path), step=step, parameter_hash=found, dtype=dtype)
+        return dataclasses.replace(description, base=base)
+    assert began.base is not None, "adapters have one"
+    began.base.check_hash(found, path=initial.saved.path, adapter=model_dir)
+    if began.base.dtype != dtype:
+        raise ValueError(
+            f"train.frozen_dtype is {dtype!r}, and the adapters in {model_dir} were trained on a "
+            f"model held in {began.base.dtype!r}: leave it as it was."
+        )
+    return dataclasses.replace(description, base=began.base)
+
+
+def reopen_base(
+    base: BaseModel, model: TransformerConfig, *, given: RestoreConfig | None, model_dir: str
+) -> InitialCheckpoint:
+    """Opens the model that a run's adapters are trained on, for the run to go on.
+
+    Args:
+      base: as the run's folder says.
+      model: the run's.
+      given: INITIAL_CHECKPOINT_PATH, where that model may lie now.
+      model_dir: the run's folder.
+
+    Raises:
+      ValueError: it is not there, or is another.
+    """
+    saved = _open_base(
+        base,
+        model,
+        given=None if given is None else given.path,
+        adapter=model_dir,
+        remedy="Give --initial_checkpoint_path, where it lies now.",
+    )
+    return InitialCheckpoint(config=RestoreConfig(path=saved.path, step=saved.step), saved=saved)
+
+
+def own_folder(model_dir: str, adapter: str | None) -> tuple[str, str | None]:
+    """The folder that describes what is asked for, and where the model of adapters lies.
+
+    Args:
+      model_dir: a model folder, or a checkpoint of another format, which is converted; or the
+        folder of a run that trained adapters.
+      adapter: such a folder, `model_dir` then being their model.
+
+    Returns:
+      A t5lite model folder, and the model's path where `adapter` is given.
+
+    Raises:
+      ValueError: it is no model folder.
+    """
+    if adapter is not None:
+        return adapter, model_dir
+    return str(model_folder(model_dir, is_alone=jax.process_count() == 1)), None
+
+
+def load_model(
+    model_dir: str | pathlib.Path,
+    step: int | None = None,
+    *,
+    base: str | None = None,
+    mesh: jax.sharding.Mesh | None = None,
+    attention_implementation: str = "auto",
+) -> LoadedModel:
+    """As `load_model_dir`; a run of adapters is loaded together with the model they are of.
+
+    Args:
+      model_dir: folder that `t5lite train` wrote.
+      step: which checkpoint; the latest when None.
+      base: where the adapters' model lies, a checkpoint of any format; None where the run says.
+      mesh: shard the parameters over it; one device when None.
+      attention_implementation: see TransformerConfig.
+
+    Raises:
+      ValueError: as `load_model_dir`; the model is not there, or it is another than the one that
+        the adapters were trained on; or `base` is given and there are no adapters.
+    """
+    description = ModelDescription.load(model_dir)
+    of = description.base
+    if of is None:
+        if base is not None:
+            raise ValueError(
+                f"--adapter {model_dir} is a whole model, not adapters of one: give it as "
+                "--model_dir, without --adapter."
+            )
+        return load_model_dir(
+            model_dir, step, mesh=mesh, attention_implementation=attention_implementation
+        )
+    mesh = mesh or make_mesh(MeshConfig(), devices=jax.devices()[:1])
+    saved = _open_base(
+        of,
+        description.model,
+        given=base,
+        adapter=str(model_dir),
+        remedy=f"Give --model_dir, where it lies now, and --adapter={model_dir}.",
+    )
+    wanted = {
+        name: jax.ShapeDtypeStruct(leaf.shape, of.dtype, sharding=leaf.sharding)
+        for name, leaf in flatten_names(param_shapes_on(description.model.base, mesh)).items()
+    }
+    memory.check_on_devices(
+        {"parameters": memory.tree_bytes(wanted)},
+        mesh=mesh,
+        what=f"the model in {saved.path}",
+        remedy="Split it over more devices (MeshConfig.fsdp), or take larger ones.",
+    )
+    params = saved.read(wanted)
+    of.check_hash(parameter_hash(unflatten_names(params)), path=saved.path, adapter=str(model_dir))
+    return load_model_dir(
+        model_dir,
+        step,
+        mesh=mesh,
+        attention_implementation=attention_implementation,
+        base_params=params,
+    )
+
+
+def _open_base(
+    base: BaseModel, model: TransformerConfig, *, given: str | None, adapter: str, remedy: str
+) -> SavedModel:
+    """Opens the model that adapters were trained on, and compares what is known without reading.
+
+    Raises:
+      ValueError: it is not there, or cannot be the one.
+    """
+    path = given or base.path
+    folder = storage_path(path, name="the base model")
+    if not folder.exists():
+        raise ValueError(
+            f"{adapter} holds adapters of the model in {path}, which is not there. {remedy}"
+        )
+    step = base.step
+    if step is not None and (
+        not has_file(folder / DESCRIPTION_FILE)
+        or step not in Checkpointer(folder, read_only=True).all_steps()
+    ):
+        step = None
+    saved = open_saved_model(path, named_by="the base model", step=step)
+    wanted = {n: tuple(s.shape) for n, s in flatten_names(param_shapes(model.base)).items()}
+    offered = {name: tuple(shape) for name, shape in saved.shapes.items()}
+    base.check_shapes(offered, wanted, path=path, adapter=adapter)
+    return saved

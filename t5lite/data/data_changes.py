@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from t5lite.data.packing import PACKING
 from t5lite.files import strict_json
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _MACROS = {
     "task_feature_lengths": "TASK_FEATURE_LENGTHS",
     "seed": "SEED (DataConfig.seed)",
     "store_epochs": "STORE_EPOCHS",
+    "packing": "how this version of t5lite packs rows",
 }
 _OF_TASKS = ("tasks", "sizes", "rates", "tokens", "transforms")
 _NO_TRANSFORMS = "none"
@@ -62,6 +64,7 @@ def data_fingerprint(
         "batch_size": config.batch_size,
         "converter": config.converter,
         "pack": config.pack,
+        **({"packing": PACKING} if config.pack else {}),
         "seed": config.seed,
         "shuffle": config.shuffle,
         "stop": config.stop,
@@ -95,8 +98,9 @@ def check_unchanged(
     Raises:
       ValueError: they differ, so the order of examples cannot be resumed; says how.
     """
-    # Until there were transforms, no state said that it was made without.
-    saved = {"transforms": _NO_TRANSFORMS, "store_epochs": 1, **saved}
+    # What older states do not say.
+    older = {"transforms": _NO_TRANSFORMS, "store_epochs": 1, "packing": "first fit"}
+    saved = {**older, **saved}
     different = [name for name in current if name in saved and saved[name] != current[name]]
     if not different:
         return

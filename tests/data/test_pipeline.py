@@ -72,7 +72,7 @@ MODES = [
     {"converter": "decoder_only", "pack": False, "shuffle": False},
     {"converter": "prefix_lm"},
 ]
-DIGESTS = ["b91399a94c4e1ccd", "fa247156f5b61f3b", "537a6d22a33892bf"]
+DIGESTS = ["c944643cd3096645", "fa247156f5b61f3b", "ba774b696da8b27d"]
 FINITE = {"stop": "drop_exhausted", "num_epochs": 2}
 
 
@@ -129,6 +129,9 @@ def test_passes_leave_rates_and_epochs_alone_and_other_passes_are_refused():
     # Before there were passes, states did not name them.
     del batch.state["fingerprint"]["store_epochs"]
     make_data(state=batch.state).close()
+    del batch.state["fingerprint"]["packing"]
+    with pytest.raises(ValueError, match="t5lite packs rows: 'first fit' -> 'best fit'"):
+        make_data(state=batch.state)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -11,33 +11,22 @@ line needs torch. `--lengths=32768 --only=step` asks for one of them.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import dataclasses
-import gc
 import importlib.util
-import json
-import pathlib
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from measuring import measured, measured_step, run_alone
 
 from t5lite.data.features.feature_converters import DecoderOnlyFeatureConverter
 from t5lite.memory import readable
-from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.messages.tables import format_table
 from t5lite.models.attention import Attend
 from t5lite.models.config import TransformerConfig
 from t5lite.models.masks import Mask
 from t5lite.models.position_config import Rotary
-from t5lite.training.cross_entropy import CrossEntropy
-from t5lite.training.optimizers import adamw
-from t5lite.training.program import build_program
 
 HEADS, WIDTH = 8, 64
 MODEL = TransformerConfig(
@@ -58,25 +47,6 @@ MODEL = TransformerConfig(
 )
 LENGTHS = (512, 1024, 2048, 4096, 8192, 32768)
 MOST_WEIGHTS = 8 << 30
-
-
-def resident(name: str) -> int:
-    """Bytes of this process that are in memory: VmRSS now, or VmHWM at most."""
-    lines = pathlib.Path("/proc/self/status").read_text().split("\n")
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))
-
-
-def measured(make: Callable[[], Any], run: Callable[[Any], Any]) -> dict[str, float]:
-    """Calls `run` a few times on what `make` gives; the first call warms up."""
-    gc.collect()
-    ctypes.CDLL("libc.so.6").malloc_trim(0)
-    pathlib.Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
-    before, inputs, seconds = resident("VmRSS"), make(), []
-    while len(seconds) < 4 and sum(seconds) < 60:
-        start = time.process_time()
-        inputs = run(inputs)
-        seconds.append(time.process_time() - start)
-    return {"memory": resident("VmHWM") - before, "seconds": min(seconds[1:] or seconds)}
 
 
 def attention(implementation: str, length: int) -> dict[str, float]:
@@ -117,26 +87,9 @@ def attention(implementation: str, length: int) -> dict[str, float]:
 
 def step(implementation: str, length: int) -> dict[str, float]:
     """Measures a training step of one row."""
-    program = build_program(
-        dataclasses.replace(MODEL, attention_implementation=implementation),
-        CrossEntropy(),
-        optimizer=adamw(learning_rate=1e-3),
-        parameter_groups=(),
-        frozen_dtype="float32",
-        max_grad_norm=None,
-        seed=0,
-        mesh=make_mesh(MeshConfig(), devices=jax.devices()[:1]),
-    )
+    model = dataclasses.replace(MODEL, attention_implementation=implementation)
     rows = DecoderOnlyFeatureConverter(task_feature_lengths={"targets": length}, eos_id=1)
-    step = program.step(rows, batch_size=1, num_microbatches=1, frozen_models={})
-    make_state = jax.jit(program.init_fn).lower().compile()
-    compiled = step.function.lower(*step.shapes).compile()
-    batch = {name: jnp.ones(x.shape, x.dtype) for name, x in step.shapes[1].items()}
-
-    def run(state: Any) -> Any:
-        return jax.block_until_ready(compiled(state, batch, {})[0])
-
-    return measured(make_state, run)
+    return measured_step(model, rows, batch_size=1)
 
 
 MEASURES = {"attention": attention, "step": step}
@@ -154,20 +107,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lengths", default=",".join(map(str, LENGTHS)))
     parser.add_argument("--only", choices=tuple(MEASURES))
-    parser.add_argument("--one", help="measure only this one, and print it as JSON")
     options = parser.parse_args()
-    if options.one:
-        what, implementation, length = options.one.split(",")
-        print(json.dumps(MEASURES[what](implementation, int(length))))
-        return
     for what in MEASURES if options.only is None else (options.only,):
         rows = []
         for length in map(int, options.lengths.split(",")):
             for name in ("xla", "blocked", "torch"):
                 if is_run(what, name, length):
-                    command = [sys.executable, __file__, f"--one={what},{name},{length}"]
-                    done = subprocess.run(command, capture_output=True, text=True, check=True)
-                    found = json.loads(done.stdout)
+                    found = run_alone(MEASURES[what], name, length)
                     memory, seconds = readable(found["memory"]), found["seconds"]
                     rows.append((f"{length:,}", name, f"{seconds:.3f}", memory))
         print(format_table((what, "implementation", "CPU s", "memory"), rows, right=(0, 2, 3)))

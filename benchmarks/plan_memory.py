@@ -10,22 +10,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import subprocess
-import sys
 
-import jax
+from measuring import compiled_step, run_alone
 
 from t5lite.data.data_config import DataConfig
 from t5lite.memory import readable
-from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.messages.tables import format_table
 from t5lite.models.config import TransformerConfig
 from t5lite.planning import memory_use
 from t5lite.planning.measured import measure_step
-from t5lite.training.cross_entropy import CrossEntropy
-from t5lite.training.optimizers import adamw
-from t5lite.training.program import build_program
 
 MODEL = TransformerConfig(
     vocab_size=8192,
@@ -46,37 +39,20 @@ def run(batch_size: int, num_microbatches: int, remat: str) -> dict[str, int]:
     rows = DataConfig(
         mixture_or_task_name="none", task_feature_lengths=LENGTHS, batch_size=batch_size
     ).make_converter(eos_id=1, ends_in_eos={})
-    program = build_program(
-        dataclasses.replace(MODEL, remat=remat),
-        CrossEntropy(),
-        optimizer=adamw(learning_rate=1e-3),
-        parameter_groups=(),
-        frozen_dtype="float32",
-        max_grad_norm=None,
-        seed=0,
-        mesh=make_mesh(MeshConfig(), devices=jax.devices()[:1]),
+    model = dataclasses.replace(MODEL, remat=remat)
+    program, step, compiled = compiled_step(
+        model, rows, batch_size=batch_size, num_microbatches=num_microbatches
     )
-    step = program.step(
-        rows, batch_size=batch_size, num_microbatches=num_microbatches, frozen_models={}
-    )
-    compiled = step.function.lower(*step.shapes).compile()
     planned = memory_use.of_compiled(compiled, available=0, whose="this machine")
     return {"planned": planned.peak, "measured": measure_step(program, step, compiled)}
 
 
 def main() -> None:
     """Prints a table, a row for each case."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--case", type=int, help="run only this one, and print it as JSON")
-    options = parser.parse_args()
-    if options.case is not None:
-        print(json.dumps(run(*CASES[options.case])))
-        return
+    argparse.ArgumentParser(description=__doc__).parse_args()
     rows = []
-    for index, (batch_size, num_microbatches, remat) in enumerate(CASES):
-        command = [sys.executable, __file__, f"--case={index}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        found = json.loads(done.stdout)
+    for batch_size, num_microbatches, remat in CASES:
+        found = run_alone(run, batch_size, num_microbatches, remat)
         rows.append(
             (
                 f"{batch_size}",

@@ -13,14 +13,12 @@ the writer that builds use. Then draws packed batches from each, in a process of
 """
 
 import argparse
-import json
 import pathlib
-import subprocess
-import sys
 import tempfile
 import time
 
 import numpy as np
+from measuring import run_alone
 
 LENGTHS = {"inputs": 256, "targets": 64}
 VOCAB_SIZE = 32_000
@@ -35,7 +33,6 @@ def parse_arguments():
     parser.add_argument("--num_batches", type=int, default=100)
     parser.add_argument("--batch_size", type=int, default=128, help="packed rows")
     parser.add_argument("--folder", help="keep the stores here; default: a temporary folder")
-    parser.add_argument("--measure", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -66,16 +63,16 @@ def write_stores(folder, num_examples, num_tasks):
                 writer.append(examples[number % DISTINCT])
 
 
-def measure(folder, args):
-    """Prints what one process took, as JSON."""
+def measure(folder, *, num_tasks, batch_size, num_batches):
+    """What this process takes: seconds, by the wall and of CPU, and memory."""
     from t5lite.data.data_config import DataConfig
     from t5lite.data.pipeline import TrainData
     from t5lite.data.stores.store import TokenStore
     from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 
-    names = [f"task{task}" for task in range(args.num_tasks)]
+    names = [f"task{task}" for task in range(num_tasks)]
     config = DataConfig(
-        mixture_or_task_name="scale", task_feature_lengths=LENGTHS, batch_size=args.batch_size
+        mixture_or_task_name="scale", task_feature_lengths=LENGTHS, batch_size=batch_size
     )
     before = memory_mib()
     clocks = time.perf_counter, time.process_time
@@ -90,26 +87,22 @@ def measure(folder, args):
     data.expected()  # what a run writes down at its start
     next(data)
     first = [clock() - start for clock, start in zip(clocks, started, strict=True)]
-    for _ in range(args.num_batches):
+    for _ in range(num_batches):
         next(data)
     rest = [clock() - start for clock, start in zip(clocks, started, strict=True)]
     data.close()
-    print(json.dumps({"first": first, "rest": rest, "before": before, "after": memory_mib()}))
+    return {"first": first, "rest": rest, "before": before, "after": memory_mib()}
 
 
 def memory_mib():
     """Resident memory of this process by kind, MiB."""
-    lines = pathlib.Path("/proc/self/status").read_text().split("\n")
+    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
     fields = (line.split() for line in lines)
     return {f[0][:-1]: int(f[1]) / 1024 for f in fields if f[0] in ("RssAnon:", "RssFile:")}
 
 
 def main():
     args = parse_arguments()
-    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-    if args.measure:
-        measure(pathlib.Path(args.measure), args)
-        return
     print(f"{'':>12}{'first batch, s':>16}{args.num_batches:>10,} more{'RssAnon, MiB':>18}")
     print(f"{'examples':>12}{'wall':>8}{'CPU':>8}{'wall':>8}{'CPU':>7}{'before':>9}{'after':>9}")
     with tempfile.TemporaryDirectory() as temporary:
@@ -117,9 +110,12 @@ def main():
         for size in args.sizes:
             folder = root / str(size)
             write_stores(folder, size, args.num_tasks)
-            command = [sys.executable, __file__, *sys.argv[1:], "--measure", str(folder)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            found = json.loads(done.stdout)
+            found = run_alone(
+                *(measure, folder),
+                num_tasks=args.num_tasks,
+                batch_size=args.batch_size,
+                num_batches=args.num_batches,
+            )
             columns = f"{size:12,}"
             columns += "".join(f"{seconds:8.2f}" for seconds in (*found["first"], *found["rest"]))
             columns += "".join(f"{found[when]['RssAnon']:9.0f}" for when in ("before", "after"))

@@ -13,27 +13,37 @@ products costs anything.
 import argparse
 import collections
 import dataclasses
-import multiprocessing
 import os
-import time
 
 import numpy as np
+from measuring import Side, seconds_of
 
-MODEL = {
-    "vocab_size": 32128,
-    "d_model": 512,
-    "d_ff": 1024,
-    "d_kv": 64,
-    "num_heads": 6,
-    "num_encoder_layers": 8,
-    "num_decoder_layers": 8,
-    "mlp_activations": ("gelu", "linear"),
-    "dropout_rate": 0.1,
+# T5 1.1: small, and one for a quick look.
+SIZES = {
+    "small": {
+        "vocab_size": 32128,
+        "d_model": 512,
+        "d_ff": 1024,
+        "d_kv": 64,
+        "num_heads": 6,
+        "num_encoder_layers": 8,
+        "num_decoder_layers": 8,
+        "mlp_activations": ("gelu", "linear"),
+        "dropout_rate": 0.1,
+    },
+}
+SIZES["tiny"] = SIZES["small"] | {
+    "d_model": 128,
+    "d_ff": 256,
+    "num_heads": 2,
+    "num_encoder_layers": 2,
+    "num_decoder_layers": 2,
 }
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--input_length", type=int, default=128)
     parser.add_argument("--target_length", type=int, default=64)
@@ -45,7 +55,7 @@ def parse_arguments():
 class Ours:
     """t5lite's jitted training step."""
 
-    def __init__(self, tokens, *, scan_layers):
+    def __init__(self, size, tokens, *, scan_layers=False, packed=False):
         import jax
 
         from t5lite import sharding
@@ -60,7 +70,7 @@ class Ours:
         from t5lite.training.step import make_train_step
 
         keep_freed_memory()  # as the verb does
-        config = TransformerConfig(**MODEL, scan_layers=scan_layers)
+        config = TransformerConfig(**SIZES[size], scan_layers=scan_layers)
         mesh = make_mesh(MeshConfig(), devices=jax.devices()[:1])
         partition = partition_parameters(param_shapes(config), ())
         axes = partition.split(param_axes(config))[0]
@@ -73,6 +83,11 @@ class Ours:
             "decoder_target_tokens": targets,
             "decoder_loss_weights": np.ones(targets.shape, np.float32),
         }
+        if packed:  # as rows that several examples share, though there is one
+            for stack, array in (("encoder", inputs), ("decoder", targets)):
+                positions = np.arange(array.shape[1], dtype=np.int32)
+                batch[f"{stack}_positions"] = np.broadcast_to(positions, array.shape)
+                batch[f"{stack}_segment_ids"] = np.ones_like(array)
         self._state = jax.jit(init)()
         self._batch = sharding.put_rows(batch, mesh)
         step = make_train_step(
@@ -86,58 +101,73 @@ class Ours:
             mesh=mesh,
         )
         traced = step.trace(self._state, self._batch, {})
-        self.products = products_of(traced.jaxpr)
+        self._products = products_of(traced.jaxpr)
         self._step = traced.lower().compile()
 
-    def run(self):
+    def products(self):
+        return self._products
+
+    def step_seconds(self):
+        return seconds_of(self._run)
+
+    def seconds_alone(self, product, turns):
+        return best_seconds(product.for_xla(), turns)
+
+    def _run(self):
         import jax
 
         self._state, metrics, _ = self._step(self._state, self._batch, {})
         jax.block_until_ready(metrics)
 
-    @staticmethod
-    def alone(product):
-        return product.for_xla()
-
 
 class Theirs:
     """transformers' model, torch's AdamW."""
 
-    def __init__(self, tokens, *, threads):
+    def __init__(self, size, tokens, *, threads):
         import torch
-        import transformers
 
         torch.set_num_threads(threads)
-        torch.manual_seed(0)
-        config = transformers.T5Config(
-            vocab_size=MODEL["vocab_size"],
-            d_model=MODEL["d_model"],
-            d_ff=MODEL["d_ff"],
-            d_kv=MODEL["d_kv"],
-            num_heads=MODEL["num_heads"],
-            num_layers=MODEL["num_encoder_layers"],
-            num_decoder_layers=MODEL["num_decoder_layers"],
-            feed_forward_proj="gated-gelu",
-            tie_word_embeddings=False,
-            dropout_rate=MODEL["dropout_rate"],
-            decoder_start_token_id=0,
-            use_cache=False,
-        )
-        self._model = transformers.T5ForConditionalGeneration(config).train()
+        self._model = their_model(size).train()
         self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=1e-3)
         inputs, labels = (torch.from_numpy(array).long() for array in tokens)
         mask = torch.ones_like(inputs)
         self._batch = {"input_ids": inputs, "attention_mask": mask, "labels": labels}
 
-    def run(self):
+    def step_seconds(self):
+        return seconds_of(self._run)
+
+    def seconds_alone(self, product, turns):
+        return best_seconds(product.for_torch(), turns)
+
+    def _run(self):
         loss = self._model(**self._batch).loss
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()
 
-    @staticmethod
-    def alone(product):
-        return product.for_torch()
+
+def their_model(size):
+    """transformers' model of a size, freshly initialised."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    model = SIZES[size]
+    config = transformers.T5Config(
+        vocab_size=model["vocab_size"],
+        d_model=model["d_model"],
+        d_ff=model["d_ff"],
+        d_kv=model["d_kv"],
+        num_heads=model["num_heads"],
+        num_layers=model["num_encoder_layers"],
+        num_decoder_layers=model["num_decoder_layers"],
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+        dropout_rate=model["dropout_rate"],
+        decoder_start_token_id=0,
+        use_cache=False,
+    )
+    return transformers.T5ForConditionalGeneration(config)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,41 +227,17 @@ def products_of(jaxpr, times=1):
     return found
 
 
-def make_side(name, tokens, threads):
+def make_side(name, size, tokens, threads):
+    """One of the table's lines, or `t5lite, packed`."""
     if name == "transformers":
-        return Theirs(tokens, threads=threads)
-    return Ours(tokens, scan_layers=name == "t5lite, scan")
+        return Theirs(size, tokens, threads=threads)
+    return Ours(size, tokens, scan_layers=name == "t5lite, scan", packed=name == "t5lite, packed")
 
 
-class Side:
-    """One side in a process of its own, which answers one question at a time."""
-
-    def __init__(self, *arguments):
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        context.Process(target=_serve, args=(theirs, *arguments), daemon=True).start()
-
-    def ask(self, question, *arguments):
-        self._pipe.send((question, arguments))
-        return self._pipe.recv()
-
-
-def _serve(pipe, name, tokens, threads):
-    side = make_side(name, tokens, threads)
-    answers = {
-        "step": lambda: seconds_of(side.run),
-        "products": lambda: side.products,
-        "alone": lambda product, turns: best_seconds(side.alone(product), turns),
-    }
-    while True:
-        question, arguments = pipe.recv()
-        pipe.send(answers[question](*arguments))
-
-
-def seconds_of(run):
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began
+def random_tokens(batch_size, lengths):
+    """Inputs and targets without padding."""
+    rng = np.random.default_rng(0)
+    return [rng.integers(2, 32000, (batch_size, length), dtype=np.int32) for length in lengths]
 
 
 def best_seconds(run, turns):
@@ -243,24 +249,23 @@ def best_seconds(run, turns):
 def main():
     arguments = parse_arguments()
     os.environ["JAX_PLATFORMS"] = "cpu"
-    rng = np.random.default_rng(0)
     lengths = arguments.input_length, arguments.target_length
-    tokens = [
-        rng.integers(2, 32000, (arguments.batch_size, length), dtype=np.int32) for length in lengths
-    ]
+    tokens = random_tokens(arguments.batch_size, lengths)
     names = ("t5lite, loop", "t5lite, scan", "transformers")
-    sides = {name: Side(name, tokens, arguments.threads) for name in names}
+    sides = {
+        name: Side(make_side, name, arguments.size, tokens, arguments.threads) for name in names
+    }
     seconds = {name: [] for name in names}
     for turn in range(arguments.turns + 2):
         for name, side in sides.items():
-            taken = side.ask("step")
+            taken = side.ask("step_seconds")
             if turn > 1:  # the first two warm up
                 seconds[name].append(taken)
     products = sides["t5lite, loop"].ask("products")
     alone = {"XLA": 0.0, "torch": 0.0}
     for product, count in products.items():
         for library, name in (("XLA", "t5lite, loop"), ("torch", "transformers")):
-            alone[library] += count * sides[name].ask("alone", product, arguments.turns)
+            alone[library] += count * sides[name].ask("seconds_alone", product, arguments.turns)
     operations = sum(count * product.operations for product, count in products.items())
     print(f"{operations / 1e9:.0f} GFLOP of products a step, {os.cpu_count()} cores")
     print(f"{'':24}{'s a step':>9}{'ratio':>7}{'share':>7}")

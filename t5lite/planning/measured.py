@@ -6,6 +6,7 @@ import ctypes
 import gc
 import pathlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -39,15 +40,24 @@ def measure_step(program: TrainProgram, step: TrainStep, executable: Any) -> int
             "out."
         )
     make_state = jax.jit(program.init_fn, out_shardings=program.shardings).lower().compile()
+
+    def run() -> None:
+        batch = {
+            name: jax.device_put(jnp.ones(x.shape, x.dtype), x.sharding)
+            for name, x in step.shapes[1].items()
+        }
+        jax.block_until_ready(executable(make_state(), batch, {}))
+
+    return memory_rise(run)
+
+
+def memory_rise(run: Callable[[], Any]) -> int:
+    """Bytes by which this process's resident memory rises at most while `run` runs; on Linux."""
     gc.collect()
-    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what compiling took is not to be used again
+    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what was freed before is not to be used again
     pathlib.Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
     before = _resident("VmRSS")
-    batch = {
-        name: jax.device_put(jnp.ones(x.shape, x.dtype), x.sharding)
-        for name, x in step.shapes[1].items()
-    }
-    jax.block_until_ready(executable(make_state(), batch, {}))
+    run()
     return _resident("VmHWM") - before
 
 

@@ -227,7 +227,7 @@ def _model(model_dir: str, assumptions: Assumptions) -> tuple[TransformerConfig,
         batch_size=1,
         converter="encoder_decoder" if model.architecture == "encoder_decoder" else "decoder_only",
     )
-    return model, data.make_converter(eos_id=1, ends_in_eos={})
+    return model, data.make_converter(eos_id=1, ends_in_eos={}).for_model(model)
 
 
 def _as_evaluation(run: SimpleNamespace, converter: FeatureConverter) -> EvalConfig:

@@ -47,6 +47,8 @@ _RULES: Mapping[str, MeshAxes] = {
     "relpos_buckets": None,
     "positions": None,
     "lora_rank": None,
+    "prompt_tokens": None,
+    "gates": None,
     "activation_embed": None,
     "activation_vocab": "tensor",
     "heads": "tensor",

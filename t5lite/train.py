@@ -45,6 +45,7 @@ from t5lite.initialization.frozen_models import (
 )
 from t5lite.initialization.initial_model import ModelOfCheckpoint, check_run_folder
 from t5lite.initialization.restore import RestoreConfig, open_initial
+from t5lite.initialization.soft_prompt import start_soft_prompt
 from t5lite.mesh import MeshConfig, describe_mesh, host_rows, make_mesh
 from t5lite.messages.ranges import NotNegative, Positive, Seed, Size
 from t5lite.messages.value_types import numbers_checked
@@ -230,7 +231,7 @@ def train(
         initial.check_train_steps(total)
         initial.check_model(model)
         initial.check_vocabulary(vocabulary.spec())
-        asked_as = initial.converter
+        asked_as = initial.converter and initial.converter.for_model(model)
 
     # ---- The step, traced on shapes: what an objective does wrong is found before data are built -
     sharding.check_batch_size(train_data.batch_size, device_mesh, num_microbatches=num_microbatches)
@@ -285,6 +286,9 @@ def train(
         fresh = jax.jit(program.init_fn, out_shardings=program.shardings)()
         if initial:
             fresh = initial.restore_into(fresh, program.shardings, added=added_names(model))
+            fresh = start_soft_prompt(
+                *(fresh, model), vocabulary=vocabulary, seed=seed, shardings=program.shardings
+            )
             log.info("starting from %s", initial.config.path)
         description = with_base(
             *(description, initial, fresh.params),

@@ -164,6 +164,7 @@ class DataConfig:
             prompt_prefix=prefix,
             prompt_suffix=suffixes.get("inputs", ()),
             targets_suffix=suffixes.get("targets", ()),
+            soft_prompt=() if initial is None else initial.soft_prompt,
             pack=self.pack,
             loss_on_targets_only=self.loss_on_targets_only,
         )

@@ -88,6 +88,8 @@ class PromptBatches:
         self.batch_size = math.ceil(batch_size / self.num_parts) * self.num_parts
         # A learned table has no row for a place beyond it, padding's places included.
         self._most_positions = model_config.max_answered_positions
+        if self._most_positions is not None:
+            self._most_positions -= len(converter.soft_prompt)
         self._longest = min(
             converter.longest_prompt, self._most_positions or converter.longest_prompt
         )
@@ -180,7 +182,9 @@ class PromptBatches:
             num_before = len(batch.prefix)
             rests = [prompts[row][num_before:] for row in batch.rows]
             length = self._length(batch, prompts)
-            features = self.put(self._converter.prompt_batch(rests, length=length))
+            features = self.put(
+                self._converter.prompt_batch(rests, length=length, is_rest=bool(num_before))
+            )
             if not np.array_equal(batch.prefix, last):
                 cache = None  # before another takes its memory
                 last = batch.prefix

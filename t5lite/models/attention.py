@@ -8,6 +8,7 @@ P their length.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -224,9 +225,13 @@ class Attention(nnx.Module):
         bias: jax.Array | None = None,
         rotation: Rotation | None = None,
         shared: KeysValues | None = None,
+        beside: Callable[[jax.Array], jax.Array] | None = None,
         dropout_key: jax.Array | None = None,
     ) -> jax.Array:
-        """Looks from `x_BQD` at `keys_values`, and at the `shared` before; returns [B, Q, D]."""
+        """Looks from `x_BQD` at `keys_values`, and at the `shared` before; returns [B, Q, D].
+
+        What `beside` makes of the queries [B, H, Q, K], of their shape, is added to what is seen.
+        """
         query_BHQK = self._heads(self.query(x_BQD, dropout_key=dropout_key))
         if rotation is not None:
             query_BHQK = rotate(query_BHQK, rotation)
@@ -235,6 +240,8 @@ class Attention(nnx.Module):
         out_BHQK = attend(
             query_BHQK, keys_values, bias=bias, shared=shared, dropout_key=dropout_key
         )
+        if beside is not None:
+            out_BHQK += beside(query_BHQK)
         out_BQHK = out_BHQK.transpose(0, 2, 1, 3)
         out_BQJ = out_BQHK.reshape(*out_BQHK.shape[:2], -1)
         return self.out(out_BQJ, dropout_key=dropout_key)

@@ -7,7 +7,7 @@ from typing import Any
 from t5lite.messages.ranges import NumLayers, NumLayersOrNone, Positive, Rate, Size
 from t5lite.messages.value_types import check_numbers, check_type
 from t5lite.models import nested_config
-from t5lite.models.adapter_config import Adapter
+from t5lite.models.adapter_config import Adapter, PromptTuning
 from t5lite.models.checks import check_choice, require
 from t5lite.models.position_config import Learned, Positions, RelativeBias, Rotary, from_flat
 from t5lite.models.rotary_scaling import LengthScaling
@@ -156,6 +156,12 @@ class TransformerConfig:
     def base(self) -> "TransformerConfig":
         """The model without adapters."""
         return dataclasses.replace(self, adapters=()) if self.adapters else self
+
+    @property
+    def soft_prompt_ids(self) -> tuple[int, ...]:
+        """Ids of the tokens of a `PromptTuning`, behind those of the vocabulary."""
+        num_tokens = sum(a.num_tokens for a in self.adapters if isinstance(a, PromptTuning))
+        return tuple(range(self.vocab_size, self.vocab_size + num_tokens))
 
     @property
     def has_dropout(self) -> bool:

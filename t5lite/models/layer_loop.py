@@ -22,7 +22,9 @@ from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import traced_platform
 
 _CACHE_OF_LAYERS = tuple(
-    f"{where}_{what}" for where in ("self", "prefix", "cross") for what in ("key", "value")
+    f"{where}_{what}"
+    for where in ("self", "prefix", "cross", "prompt")
+    for what in ("key", "value")
 )
 
 
@@ -79,7 +81,8 @@ def run_layers(
         recomputes.
       num_layers: Layers in the stack.
       xs: A tree of arrays with a leading `layers` axis, or of `PerLayer`s, one slice of which is
-        each layer's `x`.
+        each layer's `x`. Where a `PerLayer` has None for a layer, so does a loop; a scan, whose
+        layers are alike, has zeros.
 
     Returns:
       The last carry, and the `y`s stacked along a leading `layers` axis.
@@ -95,15 +98,16 @@ def run_layers(
         scan = traced_platform() != "cpu"
     # A scan's body cannot be merged with its own recomputation, so the guard against it would
     # only stand in the compiler's way.
-    is_unstacked = any(map(_is_per_layer, jax.tree.leaves(params, is_leaf=_is_per_layer)))
+    is_unstacked = any(map(is_per_layer, jax.tree.leaves(params, is_leaf=is_per_layer)))
     if not is_unstacked:
         run_one = _rematerialise(run_one, config.remat, prevent_cse=not scan)
     all_inputs = (params, np.arange(num_layers, dtype=np.int32), xs)
     if scan and not is_unstacked:
-        return jax.lax.scan(run_one, carry, all_inputs)
+        stacked_inputs = jax.tree.map(_stack, all_inputs, is_leaf=is_per_layer)
+        return jax.lax.scan(run_one, carry, stacked_inputs)
     ys = []
     for i in range(num_layers):
-        layer_inputs = jax.tree.map(lambda leaf, i=i: leaf[i], all_inputs, is_leaf=_is_per_layer)
+        layer_inputs = jax.tree.map(lambda leaf, i=i: leaf[i], all_inputs, is_leaf=is_per_layer)
         carry, y = run_one(carry, layer_inputs)
         ys.append(y)
     return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *ys)
@@ -160,7 +164,16 @@ def _unstack(stacked: jax.Array) -> PerLayer:
     return PerLayer(stacked[index] for index in range(stacked.shape[0]))
 
 
-def _is_per_layer(leaf: Any) -> bool:
+def _stack(leaf: Any) -> jax.Array:
+    """One array of those of all layers, zeros where one has none."""
+    if not is_per_layer(leaf):
+        return leaf
+    like = next(x for x in leaf if x is not None)
+    return jnp.stack([jnp.zeros_like(like) if x is None else x for x in leaf])
+
+
+def is_per_layer(leaf: Any) -> bool:
+    """Whether a leaf of a tree is the arrays of a stack's layers, apart."""
     return isinstance(leaf, PerLayer)
 
 

@@ -237,6 +237,7 @@ class Linear(nnx.Module):
         self.dtype = dtype
         self.lora: Lora | None = None
         self.name_key = 0
+        self.has_scale_bias = False
 
     def add_lora(self, lora: Lora, *, name: str) -> None:
         """Adds a LoRA's parameters, one of each layer where those of the kernel are stacked.
@@ -262,6 +263,15 @@ class Linear(nnx.Module):
         )
         self.lora, self.name_key = lora, zlib.crc32(name.encode())
 
+    def add_scale_bias(self) -> None:
+        """Adds a scale of what it reads and a bias of what it gives, stacked as the kernel is."""
+        *stacked, in_features, out_features = self.kernel.get_value().shape
+        *layers, in_axis, out_axis = self.kernel.logical_axes
+        ones, zeros = jax.nn.initializers.ones, jax.nn.initializers.zeros
+        self.scale_in = parameter((*stacked, in_features), axes=(*layers, in_axis), init_fn=ones)
+        self.bias_out = parameter((*stacked, out_features), axes=(*layers, out_axis), init_fn=zeros)
+        self.has_scale_bias = True
+
     def __call__(self, x: jax.Array, *, dropout_key: jax.Array | None = None) -> jax.Array:
         """Maps [..., I] to [..., O].
 
@@ -271,9 +281,13 @@ class Linear(nnx.Module):
             else. None for none.
         """
         x = x.astype(self.dtype)
+        if self.has_scale_bias:
+            x *= self.scale_in[...].astype(self.dtype)
         out = matmul(x, self.kernel[...].astype(self.dtype))
         if self.use_bias:
             out += self.bias[...].astype(self.dtype)
+        if self.has_scale_bias:
+            out += self.bias_out[...].astype(self.dtype)
         return out if self.lora is None else out + self._low_rank(x, self.lora, dropout_key)
 
     def _low_rank(self, x: jax.Array, lora: Lora, dropout_key: jax.Array | None) -> jax.Array:
@@ -358,10 +372,33 @@ class Embedding(nnx.Module):
         self.embedding = parameter(shape, axes=("vocab", "embed"), init_fn=init_fn)
         self.dtype = config.dtype
         self.factor = config.d_model**0.5 if config.scale_embeddings else None
+        self.num_soft = 0
+
+    def add_soft_prompt(self, num_tokens: int) -> None:
+        """Adds the rows of a soft prompt, whose ids are those behind the vocabulary's."""
+        shape = (num_tokens, self.embedding.get_value().shape[1])
+        # As wide as in Lester et al., arXiv:2104.08691; a run may start from other rows.
+        init_fn = jax.nn.initializers.uniform(1.0)
+        self.soft_prompt = parameter(
+            shape,
+            axes=("prompt_tokens", "embed"),
+            init_fn=lambda key, shape: init_fn(key, shape) - 0.5,
+        )
+        self.num_soft = num_tokens
 
     def __call__(self, tokens_BL: jax.Array) -> jax.Array:
         """Embeds tokens as [B, L, E]; an id outside the vocabulary gives NaN, never a wrong row."""
-        x_BLE = lookup(self.embedding[...].astype(self.dtype), tokens_BL)
+        table_VE = self.embedding[...].astype(self.dtype)
+        if not self.num_soft:
+            x_BLE = lookup(table_VE, tokens_BL)
+        else:
+            row_BL = tokens_BL - table_VE.shape[0]
+            is_soft_BL = (row_BL >= 0) & (row_BL < self.num_soft)
+            x_BLE = jnp.where(
+                is_soft_BL[..., None],
+                lookup(self.soft_prompt[...].astype(self.dtype), jnp.where(is_soft_BL, row_BL, 0)),
+                lookup(table_VE, jnp.where(is_soft_BL, 0, tokens_BL)),
+            )
         return x_BLE if self.factor is None else x_BLE * self.factor
 
     def attend(self, x_BLE: jax.Array) -> jax.Array:

@@ -51,7 +51,7 @@ def param_axes(config: TransformerConfig) -> Params:
     """Nested dict of tuples of logical axis names, one name a dimension.
 
     The names: layers, embed, narrow_embed, vocab, joined_kv, shared_kv, mlp, relpos_heads,
-    relpos_buckets, positions, lora_rank.
+    relpos_buckets, positions, lora_rank, prompt_tokens, gates.
     """
     flat = {name: param.logical_axes for name, param in _parameters(build(config)).items()}
     return unflatten_names(flat)

@@ -11,6 +11,8 @@ from typing import Any, Literal
 import jax
 from flax import nnx
 
+from t5lite.models.adapter_config import AdaptionPrompt
+from t5lite.models.adaption_prompt import AdaptionPrompts, Prompt, prompt_of_layer
 from t5lite.models.attention import Attend, Attention, KeysValues
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layer_loop import Layers, layer_key, run_layers, stack_parameters, write_slots
@@ -70,6 +72,7 @@ class Layer(nnx.Module):
         bias: jax.Array | None,
         rotation: Rotation | None = None,
         prefix: KeysValues | None = None,
+        prompt: Prompt | None = None,
         cross: KeysValues | None = None,
         attend_cross: Attend | None = None,
         update_cache: Callable[[KeysValues], KeysValues] | None = None,
@@ -83,6 +86,7 @@ class Layer(nnx.Module):
           bias: Its bias, as `attend` takes it; None for none.
           rotation: How heads at these positions are turned; None for not at all.
           prefix: This layer's keys and values of a text before, which rows share; None for none.
+          prompt: What self-attention sees beside the text; None for nothing.
           cross: This layer's keys and values of the encoder's output; None without an encoder.
           attend_cross: How it looks at them.
           update_cache: From the keys and values of these positions to those looked at, all so far;
@@ -90,8 +94,12 @@ class Layer(nnx.Module):
           dropout_key: Key for dropout; None for none.
         """
         keys = split_key(dropout_key, self.num_keys)
-        attention: Attention = getattr(self, self.attention_name)
+        attention = self.own_attention
         norm: Norm = getattr(self, f"pre_{self.attention_name}_layer_norm")
+        beside = None
+        if prompt is not None:
+            float32_logits = self.config.float32_attention_logits
+            beside = functools.partial(prompt.seen_by, float32_logits=float32_logits)
 
         def look(y_BLD: jax.Array) -> jax.Array:
             seen = attention.keys_values(y_BLD, rotation=rotation, dropout_key=keys[0])
@@ -103,6 +111,7 @@ class Layer(nnx.Module):
                 bias=bias,
                 rotation=rotation,
                 shared=prefix,
+                beside=beside,
                 dropout_key=keys[0],
             )
 
@@ -130,6 +139,11 @@ class Layer(nnx.Module):
             )
         x_BLD = self._branch(x_BLD, self.pre_mlp_layer_norm, mlp, dropout_key=keys[-1])
         return constrain(x_BLD, ("batch", "length", "activation_embed"))
+
+    @property
+    def own_attention(self) -> Attention:
+        """That over the stack's own positions."""
+        return getattr(self, self.attention_name)
 
     def _branch(
         self,
@@ -193,6 +207,7 @@ class Stack(nnx.Module):
         cross_mask: jax.Array | Mask | None = None,
         past: tuple[Layers, Layers] | None = None,
         prefix: tuple[Layers, Layers] | None = None,
+        prompts: KeysValues | None = None,
         slot: jax.Array | None = None,
         dropout_key: jax.Array | None = None,
     ) -> tuple[jax.Array, tuple[Layers, Layers] | None]:
@@ -212,6 +227,7 @@ class Stack(nnx.Module):
             masked out; None where there is no cache.
           prefix: Keys and values [layers, R, G, P, K] of a text before those slots, each row's for
             B / R neighbours of the batch, stacked or `PerLayer`; None for none.
+          prompts: What `prompt_keys_values` made; None for what is made here, if anything.
           slot: Where the first of these positions is written, a scalar.
           dropout_key: Key for dropout; None for none.
 
@@ -239,10 +255,10 @@ class Stack(nnx.Module):
             layer: Layer,
             carry: tuple[jax.Array, tuple[Layers, Layers] | None],
             index: jax.Array,
-            read_before: tuple[KeysValues | None, KeysValues | None],
+            read_before: tuple[KeysValues | None, KeysValues | None, Any],
         ) -> tuple[tuple[jax.Array, tuple[Layers, Layers] | None], None]:
             x_BLD, past = carry
-            cross, prefix = read_before
+            cross, prefix, prompt = read_before
 
             def update_cache(fresh: KeysValues) -> KeysValues:
                 # The whole stack's cache is carried and written in place, a few slots at a time.
@@ -264,6 +280,7 @@ class Stack(nnx.Module):
                 bias=own_bias,
                 rotation=turn,
                 prefix=prefix,
+                prompt=prompt and prompt_of_layer(layer.own_attention, prompt),
                 cross=cross,
                 attend_cross=attend_cross,
                 update_cache=None if past is None else update_cache,
@@ -277,7 +294,8 @@ class Stack(nnx.Module):
         if config.embedding_norm:
             x_BLD = self.embedding_norm(x_BLD)
         x_BLD = dropout(x_BLD, config.dropout_rate, key=keys[0], shared_axis=-2)
-        (x_BLD, past), _ = self._run_layers(body, (x_BLD, past), xs=(cross, prefix))
+        prompt = None if self.prompts is None else self.prompts.of_layers(prompts)
+        (x_BLD, past), _ = self._run_layers(body, (x_BLD, past), xs=(cross, prefix, prompt))
         if config.norm_position == "pre":
             x_BLD = getattr(self, f"{self.name}_norm")(x_BLD)
         x_BLE = self.project_out(x_BLD, dropout_key=dropout_key) if self.projects else x_BLD
@@ -292,6 +310,32 @@ class Stack(nnx.Module):
             return carry, layer.encoder_decoder_attention.keys_values(encoded_BSD)
 
         return self._run_layers(body, None)[1]
+
+    @property
+    def prompts(self) -> AdaptionPrompts | None:
+        """What the last layers look at beside the text; None for nothing."""
+        return getattr(self, "adaption_prompt", None)
+
+    def add_prompts(self, adapter: AdaptionPrompt) -> None:
+        """Adds an adapter's prompts; raises ValueError if there are more than layers."""
+        if (adapter.num_layers or 0) > self.num_layers:
+            raise ValueError(
+                f"AdaptionPrompt.num_layers is {adapter.num_layers}, and the {self.name} has "
+                f"{self.num_layers} layers. Give fewer, or None for all."
+            )
+        self.adaption_prompt = AdaptionPrompts(self.config, adapter, stack_layers=self.num_layers)
+
+    def prompt_keys_values(self) -> KeysValues:
+        """Keys and values [N, 1, G, P, K] of the prompts of the N layers that have one."""
+
+        def body(
+            layer: Layer, carry: None, index: jax.Array, embedding_PD: jax.Array
+        ) -> tuple[None, KeysValues]:
+            return carry, layer.own_attention.keys_values(embedding_PD[None])
+
+        prompts = self.adaption_prompt
+        made = self._run_layers(body, None, xs=prompts.padded_embedding())[1]
+        return jax.tree.map(lambda each_L: each_L[prompts.num_without :], made)
 
     def _run_layers(self, body: Callable[..., Any], carry: Any, *, xs: Any = None) -> Any:
         return run_layers(

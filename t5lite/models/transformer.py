@@ -7,6 +7,8 @@ A cache is a dict of arrays, batch on axis `CACHE_BATCH_AXIS` in each:
   self_key, self_value    [layers, B, G, slots, K], or unstacked (see `layer_loop`)
   prefix_key, prefix_value  [layers, R, G, P, K], likewise; where rows share a prefix, each of R for
                           B / R neighbours: its P slots count before those of `self_key`
+  prompt_key, prompt_value  [N, 1, G, P, K], likewise, of the N layers that look at an adapter's
+                          prompt beside the text, the same for all rows
   cross_key, cross_value  [layers, B, G, S, K], likewise; encoder-decoder only
   cross_mask              [1, B, S]              encoder-decoder only
   key_position            [1, B, slots]          position held by each slot, -1 for none
@@ -79,7 +81,11 @@ class _LanguageModel(nnx.Module):
     def _empty_cache(self, batch_size: int, num_slots: int) -> Cache:
         config = self.config
         shape = (config.num_decoder_layers, batch_size, config.kv_heads, num_slots, config.d_kv)
+        prompts = {}
+        if self.decoder.prompts is not None:
+            prompts = _named("prompt", self.decoder.prompt_keys_values())
         return {
+            **prompts,
             "self_key": jnp.zeros(shape, config.dtype),
             "self_value": jnp.zeros(shape, config.dtype),
             "key_position": jnp.full((1, batch_size, num_slots), -1, jnp.int32),
@@ -155,7 +161,8 @@ class _LanguageModel(nnx.Module):
         x_BNE, past = self.decoder(
             self.token_embedder(tokens_BN),
             past=(cache["self_key"], cache["self_value"]),
-            prefix=_prefix(cache),
+            prefix=_pair(cache, "prefix"),
+            prompts=_pair(cache, "prompt"),
             position_BL=position_BN,
             slot=slot - _num_before(cache),
             mask=seen_BNS[:, None],
@@ -164,7 +171,7 @@ class _LanguageModel(nnx.Module):
         )
         cache = {
             **cache,
-            **_as_cache(past),
+            **_named("self", past),
             "key_position": key_position_BS[None],
             "next_slot": cache["next_slot"] + tokens_BN.shape[1],
         }
@@ -248,11 +255,9 @@ class EncoderDecoder(_LanguageModel):
         """
         _refuse_packed(batch)
         tokens_BS = batch["encoder_input_tokens"]
-        cross_key, cross_value = self.decoder.cross_keys_values(self.encode(batch))
-        cache = self._empty_cache(tokens_BS.shape[0], max_decode_length)
-        cache |= {
-            "cross_key": cross_key,
-            "cross_value": cross_value,
+        cache = {
+            **self._empty_cache(tokens_BS.shape[0], max_decode_length),
+            **_named("cross", self.decoder.cross_keys_values(self.encode(batch))),
             "cross_mask": (tokens_BS > 0)[None],
         }
         return self.step(jnp.zeros_like(tokens_BS[:, 0]), cache)
@@ -350,13 +355,14 @@ class DecoderOnly(_LanguageModel):
         x_BPE, past = self.decoder(
             self.token_embedder(tokens_BP),
             past=(cache["self_key"], cache["self_value"]),
-            prefix=_prefix(cache),
+            prefix=_pair(cache, "prefix"),
+            prompts=_pair(cache, "prompt"),
             position_BL=position_BP,
             slot=jnp.int32(0),
             mask=mask,
             bias_fn=bias_fn,
         )
-        cache |= _as_cache(past) | {
+        cache |= _named("self", past) | {
             "key_position": key_position_BS[None],
             "next_position": cache["next_position"] + last_B[None] + 1,
             "next_slot": cache["next_slot"] + prompt_length,
@@ -372,7 +378,8 @@ def build(config: TransformerConfig) -> Model:
     """The module of a config, its parameters still abstract; `parameters.bind` gives values."""
     is_alone = config.architecture == "decoder_only"
     model = DecoderOnly(config) if is_alone else EncoderDecoder(config)
-    attach(model, config)
+    stacks = [model.decoder, *([model.encoder] if isinstance(model, EncoderDecoder) else [])]
+    attach(model, config, embedder=model.token_embedder, stacks=stacks)
     return model
 
 
@@ -394,9 +401,9 @@ def _going_on_from(prefix: Cache, empty: Cache) -> Cache:
     }
 
 
-def _prefix(cache: Cache) -> tuple[Any, Any] | None:
-    """Keys and values of a cache's prefix."""
-    return (cache["prefix_key"], cache["prefix_value"]) if "prefix_key" in cache else None
+def _pair(cache: Cache, name: str) -> tuple[Any, Any] | None:
+    """Keys and values of one kind that a cache holds; None where it holds none."""
+    return (cache[f"{name}_key"], cache[f"{name}_value"]) if f"{name}_key" in cache else None
 
 
 def _num_before(cache: Cache) -> int:
@@ -404,15 +411,15 @@ def _num_before(cache: Cache) -> int:
     return cache["prefix_key"].shape[-2] if "prefix_key" in cache else 0
 
 
-def _as_cache(past: Any) -> Cache:
-    return dict(zip(("self_key", "self_value"), past, strict=True))
+def _named(name: str, keys_values: Any) -> Cache:
+    return dict(zip((f"{name}_key", f"{name}_value"), keys_values, strict=True))
 
 
 def _cross_arguments(cache: Cache) -> dict:
-    if "cross_key" not in cache:
+    if (cross := _pair(cache, "cross")) is None:
         return {}
     return {
-        "cross": (cache["cross_key"], cache["cross_value"]),
+        "cross": cross,
         "cross_mask": cache["cross_mask"][0][:, None, None, :],
     }
 

@@ -75,7 +75,7 @@ def build(run: Any, topology: Topology) -> Built:
     data, num_microbatches = run.train_data, run.num_microbatches
     sharding.check_batch_size(data.batch_size, mesh, num_microbatches=num_microbatches)
     # Which tokens stand around prompts, and what ends them, makes no row longer.
-    rows = data.make_converter(eos_id=0, ends_in_eos={})
+    rows = data.make_converter(eos_id=0, ends_in_eos={}).for_model(run.model)
     rows.check_rows(run.model)
     others = open_frozen_models(run.objective, model=run.model, vocabulary=None)
     step = program.step(

@@ -1,4 +1,4 @@
-"""LoRA beside plain matrix algebra; `LORA` of tests.models.tiny goes through the other tests."""
+"""LoRA beside plain matrix algebra; `ADAPTERS` of tests.models.tiny go through the other tests."""
 
 import dataclasses
 
@@ -21,6 +21,7 @@ from t5lite.models.parameters import (
 )
 from t5lite.training.parameter_groups import partition_parameters
 from tests.models.tiny import (
+    ADAPTERS,
     LORA,
     decoder_only,
     encoder_decoder,
@@ -67,12 +68,14 @@ def test_it_is_a_low_rank_change_of_kernels(config, num_added):
     np.testing.assert_allclose(changed, merged, atol=1e-5 * np.abs(merged).max())
 
 
-def test_a_fresh_one_changes_nothing():
-    config = decoder_only(num_decoder_layers=1, adapters=(LORA,), dtype="bfloat16")
+def test_fresh_ones_change_nothing():
+    # A soft prompt stands before the text, not in the layers.
+    config = decoder_only(num_decoder_layers=1, adapters=ADAPTERS[:3], dtype="bfloat16")
     params = jax.jit(init_params, static_argnums=0)(config, jax.random.key(0))
     flat = flatten_names(params)
-    assert not any(leaf.any() for name, leaf in flat.items() if name.endswith("lora_b"))
-    base = {name: leaf for name, leaf in flat.items() if name not in adapter_names(config)}
+    zeros = ("lora_b", "adaption_prompt/gate", "bias_out")
+    assert not any(leaf.any() for name, leaf in flat.items() if name.endswith(zeros))
+    base = {name: flat[name] for name in flatten_names(param_shapes(config.base))}
     expected = logits(config.base, unflatten_names(base), make_batch())
     assert np.array_equal(logits(config, params, make_batch()), expected)
     a = flat["decoder/layers/mlp/wo/lora_a"]
@@ -115,7 +118,7 @@ def test_targets_that_are_none(targets, message):
 
 
 def test_a_map_has_one_lora():
-    with pytest.raises(ValueError, match="key is a target of two"):
+    with pytest.raises(ValueError, match="key is a target of more than one"):
         param_shapes(family("opt_350m", adapters=(TWO[0], Lora(targets="attention/key"))))
 
 
@@ -128,6 +131,7 @@ def test_a_config_is_written_and_read():
         "alpha": 0.5,
         "dropout_rate": 0.0,
         "targets": ["mlp/wo"],
+        "unfrozen": [],
     }
     assert TransformerConfig.from_dict(record) == config
     record["adapters"][0]["kind"] = "Loar"

@@ -13,7 +13,7 @@ from t5lite.models.parameters import bind
 from t5lite.models.position_config import Learned, Rotary
 from t5lite.models.transformer import CACHE_BATCH_AXIS
 from tests.models.tiny import (
-    LORA,
+    ADAPTERS,
     PER_LAYER,
     decoder_only,
     encoder_decoder,
@@ -50,9 +50,11 @@ def step(config, params, tokens, cache):
         encoder_decoder(scan_layers=False, tied_embeddings=True, scale_logits=True),
         encoder_decoder(positions=PER_LAYER, num_kv_heads=1),
         encoder_decoder(positions=Rotary(), d_kv=8, norm_position="post"),
-        encoder_decoder(positions=Learned(max_positions=14), attention_bias=True, adapters=(LORA,)),
+        encoder_decoder(
+            positions=Learned(max_positions=14), attention_bias=True, adapters=ADAPTERS
+        ),
     ],
-    ids=["t5_1_1", "t5_1_0_unrolled", "umt5", "rotary", "learned_lora"],
+    ids=["t5_1_1", "t5_1_0_unrolled", "umt5", "rotary", "learned_adapters"],
 )
 def test_encoder_decoder(config):
     rng = np.random.default_rng(0)
@@ -74,10 +76,10 @@ def test_encoder_decoder(config):
     ("config", "with_prefix"),
     [
         (family("t5_lm"), True),
-        (family("t5_lm", scan_layers=False, adapters=(LORA,)), True),
+        (family("t5_lm", scan_layers=False, adapters=ADAPTERS), True),
         *((family(name), False) for name in CACHED),
     ],
-    ids=["prefix_lm", "unrolled_lora", *CACHED],
+    ids=["prefix_lm", "unrolled_adapters", *CACHED],
 )
 def test_decoder_only_with_prompts_of_unequal_length(config, with_prefix):
     rng = np.random.default_rng(1)
@@ -153,10 +155,10 @@ def test_rows_of_a_cache_can_be_reordered_and_repeated(make_config):
     [
         encoder_decoder(remat="full"),
         encoder_decoder(positions=PER_LAYER),
-        family("llama", adapters=(LORA,)),
+        family("llama", adapters=ADAPTERS),
         family("opt_350m"),
     ],
-    ids=["t5", "umt5", "llama_lora", "opt_350m"],
+    ids=["t5", "umt5", "llama_adapters", "opt_350m"],
 )
 def test_unstacked_layers_step_like_stacked_ones(config, dtype):
     config = dataclasses.replace(config, dtype=dtype)

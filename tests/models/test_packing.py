@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.models.tiny import (
-    LORA,
+    ADAPTERS,
     decoder_only,
     encoder_decoder,
     family,
@@ -57,7 +57,7 @@ def assert_same(packed_logits, alone_logits, starts):
 
 def test_encoder_decoder():
     rng = np.random.default_rng(0)
-    config = encoder_decoder(adapters=(LORA,))
+    config = encoder_decoder(adapters=ADAPTERS)
     params = sharp_params(config)
     for trial in range(4):
         lengths = rng.integers(1, 12, (3, 4, 2))

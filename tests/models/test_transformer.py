@@ -13,6 +13,7 @@ from t5lite.models.layer_loop import layer_key
 from t5lite.models.layers import Placement, placing_activations
 from t5lite.models.parameters import bind
 from tests.models.tiny import (
+    ADAPTERS,
     LORA,
     decoder_only,
     encoder_decoder,
@@ -23,7 +24,7 @@ from tests.models.tiny import (
 
 CONFIGS = {
     "gated": encoder_decoder(
-        dropout_rate=0.3, adapters=(dataclasses.replace(LORA, dropout_rate=0.2),)
+        dropout_rate=0.3, adapters=(dataclasses.replace(LORA, dropout_rate=0.2), *ADAPTERS[1:])
     ),
     "plain_tied": encoder_decoder(
         dropout_rate=0.3, mlp_activations=("relu",), tied_embeddings=True, scale_logits=True
@@ -123,7 +124,9 @@ def test_dropout_needs_a_key_and_follows_it(name):
     np.testing.assert_array_equal(one, same)
     assert np.max(np.abs(one - two)) > 0.1
     assert np.max(np.abs(one - off)) > 0.1
-    still = dataclasses.replace(config, dropout_rate=0.0)
+    still = dataclasses.replace(
+        config, dropout_rate=0.0, adapters=ADAPTERS if config.adapters else ()
+    )
     np.testing.assert_array_equal(logits(still, params, batch, jax.random.key(1)), off)
 
 

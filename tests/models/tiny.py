@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from t5lite.models.adapter_config import Lora
+from t5lite.models.adapter_config import AdaptionPrompt, Lora, PromptTuning, ScaleBias
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import Params, bind, flatten_names, param_shapes, unflatten_names
 from t5lite.models.position_config import Alibi, Learned, RelativeBias, Rotary
@@ -18,6 +18,13 @@ VOCAB_SIZE = 43
 RELATIVE = RelativeBias(num_buckets=8, max_distance=10)
 PER_LAYER = dataclasses.replace(RELATIVE, per_layer=True)
 LORA = Lora(rank=3, alpha=1.5, targets=("layers/",))
+# One of each kind.
+ADAPTERS = (
+    LORA,
+    AdaptionPrompt(num_tokens=4, num_layers=1),
+    ScaleBias(),
+    PromptTuning(num_tokens=3),
+)
 
 
 def encoder_decoder(**changes: Any) -> TransformerConfig:
@@ -123,7 +130,7 @@ def sharp_params(config: TransformerConfig, seed: int = 0) -> Params:
     flat = {}
     for name, struct in flatten_names(param_shapes(config)).items():
         value = rng.normal(size=struct.shape)
-        if name.endswith("scale"):
+        if name.endswith(("scale", "scale_in")):
             value = 1 + 0.2 * value
         if name.endswith(("kernel", "lora_a", "lora_b")):
             value *= 1.2 * struct.shape[-2] ** -0.5

@@ -11,7 +11,7 @@ Names: N examples, F task features, R rows, L positions of a row, K tokens of al
 import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Protocol, get_args
+from typing import Any, ClassVar, Literal, Protocol, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,10 @@ class ModelConfig(Protocol):
     def max_positions(self) -> int | None:
         """Most positions that it knows; None where they have no end."""
 
+    @property
+    def soft_prompt_ids(self) -> tuple[int, ...]:
+        """Ids of the tokens of its soft prompt."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FeatureConverter(abc.ABC):
@@ -59,6 +63,8 @@ class FeatureConverter(abc.ABC):
       prompt_prefix: ids before the inputs.
       prompt_suffix: ids behind the inputs.
       targets_suffix: ids behind the targets.
+      soft_prompt: ids of a soft prompt, which stand before all that is read, conversations too.
+        Lengths of features, of prompts and of what is cut do not count them; positions do.
       pack: several examples a training row; otherwise one.
     """
 
@@ -69,6 +75,7 @@ class FeatureConverter(abc.ABC):
     prompt_prefix: tuple[int, ...] = ()
     prompt_suffix: tuple[int, ...] = ()
     targets_suffix: tuple[int, ...] = ()
+    soft_prompt: tuple[int, ...] = ()
     pack: bool = True
 
     def __post_init__(self) -> None:
@@ -118,9 +125,17 @@ class FeatureConverter(abc.ABC):
           vocab_size: ids of the vocabulary, where it has fewer than the model.
 
         Raises:
-          ValueError: another architecture, or an id that the vocabulary does not have.
+          ValueError: another architecture, another soft prompt, or an id that the vocabulary does
+            not have.
         """
         check_architecture(self.architecture, config.architecture)
+        if self.soft_prompt != config.soft_prompt_ids:
+            raise ValueError(
+                f"the feature converter puts {len(self.soft_prompt)} tokens of a soft prompt "
+                f"before every example, and the model has {len(config.soft_prompt_ids)} "
+                "(PromptTuning.num_tokens). Start from a base that has a feature converter: "
+                "`t5lite convert` makes one of other formats."
+            )
         limit = min(config.vocab_size, vocab_size or config.vocab_size)
         for field in ("prompt_prefix", "prompt_suffix", "targets_suffix"):
             for token in getattr(self, field):
@@ -139,6 +154,10 @@ class FeatureConverter(abc.ABC):
                 f"{max(self.capacities)} positions, and the model has learned {most} "
                 "(Learned.max_positions). Shorten TASK_FEATURE_LENGTHS."
             )
+
+    def for_model(self, config: ModelConfig) -> Self:
+        """This converter with the soft prompt of a model."""
+        return dataclasses.replace(self, soft_prompt=config.soft_prompt_ids)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields in JSON's types; `feature_converter_from_dict` reads them."""
@@ -307,12 +326,15 @@ class FeatureConverter(abc.ABC):
         )
 
     @abc.abstractmethod
-    def prompt_batch(self, prompts: Sequence[Tokens], *, length: int) -> dict[str, Any]:
+    def prompt_batch(
+        self, prompts: Sequence[Tokens], *, length: int, is_rest: bool = False
+    ) -> dict[str, Any]:
         """What a model's `prefill` reads.
 
         Args:
           prompts: each row's prompt, as `prompt` makes it.
-          length: L, at least that of the longest.
+          length: at least that of the longest; with the soft prompt it is L.
+          is_rest: whether they go on from a prefix that was read before, the soft prompt too.
 
         Returns:
           int32 `[N, L]` `encoder_input_tokens`, or for decoder-only `decoder_input_tokens` with
@@ -334,6 +356,22 @@ class FeatureConverter(abc.ABC):
         pack: bool,
     ) -> Features:
         """Rows of prompts and targets that are complete."""
+
+    def _with_soft_prompt(
+        self, prompts_K: npt.NDArray[np.int32], num_N2: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """Prompts behind the soft prompt, one after another, and how many tokens there are now."""
+        num_soft = len(self.soft_prompt)
+        if not num_soft:
+            return prompts_K, num_N2
+        longer_N2 = num_N2 + np.array([num_soft, 0])
+        longer_K = row_layout.framed(
+            *(prompts_K, num_N2[:, 0]),
+            prefix=self.soft_prompt,
+            num_before_N=num_soft,
+            num_N=longer_N2[:, 0],
+        )
+        return longer_K, longer_N2
 
     def _check_prompts(self, prompts: Sequence[Tokens]) -> None:  # noqa: B027 (a hook)
         """Refuses prompts that the model cannot continue."""
@@ -360,19 +398,23 @@ class EncoderDecoderFeatureConverter(FeatureConverter):
     @property
     def capacities(self) -> tuple[int, ...]:
         """Positions of a row: (encoder, decoder)."""
-        return self.task_feature_lengths["inputs"], self.task_feature_lengths["targets"]
+        longest_prompt = len(self.soft_prompt) + self.task_feature_lengths["inputs"]
+        return longest_prompt, self.task_feature_lengths["targets"]
 
     def num_positions(self, prompt_length: int, target_length: int) -> int:
         """Positions that either stack needs at most for a prompt and an answer to it."""
-        return max(prompt_length, target_length)
+        return max(len(self.soft_prompt) + prompt_length, target_length)
 
     def needs(self, num_N2: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         """Positions of encoder and decoder, `[N, 2]`."""
-        return num_N2.astype(np.int64)
+        return num_N2.astype(np.int64) + np.array([len(self.soft_prompt), 0])
 
-    def prompt_batch(self, prompts: Sequence[Tokens], *, length: int) -> dict[str, Any]:
+    def prompt_batch(
+        self, prompts: Sequence[Tokens], *, length: int, is_rest: bool = False
+    ) -> dict[str, Any]:
         """See `FeatureConverter.prompt_batch`."""
-        return {"encoder_input_tokens": row_layout.padded(prompts, length)}
+        before = () if is_rest else self.soft_prompt
+        return {"encoder_input_tokens": row_layout.padded(prompts, length, before=before)}
 
     def _rows(
         self,
@@ -384,11 +426,12 @@ class EncoderDecoderFeatureConverter(FeatureConverter):
         capacities: tuple[int, ...],
         pack: bool,
     ) -> Features:
+        prompts_K, num_N2 = self._with_soft_prompt(tokens[0], num_N2)
         encoder, decoder = (
             row_layout.Layout(num_N, row_N=row_N, num_rows=num_rows, length=length)
             for num_N, length in zip(num_N2.T, capacities, strict=True)
         )
-        prompts_K, targets_K = tokens
+        targets_K = tokens[1]
         shifted_K = np.zeros_like(targets_K)
         shifted_K[1:] = targets_K[:-1]
         shifted_K[decoder.position_K == 0] = 0
@@ -440,32 +483,35 @@ class DecoderOnlyFeatureConverter(FeatureConverter):
     @property
     def capacities(self) -> tuple[int, ...]:
         """Positions of a row: (decoder,)."""
-        num_tokens = len(self.prompt_prefix) + sum(self.task_feature_lengths.values())
+        num_before = len(self.soft_prompt) + len(self.prompt_prefix)
+        num_tokens = num_before + sum(self.task_feature_lengths.values())
         return (max(num_tokens - 1, 1),)
 
     def num_positions(self, prompt_length: int, target_length: int) -> int:
         """Positions that a prompt and an answer to it need; nothing follows the last token."""
-        return prompt_length + target_length - 1
+        return len(self.soft_prompt) + prompt_length + target_length - 1
 
     def needs(self, num_N2: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         """Positions of the decoder, `[N, 1]`: one less than there are tokens."""
-        return np.maximum(num_N2.sum(axis=1, keepdims=True, dtype=np.int64) - 1, 0)
+        num_N1 = num_N2.sum(axis=1, keepdims=True, dtype=np.int64) + len(self.soft_prompt)
+        return np.maximum(num_N1 - 1, 0)
 
-    def prompt_batch(self, prompts: Sequence[Tokens], *, length: int) -> dict[str, Any]:
+    def prompt_batch(
+        self, prompts: Sequence[Tokens], *, length: int, is_rest: bool = False
+    ) -> dict[str, Any]:
         """See `FeatureConverter.prompt_batch`."""
         self._check_prompts(prompts)
-        lengths_N = np.array([len(prompt) for prompt in prompts], np.int32)
-        batch = {
-            "decoder_input_tokens": row_layout.padded(prompts, length),
-            "prompt_lengths": lengths_N,
-        }
+        before = () if is_rest else self.soft_prompt
+        lengths_N = np.array([len(before) + len(prompt) for prompt in prompts], np.int32)
+        tokens_NL = row_layout.padded(prompts, length, before=before)
+        batch = {"decoder_input_tokens": tokens_NL, "prompt_lengths": lengths_N}
         if self.prefix_lm:
-            is_prompt_NL = np.arange(length) < lengths_N[:, None]
+            is_prompt_NL = np.arange(tokens_NL.shape[1]) < lengths_N[:, None]
             batch["decoder_causal_attention"] = is_prompt_NL.astype(np.int32)
         return batch
 
     def _check_prompts(self, prompts: Sequence[Tokens]) -> None:
-        if not all(len(prompt) for prompt in prompts):
+        if not self.soft_prompt and not all(len(prompt) for prompt in prompts):
             raise ValueError(
                 "a prompt has no tokens, and this model has none that goes before every prompt, so "
                 "there is nothing to continue; write something in it"
@@ -481,11 +527,12 @@ class DecoderOnlyFeatureConverter(FeatureConverter):
         capacities: tuple[int, ...],
         pack: bool,
     ) -> Features:
+        prompts_K, num_N2 = self._with_soft_prompt(tokens[0], num_N2)
         num_N = num_N2.sum(axis=1)
         place_K = row_layout.places(num_N)
         is_prompt_K = place_K < np.repeat(num_N2[:, 0], num_N)
         tokens_K = np.empty(len(place_K), np.int32)
-        tokens_K[is_prompt_K], tokens_K[~is_prompt_K] = tokens
+        tokens_K[is_prompt_K], tokens_K[~is_prompt_K] = prompts_K, tokens[1]
         is_learned_K = ~is_prompt_K & (tokens_K >= 0)
         tokens_K = np.maximum(tokens_K, ~tokens_K)
         # All but a sequence's first token are predicted, each from the one before it.
@@ -496,7 +543,7 @@ class DecoderOnlyFeatureConverter(FeatureConverter):
         # By place, not by id: in some vocabularies 0 is a token like any other.
         bears_loss_K = is_learned_K[predicted]
         if not self.loss_on_targets_only:
-            bears_loss_K = place_K[predicted] >= len(self.prompt_prefix)
+            bears_loss_K = place_K[predicted] >= len(self.soft_prompt + self.prompt_prefix)
         features: Features = {
             "decoder_target_tokens": layout.rows(tokens_K[predicted]),
             "decoder_input_tokens": layout.rows(tokens_K[predicted - 1]),
@@ -570,6 +617,7 @@ _RECORD_TYPES: Mapping[str, Any] = {
     "prompt_suffix": Sequence[int],
     "targets_suffix": Sequence[int],
     "pack": bool,
+    "soft_prompt": Sequence[int],
     "prefix_lm": bool,
     "loss_on_targets_only": bool,
 }
@@ -582,6 +630,7 @@ def feature_converter_from_dict(record: Mapping[str, Any]) -> FeatureConverter:
       KeyError: an entry is missing.
       ValueError: entries contradict themselves.
     """
+    record = {"soft_prompt": [], **record}  # which older records lack
     check_type(record["converter"], ConverterName, name="converter")
     is_decoder = record["converter"] != "encoder_decoder"
     for name, hint in _RECORD_TYPES.items():
@@ -595,6 +644,7 @@ def feature_converter_from_dict(record: Mapping[str, Any]) -> FeatureConverter:
         prompt_prefix=tuple(record["prompt_prefix"]),
         prompt_suffix=tuple(record["prompt_suffix"]),
         targets_suffix=tuple(record["targets_suffix"]),
+        soft_prompt=tuple(record["soft_prompt"]),
         pack=record["pack"],
         **{name: record[name] for name in options},
     )

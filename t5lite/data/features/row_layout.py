@@ -93,9 +93,12 @@ def joined(rows: Sequence[Tokens]) -> npt.NDArray[np.int32]:
     return np.concatenate([np.zeros(0, np.int32), *(np.asarray(row, np.int32) for row in rows)])
 
 
-def padded(rows: Sequence[Tokens], length: int) -> npt.NDArray[np.int32]:
-    """Rows filled up with 0 at their ends, `[R, length]`."""
-    padded_RL = np.zeros((len(rows), length), np.int32)
+def padded(
+    rows: Sequence[Tokens], length: int, *, before: tuple[int, ...] = ()
+) -> npt.NDArray[np.int32]:
+    """Rows behind what stands `before` each, filled up with 0: `[R, len(before) + length]`."""
+    padded_RL = np.zeros((len(rows), len(before) + length), np.int32)
+    padded_RL[:, : len(before)] = before
     for row, tokens in zip(padded_RL, rows, strict=True):
-        row[: len(tokens)] = tokens
+        row[len(before) :][: len(tokens)] = tokens
     return padded_RL

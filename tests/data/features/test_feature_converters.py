@@ -185,6 +185,7 @@ def converters(draw):
         prompt_prefix=draw(FRAMES),
         prompt_suffix=draw(FRAMES),
         targets_suffix=draw(FRAMES),
+        soft_prompt=draw(st.sampled_from([(), (200, 201)])),
         pack=draw(st.booleans()),
         **options,
     )
@@ -209,7 +210,8 @@ def test_training_scoring_and_asking_are_one(converter, texts):
     )
     needs = converter.needs(num_N2)
     assert (needs <= converter.capacities).all()
-    if converter.architecture == "encoder_decoder" or all(map(len, prompts)):
+    can_go_on = converter.soft_prompt or all(map(len, prompts))
+    if converter.architecture == "encoder_decoder" or can_go_on:
         scored = converter.scoring_batch(prompts, targets, capacities=converter.capacities)
         assert scored.keys() == trained.keys()
         for feature, values in scored.items():
@@ -220,7 +222,8 @@ def test_training_scoring_and_asking_are_one(converter, texts):
             np.testing.assert_array_equal(values, trained[feature], err_msg=feature)
         batch = converter.prompt_batch(prompts, length=20)
         stack = "encoder" if converter.architecture == "encoder_decoder" else "decoder"
-        for row, prompt in enumerate(prompts):
+        for row, text in enumerate(prompts):
+            prompt = np.array([*converter.soft_prompt, *text])
             asked = batch[f"{stack}_input_tokens"][row]
             assert (
                 asked[: len(prompt)].tolist() == prompt.tolist() and not asked[len(prompt) :].any()
@@ -228,6 +231,8 @@ def test_training_scoring_and_asking_are_one(converter, texts):
             # Where there is no answer, the last token of the prompt is read by nobody.
             seen = len(prompt) if stack == "encoder" or len(targets[row]) else len(prompt) - 1
             assert trained[f"{stack}_input_tokens"][row, :seen].tolist() == prompt[:seen].tolist()
+        rest = converter.prompt_batch(prompts[:1], length=20, is_rest=True)
+        assert rest[f"{stack}_input_tokens"].shape == (1, 20)
     if converter.pack:
         packed = convert([[e for row in examples for e in row]], _wide(converter, needs))
         for feature in ("decoder_target_tokens", "decoder_loss_weights"):
@@ -280,6 +285,7 @@ def test_prompts_without_a_token_are_refused():
 
 def model_config(**changes):
     fields = {"architecture": "decoder_only", "vocab_size": 10, "max_positions": None}
+    fields |= {"soft_prompt_ids": ()}
     return types.SimpleNamespace(**fields | changes)
 
 
@@ -295,3 +301,23 @@ def test_a_converter_is_compared_with_the_model():
     lm.check_rows(model_config(max_positions=64))
     with pytest.raises(ValueError, match="make rows of 64 positions, and the model has learned 63"):
         lm.check_rows(model_config(max_positions=63))
+
+
+def test_a_soft_prompt_takes_positions_and_no_length():
+    config = model_config(soft_prompt_ids=(10, 11))
+    lm = make_converter("decoder_only")
+    with pytest.raises(ValueError, match=r"puts 0 tokens of a soft prompt.*the model has 2"):
+        lm.check_model(config)
+    soft = lm.for_model(config)
+    soft.check_model(config)
+    assert soft.longest_prompt == lm.longest_prompt and soft.room() == lm.room()
+    assert soft.capacities[0] == lm.capacities[0] + 2
+    assert soft.num_positions(3, 4) == lm.num_positions(3, 4) + 2
+    pair = make_converter()
+    soft_pair = pair.for_model(config)
+    assert soft_pair.capacities == (pair.capacities[0] + 2, pair.capacities[1])
+    two = [[{"inputs": [5], "targets": [6]}, {"inputs": [7, 8], "targets": [9]}]]
+    features = convert(two, soft_pair)
+    assert features["encoder_input_tokens"][0].tolist()[:9] == [10, 11, 5, 1, 10, 11, 7, 8, 1]
+    assert features["encoder_segment_ids"][0].tolist()[:9] == [1] * 4 + [2] * 5
+    assert features["encoder_positions"][0].tolist()[:9] == [0, 1, 2, 3, 0, 1, 2, 3, 4]

@@ -101,6 +101,7 @@ def train(
     objective: Objective = CrossEntropy(),  # noqa: B008 (frozen)
     mesh: MeshConfig = MeshConfig(),  # noqa: B008 (frozen)
     parameter_groups: Sequence[tuple[str, NotNegative]] = (),
+    task_groups: Sequence[tuple[str, str]] = (),
     frozen_dtype: FrozenDtype = "float32",
     max_grad_norm: Positive | None = None,
     num_microbatches: Size = 1,
@@ -131,6 +132,8 @@ def train(
       objective: the loss, and the frozen models that it asks for.
       mesh: how the devices are arranged.
       parameter_groups: `(regex, learning-rate multiplier)`; 0 freezes.
+      task_groups: `(regex, regex of Tasks)`; parameters that the first is found in learn from the
+        tokens of these Tasks alone (docs/adapters.md). Each group is a pass over the batch.
       frozen_dtype: the type in which frozen parameters are held, in checkpoints too, and models
         that the objective asked for.
       max_grad_norm: clip the gradient's global norm to this.
@@ -250,6 +253,7 @@ def train(
         num_microbatches=num_microbatches,
         mesh=device_mesh,
     )
+    by_tasks = program.task_groups(task_groups)
     step = program.step(
         rows,
         batch_size=train_data.batch_size,
@@ -257,6 +261,7 @@ def train(
         frozen_models=others_shapes,
         norms_of=norm_groups,
         by_position=loss_by_task,
+        by_task=by_tasks,
     )
     step.trace()
 
@@ -270,6 +275,7 @@ def train(
         expected_before=read_expected(folder),
         initial=asked_as,
     )
+    task_bits_T = by_tasks.bits(data.task_names) if task_groups else None
     description = ModelDescription(
         model=model,
         vocabulary=vocabulary.spec(),
@@ -379,7 +385,7 @@ def train(
         if eval_first and resume_step is None:
             evaluate_now()
         clock = SaveClock(checkpoint)
-        for device_batch, batch in feed(data, device_mesh):
+        for device_batch, batch in feed(data, device_mesh, task_bits_T=task_bits_T):
             if stopped or total.reached(progress):
                 break
             with profiler.step(progress.steps + 1, after=state):

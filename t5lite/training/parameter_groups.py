@@ -34,11 +34,7 @@ class Partition:
 
     def split(self, tree: Tree) -> tuple[Tree, Tree]:
         """Gives the trainable and the frozen part of a nested dict of all parameters."""
-        flat = flatten_dict(tree, sep="/")
-        return (
-            unflatten_dict({name: flat[name] for name in self.multipliers}, sep="/"),
-            unflatten_dict({name: flat[name] for name in self.frozen}, sep="/"),
-        )
+        return split_names(tree, self.multipliers)
 
     def cast_frozen(self, params: Tree) -> Tree:
         """Gives all parameters, the frozen ones in `frozen_dtype`."""
@@ -54,6 +50,15 @@ class Partition:
                 'Freeze parameters, as with train.parameter_groups = (("^encoder/", 0),), or leave '
                 "it out."
             )
+
+
+def split_names(tree: Tree, names: Collection[str]) -> tuple[Tree, Tree]:
+    """Gives the part of a nested dict that has these names, and the other; `merge` joins them."""
+    flat = flatten_dict(tree, sep="/")
+    return (
+        unflatten_dict({name: flat[name] for name in names}, sep="/"),
+        unflatten_dict({name: x for name, x in flat.items() if name not in names}, sep="/"),
+    )
 
 
 def merge(trainable: Tree, frozen: Tree) -> Tree:

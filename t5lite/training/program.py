@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 import optax
 
 from t5lite import sharding
@@ -36,6 +37,7 @@ from t5lite.training.parameter_groups import (
 )
 from t5lite.training.state import FrozenModel, TrainState, init_state_fn
 from t5lite.training.step import make_train_step
+from t5lite.training.task_groups import FEATURE, TaskGroups, task_groups
 from t5lite.training.transfers import check_calls_no_host
 
 
@@ -107,6 +109,10 @@ class TrainProgram:
         """The parameters that are trained, shapes with their shardings."""
         return self.partition.split(self.state.params)[0]
 
+    def task_groups(self, groups: Sequence[tuple[str, str]]) -> TaskGroups:
+        """Parts the parameters that are trained by Tasks; see `task_groups.task_groups`."""
+        return task_groups(groups, tuple(self.partition.multipliers))
+
     def step(
         self,
         rows: FeatureConverter,
@@ -116,6 +122,7 @@ class TrainProgram:
         frozen_models: Mapping[str, FrozenModel],
         norms_of: Sequence[str] = (),
         by_position: bool = False,
+        by_task: TaskGroups | None = None,
     ) -> TrainStep:
         """Builds the step; compiles and traces nothing.
 
@@ -126,6 +133,7 @@ class TrainProgram:
           frozen_models: those that the objective asked for, shapes with their shardings.
           norms_of: regular expressions of groups of parameters whose norms are metrics too.
           by_position: whether the step gives the losses of single positions too.
+          by_task: which parameters learn from which Tasks; None for all from all.
 
         Raises:
           ValueError: an expression is none, or matches no parameter that is trained.
@@ -142,9 +150,13 @@ class TrainProgram:
             mesh=self.mesh,
             groups=groups,
             by_position=by_position,
+            by_task=by_task,
         )
         _, host_count = host_rows(self.mesh)
-        batch = sharding.row_shapes(rows.padding(batch_size // host_count), self.mesh)
+        padding = rows.padding(batch_size // host_count)
+        if by_task is not None and by_task.tasks:
+            padding[FEATURE] = np.zeros(padding["decoder_target_tokens"].shape, np.int32)
+        batch = sharding.row_shapes(padding, self.mesh)
         return TrainStep(
             function=function,
             shapes=(self.state, batch, frozen_models),

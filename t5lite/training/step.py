@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from t5lite import sharding
 from t5lite.models.config import TransformerConfig
@@ -20,8 +21,9 @@ from t5lite.models.parameters import bind
 from t5lite.models.transformer import Batch
 from t5lite.training.norms import NormGroups, norms
 from t5lite.training.objective import LossSums, Mean, Objective, checked_sums
-from t5lite.training.parameter_groups import Partition, merge
+from t5lite.training.parameter_groups import Partition, merge, split_names
 from t5lite.training.state import FrozenModel, TrainState
+from t5lite.training.task_groups import ALL, TaskGroups, task_groups
 
 FrozenModels = Mapping[str, FrozenModel]
 StepMetrics = dict[str, jax.Array]
@@ -39,6 +41,7 @@ def make_train_step(
     mesh: jax.sharding.Mesh,
     groups: NormGroups = MappingProxyType({}),
     by_position: bool = False,
+    by_task: TaskGroups | None = None,
 ) -> Callable[[TrainState, Batch, FrozenModels], tuple[TrainState, StepMetrics, Mean | None]]:
     """Builds the jitted training step.
 
@@ -54,6 +57,8 @@ def make_train_step(
       mesh: where it runs.
       groups: parameters whose norms are metrics of their own.
       by_position: whether the losses of single positions are wanted too.
+      by_task: which parameters learn from which Tasks; None for all from all. Each group is a
+        pass of its own over the batch, whose loss is that of its Tasks alone.
 
     Returns:
       `(state, batch, frozen_models) -> (state, metrics, losses)`, `frozen_models` being those that
@@ -65,6 +70,7 @@ def make_train_step(
     Raises:
       ValueError: when it is first traced, if the objective fails or gives something else than sums.
     """
+    by_task = by_task or task_groups((), tuple(partition.multipliers))
 
     def loss_fn(
         trainable: Any,
@@ -83,7 +89,31 @@ def make_train_step(
         )
         return sums.loss, (sums.scalars(), sums.by_position)
 
-    grad_fn = jax.grad(loss_fn, has_aux=True)
+    def grad_fn(
+        trainable: Any,
+        frozen: Any,
+        frozen_models: FrozenModels,
+        batch: Batch,
+        dropout_key: jax.Array | None,
+    ) -> _Part:
+        # One group's parameters after another; ALL, where it is one, comes last.
+        grads: dict[str, jax.Array] = {}
+        sums: dict[str, LossSums] = {}
+        losses = None
+        for group in (*by_task.parameters, ALL):
+            if group in sums:
+                continue
+            names = by_task.parameters.get(group, ())
+            mine, others = split_names(trainable, names)
+            inputs = merge(others, frozen), frozen_models, by_task.part(batch, group)
+            if names:
+                gradients, aux = jax.grad(loss_fn, has_aux=True)(mine, *inputs, dropout_key)
+                grads |= flatten_dict(gradients, sep="/")
+            else:
+                # What is logged is of all Tasks.
+                _, aux = loss_fn(mine, *inputs, dropout_key)
+            sums[group], losses = aux
+        return grads, (sums, losses)
 
     def step_fn(
         state: TrainState, batch: Batch, frozen_models: FrozenModels
@@ -104,15 +134,17 @@ def make_train_step(
                     key=key,
                     parts=num_microbatches,
                 )
-        normalizer = sums.normalizer()
-        grads = jax.tree.map(lambda grad: grad / normalizer, grads)
+        for group, names in by_task.parameters.items():
+            normalizer = sums[group].normalizer()
+            grads |= {name: grads[name] / normalizer for name in names}
+        grads = unflatten_dict(grads, sep="/")
         updates, opt_state = transformation.update(grads, state.opt_state, trainable)
         new_state = TrainState(
             step=state.step + 1,
             params=merge(optax.apply_updates(trainable, updates), frozen),
             opt_state=opt_state,
         )
-        metrics = sums.values() | norms("grad", grads, groups)
+        metrics = sums[ALL].values() | norms("grad", grads, groups)
         if groups:
             metrics |= norms("update", updates, groups)
         return new_state, metrics, losses
@@ -125,7 +157,9 @@ def make_train_step(
     )
 
 
-_Part = tuple[Any, tuple[LossSums, Mean | None]]
+_Sums = tuple[dict[str, jax.Array], dict[str, LossSums]]
+# Gradients by name, the sums of each group of Tasks, and losses by position.
+_Part = tuple[dict[str, jax.Array], tuple[dict[str, LossSums], Mean | None]]
 
 
 def _accumulate(
@@ -147,14 +181,12 @@ def _accumulate(
     def joined(rows_M: jax.Array) -> jax.Array:
         return jnp.swapaxes(rows_M, 0, 1).reshape(num_rows, *rows_M.shape[2:])
 
-    def one(index: jax.Array, microbatch: Batch) -> tuple[tuple[Any, LossSums], Mean | None]:
+    def one(index: jax.Array, microbatch: Batch) -> tuple[_Sums, Mean | None]:
         part_key = None if key is None else jax.random.fold_in(key, index)
         grads, (sums, losses) = grad_fn(microbatch, part_key)
         return (grads, sums), losses
 
-    def body(
-        carry: tuple[Any, LossSums], part: tuple[jax.Array, Batch]
-    ) -> tuple[tuple[Any, LossSums], Mean | None]:
+    def body(carry: _Sums, part: tuple[jax.Array, Batch]) -> tuple[_Sums, Mean | None]:
         sums, losses = one(*part)
         return jax.tree.map(jnp.add, carry, sums), losses
 

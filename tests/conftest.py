@@ -1,5 +1,6 @@
 """Shared fixtures: where real data lies, and a path to this repository."""
 
+import gc
 import os
 import pathlib
 import socket
@@ -64,6 +65,19 @@ def shared_path(*parts: str) -> pathlib.Path:
     if not path.exists():
         pytest.skip(f"real test data not found: {path} (set T5LITE_TEST_DATA)")
     return path
+
+
+_num_frozen_modules = 0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _frozen_modules():
+    """Takes imported libraries out of garbage collection, which walks through all of TensorFlow."""
+    global _num_frozen_modules
+    if len(sys.modules) > _num_frozen_modules + 200:
+        _num_frozen_modules = len(sys.modules)
+        gc.collect()  # what is garbage now would stay
+        gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -67,15 +67,19 @@ def shared_path(*parts: str) -> pathlib.Path:
     return path
 
 
+# Garbage collection took a tenth of the tests' time.
+gc.set_threshold(50_000, 20, 20)
 _num_frozen_modules = 0
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _frozen_modules():
-    """Takes imported libraries out of garbage collection, which walks through all of TensorFlow."""
+    """Has garbage collection pass by what is imported for good, such as all of TensorFlow."""
     global _num_frozen_modules
     if len(sys.modules) > _num_frozen_modules + 200:
         _num_frozen_modules = len(sys.modules)
+        import hypothesis  # noqa: F401  (looks for what holds generators of random numbers)
+
         gc.collect()  # what is garbage now would stay
         gc.freeze()
 

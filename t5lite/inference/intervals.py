@@ -39,7 +39,7 @@ def of_mean(
 
     Of scores that are all right or wrong it is Wilson's of a share, which holds for few examples,
     and for shares near 0 and 1 too (https://doi.org/10.1080/01621459.1927.10502953); of others that
-    of Student's t.
+    of Student's t, as far as it lies on the scores' scale, where that is known.
 
     Args:
       values: A score for each example: 0 or 1, or 0 or 100, or any numbers.
@@ -67,6 +67,8 @@ def of_mean(
     if error == 0.0:  # Equal scores, which Student's t has no interval for.
         return float(found.mean()), float(found.mean())
     low, high = stats.t.interval(confidence, len(found) - 1, loc=found.mean(), scale=error)
+    if right is not None:
+        low, high = max(low, 0.0), min(high, right)
     return float(low), float(high)
 
 

@@ -32,6 +32,14 @@ def test_other_scores_have_students():
     assert intervals.of_mean([0.5, 0.5]) == (0.5, 0.5)
 
 
+def test_an_interval_ends_where_scores_do():
+    low, high = intervals.of_mean([0.5, 0.0, 0.0], right=1.0)
+    assert low == 0.0 < high < 1.0
+    low, high = intervals.of_mean([50.0, 100.0, 100.0])
+    assert 0.0 < low < high == 100.0
+    assert intervals.of_mean([-1.0, 0.0, 0.5])[0] < -1.0  # on no known scale
+
+
 @pytest.mark.parametrize("values", [[], [0.3], [0.3, float("nan")], [0.0] * 10])
 def test_what_says_nothing_of_its_spread_has_none(values):
     assert intervals.of_mean(values) is None

@@ -16,12 +16,14 @@ anybody can afford. It prints a line a Task, and adds to RESULTS.jsonl what each
 each question; stopped, it goes on behind the last Task that is there.
 
 Of a ranked question `same` says whether the log-likelihoods of all its options are the same, to
-1e-3; of a written answer, whether the texts are. `choice` are questions of which both choose the
-same option, `border` those of which a token reaches over the end of the prompt, so that the harness
-scores another text (docs/decoding.md), and `right` are both sides' shares of right answers.
+1e-3; of a written answer, whether the texts are. `border` are those of the others of which a token
+reaches over the end of the prompt, so that the harness scores another text (docs/decoding.md).
+`largest` is the largest difference of two log-likelihoods, `choice` are questions of which both
+choose the same option, and `right` are both sides' shares of right answers.
 
-The operations are counted too, of what each side has to read (the harness pads to the longest of a
-batch, t5lite reads a shared prefix once): their ratio is what sharing alone can bring.
+Where speed is measured, the operations are counted of what each side has to read (the harness pads
+to the longest of a batch, t5lite reads a shared prefix once): their ratio is what sharing alone can
+bring.
 """
 
 from __future__ import annotations
@@ -223,16 +225,22 @@ def measure(kind, task, sides, args):
     for example, *of_sides in zip(examples, *found.values(), strict=True):
         question = {"id": example.id, "right": [is_right(f, task, example) for f in of_sides]}
         if kind == "ranking":
-            is_border = ours.choices(example).options != theirs.options(example)
+            is_same = apart(of_sides) <= TOLERANCE
+            is_border = not is_same and ours.choices(example).options != theirs.options(example)
             question |= {"options": example.options, "border": is_border}
         questions.append(question | dict(zip(SIDES, of_sides, strict=True)))
     return {
         "kind": kind,
         "task": task.name,
         "seconds": {side: min(times, default=None) for side, times in seconds.items()},
-        "operations": list(ours.operations(examples)),
+        "operations": ours.operations(examples) if args.repeats else None,
         "questions": questions,
     }
+
+
+def apart(log_likelihoods):
+    """The largest difference of two sides' of the same options."""
+    return float(np.abs(np.subtract(*log_likelihoods)).max())
 
 
 def is_right(found, task, example):
@@ -247,20 +255,20 @@ def row(name, results):
     questions = [question for result in results for question in result["questions"]]
     pairs = [[question[side] for side in SIDES] for question in questions]
     right = np.mean([question["right"] for question in questions], axis=0)
-    speed = ["" for _ in SIDES]
-    if all(result["seconds"][side] for result in results for side in SIDES):
-        seconds = [sum(result["seconds"][side] for result in results) for side in SIDES]
-        speed = [f"{len(questions) / of_side:.2f}" for of_side in seconds]
     if isinstance(pairs[0][0], str):
-        same, largest, choice, border = sum(a == b for a, b in pairs), "", "", ""
+        same, border, largest, choice = sum(a == b for a, b in pairs), "", "", ""
     else:
-        apart = np.array([np.abs(np.subtract(a, b)).max() for a, b in pairs])
-        same, largest = int((apart <= TOLERANCE).sum()), f"{apart.max():.1e}"
-        choice = sum(int(np.argmax(a) == np.argmax(b)) for a, b in pairs)
+        differences = np.array([apart(pair) for pair in pairs])
+        same, largest = int((differences <= TOLERANCE).sum()), f"{differences.max():.1e}"
         border = sum(question["border"] for question in questions)
-    whole, shared = np.sum([result["operations"] for result in results], axis=0)
-    cells = [name, len(questions), same, largest, choice, border]
-    cells += [", ".join(f"{share:.1%}" for share in right), *speed, f"{whole / shared:.2f}"]
+        choice = sum(int(np.argmax(a) == np.argmax(b)) for a, b in pairs)
+    cells = [name, len(questions), same, border, largest, choice]
+    cells.append(", ".join(f"{share:.1%}" for share in right))
+    if all(result["operations"] for result in results):
+        seconds = [sum(result["seconds"][side] for result in results) for side in SIDES]
+        whole, shared = np.sum([result["operations"] for result in results], axis=0)
+        cells += [f"{len(questions) / of_side:.2f}" for of_side in seconds]
+        cells.append(f"{whole / shared:.2f}")
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
@@ -299,8 +307,9 @@ def compare(sides, args, lines):
         for name in ("model_dir", "num_questions", "new_tokens", "batch_size", "repeats")
     }
     done = results_so_far(lines, settings) if lines else {}
-    print("| | questions | same | largest | choice | border | right | t5lite | harness | ops |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    columns = ["", "questions", "same", "border", "largest", "choice", "right"]
+    columns += [*SIDES, "operations"] if args.repeats else []
+    print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     for kind in ("ranking", "generating"):
         for name in getattr(args, kind):
             results = []

@@ -173,6 +173,7 @@ def _source_class() -> Any:
 
         counts_when_asked = True
         is_repeatable = True
+        gives_windows = True
 
         def __init__(self, reader: _DocumentReader, splits: Sequence[str]):
             seqio.DataSource.__init__(self, splits=splits)

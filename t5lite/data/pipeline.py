@@ -370,7 +370,11 @@ def open_train_data(
     transforms = choose_transforms(mixture, task_names, given=config.transforms or {})
     warning = build.truncation_report(
         # How much is cut of what a transform makes is for the transform to say.
-        [s for s, transform in zip(stores, transforms, strict=True) if transform is None],
+        [
+            store
+            for store, transform in zip(stores, transforms, strict=True)
+            if transform is None and not seqio_adapter.gives_windows(store.task)
+        ],
         config.task_feature_lengths,
         config.truncation_warning_share,
     )

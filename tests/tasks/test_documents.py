@@ -77,3 +77,26 @@ def test_a_malformed_document_is_named_by_file_and_line(add, tmp_path):
     name = add(files={"train": "all.jsonl"})
     with pytest.raises(Exception, match=r"all\.jsonl, line 2.*text"):
         windows(name, 4)
+
+
+def test_rows_are_filled_and_only_documents_end(add, tmp_path, caplog):
+    from t5lite.data.data_config import DataConfig
+    from t5lite.data.pipeline import open_train_data
+
+    data = open_train_data(
+        DataConfig(
+            mixture_or_task_name=add(files={"train": "all.jsonl"}),
+            task_feature_lengths={"targets": 4},
+            batch_size=4,
+            cache_dir=str(tmp_path / "cache"),
+            converter="decoder_only",
+            bos_id=2,
+            add_eos={"targets": True},
+            shuffle=False,
+            num_build_workers=1,
+            prefetch_batches=0,
+        )
+    )
+    rows = next(iter(data)).features["decoder_target_tokens"]
+    assert sorted(_text(row[row > 0]) for row in rows) == ["abcd", "efgh", "ij$", "klm$"]
+    assert "truncated" not in caplog.text

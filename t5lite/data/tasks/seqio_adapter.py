@@ -258,6 +258,17 @@ def example_transform(task_name: str) -> ExampleTransform | None:
     return getattr(_get_task(task_name), "example_transform", None)
 
 
+def gives_windows(task_name: str) -> bool:
+    """Whether a Task's examples are pieces of texts, so that a full row does not say it was cut.
+
+    Its source then has the attribute `gives_windows`, as that of tasks/documents.py.
+
+    Raises:
+      ValueError: if there is no Task of this name.
+    """
+    return getattr(_get_task(task_name).source, "gives_windows", False)
+
+
 def stored_task(task_name: str) -> str:
     """The Task in whose token store a Task's examples are: itself, or the one it transforms.
 

@@ -87,7 +87,9 @@ def add_passkey_task(
       seed: of the keys.
 
     Returns:
-      The registered Task. Its metrics are `accuracy` and `k_max`.
+      The registered Task. Its metrics are `accuracy` and `k_max`. The key is the one option of each
+      example: ranked, without an end token, it is found where greedy decoding would have written
+      it, which costs one pass over the prompt.
 
     Raises:
       ValueError: a number is not positive, or the context has no room for a key and the question.
@@ -111,13 +113,14 @@ def add_passkey_task(
 
 
 def passkey_retrieval(
-    targets: Sequence[Hidden], predictions: Sequence[str | None]
+    targets: Sequence[Hidden], predictions: Sequence[str | None], aux_values: Mapping[str, Any]
 ) -> dict[str, float]:
     """Share of keys that were found, and from how far away.
 
     Args:
       targets: what was hidden.
       predictions: the numbers that a model wrote, in the same order; None where it wrote none.
+      aux_values: where the key was ranked, N of `is_greedy`: whether a model would have written it.
 
     Returns:
       `{"accuracy": share, "k_max": tokens}`; `k_max` is the longest distance such that at it and
@@ -128,16 +131,17 @@ def passkey_retrieval(
     """
     if len(targets) != len(predictions) or not targets:
         raise ValueError(f"{len(targets)} keys for {len(predictions)} predictions")
-    found: dict[int, list[bool]] = {}
-    for target, prediction in zip(targets, predictions, strict=True):
-        found.setdefault(target.distance, []).append(prediction == target.key)
-    accuracy = sum(map(sum, found.values())) / len(targets)
+    is_found = [p == target.key for target, p in zip(targets, predictions, strict=True)]
+    is_found = list(aux_values.get("is_greedy", is_found))
+    by_distance: dict[int, list[bool]] = {}
+    for target, hit in zip(targets, is_found, strict=True):
+        by_distance.setdefault(target.distance, []).append(bool(hit))
     k_max = 0
-    for distance, hits in sorted(found.items()):
+    for distance, hits in sorted(by_distance.items()):
         if sum(hits) / len(hits) < LEAST_SUCCESS:
             break
         k_max = distance
-    return {"accuracy": accuracy, "k_max": k_max}
+    return {"accuracy": sum(map(bool, is_found)) / len(targets), "k_max": k_max}
 
 
 def first_number(text: str) -> str | None:
@@ -174,7 +178,7 @@ class _PasskeyReader:
                 text = self._prompt(key, distance, vocabulary)
                 if text is not None:
                     place_and_trial = f"{distance}/{trial}"
-                    examples.append(Example(place_and_trial, text, key, (key,)))
+                    examples.append(Example(place_and_trial, text, key, (key,), options=(key,)))
         if not examples:
             raise ValueError(
                 f"Task {self.name!r}: in {self.length} tokens there is no room for a key and the "

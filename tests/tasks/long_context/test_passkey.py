@@ -69,11 +69,14 @@ def test_k_max_is_the_end_of_an_unbroken_fifth():
     found = {100: 10, 200: 2, 300: 1, 400: 9}  # of 10
     targets = [Hidden("12345", distance) for distance in found for _ in range(10)]
     right = [i < hits for hits in found.values() for i in range(10)]
-    measured = passkey_retrieval(targets, ["12345" if hit else "1234" for hit in right])
-    assert measured == {"accuracy": 22 / 40, "k_max": 200}
-    assert passkey_retrieval(targets[:10], [None] * 10) == {"accuracy": 0, "k_max": 0}
+    written = ["12345" if hit else "1234" for hit in right]
+    expected = {"accuracy": 22 / 40, "k_max": 200}
+    assert passkey_retrieval(targets, written, {"scores": [0.0] * 40}) == expected
+    ranked = {"scores": [0.0] * 40, "is_greedy": right}
+    assert passkey_retrieval(targets, ["12345"] * 40, ranked) == expected
+    assert passkey_retrieval(targets[:10], [None] * 10, {}) == {"accuracy": 0, "k_max": 0}
     with pytest.raises(ValueError, match="10 keys for 9 predictions"):
-        passkey_retrieval(targets[:10], ["1"] * 9)
+        passkey_retrieval(targets[:10], ["1"] * 9, {})
 
 
 def test_the_answer_is_the_first_number():

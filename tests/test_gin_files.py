@@ -14,7 +14,7 @@ from t5lite.decoding.stopping import cut
 from t5lite.evaluation.flan_table import FlanTable
 from t5lite.evaluation.suites import SUITES
 from t5lite.inference.eval_config import check_evals
-from t5lite.models.parameters import count_params
+from t5lite.models.parameters import adapter_names, count_params, flatten_names, param_shapes
 from tests.conftest import REPOSITORY, shared_path
 
 GIN = REPOSITORY / "gin"
@@ -215,6 +215,31 @@ def test_windows_are_extended_as_in_the_paper(name):
     if before == 2048:
         assert rows.batch_size == (64 if window == 8192 and size != "65b" else 128)
         assert rate == pytest.approx(1e-5 if size in ("33b", "65b") else 2e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "trained", "rate"),
+    [
+        ("7b", 1_228_800 + 30 * 32, 9e-3 * 32 / 256),
+        ("v2_7b", 2_764_800, 1e-3 * 32 / 256),
+        ("v2_65b", 13_811_712, 1e-3 * 32 / 256),
+        ("stories260k", 4 * (10 * 64 + 8), 9e-3 * 32 / 256),
+    ],
+)
+def test_llama_adapter_trains_what_its_papers_count(name, trained, rate):
+    """Of 52,002 records in whole batches of 32: five epochs, the rate at its height after two."""
+    file = f"recipes/llama_adapter/{name}.gin"
+    arguments = config.parse([file], required_flags([file])).arguments("train")
+    shapes = flatten_names(param_shapes(arguments["model"]))
+    assert sum(shapes[name].size for name in adapter_names(arguments["model"])) == trained
+    assert f"{trained:,} parameters are trained" in header(file)
+    data, steps, optimizer = (arguments[n] for n in ("train_data", "train_steps", "optimizer"))
+    assert not data.pack and sum(data.task_feature_lengths.values()) == 512
+    rates = [float(optimizer.learning_rate_at(step)) for step in range(0, int(steps) + 1, 25)]
+    assert max(rates) == pytest.approx(rate) and rates[-1] == pytest.approx(1e-8)
+    if name == "7b":
+        assert int(steps) == 5 * (52_002 // data.batch_size)
+        assert rates.index(max(rates)) * 25 == 2 * (52_002 // data.batch_size)
 
 
 @pytest.mark.parametrize(

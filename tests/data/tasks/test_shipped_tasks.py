@@ -15,7 +15,7 @@ BY_NAME = {module.module: module for module in shipped_modules()}
 
 @pytest.mark.parametrize(
     "module",
-    ["tasks.mini", "tasks.flan", "tasks.eval", "tasks.open_ended", "tasks.long_context"],
+    [f"tasks.{name}" for name in ("mini", "flan", "eval", "alpaca", "open_ended", "long_context")],
 )
 def test_what_is_listed_is_registered(module):
     importlib.import_module(module)

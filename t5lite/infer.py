@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from t5lite.checkpoints.load import LoadedModel, provenance
+from t5lite.checkpoints.load import LoadedModel, latest_provenance, provenance
 from t5lite.data.tasks.seqio_adapter import (
     import_tasks,
     load_eval_tasks,
@@ -36,7 +36,7 @@ from t5lite.inference.prompts import (
     make_generator,
 )
 from t5lite.inference.questions import Question, QuestionReader
-from t5lite.initialization.adapted_model import load_model, own_folder
+from t5lite.initialization.adapted_model import load_adapters, load_model, own_folder
 from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.ranges import Count, Size
@@ -55,6 +55,7 @@ def infer(
     model_dir: str,
     output: str,
     adapter: str | None = None,
+    adapters: Mapping[str, str] | None = None,
     input: str | None = None,
     mixture_or_task_name: str | None = None,
     split: str = "validation",
@@ -88,6 +89,8 @@ def infer(
       output: JSONL file to write; see `decoding.journal` for the files beside it.
       adapter: Folder of a run that trained adapters of the model in `model_dir`. None where
         `model_dir` is such a folder itself, or a whole model.
+      adapters: In its place several such folders, of LoRA, by names: a line whose field `adapter`
+        holds a name is answered with that one, and one without by the model alone.
       input: JSONL file to read; blank lines are skipped.
       mixture_or_task_name: Answer these registered examples instead; their lines hold `task`,
         `index`, `inputs` and `targets`, and `id` where the Task gives one.
@@ -128,21 +131,31 @@ def infer(
         )
     _check_ranking(options_field, rank_by, input=input, decoding=decoding)
     rank_by = rank_by or "sum"
-    model_dir, base = own_folder(model_dir, adapter)
     devices = make_mesh(mesh or MeshConfig())
-    model = load_model(
-        *(model_dir, step),
-        base=base,
-        mesh=devices,
-        attention_implementation=attention_implementation,
-    )
+    if adapters:
+        _check_adapters(adapter, step, input=input, options_field=options_field)
+        model = load_adapters(
+            *(model_dir, adapters), mesh=devices, attention_implementation=attention_implementation
+        )
+        folders = list(adapters.values())
+    else:
+        folder, base = own_folder(model_dir, adapter)
+        model = load_model(
+            *(folder, step),
+            base=base,
+            mesh=devices,
+            attention_implementation=attention_implementation,
+        )
+        folders = [folder]
     reader = QuestionReader(
         model=model, use_chat_template=use_chat_template, system_prompt=system_prompt
     )
     if input is not None:
         model = _with_texts(model, task_modules, data_dir=data_dir)
         reader = dataclasses.replace(reader, model=model)
-        questions = reader.of_file(input, field=inputs_field, options_field=options_field)
+        questions = reader.of_file(
+            input, field=inputs_field, options_field=options_field, adapters=list(adapters or ())
+        )
     else:
         assert mixture_or_task_name is not None
         vocabulary = None if were_imported(task_modules) else format_vocabulary(model.vocabulary)
@@ -153,7 +166,7 @@ def infer(
             task_feature_lengths=model.converter.task_feature_lengths,
         )
         for task in tasks:
-            check_vocabulary(task.vocabulary, model, of=task.name, model_dir=model_dir)
+            check_vocabulary(task.vocabulary, model, of=task.name, model_dir=folders[0])
         # Some vocabularies have texts beside their Tasks only.
         model = dataclasses.replace(model, vocabulary=tasks[0].vocabulary)
         questions = dataclasses.replace(reader, model=model).of_tasks(tasks)
@@ -181,13 +194,15 @@ def infer(
     if input is not None:
         source = str(storage_path(input, name="--input").absolute())
     settings = {
-        **provenance(model_dir, model.step),
+        **provenance(folders[0], model.step),
         "decoding": dataclasses.asdict(decoding),
         "options": [options_field, rank_by],
         "batch_size": batch_size,
         "source": source,
         "questions_sha256": _digest(questions),
     }
+    if adapters:
+        settings["adapters"] = {n: latest_provenance(f) for n, f in adapters.items()}
     return _answer_all(
         questions,
         model,
@@ -218,6 +233,23 @@ def _with_texts(
             f"{model.vocabulary.spec()}, which only a Task gives texts to."
         )
     return dataclasses.replace(model, vocabulary=vocabulary)
+
+
+def _check_adapters(
+    adapter: str | None, step: int | None, *, input: str | None, options_field: str | None
+) -> None:
+    """Refuses what goes with one adapter at a time only."""
+    given = {
+        "--adapter": adapter,
+        "--step": step,
+        "--options_field": options_field,
+        "--mixture": None if input is not None else "",
+    }
+    if found := [flag for flag, value in given.items() if value is not None]:
+        raise ValueError(
+            f"--adapters (macro ADAPTERS) answers the lines of --input with the latest checkpoints "
+            f"of several adapters, and does not go with {found[0]}: give --adapter, one at a time."
+        )
 
 
 def _check_ranking(
@@ -307,7 +339,11 @@ def _answer_all(
             else:
                 indices = range(start, start + len(chunk))
                 generations = generator.generate(
-                    params, tokens, config=decoding, indices=indices, on_batch=bar.update
+                    *(params, tokens),
+                    config=decoding,
+                    indices=indices,
+                    adapters=[q.adapter for q in chunk] if "adapters" in settings else None,
+                    on_batch=bar.update,
                 )
                 records = [
                     _answered(question, answers, model, decoding)

@@ -124,13 +124,13 @@ def plan_answering(
         not the model.
     """
     run = _completed(verb, arguments)
-    model, converter = _model(run.model_dir, assumptions)
+    model, converter, base_dtype = _model(run.adapter or run.model_dir, assumptions)
     model = dataclasses.replace(model, attention_implementation=run.attention_implementation)
     mesh = make_mesh(run.mesh or MeshConfig(), devices=topology.devices)
     configs = list(run.evals) if verb == "evaluate" else [_as_evaluation(run, converter)]
     check_evals(configs)
     _check_assumed(assumptions, configs)
-    params = param_shapes_on(model, mesh)
+    params = param_shapes_on(model, mesh, base_dtype=base_dtype)
     asked = [
         _questions(config, model, converter, assumptions, mesh=mesh) for config in _merged(configs)
     ]
@@ -210,11 +210,17 @@ def _check_assumed(assumptions: Assumptions, configs: Sequence[EvalConfig]) -> N
         )
 
 
-def _model(model_dir: str, assumptions: Assumptions) -> tuple[TransformerConfig, FeatureConverter]:
-    """What answers, and what its prompts look like; of a folder its t5lite.json says it."""
+def _model(
+    model_dir: str, assumptions: Assumptions
+) -> tuple[TransformerConfig, FeatureConverter, str]:
+    """What answers, what its prompts look like, and the type in which a base of adapters is held.
+
+    Of a folder its t5lite.json says it.
+    """
     if has_file(storage_path(model_dir, name="--model_dir") / DESCRIPTION_FILE):
         description = ModelDescription.load(model_dir)
-        return description.model, description.converter
+        base = description.base
+        return description.model, description.converter, base.dtype if base else "float32"
     model, lengths = assumptions.model, assumptions.task_feature_lengths
     if not isinstance(model, TransformerConfig):
         raise ValueError(
@@ -227,7 +233,7 @@ def _model(model_dir: str, assumptions: Assumptions) -> tuple[TransformerConfig,
         batch_size=1,
         converter="encoder_decoder" if model.architecture == "encoder_decoder" else "decoder_only",
     )
-    return model, data.make_converter(eos_id=1, ends_in_eos={}).for_model(model)
+    return model, data.make_converter(eos_id=1, ends_in_eos={}).for_model(model), "float32"
 
 
 def _as_evaluation(run: SimpleNamespace, converter: FeatureConverter) -> EvalConfig:

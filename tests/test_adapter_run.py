@@ -116,6 +116,24 @@ def test_every_verb_finds_the_base(folder, tmp_path, capsys):
         assert capsys.readouterr().out == answer["prediction"] + "\n"
         texts.append(output.read_bytes())
     assert texts[0] == texts[1]
+    # Several at once: a line names one, or none.
+    lines = [{"inputs": "copy: abc", "adapter": name} for name in ("mine", None)]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    arguments = {
+        "model_dir": base,
+        "adapters": {"mine": run},
+        "input": str(tmp_path / "in.jsonl"),
+        "decoding": GREEDY,
+    }
+    infer(**arguments, output=str(tmp_path / "both.jsonl"))
+    of_mine, of_base = map(json.loads, (tmp_path / "both.jsonl").read_text().splitlines())
+    assert of_mine["score"] == pytest.approx(json.loads(texts[0])["score"], abs=1e-5)
+    assert of_mine["score"] != pytest.approx(of_base["score"], abs=1e-4)
+    arguments["adapters"] = {"mime": run}
+    with pytest.raises(ValueError, match=r"line 1: field 'adapter' holds 'mine'.*mime"):
+        infer(**arguments, output=str(tmp_path / "none.jsonl"))
+    with pytest.raises(ValueError, match=r"--adapters .* does not go with --step"):
+        infer(**arguments, step=4, output=str(tmp_path / "none.jsonl"))
 
 
 @pytest.mark.parametrize(

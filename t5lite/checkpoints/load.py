@@ -115,13 +115,28 @@ def load_model_dir(
     )
 
 
-def param_shapes_on(config: TransformerConfig, mesh: jax.sharding.Mesh) -> Any:
+def param_shapes_on(
+    config: TransformerConfig, mesh: jax.sharding.Mesh, *, base_dtype: str = "float32"
+) -> Any:
     """A model's parameters as they are loaded, with shapes and shardings in place of arrays.
+
+    Args:
+      config: the model.
+      mesh: where they lie.
+      base_dtype: the type of what is not its adapters', where it has any.
 
     Raises:
       ValueError: the mesh does not divide them.
     """
     shapes = param_shapes(config)
+    if base_dtype != "float32":
+        own = set(adapter_names(config))
+        shapes = unflatten_names(
+            {
+                name: leaf if name in own else jax.ShapeDtypeStruct(leaf.shape, base_dtype)
+                for name, leaf in flatten_names(shapes).items()
+            }
+        )
     return sharding.abstract(shapes, sharding.param_shardings(shapes, param_axes(config), mesh))
 
 
@@ -135,6 +150,11 @@ def provenance(model_dir: str | pathlib.Path, step: int) -> dict[str, Any]:
     state_hash = Checkpointer(model_dir, read_only=True).state_hash(step)
     folder = str(storage_path(model_dir, name="--model_dir").absolute())
     return {"model_dir": folder, "step": step, "state_hash": state_hash}
+
+
+def latest_provenance(model_dir: str | pathlib.Path) -> dict[str, Any]:
+    """`provenance` of a folder's latest checkpoint."""
+    return provenance(model_dir, Checkpointer(model_dir, read_only=True).step_or_latest(None))
 
 
 def _chat_template(

@@ -97,6 +97,14 @@ def _by_name(text: str, read: Callable[[str], int]) -> dict[str, int]:
     return {name: read(value) for name, _, value in pairs}
 
 
+def _folders(text: str) -> dict[str, str]:
+    """Reads `fr=RUN,de=RUN`."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(name and folder for name, _, folder in pairs):
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not like fr=FOLDER,de=FOLDER")
+    return {name: folder for name, _, folder in pairs}
+
+
 def duration(text: str) -> int | str:
     """Reads a number of steps, or a text such as `3 epochs`, which stays one."""
     try:
@@ -258,6 +266,10 @@ INFER_FLAGS = (
     Flag("--output", str, "JSONL file to write"),
     Flag("--inputs_field", str, "field of --input with the prompt or messages"),
     Flag("--options_field", str, "field of --input with the answers to choose from"),
+    Flag(
+        *("--adapters", _folders),
+        "several LoRA runs by name, as in fr=RUN,de=RUN; the field `adapter` of a line names one",
+    ),
     RANK_BY,
     *CHAT_TEMPLATE_FLAGS,
     *MESH_FLAGS,

@@ -17,7 +17,7 @@ from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.prompt_batches import BatchSize
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
-from t5lite.models.parameters import check_names, flatten_names, param_shapes
+from t5lite.models.parameters import check_names, flatten_names, of_one_lora, param_shapes
 from t5lite.sharding import logical_rules
 
 
@@ -264,5 +264,5 @@ def _shapes(params: Any) -> dict[str, tuple[int, ...]]:
     for name, leaf in flatten_names(params).items():
         if not isinstance(leaf, np.ndarray | jax.Array | jax.ShapeDtypeStruct):
             raise TypeError(f"{name} is a {type(leaf).__name__}")
-        shapes[name] = tuple(leaf.shape)
+        shapes[name] = of_one_lora(name, leaf.shape)
     return shapes

@@ -18,6 +18,7 @@ from t5lite.decoding.generate import Generator
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layer_loop import step_params, unstack_cache
 from t5lite.models.layers import traced_platform
+from t5lite.models.lora_bank import of_rows
 from t5lite.models.parameters import bind
 from t5lite.sharding import logical_rules, replicated
 
@@ -64,6 +65,16 @@ def prepare_fn(model_config: TransformerConfig, mesh: Mesh | None) -> Callable[.
 
     def run(params: Params) -> Params:
         return step_params(model_config, params, unstacked=_unstacks())
+
+    return _jit(run, mesh)
+
+
+@functools.cache
+def of_rows_fn(mesh: Mesh | None) -> Callable[..., Any]:
+    """`(prepared, index_B) -> prepared`, with the LoRA of each row; see `models.lora_bank`."""
+
+    def run(prepared: Prepared, index_B: jax.Array) -> Prepared:
+        return Prepared(*(of_rows(params, index_B) for params in prepared))
 
     return _jit(run, mesh)
 

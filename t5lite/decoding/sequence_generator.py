@@ -165,6 +165,7 @@ class SequenceGenerator:
         *,
         config: DecodingConfig,
         indices: Sequence[int] | None = None,
+        adapters: Sequence[int] | None = None,
         on_batch: OnBatch | None = None,
     ) -> list[list[Generation]]:
         """Generates answers to each input.
@@ -174,6 +175,8 @@ class SequenceGenerator:
           inputs: The prompt of each example, as `FeatureConverter.prompt` makes it.
           config: How to decode.
           indices: The examples' indices for `sampling.row_keys`; 0, 1, ... when None.
+          adapters: Of each example which LoRA it has, where `params` hold a bank of them
+            (`models.lora_bank`); such a batch shares no prefix.
           on_batch: Called with the number of examples of each finished batch.
 
         Returns:
@@ -189,11 +192,17 @@ class SequenceGenerator:
         if indices is None:
             indices = range(len(inputs))
         checks.same_number(inputs, indices, name="indices")
-        plan = self._plan_to_generate(inputs, config)
-        prepared = self._prepared(params)
+        if adapters is not None:
+            checks.same_number(inputs, adapters, name="adapters")
+        plan = self._plan_to_generate(inputs, config, shares_prefixes=adapters is None)
+        whole = prepared = self._prepared(params)
         functions = self.functions(config)
         results: list[list[Generation]] = [[]] * len(inputs)
-        for batch, features in self.batches.read(prepared.params, plan, inputs):
+        for batch, features in self.batches.read(whole.params, plan, inputs):
+            if adapters is not None:
+                index_B = np.array([adapters[row] for row in batch.rows], np.int32)
+                row_index = self.batches.put({"adapter": index_B})["adapter"]
+                prepared = compiled.of_rows_fn(self.mesh)(whole, row_index)
             examples = batch.examples
             index_B = np.array([indices[row] for row in batch.rows], np.int32)
             features |= self.batches.put({"example_index": index_B})
@@ -367,7 +376,7 @@ class SequenceGenerator:
         )
 
     def _plan_to_generate(
-        self, inputs: Sequence[Tokens], config: DecodingConfig
+        self, inputs: Sequence[Tokens], config: DecodingConfig, *, shares_prefixes: bool = True
     ) -> list[PromptBatch]:
         """Parts examples into batches; raises what `check` does."""
         if not inputs:
@@ -383,7 +392,8 @@ class SequenceGenerator:
         )
         checks.against_vocabulary(config, vocab_size=self.model_config.vocab_size)
         # What occurred in a prompt counts for a repetition penalty, its prefix too.
-        plan = self.batches.plan(inputs, shares_prefixes=config.repetition_penalty == 1.0)
+        shares_prefixes &= config.repetition_penalty == 1.0
+        plan = self.batches.plan(inputs, shares_prefixes=shares_prefixes)
         for size in self.batches.sizes(plan, inputs):
             checks.room_to_generate(self.model_config, config, size=size, mesh=self.mesh)
         return plan

@@ -22,6 +22,7 @@ from t5lite.inference.prompts import (
     text_prompt,
     warn_cut,
 )
+from t5lite.messages.suggest import did_you_mean
 
 # Fields an answer adds to its record: the third where it was cut, the last two where there are
 # several.
@@ -38,6 +39,7 @@ class Question:
       options: The answers to choose from, as text; none where one is to be written.
       option_tokens: Their token ids, with the one that ends an answer.
       end_ids: Tokens that end its answer besides the vocabulary's.
+      adapter: Which of several adapters answers it; 0 for the model alone.
     """
 
     record: Mapping[str, Any]
@@ -45,6 +47,7 @@ class Question:
     options: Sequence[str] = ()
     option_tokens: Sequence[np.ndarray] = ()
     end_ids: Sequence[int] = ()
+    adapter: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,13 +74,21 @@ class QuestionReader:
                 "--use_chat_template with it."
             )
 
-    def of_file(self, path: str, *, field: str, options_field: str | None) -> list[Question]:
+    def of_file(
+        self,
+        path: str,
+        *,
+        field: str,
+        options_field: str | None,
+        adapters: Sequence[str] = (),
+    ) -> list[Question]:
         """The lines of a JSONL file.
 
         Args:
           path: The file.
           field: The field of the prompt, a text or a list of messages.
           options_field: The field of the answers to choose from; None to generate.
+          adapters: Names of the adapters that the field `adapter` of a line may hold.
 
         Raises:
           ValueError: A line is malformed (file, line and field are named), or there is none.
@@ -98,7 +109,11 @@ class QuestionReader:
                     )
             num_cut += prompt.was_cut
             questions.append(
-                Question(record, prompt.tokens, options, prompt.options, end_ids=prompt.end_ids)
+                Question(
+                    *(record, prompt.tokens, options, prompt.options),
+                    end_ids=prompt.end_ids,
+                    adapter=_adapter(record, adapters, where=where) if adapters else 0,
+                )
             )
         if not questions:
             raise ValueError(f"{path} (flag --input) holds no lines to answer.")
@@ -154,6 +169,19 @@ class QuestionReader:
         """A prompt's exemplars as turns, and its question as the last."""
         said = messages(parts, system_prompt=self.system_prompt)
         return chat_prompt(said, self.model, options=options)
+
+
+def _adapter(record: Mapping[str, Any], names: Sequence[str], *, where: str) -> int:
+    """Which adapter answers a line, counted from 1; 0 where it names none."""
+    name = record.get("adapter")
+    if name is None:
+        return 0
+    if name not in names:
+        raise ValueError(
+            f"{where}: field 'adapter' holds {name!r}, and --adapters has {', '.join(names)}."
+            f"{did_you_mean(str(name), names)}"
+        )
+    return names.index(name) + 1
 
 
 def _options(record: Mapping[str, Any], field: str, *, where: str) -> list[str]:

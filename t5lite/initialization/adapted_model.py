@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 
 import jax
 
-from t5lite import memory
+from t5lite import memory, sharding
 from t5lite.checkpoints.base_model import BaseModel, parameter_hash
 from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.checkpoints.load import LoadedModel, load_model_dir, param_shapes_on
-from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription
+from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, PROMPT_FIELDS, ModelDescription
 from t5lite.convert.cached import model_folder
+from t5lite.data.vocabularies.load import same_vocabulary
 from t5lite.files.local_paths import storage_path
 from t5lite.files.regular_files import has_file
+from t5lite.initialization.model_differences import model_differences
 from t5lite.initialization.restore import InitialCheckpoint, RestoreConfig
 from t5lite.initialization.saved_model import SavedModel, open_saved_model
 from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.config import TransformerConfig
+from t5lite.models.lora_bank import make_bank
 from t5lite.models.parameters import (
     Params,
+    added_names,
     flatten_names,
     only,
     param_shapes,
@@ -183,10 +188,7 @@ def load_model(
         adapter=str(model_dir),
         remedy=f"Give --model_dir, where it lies now, and --adapter={model_dir}.",
     )
-    wanted = {
-        name: jax.ShapeDtypeStruct(leaf.shape, of.dtype, sharding=leaf.sharding)
-        for name, leaf in flatten_names(param_shapes_on(description.model.base, mesh)).items()
-    }
+    wanted = flatten_names(param_shapes_on(description.model.base, mesh, base_dtype=of.dtype))
     memory.check_on_devices(
         {"parameters": memory.tree_bytes(wanted)},
         mesh=mesh,
@@ -202,6 +204,79 @@ def load_model(
         attention_implementation=attention_implementation,
         base_params=params,
     )
+
+
+def load_adapters(
+    base: str,
+    adapters: Mapping[str, str],
+    *,
+    mesh: jax.sharding.Mesh | None = None,
+    attention_implementation: str = "auto",
+) -> LoadedModel:
+    """Loads several LoRAs of one model side by side, for batches whose rows have one each.
+
+    Args:
+      base: where their model lies, a checkpoint of any format.
+      adapters: folders of runs that trained them, by the names that rows call them.
+      mesh: shard the parameters over it; one device when None.
+      attention_implementation: see TransformerConfig.
+
+    Returns:
+      A model whose LoRAs are a bank: 0 changes nothing, and 1, 2, ... are `adapters` in order.
+
+    Raises:
+      ValueError: as `load_model`, or they are of different models, read prompts in different
+        ways, or are not LoRA alone.
+    """
+    folders = list(adapters.values())
+    first = load_model(
+        folders[0], base=base, mesh=mesh, attention_implementation=attention_implementation
+    )
+    known = ModelDescription.load(folders[0])
+    assert known.base is not None, "load_model refuses others"
+    loaded = [(first.config, only(first.params, added_names(first.config)))]
+    for folder in folders[1:]:
+        description = ModelDescription.load(folder)
+        _check_alike(known, description, folders[0], folder)
+        more = load_model_dir(folder, mesh=mesh, base_params={})
+        loaded.append((more.config, only(more.params, added_names(more.config))))
+    config, bank = make_bank(loaded)
+    own = flatten_names(param_shapes(config.base))
+    params = {name: leaf for name, leaf in flatten_names(first.params).items() if name in own}
+    if mesh is not None:
+        bank = jax.device_put(bank, sharding.replicated(mesh))
+    return dataclasses.replace(
+        first, config=config, params=unflatten_names(params | flatten_names(bank))
+    )
+
+
+def _check_alike(a: ModelDescription, b: ModelDescription, a_path: str, b_path: str) -> None:
+    """Refuses adapters that cannot share a batch."""
+    if b.base is None:
+        raise ValueError(f"--adapters: {b_path} is a whole model, not adapters of one.")
+    assert a.base is not None, "load_model refuses others"
+    found = []
+    if (a.base.parameter_hash, a.base.dtype) != (b.base.parameter_hash, b.base.dtype):
+        found.append(
+            f"their models have the hashes {a.base.parameter_hash} ({a.base.dtype}) and "
+            f"{b.base.parameter_hash} ({b.base.dtype})"
+        )
+    found += [
+        f"{d.field} is {d.first!r} and {d.second!r}"
+        for d in model_differences(a.model.base, b.model.base)
+    ]
+    if not same_vocabulary(a.vocabulary, b.vocabulary):
+        found.append("their vocabularies differ")
+    rows = a.converter.to_dict(), b.converter.to_dict()
+    found += [
+        f"{n} is {rows[0].get(n)!r} and {rows[1].get(n)!r}"
+        for n in PROMPT_FIELDS
+        if rows[0].get(n) != rows[1].get(n)
+    ]
+    if found:
+        raise ValueError(
+            f"--adapters: {a_path} and {b_path} cannot share a batch: {'; '.join(found)}."
+        )
 
 
 def _open_base(

@@ -294,8 +294,11 @@ class Linear(nnx.Module):
         if dropout_key is not None:
             dropout_key = jax.random.fold_in(dropout_key, self.name_key)
         x = dropout(x, lora.dropout_rate, key=dropout_key)
-        x = matmul(x, self.lora_a[...].astype(self.dtype))
-        return matmul(x, self.lora_b[...].astype(self.dtype)) * lora.scale
+        a, b = self.lora_a[...].astype(self.dtype), self.lora_b[...].astype(self.dtype)
+        if a.ndim == 3:  # those of each row; see `lora_bank`
+            x_BLR = jnp.einsum("bli,bir->blr", x, a)
+            return jnp.einsum("blr,bro->blo", x_BLR, b) * lora.scale
+        return matmul(matmul(x, a), b) * lora.scale
 
 
 class Norm(nnx.Module):

@@ -19,6 +19,8 @@ from t5lite.models.transformer import Model, build
 
 Params = dict[str, Any]
 
+LORA_NAMES = frozenset({"lora_a", "lora_b"})
+
 
 def init_params(config: TransformerConfig, key: jax.Array) -> Params:
     """Fresh parameters by the config's initialisers.
@@ -96,14 +98,15 @@ def bind(config: TransformerConfig, params: Params) -> Model:
     Args:
       config: The model.
       params: Nested dict of arrays (or tracers) with the names and shapes of `param_shapes`, or
-        what `layer_loop.step_params` makes of it.
+        what `layer_loop.step_params` makes of it. LoRAs may be those of each row of the batch, as
+        `lora_bank.of_rows` gives them.
 
     Raises:
       ValueError: names are missing or unknown, or shapes differ; all are listed.
     """
     model = build(config)
     wanted = {name: param.get_value().shape for name, param in _parameters(model).items()}
-    given = {name: leaf.shape for name, leaf in flatten_names(params).items()}
+    given = {n: of_one_lora(n, leaf.shape) for n, leaf in flatten_names(params).items()}
     check_names(wanted, given)
     nnx.update(model, params)
     return model
@@ -134,6 +137,14 @@ def unflatten_names(flat: Mapping[str, Any]) -> Params:
             node = node.setdefault(parent, {})
         node[last] = leaf
     return tree
+
+
+def of_one_lora(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A parameter's shape; of several LoRAs side by side (`lora_bank`) that of one."""
+    num_own = 3 if "/layers/" in name else 2
+    if name.rpartition("/")[2] in LORA_NAMES and len(shape) > num_own:
+        return (*shape[:-3], *shape[-2:])
+    return tuple(shape)
 
 
 def only(tree: Mapping[str, Any], names: Iterable[str]) -> Params:

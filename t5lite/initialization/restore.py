@@ -48,8 +48,7 @@ _VOCABULARY = "vocabulary"
 _EMBEDDING = "token_embedder/embedding"
 _MAX_POSITIONS = "positions.max_positions"
 _INTERPOLATE = (
-    "; more positions are made of the checkpoint's by initial_checkpoint.interpolate_positions = "
-    "True"
+    "A longer table is made of the checkpoint's by initial_checkpoint.interpolate_positions = True"
 )
 
 
@@ -387,16 +386,17 @@ class InitialCheckpoint:
         )
         written = [line for d in differences for line in gin_bindings(self.saved.model, d.field)]
         bindings = "\n".join(f"  {line}" for line in dict.fromkeys(written))
-        names = tuple(d.field for d in differences)
+        names = tuple(d.field for d in differences if d.field != _MAX_POSITIONS)
+        say_so = f"If the run is to differ, say so: initial_checkpoint.allow_differences = {names}"
+        is_longer = any(d.field == _MAX_POSITIONS for d in differences)
+        ways = ([say_so] if names else []) + ([_INTERPOLATE] if is_longer else [])
         return (
             f"INITIAL_CHECKPOINT_PATH {self.config.path} ({self.saved.format}) is of another model "
             f"than this run's:\n{lines}\n"
             f"To start from it as it was trained, set in a gin file, after its includes:\n"
             f"{bindings}\n"
             "or take the whole model from the checkpoint: --gin_file=runs/finetune.gin, without a "
-            "model's file. If the run is to differ, say so: "
-            f"initial_checkpoint.allow_differences = {names}"
-            + (_INTERPOLATE if _MAX_POSITIONS in names else "")
+            f"model's file. {'. '.join(ways)}"
         )
 
 

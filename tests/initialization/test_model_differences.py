@@ -36,6 +36,8 @@ CHANGES = {
     "num_encoder_layers": (T5, 1),
     "num_decoder_layers": (T5, 1),
     "mlp_activations": (T5, ("silu", "linear")),
+    "attention_window": (LLAMA, 7),
+    "qkv_clip": (T5, 1.0),
     "attention_bias": (T5, True),
     "attention_out_bias": (GPT2, False),
     "mlp_bias": (T5, True),
@@ -67,6 +69,7 @@ CHANGES = {
     "positions.scaling.long_factor": (LONGROPE, (3.0,) * 4),
     "positions.max_positions": (GPT2, 41),
     "positions.offset": (GPT2, 2),
+    "embedding_norm": (T5, True),
     "embedding_dim": (LLAMA, 14),
     "norm_epsilon": (T5, 1e-5),
 }

@@ -93,7 +93,7 @@ def add_perplexity_tasks(
 
 def sliding_windows(
     dataset: tf.data.Dataset,
-    sequence_length: Mapping[str, int],
+    sequence_length: Mapping[str, int] | None,
     *,
     window: int,
     stride: int,
@@ -105,7 +105,7 @@ def sliding_windows(
 
     Args:
       dataset: has `targets`, a document's tokens without an end, and `targets_pretokenized`.
-      sequence_length: tokens that an evaluation takes of each feature.
+      sequence_length: tokens that an evaluation takes of each feature; None to look at texts.
       window: tokens of a window.
       stride: tokens by which it moves on.
       max_tokens: the first so many of each document; None for all.
@@ -115,7 +115,7 @@ def sliding_windows(
     """
     import tensorflow as tf
 
-    shortest = min(sequence_length.values())
+    shortest = min(sequence_length.values()) if sequence_length else window
     if shortest < window:
         raise ValueError(
             f"windows of {window} tokens would be cut to {shortest}; set task_feature_lengths to "

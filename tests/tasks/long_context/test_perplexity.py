@@ -97,3 +97,5 @@ def test_windows_that_do_not_fit_are_refused(add):
     (name,) = add(windows=(16,), stride=4)
     with pytest.raises(ValueError, match="windows of 16 tokens would be cut to 8"):
         load(name)
+    # Whoever looks at texts has no lengths to give.
+    assert [e["targets"] for e in seqio_adapter.iterate_texts(name, "test")][0] == TEXTS[0][1:]

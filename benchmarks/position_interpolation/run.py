@@ -60,10 +60,10 @@ class Arm:
         return self.window / 256 if self.method == "interpolated" else 1.0
 
 
-def arms(seeds: int, windows: list[int]) -> list[Arm]:
+def arms(seeds: int, windows: list[int], **fields: int) -> list[Arm]:
     """All arms, those of one seed first."""
     return [
-        Arm(method, window, seed)
+        Arm(method, window, seed, **fields)
         for seed in range(seeds)
         for window in windows
         for method in ("interpolated", "direct")
@@ -139,11 +139,13 @@ def extend_stories(weights: pathlib.Path, method: str, folder: pathlib.Path) -> 
 def _train(gin: str, model_dir: pathlib.Path, folder: pathlib.Path, *flags: str) -> None:
     """Runs `t5lite train` in a process of its own, its output in a file; nothing where it is done.
 
+    With more steps than before it goes on where it stopped.
+
     Raises:
       RuntimeError: it fails.
     """
-    done = model_dir / "done"
-    if done.exists():
+    done, wanted = model_dir / "done", " ".join(flags)
+    if done.exists() and done.read_text() == wanted:
         return
     command = [
         *(sys.executable, "-m", "t5lite", "train"),
@@ -163,7 +165,7 @@ def _train(gin: str, model_dir: pathlib.Path, folder: pathlib.Path, *flags: str)
         process = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
     if process.returncode:
         raise RuntimeError(f"`t5lite train` failed; {log} says why")
-    done.touch()
+    done.write_text(wanted)
 
 
 def main() -> None:
@@ -173,6 +175,8 @@ def main() -> None:
     parser.add_argument("--folder", type=pathlib.Path, default="runs/interpolation")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--windows", default="2048,4096")
+    parser.add_argument("--steps", type=int, default=Arm.steps, help="of each arm")
+    parser.add_argument("--period", type=int, default=Arm.period, help="steps between evaluations")
     parser.add_argument("--stories", type=pathlib.Path, help="folder of stories260K's files")
     args = parser.parse_args()
     folder = args.folder.resolve()
@@ -184,7 +188,8 @@ def main() -> None:
     for method in ("interpolated", "direct") if args.stories else ():
         stories.append(extend_stories(args.stories, method, folder))
         print(stories[-1], flush=True)
-    for arm in arms(args.seeds, [int(window) for window in args.windows.split(",")]):
+    windows = [int(window) for window in args.windows.split(",")]
+    for arm in arms(args.seeds, windows, steps=args.steps, period=args.period):
         results.append(extend(arm, folder))
         write_object(folder / "results.json", {"arms": results, "stories": stories})
         print(f"{arm.name} is done", flush=True)

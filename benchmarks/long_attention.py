@@ -72,7 +72,7 @@ def attention(implementation: str, length: int) -> dict[str, float]:
     config = dataclasses.replace(MODEL, attention_implementation=implementation)
 
     def both_ways(q: jax.Array, k: jax.Array, v: jax.Array, bar: jax.Array) -> Any:
-        attend = Attend.over(Mask.of_text(length, is_causal=True), config, is_self=True)
+        attend = Attend.over(Mask.of_text(length, is_causal=True), config)
         out, backward = jax.vjp(lambda q, k, v: attend(q, (k, v), bias=None), q, k, v)
         return out, backward(bar)
 

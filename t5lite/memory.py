@@ -88,7 +88,7 @@ def _text_attention(
 ) -> dict[str, int]:
     """Attention logits of a text that is read from its beginning, where all are there at once."""
     mask = Mask.of_text(queries, is_causal=True, window=config.attention_window)
-    found = case(config, dataclasses.replace(mask, key_length=keys), is_self=True)
+    found = case(config, dataclasses.replace(mask, key_length=keys))
     if choose(config.attention_implementation, found) != "xla":
         return {}
     num_bytes = attention_bytes(config, batch_size=batch_size, queries=queries, keys=keys)

@@ -107,20 +107,19 @@ class Attend:
     lengths: tuple[int, int] | None = None
 
     @classmethod
-    def over(cls, mask: jax.Array | Mask, config: TransformerConfig, *, is_self: bool) -> Attend:
+    def over(cls, mask: jax.Array | Mask, config: TransformerConfig) -> Attend:
         """Chooses the implementation; a mask that is an array, that of a cache, leaves `xla`.
 
         Args:
           mask: which keys the queries see.
           config: what is wanted, and of what.
-          is_self: whether it is self-attention.
 
         Raises:
           ValueError: what is wanted cannot be.
         """
         if isinstance(mask, jax.Array):
             return cls(config=config, implementation="xla", mask=mask)
-        chosen = choose(config.attention_implementation, case(config, mask, is_self=is_self))
+        chosen = choose(config.attention_implementation, case(config, mask))
         return cls(
             config=config,
             implementation=chosen,

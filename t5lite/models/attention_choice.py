@@ -11,7 +11,6 @@ import dataclasses
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import num_parts, traced_platform
 from t5lite.models.masks import Mask
-from t5lite.models.position_config import Alibi, RelativeBias
 
 # From this many pairs of a query and a key on, `auto` takes blocks where nothing is fused.
 # benchmarks/long_attention.py on two CPU cores: as fast from 1,024 x 1,024 on, at half the memory.
@@ -29,7 +28,6 @@ class Case:
       platform: of the devices, as JAX calls it.
       dtype: of queries, keys and values.
       width: of a head.
-      has_bias: whether logits have a bias by distance.
       has_prefix: whether the mask is that of a prefix language model.
       has_window: whether a query sees a window of keys only.
       query_length: positions that look.
@@ -40,7 +38,6 @@ class Case:
     platform: str
     dtype: str
     width: int
-    has_bias: bool
     has_prefix: bool
     has_window: bool
     query_length: int
@@ -48,13 +45,12 @@ class Case:
     length_is_cut: bool
 
 
-def case(config: TransformerConfig, mask: Mask, *, is_self: bool) -> Case:
-    """That of a model's self-attention, or of its cross-attention, where it is traced."""
+def case(config: TransformerConfig, mask: Mask) -> Case:
+    """That of an attention of a model, where it is traced."""
     return Case(
         platform=traced_platform(),
         dtype=config.dtype,
         width=config.d_kv,
-        has_bias=is_self and isinstance(config.positions, RelativeBias | Alibi),
         has_prefix=mask.prefix_BS is not None,
         has_window=mask.window is not None,
         query_length=mask.query_length,

@@ -237,9 +237,9 @@ class Stack(nnx.Module):
         """
         config = self.config
         keys = split_key(dropout_key, 3)
-        attend, attend_cross = Attend.over(mask, config, is_self=True), None
+        attend, attend_cross = Attend.over(mask, config), None
         if cross_mask is not None:
-            attend_cross = Attend.over(cross_mask, config, is_self=False)
+            attend_cross = Attend.over(cross_mask, config)
         bias_fn = bias_fn or attend.bias
         of_distance = getattr(self, "relpos_bias", self.alibi)
         shared_bias = None if of_distance is None else bias_fn(of_distance)

@@ -131,7 +131,7 @@ def test_every_sub_layer_of_the_first_block(model, golden):
     near(merge_heads(attend(values_BHTK)), golden["y"])
     attended_BTD = attention(
         *(normed_BTD, (keys_BHTK, values_BHTK)),
-        attend=Attend.over(mask, model.config, is_self=True),
+        attend=Attend.over(mask, model.config),
     )
     near(attended_BTD, golden["yProj"])
     x_BTD += attended_BTD
@@ -148,9 +148,7 @@ def test_every_sub_layer_of_the_first_block(model, golden):
 def test_every_block_and_what_follows(model, golden):
     tokens_BT = jnp.asarray(golden["idx"], jnp.int32)
     length = tokens_BT.shape[1]
-    attend = Attend.over(
-        Mask(query_length=length, key_length=length, is_causal=True), model.config, is_self=True
-    )
+    attend = Attend.over(Mask(query_length=length, key_length=length, is_causal=True), model.config)
     x_BTD = model.token_embedder(tokens_BT)
     x_BTD += model.decoder.position_embedder(jnp.arange(length)[None])
     for index in range(3):

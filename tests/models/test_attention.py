@@ -196,7 +196,6 @@ def a_case(**changes):
         "platform": "cpu",
         "dtype": "bfloat16",
         "width": 64,
-        "has_bias": False,
         "has_prefix": False,
         "has_window": False,
         "query_length": 4096,

@@ -136,7 +136,7 @@ def test_every_layer_drops_differently_and_alike_along_the_length():
     graphdef, stacked = nnx.split(model.encoder.layers)
     layer = nnx.merge(graphdef, jax.tree.map(lambda leaf: leaf[0], stacked))
     x = jnp.ones((1, 4, config.d_model))
-    attend = Attend.over(jnp.ones((1, 1, 1, 4), bool), config, is_self=True)
+    attend = Attend.over(jnp.ones((1, 1, 1, 4), bool), config)
     bias = jnp.zeros((1, 1, 4, 4))
     first, second = (
         layer(x, attend=attend, bias=bias, dropout_key=layer_key(jax.random.key(0), index))

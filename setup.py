@@ -136,6 +136,7 @@ setuptools.setup(
             "transformers==5.23.*",
             "lm_eval==0.4.13",
             "accelerate>=1.10,<2",
+            "peft==0.21.2",
         ],
     },
     classifiers=[

@@ -698,6 +698,7 @@ def _convert(arguments: argparse.Namespace) -> None:
         max_shard_bytes=arguments.max_shard_size,
         vocabulary=arguments.vocabulary,
         adapter=arguments.adapter,
+        model_dir=arguments.model_dir,
         step=arguments.step,
         optimizer_state=arguments.optimizer_state,
         keep_nonfinite=arguments.keep_nonfinite,

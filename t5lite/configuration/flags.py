@@ -481,7 +481,7 @@ def _add_convert_verb(verbs: Any) -> None:
     parser.add_argument("dst", metavar="DST", help="folder to write; it must be new or empty")
     parser.add_argument(
         "--to",
-        choices=("hf", "t5lite", "t5x"),
+        choices=("hf", "t5lite", "t5x", "peft"),
         help="format to write (default: hf out of a t5lite model folder, t5lite out of all others)",
     )
     parser.add_argument(
@@ -495,6 +495,10 @@ def _add_convert_verb(verbs: Any) -> None:
         default=_size("5GB"),
         metavar="SIZE",
         help="of a file of weights for Hugging Face, such as 500MB or 2GiB; default: 5GB",
+    )
+    parser.add_argument(
+        "--model_dir",
+        help="where the model lies that an adapter of peft in SRC is of (default: where it says)",
     )
     parser.add_argument(
         "--optimizer_state", action="store_true", help="take it along, between T5X and t5lite"

@@ -13,14 +13,12 @@ from t5lite.checkpoints.base_model import BaseModel, array_sums, combined
 from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.convert import model_folder
-from t5lite.convert.load import EXTERNAL_FORMATS, open_any
+from t5lite.convert.load import FORMATS, open_any
 from t5lite.convert.names import Arrays, Key, LazyArray, layers_by_name
 from t5lite.convert.source import Source
 from t5lite.models.adapter_config import Lora
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes
-
-_FORMATS = (model_folder.FORMAT, *EXTERNAL_FORMATS)
 
 
 def with_base(source: Source, base: pathlib.Path | None = None) -> Source:
@@ -48,7 +46,7 @@ def with_base(source: Source, base: pathlib.Path | None = None) -> Source:
     wanted = {n: s.shape for n, s in flatten_names(param_shapes(source.config.base)).items()}
     record.check_shapes(_shapes(found.arrays), wanted, **names)
     held = {key: _held_in(array, record.dtype) for key, array in found.arrays.items()}
-    record.check_hash(_hash(held), **names)
+    record.check_hash(hash_of(held), **names)
     return dataclasses.replace(
         source,
         arrays={**held, **source.arrays},
@@ -97,7 +95,7 @@ def _open(path: pathlib.Path, record: BaseModel) -> Source:
     if model_folder.FORMAT.recognise(path) and record.step is not None:
         steps = Checkpointer(path, read_only=True).all_steps()
         return model_folder.open_model_folder(path, record.step if record.step in steps else None)
-    return open_any(path, _FORMATS)
+    return open_any(path, FORMATS)
 
 
 def _held_in(array: LazyArray, dtype: str) -> LazyArray:
@@ -115,7 +113,7 @@ def _shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _hash(arrays: Arrays) -> str:
+def hash_of(arrays: Arrays) -> str:
     """`base_model.parameter_hash`, a layer at a time."""
     sums: Mapping[str, np.ndarray] = {
         name: sum(

@@ -22,9 +22,13 @@ import filelock
 import t5lite
 from t5lite.checkpoints.checkpointer import FOLDER as CHECKPOINTS
 from t5lite.checkpoints.model_dir import ModelDescription
-from t5lite.convert.convert import convert, own_vocabulary
-from t5lite.convert.load import EXTERNAL_FORMATS, open_external, unrecognised
+from t5lite.convert.convert import convert
+from t5lite.convert.load import EXTERNAL_FORMATS, FORMATS, open_any, unrecognised
 from t5lite.convert.model_folder import FORMAT as MODEL_FOLDER
+from t5lite.convert.peft.conversion import base_of
+from t5lite.convert.peft.folder import is_peft_folder
+from t5lite.convert.peft.settings import CONFIG_FILE as PEFT_CONFIG
+from t5lite.convert.vocabulary import own_vocabulary
 from t5lite.data.tasks import environment
 from t5lite.data.vocabularies.load import parse_vocabulary, same_vocabulary
 from t5lite.files import strict_json
@@ -76,12 +80,77 @@ def model_folder(
     if is_in_bucket(path) and path.exists():
         path = local_copy(path)
     _check_readable(path, named_by)
+    return _converted(
+        path,
+        base=None,
+        vocabulary=vocabulary,
+        cache_dir=cache_dir,
+        named_by=named_by,
+        is_alone=is_alone,
+        before=before,
+    )
+
+
+def adapter_folder(
+    path: str | pathlib.Path,
+    *,
+    base: str,
+    cache_dir: str | pathlib.Path | None = None,
+    is_alone: bool = True,
+) -> pathlib.Path:
+    """The folder of a run that trained adapters, or one that holds the same as a folder of peft.
+
+    Args:
+      path: Such a folder, which is given back as it is; or an adapter of peft.
+      base: Where the adapter's model lies, a checkpoint of any format.
+      cache_dir: The cache folder; None for the default one.
+      is_alone: See `model_folder`.
+
+    Raises:
+      ValueError: It is neither; or as `model_folder`.
+    """
+    path = storage_path(path, name="--adapter")
+    if MODEL_FOLDER.recognise(path):
+        return path
+    if is_in_bucket(path) and path.exists():
+        path = local_copy(path)
+    if not is_peft_folder(path):
+        raise ValueError(
+            f"--adapter {path} holds no adapters: neither those of a run of t5lite, nor an "
+            f"{PEFT_CONFIG} of peft"
+        )
+    return _converted(
+        path,
+        base=base,
+        vocabulary=None,
+        cache_dir=cache_dir,
+        named_by="--adapter",
+        is_alone=is_alone,
+        before=lambda: None,
+    )
+
+
+def _converted(
+    path: pathlib.Path,
+    *,
+    base: str | None,
+    vocabulary: str | None,
+    cache_dir: str | pathlib.Path | None,
+    named_by: str,
+    is_alone: bool,
+    before: Callable[[], None],
+) -> pathlib.Path:
+    """What a checkpoint was converted to before, or is now."""
     root = environment.local_cache_dir(cache_dir) / FOLDER
     root.mkdir(parents=True, exist_ok=True)
     path = pathlib.Path(os.path.abspath(path))
     name = f"{path.name}-{_digest(str(path))[:8]}"
     state = f"{name}-{_digest(_state(path))[:12]}"
-    folder = root / (state if spec is None else f"{state}-{_digest(_without_path(spec))[:8]}")
+    asked: Any = None if vocabulary is None else _without_path(parse_vocabulary(vocabulary).spec())
+    if base is not None:
+        base = os.path.abspath(base)
+        asked = [asked, base, _state(pathlib.Path(base))]
+    folder = root / (state if asked is None else f"{state}-{_digest(asked)[:8]}")
     with filelock.FileLock(root / f".{name}.lock"):
         if MODEL_FOLDER.recognise(folder):
             log.info("%s was converted before: %s", path, folder)
@@ -93,16 +162,21 @@ def model_folder(
             )
         before()
         _clear(root, name, state=state)
-        _convert(path, folder, vocabulary, named_by)
+        _convert(path, folder, base, vocabulary, named_by)
     return folder
 
 
 def _convert(
-    path: pathlib.Path, folder: pathlib.Path, vocabulary: str | None, named_by: str
+    path: pathlib.Path,
+    folder: pathlib.Path,
+    base: str | None,
+    vocabulary: str | None,
+    named_by: str,
 ) -> None:
     if vocabulary is not None:
+        model = base_of(path) if is_peft_folder(path) else path
         with tempfile.TemporaryDirectory() as scratch:
-            own = own_vocabulary(open_external(path), scratch=pathlib.Path(scratch))
+            own = own_vocabulary(open_any(model, FORMATS), scratch=pathlib.Path(scratch))
         if own is not None:
             _check_vocabulary(own.spec(), parse_vocabulary(vocabulary).spec(), path, named_by)
     log.info("%s is no t5lite model folder; converting it, once, into %s", path, folder)
@@ -111,6 +185,7 @@ def _convert(
         str(folder),
         to=MODEL_FOLDER.name,
         vocabulary=vocabulary,
+        model_dir=base,
         verified=False,
         say=log.debug,
     )
@@ -138,7 +213,9 @@ def _check_readable(path: pathlib.Path, named_by: str) -> None:
                 f"{named_by} {path} holds checkpoints of the t5lite model folder {folder.parent}. "
                 "Give that folder, and --step where another checkpoint than the latest is meant."
             )
-    if not any(format_.recognise(path) for format_ in EXTERNAL_FORMATS):
+    if not any(format_.recognise(path) for format_ in EXTERNAL_FORMATS) and not is_peft_folder(
+        path
+    ):
         raise ValueError(f"{named_by}: {unrecognised(path, (MODEL_FOLDER, *EXTERNAL_FORMATS))}")
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import pathlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ml_dtypes
@@ -17,12 +17,12 @@ from t5lite.checkpoints.model_dir import add_hashes
 from t5lite.convert import model_folder
 from t5lite.convert.adapter_run import merged, with_base
 from t5lite.convert.finite import check, noting
-from t5lite.convert.frame import with_frame_of
 from t5lite.convert.hf import folder as hf_folder
-from t5lite.convert.hf.tokenizer import read_vocabulary
-from t5lite.convert.load import EXTERNAL_FORMATS, open_any, open_external
+from t5lite.convert.load import FORMATS, open_any, open_external
 from t5lite.convert.names import Arrays, LazyArray, stack
 from t5lite.convert.new_folder import check_new, new_folder
+from t5lite.convert.peft.conversion import base_of, from_peft, to_peft, with_adapter
+from t5lite.convert.peft.folder import is_peft_folder
 from t5lite.convert.source import Source
 from t5lite.convert.t5x_write import write_checkpoint
 from t5lite.convert.verify import (
@@ -30,11 +30,11 @@ from t5lite.convert.verify import (
     Verification,
     compare_merged,
     is_too_large,
-    missing_packages,
+    summary,
     verify,
+    why_not,
 )
-from t5lite.data.vocabularies.load import parse_vocabulary, vocabulary_from_spec
-from t5lite.data.vocabularies.vocabulary import Vocabulary
+from t5lite.convert.vocabulary import with_vocabulary
 from t5lite.files.buckets import is_in_bucket, local_copy
 from t5lite.files.hashes import FileHashes
 from t5lite.files.json_files import write_object
@@ -53,7 +53,6 @@ _KEEP = (
     "It comes of training that went astray, or of a damaged file. Take an earlier checkpoint or "
     "copy the file again; with --keep_nonfinite the numbers go over as they are"
 )
-_FORMATS = (model_folder.FORMAT, *EXTERNAL_FORMATS)
 
 
 def convert(
@@ -65,6 +64,7 @@ def convert(
     max_shard_bytes: int = hf_folder.DEFAULT_MAX_SHARD_BYTES,
     vocabulary: str | None = None,
     adapter: str | None = None,
+    model_dir: str | None = None,
     step: int | None = None,
     optimizer_state: bool = False,
     keep_nonfinite: bool = False,
@@ -80,12 +80,15 @@ def convert(
     Args:
       src: What to convert; its format is recognised by its content.
       dst: The folder to write; it must not exist, or be empty.
-      to: "hf", "t5lite" or "t5x"; None writes `hf` out of ours, and ours out of all others.
+      to: "hf", "t5lite", "t5x", or "peft" for adapters that are not to be merged; None writes `hf`
+        out of ours, and ours out of all others.
       dtype: Type to store parameters in, of `DTYPES`; None keeps it.
       max_shard_bytes: Size of a file of weights, of those in Hugging Face's format.
       vocabulary: The vocabulary, as `--vocabulary` gives it; None takes the source's own.
-      adapter: The folder of a run that trained adapters of the model in `src`; LoRA is merged into
-        its weights. None where `src` is such a folder itself, or a whole model.
+      adapter: The folder of a run that trained adapters of the model in `src`, or of peft; LoRA is
+        merged into its weights. None where `src` is such a folder itself, or a whole model.
+      model_dir: Where the model of an adapter of peft lies, where `src` is that; None where it
+        says.
       step: Which checkpoint of a t5lite model folder, of the adapters where there are any; the
         latest when None.
       optimizer_state: Whether the optimizer's state goes along; between T5X and t5lite.
@@ -101,7 +104,21 @@ def convert(
         hold, or the result is not the same model; then nothing is left behind.
     """
     check_new(dst)
-    source = _open(_here(src), adapter, step)
+    path = _here(src)
+    to_adapters = to == "peft" or (is_peft_folder(path) and to in (None, "t5lite"))
+    if to_adapters:
+        flags = {"--dtype": dtype, "--optimizer_state": optimizer_state}
+        flags |= {"--keep_nonfinite": keep_nonfinite}
+        _check_not_given(flags, "adapters go over as they are")
+    if is_peft_folder(path) and to_adapters:
+        _check_not_given({"--step": step, "--adapter": adapter}, f"{src} is an adapter of peft")
+        from_peft(path, dst, base=model_dir, vocabulary=vocabulary, verified=verified, say=say)
+        return
+    source = _open(path, adapter, step, base=model_dir)
+    if to == "peft":
+        _check_not_given({"--vocabulary": vocabulary}, "a folder of peft holds none")
+        to_peft(source, dst, verified=verified, say=say)
+        return
     unmerged = None
     if source.config.adapters:
         unmerged, source = source, merged(source)
@@ -110,7 +127,7 @@ def convert(
     family = source.model_type or source.config.architecture
     say(f"{src}: {source.format}, {family}, {num_parameters:,} parameters. To {target}: {dst}")
     with contextlib.ExitStack() as at_end:
-        source = _with_vocabulary(source, vocabulary, target=target, at_end=at_end)
+        source = with_vocabulary(source, vocabulary, target=target, at_end=at_end)
         not_finite: dict[str, NonFinite] = {}
         source = dataclasses.replace(source, arrays=noting(source.arrays, not_finite))
         state = _read_optimizer_state(source, target) if optimizer_state else None
@@ -140,7 +157,7 @@ def convert(
         )
         if not_finite:
             say(f"Kept, though not finite:\n{describe(list(not_finite.values()))}")
-        say(_summary(outcome))
+        say(summary(outcome))
         merge = None
         if unmerged is not None:
             merge = _compare_merged(unmerged, source)
@@ -181,10 +198,31 @@ def _here(src: str) -> pathlib.Path:
     return local_copy(path)
 
 
-def _open(path: pathlib.Path, adapter: str | None, step: int | None) -> Source:
-    base = None
+def _check_not_given(flags: Mapping[str, object], reason: str) -> None:
+    """Raises ValueError, with the reason, where a flag was given that means nothing here."""
+    for flag, value in flags.items():
+        if value is not None and value is not False:
+            raise ValueError(f"{flag} was given, and {reason}; leave it out")
+
+
+def _open(path: pathlib.Path, adapter: str | None, step: int | None, *, base: str | None) -> Source:
+    """Opens what to convert, with its adapters.
+
+    Args:
+      path: SRC.
+      adapter: `--adapter`, SRC then being its model.
+      step: `--step`.
+      base: `--model_dir`, SRC then being an adapter of peft.
+    """
+    model = None
     if adapter is not None:
-        path, base = storage_path(adapter, name="--adapter"), path
+        path, model = storage_path(adapter, name="--adapter"), path
+    if is_peft_folder(path):
+        _check_not_given({"--step": step}, f"{path} is an adapter of peft")
+        if model is None:
+            model = base_of(path) if base is None else storage_path(base, name="--model_dir")
+        return with_adapter(model, path)
+    _check_not_given({"--model_dir": base}, f"{path} is no adapter of peft")
     if step is not None or adapter is not None:
         if not model_folder.FORMAT.recognise(path):
             raise ValueError(
@@ -193,10 +231,10 @@ def _open(path: pathlib.Path, adapter: str | None, step: int | None) -> Source:
             )
         source = model_folder.open_model_folder(path, step)
     else:
-        source = open_any(path, _FORMATS)
+        source = open_any(path, FORMATS)
     if source.config.adapters:
-        return with_base(source, base)
-    if base is not None:
+        return with_base(source, model)
+    if model is not None:
         raise ValueError(f"--adapter {path} is a whole model: give it as SRC, without --adapter")
     return source
 
@@ -208,67 +246,6 @@ def _compare_merged(unmerged: Source, source: Source) -> Merge | str:
     return compare_merged(
         unmerged.config, stack(unmerged.arrays), source.config, stack(source.arrays)
     )
-
-
-def _with_vocabulary(
-    source: Source, name: str | None, *, target: str, at_end: contextlib.ExitStack
-) -> Source:
-    """The source with the vocabulary that was asked for, or else with its own.
-
-    That of a Hugging Face folder is read only if ours needs it: its files go along as they are.
-
-    Raises:
-      ValueError: ours needs one and there is none, or it has more ids than the model.
-    """
-    if name is not None:
-        vocabulary = parse_vocabulary(name)
-    elif source.vocabulary is not None:
-        vocabulary = vocabulary_from_spec(source.vocabulary)
-    elif target == "t5lite" or source.write_tokenizer is not None:
-        vocabulary = _own_vocabulary(source, at_end)
-    else:
-        return source
-    size, rows = vocabulary.vocab_size, source.config.vocab_size
-    if size > rows:
-        raise ValueError(
-            f"the vocabulary has {size} ids, but the model's embedding only {rows} rows: it is "
-            "not this model's"
-        )
-    source = with_frame_of(source, vocabulary, is_own=name is None)
-    return dataclasses.replace(source, vocabulary=vocabulary.spec())
-
-
-def _own_vocabulary(source: Source, at_end: contextlib.ExitStack) -> Vocabulary:
-    """The vocabulary that the source's files hold."""
-    scratch = pathlib.Path(at_end.enter_context(tempfile.TemporaryDirectory()))
-    vocabulary = own_vocabulary(source, scratch=scratch)
-    if vocabulary is None:
-        raise ValueError(
-            f"{source.path} holds no tokenizer, and a t5lite model folder needs one: say which "
-            "with --vocabulary (bytes, PATH.model or PATH/tokenizer.json)"
-        )
-    return vocabulary
-
-
-def own_vocabulary(source: Source, *, scratch: pathlib.Path) -> Vocabulary | None:
-    """The vocabulary that a source's files hold; None where they hold none.
-
-    Args:
-      source: The source.
-      scratch: An empty folder, where a tokenizer.json is put together if there is none. Keep it
-        until the vocabulary's files have been copied.
-
-    Raises:
-      ValueError: The tokenizer's files are damaged.
-    """
-    if source.vocabulary is not None:
-        return vocabulary_from_spec(source.vocabulary)
-    if source.hf_folder is not None:
-        return read_vocabulary(source.hf_folder, scratch=scratch)
-    if source.write_tokenizer is None:
-        return None
-    source.write_tokenizer(scratch)
-    return read_vocabulary(scratch, scratch=scratch)
 
 
 def _read_optimizer_state(source: Source, target: str) -> Any:
@@ -356,7 +333,7 @@ def _verify(
     Raises:
       ValueError: `verified` is True and it cannot be done.
     """
-    reason = _why_not(source, verified, rounded=rounded_to is not None)
+    reason = why_not(source.config, verified, num_models=2 if rounded_to is None else 3)
     if not_finite and reason is None:
         reason = "its parameters are not all finite"
     if reason is not None:
@@ -385,19 +362,6 @@ def _verify(
     return dataclasses.replace(verification, remarks=(*remarks, *verification.remarks))
 
 
-def _why_not(source: Source, verified: bool | None, *, rounded: bool) -> str | None:
-    if verified is False:
-        return "--noverify was given"
-    if absent := missing_packages():
-        return f"{' and '.join(absent)} not installed"
-    try:
-        hf_folder.choose_family(source.config)
-    except ValueError as error:
-        return str(error)
-    # Asked for by hand, it is tried whatever the memory.
-    return None if verified else is_too_large(source.config, num_models=3 if rounded else 2)
-
-
 def _load_result(folder: pathlib.Path, target: str) -> tuple[TransformerConfig, Params]:
     if target == "t5lite":
         model = load_model_dir(folder)
@@ -408,16 +372,3 @@ def _load_result(folder: pathlib.Path, target: str) -> tuple[TransformerConfig, 
 
 def _dtypes(source: Source) -> list[str]:
     return sorted({array.dtype.name for array in source.arrays.values()})
-
-
-def _summary(outcome: Verification | str) -> str:
-    if isinstance(outcome, str):
-        return f"Not verified: {outcome}."
-    verdict = "the same model" if outcome.holds else "NOT THE SAME MODEL"
-    text = (
-        f"Verified against transformers: {verdict}. Largest difference of {outcome.num_logits:,} "
-        f"logits {outcome.difference:.2g}, {outcome.relative:.2g} of the largest logit"
-    )
-    if outcome.rounding is not None:
-        text += f"; by rounding the parameters {outcome.rounding:.2g}"
-    return ". ".join((text, *outcome.remarks)) + "."

@@ -6,7 +6,7 @@ from typing import Any
 
 from t5lite import memory
 from t5lite.checkpoints.model_dir import CONVERSION_FILE, check_files
-from t5lite.convert import gguf, llama2_c, meta_llama, t5x
+from t5lite.convert import gguf, llama2_c, meta_llama, model_folder, t5x
 from t5lite.convert.finite import check, noting
 from t5lite.convert.hf import folder
 from t5lite.convert.names import stack, unstack
@@ -25,6 +25,8 @@ EXTERNAL_FORMATS: tuple[Format, ...] = (
     gguf.FORMAT,
     llama2_c.FORMAT,
 )
+
+FORMATS = (model_folder.FORMAT, *EXTERNAL_FORMATS)
 
 
 def open_external(path: str | pathlib.Path) -> Source:

@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from t5lite.checkpoints.base_model import BaseModel
 from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.checkpoints.model_dir import CONVERSION_FILE, DESCRIPTION_FILE, ModelDescription
 from t5lite.checkpoints.name_differences import name_differences
@@ -81,6 +82,7 @@ def write_model_folder(
     source: Source,
     *,
     optimizer_state: Any = None,
+    base: BaseModel | None = None,
 ) -> None:
     """Writes a folder for eval, infer, generate and INITIAL_CHECKPOINT_PATH.
 
@@ -88,6 +90,7 @@ def write_model_folder(
       folder: An empty folder.
       source: The model, with a vocabulary; its arrays are read one after the other.
       optimizer_state: A pytree to go with the parameters.
+      base: Of adapters, whose parameters alone the source then holds, their model.
     """
     assert source.vocabulary is not None
     vocabulary = vocabulary_from_spec(source.vocabulary)
@@ -96,6 +99,7 @@ def write_model_folder(
         vocabulary=vocabulary.spec(),
         converter=feature_converter(source, vocabulary),
         chat_template=source.chat_template,
+        base=base,
     )
     description.save(folder)
     write_arrays(folder, source.arrays, step=source.step, optimizer_state=optimizer_state)

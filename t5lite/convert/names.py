@@ -144,11 +144,11 @@ def to_ours(table: Iterable[Row], tensors: Tensors, *, config: TransformerConfig
     arrays: dict[Key, LazyArray] = {}
     problems: list[str] = []
     wanted: set[str] = set()
-    for row, layer in _walk(table, shapes):
+    for row, layer in walk_rows(table, shapes):
         name, keys = row.name_of(layer), [(ours, layer) for ours in row.names]
         wanted.add(name)
         tensor = tensors.get(name)
-        expected = _joined_shape(row.layout, tuple(shapes[key] for key in keys), config)
+        expected = joined_shape(row.layout, tuple(shapes[key] for key in keys), config)
         if tensor is None:
             problems.append(f"missing {name} (our {', '.join(row.names)})")
         elif tensor.shape != expected:
@@ -180,9 +180,9 @@ def to_theirs(table: Iterable[Row], arrays: Arrays, *, config: TransformerConfig
     shapes = layer_shapes(config)
     assert shapes.keys() == arrays.keys(), shapes.keys() ^ arrays.keys()
     theirs: dict[str, LazyArray] = {}
-    for row, layer in _walk(table, shapes):
+    for row, layer in walk_rows(table, shapes):
         parts = tuple(arrays[ours, layer] for ours in row.names)
-        shape = _joined_shape(row.layout, tuple(part.shape for part in parts), config)
+        shape = joined_shape(row.layout, tuple(part.shape for part in parts), config)
         dtype = np.result_type(*(part.dtype for part in parts))
         read = functools.partial(_read_joined, row.layout, parts, config)
         theirs[row.name_of(layer)] = LazyArray(shape, dtype, read)
@@ -191,7 +191,43 @@ def to_theirs(table: Iterable[Row], arrays: Arrays, *, config: TransformerConfig
 
 def wanted_names(table: Iterable[Row], config: TransformerConfig) -> set[str]:
     """Their names of everything that a model has."""
-    return {row.name_of(layer) for row, layer in _walk(table, layer_shapes(config))}
+    return {row.name_of(layer) for row, layer in walk_rows(table, layer_shapes(config))}
+
+
+def walk_rows(
+    table: Iterable[Row], shapes: Mapping[Key, tuple[int, ...]]
+) -> Iterator[tuple[Row, int | None]]:
+    """Every (row, layer) that a model of these parameters has, in the table's order.
+
+    Raises:
+      ValueError: parameters that no row names.
+    """
+    num_layers: dict[str, int] = {}
+    for name, layer in shapes:
+        num_layers[name] = num_layers.get(name, 0) + (layer is not None)
+    placed: set[str] = set()
+    found = []
+    for row in table:
+        held = [name for name in row.names if name in num_layers]
+        if held:
+            assert len(held) == len(row.names), f"{row} is only half in the model: {held}"
+            placed.update(held)
+            count = num_layers[held[0]]
+            assert row.stacked == bool(count), row
+            found += [(row, layer) for layer in (range(count) if count else (None,))]
+    unmapped = sorted(num_layers.keys() - placed)
+    if unmapped:
+        raise ValueError(f"the format has no place for the parameters {', '.join(unmapped)}")
+    return iter(found)
+
+
+@functools.lru_cache(maxsize=256)
+def joined_shape(
+    layout: Layout, shapes: tuple[tuple[int, ...], ...], config: TransformerConfig
+) -> tuple[int, ...]:
+    """The shape that joining arrays of these gives, found by joining stand-ins of one byte each."""
+    stand_ins = tuple(np.broadcast_to(np.False_, shape) for shape in shapes)
+    return tuple(layout.join(stand_ins, config).shape)
 
 
 def layer_shapes(config: TransformerConfig) -> dict[Key, tuple[int, ...]]:
@@ -244,42 +280,6 @@ def unstack(params: Params) -> Arrays:
                 tuple(leaf.shape), np.dtype(leaf.dtype), functools.partial(np.asarray, leaf)
             )
     return arrays
-
-
-def _walk(
-    table: Iterable[Row], shapes: Mapping[Key, tuple[int, ...]]
-) -> Iterator[tuple[Row, int | None]]:
-    """Every (row, layer) that a model of these parameters has, in the table's order.
-
-    Raises:
-      ValueError: parameters that no row names.
-    """
-    num_layers: dict[str, int] = {}
-    for name, layer in shapes:
-        num_layers[name] = num_layers.get(name, 0) + (layer is not None)
-    placed: set[str] = set()
-    found = []
-    for row in table:
-        held = [name for name in row.names if name in num_layers]
-        if held:
-            assert len(held) == len(row.names), f"{row} is only half in the model: {held}"
-            placed.update(held)
-            count = num_layers[held[0]]
-            assert row.stacked == bool(count), row
-            found += [(row, layer) for layer in (range(count) if count else (None,))]
-    unmapped = sorted(num_layers.keys() - placed)
-    if unmapped:
-        raise ValueError(f"the format has no place for the parameters {', '.join(unmapped)}")
-    return iter(found)
-
-
-@functools.lru_cache(maxsize=256)
-def _joined_shape(
-    layout: Layout, shapes: tuple[tuple[int, ...], ...], config: TransformerConfig
-) -> tuple[int, ...]:
-    """What joining arrays of these shapes gives, found by joining stand-ins of one byte each."""
-    stand_ins = tuple(np.broadcast_to(np.False_, shape) for shape in shapes)
-    return tuple(layout.join(stand_ins, config).shape)
 
 
 def _read_part(

@@ -4,13 +4,15 @@ import dataclasses
 import functools
 import importlib.util
 import pathlib
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from t5lite import memory
+from t5lite.convert.hf.folder import choose_family
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import Params, bind, count_params
 
@@ -101,9 +103,36 @@ def compare_merged(
     )
 
 
-def missing_packages() -> list[str]:
-    """Which of the packages that a verification needs are not installed."""
-    return [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+def missing_packages(packages: Sequence[str]) -> list[str]:
+    """Those that are not installed."""
+    return [name for name in packages if importlib.util.find_spec(name) is None]
+
+
+def why_not(
+    config: TransformerConfig,
+    verified: bool | None,
+    *,
+    num_models: int = 2,
+    packages: Sequence[str] = ("torch", "transformers"),
+) -> str | None:
+    """The reason why a model is not compared with transformers', if there is one.
+
+    Args:
+      config: The model.
+      verified: Whether the user asked for it; None leaves it to what is possible.
+      num_models: How many of its size have to be in memory.
+      packages: What it needs.
+    """
+    if verified is False:
+        return "--noverify was given"
+    if absent := missing_packages(packages):
+        return f"{' and '.join(absent)} not installed"
+    try:
+        choose_family(config)
+    except ValueError as error:
+        return str(error)
+    # Asked for by hand, it is tried whatever the memory.
+    return None if verified else is_too_large(config, num_models=num_models)
 
 
 def is_too_large(config: TransformerConfig, *, num_models: int) -> str | None:
@@ -118,11 +147,26 @@ def is_too_large(config: TransformerConfig, *, num_models: int) -> str | None:
     )
 
 
+def summary(outcome: Verification | str, *, against: str = "transformers") -> str:
+    """What a verification gave, or why there was none, in a sentence."""
+    if isinstance(outcome, str):
+        return f"Not verified: {outcome}."
+    verdict = "the same model" if outcome.holds else "NOT THE SAME MODEL"
+    text = (
+        f"Verified against {against}: {verdict}. Largest difference of {outcome.num_logits:,} "
+        f"logits {outcome.difference:.2g}, {outcome.relative:.2g} of the largest logit"
+    )
+    if outcome.rounding is not None:
+        text += f"; by rounding the parameters {outcome.rounding:.2g}"
+    return ". ".join((text, *outcome.remarks)) + "."
+
+
 def verify(
     config: TransformerConfig,
     params: Params,
     hf_folder: pathlib.Path,
     *,
+    adapter: pathlib.Path | None = None,
     rounded_to: str | None = None,
     unrounded: Params | None = None,
 ) -> Verification:
@@ -132,14 +176,17 @@ def verify(
       config: Our model.
       params: Its parameters.
       hf_folder: Theirs.
+      adapter: A folder of peft, which is loaded onto theirs; None for none.
       rounded_to: The type that the parameters of one of them were rounded to, so that the other's
         must be too before the two can be compared.
       unrounded: Our parameters before that.
 
     Raises:
-      ValueError: transformers cannot load the folder.
+      ValueError: transformers or peft cannot load the folder.
     """
     model, remarks = _load_theirs(config, hf_folder, rounded_to)
+    if adapter is not None:
+        model = _adapted(model, adapter)
     ours, theirs, real_BT = _batch(config)
     expected = _run_theirs(model, theirs)[real_BT]
     found = _run_ours(config, params, ours)[real_BT]
@@ -206,6 +253,21 @@ def _load_theirs(
     )
 
 
+def _adapted(model: Any, folder: pathlib.Path) -> Any:
+    import peft
+
+    try:
+        with warnings.catch_warnings():  # of what in transformers peft calls
+            warnings.simplefilter("ignore", FutureWarning)
+            return peft.PeftModel.from_pretrained(model, folder).eval()
+    except Exception as error:
+        raise ValueError(
+            f"peft {peft.__version__} cannot load {folder} to compare with "
+            f"({type(error).__name__}: {str(error).strip()[:300]}); with --noverify the conversion "
+            "is not compared"
+        ) from error
+
+
 def _run_theirs(model: Any, batch: Mapping[str, np.ndarray]) -> np.ndarray:
     import torch
 
@@ -222,15 +284,20 @@ def _batch(
     A decoder's rows are padded at the end, where no real token sees it.
     """
     rng = np.random.default_rng(0)
-    longest = min(max(_LENGTHS), config.max_positions or max(_LENGTHS))
+    soft = np.tile(np.array(config.soft_prompt_ids, np.int32), (len(_LENGTHS), 1))
+    most = max(_LENGTHS) if config.max_positions is None else config.max_positions - soft.shape[1]
+    longest = min(max(_LENGTHS), most)
     ids = rng.integers(1, config.vocab_size, (len(_LENGTHS), longest), dtype=np.int32)
     real = np.arange(longest) < np.minimum(_LENGTHS, longest)[:, None]
     ids = np.where(real, ids, 0).astype(np.int32)
     mask = real.astype(np.int32)
+    # Peft puts a soft prompt before a text by itself, and a decoder has logits of it too.
+    read = np.concatenate([soft, ids], axis=1)
     if config.architecture == "decoder_only":
-        return {"decoder_input_tokens": ids}, {"input_ids": ids, "attention_mask": mask}, real
+        compared = np.concatenate([np.ones_like(soft, dtype=bool), real], axis=1)
+        return {"decoder_input_tokens": read}, {"input_ids": ids, "attention_mask": mask}, compared
     outputs = rng.integers(1, config.vocab_size, ids.shape, dtype=np.int32)
     outputs[:, 0] = 0
-    ours = {"encoder_input_tokens": ids, "decoder_input_tokens": outputs}
+    ours = {"encoder_input_tokens": read, "decoder_input_tokens": outputs}
     theirs = {"input_ids": ids, "attention_mask": mask, "decoder_input_ids": outputs}
     return ours, theirs, np.ones_like(real)

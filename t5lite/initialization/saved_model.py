@@ -14,11 +14,11 @@ import jax
 from t5lite import convert
 from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription
-from t5lite.convert.convert import own_vocabulary
 from t5lite.convert.finite import noting
 from t5lite.convert.frame import with_frame_of
 from t5lite.convert.model_folder import feature_converter
 from t5lite.convert.source import Source
+from t5lite.convert.vocabulary import own_vocabulary
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.data.vocabularies.load import vocabulary_from_spec
 from t5lite.data.vocabularies.vocabulary import Vocabulary

@@ -11,12 +11,12 @@ import safetensors.numpy
 import tokenizers
 
 from t5lite.convert import export_hf
-from t5lite.convert.convert import own_vocabulary
 from t5lite.convert.load import open_external
 from t5lite.convert.names import stack
 from t5lite.convert.sentencepiece_model import read_piece_model
 from t5lite.convert.source import SpecialIds
 from t5lite.convert.tokenizer_json import from_pieces
+from t5lite.convert.vocabulary import own_vocabulary
 from tests.convert import t5x_trees
 from tests.convert.test_llama2_c import make_config, meta_tensors, write_version_0
 from tests.convert.test_llama2_c_tokenizer import write_tokenizer

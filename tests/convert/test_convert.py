@@ -12,7 +12,7 @@ from t5lite.checkpoints.load import load_model_dir
 from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.configuration.flags import make_parser
 from t5lite.convert import convert as convert_module
-from t5lite.convert import export_hf, load_external
+from t5lite.convert import export_hf, load_external, verify
 from t5lite.convert.checkpoint_stream import read_leaf
 from t5lite.convert.load import open_external
 from t5lite.convert.model_folder import open_model_folder
@@ -279,7 +279,7 @@ def test_sizes():
 
 
 def test_without_the_packages_a_proof_is_skipped_or_refused(llama, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(convert_module, "missing_packages", lambda: ["torch"])
+    monkeypatch.setattr(verify, "missing_packages", lambda packages: ["torch"])
     assert run(llama[0], tmp_path / "a", "--to=hf") == 0
     assert "Not verified: torch not installed." in capsys.readouterr().out
     record = json.loads((tmp_path / "a" / "conversion.json").read_text())
@@ -292,7 +292,7 @@ def test_without_the_packages_a_proof_is_skipped_or_refused(llama, tmp_path, mon
 def test_another_model_is_not_delivered(llama, tmp_path, monkeypatch, capsys):
     verification = convert_module.Verification(difference=0.5, largest_logit=20.0, num_logits=100)
     assert not verification.holds
-    monkeypatch.setattr(convert_module, "missing_packages", list)
+    monkeypatch.setattr(verify, "missing_packages", lambda packages: [])
     monkeypatch.setattr(convert_module, "verify", lambda *args, **kwargs: verification)
     assert run(llama[0], tmp_path / "new", "--to=hf") == 2
     captured = capsys.readouterr()

@@ -179,7 +179,7 @@ def test_export_leaves_nothing_half(exported, tmp_path, monkeypatch):
     def full_disk(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("t5lite.convert.hf.weights._write_safetensors", full_disk)
+    monkeypatch.setattr("t5lite.convert.hf.weights.write_safetensors", full_disk)
     with pytest.raises(OSError, match="No space left"):
         export_hf(config, params, tmp_path / "other")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

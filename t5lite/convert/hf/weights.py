@@ -49,7 +49,7 @@ def read_tensors(folder: pathlib.Path) -> Tensors:
     """
     tensors: dict[str, LazyArray] = {}
     for path in _weight_files(folder):
-        tensors |= read_torch_file(path) if path.suffix == ".bin" else _read_safetensors(path)
+        tensors |= read_torch_file(path) if path.suffix == ".bin" else read_safetensors(path)
     return Tensors(tensors, source=str(folder))
 
 
@@ -94,12 +94,12 @@ def write_tensors(
         shards[-1][name] = tensor
         room -= tensor.num_bytes
     if len(shards) == 1:
-        _write_safetensors(folder / WEIGHTS_FILE, shards[0])
+        write_safetensors(folder / WEIGHTS_FILE, shards[0])
         return
     weight_map: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
         file_name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        _write_safetensors(folder / file_name, shard)
+        write_safetensors(folder / file_name, shard)
         weight_map |= dict.fromkeys(shard, file_name)
     total = sum(tensor.num_bytes for tensor in tensors.values())
     index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
@@ -137,7 +137,12 @@ def _shards(index: pathlib.Path) -> list[str]:
     return shards
 
 
-def _read_safetensors(path: pathlib.Path) -> dict[str, LazyArray]:
+def read_safetensors(path: pathlib.Path) -> dict[str, LazyArray]:
+    """The tensors of one file, read lazily.
+
+    Raises:
+      ValueError: it is damaged, or has a type that NumPy has not.
+    """
     tensors = {}
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
@@ -163,7 +168,7 @@ def _load_safetensor(path: pathlib.Path, name: str) -> np.ndarray:
         return file.get_tensor(name)
 
 
-def _write_safetensors(path: pathlib.Path, tensors: Mapping[str, LazyArray]) -> None:
+def write_safetensors(path: pathlib.Path, tensors: Mapping[str, LazyArray]) -> None:
     """One file; the library's own writer wants all of its tensors in memory.
 
     Format: eight bytes with the length of a JSON header, the header, and the tensors' bytes in the

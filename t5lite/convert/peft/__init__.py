@@ -1,0 +1,1 @@
+"""Folders of `peft`: adapters beside a model of Hugging Face, read and written."""

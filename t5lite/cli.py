@@ -232,18 +232,16 @@ def _parse_gin(
             if verb != "eval":
                 shorthands.pop("VOCABULARY", None)
             adapter = parsed.macro("ADAPTER")
-            if isinstance(adapter, str):
-                model_dir = adapter  # whose model is read as it is, of whatever format
-            else:
-                folder = _model_folder(
-                    model_dir,
-                    arguments,
-                    vocabulary=vocabulary,
-                    cache_dir=cache_dir,
-                    before=lambda: _try_settings(arguments, verb, shorthands, defaults),
-                )
-                overrides = folder_config.found_model(model_dir, folder)
-                model_dir = str(folder)
+            folder = _model_folder(
+                model_dir,
+                arguments,
+                adapter=adapter if isinstance(adapter, str) else None,
+                vocabulary=vocabulary,
+                cache_dir=cache_dir,
+                before=lambda: _try_settings(arguments, verb, shorthands, defaults),
+            )
+            overrides = folder_config.found_model(model_dir, folder, adapter=adapter)
+            model_dir = str(folder)
             if verb != "generate":
                 # A file's lines are answered without importing what a folder names.
                 is_of_tasks = verb == "eval" or parsed.macro("MIXTURE_OR_TASK_NAME") is not None
@@ -309,21 +307,20 @@ def _model_folder(
     model_dir: str,
     arguments: argparse.Namespace,
     *,
+    adapter: str | None,
     vocabulary: str | None,
     cache_dir: str | None,
     before: Callable[[], None],
 ) -> pathlib.Path:
-    """The t5lite model folder of what --model_dir names, whatever its format."""
-    from t5lite.convert.cached import model_folder
+    """The t5lite folder of what --adapter names, or else --model_dir, whatever its format."""
+    from t5lite.convert.cached import adapter_folder, model_folder
 
     several = [getattr(arguments, flag, None) for flag in ("multi_host", "coordinator")]
-    return model_folder(
-        model_dir,
-        vocabulary=vocabulary,
-        cache_dir=cache_dir,
-        is_alone=not any(several),
-        before=before,
-    )
+    how: dict[str, Any] = {"vocabulary": vocabulary, "cache_dir": cache_dir}
+    how |= {"is_alone": not any(several), "before": before}
+    if adapter is not None:  # whose model is read as it is
+        return adapter_folder(adapter, base=model_dir, **how)
+    return model_folder(model_dir, **how)
 
 
 def _parse(

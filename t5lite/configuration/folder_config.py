@@ -70,11 +70,18 @@ def stand_ins() -> list[Binding]:
     ]
 
 
-def found_model(model_dir: str, folder: pathlib.Path) -> list[Binding]:
-    """Puts the model folder that was made of a checkpoint of another format in its place."""
-    if str(folder) == str(model_dir):
-        return []
-    return [_macro("MODEL_DIR", str(folder), f"{model_dir}, converted")]
+def found_model(
+    model_dir: str, folder: pathlib.Path, *, adapter: str | None = None
+) -> list[Binding]:
+    """Puts the folder that was made of one of another format in its place.
+
+    Args:
+      model_dir: what MODEL_DIR names.
+      folder: what was made of the adapter, or else of the model.
+      adapter: what ADAPTER names; None for none.
+    """
+    name, given = ("MODEL_DIR", model_dir) if adapter is None else ("ADAPTER", adapter)
+    return [] if str(folder) == given else [_macro(name, str(folder), f"{given}, converted")]
 
 
 def last_start(model_dir: str, *, modules: Sequence[str] = ()) -> list[Binding | Import]:

@@ -25,9 +25,8 @@ from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.convert.convert import convert
 from t5lite.convert.load import EXTERNAL_FORMATS, FORMATS, open_any, unrecognised
 from t5lite.convert.model_folder import FORMAT as MODEL_FOLDER
-from t5lite.convert.peft.conversion import base_of
+from t5lite.convert.peft.conversion import base_of, no_adapters
 from t5lite.convert.peft.folder import is_peft_folder
-from t5lite.convert.peft.settings import CONFIG_FILE as PEFT_CONFIG
 from t5lite.convert.vocabulary import own_vocabulary
 from t5lite.data.tasks import environment
 from t5lite.data.vocabularies.load import parse_vocabulary, same_vocabulary
@@ -95,16 +94,20 @@ def adapter_folder(
     path: str | pathlib.Path,
     *,
     base: str,
+    vocabulary: str | None = None,
     cache_dir: str | pathlib.Path | None = None,
     is_alone: bool = True,
+    before: Callable[[], None] = lambda: None,
 ) -> pathlib.Path:
     """The folder of a run that trained adapters, or one that holds the same as a folder of peft.
 
     Args:
       path: Such a folder, which is given back as it is; or an adapter of peft.
       base: Where the adapter's model lies, a checkpoint of any format.
+      vocabulary: See `model_folder`.
       cache_dir: The cache folder; None for the default one.
       is_alone: See `model_folder`.
+      before: See `model_folder`.
 
     Raises:
       ValueError: It is neither; or as `model_folder`.
@@ -115,18 +118,15 @@ def adapter_folder(
     if is_in_bucket(path) and path.exists():
         path = local_copy(path)
     if not is_peft_folder(path):
-        raise ValueError(
-            f"--adapter {path} holds no adapters: neither those of a run of t5lite, nor an "
-            f"{PEFT_CONFIG} of peft"
-        )
+        raise ValueError(no_adapters(path))
     return _converted(
         path,
         base=base,
-        vocabulary=None,
+        vocabulary=vocabulary,
         cache_dir=cache_dir,
         named_by="--adapter",
         is_alone=is_alone,
-        before=lambda: None,
+        before=before,
     )
 
 
@@ -148,8 +148,9 @@ def _converted(
     state = f"{name}-{_digest(_state(path))[:12]}"
     asked: Any = None if vocabulary is None else _without_path(parse_vocabulary(vocabulary).spec())
     if base is not None:
-        base = os.path.abspath(base)
-        asked = [asked, base, _state(pathlib.Path(base))]
+        model = storage_path(base, name="--model_dir")
+        base = str(model if is_in_bucket(model) else model.absolute())
+        asked = [asked, base, [] if is_in_bucket(model) else _state(model)]
     folder = root / (state if asked is None else f"{state}-{_digest(asked)[:8]}")
     with filelock.FileLock(root / f".{name}.lock"):
         if MODEL_FOLDER.recognise(folder):
@@ -174,7 +175,9 @@ def _convert(
     named_by: str,
 ) -> None:
     if vocabulary is not None:
-        model = base_of(path) if is_peft_folder(path) else path
+        model = path
+        if is_peft_folder(path):
+            model = base_of(path) if base is None else storage_path(base, name="--model_dir")
         with tempfile.TemporaryDirectory() as scratch:
             own = own_vocabulary(open_any(model, FORMATS), scratch=pathlib.Path(scratch))
         if own is not None:

@@ -21,7 +21,13 @@ from t5lite.convert.hf import folder as hf_folder
 from t5lite.convert.load import FORMATS, open_any, open_external
 from t5lite.convert.names import Arrays, LazyArray, stack
 from t5lite.convert.new_folder import check_new, new_folder
-from t5lite.convert.peft.conversion import base_of, from_peft, to_peft, with_adapter
+from t5lite.convert.peft.conversion import (
+    base_of,
+    from_peft,
+    no_adapters,
+    to_peft,
+    with_adapter,
+)
 from t5lite.convert.peft.folder import is_peft_folder
 from t5lite.convert.source import Source
 from t5lite.convert.t5x_write import write_checkpoint
@@ -223,15 +229,15 @@ def _open(path: pathlib.Path, adapter: str | None, step: int | None, *, base: st
             model = base_of(path) if base is None else storage_path(base, name="--model_dir")
         return with_adapter(model, path)
     _check_not_given({"--model_dir": base}, f"{path} is no adapter of peft")
-    if step is not None or adapter is not None:
-        if not model_folder.FORMAT.recognise(path):
-            raise ValueError(
-                f"{path} is no t5lite model folder, of which --step chooses a checkpoint and "
-                "--adapter names one; give the checkpoint itself as SRC"
-            )
-        source = model_folder.open_model_folder(path, step)
-    else:
-        source = open_any(path, FORMATS)
+    is_ours = model_folder.FORMAT.recognise(path)
+    if adapter is not None and not is_ours:
+        raise ValueError(no_adapters(path))
+    if step is not None and not is_ours:
+        raise ValueError(
+            f"--step chooses a checkpoint of a t5lite model folder, and {path} is none; give "
+            "the checkpoint itself as SRC"
+        )
+    source = model_folder.open_model_folder(path, step) if is_ours else open_any(path, FORMATS)
     if source.config.adapters:
         return with_base(source, model)
     if model is not None:

@@ -13,7 +13,7 @@ from t5lite.checkpoints.base_model import BaseModel, parameter_hash
 from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.checkpoints.load import LoadedModel, load_model_dir, param_shapes_on
 from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, PROMPT_FIELDS, ModelDescription
-from t5lite.convert.cached import model_folder
+from t5lite.convert.cached import adapter_folder, model_folder
 from t5lite.data.vocabularies.load import same_vocabulary
 from t5lite.files.local_paths import storage_path
 from t5lite.files.regular_files import has_file
@@ -134,7 +134,7 @@ def own_folder(model_dir: str, adapter: str | None) -> tuple[str, str | None]:
 
     Args:
       model_dir: a model folder, or a checkpoint of another format, which is converted; or the
-        folder of a run that trained adapters.
+        folder of a run that trained adapters, or an adapter of peft.
       adapter: such a folder, `model_dir` then being their model.
 
     Returns:
@@ -143,9 +143,10 @@ def own_folder(model_dir: str, adapter: str | None) -> tuple[str, str | None]:
     Raises:
       ValueError: it is no model folder.
     """
+    is_alone = jax.process_count() == 1
     if adapter is not None:
-        return adapter, model_dir
-    return str(model_folder(model_dir, is_alone=jax.process_count() == 1)), None
+        return str(adapter_folder(adapter, base=model_dir, is_alone=is_alone)), model_dir
+    return str(model_folder(model_dir, is_alone=is_alone)), None
 
 
 def load_model(

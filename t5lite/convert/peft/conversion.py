@@ -25,11 +25,12 @@ from t5lite.convert.model_folder import feature_converter, write_model_folder
 from t5lite.convert.names import Arrays, Key, LazyArray, layer_shapes, stack
 from t5lite.convert.new_folder import new_folder
 from t5lite.convert.peft.folder import read_folder, write_folder
-from t5lite.convert.peft.settings import base_named
+from t5lite.convert.peft.settings import CONFIG_FILE, base_named
 from t5lite.convert.source import Source
 from t5lite.convert.verify import Verification, summary, verify, why_not
 from t5lite.convert.vocabulary import with_vocabulary
 from t5lite.data.vocabularies.load import vocabulary_from_spec
+from t5lite.files.buckets import local_copy
 from t5lite.files.hashes import FileHashes
 from t5lite.files.json_files import read_object, write_object
 from t5lite.files.local_paths import storage_path
@@ -91,7 +92,7 @@ def from_peft(
         say(_announcement(src, "peft", config, arrays, dst=dst))
         not_finite: dict[str, NonFinite] = {}
         work = at_end.enter_context(new_folder(dst))
-        _write_run(work, model, config, noting(arrays, not_finite))
+        _write_run(work, model, config, noting(arrays, not_finite), path=path)
         check(not_finite, source=str(src), remedy=_DAMAGED)
         written = read_arrays(work, 0, adapter_names(config))
         whole = {**model.arrays, **written}
@@ -138,6 +139,14 @@ def to_peft(
         FileHashes.of(work).save()
 
 
+def no_adapters(path: pathlib.Path) -> str:
+    """What is wrong with a folder that `--adapter` names."""
+    return (
+        f"--adapter {path} holds no adapters: neither those of a t5lite run ({DESCRIPTION_FILE}), "
+        f"nor one of peft ({CONFIG_FILE})"
+    )
+
+
 def base_of(src: pathlib.Path) -> pathlib.Path:
     """Where the base lies by adapter_config.json.
 
@@ -164,7 +173,8 @@ def _open_base(path: pathlib.Path, *, adapter: str) -> Source:
             f"the base {path} holds adapters itself. Merge them first, `t5lite convert {path} "
             "FOLDER --to=t5lite`, and give FOLDER"
         )
-    return open_any(path, FORMATS)
+    # Files are mapped, which those of a bucket cannot be.
+    return open_any(local_copy(path), FORMATS)
 
 
 def _read_adapter(
@@ -176,7 +186,12 @@ def _read_adapter(
 
 
 def _write_run(
-    folder: pathlib.Path, model: Source, config: TransformerConfig, arrays: Arrays
+    folder: pathlib.Path,
+    model: Source,
+    config: TransformerConfig,
+    arrays: Arrays,
+    *,
+    path: pathlib.Path,
 ) -> None:
     assert model.vocabulary is not None
     converter = feature_converter(model, vocabulary_from_spec(model.vocabulary))
@@ -187,7 +202,7 @@ def _write_run(
             model, config=config, arrays=arrays, converter=converter.for_model(config), step=0
         ),
         base=BaseModel(
-            path=str(model.path.absolute()),
+            path=str(path.absolute()),
             step=model.step if is_ours else None,
             parameter_hash=hash_of(model.arrays),
         ),

@@ -117,6 +117,8 @@ def convert(
         flags |= {"--keep_nonfinite": keep_nonfinite}
         _check_not_given(flags, "adapters go over as they are")
     if is_peft_folder(path) and to_adapters:
+        if to == "peft":
+            raise ValueError(f"{src} is an adapter of peft already")
         _check_not_given({"--step": step, "--adapter": adapter}, f"{src} is an adapter of peft")
         from_peft(path, dst, base=model_dir, vocabulary=vocabulary, verified=verified, say=say)
         return

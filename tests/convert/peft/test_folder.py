@@ -32,6 +32,7 @@ BASES = {
     "gpt_neox": family("gpt_neox", d_model=33, initializer="small"),
     "llama": LLAMA,
 }
+TIED = dataclasses.replace(LLAMA, tied_embeddings=True)
 LORAS = (
     Lora(rank=3, alpha=7.5, targets=("/query$", "/wo$")),
     Lora(rank=2, alpha=1.0, targets=("/key$",)),
@@ -231,6 +232,65 @@ def test_what_is_refused_is_named(tmp_path, changes, said):
     write(tmp_path, RECORD | changes, tensors())
     with pytest.raises(ValueError, match=said):
         read_folder(tmp_path, base=source_of(LLAMA))
+
+
+UNTIED = ("^token_embedder/embedding$", "^decoder/decoder_norm/scale$", "/logits_dense/kernel$")
+
+
+def test_parameters_of_the_base_go_along(tmp_path):
+    lora = dataclasses.replace(LORA, unfrozen=(*UNTIED, "/wi_0/kernel$"))
+    config = dataclasses.replace(LLAMA, adapters=(lora,))
+    params = random_adapter(config)
+    write_folder(tmp_path, config, unstack(params))
+    saved = json.loads((tmp_path / CONFIG).read_text())["modules_to_save"]
+    assert {"lm_head", "model.embed_tokens", "model.layers.2.mlp.gate_proj"} < set(saved)
+    _, arrays = read_folder(tmp_path, base=source_of(LLAMA))
+    written, again = flatten_names(params), flatten_names(stack(arrays))
+    assert written.keys() == again.keys()
+    assert all((written[name] == again[name]).all() for name in written)
+
+
+def test_layers_that_were_not_saved_are_the_bases(tmp_path):
+    own = np.full((34, 24), 2, np.float32)
+    beside = {"model.layers.1.mlp.up_proj.weight": own}
+    write(tmp_path, RECORD | {"modules_to_save": ["1.mlp.up_proj"]}, tensors() | beside)
+    config, arrays = read_folder(tmp_path, base=source_of(LLAMA))
+    assert config.adapters[0].unfrozen == ("^decoder/layers/mlp/wi_1/kernel$",)
+    layers = [arrays["decoder/layers/mlp/wi_1/kernel", i].read() for i in range(3)]
+    assert [layer.max() for layer in layers] == [0, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("base", "beside", "said"),
+    [
+        (LLAMA, {"model.embed_tokens.weight": (50, 24)}, "has 50 rows, and the base 43"),
+        (LLAMA, {"lm_head.weight": (43, 23)}, "the adapter is of another base"),
+        (LLAMA, {"model.layers.0.mlp.up_proj.bias": (34,)}, "the base has no such parameter"),
+        (TIED, {"model.embed_tokens.weight": (43, 24)}, "the base ties it to others"),
+        (TIED, {"lm_head.weight": (43, 24)}, "of which peft has made two"),
+    ],
+)
+def test_parameters_of_the_base_that_cannot_go_along(tmp_path, base, beside, said):
+    made = {name: np.zeros(shape, np.float32) for name, shape in beside.items()}
+    write(tmp_path, RECORD, tensors() | made)
+    with pytest.raises(ValueError, match=said):
+        read_folder(tmp_path, base=source_of(base))
+
+
+@pytest.mark.parametrize(
+    ("name", "unfrozen", "said"),
+    [
+        ("t5", "^token_embedder/embedding$", "both stacks read it"),
+        ("gpt2", "^token_embedder/embedding$", "the base ties it to others"),
+        ("opt", "/query/bias$", "is of a linear map with a LoRA"),
+        ("gpt2", "/value/bias$", "is a part of transformer.h.0.attn.c_attn.bias"),
+    ],
+)
+def test_what_peft_cannot_save_of_the_base(tmp_path, name, unfrozen, said):
+    lora = dataclasses.replace(LORA, unfrozen=(unfrozen,))
+    config = dataclasses.replace(BASES[name], adapters=(lora,))
+    with pytest.raises(ValueError, match=said):
+        write_folder(tmp_path, config, unstack(random_adapter(config)), model_type=name)
 
 
 def test_an_adapter_of_another_base(folder):

@@ -16,6 +16,8 @@ from t5lite.convert import model_folder
 from t5lite.convert.load import FORMATS, open_any
 from t5lite.convert.names import Arrays, Key, LazyArray, layers_by_name
 from t5lite.convert.source import Source
+from t5lite.files.buckets import local_copy
+from t5lite.files.local_paths import storage_path
 from t5lite.models.adapter_config import Lora
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes
@@ -35,13 +37,13 @@ def with_base(source: Source, base: pathlib.Path | None = None) -> Source:
     """
     record = ModelDescription.load(source.path).base
     assert record is not None, f"{source.path} holds a whole model"
-    path = base or pathlib.Path(record.path)
+    path = base or storage_path(record.path, name="the base model")
     if not path.exists():
         raise ValueError(
             f"{source.path} holds adapters of the model in {path}, which is not there. Give it as "
             f"SRC, where it lies now, and --adapter={source.path}."
         )
-    found = _open(path, record)
+    found = _open(local_copy(path), record)
     names = {"path": str(path), "adapter": str(source.path)}
     wanted = {n: s.shape for n, s in flatten_names(param_shapes(source.config.base)).items()}
     record.check_shapes(_shapes(found.arrays), wanted, **names)

@@ -17,7 +17,7 @@ import numpy as np
 
 from t5lite.checkpoints.checkpointer import FOLDER as CHECKPOINTS
 from t5lite.checkpoints.checkpointer import Checkpointer
-from t5lite.checkpoints.load import LoadedModel, load_model_dir
+from t5lite.checkpoints.load import LoadedModel
 from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription
 from t5lite.convert.cached import model_folder
 from t5lite.data.sources.local_files import require
@@ -51,6 +51,7 @@ from t5lite.inference.prompts import (
     room_for,
     text_prompt,
 )
+from t5lite.initialization.adapted_model import load_model
 from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.messages.progress import progress_bar
 
@@ -173,7 +174,7 @@ def _ask(
     progress: bool,
 ) -> None:
     mesh = make_mesh(MeshConfig())
-    model = load_model_dir(found.folder, found.step, mesh=mesh)
+    model = load_model(found.folder, found.step, mesh=mesh)
     generator = make_generator(model, batch_size=batch_size, mesh=mesh)
     params = generator.prepare(model.params)
     chunk_size = batch_size * _BATCHES_PER_CHUNK

@@ -3,10 +3,10 @@
 import jax
 import numpy as np
 import pytest
-from t5lite.convert.peft.folder import read_folder
 
 from t5lite.convert import open_external
 from t5lite.convert.names import stack
+from t5lite.convert.peft.folder import read_folder
 from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.parameters import flatten_names
 from t5lite.training.cross_entropy import CrossEntropy

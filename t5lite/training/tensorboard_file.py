@@ -6,10 +6,12 @@ full disk or of a clock that was set back.
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
+import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from t5lite.files.buckets import is_in_bucket, upload_folder
@@ -29,8 +31,9 @@ class TensorBoardFile:
         Raises:
           OSError: the file cannot be written.
         """
-        from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import Event, SessionLog
+        with _without_torch():
+            from tensorboardX.event_file_writer import EventsWriter
+            from tensorboardX.proto.event_pb2 import Event, SessionLog
 
         self._folder, self._event = folder, Event
         # TensorBoard's own writers take buckets too, with other credentials than the drivers here.
@@ -72,3 +75,17 @@ class TensorBoardFile:
     def _write(self, event: Any) -> None:
         event.wall_time = time.time()
         self._writer.write_event(event)
+
+
+@contextlib.contextmanager
+def _without_torch() -> Iterator[None]:
+    """Hides torch from tensorboardX, which takes seconds to import it for what is not used here."""
+    modules: dict[str, Any] = sys.modules
+    if "torch" in modules:
+        yield
+        return
+    modules["torch"] = None
+    try:
+        yield
+    finally:
+        del modules["torch"]

@@ -102,13 +102,13 @@ def test_sigterm_and_ctrl_c_save_and_end_early(straight, cache_dir, tmp_path, si
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mesh", [(2, 4, 1, 1), (2, 1, 2, 2)])
-def test_eight_devices_train_as_one_and_resume_exactly(straight, cache_dir, tmp_path, mesh):
-    shape = map(str, mesh)
-    output = finish(start(tmp_path, cache_dir, *SHORT, "--mesh", *shape, devices=8))
-    assert [how for how, _ in ends(output)] == ["done", "stopped", "done"]
-    assert losses(tmp_path / "stopped") == losses(tmp_path)
-    assert_close(losses(tmp_path), losses(straight))
+def test_eight_devices_train_as_one_and_resume_exactly(straight, cache_dir, tmp_path):
+    meshes = "--mesh 2 4 1 1 --mesh 2 1 2 2"
+    output = finish(start(tmp_path, cache_dir, *SHORT, *meshes.split(), devices=8))
+    assert [how for how, _ in ends(output)] == ["done", "stopped", "done"] * 2
+    for model_dir in (tmp_path / "2_4_1_1", tmp_path / "2_1_2_2"):
+        assert losses(model_dir / "stopped") == losses(model_dir)
+        assert_close(losses(model_dir), losses(straight))
 
 
 @pytest.mark.slow

@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("model_dir")
     parser.add_argument("--cache_dir", required=True)
     parser.add_argument("--train_steps", type=int, default=30)
-    parser.add_argument("--mesh", type=int, nargs=4, default=(-1, 1, 1, 1))
+    parser.add_argument("--mesh", type=int, nargs=4, action="append", help="MODEL_DIR/A_B_C_D each")
     parser.add_argument("--process", help="index:count:coordinator of a multi-process run")
     parser.add_argument("--kill", type=int, help="train until the last process dies at this step")
     parser.add_argument("--ctrl_c", type=int, help="train in MODEL_DIR/stopped too, stopped here")
@@ -103,12 +103,9 @@ def main() -> None:
         index, count = int(index), int(count)
         jax.distributed.initialize(coordinator, count, index, shutdown_timeout_seconds=1200)
 
-    def run(model_dir: str | pathlib.Path) -> None:
+    def run(model_dir: str | pathlib.Path, mesh: MeshConfig) -> None:
         result = toy_train(
-            str(model_dir),
-            options.cache_dir,
-            train_steps=options.train_steps,
-            mesh=MeshConfig(*options.mesh),
+            str(model_dir), options.cache_dir, train_steps=options.train_steps, mesh=mesh
         )
         print("stopped" if result.stopped else "done", result.progress.steps)
         # Process 0 writes a report still; a collective would wait for it for 30 seconds only.
@@ -117,13 +114,17 @@ def main() -> None:
     is_last = index == count - 1  # whichever process gets the signal, all stop after the same step
     if options.kill:
         with interrupted_at(options.kill, signal.SIGKILL, sends_signal=is_last):
-            run(options.model_dir)
-    run(options.model_dir)
-    if options.ctrl_c:
-        stopped = pathlib.Path(options.model_dir, "stopped")
-        with interrupted_at(options.ctrl_c, signal.SIGINT, sends_signal=is_last):
-            run(stopped)
-        run(stopped)
+            run(options.model_dir, MeshConfig())
+    folders = {pathlib.Path(options.model_dir): MeshConfig()}
+    if options.mesh:
+        names = {"_".join(map(str, sizes)): MeshConfig(*sizes) for sizes in options.mesh}
+        folders = {pathlib.Path(options.model_dir, name): mesh for name, mesh in names.items()}
+    for folder, mesh in folders.items():
+        run(folder, mesh)
+        if options.ctrl_c:
+            with interrupted_at(options.ctrl_c, signal.SIGINT, sends_signal=is_last):
+                run(folder / "stopped", mesh)
+            run(folder / "stopped", mesh)
 
 
 if __name__ == "__main__":

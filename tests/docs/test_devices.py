@@ -1,18 +1,20 @@
 """docs/devices.md: what it says to try on a laptop, on as many devices as it says."""
 
+import logging
 import os
 import subprocess
 import sys
 
 import pytest
 
+from t5lite.cli import main
 from tests.conftest import QUICK_COMPILATION, REPOSITORY
 from tests.docs.pages import DOCS, blocks, commands
 
 pytestmark = pytest.mark.slow
 
 
-def test_four_devices_then_one(tmp_path):
+def test_four_devices_then_one(tmp_path, monkeypatch, caplog):
     pytest.importorskip("seqio")
     found = [c for c in commands(DOCS / "devices.md") if "--train_steps" in " ".join(c.words)]
     four, one, slices = found
@@ -39,8 +41,11 @@ def test_four_devices_then_one(tmp_path):
     text = run(["-m", "t5lite", *four.words], four.environment)
     assert "1,017,600 parameters, mesh data=2, fsdp=2, sequence=1, tensor=1" in text
     first = (tmp_path / "runs" / "mesh" / "placement.txt").read_text()
-    text = run(["-m", "t5lite", *one.words], {})
-    assert "from step 2" in text and "mesh data=1" in text
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("T5LITE_CACHE_DIR", str(tmp_path / "cache"))
+    caplog.set_level(logging.INFO)
+    assert main(list(one.words)) == 0
+    assert "from step 2" in caplog.text and "mesh data=1" in caplog.text
     page = [
         " ".join(line.split())
         for block in blocks(DOCS / "devices.md", "text")

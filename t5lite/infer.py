@@ -134,6 +134,7 @@ def infer(
     devices = make_mesh(mesh or MeshConfig())
     if adapters:
         _check_adapters(adapter, step, input=input, options_field=options_field)
+        adapters = {name: own_folder(model_dir, f)[0] for name, f in adapters.items()}
         model = load_adapters(
             *(model_dir, adapters), mesh=devices, attention_implementation=attention_implementation
         )

@@ -6,6 +6,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -55,6 +56,15 @@ def on_two_processes(module, *arguments):
     return [process.returncode for process in processes], outputs
 
 
+def wait_until(condition):
+    """Waits for another process to have come so far; a minute at most."""
+    for _ in range(6000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come so far within a minute")
+
+
 def shared_path(*parts: str) -> pathlib.Path:
     """Path under the real test data; skips the calling test where it is absent.
 
@@ -65,6 +75,12 @@ def shared_path(*parts: str) -> pathlib.Path:
     if not path.exists():
         pytest.skip(f"real test data not found: {path} (set T5LITE_TEST_DATA)")
     return path
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first: a long one at the end would leave the other processes idle."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 # Garbage collection took a tenth of the tests' time.

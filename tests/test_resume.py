@@ -81,7 +81,7 @@ def test_stopping_at_any_step_and_resuming_equals_the_straight_run(straight, cac
 
 def test_kill_9_anywhere_and_restart_equals_the_straight_run(straight, cache_dir, tmp_path):
     process = start(tmp_path / "late", cache_dir, "--kill", "14")  # between two checkpoints
-    process.communicate()
+    process.communicate(timeout=1200)
     assert process.returncode == -signal.SIGKILL
     without_checkpoints = shutil.ignore_patterns("checkpoints")
     shutil.copytree(tmp_path / "late", tmp_path / "early", ignore=without_checkpoints)

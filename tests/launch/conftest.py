@@ -4,8 +4,7 @@ import dataclasses
 import os
 import pathlib
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -65,12 +64,3 @@ def cloud(tmp_path: pathlib.Path) -> Cloud:
         "FINISH": str(tmp_path / "finish"),
     }
     return Cloud(tmp_path, environment)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Waits for another process to have come so far; a minute at most."""
-    for _ in range(6000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not come so far within a minute")

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from tests.conftest import REPOSITORY
-from tests.launch.conftest import STAND_INS, wait_until
+from tests.conftest import REPOSITORY, wait_until
+from tests.launch.conftest import STAND_INS
 
 SCRIPT = "launch/slurm.sbatch"
 TRAIN = ("train", "--gin_file=my run.gin")

@@ -6,7 +6,7 @@ import signal
 import psutil
 import pytest
 
-from tests.launch.conftest import wait_until
+from tests.conftest import wait_until
 
 SCRIPT = "launch/tpu_pod.sh"
 PLACE = ("--name=pod", "--zone=z-1", "--project=p")
@@ -61,7 +61,7 @@ def test_a_run_outlives_its_connection_and_its_status_comes_back(cloud):
     wait_until(lambda: all(log.exists() and log.read_text() == words for log in logs))
     wait_until(lambda: any("follow" in call for call in cloud.calls()))
     os.killpg(first.pid, signal.SIGKILL)
-    first.wait()
+    first.wait(timeout=60)
 
     code, output = cloud.run(SCRIPT, "status", *place)
     assert code == 0 and output.count("running") == 4

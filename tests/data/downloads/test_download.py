@@ -160,7 +160,7 @@ def test_a_killed_download_goes_on_in_the_next_run(server, tmp_path):
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.wait(timeout=60)
     assert not (tmp_path / "set").exists()
     server.pause = 0.0
     fetch(item, tmp_path)

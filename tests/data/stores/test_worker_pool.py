@@ -9,7 +9,7 @@ import time
 import pytest
 
 from t5lite.data.stores.worker_pool import report, run_jobs
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, wait_until
 
 PARENT = """
 import os, sys, time
@@ -42,13 +42,12 @@ def test_workers_of_a_killed_build_end(tmp_path):
     script.write_text(PARENT)
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     parent = subprocess.Popen([sys.executable, script, tmp_path / "pids"], env=environment)
-    while len(workers := os.listdir(tmp_path / "pids")) < 2:
-        assert parent.poll() is None
-        time.sleep(0.05)
+    wait_until(lambda: len(os.listdir(tmp_path / "pids")) == 2 or parent.poll() is not None)
+    assert parent.poll() is None
+    workers = os.listdir(tmp_path / "pids")
     parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    while any(is_alive(int(worker)) for worker in workers):  # the suite's time limit ends this
-        time.sleep(0.05)
+    parent.wait(timeout=60)
+    wait_until(lambda: not any(is_alive(int(worker)) for worker in workers))
 
 
 def fail_or_report(fails: bool) -> None:

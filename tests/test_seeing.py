@@ -59,6 +59,7 @@ def records(content):
             whole = b""
 
 
+@pytest.mark.slow
 def test_a_stopped_run_leaves_its_trace_and_goes_on_in_the_same_wandb_run(
     cache_dir, tmp_path, monkeypatch, caplog
 ):

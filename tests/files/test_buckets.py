@@ -330,6 +330,7 @@ def test_checkpoints_are_whole_or_left_out(folder):
         Checkpointer(folder, read_only=True).restore_state(3, abstract(state()))
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_bit_and_its_model_is_read_and_converted(tmp_path):
     """Straight in one kind of bucket, resumed in the other."""
     straight, killed = (path_of(f"{scheme}://{BUCKET}/run") for scheme in SCHEMES)

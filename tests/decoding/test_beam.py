@@ -62,11 +62,14 @@ SETTINGS = {
 @pytest.mark.parametrize(
     ("setting", "style", "converter", "unstacked"),
     [
-        *((name, "t5x", "encoder_decoder", True) for name in SETTINGS),
-        *((name, "hugging_face", "decoder_only", True) for name in SETTINGS),
-        ("n_best", "t5x", "prefix_lm", True),
-        ("n_best", "t5x", "decoder_only", False),
+        ("n_best", "t5x", "encoder_decoder", True),
+        ("no_penalty", "t5x", "prefix_lm", True),
+        ("long", "t5x", "decoder_only", False),
+        ("minimum", "t5x", "encoder_decoder", True),
         ("n_best", "hugging_face", "encoder_decoder", False),
+        ("no_penalty", "hugging_face", "decoder_only", True),
+        ("long", "hugging_face", "decoder_only", True),
+        ("minimum", "hugging_face", "decoder_only", True),
     ],
     indirect=["unstacked"],
 )

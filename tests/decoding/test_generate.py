@@ -30,7 +30,16 @@ def _tokens(generations):
     return [[answer.tokens.tolist() for answer in answers] for answers in generations]
 
 
-@pytest.mark.parametrize("converter", tiny.CONVERTERS)
+@pytest.mark.parametrize(
+    ("converter", "unstacked"),
+    [
+        ("encoder_decoder", True),
+        ("encoder_decoder", False),
+        ("decoder_only", True),
+        ("prefix_lm", False),
+    ],
+    indirect=["unstacked"],
+)
 def test_cached_greedy_is_argmax_of_the_full_forward(converter, unstacked):
     config = tiny.config(converter)
     params = tiny.params(config)
@@ -91,8 +100,7 @@ def test_rows_end_at_the_end_token_and_the_loop_with_the_last_row():
         assert not tokens_T[length:].any()
 
 
-@pytest.mark.parametrize("strategy", ["greedy", "beam"])
-@pytest.mark.parametrize("minimum", [0, 4])
+@pytest.mark.parametrize(("minimum", "strategy"), [(0, "greedy"), (4, "greedy"), (4, "beam")])
 def test_min_decode_length_holds_every_end_back(minimum, strategy):
     config = tiny.config()
     params = tiny.params(config)
@@ -173,7 +181,11 @@ def test_draws_do_not_depend_on_the_batch(converter):
     assert len({tuple(answer) for (answer,) in together}) > 1
 
 
-@pytest.mark.parametrize("converter", ["encoder_decoder", "decoder_only"])
+@pytest.mark.parametrize(
+    ("converter", "unstacked"),
+    [("encoder_decoder", True), ("decoder_only", True), ("decoder_only", False)],
+    indirect=["unstacked"],
+)
 def test_several_draws_of_a_prompt_are_likely_as_scored_and_the_first_is_the_single_one(
     converter, unstacked
 ):

@@ -58,12 +58,12 @@ def test_finished_stores_are_reused_and_missing_ones_built(tmp_path):
 
 
 def test_parallel_is_serial_and_an_error_in_a_worker_names_its_task(tmp_path):
-    names = [*SUMS, "sample_long"]
+    names = [*SUMS[:3], "sample_long"]
     open_stores(names, tmp_path / "serial", num_workers=1)
     with pytest.raises(ValueError, match=r"'sample_empty'.*gave no example in split 'train'"):
         open_stores([*names, "sample_empty"], tmp_path / "parallel", num_workers=2)
     # What workers had finished by then is kept; whatever is missing is built now.
-    assert len(list((tmp_path / "parallel").rglob("meta.json"))) >= len(SUMS)
+    assert len(list((tmp_path / "parallel").rglob("meta.json"))) >= 3
     open_stores(names, tmp_path / "parallel", num_workers=1)
     assert contents(tmp_path / "serial") == contents(tmp_path / "parallel")
 

@@ -84,7 +84,7 @@ def pytest_collection_modifyitems(items):
 
 
 # Garbage collection took a tenth of the tests' time.
-gc.set_threshold(50_000, 20, 20)
+gc.set_threshold(50_000, 10, 10)
 _num_frozen_modules = 0
 
 

@@ -52,7 +52,7 @@ def _compiled_once(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> pathlib.Path:
-    """Three folders: base, hf (the same model), and run, a LoRA of hf."""
+    """Three folders: base, hf (the same model), and run, a LoRA of base."""
     root = tmp_path_factory.mktemp("adapters")
     config = tiny.config(vocab_size=264, num_encoder_layers=1, num_decoder_layers=1)
     model_dirs.save(root / "base", config=config)
@@ -61,7 +61,7 @@ def folder(tmp_path_factory) -> pathlib.Path:
     return root
 
 
-def train(root, model_dir, *, steps, base="hf", **changes):
+def train(root, model_dir, *, steps, base="base", **changes):
     arguments = {
         "model": ModelOfCheckpoint(adapters=(LORA,), dropout_rate=0.1),
         "initial_checkpoint": RestoreConfig(path=str(root / base)),
@@ -86,8 +86,8 @@ def test_the_folder_holds_the_adapter_and_names_its_base(folder):
     assert {n.partition("/v/")[2] for n in moments} == own
     base = load_model_dir(folder / "base")
     assert description.base == BaseModel(
-        path=str(folder / "hf"),
-        step=None,
+        path=str(folder / "base"),
+        step=model_dirs.STEP,
         parameter_hash=parameter_hash(base.params),
         dtype="bfloat16",
     )
@@ -96,7 +96,7 @@ def test_the_folder_holds_the_adapter_and_names_its_base(folder):
 def test_a_run_that_is_stopped_goes_on_as_if_it_was_not(folder, tmp_path):
     run = tmp_path / "run"
     train(folder, run, steps=3)
-    train(folder, run, steps=4, base="base")
+    train(folder, run, steps=4, base="hf")
     assert losses(run) == losses(folder / "run")
     once, twice = (load_model(path) for path in (folder / "run", run))
     for name, leaf in flatten_names(once.params).items():

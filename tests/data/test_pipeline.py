@@ -150,6 +150,26 @@ def test_hosts_together_hold_the_batches_of_one_host(mode, host_count):
         assert all(part.stats.num_examples == batch.stats.num_examples for part in rows)
 
 
+@pytest.mark.parametrize("mode", [*MODES, {"converter": "encoder_decoder", "pack": False}])
+def test_target_positions_say_of_which_task_they_are(mode):
+    """Each example's first position names its task, the others the same; hosts have their rows."""
+    whole = take(make_data(**mode, **FINITE))
+    parts = [take(make_data(host=(host, 2), **mode, **FINITE)) for host in range(2)]
+    for batch, *rows in zip(whole, *parts, strict=True):
+        features, tasks = batch.features, batch.task_ids
+        together = np.concatenate([part.task_ids for part in rows])
+        bears_loss = features["decoder_loss_weights"] > 0
+        np.testing.assert_array_equal(together[bears_loss], tasks[bears_loss])
+        columns = np.broadcast_to(np.arange(tasks.shape[1]), tasks.shape)
+        positions = features.get("decoder_positions", columns)
+        segments = features.get("decoder_segment_ids", bears_loss.any(axis=1, keepdims=True))
+        firsts = (positions == 0) & (segments > 0)
+        found = np.bincount(tasks[firsts], minlength=len(NAMES))
+        np.testing.assert_array_equal(found, batch.stats.draws_by_task)
+        goes_on = (positions > 0) & (segments > 0)
+        np.testing.assert_array_equal(tasks[goes_on], np.roll(tasks, 1, axis=1)[goes_on])
+
+
 @pytest.mark.parametrize("mode, digest", zip(MODES, DIGESTS, strict=True))
 def test_known_batches_stay_what_they_are(mode, digest):
     """Rows are part of the format of a checkpoint: other ones would break exact resume."""

@@ -98,12 +98,6 @@ def _loader_class(yaml: Any) -> Any:
     return Loader
 
 
-def render_template(template: PromptTemplate, row: Mapping[str, Any], *, key: str) -> Rendered:
-    """Renders a template over a row, as `render_templates`."""
-    (rendered,) = render_templates(template, [(key, row)])
-    return rendered
-
-
 def render_templates(
     template: PromptTemplate, rows: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> list[Rendered]:

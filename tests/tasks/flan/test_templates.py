@@ -7,7 +7,7 @@ from tasks.flan.sources.promptsource import _template
 from tasks.flan.sources.templates import (
     PromptTemplate,
     read_templates,
-    render_template,
+    render_templates,
     template_key,
 )
 from tests.conftest import shared_path
@@ -29,7 +29,8 @@ def short_deadline():
 
 
 def render(jinja, choices="", key="k"):
-    return render_template(template(jinja, choices), ROW, key=key)
+    (rendered,) = render_templates(template(jinja, choices), [(key, ROW)])
+    return rendered
 
 
 def test_inputs_target_and_choices_of_a_row():
@@ -89,7 +90,7 @@ def test_hostile_templates_are_refused(hostile):
 def test_a_row_is_never_changed():
     row = {"words": ["x"]}
     with pytest.raises(ValueError, match="sandbox"):
-        render_template(template("{{ words.append(1) }}|||x"), row, key="k")
+        render_templates(template("{{ words.append(1) }}|||x"), [("k", row)])
     assert row == {"words": ["x"]}
 
 

@@ -1,6 +1,7 @@
 """Adapters beside peft itself: the same logits both ways, on small odd models of random numbers."""
 
 import dataclasses
+import json
 import re
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from t5lite.convert import open_external
 from t5lite.convert.adapter_run import merged
+from t5lite.convert.convert import convert
 from t5lite.convert.hf.folder import choose_family
 from t5lite.convert.names import stack, to_theirs, unstack
 from t5lite.convert.peft.folder import read_folder, write_folder
@@ -254,6 +256,22 @@ def test_losses_of_20_steps(tmp_path, name):
         expected.append(loss.item())
     assert losses[-1] < losses[0] - 0.3
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
+
+
+def test_a_base_that_was_held_in_bfloat16_is_compared_so(tmp_path, capsys):
+    case = LORAS["gpt_neox, fused by head"]
+    case = dataclasses.replace(case, fields=case.fields | {"vocab_size": 384})
+    base, _ = base_of(case, tmp_path / "base")
+    adapted(base, peft.LoraConfig(r=3, **case.adapter), tmp_path / "lora")
+    given = {"model_dir": str(tmp_path / "base"), "vocabulary": "bytes"}
+    convert(str(tmp_path / "lora"), str(tmp_path / "run"), **given, verified=False, progress=False)
+    description = tmp_path / "run" / "t5lite.json"
+    record = json.loads(description.read_text())
+    record["base"]["dtype"] = "bfloat16"
+    description.write_text(json.dumps(record))
+    (tmp_path / "run" / "hashes.json").unlink()
+    convert(str(tmp_path / "run"), str(tmp_path / "out"), to="peft", verified=True, progress=False)
+    assert "Verified against peft: the same model" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", PROMPTS)

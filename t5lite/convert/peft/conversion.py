@@ -131,6 +131,10 @@ def to_peft(
     shapes = layer_shapes(config.base)
     of_base = {key: array for key, array in run.arrays.items() if key in shapes}
     model = dataclasses.replace(run, config=config.base, arrays=of_base)
+    record = ModelDescription.load(run.path).base if run.format == "t5lite" else None
+    if record is not None and record.dtype != "float32":
+        # The run has rounded its base, whose folder has other numbers.
+        model = dataclasses.replace(model, hf_folder=None)
     with new_folder(dst) as work:
         write_folder(work, config, own, base_path=_hf_path(run), model_type=run.model_type)
         check(not_finite, source=str(run.path), remedy=_DAMAGED)

@@ -28,6 +28,11 @@ NEEDED = {
     "YarnScaling": {"factor": 2.0, "original_length": 8},
     "LongRopeScaling": {"short_factor": [1.0], "long_factor": [2.0], "original_length": 8},
     "Learned": {"max_positions": 8},
+    "Alibi": {},
+    "Lora": {},
+    "AdaptionPrompt": {},
+    "ScaleBias": {},
+    "PromptTuning": {},
     "ModelOfCheckpoint": {},
     "MeshConfig": {},
     "DataConfig": {
@@ -44,6 +49,7 @@ NEEDED = {
     "initial_checkpoint": {"path": "p"},
     "CrossEntropy": {},
     "FlanTable": {},
+    "WindowReport": {},
     "adafactor": {"learning_rate": 0.1},
     "adamw": {"learning_rate": 0.1},
     "optax_optimizer": {"name": "sgd", "learning_rate": 0.1},
@@ -184,7 +190,7 @@ def flags_of_numbers():
                 for name, inner in action.choices.items():
                     visit(inner, [*words, name])
             elif getattr(action.type, "__module__", "").startswith("t5lite") and (
-                action.type.__name__ not in ("comma_separated", "_texts")
+                action.type.__name__ not in ("comma_separated", "_texts", "_folders")
             ):
                 found[action.option_strings[0]] = parser
 

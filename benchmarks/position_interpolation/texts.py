@@ -50,10 +50,11 @@ def _write(texts: list[str], path: pathlib.Path) -> None:
 def _documents(path: pathlib.Path) -> list[str]:
     """Pieces of a file of at least `DOCUMENT` characters; what is left at its end is left out."""
     found, lines, size = [], [], 0
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        lines.append(line)
-        size += len(line)
-        if size >= DOCUMENT:
-            found.append("".join(lines))
-            lines, size = [], 0
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            lines.append(line)
+            size += len(line)
+            if size >= DOCUMENT:
+                found.append("".join(lines))
+                lines, size = [], 0
     return found

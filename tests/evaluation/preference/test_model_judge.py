@@ -126,7 +126,7 @@ def test_a_second_run_asks_nothing_and_needs_no_parameters(judges, tmp_path, mon
     (tmp_path / "out.jsonl").unlink()
     (tmp_path / "elsewhere").mkdir()
     moved = folder.rename(tmp_path / "elsewhere" / "judge")
-    monkeypatch.setattr(model_judge, "load_model_dir", lambda *_, **__: pytest.fail("asked"))
+    monkeypatch.setattr(model_judge, "load_model", lambda *_, **__: pytest.fail("asked"))
     assert judge(moved, a, b, tmp_path / "out.jsonl") == before
     assert "0 requests were asked now" in capsys.readouterr().out
     assert not list(tmp_path.glob("*.lock"))

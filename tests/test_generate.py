@@ -65,8 +65,8 @@ def parrot(vocabulary, monkeypatch):
             params={},
             converter=bare("decoder_only", task_feature_lengths={"inputs": 500, "targets": 8}),
         )
-        monkeypatch.setattr(generate_module, "model_folder", lambda path: path)
-        monkeypatch.setattr(generate_module, "load_model_dir", lambda *_, **__: model)
+        monkeypatch.setattr(generate_module, "own_folder", lambda *paths: paths)
+        monkeypatch.setattr(generate_module, "load_model", lambda *_, **__: model)
         monkeypatch.setattr(generate_module, "make_generator", lambda *_, **__: bird)
         return bird
 
@@ -127,7 +127,7 @@ def test_answers_of_a_conversation_may_be_long_and_a_cut_one_is_marked(parrot, v
 
 def test_an_answer_has_the_room_that_a_table_of_positions_leaves(parrot):
     bird = parrot(["a", "b"])
-    generate_module.load_model_dir("x").config.__dict__.update(
+    generate_module.load_model("x").config.__dict__.update(
         max_answered_positions=40, architecture="decoder_only"
     )
     lengths = []

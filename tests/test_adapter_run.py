@@ -185,13 +185,13 @@ def test_a_whole_model_is_no_adapter(folder):
     [
         ({"initial_checkpoint": None, "model": toy_run.MODEL}, "there is none: give --initial"),
         ({"remap": [("a", None)]}, "leave initial_checkpoint.remap"),
+        ({"interpolate_positions": True}, "interpolate_positions out"),
         ({"parameter_groups": [("token_embedder", 1.0)]}, "matches no parameter"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(folder, tmp_path, changes, message):
-    if "remap" in changes:
-        initial = RestoreConfig(path=str(folder / "hf"), remap=changes.pop("remap"))
-        changes["initial_checkpoint"] = initial
+    if taken := {n: changes[n] for n in ("remap", "interpolate_positions") if n in changes}:
+        changes = {"initial_checkpoint": RestoreConfig(path=str(folder / "hf"), **taken)}
     if "model" in changes:
         changes["model"] = dataclasses.replace(changes["model"], adapters=(LORA,))
     with pytest.raises(ValueError, match=message):

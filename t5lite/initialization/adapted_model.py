@@ -45,7 +45,7 @@ def check_base_is_given(
       resumes: whether the run's own folder says what it started from.
 
     Raises:
-      ValueError: there is none, or it is taken in part or with its optimizer's state.
+      ValueError: there is none, or it is not taken as it is.
     """
     if not model.adapters or resumes:
         return
@@ -54,11 +54,11 @@ def check_base_is_given(
             "TransformerConfig.adapters are trained on a model that is trained already, and there "
             "is none: give --initial_checkpoint_path (macro INITIAL_CHECKPOINT_PATH)."
         )
-    if initial.remap or initial.restore_optimizer:
+    if initial.remap or initial.restore_optimizer or initial.interpolate_positions:
         raise ValueError(
             "TransformerConfig.adapters are trained on the model of INITIAL_CHECKPOINT_PATH as it "
-            "is, for their checkpoints do not hold it: leave initial_checkpoint.remap and "
-            "restore_optimizer out."
+            "is, for their checkpoints do not hold it: leave initial_checkpoint.remap, "
+            "restore_optimizer and interpolate_positions out."
         )
 
 

@@ -214,7 +214,9 @@ def train(
         state = checkpointer.restore_state(resume_step, program.kept(program.state))
         draws = SampleCounts(saved.get("draws"))  # which the oldest checkpoints lack
         task_losses = saved.get("loss_by_task")
-        ignored = f" (ignoring {initial_checkpoint.path})" if initial_checkpoint else ""
+        ignored = ""
+        if initial_checkpoint and not model.adapters:  # whose model is read again
+            ignored = f" (ignoring {initial_checkpoint.path})"
         log.info("resuming %s from step %d%s", folder, resume_step, ignored)
 
     # ---- Whose tokens and prompts these are, before any data are built --------------------------
@@ -296,7 +298,8 @@ def train(
             fresh = start_soft_prompt(
                 *(fresh, model), vocabulary=vocabulary, seed=seed, shardings=program.shardings
             )
-            log.info("starting from %s", initial.config.path)
+            verb = "adapters of" if model.adapters else "starting from"
+            log.info("%s %s", verb, initial.config.path)
         description = with_base(
             *(description, initial, fresh.params),
             began=began,

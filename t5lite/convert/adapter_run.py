@@ -11,13 +11,14 @@ import numpy as np
 
 from t5lite.checkpoints.base_model import BaseModel, array_sums, combined
 from t5lite.checkpoints.checkpointer import Checkpointer
-from t5lite.checkpoints.model_dir import ModelDescription
+from t5lite.checkpoints.model_dir import DESCRIPTION_FILE, ModelDescription
 from t5lite.convert import model_folder
 from t5lite.convert.load import FORMATS, open_any
 from t5lite.convert.names import Arrays, Key, LazyArray, layers_by_name
 from t5lite.convert.source import Source
 from t5lite.files.buckets import local_copy
 from t5lite.files.local_paths import storage_path
+from t5lite.files.regular_files import has_file
 from t5lite.models.adapter_config import Lora
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import flatten_names, param_shapes
@@ -43,6 +44,7 @@ def with_base(source: Source, base: pathlib.Path | None = None) -> Source:
             f"{source.path} holds adapters of the model in {path}, which is not there. Give it as "
             f"SRC, where it lies now, and --adapter={source.path}."
         )
+    check_is_whole(path)
     found = _open(local_copy(path), record)
     names = {"path": str(path), "adapter": str(source.path)}
     wanted = {n: s.shape for n, s in flatten_names(param_shapes(source.config.base)).items()}
@@ -57,6 +59,15 @@ def with_base(source: Source, base: pathlib.Path | None = None) -> Source:
         model_type=found.model_type,
         hf_folder=found.hf_folder,
     )
+
+
+def check_is_whole(path: pathlib.Path) -> None:
+    """Raises ValueError for a base that is a run of adapters itself."""
+    if has_file(path / DESCRIPTION_FILE) and ModelDescription.load(path).base is not None:
+        raise ValueError(
+            f"the base {path} holds adapters itself. Merge them first, `t5lite convert {path} "
+            "FOLDER --to=t5lite`, and give FOLDER"
+        )
 
 
 def merged(source: Source) -> Source:

@@ -81,7 +81,7 @@ def model_folder(
     _check_readable(path, named_by)
     return _converted(
         path,
-        base=None,
+        base=str(base_of(path)) if is_peft_folder(path) else None,
         vocabulary=vocabulary,
         cache_dir=cache_dir,
         named_by=named_by,
@@ -175,9 +175,7 @@ def _convert(
     named_by: str,
 ) -> None:
     if vocabulary is not None:
-        model = path
-        if is_peft_folder(path):
-            model = base_of(path) if base is None else storage_path(base, name="--model_dir")
+        model = path if base is None else storage_path(base, name="--model_dir")
         with tempfile.TemporaryDirectory() as scratch:
             own = own_vocabulary(open_any(model, FORMATS), scratch=pathlib.Path(scratch))
         if own is not None:

@@ -16,7 +16,7 @@ from t5lite.checkpoints.model_dir import (
     add_hashes,
     check_files,
 )
-from t5lite.convert.adapter_run import hash_of
+from t5lite.convert.adapter_run import check_is_whole, hash_of
 from t5lite.convert.checkpoint_stream import read_arrays
 from t5lite.convert.finite import check, noting
 from t5lite.convert.hf import folder as hf_folder
@@ -161,7 +161,8 @@ def base_of(src: pathlib.Path) -> pathlib.Path:
     if named is None or not pathlib.Path(named).exists():
         raise ValueError(
             f"{src} is an adapter of peft to the model {named!r}, which is no folder on this "
-            "machine (nothing is downloaded). Give --model_dir, where it lies"
+            "machine (nothing is downloaded). Give --model_dir, where it lies (and, but to convert, "
+            f"--adapter={src})"
         )
     return pathlib.Path(named)
 
@@ -172,11 +173,7 @@ def _open_base(path: pathlib.Path, *, adapter: str) -> Source:
             f"{adapter} is an adapter of the model in {path}, which is not there. Give "
             "--model_dir, where it lies now"
         )
-    if has_file(path / DESCRIPTION_FILE) and ModelDescription.load(path).base is not None:
-        raise ValueError(
-            f"the base {path} holds adapters itself. Merge them first, `t5lite convert {path} "
-            "FOLDER --to=t5lite`, and give FOLDER"
-        )
+    check_is_whole(path)
     # Files are mapped, which those of a bucket cannot be.
     return open_any(local_copy(path), FORMATS)
 

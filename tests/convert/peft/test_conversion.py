@@ -76,6 +76,8 @@ def test_merged_into_its_base(hf, tmp_path):
 def test_where_a_model_is_asked_for_they_are_converted_once(hf, tmp_path):
     found = model_folder(hf / "lora", cache_dir=tmp_path)
     assert found == model_folder(hf / "lora", cache_dir=tmp_path)
+    (hf / "llama" / "config.json").touch()  # Adapters go with a base as it is now.
+    assert found != model_folder(hf / "lora", cache_dir=tmp_path)
     moved = adapter_folder(hf / "soft", base=str(hf / "llama"), cache_dir=tmp_path)
     description = ModelDescription.load(moved)
     assert description.converter.soft_prompt == description.model.soft_prompt_ids

@@ -316,6 +316,7 @@ def test_shards_and_lengths_are_parsed():
         ("cache mini --num_workers=0", "--num_workers: '0' is not an integer from 1 to"),
         ("tasks contamination mini --fail_above=2", "a finite number from 0 to 1"),
         ("cache mini --task_feature_lengths=inputs", "inputs=512,targets=128"),
+        ("infer --adapters=a=x,a=y", "'a=x,a=y' has a name twice"),
         ("train --batch_size=x", "--batch_size: 'x' is not an integer from 1 to"),
         ("train --batchsize 3", "Did you mean '--batch_size'"),
         ("train --model-dir=x", "it is written --model_dir."),

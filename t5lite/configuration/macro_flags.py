@@ -102,7 +102,10 @@ def _folders(text: str) -> dict[str, str]:
     pairs = [part.partition("=") for part in text.split(",")]
     if not all(name and folder for name, _, folder in pairs):
         raise argparse.ArgumentTypeError(f"{shown(text)} is not like fr=FOLDER,de=FOLDER")
-    return {name: folder for name, _, folder in pairs}
+    folders = {name: folder for name, _, folder in pairs}
+    if len(folders) < len(pairs):
+        raise argparse.ArgumentTypeError(f"{shown(text)} has a name twice")
+    return folders
 
 
 def duration(text: str) -> int | str:

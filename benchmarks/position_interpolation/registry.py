@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import seqio
 
+from benchmarks.position_interpolation.texts import EXTENDED, TRAINED
 from tasks.documents import add_document_task
 from tasks.long_context.passkey import add_passkey_task
 from tasks.long_context.perplexity import add_perplexity_tasks
 
-# Tokens, here bytes, of the model's window, and of those that it is extended to.
-TRAINED = 256
-EXTENDED = (2048, 4096, 8192)
 # Further windows at which stories260K is measured, which was trained to 512 tokens.
 STORIES = (512, 1024)
 

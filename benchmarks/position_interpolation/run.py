@@ -18,7 +18,7 @@ import subprocess
 import sys
 
 from benchmarks.position_interpolation import tables
-from benchmarks.position_interpolation.texts import write_documents, write_keys
+from benchmarks.position_interpolation.texts import EXTENDED, TRAINED, write_documents, write_keys
 from t5lite.files.json_files import write_object
 from t5lite.training.metrics import read_lines
 
@@ -57,7 +57,7 @@ class Arm:
     @property
     def factor(self) -> float:
         """What positions are divided by."""
-        return self.window / 256 if self.method == "interpolated" else 1.0
+        return self.window / TRAINED if self.method == "interpolated" else 1.0
 
 
 def arms(seeds: int, windows: list[int], **fields: int) -> list[Arm]:
@@ -102,7 +102,7 @@ def extend(arm: Arm, folder: pathlib.Path) -> dict[str, object]:
 
 def _figures(line: dict[str, float], arm: Arm) -> dict[str, float]:
     """What the tables show of an evaluation."""
-    old, new = f"perplexity/test_{256}_{256}", f"perplexity/test_{arm.window}_{arm.window}"
+    old, new = f"perplexity/test_{TRAINED}_{TRAINED}", f"perplexity/test_{arm.window}_{arm.window}"
     return {
         "perplexity": line[f"{new}/perplexity"],
         "bits_per_byte": line[f"{new}/bits_per_byte"],
@@ -168,13 +168,21 @@ def _train(gin: str, model_dir: pathlib.Path, folder: pathlib.Path, *flags: str)
     done.write_text(wanted)
 
 
+def _windows(text: str) -> list[int]:
+    """The numbers of `--windows`; argparse says which there are."""
+    windows = [int(window) for window in text.split(",")]
+    if not {*windows} <= {*EXTENDED}:
+        raise argparse.ArgumentTypeError(f"{text} is not of {', '.join(map(str, EXTENDED))}")
+    return windows
+
+
 def main() -> None:
     """Runs what is not done, and shows what came out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", type=pathlib.Path, required=True, help="holds text/")
     parser.add_argument("--folder", type=pathlib.Path, default="runs/interpolation")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--windows", default="2048,4096")
+    parser.add_argument("--windows", type=_windows, default="2048,4096")
     parser.add_argument("--steps", type=int, default=Arm.steps, help="of each arm")
     parser.add_argument("--period", type=int, default=Arm.period, help="steps between evaluations")
     parser.add_argument("--stories", type=pathlib.Path, help="folder of stories260K's files")
@@ -188,8 +196,7 @@ def main() -> None:
     for method in ("interpolated", "direct") if args.stories else ():
         stories.append(extend_stories(args.stories, method, folder))
         print(stories[-1], flush=True)
-    windows = [int(window) for window in args.windows.split(",")]
-    for arm in arms(args.seeds, windows, steps=args.steps, period=args.period):
+    for arm in arms(args.seeds, args.windows, steps=args.steps, period=args.period):
         results.append(extend(arm, folder))
         write_object(folder / "results.json", {"arms": results, "stories": stories})
         print(f"{arm.name} is done", flush=True)

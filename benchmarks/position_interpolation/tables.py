@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.position_interpolation.texts import EXTENDED
 from t5lite.messages.tables import format_table
 
 Result = Mapping[str, Any]
@@ -66,7 +67,7 @@ def draw(results: Sequence[Result], path: pathlib.Path) -> None:
     for (method, window), members in _groups(results).items():
         steps = sorted(int(step) for step in members[0]["by_step"])
         style = "-" if method == "interpolated" else "--"
-        color = f"C{[2048, 4096, 8192].index(window)}"
+        color = f"C{EXTENDED.index(window)}"
         for panel, name in zip(axes, ("perplexity", "k_max"), strict=True):
             values = [statistics.fmean(_values(members, step, name)) for step in steps]
             label = f"{method}, {window:,}"

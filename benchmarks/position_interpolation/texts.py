@@ -6,6 +6,9 @@ import pathlib
 from tasks.long_context.passkey import prompt, random_key
 
 FILES = ("shakespeare_input.txt", "botchan.txt", "wikitext2_train_5k.txt")
+# Tokens, here bytes, of the model's window, and of those that it is extended to.
+TRAINED = 256
+EXTENDED = (2048, 4096, 8192)
 # Characters; 8,192 bytes are 5 to a document.
 DOCUMENT = 40_000
 # Of every twenty documents these are held out.

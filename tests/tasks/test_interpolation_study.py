@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.position_interpolation import tables, texts
+from benchmarks.position_interpolation import run, tables, texts
 from benchmarks.position_interpolation.run import Arm, arms
 from t5lite.configuration import config
 from tests.conftest import REPOSITORY
@@ -83,3 +83,10 @@ def test_tables_have_a_row_an_arm_and_a_column_a_step(tmp_path):
     tables.draw(results, tmp_path / "x.png")
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
     assert Arm("direct", 2048, 3).name == "direct_2048_3"
+
+
+def test_a_window_that_has_no_tasks_is_refused_before_anything_is_trained(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["run.py", "--data_dir=/absent", "--windows=2048,1024"])
+    with pytest.raises(SystemExit):
+        run.main()
+    assert "--windows: 2048,1024 is not of 2048, 4096, 8192" in capsys.readouterr().err

@@ -289,7 +289,7 @@ def edit_tensors(folder, edit):
             {"max_window_layers": 1},
             "max_window_layers, makes its layers full_attention and sliding_attention",
         ),
-        ("qwen2", {"layer_types": ["sliding_attention"]}, "use_sliding_window .* for none"),
+        ("qwen2", {"layer_types": ["sliding_attention"]}, "config.json: .* there is no window"),
         ("gemma", {"hidden_act": "relu"}, "hidden_act is 'relu'; of gemma t5lite does only 'gelu'"),
         ("mpt", {"attn_config": {"qk_ln": True}}, r"attn_config\.qk_ln is True; of mpt t5lite"),
         ("mpt", {"attn_config": {"alibi": False}}, r"attn_config\.alibi is False"),

@@ -9,8 +9,7 @@ from t5lite.convert.hf.family import (
     Family,
     Fields,
     demand_positions,
-    demands,
-    full_width,
+    gpt_demands,
     linear_rows,
     norm_rows,
 )
@@ -80,16 +79,11 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
 
 
 def _mismatches(config: TransformerConfig) -> list[str]:
-    found = full_width(config) + demand_positions(config, Alibi)
-    return found + demands(
+    return demand_positions(config, Alibi) + gpt_demands(
         config,
         {
             **_FIXED,
             "block": "sequential",
-            "norm_position": "pre",
-            "scale_logits": False,
-            "kv_heads": config.num_heads,
-            "embedding_width": config.d_model,
             "d_ff": _MLP_WIDTHS * config.d_model,
         },
     )

@@ -419,6 +419,22 @@ def full_width(config: TransformerConfig) -> list[str]:
     return [f"num_heads * d_kv is {config.num_heads * config.d_kv}, not d_model ({config.d_model})"]
 
 
+def gpt_demands(config: TransformerConfig, wanted: Mapping[str, object]) -> list[str]:
+    """The demands of families built as GPT-2 is, beside those of `demands`.
+
+    A decoder alone, norms with means before its branches, a key and a value for each query head.
+    """
+    usual = {
+        "architecture": "decoder_only",
+        "norm": "layer",
+        "norm_position": "pre",
+        "scale_logits": False,
+        "kv_heads": config.num_heads,
+        "embedding_width": config.d_model,
+    }
+    return full_width(config) + demands(config, {**usual, **wanted})
+
+
 def write_activation(ours: str) -> str:
     """Their name of an activation."""
     return next(theirs for theirs, name in ACTIVATIONS.items() if name == ours)

@@ -10,8 +10,7 @@ from t5lite.convert.hf.family import (
     Family,
     Fields,
     demand_positions,
-    demands,
-    full_width,
+    gpt_demands,
     linear_rows,
     norm_rows,
     write_activation,
@@ -73,21 +72,14 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
 
 
 def _mismatches(config: TransformerConfig) -> list[str]:
-    found = full_width(config) + demand_positions(config, Rotary)
-    return found + demands(
+    return demand_positions(config, Rotary) + gpt_demands(
         config,
         {
-            "architecture": "decoder_only",
             "block": ["sequential", "parallel"],
-            "norm": "layer",
             "norm_bias": True,
-            "norm_position": "pre",
             "mlp_bias": True,
             "mlp_activations": PLAIN_MLPS,
             "scale_attention": True,
-            "scale_logits": False,
-            "kv_heads": config.num_heads,
-            "embedding_width": config.d_model,
         },
     )
 

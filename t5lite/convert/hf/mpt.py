@@ -10,8 +10,7 @@ from t5lite.convert.hf.family import (
     Family,
     Fields,
     demand_positions,
-    demands,
-    full_width,
+    gpt_demands,
 )
 from t5lite.convert.layouts import MPT_QKV, TRANSPOSED
 from t5lite.convert.names import Row
@@ -95,17 +94,12 @@ def _read_config(fields: Fields, tied: bool) -> TransformerConfig:
 
 
 def _mismatches(config: TransformerConfig) -> list[str]:
-    found = full_width(config) + demand_positions(config, Alibi)
-    return found + demands(
+    return demand_positions(config, Alibi) + gpt_demands(
         config,
         {
             **_FIXED,
             "qkv_clip": config.qkv_clip,
             "block": "sequential",
-            "norm_position": "pre",
-            "scale_logits": False,
-            "kv_heads": config.num_heads,
-            "embedding_width": config.d_model,
             "d_ff": _MLP_WIDTHS * config.d_model,
         },
     )

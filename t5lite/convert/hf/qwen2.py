@@ -35,12 +35,14 @@ def _read_window(fields: Fields, *, num_layers: int) -> int | None:
     kinds = set(fields.get("layer_types", derived))
     if kinds not in ({_FULL}, {_WINDOWED}):
         raise ValueError(
-            f"layer_types, or max_window_layers, makes its layers {' and '.join(sorted(kinds))}; "
-            "t5lite does the same attention in all layers, full or sliding"
+            "config.json: layer_types, or max_window_layers, makes its layers "
+            f"{' and '.join(sorted(kinds))}; t5lite does the same attention in all layers, "
+            "full or sliding"
         )
     if kinds == {_WINDOWED} and window is None:
         raise ValueError(
-            f"layer_types asks for {_WINDOWED}, use_sliding_window and sliding_window for none"
+            f"config.json: layer_types says {_WINDOWED}, and use_sliding_window or sliding_window "
+            "that there is no window; t5lite cannot tell which is meant"
         )
     return window if kinds == {_WINDOWED} else None
 

@@ -61,7 +61,10 @@ def parse_arguments():
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of torch")
     parser.add_argument("--workers", type=int, default=0, help="processes that load its batches")
     parser.add_argument("--tune", action="store_true")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if not 0 < arguments.examples <= WHOLE:
+        parser.error(f"--examples is {arguments.examples}; there are {WHOLE}")
+    return arguments
 
 
 # ---- What both start from ------------------------------------------------------------------------
@@ -138,6 +141,8 @@ def run_ours(folder, arguments):
     lines = [json.loads(line) for line in (run / "model" / "metrics.jsonl").open()]
     lines = [line for line in lines if line["kind"] == "train"]
     shutil.rmtree(run)
+    if len(lines) < 2:
+        sys.exit("all examples are one update, and the first is not timed; give more by --examples")
     tokens = [b["tokens"] - a["tokens"] for a, b in itertools.pairwise(lines)]
     rates = [line["tokens_per_second"] for line in lines[1:]]
     return {

@@ -82,8 +82,8 @@ def merged(source: Source) -> Source:
     if others := {type(a).__name__ for a in source.config.adapters if not isinstance(a, Lora)}:
         raise ValueError(
             f"{source.path} has adapters ({', '.join(sorted(others))}) that no weights of its "
-            "model can take in; only a t5lite run holds them. Give it to eval, infer and generate "
-            "as it is."
+            "model can take in. Give them to eval, infer and generate as they are; soft prompts "
+            "and adaption prompts may be written with --to=peft."
         )
     added = {n for n, _ in source.arrays if n.endswith(("/lora_a", "/lora_b"))}
     arrays: dict[Key, LazyArray] = {k: a for k, a in source.arrays.items() if k[0] not in added}

@@ -1,0 +1,1 @@
+"""Models that make data: teachers, and the systems in which they teach smaller models."""

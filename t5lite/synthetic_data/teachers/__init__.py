@@ -1,0 +1,1 @@
+"""One way to ask a teacher: requests, who answers them, and what is kept of the answers."""

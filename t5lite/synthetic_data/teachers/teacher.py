@@ -1,0 +1,52 @@
+"""Who is asked: the protocol that every teacher has, and how asking one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from t5lite.synthetic_data.teachers.requests import Reply, Request
+
+
+class TeacherError(Exception):
+    """A request that failed and may succeed if it is put again: too many requests, a lost line.
+
+    What never will, such as a key that is refused, is a `ValueError` that says so.
+
+    Attributes:
+      kind: What is counted and shown, such as "429 too many requests".
+      retry_after: Seconds that the teacher wants to be left alone for; None where it does not say.
+    """
+
+    def __init__(self, kind: str, *, retry_after: float | None = None) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.retry_after = retry_after
+
+
+class Teacher(Protocol):
+    """A model that answers requests.
+
+    Attributes:
+      name: Tells its answers from those of every other teacher; a part of what a request's digest
+        is made from.
+      batch_size: Requests that it answers best at once: 1 of an endpoint, rows of a local model.
+    """
+
+    name: str
+    batch_size: int
+
+    async def reply(self, requests: Sequence[Request]) -> list[Reply | TeacherError]:
+        """Answers up to `batch_size` requests.
+
+        Returns:
+          The reply to each, or how it failed.
+
+        Raises:
+          ValueError: No request will ever be answered, with the flag to change.
+        """
+        ...
+
+    def count_tokens(self, request: Request) -> int:
+        """Tokens of a request, as near as can be told without asking."""
+        ...

@@ -67,6 +67,17 @@ BUCKETS = ["universal_pathlib>=0.3.10,<0.4", "fsspec>=2026.9"]
 GCS = [*BUCKETS, "gcsfs>=2026.10.1"]
 S3 = [*BUCKETS, "s3fs>=2026.9"]
 WANDB = ["wandb>=0.31,<0.32"]
+# Teachers behind an endpoint, and what is searched and compared of the data they make.
+SYNTHETIC = [
+    *DATA,
+    "openai>=3.50,<4",
+    "aiolimiter>=1.2,<2",
+    "tenacity>=9,<10",
+    "rapidfuzz>=3.14,<4",
+    "bm25s>=0.3,<0.4",
+    "gradio>=6.30,<7",
+]
+SCORERS = ["torch>=2.9,<3", "sentence-transformers>=6,<7", "bert-score>=0.3.13,<0.4"]
 
 setuptools.setup(
     name="t5lite",
@@ -104,10 +115,13 @@ setuptools.setup(
         "gcs": GCS,
         "s3": S3,
         "wandb": WANDB,
+        "synthetic": SYNTHETIC,
+        # Dual encoders and BERTScore, whose models are Hugging Face folders.
+        "scorers": SCORERS,
         # The tests of pages, in a chromium that is there with its driver.
         "browser": ["selenium>=4.30,<5"],
         "test": [
-            *DATA,
+            *SYNTHETIC,
             *GGUF,
             *GCS,
             *S3,
@@ -132,6 +146,7 @@ setuptools.setup(
         ],
         # accelerate is what lm_eval loads models of Hugging Face with.
         "peers": [
+            *SCORERS,
             "torch==2.13.0",
             "transformers==5.23.*",
             "lm_eval==0.4.13",

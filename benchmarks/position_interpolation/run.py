@@ -16,6 +16,7 @@ import os
 import pathlib
 import subprocess
 import sys
+from typing import Any
 
 from benchmarks.position_interpolation import tables
 from benchmarks.position_interpolation.texts import EXTENDED, TRAINED, write_documents, write_keys
@@ -40,6 +41,8 @@ class Arm:
       steps: of training.
       period: steps between two evaluations.
       tokens: of a batch.
+      learning_rate: of its training.
+      split: of the documents that it is read on.
     """
 
     method: str
@@ -48,6 +51,8 @@ class Arm:
     steps: int = 100
     period: int = 50
     tokens: int = 4096
+    learning_rate: float = 3e-4
+    split: str = "test"
 
     @property
     def name(self) -> str:
@@ -60,7 +65,7 @@ class Arm:
         return self.window / TRAINED if self.method == "interpolated" else 1.0
 
 
-def arms(seeds: int, windows: list[int], **fields: int) -> list[Arm]:
+def arms(seeds: int, windows: list[int], **fields: Any) -> list[Arm]:
     """All arms, those of one seed first."""
     return [
         Arm(method, window, seed, **fields)
@@ -92,7 +97,8 @@ def extend(arm: Arm, folder: pathlib.Path) -> dict[str, object]:
         f"--gin.BATCH_SIZE={max(arm.tokens // arm.window, 1)}",
         f"--gin.TRAIN_STEPS={arm.steps}",
         f"--gin.EVAL_PERIOD={arm.period}",
-        "--gin.LEARNING_RATE=3e-4",
+        f"--gin.LEARNING_RATE={arm.learning_rate}",
+        f"--gin.SPLIT='{arm.split}'",
         f"--gin.SEED={arm.seed}",
     )
     lines = read_lines(folder / arm.name / "metrics.jsonl")
@@ -185,6 +191,8 @@ def main() -> None:
     parser.add_argument("--windows", type=_windows, default="2048,4096")
     parser.add_argument("--steps", type=int, default=Arm.steps, help="of each arm")
     parser.add_argument("--period", type=int, default=Arm.period, help="steps between evaluations")
+    parser.add_argument("--learning_rate", type=float, default=Arm.learning_rate, help="of each arm")
+    parser.add_argument("--split", default=Arm.split, help="validation to choose settings by")
     parser.add_argument("--stories", type=pathlib.Path, help="folder of stories260K's files")
     args = parser.parse_args()
     folder = args.folder.resolve()
@@ -196,7 +204,8 @@ def main() -> None:
     for method in ("interpolated", "direct") if args.stories else ():
         stories.append(extend_stories(args.stories, method, folder))
         print(stories[-1], flush=True)
-    for arm in arms(args.seeds, args.windows, steps=args.steps, period=args.period):
+    fields = {name: getattr(args, name) for name in ("steps", "period", "learning_rate", "split")}
+    for arm in arms(args.seeds, args.windows, **fields):
         results.append(extend(arm, folder))
         write_object(folder / "results.json", {"arms": results, "stories": stories})
         print(f"{arm.name} is done", flush=True)

@@ -191,7 +191,9 @@ def main() -> None:
     parser.add_argument("--windows", type=_windows, default="2048,4096")
     parser.add_argument("--steps", type=int, default=Arm.steps, help="of each arm")
     parser.add_argument("--period", type=int, default=Arm.period, help="steps between evaluations")
-    parser.add_argument("--learning_rate", type=float, default=Arm.learning_rate, help="of each arm")
+    parser.add_argument(
+        "--learning_rate", type=float, default=Arm.learning_rate, help="of each arm"
+    )
     parser.add_argument("--split", default=Arm.split, help="validation to choose settings by")
     parser.add_argument("--stories", type=pathlib.Path, help="folder of stories260K's files")
     args = parser.parse_args()

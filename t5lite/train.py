@@ -79,12 +79,15 @@ class TrainResult:
     Attributes:
       progress: how far the model folder's training has come.
       metrics: the last evaluation's metrics.
+      best_step: the step of the checkpoint kept where `CheckpointConfig.best_metric` was best; None
+        where none is named, or no checkpoint was saved with it.
       stopped: True when SIGTERM or Ctrl-C ended it early; the same command resumes from there.
       already_finished: True when the folder's training was over before, and nothing was trained.
     """
 
     progress: Progress
     metrics: Mapping[str, float]
+    best_step: int | None = None
     stopped: bool = False
     already_finished: bool = False
 
@@ -205,12 +208,15 @@ def train(
         began = ModelDescription.load(folder)
         began.check_same_model(dataclasses.replace(began, model=model), model_dir=model_dir)
         if total.reached(progress) or saved.get("exhausted"):
+            best_step = checkpointer.best_step()
             checkpointer.close()
             if is_main:
                 _say_finished(folder, progress, total, changed_settings(folder, config_text))
             if folder_lock is not None:
                 folder_lock.release()
-            return TrainResult(progress=progress, metrics={}, already_finished=True)
+            return TrainResult(
+                progress=progress, metrics={}, best_step=best_step, already_finished=True
+            )
         state = checkpointer.restore_state(resume_step, program.kept(program.state))
         draws = SampleCounts(saved.get("draws"))  # which the oldest checkpoints lack
         task_losses = saved.get("loss_by_task")
@@ -431,6 +437,7 @@ def train(
 
     # ---- The end --------------------------------------------------------------------------------
     data.close()
+    best_step = checkpointer.best_step()
     checkpointer.close()
     writer.close()
     bar.close()
@@ -438,7 +445,7 @@ def train(
         _conclude(folder)
     if folder_lock is not None:
         folder_lock.release()
-    return TrainResult(progress=progress, metrics=metrics, stopped=stopped)
+    return TrainResult(progress=progress, metrics=metrics, best_step=best_step, stopped=stopped)
 
 
 def _say_finished(

@@ -108,8 +108,12 @@ def test_loss_falls_and_evaluation_sees_it(trained):
 
 
 def test_best_checkpoint_is_kept_beside_the_latest(trained):
-    assert 12 in Checkpointer(trained[0], read_only=True).all_steps()
-    assert len(Checkpointer(trained[0], read_only=True).all_steps()) <= 2
+    model_dir, result = trained
+    steps = Checkpointer(model_dir, read_only=True).all_steps()
+    assert 12 in steps and result.best_step in steps and len(steps) <= 2
+    losses = {x["step"]: x["toys/mean/loss"] for x in read(model_dir) if x["kind"] == "eval"}
+    # Those of steps 4, 8 and 12 were saved, each with the latest evaluation before it.
+    assert result.best_step == min((losses[0], -4), (losses[6], -8), (losses[12], -12))[1] * -1
 
 
 def test_a_run_of_epochs_ends_after_them_and_counts_in_every_unit(cache_dir, tmp_path):

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
+import math
 import pathlib
 import threading
 import time
@@ -80,6 +81,17 @@ class CheckpointConfig:
                 f"CheckpointConfig.best_metric is {self.best_metric!r}, which no evaluation of the "
                 f"run gives.{did_you_mean(self.best_metric, metrics)}"
             )
+
+    def goodness(self, metrics: Mapping[str, float] | None) -> float:
+        """How good a checkpoint is by `best_metric`: greater is better, -inf where it has none.
+
+        Args:
+          metrics: those that it was saved with.
+        """
+        value = None if self.best_metric is None else (metrics or {}).get(self.best_metric)
+        if value is None or math.isnan(value):
+            return -math.inf
+        return value if self.best_mode == "max" else -value
 
     def __post_init__(self) -> None:
         """Raises ValueError for values that cannot mean anything."""
@@ -162,6 +174,8 @@ class Checkpointer:
         else:
             options = ocp.CheckpointManagerOptions(
                 preservation_policy=_preservation_policy(self._config),
+                # Orbax writes metrics only where there is such, and a resumed run asks for them.
+                best_fn=self._config.goodness if self._config.best_metric else None,
                 enable_async_checkpointing=self._config.asynchronous,
                 # Hashing reads all of a checkpoint again, of slow storage too.
                 async_options=ocp.AsyncOptions(
@@ -206,6 +220,22 @@ class Checkpointer:
     def all_steps(self) -> list[int]:
         """Steps of all finished checkpoints, ascending."""
         return sorted(self._manager.all_steps())
+
+    def best_step(self) -> int | None:
+        """The step of the checkpoint kept where `CheckpointConfig.best_metric` was best.
+
+        Of several as good it is the latest.
+
+        Returns:
+          The step; None where no metric is named, or no checkpoint was saved with it.
+        """
+        if self._config.best_metric is None or not has_checkpoint(self._path.parent):
+            return None
+        values = {
+            step: self._config.goodness(self._manager.metrics(step)) for step in self.all_steps()
+        }
+        found = [(value, step) for step, value in values.items() if value > -math.inf]
+        return max(found)[1] if found else None
 
     def save(
         self,
@@ -457,15 +487,9 @@ def _preservation_policy(config: CheckpointConfig) -> Any:
     if config.keep_period:
         policies.append(checkpoint_managers.EveryNSteps(config.keep_period))
     if config.best_metric:
-        name, sign = config.best_metric, 1.0 if config.best_mode == "max" else -1.0
-
-        def metric(metrics: Mapping[str, float] | None) -> float:
-            value = (metrics or {}).get(name)
-            return float("-inf") if value is None else sign * value
-
         policies.append(
             checkpoint_managers.BestN(
-                get_metric_fn=metric, n=1, keep_checkpoints_without_metrics=False
+                get_metric_fn=config.goodness, n=1, keep_checkpoints_without_metrics=False
             )
         )
     return checkpoint_managers.AnyPreservationPolicy(policies)

@@ -75,13 +75,26 @@ def test_a_checkpoint_saved_anew_has_another_hash(tmp_path):
 def test_keep_policies(tmp_path):
     config = CheckpointConfig(keep=2, keep_period=4, best_metric="acc", best_mode="max")
     save(tmp_path, range(1, 10), config, metrics=lambda step: {"acc": -abs(step - 3)})
-    assert Checkpointer(tmp_path, read_only=True).all_steps() == [3, 4, 8, 9]
+    assert Checkpointer(tmp_path, config, read_only=True).all_steps() == [3, 4, 8, 9]
+    assert Checkpointer(tmp_path, config, read_only=True).best_step() == 3
+    assert Checkpointer(tmp_path, read_only=True).best_step() is None, "no metric is named"
 
 
 def test_best_of_a_loss(tmp_path):
     config = CheckpointConfig(keep=1, best_metric="loss", best_mode="min")
     save(tmp_path, range(1, 6), config, metrics=lambda s: {"loss": abs(s - 2)} if s > 1 else {})
-    assert Checkpointer(tmp_path, read_only=True).all_steps() == [2, 5]
+    assert Checkpointer(tmp_path, config, read_only=True).all_steps() == [2, 5]
+    assert Checkpointer(tmp_path, config, read_only=True).best_step() == 2
+    assert Checkpointer(tmp_path / "none", config, read_only=True).best_step() is None
+
+
+def test_of_checkpoints_as_good_the_latest_is_the_best(tmp_path):
+    config = CheckpointConfig(keep=1, best_metric="acc")
+    values = {1: 0.5, 2: 0.7, 3: 0.7, 4: float("nan"), 5: 0.1}
+    for steps in (range(1, 5), range(5, 6)):  # A run that is resumed knows the best of before.
+        save(tmp_path, steps, config, metrics=lambda step: {"acc": values[step]})
+    checkpointer = Checkpointer(tmp_path, config, read_only=True)
+    assert (checkpointer.all_steps(), checkpointer.best_step()) == ([3, 5], 3)
 
 
 def test_partial_restore(tmp_path):

@@ -67,6 +67,7 @@ from t5lite.training.profiling import Profiler, check_window
 from t5lite.training.program import build_program
 from t5lite.training.signals import StopRequest
 from t5lite.training.step_memory import check_state, check_step
+from t5lite.training.task_groups import task_features
 from t5lite.training.transfers import no_implicit_transfers
 
 log = logging.getLogger(__name__)
@@ -284,7 +285,7 @@ def train(
         expected_before=read_expected(folder),
         initial=asked_as,
     )
-    task_bits_T = by_tasks.bits(data.task_names) if task_groups else None
+    task_bits = task_features(by_tasks, objective, data.task_names)
     description = ModelDescription(
         model=model,
         vocabulary=vocabulary.spec(),
@@ -395,7 +396,7 @@ def train(
         if eval_first and resume_step is None:
             evaluate_now()
         clock = SaveClock(checkpoint)
-        for device_batch, batch in feed(data, device_mesh, task_bits_T=task_bits_T):
+        for device_batch, batch in feed(data, device_mesh, task_bits=task_bits):
             if stopped or total.reached(progress):
                 break
             with profiler.step(progress.steps + 1, after=state):

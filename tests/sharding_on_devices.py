@@ -15,7 +15,8 @@ from t5lite.models.layers import constrain
 from t5lite.training.chunked_cross_entropy import chunked_cross_entropy
 from t5lite.training.cross_entropy import cross_entropy
 from t5lite.training.loss_by_task import LossByTask
-from t5lite.training.objective import Mean
+from t5lite.training.objective import TASKS_FEATURE, Mean
+from t5lite.training.rationale_loss import AddedRationaleLoss
 
 MESHES = (
     {"data": 8},
@@ -93,6 +94,32 @@ def check_chunks_of_logits(mesh):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
+def check_labels_and_rationales(mesh):
+    """Their two means are over the whole batch, wherever its rows lie."""
+    rng = np.random.default_rng(0)
+    batch = {
+        "decoder_target_tokens": rng.integers(0, 40, (16, 24)).astype(np.int32),
+        "decoder_loss_weights": (rng.random((16, 24)) > 0.3).astype(np.float32),
+        TASKS_FEATURE: np.repeat([1, 2, 1, 2], [2, 5, 1, 8])[:, None] + np.zeros((1, 24), np.int32),
+    }
+    logits = rng.normal(size=(16, 24, 40)).astype(np.float32)
+    objective = AddedRationaleLoss(rationale_weight=0.7)
+
+    def loss(batch, logits):
+        with sharding.logical_rules(mesh):
+            return objective.of_logits(logits, objective.prepare(batch)).loss
+
+    placed = sharding.put_replicable(batch | {"logits": logits}, mesh)
+    found = jax.jit(loss, out_shardings=sharding.replicated(mesh))(placed, placed.pop("logits"))
+    expected = 0.0
+    for bit, part in ((1, 1.0), (2, 0.7)):
+        weights = batch["decoder_loss_weights"] * (batch[TASKS_FEATURE] == bit)
+        rows = batch["decoder_target_tokens"], weights
+        sums = cross_entropy(logits, *rows, z_loss=0.0, label_smoothing=0.0)
+        expected += part * sums.loss / sums.weight
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 def check_losses_by_task(mesh):
     """Positions on all devices are summed by task, and the sums begin anew when they are taken."""
     rng = np.random.default_rng(0)
@@ -131,6 +158,7 @@ def main():
         check_batches(mesh)
         check_constraints(mesh)
         check_chunks_of_logits(mesh)
+    check_labels_and_rationales(mesh)
     check_losses_by_task(mesh)
 
 

@@ -75,6 +75,8 @@ CONFIGURABLES = {
     "RestoreConfig": "t5lite.initialization.restore",
     "initial_checkpoint": "t5lite.initialization.restore",
     "CrossEntropy": "t5lite.training.cross_entropy",
+    "InterpolatedRationaleLoss": "t5lite.training.rationale_loss",
+    "AddedRationaleLoss": "t5lite.training.rationale_loss",
     "adafactor": "t5lite.training.optimizers",
     "adamw": "t5lite.training.optimizers",
     "optax_optimizer": "t5lite.training.optimizers",

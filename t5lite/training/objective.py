@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -16,6 +16,9 @@ import jax.numpy as jnp
 
 from t5lite.messages.error_origin import place_of, raised_by_us
 from t5lite.models.transformer import Model
+
+# Of a batch: bit i says that a position is of a Task of `Objective.tasks_told_apart`'s i-th entry.
+TASKS_FEATURE = "objective_tasks"
 
 # What a line of metrics.jsonl holds beside the objective's own metrics.
 RESERVED_NAMES = frozenset(
@@ -104,6 +107,29 @@ class Objective(Protocol):
         """
         return {}
 
+    @property
+    def tasks_told_apart(self) -> Mapping[str, str]:
+        """Regular expressions of Tasks whose tokens it treats differently, by setting's name.
+
+        Where there are some, batches have the feature `TASKS_FEATURE`, and every Task of the run is
+        of exactly one of them.
+        """
+        return {}
+
+    def prepare(self, batch: Mapping[str, jax.Array]) -> Mapping[str, jax.Array]:
+        """Adds what only a whole batch can say, such as a sum over it, before it is split.
+
+        Runs inside jit.
+
+        Args:
+          batch: the whole global batch.
+
+        Returns:
+          It, perhaps with further features `[B, ...]`, which are split into microbatches as the
+          others are and given to `sums`.
+        """
+        return batch
+
     def sums(
         self,
         model: Model,
@@ -141,16 +167,12 @@ def checked_sums(
       ValueError: it fails, with the file and line where it does, or it gives something else, or
         nothing `by_position`.
     """
-    name = f"train.objective = @{type(objective).__name__}()"
-    try:
-        sums = objective.sums(model, batch, dropout_key=dropout_key, frozen=frozen)
-    except Exception as error:
-        if isinstance(error, ValueError) and raised_by_us(error):
-            raise
-        raise ValueError(
-            f"{name} fails at {place_of(error) or 'sums'}: {type(error).__name__}: {error}. Its "
-            "method is sums(model, batch, *, dropout_key, frozen); --traceback shows more."
-        ) from error
+    name = _setting(objective)
+    sums = _called(
+        functools.partial(objective.sums, model, batch, dropout_key=dropout_key, frozen=frozen),
+        objective,
+        form="sums(model, batch, *, dropout_key, frozen)",
+    )
     if problem := _problem(sums):
         raise ValueError(
             f"{name}: {problem}. Its method sums returns a LossSums: loss and weight are float32 "
@@ -165,6 +187,47 @@ def checked_sums(
             "out --loss_by_task."
         )
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), sums)
+
+
+def checked_batch(objective: Objective, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """Lets an objective prepare a whole batch, and checks what it gives.
+
+    Raises:
+      ValueError: it fails, with the file and line where it does, or what it gives lacks a feature
+        or has one of other rows.
+    """
+    prepare = functools.partial(objective.prepare, batch)
+    prepared = _called(prepare, objective, form="prepare(batch)")
+    if not isinstance(prepared, Mapping) or not set(batch) <= set(prepared):
+        raise ValueError(
+            f"{_setting(objective)}: prepare gives no batch that has all that it was given. Return "
+            "{**batch, ...} (docs/objective.md)."
+        )
+    rows = {jnp.shape(batch[name])[0] for name in batch}
+    for name in set(prepared) - set(batch):
+        if jnp.shape(prepared[name])[:1] not in [(n,) for n in rows]:
+            raise ValueError(
+                f"{_setting(objective)}: prepare gives {name!r} the shape "
+                f"{jnp.shape(prepared[name])}, whose first axis is no row of the batch."
+            )
+    return dict(prepared)
+
+
+def _setting(objective: Objective) -> str:
+    return f"train.objective = @{type(objective).__name__}()"
+
+
+def _called(method: Callable[[], Any], objective: Objective, *, form: str) -> Any:
+    """What a method of an objective gives; its failures are said to be its own."""
+    try:
+        return method()
+    except Exception as error:
+        if isinstance(error, ValueError) and raised_by_us(error):
+            raise
+        raise ValueError(
+            f"{_setting(objective)} fails at {place_of(error) or form.partition('(')[0]}: "
+            f"{type(error).__name__}: {error}. Its method is {form}; --traceback shows more."
+        ) from error
 
 
 def _problem(sums: Any) -> str | None:

@@ -27,7 +27,7 @@ from t5lite.models.parameters import (
     unflatten_names,
 )
 from t5lite.training.norms import norm_groups, norms
-from t5lite.training.objective import Objective
+from t5lite.training.objective import TASKS_FEATURE, Objective
 from t5lite.training.optimizers import Optimizer, make_transformation
 from t5lite.training.parameter_groups import (
     FrozenDtype,
@@ -156,6 +156,8 @@ class TrainProgram:
         padding = rows.padding(batch_size // host_count)
         if by_task is not None and by_task.tasks:
             padding[FEATURE] = np.zeros(padding["decoder_target_tokens"].shape, np.int32)
+        if self.objective.tasks_told_apart:
+            padding[TASKS_FEATURE] = np.zeros(padding["decoder_target_tokens"].shape, np.int32)
         batch = sharding.row_shapes(padding, self.mesh)
         return TrainStep(
             function=function,

@@ -20,7 +20,7 @@ from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import bind
 from t5lite.models.transformer import Batch
 from t5lite.training.norms import NormGroups, norms
-from t5lite.training.objective import LossSums, Mean, Objective, checked_sums
+from t5lite.training.objective import LossSums, Mean, Objective, checked_batch, checked_sums
 from t5lite.training.parameter_groups import Partition, merge, split_names
 from t5lite.training.state import FrozenModel, TrainState
 from t5lite.training.task_groups import ALL, TaskGroups, task_groups
@@ -125,6 +125,7 @@ def make_train_step(
             key = jax.random.fold_in(dropout_key, state.step)
         trainable, frozen = partition.split(state.params)
         with sharding.logical_rules(mesh):
+            batch = checked_batch(objective, batch)
             if num_microbatches == 1:
                 grads, (sums, losses) = grad_fn(trainable, frozen, frozen_models, batch, key)
             else:

@@ -48,6 +48,8 @@ NEEDED = {
     "RestoreConfig": {"path": "p"},
     "initial_checkpoint": {"path": "p"},
     "CrossEntropy": {},
+    "InterpolatedRationaleLoss": {},
+    "AddedRationaleLoss": {},
     "FlanTable": {},
     "WindowReport": {},
     "adafactor": {"learning_rate": 0.1},

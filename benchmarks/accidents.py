@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import json
+import math
 import pathlib
 import random
 import re
@@ -163,15 +165,17 @@ def main() -> None:
     """Prints how many events of each kind came to what, and whether the numbers are the same."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=300)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin none after that")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     chosen = random.Random(options.seed)
+    until = time.monotonic() + 60 * options.minutes
     came_of: collections.Counter[tuple[str, str]] = collections.Counter()
     with tempfile.TemporaryDirectory() as scratch:
         run, cache = pathlib.Path(scratch, "run"), pathlib.Path(scratch, "cache")
         steps = STEPS_A_START
         assert finish(start(run, cache, steps))[0] == 0
-        for event in range(options.events):
+        for event in itertools.takewhile(lambda _: time.monotonic() < until, range(options.events)):
             kind = KINDS[event % len(KINDS)] if event < len(KINDS) else chosen.choice(KINDS)
             steps += STEPS_A_START if chosen.random() < 0.3 else 0
             came_of[kind, accident(kind, run, cache, steps, chosen)] += 1

@@ -1,9 +1,10 @@
 """Tries what a tokenizer.json does to texts before and behind its vocabulary.
 
-Its normalizers may make a short text a huge one, and its regular expressions may go back and forth
-for hours over a few words: Oniguruma ends a match after ten million steps, which is a quarter of a
-second, and then starts at the next character. Nothing in `tokenizers` limits that, so a file is
-tried here, in the process of `worker`, on texts made of what its own patterns name.
+Its normalizers may make a short text a huge one, its post-processors may put a million tokens
+around it, and its regular expressions may go back and forth for hours over a few words: Oniguruma
+ends a match after ten million steps, which is a quarter of a second, and then starts at the next
+character. Nothing in `tokenizers` limits that, so a file is tried here, in the process of `worker`,
+on texts made of what its own patterns name.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ _PLAIN = (
     *("NFC", "NFD", "NFKC", "NFKD", "Nmt", "Lowercase", "Strip", "StripAccents", "BertNormalizer"),
     *("ByteLevel", "Metaspace", "BertPreTokenizer", "Whitespace", "WhitespaceSplit", "Punctuation"),
     *("Digits", "UnicodeScripts", "FixedLength", "ByteFallback", "Fuse", "WordPiece", "BPEDecoder"),
-    *("CTC",),
+    *("CTC", "BertProcessing", "RobertaProcessing"),
 )
-_PARTS = ("normalizer", "pre_tokenizer", "decoder")
+_PARTS = ("normalizer", "pre_tokenizer", "decoder", "post_processor")
 
 # A text may become so many times as long, and so many characters more; each of a few parts may
 # double it unasked.
@@ -44,9 +45,23 @@ def parts_to_probe(record: Mapping[str, Any]) -> dict[str, Any] | None:
 def _is_plain(part: Any) -> bool:
     """Whether a part does no more to any text than it is known to do."""
     leaves = list(_leaves(part))
-    kinds = [leaf.get("type") for leaf in leaves]
     return len(leaves) <= _FEW and all(
-        kind in _PLAIN or _shortens(leaf) for kind, leaf in zip(kinds, leaves, strict=True)
+        leaf.get("type") in _PLAIN or _shortens(leaf) or _frames(leaf) for leaf in leaves
+    )
+
+
+def _frames(leaf: Mapping[str, Any]) -> bool:
+    """Whether a `TemplateProcessing` puts a few tokens around one text."""
+    pieces, special = leaf.get("single"), leaf.get("special_tokens")
+    if leaf.get("type") != "TemplateProcessing" or not isinstance(pieces, list):
+        return False
+    texts = [piece for piece in pieces if isinstance(piece, Mapping) and "Sequence" in piece]
+    tokens = list(special.values()) if isinstance(special, Mapping) else []
+    ids = [token.get("ids") if isinstance(token, Mapping) else None for token in tokens]
+    return (
+        len(pieces) <= _FEW
+        and len(texts) == 1
+        and all(isinstance(each, list) and len(each) <= _FEW for each in ids)
     )
 
 
@@ -65,7 +80,7 @@ def _leaves(part: Any) -> Iterator[Mapping[str, Any]]:
     """The parts that a `Sequence` is made of, however nested."""
     if isinstance(part, Mapping):
         if part.get("type") == "Sequence":
-            for name in ("normalizers", "pretokenizers", "decoders"):
+            for name in ("normalizers", "pretokenizers", "decoders", "processors"):
                 inner = part.get(name)
                 for each in inner if isinstance(inner, list) else ():
                     yield from _leaves(each)
@@ -82,7 +97,7 @@ def probe_tokenizer(parts: Mapping[str, Any]) -> str:
     import tokenizers
 
     model = {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"}
-    record = {"version": "1.0", "added_tokens": [], "post_processor": None, "model": model, **parts}
+    record = {"version": "1.0", "added_tokens": [], "model": model, **parts}
     try:
         tokenizer = tokenizers.Tokenizer.from_str(json.dumps(record))
     except Exception:
@@ -93,8 +108,7 @@ def probe_tokenizer(parts: Mapping[str, Any]) -> str:
             try:
                 written = tokenizer.normalizer.normalize_str(text) if tokenizer.normalizer else ""
                 decoded = tokenizer.decoder.decode([text]) if tokenizer.decoder else ""
-                if len(written) <= most:
-                    tokenizer.encode(text)
+                num_ids = len(tokenizer.encode(text).ids) if len(written) <= most else 0
             except MemoryError:
                 raise
             except Exception as error:
@@ -103,6 +117,8 @@ def probe_tokenizer(parts: Mapping[str, Any]) -> str:
                 if type(error).__name__ != "PanicException":
                     raise
                 return f"its regular expressions fail on some texts: {error}"
+            if num_ids > most:
+                return f"it makes {num_ids:,} tokens of a text of {len(text):,} characters"
             if max(len(written), len(decoded)) > most:
                 longest = max(len(written), len(decoded))
                 return f"it makes {longest:,} characters of a text of {len(text):,}"

@@ -129,7 +129,8 @@ class HFVocabulary(Vocabulary):
 
     @functools.cached_property
     def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        encoding = self._tokenizer.encode("a")
+        with _panics_reported(self.path):
+            encoding = self._tokenizer.encode("a")
         is_text = [not special for special in encoding.special_tokens_mask]
         if True not in is_text:
             return (), ()
@@ -238,7 +239,7 @@ def _probe(content: bytes, *, path: str) -> None:
     if wrong:
         raise ValueError(
             f"The tokenizer {path} is not safe to use: {wrong}. Look at its normalizer, "
-            "pre_tokenizer and decoder."
+            "pre_tokenizer, post_processor and decoder."
         )
 
 

@@ -47,6 +47,18 @@ def short_deadline():
         process._shared.close()
 
 
+def frame(*, pieces=1, ids=1, texts=1):
+    """A post-processor that puts tokens before a text, and says how often the text stands there."""
+    token = {"id": "s", "ids": [0] * ids, "tokens": ["s"] * ids}
+    start = [{"SpecialToken": {"id": "s", "type_id": 0}}] * pieces
+    return {
+        "type": "TemplateProcessing",
+        "single": [*start, *[{"Sequence": {"id": "A", "type_id": 0}}] * texts],
+        "pair": [],
+        "special_tokens": {"s": token},
+    }
+
+
 def read(folder, parts):
     path = folder / "tokenizer.json"
     record = json.loads(byte_level(["a b"]).to_str()) | parts
@@ -71,6 +83,9 @@ def read(folder, parts):
         normalizers(*[{"type": "Prepend", "prepend": "a" * 9999}] * 9),
         decoders(*[replace("a", "aa")] * 14),
         decoders(replace({"Regex": "(a+)+$"}, "x")),
+        {"post_processor": frame(pieces=10_000)},
+        {"post_processor": frame(pieces=9999, ids=9999)},
+        {"post_processor": {"type": "Sequence", "processors": [frame(texts=2)] * 20}},
     ],
 )
 def test_what_hangs_or_swells_is_refused(parts, tmp_path):
@@ -86,6 +101,8 @@ def test_what_hangs_or_swells_is_refused(parts, tmp_path):
         {"pre_tokenizer": split(GPT_4O)},
         normalizers({"type": "Prepend", "prepend": "▁"}, replace(" ", "▁")),
         normalizers({"type": "NFKC"}, replace({"Regex": " {2,}"}, " "), replace("``", '"')),
+        {"post_processor": frame()},
+        {"post_processor": frame(pieces=40)},
     ],
 )
 def test_what_models_bring_is_read(parts, tmp_path):

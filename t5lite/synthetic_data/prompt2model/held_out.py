@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from t5lite.data.contamination.ngrams import NgramIndex, words
 
 # As in GPT-3's study of contamination; `data.contamination` has the same.
@@ -44,10 +47,10 @@ class HeldOut:
         groups = self._index.find(inputs)
         return [self._leak(*pair) for pair in zip(inputs, groups, strict=True)]
 
-    def _leak(self, text: str, groups: Sequence[int]) -> str:
+    def _leak(self, text: str, groups: npt.NDArray[np.int64]) -> str:
         if name := self._names.get(tuple(words(text))):
             return f"the words of an input of {name}"
-        if not len(groups):
+        if not groups.size:
             return ""
         group = int(groups[0])
         (first, *_) = self._index.sets_of(self._index.texts_of(group))

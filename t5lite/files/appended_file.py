@@ -44,10 +44,10 @@ class AppendedFile:
         else:
             self._file = path.open("a+b", buffering=0)
 
-    def read(self) -> bytes:
-        """All that it holds."""
-        self._file.seek(0)
-        return self._file.read()
+    def read(self, start: int = 0, num_bytes: int = -1) -> bytes:
+        """All that it holds, or so many bytes of it from `start` on, fewer at its end."""
+        self._file.seek(start)
+        return self._file.read(num_bytes)
 
     def append(self, content: bytes, *, durably: bool = False) -> None:
         """Adds bytes; with `durably` a disk has them when this returns.

@@ -12,6 +12,9 @@ from t5lite.messages.value_types import check_numbers
 
 Role = Literal["system", "user", "assistant"]
 
+# A token is some four bytes of English, and each turn is wrapped in a few.
+_BYTES_OF_TOKEN, _TOKENS_OF_TURN = 4, 4
+
 
 @dataclasses.dataclass(frozen=True)
 class Message:
@@ -61,10 +64,24 @@ class Request:
         first = () if system is None else (Message("system", system),)
         return cls(messages=(*first, Message("user", text)), **settings)
 
+    def count_tokens(self) -> int:
+        """Its tokens, about.
+
+        The guess is the same whoever is asked: what is put into a prompt may depend on it, and must
+        be the same when recorded answers stand for the teacher.
+        """
+        texts = [turn.content for turn in self.messages] or [self.prompt or ""]
+        return sum(about_tokens(text) + _TOKENS_OF_TURN for text in texts)
+
     def digest(self, teacher: str) -> str:
         """Tells this request, to the teacher of that name, from every other: 64 hex digits."""
         text = strict_json.dumps([teacher, dataclasses.asdict(self)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def about_tokens(text: str) -> int:
+    """Tokens of a text, guessed from its bytes."""
+    return -(-len(text.encode("utf-8", "replace")) // _BYTES_OF_TOKEN)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,12 +16,23 @@ class TeacherError(Exception):
     Attributes:
       kind: What is counted and shown, such as "429 too many requests".
       retry_after: Seconds that the teacher wants to be left alone for; None where it does not say.
+      is_final: This request will fail again, others may not: it is too long, say.
+      said: What the teacher said of it, for a message.
     """
 
-    def __init__(self, kind: str, *, retry_after: float | None = None) -> None:
-        super().__init__(kind)
+    def __init__(
+        self,
+        kind: str,
+        *,
+        retry_after: float | None = None,
+        is_final: bool = False,
+        said: str = "",
+    ) -> None:
+        super().__init__(f"{kind}: {said}" if said else kind)
         self.kind = kind
         self.retry_after = retry_after
+        self.is_final = is_final
+        self.said = said
 
 
 class Teacher(Protocol):
@@ -47,6 +58,6 @@ class Teacher(Protocol):
         """
         ...
 
-    def count_tokens(self, request: Request) -> int:
-        """Tokens of a request, as near as can be told without asking."""
+    async def close(self) -> None:
+        """Lets go of connections and devices."""
         ...

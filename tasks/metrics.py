@@ -1,5 +1,6 @@
 """Metrics that Tasks hand to seqio: plain functions of target and predicted texts."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -34,6 +35,33 @@ def exact_match(
         for target, prediction in pairs
     )
     return {"accuracy": hits / len(targets)}
+
+
+def chrf_plus_plus(
+    targets: Sequence[str | Sequence[str]], predictions: Sequence[str | None]
+) -> dict[str, float]:
+    """chrF++ of all predictions together, sacrebleu's: F2 of n-grams of characters and words.
+
+    Blanks are no characters of an n-gram, and nothing else is made alike: neither case nor the
+    forms that Unicode has for one letter.
+
+    Args:
+        targets: N reference texts; of a list of texts the one counts that fits best.
+        predictions: N predicted texts, in the same order; None, for no answer, is an empty text.
+
+    Returns:
+        `{"chrf++": value}` with the value in [0, 100].
+
+    Raises:
+        ValueError: if the two differ in number, or there are none.
+    """
+    if len(targets) != len(predictions) or not targets:
+        raise ValueError(f"chrf_plus_plus: {len(targets)} targets, {len(predictions)} predictions")
+    from sacrebleu.metrics import CHRF
+
+    references = itertools.zip_longest(*map(_references, targets))
+    answers = [prediction or "" for prediction in predictions]
+    return {"chrf++": CHRF(word_order=2).corpus_score(answers, [*references]).score}
 
 
 def _references(target: str | Sequence[str]) -> Sequence[str]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from t5lite.data.tasks.data_status import DataStatus
 
-from . import bbh, gsm8k, mgsm, mmlu, tydiqa, zero_shot
+from . import bbh, gsm8k, mgsm, mmlu, prompt2model, tydiqa, zero_shot
 from .suite_tasks import SuiteTask, add_suites
 
-_SUITES = (mmlu, bbh, tydiqa, mgsm, gsm8k, zero_shot)
+_SUITES = (mmlu, bbh, tydiqa, mgsm, gsm8k, zero_shot, prompt2model)
 
 
 TASKS: Mapping[str, SuiteTask] = types.MappingProxyType(

@@ -9,13 +9,11 @@ from __future__ import annotations
 import functools
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
-from t5lite.data.sources import local_files
 from t5lite.data.tasks.prompt_parts import Exemplar, PromptParts
 
 from ..python_tasks import Example
-from . import answer_rules, squad, suite_files
+from . import answer_rules, squad, squad_files, suite_files
 from .suite_tasks import SuiteTask
 
 # Those of Flan's average: GoldP's languages without English. Ids begin with these names.
@@ -34,22 +32,6 @@ _FILE = "tydiqa-goldp-v1.1-{}.json"
 # A file of the same layout that somebody made of the full task's annotations.
 _SAMPLE_FILE = "derived_goldp_like.json"
 _RULE = functools.partial(answer_rules.first_line, next_question="Passage:")
-
-
-class Question(NamedTuple):
-    """A question of the file.
-
-    Attributes:
-      id: it begins with the language.
-      text: what is asked.
-      passage: what answers it.
-      answers: all that annotators gave, without repetitions.
-    """
-
-    id: str
-    text: str
-    passage: str
-    answers: tuple[str, ...]
 
 
 def suite_tasks() -> Iterator[SuiteTask]:
@@ -94,18 +76,20 @@ def _read(root: pathlib.Path, split: str, *, language: str) -> list[Example]:
 
 def _read_sample(root: pathlib.Path, split: str) -> list[Example]:
     (path,) = _sample_files(root, split)
-    return [_example(question, ()) for question in suite_files.parsed(read_questions, path)]
+    return [
+        _example(question, ()) for question in suite_files.parsed(squad_files.read_questions, path)
+    ]
 
 
-def _of_language(path: pathlib.Path, language: str) -> list[Question]:
-    questions = suite_files.parsed(read_questions, path)
+def _of_language(path: pathlib.Path, language: str) -> list[squad_files.Question]:
+    questions = suite_files.parsed(squad_files.read_questions, path)
     found = [question for question in questions if question.id.startswith(f"{language}-")]
     if not found:
         raise ValueError(f"{path}: has no question whose id begins with '{language}-'")
     return found
 
 
-def _example(question: Question, exemplars: tuple[Exemplar, ...]) -> Example:
+def _example(question: squad_files.Question, exemplars: tuple[Exemplar, ...]) -> Example:
     return Example.asked(
         PromptParts(exemplars=exemplars, question=_prompt(question)),
         id=question.id,
@@ -114,39 +98,5 @@ def _example(question: Question, exemplars: tuple[Exemplar, ...]) -> Example:
     )
 
 
-def _prompt(question: Question) -> str:
+def _prompt(question: squad_files.Question) -> str:
     return f"Passage: {question.passage}\nQuestion: {question.text}\nAnswer:"
-
-
-def read_questions(path: pathlib.Path) -> tuple[Question, ...]:
-    """The questions of a JSON file in SQuAD's layout, in its order.
-
-    Raises:
-      ValueError: naming file and place, where it is of another layout, or a question has no answer.
-    """
-    articles = local_files.require(local_files.read_json(path), "data", list, where=str(path))
-    questions = []
-    for number, article in enumerate(articles, start=1):
-        where = f"{path}, article {number}"
-        for paragraph in local_files.require(article, "paragraphs", list, where=where):
-            passage = local_files.require(paragraph, "context", str, where=where)
-            for record in local_files.require(paragraph, "qas", list, where=where):
-                questions.append(_question(record, passage, where=where))
-    if not questions:
-        raise ValueError(f"{path}: holds no question")
-    return tuple(questions)
-
-
-def _question(record: object, passage: str, *, where: str) -> Question:
-    name = local_files.require(record, "id", str, where=where)
-    where = f"{where}, question {name!r}"
-    answers = [
-        local_files.require(answer, "text", str, where=where).strip()
-        for answer in local_files.require(record, "answers", list, where=where)
-    ]
-    if not any(answers):
-        raise ValueError(f"{where}: has no answer; GoldP's questions all have one")
-    text = local_files.require(record, "question", str, where=where)
-    return Question(
-        name, text.strip(), passage.strip(), tuple(dict.fromkeys(filter(None, answers)))
-    )

@@ -2,7 +2,13 @@
 
 import pytest
 
-from tasks.metrics import ClosedTarget, answer_accuracy, closed_exact_match, exact_match
+from tasks.metrics import (
+    ClosedTarget,
+    answer_accuracy,
+    chrf_plus_plus,
+    closed_exact_match,
+    exact_match,
+)
 
 
 def test_exact_match():
@@ -30,3 +36,22 @@ def test_no_answer_is_wrong_and_counted():
     assert found == {"accuracy": pytest.approx(2 / 3), "unparsed": pytest.approx(1 / 3)}
     closed = answer_accuracy([ClosedTarget("(A)", 4), ClosedTarget("(B)", 2)], ["(A)", None])
     assert closed == {"accuracy": 0.5, "blind_guess": 0.375, "unparsed": 0.5}
+
+
+def test_chrf_plus_plus_is_sacrebleus_of_the_whole_corpus():
+    CHRF = pytest.importorskip("sacrebleu.metrics").CHRF
+    targets = ["the cat sat", ["a dog ran off", "one dog ran"], "日本 の 犬", "café"]
+    predictions = ["the cat sat down", "one dog runs", None, "cafe\u0301"]
+    streams = [
+        ["the cat sat", "a dog ran off", "日本 の 犬", "café"],
+        [None, "one dog ran", None, None],
+    ]
+    expected = CHRF(word_order=2).corpus_score(
+        ["" if p is None else p for p in predictions], streams
+    )
+    assert chrf_plus_plus(targets, predictions) == {"chrf++": expected.score}
+    assert 0 < expected.score < 100
+    assert chrf_plus_plus(["a b"], [" a  b\n"]) == {"chrf++": 100}
+    assert chrf_plus_plus(["café"], ["cafe\u0301"])["chrf++"] < 100, "as the texts are"
+    with pytest.raises(ValueError, match="0 targets"):
+        chrf_plus_plus([], [])

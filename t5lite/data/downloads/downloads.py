@@ -236,6 +236,43 @@ _ALL = (
     _archive("sciq", "SciQ", f"{_AI2}/sciq/SciQ.zip", ("valid.json", "test.json")),
     _questions("logiqa", "LogiQA", _LOGIQA, ("Eval.txt", "Test.txt")),
     Download(
+        "squad",
+        "squad",
+        "SQuAD 1.1, dev: an evaluation set, never to be trained on (CC BY-SA 4.0)",
+        (
+            File(
+                "https://rajpurkar.github.io/SQuAD-explorer/dataset/dev-v1.1.json",
+                "dev-v1.1.json",
+            ),
+        ),
+    ),
+    Download(
+        "mconala",
+        "mconala",
+        "MCoNaLa's Japanese part: an evaluation set, never to be trained on (CC BY-SA 4.0)",
+        (
+            File(
+                "https://raw.githubusercontent.com/zorazrw/multilingual-conala/"
+                "b48112fe492432507d72004aafb6f0c399308333/dataset/test/ja_test.json",
+                "ja_test.json",
+                git_blob="b4fda99425f1be227399bba952e676bbe353cd16",
+            ),
+        ),
+    ),
+    Download(
+        "temporal",
+        "temporal",
+        "ScatterShot's temporal expressions: an evaluation set, never to be trained on",
+        (
+            File(
+                "https://raw.githubusercontent.com/tongshuangwu/scattershot-data/"
+                "5a69a3c6e6a68e605d0b60b7cda3deb2028b40b5/temporal.json",
+                "temporal.json",
+                git_blob="f4cffbd6f6bbff5a1e8dcbac3eed15fd6d13383d",
+            ),
+        ),
+    ),
+    Download(
         "self_instruct",
         "self_instruct",
         "Self-Instruct's 252 user-oriented instructions: an evaluation set, never to be trained on "

@@ -17,6 +17,7 @@ def write_folder(root: pathlib.Path) -> pathlib.Path:
     write_tydiqa(root)
     write_gsm8k(root)
     write_zero_shot(root)
+    write_prompt2model(root)
     return root
 
 
@@ -108,6 +109,31 @@ def write_zero_shot(root: pathlib.Path) -> None:
     write(root / "sciq/test.json", json.dumps([row]))
     question = ["b", "It rained.It snowed.", "What follows?", "A.x.", "B.y", "C z", "D?w"]
     write(root / "logiqa/Test.txt", "\n".join(["", *question, "", *question, ""]))
+
+
+def write_prompt2model(root: pathlib.Path) -> None:
+    answers = [{"text": text, "answer_start": 0} for text in ("the Alps", "Alps", "Alps")]
+    question = {"id": "57", "question": "Where is it ?", "answers": answers}
+    article = {"title": "T", "paragraphs": [{"context": "In the Alps.", "qas": [question]}]}
+    write(root / "squad/dev-v1.1.json", json.dumps({"version": "1.1", "data": [article]}))
+    rows = [
+        {
+            "intent": "リストの要素を知りたい",
+            "rewritten_intent": "リスト`li`の先頭を得る",
+            "snippet": snippet,
+            "question_id": 7,
+        }
+        for snippet in ("li[0]", "first, *_ = li\nfirst")
+    ]
+    rows.append(
+        {"intent": "終了する", "rewritten_intent": None, "snippet": "exit()", "question_id": 8}
+    )
+    write(root / "mconala/ja_test.json", json.dumps(rows))
+    posts = [
+        ["[Posted: 2013-03-22] It ended in July.", "July == 2012-07", "date"],
+        ["[Posted: 2013-09-27] Eat!", "N/A", "date"],
+    ]
+    write(root / "temporal/temporal.json", json.dumps(posts, indent=2))
 
 
 def write(path: pathlib.Path, text: str) -> None:

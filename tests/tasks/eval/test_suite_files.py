@@ -64,7 +64,19 @@ def test_what_is_half_there_is_said(folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["mmlu_cot", "mgsm", "tydiqa", "gsm8k", "lambada", "piqa", "logiqa"]
+    "name",
+    [
+        "mmlu_cot",
+        "mgsm",
+        "tydiqa",
+        "gsm8k",
+        "lambada",
+        "piqa",
+        "logiqa",
+        "squad",
+        "mconala",
+        "temporal",
+    ],
 )
 def test_what_is_downloaded_is_what_is_looked_for(tmp_path, name):
     item = DOWNLOADS[name]

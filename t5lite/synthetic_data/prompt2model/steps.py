@@ -1,0 +1,176 @@
+"""A pipeline as a table of steps: the files that each reads and writes, and the function between.
+
+A step is run where its files are missing, or were made of other files or settings than there are
+now. `StepFolder` (step_folder.py) keeps what each was made of.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.tables import format_table
+from t5lite.synthetic_data.prompt2model.step_folder import StepFolder
+
+log = logging.getLogger(__name__)
+
+Work = TypeVar("Work")
+
+# What a step counted, by what it is called: examples, calls, seconds.
+Counts = Mapping[str, int | float | str | None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Step(Generic[Work]):
+    """One step of a pipeline.
+
+    Attributes:
+      name: What it is called on the command line.
+      about: What it does, in a few words.
+      run: Does it, reading and writing files of the folder. A step that is killed is run again with
+        what it had written so far, and must end with the same files.
+      settings: What decides its outputs beside its inputs, as a JSON object.
+      inputs: Files of the folder that it needs.
+      optional_inputs: Files that it reads where they are there, and the step that writes them is
+        not switched off.
+      outputs: Files that are there when it is done. One that does not end with files, such as a
+        server, has none, and is run each time.
+      belongings: Further files and folders that it writes, deleted with its outputs before it is
+        done anew.
+    """
+
+    name: str
+    about: str
+    run: Callable[[Work], Counts]
+    settings: Callable[[Work], Mapping[str, Any]] = lambda work: {}
+    inputs: tuple[str, ...] = ()
+    optional_inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    belongings: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Pipeline(Generic[Work]):
+    """Steps in their order.
+
+    Attributes:
+      steps: The table.
+    """
+
+    steps: Sequence[Step[Work]]
+
+    def step(self, name: str, *, flag: str = "STEP") -> Step[Work]:
+        """The step of a name.
+
+        Raises:
+          ValueError: There is none.
+        """
+        for step in self.steps:
+            if step.name == name:
+                return step
+        names = [step.name for step in self.steps]
+        raise ValueError(
+            f"{flag} {name!r} is no step; the steps are {', '.join(names)}."
+            f"{did_you_mean(name, names)}"
+        )
+
+    def run(self, folder: StepFolder, work: Work, *, skipped: Collection[str] = ()) -> None:
+        """Runs all steps that are not done, but for those switched off.
+
+        Args:
+          folder: Where they read and write.
+          work: What each is called with.
+          skipped: Names of the steps switched off.
+
+        Raises:
+          ValueError: A name is no step's; a step's input is missing; or as the steps raise.
+        """
+        for name in skipped:
+            self.step(name, flag="--skip")
+        folder.switch_off(skipped)
+        for step in self.steps:
+            if step.name in skipped:
+                log.info("%s: switched off", step.name)
+            else:
+                self.run_one(folder, work, step=step)
+
+    def run_one(self, folder: StepFolder, work: Work, *, step: Step[Work]) -> None:
+        """Runs a step, unless it is done and nothing has changed since.
+
+        Raises:
+          ValueError: An input is missing, or only some of its outputs are there; or as the step
+            raises.
+        """
+        inputs = self._inputs(folder, step)
+        settings = step.settings(work)
+        state = folder.state(step.name, inputs=inputs, outputs=step.outputs, settings=settings)
+        if state.is_done:
+            log.info("%s: %s", step.name, state)
+            return
+        self._check_inputs(folder, step)
+        log.info("%s: %s", step.name, step.about if state.kind == "to do" else state)
+        if not state.goes_on:
+            folder.clear((*step.outputs, *step.belongings))
+        folder.begin(step.name, inputs=inputs, settings=settings, goes_on=state.goes_on)
+        counts = step.run(work)
+        missing = [name for name in step.outputs if not folder.has(name)]
+        assert not missing, f"the step {step.name} did not write {missing}"
+        folder.finish(step.name, outputs=step.outputs, counts=counts)
+
+    def status(self, folder: StepFolder) -> str:
+        """A table of the steps: whether each is done, and what it read, wrote and counted."""
+        rows, stale = [], set[str]()
+        for step in self.steps:
+            inputs = self._inputs(folder, step)
+            state = folder.state(step.name, inputs=inputs, outputs=step.outputs)
+            said = str(state)
+            behind = sorted(stale & inputs.keys())
+            if folder.is_switched_off(step.name):
+                said = "switched off"
+            elif state.is_done and behind:
+                said = f"out of date: {', '.join(behind)} will be made anew"
+            if said != str(state) or not state.is_done:
+                stale.update(step.outputs)
+            record = folder.record(step.name)
+            rows.append((step.name, said, record.finished or record.begun, *_shown(record)))
+        return format_table(
+            ("step", "state", "when", "read", "wrote", "counts"), rows, drops_empty=True
+        )
+
+    def _inputs(self, folder: StepFolder, step: Step[Work]) -> dict[str, str | None]:
+        """The hash of each file that a step reads; None of one that is not there."""
+        off = {
+            output
+            for other in self.steps
+            if folder.is_switched_off(other.name)
+            for output in other.outputs
+        }
+        found = {name: folder.hash(name) for name in step.inputs}
+        optional = {name: folder.hash(name) for name in step.optional_inputs if name not in off}
+        return found | {name: crc for name, crc in optional.items() if crc is not None}
+
+    def _check_inputs(self, folder: StepFolder, step: Step[Work]) -> None:
+        for name in step.inputs:
+            if folder.has(name):
+                continue
+            writers = [other.name for other in self.steps if name in other.outputs]
+            remedy = (
+                f"The step {writers[0]} writes it: run that one, or put the file there by hand."
+                if writers
+                else "Put it there."
+            )
+            raise ValueError(
+                f"the step {step.name} reads {folder.path / name}, which is not there. {remedy}"
+            )
+
+
+def _shown(record: Any) -> tuple[str, str, str]:
+    files = [
+        "\n".join(f"{name} {(crc or 'not there')[:8]}" for name, crc in each.items())
+        for each in (record.inputs, record.outputs)
+    ]
+    counts = ", ".join(f"{name} {value}" for name, value in record.counts.items())
+    return (files[0].replace("\n", ", "), files[1].replace("\n", ", "), counts)

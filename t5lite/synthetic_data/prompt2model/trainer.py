@@ -1,0 +1,180 @@
+"""Trains the student: `t5lite train` on the examples of a folder, by a recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from t5lite.files.json_files import read_object, write_object
+from t5lite.messages.value_types import check_fields
+
+MODEL_FOLDER = "model"
+TRAINING_FILE = "training.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StudentTraining:
+    """How a student is trained.
+
+    Attributes:
+      gin_file: A recipe of `t5lite train` for the Task `prompt2model`, such as
+        "recipes/prompt2model/paper.gin" or one of your own that includes it.
+      bindings: Settings that win over the file's, "NAME = VALUE" each, as --gin.NAME=VALUE.
+      student: What the student starts from, in place of the model that was found: a model folder of
+        any format.
+    """
+
+    gin_file: str = "recipes/prompt2model/paper.gin"
+    bindings: tuple[str, ...] = ()
+    student: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainedStudent:
+    """A student that was trained, as `training.json` keeps it.
+
+    Attributes:
+      model_dir: Its model folder, from the folder of the pipeline.
+      initial_checkpoint: What it started from; None of one trained from nothing.
+      recipe: The gin file that it was trained with.
+      best_step: The checkpoint of the best validation metric.
+      last_step: The one at the end.
+      best_metric: What is meant by best; None where the recipe names none, and the last counts.
+      validation: The validation's metrics at the best step, and at the last, by name.
+      checkpoints: A hash of each of the two checkpoints.
+    """
+
+    model_dir: str
+    initial_checkpoint: str | None
+    recipe: str
+    best_step: int
+    last_step: int
+    best_metric: str | None
+    validation: Mapping[str, Mapping[str, float]]
+    checkpoints: Mapping[str, str]
+
+    @property
+    def steps(self) -> dict[str, int]:
+        """The checkpoints that are evaluated, by what they are called."""
+        return {"best": self.best_step, "last": self.last_step}
+
+    @classmethod
+    def read(cls, folder: pathlib.Path) -> TrainedStudent:
+        """Reads what `train_student` wrote, and finds the model.
+
+        Args:
+          folder: Of the pipeline.
+
+        Raises:
+          ValueError: The file is malformed, or the model is not there.
+        """
+        path = folder / TRAINING_FILE
+        record = read_object(path)
+        check_fields(record, _TYPES, name=str(path))
+        optional = ("initial_checkpoint", "best_metric")
+        if missing := [n for n in _TYPES if record.get(n) is None and n not in optional]:
+            raise ValueError(f"{path}: field {missing[0]!r} is missing")
+        values: dict[str, Any] = {name: record.get(name) for name in _TYPES}
+        found = cls(**values)
+        if not (folder / found.model_dir).is_dir():
+            raise ValueError(f"{path} names the model folder {found.model_dir}, which is not there")
+        return found
+
+
+_TYPES = {
+    **dict.fromkeys(("model_dir", "initial_checkpoint", "recipe", "best_metric"), str),
+    **dict.fromkeys(("best_step", "last_step"), int),
+    "validation": Mapping[str, Mapping[str, Any]],
+    "checkpoints": Mapping[str, str],
+}
+
+
+def train_student(
+    folder: pathlib.Path,
+    *,
+    config: StudentTraining,
+    found_model: str | None = None,
+    cache_dir: str | None = None,
+) -> TrainedStudent:
+    """Trains a student on the examples of a folder, or goes on where its training stopped.
+
+    Writes `model/`, which is a run of `t5lite train`, and at its end `training.json`.
+
+    Args:
+      folder: Of the pipeline: `prompt_spec.json` and `data/`.
+      config: How.
+      found_model: The folder of the model that was retrieved; `config.student` goes before it.
+      cache_dir: Where token stores and conversions are kept; None leaves it to the recipe.
+
+    Returns:
+      What was trained.
+
+    Raises:
+      ValueError: As `t5lite train`: a recipe that is malformed, or a model that is missing.
+      KeyboardInterrupt: SIGTERM or Ctrl-C stopped it, and a checkpoint was saved.
+    """
+    from t5lite.checkpoints.checkpointer import CheckpointConfig
+    from t5lite.configuration import config as gin_config
+    from t5lite.train import train
+
+    model_dir = folder / MODEL_FOLDER
+    start = config.student or found_model
+    given = {
+        "MODEL_DIR": ("--output", str(model_dir)),
+        "DATA_DIR": ("--output", str(folder)),
+        "INITIAL_CHECKPOINT_PATH": ("--student", start),
+        "CACHE_DIR": ("--cache_dir", cache_dir),
+    }
+    parsed = gin_config.parse(
+        [config.gin_file],
+        config.bindings,
+        shorthands={macro: value for macro, value in given.items() if value[1] is not None},
+        remedies={
+            "INITIAL_CHECKPOINT_PATH": "--student=MODEL_FOLDER, what the student starts from",
+        },
+    )
+    arguments = parsed.arguments("train")
+    with parsed.places_named("train"):
+        result = train(**arguments, config_text=parsed.operative_config())
+    if result.stopped:
+        raise KeyboardInterrupt
+    checkpoint: CheckpointConfig = arguments["checkpoint"]
+    last = result.progress.steps
+    best = last if result.best_step is None else result.best_step
+    trained = TrainedStudent(
+        model_dir=MODEL_FOLDER,
+        initial_checkpoint=start,
+        recipe=config.gin_file,
+        best_step=best,
+        last_step=last,
+        best_metric=checkpoint.best_metric,
+        validation=_evaluations(model_dir, {"best": best, "last": last}),
+        checkpoints=_checkpoint_hashes(model_dir, {"best": best, "last": last}),
+    )
+    write_object(folder / TRAINING_FILE, dataclasses.asdict(trained))
+    return trained
+
+
+def _evaluations(model_dir: pathlib.Path, steps: Mapping[str, int]) -> dict[str, dict[str, float]]:
+    """What the run's evaluations gave at each of some steps."""
+    from t5lite.files.json_files import read_lines
+
+    by_step = {
+        line["step"]: {
+            name: value
+            for name, value in line.items()
+            if "/mean/" in name and isinstance(value, int | float)
+        }
+        for _, line in read_lines(model_dir / "metrics.jsonl")
+        if line.get("kind") == "eval"
+    }
+    return {name: by_step.get(step, {}) for name, step in steps.items()}
+
+
+def _checkpoint_hashes(model_dir: pathlib.Path, steps: Mapping[str, int]) -> dict[str, str]:
+    from t5lite.checkpoints.checkpointer import Checkpointer
+
+    checkpointer = Checkpointer(model_dir, read_only=True)
+    return {name: checkpointer.state_hash(step) for name, step in steps.items()}

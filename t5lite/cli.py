@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from t5lite.configuration import synthetic_flags
 from t5lite.configuration.flags import parse, split_gin_flags
 from t5lite.configuration.macro_flags import DECODING_FLAGS
 from t5lite.configuration.process_failures import ending_together, telling_others
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 # The gin file that a verb begins with, and the function that gin binds the arguments of.
 _RUN_FILES = {verb: f"runs/{verb}.gin" for verb in ("eval", "infer", "generate")}
 _GIN_VERBS = {"train": "train", "eval": "evaluate", "infer": "infer", "generate": "generate"}
+_GIN_VERBS |= {verb: verb for verb in synthetic_flags.VERBS}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -208,6 +210,8 @@ def _parse_gin(
 
     shorthands = _shorthands(arguments)
     defaults: list[Any] = []
+    if verb in synthetic_flags.VERBS:
+        return _parse(arguments, shorthands, defaults=config.read_defaults(f"runs/{verb}.gin"))
     if verb in _RUN_FILES:
         shorthands |= _strategy(arguments)
         defaults = config.read_defaults(_RUN_FILES[verb])
@@ -497,6 +501,29 @@ def _generate(arguments: argparse.Namespace) -> None:
         generate(**built, prompts=arguments.prompts)
 
 
+def _make_data(arguments: argparse.Namespace) -> int | None:
+    """Runs any verb of `synthetic_flags.VERBS`."""
+    import inspect
+    from importlib import import_module
+
+    from t5lite.configuration import config
+
+    verb = arguments.verb
+    parsed = _parse_gin(arguments, verb)
+    built = parsed.arguments(verb)
+    function = getattr(import_module(config.VERBS[verb]), verb)
+    more = {"config_text": parsed.operative_config(), "words": getattr(arguments, "words", ())}
+    taken = inspect.signature(function).parameters
+    with parsed.places_named(verb):
+        return function(**built, **{name: more[name] for name in more if name in taken})
+
+
+def _trace(arguments: argparse.Namespace) -> None:
+    from t5lite.synthetic_data.trace import trace
+
+    trace(arguments.id, folder=arguments.folder, answers=arguments.answers)
+
+
 def _tasks(arguments: argparse.Namespace) -> int | None:
     if arguments.action == "audit":
         from t5lite.reports.audit import audit
@@ -758,6 +785,8 @@ _RUN: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "vocabulary": _vocabulary,
     "convert": _convert,
     "config": _config,
+    "trace": _trace,
+    **dict.fromkeys(synthetic_flags.VERBS, _make_data),
 }
 
 if __name__ == "__main__":

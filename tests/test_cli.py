@@ -452,6 +452,7 @@ def test_every_verb_has_its_function():
         "preference": "preference report x",
         "vocabulary": "vocabulary x --size=300 --output=x.model",
         "convert": "convert x y",
+        "trace": "trace x --folder=y",
     }
     for verb in cli._RUN:
         assert parse(needs.get(verb, verb)).verb == verb

@@ -81,10 +81,11 @@ CONFIGURABLES = {
     "adamw": "t5lite.training.optimizers",
     "optax_optimizer": "t5lite.training.optimizers",
     "schedule": "t5lite.training.schedules",
+    "TeacherConfig": "t5lite.synthetic_data.teachers.config",
 }
 
 # Given by the command line, never by a gin file.
-_NOT_CONFIGURABLE = ("config_text", "prompts", "stdin", "stdout")
+_NOT_CONFIGURABLE = ("config_text", "prompts", "words", "stdin", "stdout")
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import t5lite
-from t5lite.configuration import external_flags, level_flags
+from t5lite.configuration import external_flags, level_flags, synthetic_flags
 from t5lite.configuration import macro_flags as macro
 from t5lite.configuration.macro_flags import Flag
 from t5lite.configuration.t5x import flags as t5x_flags
@@ -31,6 +31,7 @@ _GIN_VERBS: dict[str, tuple[Flag, ...]] = {
         *(macro.TASKS, macro.DATA_DIR, *_PROMPTING),
     ),
     "generate": (macro.MODEL, *macro.GENERATE_FLAGS, *_PROMPTING),
+    **{name: verb.flags for name, verb in synthetic_flags.VERBS.items()},
 }
 
 # Words behind `eval` that ask for something else than an evaluation.
@@ -91,7 +92,8 @@ def make_parser() -> argparse.ArgumentParser:
     generate = _verb(verbs, "generate", "answer prompts given here, or typed in")
     generate.add_argument("prompts", nargs="*", metavar="PROMPT", help="none: read lines of stdin")
     _add_gin_flags(generate, *_GIN_VERBS["generate"])
-    for reader in (train, evaluate, infer, generate):
+    makers = [_add_synthetic_verb(verbs, name) for name in synthetic_flags.VERBS]
+    for reader in (train, evaluate, infer, generate, *makers):
         reader.add_argument(
             "--verify",
             choices=("on", "off"),
@@ -110,6 +112,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_cache_verb(verbs)
     _add_vocabulary_verb(verbs)
     _add_preference_verb(verbs)
+    _add_trace_verb(verbs)
 
     _add_convert_verb(verbs)
 
@@ -161,6 +164,26 @@ def _add_gin_flags(parser: argparse.ArgumentParser, *flags: Flag) -> None:
         dest="gin_help",
         metavar="VALUE",
         help="set a macro or CONFIGURABLE.PARAMETER; repeatable, wins over files",
+    )
+
+
+def _add_synthetic_verb(verbs: Any, name: str) -> argparse.ArgumentParser:
+    verb = synthetic_flags.VERBS[name]
+    parser = _verb(verbs, name, verb.help)
+    if verb.words is not None:
+        parser.add_argument("words", nargs="*", metavar=verb.words, help=verb.words_help)
+    _add_gin_flags(parser, *verb.flags)
+    return parser
+
+
+def _add_trace_verb(verbs: Any) -> None:
+    trace = _verb(verbs, "trace", "show how one example that a teacher made came to be")
+    trace.add_argument("id", metavar="ID", help="the example's, as its data and trace.jsonl say")
+    trace.add_argument(
+        "--folder", required=True, metavar="DIR", help="what the verb that made it wrote"
+    )
+    trace.add_argument(
+        "--answers", metavar="DIR", help="where the answers are (default: DIR/answers)"
     )
 
 

@@ -7,8 +7,16 @@ Whatever makes data writes one line an example, kept or not, into `FOLDER/trace.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+from t5lite.files import strict_json
+from t5lite.files.appended_lines import AppendedLines
+from t5lite.files.json_files import read_lines
+from t5lite.files.local_paths import storage_path
+from t5lite.files.whole_file import write_whole
+from t5lite.messages.value_types import check_fields
 
 TRACE_FILE = "trace.jsonl"
 
@@ -38,6 +46,7 @@ class Origin:
       request: The digest of the request, which `Answers` finds the reply by; None of one that
         nobody was asked for, such as a seed.
       choice: Which of the answers to the request.
+      template: The name of the template that the request was made from, where there are several.
       demonstrations: Ids of the examples that the request showed.
       verdicts: What the filters said, in their order; the first that is not `kept` is the last.
     """
@@ -46,6 +55,7 @@ class Origin:
     example: Mapping[str, Any]
     request: str | None = None
     choice: int = 0
+    template: str | None = None
     demonstrations: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
 
@@ -53,3 +63,123 @@ class Origin:
     def kept(self) -> bool:
         """Whether every filter let it pass."""
         return all(verdict.kept for verdict in self.verdicts)
+
+
+class Trace:
+    """The origins of a folder, which one process at a time adds to; use as a context manager.
+
+    A run that was killed goes through its last round again: what is there already, and is as it
+    was, is not added twice. Of an id whose origin has changed the last holds.
+    """
+
+    def __init__(self, folder: str | pathlib.Path) -> None:
+        """Opens FOLDER/trace.jsonl, or makes it.
+
+        Raises:
+          ValueError: It holds a malformed line, or another process adds to it.
+        """
+        path = storage_path(folder, name="the folder") / TRACE_FILE
+        self._lines = AppendedLines(path, name="the folder of the trace")
+        self._origins = {}
+        try:
+            for where, record in self._lines.records:
+                origin = _origin_of(record, where=where)
+                self._origins[origin.id] = origin
+        except BaseException:
+            self._lines.__exit__()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.__exit__()
+
+    def add(self, origins: Sequence[Origin]) -> None:
+        """Adds what is new; it is on disk when this returns.
+
+        Raises:
+          OSError: Of the file, such as on a full disk.
+        """
+        new = []
+        for origin in origins:
+            if not _is_same(self._origins.get(origin.id), origin):
+                new.append(_record(origin))
+                self._origins[origin.id] = origin
+        if new:
+            self._lines.append(new)
+
+
+def write_trace(folder: str | pathlib.Path, origins: Sequence[Origin]) -> None:
+    """Writes all origins of a folder anew, as a whole or not at all.
+
+    Raises:
+      OSError: Of the file, such as on a full disk.
+    """
+    lines = [strict_json.dumps(_record(o), ensure_ascii=False) + "\n" for o in origins]
+    path = storage_path(folder, name="the folder") / TRACE_FILE
+    write_whole(path, "".join(lines).encode("utf-8", "backslashreplace"))
+
+
+def read_trace(folder: str | pathlib.Path, *, name: str = "--folder") -> dict[str, Origin]:
+    """The origins of a folder by their ids.
+
+    Raises:
+      ValueError: There are none, or a line is malformed.
+    """
+    path = storage_path(folder, name=name) / TRACE_FILE
+    if not path.is_file():
+        raise ValueError(
+            f"{name} {folder}: there is no {TRACE_FILE} in it; give the folder that a verb which "
+            "makes data wrote"
+        )
+    return {origin.id: origin for origin in _read(path)}
+
+
+def _read(path: pathlib.Path) -> Iterator[Origin]:
+    for where, record in read_lines(path, any_text=True):
+        yield _origin_of(record, where=where)
+
+
+def _record(origin: Origin) -> dict[str, Any]:
+    return dataclasses.asdict(dataclasses.replace(origin, example=dict(origin.example)))
+
+
+def _is_same(old: Origin | None, new: Origin) -> bool:
+    """Whether both are written alike, tuples as lists."""
+    return old is not None and strict_json.dumps(_record(old)) == strict_json.dumps(_record(new))
+
+
+def _origin_of(record: dict[str, Any], *, where: str) -> Origin:
+    """Checks a line's shape.
+
+    Raises:
+      ValueError: It has another; names the line and the field.
+    """
+    hints = {
+        "id": str,
+        "example": dict[str, Any],
+        "request": str,
+        "choice": int,
+        "template": str,
+        "demonstrations": list[str],
+        "verdicts": list[dict[str, Any]],
+    }
+    check_fields(record, hints, name=where)
+    if not isinstance(record.get("id"), str) or record.get("example") is None:
+        raise ValueError(f"{where}: no line of a trace: it has no id, or no example")
+    verdicts = []
+    for verdict in record.get("verdicts") or ():
+        check_fields(verdict, {"filter": str, "kept": bool, "why": str}, name=f"{where}: verdicts")
+        if verdict.get("filter") is None or verdict.get("kept") is None:
+            raise ValueError(f"{where}: verdicts: one has no filter, or does not say if it kept")
+        verdicts.append(Verdict(verdict["filter"], verdict["kept"], verdict.get("why") or ""))
+    return Origin(
+        id=record["id"],
+        example=record["example"],
+        request=record.get("request"),
+        choice=record.get("choice") or 0,
+        template=record.get("template"),
+        demonstrations=tuple(record.get("demonstrations") or ()),
+        verdicts=tuple(verdicts),
+    )

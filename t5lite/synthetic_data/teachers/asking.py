@@ -37,11 +37,13 @@ class Answered:
       digest: The request's, which `provenance.Origin.request` is.
       reply: None where it was not answered.
       problem: Why it was not: the budget is spent, or it failed with all retries.
+      budget_spent: Whether it was the budget.
     """
 
     digest: str
     reply: Reply | None
     problem: str = ""
+    budget_spent: bool = False
 
 
 class Asking:
@@ -85,12 +87,17 @@ class Asking:
         """How much is asked, and how fast."""
         return self._limits
 
-    def ask(self, requests: Sequence[Request], *, desc: str) -> list[Answered]:
+    @property
+    def spent(self) -> tuple[int, int, int]:
+        """Calls, tokens of requests and tokens of answers, with those that were on disk."""
+        return self._budget.calls, self._budget.prompt_tokens, self._budget.completion_tokens
+
+    def ask(self, requests: Sequence[Request], *, desc: str | None) -> list[Answered]:
         """Asks what is not on disk yet.
 
         Args:
           requests: In any number; one that comes twice is asked once.
-          desc: What the progress bar says.
+          desc: What the progress bar says; None shows none.
 
         Returns:
           What became of each, in the order of the requests.
@@ -113,13 +120,13 @@ class Asking:
         if new:
             with progress_bar(
                 total=len(requests),
-                desc=desc,
+                desc=desc or "",
                 unit="request",
                 initial=len(requests) - len(new),
-                disable=False,
+                disable=desc is None,
             ) as bar:
                 problems = self._runner.run(self._ask(new, bar))
-            failed = [p for p in problems.values() if not p.startswith(_OVER)]
+            failed = [problem for problem in problems.values() if not _is_over(problem)]
             if len(failed) == len(new) == len(set(digests)):
                 raise ValueError(f"{self._of_teacher} answered nothing: {failed[-1]}")
         return [self._answered(digest, problems) for digest in digests]
@@ -174,7 +181,7 @@ class Asking:
     def _answered(self, digest: str, problems: Mapping[str, str]) -> Answered:
         found = self._answers.find(digest)
         if found is None:
-            return Answered(digest, None, problems[digest])
+            return Answered(digest, None, problems[digest], _is_over(problems[digest]))
         return Answered(digest, found.reply)
 
     async def _ask(self, new: Mapping[str, Request], bar: Bar) -> dict[str, str]:
@@ -323,6 +330,10 @@ class _SomeFailedError(Exception):
     def __init__(self, errors: list[TeacherError]) -> None:
         super().__init__(str(errors[0]))
         self.errors = errors
+
+
+def _is_over(problem: str) -> bool:
+    return problem.startswith(_OVER)
 
 
 def _groups(requests: Mapping[str, Request], size: int) -> Iterator[dict[str, Request]]:

@@ -24,21 +24,26 @@ class TeacherConfig(Limits):
     """A teacher and its limits.
 
     Attributes:
-      teacher: A model folder of any format that `eval --model_dir` takes; the base URL of an
-        endpoint that speaks OpenAI's API; "endpoint" for the URL in $OPENAI_BASE_URL; or "recorded"
-        for the answers on disk alone.
+      teacher: Who is asked: a model folder of any format that `eval --model_dir` takes; the base
+        URL of an endpoint that speaks OpenAI's API; "endpoint" for the URL in $OPENAI_BASE_URL; or
+        "recorded" for the answers on disk alone. None where a run asks nobody.
       model: The model's name at an endpoint; of recorded answers the name of who gave them, which
         may be left out where one teacher gave them all.
+      answers: Folder of the answers, where they are to lie elsewhere than in the run's own folder;
+        runs may share one, though not at once.
       api_key_variable: Environment variable that holds the key of an endpoint.
       timeout: Seconds until a call without an answer has failed.
       batch_size: Rows that a model folder answers at once.
+      cache_dir: Where checkpoints of other formats are kept converted; None is the default place.
     """
 
-    teacher: str
+    teacher: str | None = None
     model: str | None = None
+    answers: str | None = None
     api_key_variable: str = "OPENAI_API_KEY"
     timeout: Positive = 120.0
     batch_size: Size = 16
+    cache_dir: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,18 +54,19 @@ class TeacherConfig(Limits):
                 "--api_key_variable is the name of an environment variable such as "
                 "OPENAI_API_KEY; the key itself is never given on a command line or in a file"
             )
-        if "://" in self.teacher:
+        if self.teacher and "://" in self.teacher:
             checked_url(self.teacher)
 
     def open(self, answers: str | pathlib.Path) -> Asking:
         """The teacher, ready to be asked.
 
         Args:
-          answers: Folder of the answers that are kept.
+          answers: Folder of the answers that are kept, unless `self.answers` names another.
 
         Raises:
           ValueError: There is no such teacher, or the folder cannot be used.
         """
+        answers = answers if self.answers is None else self.answers
         if self.teacher == "recorded":
             kept = Answers(answers, writes=False, name="--teacher=recorded:")
             return Asking(self._recorded(kept), kept, self)
@@ -69,6 +75,11 @@ class TeacherConfig(Limits):
 
     def _teacher(self) -> Teacher:
         url = self.teacher
+        if url is None:
+            raise ValueError(
+                "nobody is named to ask: give --teacher=URL of an endpoint, a model folder, or "
+                "recorded"
+            )
         if url == "endpoint":
             url = os.environ.get(URL_VARIABLE, "")
             if not url:

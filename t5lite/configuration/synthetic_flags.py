@@ -1,0 +1,56 @@
+"""The flags of the verbs that make data with a teacher, and what `t5lite --help` says of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from t5lite.configuration.macro_flags import CACHE_DIR, Flag, number
+from t5lite.messages.ranges import Count, NotNegative, NumExamples, Positive, Size
+
+
+class SyntheticVerb(NamedTuple):
+    """A verb that makes data: a function of its name, in the module that `config.VERBS` says.
+
+    It begins with gin/runs/VERB.gin. A parameter `config_text` of the function gets the whole
+    configuration, and `words` what stands on the command line besides flags.
+
+    Attributes:
+      help: What it does, for `t5lite --help`.
+      flags: What it takes.
+      words: How `--help` shows words that are no flags; None takes none.
+      words_help: What they are.
+    """
+
+    help: str
+    flags: tuple[Flag, ...]
+    words: str | None = None
+    words_help: str = ""
+
+
+TEACHER_FLAGS = (
+    Flag(
+        *("--teacher", str),
+        "who is asked: a model folder, the URL of an endpoint, endpoint ($OPENAI_BASE_URL), or "
+        "recorded: answers on disk alone",
+    ),
+    Flag("--teacher_model", str, "the model's name at the endpoint, or of who gave the answers"),
+    Flag("--api_key_variable", str, "environment variable with the key (OPENAI_API_KEY)"),
+    Flag("--answers", str, "folder of the answers (default: in the run's folder)"),
+    Flag("--requests_per_minute", number(Positive), "calls sent in a minute"),
+    Flag("--max_concurrent", number(Size), "calls that wait at once (default: 16)"),
+    Flag("--max_retries", number(Count), "of a call that failed (default: 6)"),
+    Flag("--max_failures", number(Size), "requests in a row that may fail (default: 10)"),
+    Flag("--max_retry_wait", number(NotNegative), "seconds before a retry (default: 300)"),
+    Flag("--max_calls", number(NumExamples), "calls, with those whose answers are on disk"),
+    Flag("--max_total_tokens", number(NumExamples), "tokens of requests and answers, likewise"),
+    Flag("--max_price", number(Positive), "price of these tokens, likewise"),
+    Flag("--prompt_price", number(NotNegative), "price of a million tokens of requests"),
+    Flag("--completion_price", number(NotNegative), "price of a million tokens of answers"),
+    Flag("--teacher_timeout", number(Positive), "seconds until a call failed (default: 120)"),
+    Flag("--teacher_batch_size", number(Size), "rows a model folder answers at once (16)"),
+    CACHE_DIR,
+)
+DRY_RUN = Flag("--dry_run", bool, "say calls, tokens and price at most, and ask nothing")
+
+# A row a verb. `config.VERBS` has its module.
+VERBS: dict[str, SyntheticVerb] = {}

@@ -132,7 +132,8 @@ def header(name: str) -> str:
 def commands(name: str) -> list[list[str]]:
     """The words of every command in a file's header; `[optional]` parts left out."""
     text = re.sub(r"\[[^\]]*\]", "", header(name).replace("\\\n", " "))
-    return [shlex.split(found)[1:] for found in re.findall(r"^.*?(t5lite [a-z]+ -.*)$", text, re.M)]
+    found = re.findall(r"^.*?(t5lite [a-z_0-9]+ -.*)$", text, re.M)
+    return [shlex.split(command)[1:] for command in found]
 
 
 def test_there_are_gin_files():

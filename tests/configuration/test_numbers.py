@@ -56,6 +56,7 @@ NEEDED = {
     "adamw": {"learning_rate": 0.1},
     "optax_optimizer": {"name": "sgd", "learning_rate": 0.1},
     "schedule": {},
+    "TeacherConfig": {},
 }
 LISTS = ("stop_ids", "short_factor", "long_factor")
 NUMBERS = st.one_of(

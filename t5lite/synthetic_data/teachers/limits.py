@@ -1,6 +1,7 @@
 """How much a teacher is asked at most, and how fast."""
 
-from __future__ import annotations
+# Not `from __future__ import annotations`: TeacherConfig, of another module, inherits these fields,
+# and what reads its types looks for their names there.
 
 import asyncio
 import contextlib

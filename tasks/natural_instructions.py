@@ -9,7 +9,8 @@ is opened until a Task is used. docs/natural_instructions.md explains names, spl
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from t5lite.data.tasks import environment
 from t5lite.data.tasks.task_kinds import TaskKind
@@ -110,6 +111,16 @@ class FormReader:
         """The first of the file's categories; empty where it names none."""
         path = self.source.path
         return TaskKind((*files.read_task_file(path).categories, "")[0], path.stem)
+
+    def task_description(self) -> str:
+        """The definition, and the languages of the outputs."""
+        task = files.read_task_file(self.source.path)
+        return "\n".join((task.definition, *task.output_languages))
+
+    def records(self, split: str) -> Iterator[Mapping[str, Any]]:
+        """The instances, without definition and demonstrations."""
+        for instance in files.select_split(files.read_task_file(self.source.path).instances, split):
+            yield {"id": instance.id, "input": instance.input, "output": list(instance.outputs)}
 
 
 def _task_name(prefix: str, file_stem: str, form: files.Demonstrations) -> str:

@@ -102,7 +102,8 @@ def add_python_task(
         object that is called so and has further methods: `num_examples(split)`, if it knows the
         number without reading; `examples(split)`, which gives the same examples one by one;
         `data_status()`, whether its data are there (t5lite/data/tasks/data_status.py);
-        `task_kind()`, its category (t5lite/data/tasks/task_kinds.py); `restricted(selection)`, a
+        `task_kind()`, its category (t5lite/data/tasks/task_kinds.py); `task_description()` and
+        `records(split)` (t5lite/data/tasks/seqio_records.py); `restricted(selection)`, a
         reader that leaves instances out before it draws exemplars from among the others
         (t5lite/data/tasks/instance_selection.py);
         `fingerprint_parts()` (t5lite/data/tasks/fingerprint.py); and an
@@ -189,6 +190,16 @@ def _source_class() -> type[seqio.FunctionDataSource]:
         def task_kind(self) -> Callable[[], TaskKind] | None:
             """What is asked, where the reader knows."""
             return getattr(self._read, "task_kind", None)
+
+        @property
+        def task_description(self) -> Callable[[], str] | None:
+            """What is asked in words, where the reader knows."""
+            return getattr(self._read, "task_description", None)
+
+        @property
+        def records(self) -> Callable[[str], Iterator[Mapping[str, Any]]] | None:
+            """What the prompts are made of, where the reader tells."""
+            return getattr(self._read, "records", None)
 
         def restricted(self, selection: InstanceSelection) -> PythonDataSource:
             """The source with one side of the instances."""

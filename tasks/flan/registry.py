@@ -11,7 +11,7 @@ import functools
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from t5lite.data.tasks import environment
@@ -147,6 +147,13 @@ class FormReader:
     def task_kind(self) -> TaskKind:
         """As the manifest says."""
         return TaskKind(self.task.category, self.task.name)
+
+    def records(self, split: str) -> Iterator[Mapping[str, Any]]:
+        """The data set's fields, before any template, the answer last."""
+        for record in self._records(split):
+            more: dict[str, Any] = {"options": list(record.options)} if record.options else {}
+            more |= {"rationale": record.rationale} if record.rationale else {}
+            yield {"id": record.id, **record.fields, **more, "answer": record.answer}
 
     def _is_inverted(self, record_id: str, split: str) -> bool:
         if self.form.inverted or self.form.suffix in ("zs", "fs"):

@@ -13,7 +13,7 @@ Tasks that are not trained on have no unseen templates, and only validation.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from t5lite.data.tasks.instance_selection import InstanceSelection
@@ -126,8 +126,16 @@ def _source_class() -> Any:
             import tensorflow as tf
 
             del shuffle_files, seed
+            rendered = self._rendered(split)
+            columns = {
+                key: tf.constant([example[key] for example in rendered], kind)
+                for key, kind in FIELDS.items()
+            }
+            return tf.data.Dataset.from_tensor_slices(columns)
+
+        def _rendered(self, split: str) -> list[dict[str, Any]]:
             task, form, templates, sizes = self._made_of
-            rendered = examples(
+            return examples(
                 task,
                 form=form,
                 split=split,
@@ -135,11 +143,6 @@ def _source_class() -> Any:
                 count=sizes[split],
                 selection=self._selection,
             )
-            columns = {
-                key: tf.constant([example[key] for example in rendered], kind)
-                for key, kind in FIELDS.items()
-            }
-            return tf.data.Dataset.from_tensor_slices(columns)
 
         def restricted(self, selection: InstanceSelection) -> MiniDataSource:
             """The source of one side of the instances."""
@@ -149,6 +152,15 @@ def _source_class() -> Any:
             """Tasks of one operation are of one category."""
             task = self._made_of[0]
             return TaskKind(task.category, task.name)
+
+        def task_description(self) -> str:
+            """Its templates."""
+            return "\n".join(self._made_of[0].templates)
+
+        def records(self, split: str) -> Iterator[Mapping[str, Any]]:
+            """Prompts and targets."""
+            for example in self._rendered(split):
+                yield {name: example[name] for name in ("id", "inputs", "targets")}
 
     return MiniDataSource
 

@@ -306,6 +306,17 @@ def test_a_task_tokenises_and_scores_itself(suffix):
 # The documentation.
 
 
+def test_records_are_prompts_and_targets():
+    from t5lite.data.tasks.seqio_records import task_description, task_records
+
+    name = f"mini_{TRAINED_TASKS[0].name}"
+    assert task_description(name) == "\n".join(TRAINED_TASKS[0].templates)
+    records = list(task_records(name, "validation", max_records=2))
+    dataset = seqio.TaskRegistry.get(name).source.get_dataset("validation", shuffle=False)
+    for record, example in zip(records, dataset.take(2).as_numpy_iterator(), strict=True):
+        assert record == {key: example[key].decode() for key in ("id", "inputs", "targets")}
+
+
 def test_the_table_in_the_documentation_is_up_to_date():
     document = pathlib.Path(tasks.mini.__file__).parents[2] / "docs" / "mini.md"
     text = document.read_text("utf-8")

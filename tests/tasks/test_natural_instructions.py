@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks.seqio_records import task_description, task_records
 from t5lite.data.tasks.task_kinds import TaskKind
 from t5lite.data.tasks.task_metrics import Answers
 from tests.conftest import shared_path
@@ -180,3 +181,20 @@ def test_tasks_say_their_category_if_their_file_does(register, tmp_path):
         kind = seqio_adapter.task_kind(f"{prefix}_{TRAIN}{form}")
         assert kind == TaskKind("Naming", TRAIN)
     assert seqio_adapter.task_kind(f"{prefix}_{TEST.replace('-', '_')}").category == ""
+
+
+def test_tasks_say_what_they_ask_and_give_the_instances_without_their_prompts(register, tmp_path):
+    prefix = register(write_folder(tmp_path / "root"))
+    for form in ("", "_2shot"):
+        name = f"{prefix}_{OTHER}{form}"
+        assert task_description(name) == "Name the number.\nFrench"
+        records = list(task_records(name, "train"))
+        assert records[0] == {"id": "number-0", "input": "thing 0", "output": ["number 0 a"]}
+        assert len(records) == 38
+        assert list(task_records(name, "train", max_records=2)) == records[:2]
+
+
+def test_a_split_that_is_not_there_has_no_records(register, tmp_path):
+    prefix = register(write_folder(tmp_path / "root"))
+    with pytest.raises(ValueError, match="no split 'test'"):
+        next(task_records(f"{prefix}_{TRAIN}", "test"))

@@ -170,7 +170,7 @@ def _source_class() -> Any:
 
 _PASSED_ON = (
     *("texts", "token_examples", "chat_format", "fingerprint_parts", "data_status"),
-    *("prompt_setting", "task_kind"),
+    *("prompt_setting", "task_kind", "task_description"),
 )
 
 

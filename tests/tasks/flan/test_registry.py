@@ -13,6 +13,7 @@ from t5lite import catalog
 from t5lite.data.tasks import seqio_adapter, seqio_registry, task_data
 from t5lite.data.tasks.instance_selection import InstanceSelection
 from t5lite.data.tasks.prompt_parts import options_of
+from t5lite.data.tasks.seqio_records import task_records
 from t5lite.data.tasks.task_kinds import TaskKind
 from t5lite.data.tasks.task_metrics import Answers
 from tests.conftest import REPOSITORY, shared_path
@@ -397,3 +398,14 @@ def test_held_out_instances_are_neither_asked_nor_shown(root):
     assert not numbers & set(re.findall(r"What is (\d+) of gsm8k", prompts))
     assert base["fs"].restricted(sides[1]).num_input_examples("train") == len(trained)
     assert base["fs"].task_kind() == TaskKind(FLAN_TASKS["cot_gsm8k"].category, "cot_gsm8k")
+
+
+def test_records_are_those_of_the_data_set_in_every_form(root):
+    forms = [list(task_records(f"flan_cot_gsm8k_{form}", "train")) for form in ("zs", "fs")]
+    assert forms[0] == forms[1]
+    asked = examples("flan_cot_gsm8k_zs")
+    assert [one["id"] for one in forms[0]] == [one["id"] for one in asked]
+    assert list(forms[0][0]) == ["id", "question", "rationale", "answer"]
+    assert all(
+        one["question"] in prompt["inputs"] for one, prompt in zip(forms[0], asked, strict=True)
+    )

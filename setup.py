@@ -75,6 +75,8 @@ SYNTHETIC = [
     "tenacity>=9,<10",
     "rapidfuzz>=3.14,<4",
     "bm25s>=0.3,<0.4",
+    "snowballstemmer>=3,<4",
+    "PyYAML>=6,<7",
     "gradio>=6.30,<7",
 ]
 SCORERS = ["torch>=2.9,<3", "sentence-transformers>=6,<7", "bert-score>=0.3.13,<0.4"]

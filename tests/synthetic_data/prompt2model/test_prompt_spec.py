@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from t5lite.synthetic_data.prompt2model.prompt_spec import Demonstration, PromptSpec
@@ -11,6 +11,7 @@ from t5lite.synthetic_data.prompt2model.prompt_spec import Demonstration, Prompt
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     instruction=TEXTS.filter(str.strip),
     demonstrations=st.lists(st.builds(Demonstration, TEXTS, TEXTS), max_size=3),

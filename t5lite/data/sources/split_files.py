@@ -33,6 +33,8 @@ _OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "validation": ("valid", "val", "dev"),
     "test": ("testing", "eval", "evaluation"),
 }
+# All names of the three.
+SPLIT_NAMES = frozenset(name for names in _OTHER_NAMES.items() for name in (names[0], *names[1]))
 _SAVED_DICT = "dataset_dict.json"
 _SAVED_STATE = "state.json"
 # What `datasets` and the hub keep beside the data.

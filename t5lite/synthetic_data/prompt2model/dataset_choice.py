@@ -1,0 +1,281 @@
+"""Which of the data sets found is taken, and which columns: said by flags, or asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO, TypeVar
+
+from t5lite.messages.suggest import did_you_mean
+from t5lite.messages.tables import format_table
+from t5lite.synthetic_data.prompt2model.columns import Column
+from t5lite.synthetic_data.prompt2model.descriptions import DatasetDescription
+
+NONE = "none"
+
+_LEAST_WIDTH = 40
+_SHOWN_TEXT = 60
+
+_T = TypeVar("_T")
+
+
+@dataclasses.dataclass(frozen=True)
+class FoundDataset:
+    """A data set that a search found.
+
+    Attributes:
+      description: The data set.
+      score: Its score.
+      columns: Of its first records.
+      input_columns: Those that would make the input.
+      output_column: The one that would be the output; None where no name says it.
+      same_as: Others that hold the same data.
+    """
+
+    description: DatasetDescription
+    score: float
+    columns: tuple[Column, ...]
+    input_columns: tuple[str, ...]
+    output_column: str | None
+    same_as: tuple[DatasetDescription, ...] = ()
+
+    def is_called(self, name: str | None) -> bool:
+        """Whether this is its name, or that of one with the same data."""
+        return any(one.is_called(name) for one in (self.description, *self.same_as))
+
+    def to_json(self) -> dict[str, Any]:
+        """Its record in `found_datasets.json`."""
+        return {
+            "name": self.description.name,
+            "kind": self.description.kind,
+            "score": round(self.score, 4),
+            "split": self.description.split,
+            "license": self.description.license or None,
+            "columns": [column.name for column in self.columns],
+            "input_columns": list(self.input_columns),
+            "output_column": self.output_column,
+            "same_as": [other.name for other in self.same_as],
+            "description": self.description.text,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """A data set that is taken, and its columns."""
+
+    description: DatasetDescription
+    input_columns: tuple[str, ...]
+    output_column: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Its record in `found_datasets.json`."""
+        return {
+            "name": self.description.name,
+            "split": self.description.split,
+            "license": self.description.license or None,
+            "input_columns": list(self.input_columns),
+            "output_column": self.output_column,
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Asks:
+    """What is known before anybody is asked; see `DatasetRetrieval`."""
+
+    dataset: str | None = None
+    input_columns: tuple[str, ...] = ()
+    output_column: str | None = None
+    yes: bool = False
+    min_score: float = 0.0
+
+
+def table(found: Sequence[FoundDataset]) -> str:
+    """The data sets with their scores, descriptions cut to the width of the terminal."""
+    rows = []
+    for number, one in enumerate(found, start=1):
+        more = f" (and {len(one.same_as)} with the same data)" if one.same_as else ""
+        rows.append((str(number), f"{one.score:.3f}", one.description.name + more))
+    width = shutil.get_terminal_size().columns
+    room = max(width - max((len(name) for _, _, name in rows), default=0) - 15, _LEAST_WIDTH)
+    cells = [
+        (*row, _cut(one.description.text.partition("\n")[2] or one.description.text, room))
+        for row, one in zip(rows, found, strict=True)
+    ]
+    return format_table(("", "score", "data set", "description"), cells, right=(0, 1))
+
+
+def choose(
+    found: Sequence[FoundDataset], *, asks: Asks, stdin: TextIO | None = None
+) -> Chosen | None:
+    """Shows what was found, and says which is taken; None where none fits.
+
+    Args:
+      found: The data sets, the best first.
+      asks: What is said by flags. With a data set named, or with `yes`, nobody is asked.
+      stdin: Where answers are typed; standard input by default.
+
+    Raises:
+      ValueError: A data set or column that is named is not there; or somebody would have to be
+        asked, and there is no terminal, or it ends.
+    """
+    if not found:
+        if asks.dataset not in (None, NONE):
+            raise ValueError(f"--dataset={asks.dataset}: the search found no data set")
+        print("no data set has a word of the prompt in its description")
+        return None
+    print(table(found))
+    if asks.dataset is not None:
+        return None if asks.dataset == NONE else _named(found, asks)
+    if asks.yes:
+        return _first(found, asks)
+    lines = _Terminal(stdin or sys.stdin)
+    number = lines.ask(
+        "\nWhich data set is it? Its number, or Enter if none fits: ",
+        lambda text: _number(text, len(found)),
+    )
+    if number is None:
+        return None
+    return _ask_columns(found[number - 1], asks, lines)
+
+
+def _named(found: Sequence[FoundDataset], asks: Asks) -> Chosen:
+    for one in found:
+        if one.is_called(asks.dataset):
+            return _with_columns(one, asks)
+    names = [one.description.name for one in found]
+    raise ValueError(
+        f"--dataset={asks.dataset} is none of the data sets searched."
+        f"{did_you_mean(asks.dataset or '', names)}"
+    )
+
+
+def _first(found: Sequence[FoundDataset], asks: Asks) -> Chosen | None:
+    best = found[0]
+    if best.score < asks.min_score:
+        print(
+            f"\nnone is taken: the best score, {best.score:.3f}, is below --min_score="
+            f"{asks.min_score}"
+        )
+        return None
+    return _with_columns(best, asks)
+
+
+def _with_columns(one: FoundDataset, asks: Asks) -> Chosen:
+    """The data set with the columns that are named, or else its own."""
+    names = [column.name for column in one.columns]
+    inputs = asks.input_columns
+    output = asks.output_column or one.output_column
+    if not inputs:
+        inputs = tuple(name for name in one.input_columns if name != output)
+    listed = f"{one.description.name} has the columns {', '.join(names)}"
+    for flag, column in (
+        *(("--input_columns", name) for name in inputs),
+        ("--output_column", output),
+    ):
+        if column is not None and column not in names:
+            raise ValueError(f"{flag}: there is no {column!r}; {listed}.")
+    if output is None or not inputs:
+        flag = "--output_column" if output is None else "--input_columns"
+        raise ValueError(f"{flag} is needed, for no name says which it is; {listed}")
+    print(
+        f"\ntaken: {one.description.name}, split {one.description.split}; input "
+        f"{', '.join(inputs)}; output {output}"
+    )
+    return Chosen(one.description, inputs, output)
+
+
+def _ask_columns(one: FoundDataset, asks: Asks, lines: _Terminal) -> Chosen:
+    names = [column.name for column in one.columns]
+    rows = [
+        (str(number), column.name, _cut(column.example, _SHOWN_TEXT))
+        for number, column in enumerate(one.columns, start=1)
+    ]
+    print(f"\n{format_table(('', 'column', 'in the first record'), rows, right=(0,))}")
+    output = asks.output_column
+    if output is None:
+        default = one.output_column
+        output = lines.ask(
+            f"Which column is the output?{_default(default)} ",
+            lambda text: _columns(text, names, most=1)[0] if text else _given(default),
+        )
+    inputs = asks.input_columns
+    if not inputs:
+        own = tuple(name for name in one.input_columns if name != output)
+        inputs = lines.ask(
+            f"Which make the input, separated by commas?{_default(', '.join(own))} ",
+            lambda text: _columns(text, names) if text else _given(own),
+        )
+    return _with_columns(one, dataclasses.replace(asks, input_columns=inputs, output_column=output))
+
+
+class _Terminal:
+    """Asks until an answer can be understood."""
+
+    def __init__(self, stdin: TextIO | None) -> None:
+        if stdin is None or not stdin.isatty():
+            raise ValueError(
+                "there is no terminal to ask which data set is taken: give --dataset=NAME of those "
+                f"shown, --dataset={NONE} if none fits, or --yes for the first of them"
+            )
+        self._stdin = stdin
+
+    def ask(self, question: str, read: Callable[[str], _T]) -> _T:
+        """What `read` makes of an answer; where it raises ValueError, the question comes again.
+
+        Raises:
+          ValueError: The input ends.
+        """
+        while True:
+            print(question, end="", flush=True)
+            line = self._stdin.readline()
+            if not line:
+                print()
+                raise ValueError(
+                    "the input ended before a data set was chosen; give --dataset=NAME, "
+                    f"--dataset={NONE} or --yes"
+                )
+            try:
+                return read(line.strip())
+            except ValueError as error:
+                print(error)
+
+
+def _number(text: str, most: int) -> int | None:
+    if not text:
+        return None
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= most:
+        raise ValueError(f"{text!r} is no number from 1 to {most}")
+    return int(text)
+
+
+def _columns(text: str, names: Sequence[str], *, most: int | None = None) -> tuple[str, ...]:
+    """Columns that are named, or numbered as they are shown."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        if part in names:
+            found.append(part)
+            continue
+        number = _number(part, len(names)) if part.isdecimal() else None
+        if number is None:
+            raise ValueError(f"{part!r} is no column.{did_you_mean(part, names)}")
+        found.append(names[number - 1])
+    if not found or (most is not None and len(found) > most):
+        raise ValueError(f"{text!r} names {len(found)} columns; name {most or 'one or more'}")
+    return tuple(dict.fromkeys(found))
+
+
+def _given(default: _T | None) -> _T:
+    if not default:
+        raise ValueError("name a column")
+    return default
+
+
+def _default(name: str | None) -> str:
+    return f" [{name}]" if name else ""
+
+
+def _cut(text: str, length: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[: length - 3]}..."

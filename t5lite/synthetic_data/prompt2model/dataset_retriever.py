@@ -1,0 +1,314 @@
+"""Which data set fits a prompt: a search of descriptions, a choice, and its records as examples.
+
+As in Prompt2Model (arXiv 2308.12261, section 3.2), the 25 data sets whose descriptions are nearest
+to the instruction are shown, and the user picks one with its columns, or says that none fits.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TextIO
+
+from t5lite.files import strict_json
+from t5lite.files.json_files import write_object
+from t5lite.files.local_paths import local_path
+from t5lite.files.whole_file import write_whole
+from t5lite.messages.ranges import NumExamples, Share, Size
+from t5lite.messages.streams import say
+from t5lite.messages.value_types import check_numbers
+from t5lite.synthetic_data.extras import check_installed
+from t5lite.synthetic_data.prompt2model import dataset_choice
+from t5lite.synthetic_data.prompt2model.bm25 import Bm25, ranked
+from t5lite.synthetic_data.prompt2model.columns import (
+    columns_of,
+    default_inputs,
+    default_output,
+    first_text,
+    flat,
+    input_text,
+)
+from t5lite.synthetic_data.prompt2model.dataset_choice import Chosen, FoundDataset
+from t5lite.synthetic_data.prompt2model.descriptions import (
+    DatasetDescription,
+    Searchable,
+    registered_tasks,
+)
+from t5lite.synthetic_data.prompt2model.local_data_sets import local_data_sets
+from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
+from t5lite.synthetic_data.prompt2model.same_data import LOOKED_AT, Sample, are_same
+
+FOUND_FILE = "found_datasets.json"
+RETRIEVED_FILE = "retrieved.jsonl"
+
+_SHOWN_PROBLEMS = 5
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetRetrieval:
+    """What is searched for data, how, and what is taken of it.
+
+    Attributes:
+      task_modules: Modules whose registered Tasks are searched.
+      data_dir: Data root of the modules.
+      vocabulary: Vocabulary of the modules.
+      dataset_folders: Folders of data sets, as `local_data_sets` finds them.
+      dual_encoder: A folder of sentence-transformers, to search with instead of BM25.
+      num_shown: How many data sets are shown.
+      yes: Takes the first without asking, if its score is high enough.
+      min_score: The score that `yes` wants. BM25's is a share of what a description in the
+        prompt's own words would have.
+      dataset: The one to take, by its name; "none" for none.
+      input_columns: Its columns that make the input; those of texts by default.
+      output_column: Its column that holds the output.
+      max_examples: At most so many are taken, the first ones; the reference implementation takes
+        3,000.
+    """
+
+    task_modules: tuple[str, ...] = ()
+    data_dir: str | None = None
+    vocabulary: str | None = None
+    dataset_folders: tuple[str, ...] = ()
+    dual_encoder: str | None = None
+    num_shown: Size = 25
+    yes: bool = False
+    min_score: Share = 0.45
+    dataset: str | None = None
+    input_columns: tuple[str, ...] = ()
+    output_column: str | None = None
+    max_examples: NumExamples | None = 3000
+
+    def __post_init__(self) -> None:
+        check_numbers(self, of=DatasetRetrieval)
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """An example of a data set, as text.
+
+    Attributes:
+      id: Its place in the data set.
+      input: What is given.
+      output: What is to be answered.
+    """
+
+    id: int
+    input: str
+    output: str
+
+
+def searchable(settings: DatasetRetrieval) -> Searchable:
+    """Descriptions of all that the settings name.
+
+    Raises:
+      ValueError: A module or folder cannot be searched, or there is nothing to search.
+    """
+    if not settings.task_modules and not settings.dataset_folders:
+        raise ValueError(
+            "there are no data sets to search: give --tasks=MODULE for registered Tasks, or "
+            "--dataset_folder=DIR for data sets on disk; or leave the search out"
+        )
+    parts = []
+    if settings.task_modules:
+        parts.append(
+            registered_tasks(
+                settings.task_modules, data_dir=settings.data_dir, vocabulary=settings.vocabulary
+            )
+        )
+    for text in settings.dataset_folders:
+        folder = local_path(text, name="--dataset_folder")
+        parts.append(local_data_sets(folder, name="--dataset_folder"))
+    return Searchable(
+        tuple(one for part in parts for one in part.descriptions),
+        tuple(problem for part in parts for problem in part.problems),
+    )
+
+
+def retrieve_datasets(
+    spec: PromptSpec, *, settings: DatasetRetrieval, cache_dir: pathlib.Path | None = None
+) -> list[FoundDataset]:
+    """The data sets whose descriptions are nearest to the prompt's instruction, the best first.
+
+    Data sets that are the same (`same_data`) are one, under the name of the best placed. The one
+    that the settings name comes last, where it is not among them.
+
+    Args:
+      spec: The prompt.
+      settings: What is searched.
+      cache_dir: Where a dual encoder keeps the vectors of descriptions.
+
+    Raises:
+      ValueError: As `searchable`, or a package or the dual encoder is missing.
+    """
+    check_installed(
+        *("bm25s", "snowballstemmer", "rapidfuzz", "yaml"),
+        extra="synthetic",
+        purpose="searching data sets",
+    )
+    all_of_it = searchable(settings)
+    _say_problems(all_of_it.problems)
+    descriptions = all_of_it.descriptions
+    texts = [description.text for description in descriptions]
+    if settings.dual_encoder is None:
+        scores = Bm25(texts).scores(spec.instruction)
+    else:
+        from t5lite.synthetic_data.prompt2model.dual_encoder import DualEncoder
+
+        encoder = DualEncoder(settings.dual_encoder, cache_dir=cache_dir)
+        scores = encoder.scores(spec.instruction, texts)
+    best_first = [(descriptions[place], float(scores[place])) for place in ranked(scores)]
+    found = _distinct(best_first, num_shown=settings.num_shown)
+    if not any(one.is_called(settings.dataset) for one in found):
+        named = [  # However far from the prompt it is.
+            (description, float(score))
+            for description, score in zip(descriptions, scores, strict=True)
+            if description.is_called(settings.dataset)
+        ]
+        found += _distinct(named, num_shown=1)
+    return found
+
+
+def _distinct(
+    best_first: Sequence[tuple[DatasetDescription, float]], *, num_shown: int
+) -> list[FoundDataset]:
+    """The first so many that are not the same as one before; those that are the same by name."""
+    found: list[tuple[FoundDataset, Sample]] = []
+    others: dict[str, list[DatasetDescription]] = collections.defaultdict(list)
+    for description, score in best_first:
+        try:
+            records = list(description.records(max_records=LOOKED_AT))
+        except (ValueError, OSError) as error:
+            say(f"data set {description.name} is left out: {error}")
+            continue
+        columns = tuple(columns_of(records))
+        output = default_output(columns)
+        inputs = default_inputs(columns, output=output)
+        sample = Sample.of(
+            description.text, [_example(flat(r), description, inputs, output) for r in records]
+        )
+        same = next((one for one, before in found if are_same(before, sample)), None)
+        if same is not None:
+            others[same.description.name].append(description)
+        elif len(found) == num_shown:
+            break
+        else:
+            found.append((FoundDataset(description, score, columns, inputs, output), sample))
+    return [
+        dataclasses.replace(one, same_as=tuple(others[one.description.name])) for one, _ in found
+    ]
+
+
+def _example(
+    fields: Mapping[str, Any],
+    description: DatasetDescription,
+    inputs: Sequence[str],
+    output: str | None,
+) -> tuple[str | None, str | None]:
+    """Input and output of a flat record; None of one that is not there."""
+    names = description.class_names
+    answer = first_text(fields.get(output), names=names.get(output, ())) if output else None
+    asked = input_text(fields, inputs, names=names)
+    return asked, answer if answer and answer.strip() else None
+
+
+def load_dataset(
+    chosen: Chosen, *, max_examples: int | None = None, skipped: collections.Counter[str]
+) -> Iterator[Example]:
+    """The examples of a data set, as its columns make them.
+
+    Several input columns become lines `NAME: TEXT`, as in the reference implementation. Of several
+    right answers the first is taken. Records without input or output are passed over.
+
+    Args:
+      chosen: The data set and its columns.
+      max_examples: At most so many, the first ones.
+      skipped: Counts what is passed over.
+
+    Raises:
+      ValueError: It cannot be read, or no record has these columns.
+    """
+    num_found = 0
+    for place, record in enumerate(chosen.description.records()):
+        if max_examples is not None and num_found >= max_examples:
+            break
+        asked, answer = _example(
+            flat(record), chosen.description, chosen.input_columns, chosen.output_column
+        )
+        if answer is None or asked is None:
+            missing = "output" if answer is None else "input"
+            skipped[f"records without {missing}"] += 1
+            continue
+        num_found += 1
+        yield Example(place, asked, answer)
+    if not num_found:
+        raise ValueError(
+            f"data set {chosen.description.name}: no record has both an input, of the columns "
+            f"{', '.join(chosen.input_columns)}, and an output, of the column "
+            f"{chosen.output_column}. Give others with --input_columns and --output_column"
+        )
+
+
+def retrieve_datasets_step(
+    spec: PromptSpec,
+    *,
+    settings: DatasetRetrieval,
+    output: pathlib.Path,
+    stdin: TextIO | None = None,
+) -> dict[str, int]:
+    """Searches, shows, lets choose, and writes `found_datasets.json` and `retrieved.jsonl`.
+
+    Args:
+      spec: The prompt.
+      settings: What is searched, and what is taken without asking.
+      output: The folder; both files come to be whole, the examples first.
+      stdin: Where answers are typed; standard input by default.
+
+    Returns:
+      Counts to show.
+
+    Raises:
+      ValueError: As `retrieve_datasets`, `dataset_choice.choose` and `load_dataset`.
+    """
+    found = retrieve_datasets(spec, settings=settings, cache_dir=output)
+    chosen = dataset_choice.choose(
+        found,
+        asks=dataset_choice.Asks(
+            dataset=settings.dataset,
+            input_columns=settings.input_columns,
+            output_column=settings.output_column,
+            yes=settings.yes,
+            min_score=settings.min_score,
+        ),
+        stdin=stdin,
+    )
+    skipped: collections.Counter[str] = collections.Counter()
+    rows = []
+    if chosen is not None:
+        for example in load_dataset(chosen, max_examples=settings.max_examples, skipped=skipped):
+            rows.append(
+                {
+                    "id": f"retrieved_{example.id:06d}",
+                    "input": example.input,
+                    "output": example.output,
+                    "dataset": chosen.description.name,
+                }
+            )
+    lines = [strict_json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    write_whole(output / RETRIEVED_FILE, "".join(lines))
+    record = {
+        "query": spec.instruction,
+        "search": settings.dual_encoder or "BM25",
+        "chosen": chosen.to_json() if chosen else None,
+        "found": [one.to_json() for one in found],
+    }
+    write_object(output / FOUND_FILE, record, ensure_ascii=False)
+    return {"data sets shown": len(found), "examples retrieved": len(rows), **skipped}
+
+
+def _say_problems(problems: Sequence[str]) -> None:
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        say(f"warning: {problem}")
+    if len(problems) > _SHOWN_PROBLEMS:
+        say(f"warning: and {len(problems) - _SHOWN_PROBLEMS} more of this kind")

@@ -1,11 +1,10 @@
 """The page in a real browser: chromium without a window, by way of its driver."""
 
-import shutil
-
 import pytest
 
 from t5lite.evaluation.preference.judgments import read_judgments
 from t5lite.evaluation.preference.pairs import read_pairs, shuffled
+from tests.browsers import open_browser
 from tests.evaluation.preference.answer_files import pairs, write
 from tests.evaluation.preference.serving import serving
 
@@ -14,26 +13,7 @@ EVIL = '<img src=x onerror="document.title=1"><b>&amp;</b><script>document.title
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    webdriver = pytest.importorskip(
-        "selenium.webdriver", reason="selenium is not installed (pip install t5lite[browser])"
-    )
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("chromium or chromedriver is not installed (Debian: chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",  # root, as in containers, cannot have one
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        "--window-size=1200,800",
-        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(executable_path=driver)
-    with webdriver.Chrome(options=options, service=service) as browser:
+    with open_browser(tmp_path_factory.mktemp("chromium")) as browser:
         yield browser
 
 

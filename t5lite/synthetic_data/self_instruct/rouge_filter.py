@@ -22,7 +22,7 @@ from t5lite.messages.value_types import numbers_checked
 
 # What a word is: as the library rouge-score has it, lower-cased runs of a to z and digits; or, for
 # texts in any language, runs of letters and digits, and each sign of writings without spaces.
-Words = Literal["ascii", "unicode"]
+Alphabet = Literal["ascii", "unicode"]
 
 MAX_ROUGE_L = 0.7
 
@@ -52,25 +52,26 @@ class Nearest:
     rouge_l: float
 
 
-def split_words(text: str, *, words: Words = "ascii") -> list[str]:
+def split_words(text: str, *, alphabet: Alphabet = "ascii") -> list[str]:
     """The words of a text.
 
     Raises:
-      ValueError: There is no such kind of words.
+      ValueError: There is no such alphabet.
     """
-    return _splitter(words)(text)
+    return _splitter(alphabet)(text)
 
 
-def _splitter(words: str) -> Callable[[str], list[str]]:
-    if words == "ascii":
+def _splitter(alphabet: str) -> Callable[[str], list[str]]:
+    if alphabet == "ascii":
         from rouge_score import tokenize
 
         return lambda text: tokenize.tokenize(text, None)
-    if words == "unicode":
+    if alphabet == "unicode":
         return lambda text: _UNICODE_WORD.findall(text.lower())
-    known = get_args(Words)
+    known = get_args(Alphabet)
     raise ValueError(
-        f"words is {words!r}; choose one of {', '.join(known)}.{did_you_mean(words, known)}"
+        f"alphabet is {alphabet!r}; choose one of {', '.join(known)}."
+        f"{did_you_mean(alphabet, known)}"
     )
 
 
@@ -89,7 +90,7 @@ class RougeFilter:
         texts: Sequence[str] = (),
         *,
         max_rouge_l: Annotated[float, Range(least=0, most=1)] = MAX_ROUGE_L,
-        words: Words = "ascii",
+        alphabet: Alphabet = "ascii",
         workers: Size = 1,
     ) -> None:
         """Makes the pool.
@@ -97,14 +98,14 @@ class RougeFilter:
         Args:
           texts: Its first texts, however near they are to each other.
           max_rouge_l: See the attribute; 1 refuses nothing.
-          words: What a word is. "ascii" makes scores those of the library rouge-score.
+          alphabet: What a word is. "ascii" makes scores those of the library rouge-score.
           workers: Threads that compare.
 
         Raises:
-          ValueError: There is no such kind of words.
+          ValueError: There is no such alphabet.
         """
         self.max_rouge_l = max_rouge_l
-        self._split, self._workers = _splitter(words), workers
+        self._split, self._workers = _splitter(alphabet), workers
         self._codes: dict[str, str] = {}
         self._pool: list[str] = []
         self.add(texts)

@@ -120,13 +120,13 @@ def test_texts_without_words_share_nothing() -> None:
 
 
 def test_words_of_other_languages() -> None:
-    assert split_words("日本の詩 über-Größe 3x สวัส", words="unicode") == [
+    assert split_words("日本の詩 über-Größe 3x สวัส", alphabet="unicode") == [
         *("日", "本", "の", "詩", "über", "größe", "3x", "ส", "ว", "ั", "ส")
     ]
-    filter_ = RougeFilter(["海についての詩を書いてください"], words="unicode")
+    filter_ = RougeFilter(["海についての詩を書いてください"], alphabet="unicode")
     assert [is_new for is_new, _ in filter_.add_new(["海についての歌を書いてください"])] == [False]
-    with pytest.raises(ValueError, match="words is 'unicod'; choose one of ascii, unicode"):
-        RougeFilter(words="unicod")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="alphabet is 'unicod'; choose one of ascii, unicode"):
+        RougeFilter(alphabet="unicod")  # type: ignore[arg-type]
 
 
 def test_more_words_than_characters_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,7 @@ SYNTHETIC = [
     "bm25s>=0.3,<0.4",
     "snowballstemmer>=3,<4",
     "PyYAML>=6,<7",
+    "textblob>=0.20,<0.21",
     "gradio>=6.30,<7",
 ]
 SCORERS = ["torch>=2.9,<3", "sentence-transformers>=6,<7", "bert-score>=0.3.13,<0.4"]

@@ -22,7 +22,12 @@ GIN = REPOSITORY / "gin"
 FILES = sorted(str(path.relative_to(GIN)) for path in GIN.rglob("*.gin"))
 FAMILIES = [name for name in FILES if name.endswith("/family.gin")]
 MODELS = [name for name in FILES if name.startswith("models/") and name not in FAMILIES]
-RECIPES = [name for name in FILES if name.startswith("recipes/") and "/eval_" not in name]
+DATA_RECIPES = [name for name in FILES if name.startswith("recipes/self_instruct/")]
+RECIPES = [
+    name
+    for name in FILES
+    if name.startswith("recipes/") and "/eval_" not in name and name not in DATA_RECIPES
+]
 EVAL_RECIPES = [name for name in FILES if name.startswith("recipes/eval_")]
 
 # Parameters, tied ones once: those published, or computed from the published shapes.
@@ -111,6 +116,7 @@ REQUIRED = {
     "OUTPUT": "'/tmp/out.jsonl'",
     "SCALING_FACTOR": "4.0",
     "WINDOW": "8192",
+    "SEEDS": "'seeds.jsonl'",
 }
 
 
@@ -259,6 +265,22 @@ def test_decoding_verbs_could_begin(name, verb):
     assert arguments["model_dir"] == "/tmp/run"
     decoding = arguments["evals"][0].decoding if verb == "evaluate" else arguments["decoding"]
     assert (decoding.strategy, decoding.num_beams) == ("beam", 3)
+
+
+@pytest.mark.parametrize("name", ["runs/self_instruct.gin", *DATA_RECIPES])
+def test_self_instruct_could_begin(name):
+    flags = [*required_flags([name]), "TEACHER='/tmp/teacher'"]
+    arguments = config.parse([name], flags).arguments("self_instruct")
+    assert arguments["seeds"] == "seeds.jsonl" and arguments["teacher"].teacher == "/tmp/teacher"
+    settings = arguments["config"]
+    if name.endswith("/alpaca.gin"):  # 3 seeds and what is asked for make 20 tasks
+        assert settings.whole_tasks and settings.temperature == 1
+        assert settings.num_demonstrations + settings.num_asked == 20
+    else:
+        assert settings.num_demonstrations == settings.num_asked == 8
+    is_english = not name.endswith("/other_language.gin")
+    assert bool(settings.heuristics.unwanted_words) == is_english
+    assert settings.alphabet == ("ascii" if is_english else "unicode")
 
 
 def test_the_demo_is_evaluated_at_three_levels():

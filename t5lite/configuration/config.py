@@ -44,6 +44,7 @@ VERBS = {
     "evaluate": "t5lite.evaluate",
     "infer": "t5lite.infer",
     "generate": "t5lite.generate",
+    "self_instruct": "t5lite.synthetic_data.self_instruct.run",
 }
 
 # Everything else a gin file may name: gin name -> module it comes from.
@@ -82,6 +83,8 @@ CONFIGURABLES = {
     "optax_optimizer": "t5lite.training.optimizers",
     "schedule": "t5lite.training.schedules",
     "TeacherConfig": "t5lite.synthetic_data.teachers.config",
+    "SelfInstructConfig": "t5lite.synthetic_data.self_instruct.settings",
+    "InstructionHeuristics": "t5lite.synthetic_data.self_instruct.heuristics",
 }
 
 # Given by the command line, never by a gin file.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from t5lite.configuration.macro_flags import CACHE_DIR, Flag, number
-from t5lite.messages.ranges import Count, NotNegative, NumExamples, Positive, Size
+from t5lite.configuration.macro_flags import CACHE_DIR, DATA_DIR, TASKS, Flag, number
+from t5lite.messages.ranges import Count, NotNegative, NumExamples, Positive, Seed, Size
 
 
 class SyntheticVerb(NamedTuple):
@@ -52,5 +52,26 @@ TEACHER_FLAGS = (
 )
 DRY_RUN = Flag("--dry_run", bool, "say calls, tokens and price at most, and ask nothing")
 
+_SELF_INSTRUCT = SyntheticVerb(
+    "have a teacher write instructions from a few seeds, and answer them",
+    (
+        Flag("--seeds", str, "a file of tasks that people wrote, or a registered task"),
+        Flag("--output", str, "folder to write; a run that was killed goes on there"),
+        Flag("--num_instructions", number(Size), "instructions to keep (default: 1000)"),
+        Flag("--max_rounds", number(Size), "rounds of requests for them"),
+        Flag("--requests_per_round", number(Size), "requests at once (default: 5)"),
+        Flag("--include_seeds", bool, "write the seeds among the examples"),
+        Flag("--prompt_form", str, "conversation, or continuation for models of texts alone"),
+        Flag("--alphabet", str, "ascii, or unicode for languages of other scripts"),
+        Flag("--seed", number(Seed), "of the choice of what requests show"),
+        Flag("--workers", number(Size), "threads that compare texts"),
+        Flag("--split", str, "of the registered task"),
+        TASKS,
+        DATA_DIR,
+        *TEACHER_FLAGS,
+        DRY_RUN,
+    ),
+)
+
 # A row a verb. `config.VERBS` has its module.
-VERBS: dict[str, SyntheticVerb] = {}
+VERBS: dict[str, SyntheticVerb] = {"self_instruct": _SELF_INSTRUCT}

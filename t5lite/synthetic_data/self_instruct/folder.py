@@ -1,0 +1,100 @@
+"""The folder of a run of Self-Instruct: its files, and what it was begun with."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from t5lite.files import strict_json
+from t5lite.files.json_files import read_object, write_object
+from t5lite.synthetic_data.self_instruct.seeds import SeedTask
+from t5lite.synthetic_data.self_instruct.settings import SelfInstructConfig
+
+SETTINGS = "settings.json"
+ROUNDS = "rounds.jsonl"
+INSTRUCTIONS = "instructions.jsonl"
+CLASSIFICATION = "classification.jsonl"
+INSTANCES = "instances.jsonl"
+EXAMPLES = "examples.jsonl"
+STATISTICS = "statistics.json"
+PAGE = "report.html"
+PICTURE = "report.png"
+
+# What a later start may change: it only says when a step ends, and what is written at the end.
+_MAY_CHANGE = ("num_instructions", "max_rounds", "max_rounds_without_new", "include_seeds")
+
+
+@dataclasses.dataclass(frozen=True)
+class KeptInstruction:
+    """An instruction of the teacher's that passed all filters.
+
+    Attributes:
+      id: Its name in the folder.
+      instruction: What is asked.
+      round: In which it was written.
+      request: The digest of the request.
+      input: Of a whole task; None where instances are asked for later.
+      output: Likewise.
+    """
+
+    id: str
+    instruction: str
+    round: int
+    request: str
+    input: str | None = None
+    output: str | None = None
+
+
+def begin(
+    folder: pathlib.Path, config: SelfInstructConfig, seeds: Sequence[SeedTask], *, teacher: str
+) -> None:
+    """Makes the folder, or compares what it was made with.
+
+    Raises:
+      ValueError: It was made with other settings, seeds or by another teacher.
+    """
+    settings = _settings(config, seeds, teacher=teacher)
+    path = folder / SETTINGS
+    found = read_object(path, missing_ok=True)
+    if not found:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_object(path, settings)
+        return
+    differences = [
+        f"{name} was {_shown(found.get(name))}, and is {_shown(value)} now"
+        for name, value in settings.items()
+        if found.get(name) != value and name not in _MAY_CHANGE
+    ]
+    if differences:
+        raise ValueError(
+            f"--output={folder} was begun with other settings: {'; '.join(differences)}. Give "
+            "those, or another --output."
+        )
+    write_object(path, settings)
+
+
+def _settings(
+    config: SelfInstructConfig, seeds: Sequence[SeedTask], *, teacher: str
+) -> dict[str, Any]:
+    pool = strict_json.dumps([dataclasses.asdict(seed) for seed in seeds])
+    settings = {
+        "teacher": teacher,
+        "seeds_sha256": hashlib.sha256(pool.encode()).hexdigest(),
+        **dataclasses.asdict(config),
+    }
+    # As they are read again: tuples are lists.
+    read_again: dict[str, Any] = strict_json.loads(strict_json.dumps(settings), where="settings")
+    return read_again
+
+
+def _shown(value: Any) -> str:
+    text = strict_json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def instruction_of(record: Mapping[str, Any]) -> KeptInstruction:
+    """A line of `INSTRUCTIONS`."""
+    return KeptInstruction(**record)

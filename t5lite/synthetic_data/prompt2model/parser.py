@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import pathlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from t5lite.files import strict_json
 from t5lite.files.json_files import parse_lines
 from t5lite.files.regular_files import read_text
 from t5lite.messages.value_types import check_fields
 from t5lite.synthetic_data.prompt2model.prompt_spec import Demonstration, PromptSpec
+from t5lite.synthetic_data.teachers.asking import Asking
 from t5lite.synthetic_data.teachers.requests import Message, Request
-
-if TYPE_CHECKING:
-    from t5lite.synthetic_data.teachers.asking import Asking
 
 MAX_ATTEMPTS = 5
 

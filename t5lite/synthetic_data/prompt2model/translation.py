@@ -6,13 +6,10 @@ Prompt2Model (arXiv 2308.12261, section 3.1) has a service translate it; here th
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
+from t5lite.synthetic_data.teachers.asking import Asking
 from t5lite.synthetic_data.teachers.requests import Request
-
-if TYPE_CHECKING:
-    from t5lite.synthetic_data.teachers.asking import Asking
 
 MAX_ATTEMPTS = 5
 

@@ -34,6 +34,8 @@ class State(NamedTuple):
       log_probs_BNT: float32, of each token, under the model itself.
       occurred_BNV: For the repetition penalty; None where that is off.
       key_BN: Typed keys.
+      temperature_B: float32, what logits of a row are divided by before a draw; None where
+        `DecodingConfig.temperature` is that of all rows.
     """
 
     branches: branches.Branches
@@ -44,6 +46,7 @@ class State(NamedTuple):
     log_probs_BNT: jax.Array
     occurred_BNV: jax.Array | None
     key_BN: jax.Array
+    temperature_B: jax.Array | None = None
 
 
 class Output(NamedTuple):
@@ -85,7 +88,7 @@ class Generator:
 
         Args:
           model: A bound model.
-          batch: See `batching.prompt_batch`.
+          batch: See `batching.prompt_batch`; a `temperature` of each row may be among it.
           index_B: int32, the examples' indices: a row's draws do not depend on the rows beside it.
 
         Returns:
@@ -93,6 +96,8 @@ class Generator:
         """
         config = self.config
         num = config.num_branches
+        batch = dict(batch)
+        temperature_B = batch.pop("temperature", None)
         logits_BV, held = branches.start(model, batch, num=num, length=config.decode_length)
         logits_BNV = jnp.repeat(logits_BV[:, None], num, axis=1)
         shape = (*logits_BNV.shape[:2], config.decode_length)
@@ -108,6 +113,7 @@ class Generator:
             log_probs_BNT=jnp.zeros(shape, jnp.float32),
             occurred_BNV=occurred_BNV,
             key_BN=sampling.row_keys(config.seed, index_B, num_draws=num),
+            temperature_B=temperature_B,
         )
         return self._choose(state, logits_BNV)
 
@@ -171,6 +177,8 @@ class Generator:
         key_BN = state.key_BN
         if config.strategy == "sample":
             key_BN = jax.vmap(jax.vmap(jax.random.fold_in, (0, None)), (0, None))(key_BN, step)
+        if state.temperature_B is not None:
+            scores_BNV = scores_BNV.astype(jnp.float32) / state.temperature_B[:, None, None]
         tokens_BN = sampling.choose(scores_BNV, key_BN, config)
         chosen_BN = jnp.take_along_axis(logits_BNV, tokens_BN[..., None], axis=-1)[..., 0]
         log_probs_BN = chosen_BN - jax.nn.logsumexp(logits_BNV, axis=-1)

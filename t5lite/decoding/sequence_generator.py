@@ -166,6 +166,7 @@ class SequenceGenerator:
         config: DecodingConfig,
         indices: Sequence[int] | None = None,
         adapters: Sequence[int] | None = None,
+        temperatures: Sequence[float] | None = None,
         on_batch: OnBatch | None = None,
     ) -> list[list[Generation]]:
         """Generates answers to each input.
@@ -177,6 +178,8 @@ class SequenceGenerator:
           indices: The examples' indices for `sampling.row_keys`; 0, 1, ... when None.
           adapters: Of each example which LoRA it has, where `params` hold a bank of them
             (`models.lora_bank`); such a batch shares no prefix.
+          temperatures: Of each example the temperature that it is drawn with, in place of the
+            config's; what is compiled serves all of them.
           on_batch: Called with the number of examples of each finished batch.
 
         Returns:
@@ -194,6 +197,9 @@ class SequenceGenerator:
         checks.same_number(inputs, indices, name="indices")
         if adapters is not None:
             checks.same_number(inputs, adapters, name="adapters")
+        if temperatures is not None:
+            assert config.strategy == "sample" and config.temperature == 1.0, "one of the two"
+            checks.same_number(inputs, temperatures, name="temperatures")
         plan = self._plan_to_generate(inputs, config, shares_prefixes=adapters is None)
         whole = prepared = self._prepared(params)
         functions = self.functions(config)
@@ -206,6 +212,9 @@ class SequenceGenerator:
             examples = batch.examples
             index_B = np.array([indices[row] for row in batch.rows], np.int32)
             features |= self.batches.put({"example_index": index_B})
+            if temperatures is not None:
+                temperature_B = np.array([temperatures[row] for row in batch.rows], np.float32)
+                features |= self.batches.put({"temperature": temperature_B})
             state = functions.start(prepared.params, features)
             if config.stop_strings:
                 state = self._advance_with_looks(functions, prepared, state, config)

@@ -215,6 +215,30 @@ def test_several_draws_of_a_prompt_are_likely_as_scored_and_the_first_is_the_sin
         np.testing.assert_allclose(found, scored, rtol=1e-4, atol=1e-5)
 
 
+def test_rows_of_several_temperatures_draw_as_batches_of_each_do():
+    config = tiny.config("decoder_only")
+    params = tiny.params(config)
+    inputs = tiny.prompts([5, 30, 9, 40])
+    decoder = tiny.decoder(config, "decoder_only")
+
+    def answers(temperature=1.0, **more):
+        decoding = DecodingConfig(
+            strategy="sample",
+            temperature=temperature,
+            top_p=0.9,
+            num_return_sequences=2,
+            max_decode_length=LENGTH,
+        )
+        return _tokens(decoder.generate(params, inputs, config=decoding, **more))
+
+    temperatures = [0.25, 4.0, 1.0, 0.25]
+    alone = {temperature: answers(temperature) for temperature in (0.25, 4.0)}
+    alone[1.0] = answers()
+    together = answers(temperatures=temperatures)
+    assert together == [alone[t][row] for row, t in enumerate(temperatures)]
+    assert together != alone[1.0]
+
+
 @pytest.mark.parametrize(
     ("converter", "strategy"),
     [("encoder_decoder", "greedy"), ("decoder_only", "sample"), ("prefix_lm", "greedy")],

@@ -7,12 +7,14 @@ import os
 import pathlib
 import re
 
+from t5lite.files import buckets
 from t5lite.messages.ranges import Positive, Size
 from t5lite.messages.value_types import check_numbers
 from t5lite.synthetic_data.teachers.answers import Answers
 from t5lite.synthetic_data.teachers.asking import Asking
 from t5lite.synthetic_data.teachers.endpoint import URL_VARIABLE, Endpoint, checked_url
 from t5lite.synthetic_data.teachers.limits import Limits
+from t5lite.synthetic_data.teachers.local_model import LocalModel
 from t5lite.synthetic_data.teachers.recorded import Recorded
 from t5lite.synthetic_data.teachers.teacher import Teacher
 
@@ -54,7 +56,7 @@ class TeacherConfig(Limits):
                 "--api_key_variable is the name of an environment variable such as "
                 "OPENAI_API_KEY; the key itself is never given on a command line or in a file"
             )
-        if self.teacher and "://" in self.teacher:
+        if self.teacher and "://" in self.teacher and not buckets.is_address(self.teacher):
             checked_url(self.teacher)
 
     def open(self, answers: str | pathlib.Path) -> Asking:
@@ -87,8 +89,13 @@ class TeacherConfig(Limits):
                     f"--teacher=endpoint is the URL in ${URL_VARIABLE}, which is not set; set it, "
                     "or give the URL itself"
                 )
-        elif "://" not in url:
-            raise ValueError(f"--teacher={url}: model folders are asked in the next commit")
+        elif "://" not in url or buckets.is_address(url):
+            if self.model:
+                raise ValueError(
+                    f"--teacher_model={self.model} names a model at an endpoint, and --teacher="
+                    f"{url} is a folder; leave it out"
+                )
+            return LocalModel(url, batch_size=self.batch_size, cache_dir=self.cache_dir)
         if not self.model:
             raise ValueError(
                 f"--teacher={self.teacher} wants --teacher_model: the model's name at the endpoint"

@@ -36,7 +36,7 @@ METHODS = {
     "rationale and label in one target": Method("_single", "_single", rows=32),
     "step by step": Method("", "_label", rows=64, objective="@InterpolatedRationaleLoss()"),
 }
-STEPS = 400
+STEPS = 800
 
 
 @dataclasses.dataclass(frozen=True)

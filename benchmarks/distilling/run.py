@@ -118,7 +118,7 @@ def make_vocabulary(folder: pathlib.Path) -> None:
     if path.exists():
         return
     command = [
-        *(sys.executable, "-m", "t5lite", "vocabulary", "lists_text", "--size=410"),
+        *(sys.executable, "-m", "t5lite", "vocabulary", "lists_text", "--size=390"),
         *("--tasks=benchmarks.distilling.registry", f"--output={path}"),
         f"--max_examples={EXAMPLES}",
     ]

@@ -45,6 +45,7 @@ VERBS = {
     "infer": "t5lite.infer",
     "generate": "t5lite.generate",
     "self_instruct": "t5lite.synthetic_data.self_instruct.run",
+    "rationales": "t5lite.synthetic_data.rationales",
 }
 
 # Everything else a gin file may name: gin name -> module it comes from.

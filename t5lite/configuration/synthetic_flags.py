@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from t5lite.configuration.macro_flags import CACHE_DIR, DATA_DIR, TASKS, Flag, number
-from t5lite.messages.ranges import Count, NotNegative, NumExamples, Positive, Seed, Size
+from t5lite.configuration.macro_flags import (
+    CACHE_DIR,
+    DATA_DIR,
+    EXAMPLE_FLAGS,
+    TASKS,
+    Flag,
+    comma_separated,
+    number,
+)
+from t5lite.messages.ranges import Count, NotNegative, NumExamples, Positive, Range, Seed, Size
+
+TeacherTemperature = Annotated[float, Range(least=0, most=2)]
 
 
 class SyntheticVerb(NamedTuple):
@@ -73,5 +83,37 @@ _SELF_INSTRUCT = SyntheticVerb(
     ),
 )
 
+_RATIONALES = SyntheticVerb(
+    "have a teacher write reasons and answers, for Distilling Step-by-Step",
+    (
+        Flag("--input", str, "JSONL file with what is asked"),
+        Flag("--inputs_field", str, "field of --input with it (default: input)"),
+        *EXAMPLE_FLAGS,
+        TASKS,
+        DATA_DIR,
+        Flag(
+            *("--max_examples", number(NumExamples), "only the first so many, of each task"),
+            "MAX_EXAMPLES_PER_TASK",
+        ),
+        Flag("--output", str, "folder for rationales.jsonl, the trace and the answers"),
+        Flag(
+            "--demonstrations",
+            str,
+            "what a prompt shows: nli, commonsense, arithmetic, or a JSONL file with input, "
+            "rationale and label",
+        ),
+        Flag("--labels", comma_separated, "the answers that there are, comma separated"),
+        Flag("--consistent_only", bool, "leave out answers that differ from the label"),
+        Flag("--prompt_form", str, "conversation, or continuation for models of texts alone"),
+        Flag("--teacher_temperature", number(TeacherTemperature), "0 (default): likeliest"),
+        Flag("--max_answer_tokens", number(Size), "of an answer (default: 256)"),
+        *TEACHER_FLAGS,
+        DRY_RUN,
+    ),
+)
+
 # A row a verb. `config.VERBS` has its module.
-VERBS: dict[str, SyntheticVerb] = {"self_instruct": _SELF_INSTRUCT}
+VERBS: dict[str, SyntheticVerb] = {
+    "rationales": _RATIONALES,
+    "self_instruct": _SELF_INSTRUCT,
+}

@@ -132,17 +132,16 @@ def sources(root: pathlib.Path, name: str) -> list[str]:
 
 
 def _numbered(folder: pathlib.Path, split: str) -> list[pathlib.Path]:
-    """`train_CoT_0.json` and those that follow, none left out."""
+    """`train_CoT_0.json` and those that follow, none left out; or no answers at all."""
     found = {
         int(number[1]): path
         for path in folder.glob(f"{split}_CoT_*.json")
         if (number := re.fullmatch(rf"{split}_CoT_(\d+)\.json", path.name))
     }
-    missing = sorted(set(range(len(found))) - set(found))
-    if missing or not found:
+    if missing := sorted(set(range(len(found))) - set(found)):
         raise ValueError(
-            f"{folder / f'{split}_CoT_{missing[0] if missing else 0}.json'} is missing, without "
-            "which nothing says which row an answer is of. Unpack all of the reference's datasets."
+            f"{folder / f'{split}_CoT_{missing[0]}.json'} is missing, without which nothing says "
+            "which row an answer is of. Unpack all of the reference's datasets."
         )
     return [found[number] for number in sorted(found)]
 

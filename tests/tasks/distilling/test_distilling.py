@@ -119,7 +119,10 @@ def texts(name, split="train"):
             ("explain: premise: A dog runs 0. hypothesis: It moves.", "x"),
         ),
         ("anli1_teacher_label", ("predict: premise: P. hypothesis: H.", "contradiction")),
-        ("anli1_human_single", ("premise: P. hypothesis: H.", "No. So the answer is contradiction.")),
+        (
+            "anli1_human_single",
+            ("premise: P. hypothesis: H.", "No. So the answer is contradiction."),
+        ),
         (
             "cqa_teacher_standard",
             ("Where?\nAnswer Choices:\n(a) v\n(b) w\n(c) x\n(d) y\n(e) z", "near w"),
@@ -143,7 +146,9 @@ def test_answers_that_cannot_be_read_are_left_out_and_files_follow_each_other(re
         "Dogs that run move.",
         "It may.",
     ]
-    assert texts(f"{registered}_esnli_teacher_label")[1][0].startswith("predict: premise: A dog runs 2")
+    assert texts(f"{registered}_esnli_teacher_label")[1][0].startswith(
+        "predict: premise: A dog runs 2"
+    )
 
 
 def test_a_set_without_validation_gives_a_part_of_its_training(registered):
@@ -167,7 +172,7 @@ def test_mixtures_have_labels_and_rationales_at_equal_rates(registered):
 
 
 def test_what_a_set_does_not_have_is_said(registered):
-    with pytest.raises(ValueError, match="none of .* has what the form 'label' is made of"):
+    with pytest.raises(ValueError, match=r"none of .* has what the form 'label' is made of"):
         texts(f"{registered}_mine_label")
 
 

@@ -1,0 +1,315 @@
+"""`t5lite rationales`: why, and what, a teacher answers to each input, for Distilling Step-by-Step.
+
+Source: Hsieh et al., arXiv:2305.02301, section 3.1. The output is read by `tasks.distilling`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+from t5lite.data.sources import local_files
+from t5lite.files import strict_json
+from t5lite.files.local_paths import local_path, writable_folder
+from t5lite.files.whole_file import write_whole
+from t5lite.messages.ranges import NumExamples, Range, Size
+from t5lite.messages.value_types import check_fields, check_type, numbers_checked
+from t5lite.synthetic_data import chain_of_thought
+from t5lite.synthetic_data.chain_of_thought import PromptForm, Solved
+from t5lite.synthetic_data.provenance import Origin, Trace, Verdict
+from t5lite.synthetic_data.teachers.answers import ANSWERS_FOLDER
+from t5lite.synthetic_data.teachers.asking import Answered, Asking
+from t5lite.synthetic_data.teachers.config import TeacherConfig
+from t5lite.synthetic_data.teachers.forecast import Expected, forecast
+from t5lite.synthetic_data.teachers.requests import Request
+
+log = logging.getLogger(__name__)
+
+RATIONALES_FILE = "rationales.jsonl"
+# Requests of a round; after each, the trace is on disk.
+_ROUND = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """One input.
+
+    Attributes:
+      id: Names it in the output.
+      input: What is asked.
+      label: The right answer; None where nobody knows it.
+    """
+
+    id: str
+    input: str
+    label: str | None = None
+
+
+@numbers_checked
+def rationales(
+    *,
+    teacher: TeacherConfig,
+    output: str,
+    demonstrations: str,
+    input: str | None = None,
+    inputs_field: str = "input",
+    mixture_or_task_name: str | None = None,
+    split: str = "train",
+    task_modules: Sequence[str] = (),
+    data_dir: str | None = None,
+    max_examples: NumExamples | None = None,
+    labels: Sequence[str] = (),
+    consistent_only: bool = False,
+    prompt_form: PromptForm = "conversation",
+    temperature: Annotated[float, Range(least=0, most=2)] = 0.0,
+    max_tokens: Size = 256,
+    dry_run: bool = False,
+) -> None:
+    """Asks a teacher for reasons and an answer to every input, and writes those that can be read.
+
+    Killed and started again, it asks for what is not answered yet.
+
+    Args:
+      teacher: Who is asked.
+      output: Folder; gets rationales.jsonl (`id`, `input`, `label` where it is known,
+        `teacher_label`, `rationale`), trace.jsonl and the answers.
+      demonstrations: What a prompt shows; see `chain_of_thought.demonstrations`.
+      input: JSON Lines with a text `inputs_field`, and `label` and `id` where there are some.
+      inputs_field: The field of `input` with what is asked.
+      mixture_or_task_name: A registered mixture or Task to ask instead; its targets are the labels.
+      split: Of its Tasks.
+      task_modules: Modules that register it.
+      data_dir: Root of its files.
+      max_examples: Only the first so many inputs, of each Task.
+      labels: The answers that there are; others are left out. None given: any.
+      consistent_only: Leave out what differs from the label that the input has.
+      prompt_form: "conversation", or "continuation" to ask by a text to go on with.
+      temperature: 0 takes the likeliest token.
+      max_tokens: Of an answer.
+      dry_run: Only say what it would cost.
+
+    Raises:
+      ValueError: What a user can set right: flags, files, the teacher.
+    """
+    check_type(prompt_form, PromptForm, name="--prompt_form")
+    shown = chain_of_thought.demonstrations(demonstrations)
+    asked = _inputs(
+        input=input,
+        inputs_field=inputs_field,
+        mixture=mixture_or_task_name,
+        split=split,
+        task_modules=task_modules,
+        data_dir=data_dir,
+        max_examples=max_examples,
+    )
+    if consistent_only and not any(one.label is not None for one in asked):
+        raise ValueError(
+            "--consistent_only compares the teacher's answers with labels, and no input has one. "
+            "Leave it out, or give inputs with the field 'label'."
+        )
+    requests = [
+        chain_of_thought.request(
+            *(one.input, shown),
+            prompt_form=prompt_form,
+            temperature=temperature,
+            max_tokens=max_tokens,
+        )
+        for one in asked
+    ]
+    folder = writable_folder(output, name="--output")
+    check = _Check(tuple(labels), consistent_only)
+    if dry_run:
+        with teacher.open(folder / ANSWERS_FOLDER) as asking:
+            longest = max(requests, key=Request.count_tokens)
+            print(forecast(asking, [Expected("rationales", len(requests), longest)]))
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with teacher.open(folder / ANSWERS_FOLDER) as asking, Trace(folder) as trace:
+        lines, num_unanswered = ask(asking, asked, requests, shown=shown, check=check, trace=trace)
+        print(asking.summary())
+    write_whole(folder / RATIONALES_FILE, "".join(lines))
+    print(f"Rationales: {folder / RATIONALES_FILE}, {len(lines):,} of {len(asked):,} inputs")
+    if num_unanswered:
+        log.warning(
+            "%s inputs were not answered: the budget is spent (--max_calls, --max_total_tokens, "
+            "--max_price), or the teacher failed. The same command goes on there.",
+            f"{num_unanswered:,}",
+        )
+
+
+def ask(
+    asking: Asking,
+    asked: Sequence[Asked],
+    requests: Sequence[Request],
+    *,
+    shown: Sequence[Solved],
+    check: _Check,
+    trace: Trace,
+) -> tuple[list[str], int]:
+    """Asks round after round.
+
+    Returns:
+      The lines of what is kept, in the order of the inputs, and how many had no answer.
+    """
+    lines: list[str] = []
+    num_unanswered = 0
+    trace.add([Origin(id=s.id, example=_demonstration(s)) for s in shown])
+    for start in range(0, len(asked), _ROUND):
+        part = asked[start : start + _ROUND]
+        answered = asking.ask(requests[start : start + _ROUND], desc="rationales")
+        origins = []
+        for one, answer in zip(part, answered, strict=True):
+            if answer.reply is None:
+                num_unanswered += 1
+                continue
+            origin = _origin(one, answer, check=check, shown=shown)
+            asking.note(_outcome(origin))
+            origins.append(origin)
+            if origin.kept:
+                record = {"id": one.id, **origin.example}
+                lines.append(strict_json.dumps(record, ensure_ascii=False) + "\n")
+        trace.add(origins)
+    return lines, num_unanswered
+
+
+@dataclasses.dataclass(frozen=True)
+class _Check:
+    """What an answer must be.
+
+    Attributes:
+      labels: Those that there are; empty for any.
+      consistent_only: Whether it must be the label of the input.
+    """
+
+    labels: tuple[str, ...]
+    consistent_only: bool
+
+    def label(self, answer: str) -> str | None:
+        """An answer as the labels have it; None if it is none of them."""
+        if not self.labels:
+            return answer
+        same = (label for label in self.labels if chain_of_thought.same_answer(label, answer))
+        return next(same, None)
+
+
+def _origin(one: Asked, answer: Answered, *, check: _Check, shown: Sequence[Solved]) -> Origin:
+    """What became of an input: its example, and what the filters said in their order."""
+    assert answer.reply is not None
+    example = {"input": one.input} | ({} if one.label is None else {"label": one.label})
+    choice = answer.reply.choices[0] if answer.reply.choices else None
+    verdicts = []
+
+    def passes(name: str, kept: bool, why: str = "") -> bool:
+        verdicts.append(Verdict(name, kept, "" if kept else why))
+        return kept
+
+    read = None if choice is None else chain_of_thought.read_answer(choice.text)
+    cut = choice is not None and choice.was_cut and read is None
+    why = "cut short before the answer" if cut else "no reasons followed by 'Answer:'"
+    if passes("readable", read is not None, why) and read is not None:
+        rationale, said = read
+        label = check.label(said)
+        example |= {"teacher_label": said if label is None else label, "rationale": rationale}
+        wanted = ", ".join(check.labels)
+        if passes("allowed", label is not None, f"{said!r} is none of {wanted}"):
+            assert label is not None
+            if check.consistent_only and one.label is not None:
+                agrees = chain_of_thought.same_answer(label, one.label)
+                passes("consistent", agrees, f"{label!r}, and the label is {one.label!r}")
+    return Origin(
+        id=one.id,
+        example=example,
+        request=answer.digest,
+        demonstrations=tuple(s.id for s in shown),
+        verdicts=tuple(verdicts),
+    )
+
+
+def _outcome(origin: Origin) -> str:
+    """What the summary counts."""
+    left_out = next((v.filter for v in origin.verdicts if not v.kept), None)
+    return "kept" if left_out is None else f"left out: not {left_out}"
+
+
+def _demonstration(solved: Solved) -> dict[str, str]:
+    return {"input": solved.input, "rationale": solved.rationale, "label": solved.label}
+
+
+def _inputs(
+    *,
+    input: str | None,
+    inputs_field: str,
+    mixture: str | None,
+    split: str,
+    task_modules: Sequence[str],
+    data_dir: str | None,
+    max_examples: int | None,
+) -> list[Asked]:
+    """Reads what is asked.
+
+    Raises:
+      ValueError: There is no source or two, nothing in it, an id that comes twice, or what is
+        there is malformed.
+    """
+    if (input is None) == (mixture is None):
+        raise ValueError(
+            "give --input=FILE.jsonl, or --mixture=NAME with --tasks: what is asked"
+            + ("" if input is None else ", and not both")
+        )
+    if input is not None:
+        path = local_path(input, name="--input")
+        found = list(_of_file(path, inputs_field))[:max_examples]
+    else:
+        assert mixture is not None
+        found = list(
+            _of_tasks(
+                mixture,
+                split=split,
+                task_modules=task_modules,
+                data_dir=data_dir,
+                max_examples=max_examples,
+            )
+        )
+    if not found:
+        raise ValueError(f"{input or mixture} holds no input")
+    names = set[str]()
+    for one in found:
+        if one.id in names:
+            raise ValueError(f"{input}: the id {one.id!r} comes twice; give each its own, or none")
+        names.add(one.id)
+    return found
+
+
+def _of_file(path: pathlib.Path, field: str) -> Iterator[Asked]:
+    for index, (where, line) in enumerate(local_files.read_jsonl(path, wanted_by="--input")):
+        check_fields(line, {field: str, "label": str, "id": str}, name=where)
+        text = (line.get(field) or "").strip()
+        if not text:
+            raise ValueError(f"{where}: no text {field!r}; name the field with --inputs_field")
+        yield Asked(line.get("id") or f"input_{index:06}", text, line.get("label"))
+
+
+def _of_tasks(
+    mixture: str,
+    *,
+    split: str,
+    task_modules: Sequence[str],
+    data_dir: str | None,
+    max_examples: int | None,
+) -> Iterator[Asked]:
+    from t5lite.data.tasks import seqio_adapter
+    from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+
+    # Read as bytes, whose ids give the text back exactly.
+    seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary="bytes")
+    vocabulary = ByteVocabulary()
+    for task in seqio_adapter.resolve(mixture).task_names:
+        examples = seqio_adapter.iterate_examples(
+            task, split, task_feature_lengths=None, max_examples=max_examples
+        )
+        for index, example in enumerate(examples):
+            texts = {name: vocabulary.decode(ids) for name, ids in example.items()}
+            yield Asked(f"{task}/{split}/{index}", texts["inputs"], texts["targets"])

@@ -1,0 +1,206 @@
+"""Reasons and answers of a teacher: what it is asked, what is read, and runs that go on."""
+
+import json
+
+import pytest
+
+from t5lite.synthetic_data import chain_of_thought, rationales
+from t5lite.synthetic_data.provenance import read_trace
+from t5lite.synthetic_data.rationales import RATIONALES_FILE
+from t5lite.synthetic_data.teachers.config import TeacherConfig
+from t5lite.synthetic_data.teachers.limits import Limits
+from t5lite.synthetic_data.teachers.requests import Choice
+from tests.synthetic_data import scripted
+
+
+def answer(request):
+    """A teacher that knows sums, and goes wrong in every way."""
+    number = int(request.messages[-1].content.split()[0])
+    return {
+        0: "It is nothing.\nAnswer: none",
+        1: "Because.",
+        2: "",
+        3: Choice("It goes on and on", was_cut=True),
+        4: "I guess.\nAnswer: 5.",
+    }.get(number, f"One more than {number} is asked for.\n\n**Answer:** {number + 1}.")
+
+
+@pytest.fixture
+def questions(tmp_path):
+    path = tmp_path / "questions.jsonl"
+    lines = [{"input": f"{n} plus one", "label": f"{n + 1}.0"} for n in range(8)]
+    lines[4]["label"] = "6"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def run(questions, folder, monkeypatch, *, script=answer, limits=scripted.AT_ONCE, **settings):
+    """`t5lite rationales` with a scripted teacher; its requests."""
+    asked = []
+
+    def noted(request):
+        asked.append(request)
+        return script(request)
+
+    monkeypatch.setattr(
+        TeacherConfig,
+        "open",
+        lambda self, answers: scripted.asking(noted, answers, limits=limits),
+    )
+    defaults = {"input": str(questions), "demonstrations": "arithmetic"}
+    rationales.rationales(
+        teacher=TeacherConfig(teacher="recorded"), output=str(folder), **(defaults | settings)
+    )
+    return asked
+
+
+def read(folder):
+    return [json.loads(line) for line in (folder / RATIONALES_FILE).read_text().splitlines()]
+
+
+def test_what_can_be_read_is_kept_and_the_rest_is_counted(questions, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "made"
+    asked = run(questions, folder, monkeypatch)
+    assert [(x["input"], x["teacher_label"]) for x in read(folder)] == [
+        ("0 plus one", "none"),
+        *((f"{n} plus one", f"{n + 1}") for n in range(4, 8)),
+    ]
+    assert read(folder)[-1] == {
+        "id": "input_000007",
+        "input": "7 plus one",
+        "label": "8.0",
+        "teacher_label": "8",
+        "rationale": "One more than 7 is asked for.",
+    }
+    out = capsys.readouterr().out
+    assert "5 of 8 inputs" in out and "left out: not readable" in out
+    # The examples are turns of a conversation before the question.
+    roles = [turn.role for turn in asked[0].messages]
+    assert roles == ["system", *["user", "assistant"] * 4, "user"]
+    origins = read_trace(folder)
+    assert origins["input_000003"].verdicts[0].why == "cut short before the answer"
+    assert origins["input_000007"].demonstrations == tuple(f"arithmetic_{i}" for i in range(4))
+    assert origins["arithmetic_0"].example["label"] == "(48 - 31)"
+
+
+def test_only_allowed_and_consistent_ones(questions, tmp_path, monkeypatch):
+    folder = tmp_path / "made"
+    labels = [str(n) for n in range(1, 8)]
+    run(questions, folder, monkeypatch, labels=labels, consistent_only=True)
+    assert [x["teacher_label"] for x in read(folder)] == ["6", "7"]
+    origins = read_trace(folder)
+    verdicts = {i: origins[f"input_00000{i}"].verdicts[-1] for i in (0, 4, 7)}
+    assert [v.filter for v in verdicts.values()] == ["allowed", "consistent", "allowed"]
+    assert "'5', and the label is '6'" in verdicts[4].why
+
+
+def test_a_run_whose_budget_is_spent_goes_on(questions, tmp_path, monkeypatch, caplog):
+    folder, whole = tmp_path / "made", tmp_path / "whole"
+    limits = Limits(max_calls=6, max_retry_wait=0.0)
+    assert len(run(questions, folder, monkeypatch, limits=limits)) == 6
+    assert "2 inputs were not answered" in caplog.text
+    assert len(read(folder)) == 3
+    assert len(run(questions, folder, monkeypatch)) == 2
+    run(questions, whole, monkeypatch)
+    for name in (RATIONALES_FILE, "trace.jsonl"):
+        assert (folder / name).read_text() == (whole / name).read_text()
+
+
+def test_base_models_are_asked_to_go_on(questions, tmp_path, monkeypatch):
+    def script(request):
+        assert request.prompt.endswith("\nQuestion: 7 plus one\n") or "7 plus" not in request.prompt
+        assert request.prompt.count("Answer: ") == 1
+        return "Add.\nAnswer: 3\n\nQuestion: what else\nAnswer: 9"
+
+    shown = tmp_path / "shown.jsonl"
+    shown.write_text('{"input": "1 plus one", "rationale": "Add one to 1.", "label": "2"}\n')
+    asked = run(
+        questions,
+        tmp_path / "made",
+        monkeypatch,
+        script=script,
+        demonstrations=str(shown),
+        prompt_form="continuation",
+        max_examples=2,
+    )
+    assert len(asked) == 2 and not asked[0].messages
+    assert {x["teacher_label"] for x in read(tmp_path / "made")} == {"3"}
+
+
+def test_a_dry_run_asks_nothing(questions, tmp_path, monkeypatch, capsys):
+    assert run(questions, tmp_path / "made", monkeypatch, dry_run=True) == []
+    assert "8" in capsys.readouterr().out
+    assert not (tmp_path / "made" / RATIONALES_FILE).exists()
+
+
+def test_a_task_is_asked(tmp_path, monkeypatch):
+    def script(request):
+        return f"It is said.\nAnswer: {request.messages[-1].content[-1]}"
+
+    run(
+        None,
+        tmp_path / "made",
+        monkeypatch,
+        script=script,
+        input=None,
+        mixture_or_task_name="toy_first",
+        task_modules=("tests.toy_tasks",),
+        split="validation",
+        max_examples=3,
+    )
+    found = read(tmp_path / "made")
+    assert [x["id"] for x in found] == [f"toy_first/validation/{i}" for i in range(3)]
+    assert all(x["input"].startswith("first: ") and len(x["label"]) == 1 for x in found)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"demonstrations": "aritmetic"}, r"none of nli, commonsense, arithmetic\. .*arithmetic"),
+        ({"mixture_or_task_name": "toy"}, "and not both"),
+        ({"input": None}, "give --input=FILE.jsonl, or --mixture=NAME"),
+        ({"inputs_field": "question"}, "line 1: no text 'question'; name the field"),
+        ({"prompt_form": "completion"}, "--prompt_form"),
+        ({"input": "absent.jsonl"}, "absent.jsonl"),
+    ],
+)
+def test_mistakes(questions, tmp_path, monkeypatch, settings, message):
+    with pytest.raises(ValueError, match=message):
+        run(questions, tmp_path / "made", monkeypatch, **settings)
+
+
+def test_consistency_needs_labels(tmp_path, monkeypatch):
+    path = tmp_path / "questions.jsonl"
+    path.write_text('{"input": "1 plus one"}\n')
+    with pytest.raises(ValueError, match=r"--consistent_only .* no input has one"):
+        run(path, tmp_path / "made", monkeypatch, consistent_only=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("So it is.\nAnswer: a b.", ("So it is.", "a b")),
+        ("Reasons: so.\nAnswer: 1\nand more", ("so.", "1")),
+        ("Answer: 1", None),
+        ("No answer", None),
+        ("Why.\nAnswer:", None),
+        ("Answer: no. Better so.\nAnswer: yes", ("Answer: no. Better so.", "yes")),
+        ("**So.**\n\n**Answer: (b)**", ("**So.", "(b)")),
+    ],
+)
+def test_answers(text, expected):
+    assert chain_of_thought.read_answer(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Entailment.", "entailment", True),
+        ("(76 - 25)", "( 76.0 - 25.0 )", True),
+        ("1,200", "1200.0", True),
+        ("(76 - 25)", "(25 - 76)", False),
+        ("yes", "no", False),
+    ],
+)
+def test_answers_that_are_the_same(one, other, same):
+    assert chain_of_thought.same_answer(one, other) == same

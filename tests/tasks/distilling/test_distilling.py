@@ -202,15 +202,17 @@ def test_labels_are_scored_and_reasoned_answers_are_taken_out(registered):
             "expected a string, found",
         ),
         (
-            lambda f: write(f / "esnli/esnli_train.json", [ESNLI[0] | {"label": 3}]),
+            lambda f: write(f / "esnli/esnli_train.json", [ESNLI[0] | {"label": 3}, *ESNLI[1:]]),
             "line 1: label is 3, expected 0, 1 or 2",
         ),
         (
-            lambda f: write(f / "esnli/esnli_train.json", [ESNLI[0] | {"label": "entailment"}]),
+            lambda f: write(f / "esnli/esnli_train.json", [ESNLI[0] | {"label": "x"}, *ESNLI[1:]]),
             "line 1: label",
         ),
         (
-            lambda f: write(f / "esnli/esnli_train.json", [{"premise": "p", "label": 1}]),
+            lambda f: write(
+                f / "esnli/esnli_train.json", [{"premise": "p", "label": 1}, *ESNLI[1:]]
+            ),
             "line 1: field 'hypothesis' is missing",
         ),
     ],

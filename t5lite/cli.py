@@ -157,6 +157,8 @@ def _set_up_process(*, tracebacks: bool) -> None:
     )
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("t5lite").setLevel(logging.INFO)
+    if not tracebacks:
+        streams.leave_out_abandoned_writes()
 
 
 def _search_current_folder(arguments: argparse.Namespace) -> None:

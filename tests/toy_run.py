@@ -20,6 +20,7 @@ import orbax.checkpoint as ocp
 from t5lite.checkpoints.checkpointer import CheckpointConfig
 from t5lite.data.data_config import DataConfig
 from t5lite.mesh import MeshConfig
+from t5lite.messages.streams import leave_out_abandoned_writes
 from t5lite.models.config import TransformerConfig
 from t5lite.train import TrainResult, train
 from t5lite.training.optimizers import adafactor
@@ -97,6 +98,7 @@ def main() -> None:
     parser.add_argument("--kill", type=int, help="train until the last process dies at this step")
     parser.add_argument("--ctrl_c", type=int, help="train in MODEL_DIR/stopped too, stopped here")
     options = parser.parse_args()
+    leave_out_abandoned_writes()
     index, count = 0, 1
     if options.process:
         index, count, coordinator = options.process.split(":", 2)

@@ -39,6 +39,28 @@ def say(text: str) -> None:
     print(text, file=Unbroken(), flush=True)
 
 
+def leave_out_abandoned_writes() -> None:
+    """Has nothing printed of writes that a failed save left behind, one traceback an array.
+
+    Orbax closes its event loop at the first write that fails. What the others want to say then
+    finds the loop closed, or the interpreter half gone; the failure itself is reported where it is
+    waited for.
+    """
+    usual = sys.unraisablehook
+    if usual is not sys.__unraisablehook__:  # Another program's, or this one.
+        return
+    is_finalizing = (
+        sys.is_finalizing
+    )  # When Python ends, names of modules go before this is called.
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        closed = str(unraisable.exc_value) == "Event loop is closed"
+        if not closed and not (is_finalizing() and "coroutine" in repr(unraisable.object)):
+            usual(unraisable)
+
+    sys.unraisablehook = hook
+
+
 def take_over(words: list[str]) -> str:
     """Makes the standard streams such that nothing else can take their places.
 

@@ -35,6 +35,43 @@ def test_a_full_output_is_one_line(words, unbuffered):
     assert done.stderr == expected
 
 
+ABANDONED = """
+import asyncio
+import builtins
+from t5lite.messages.streams import leave_out_abandoned_writes
+
+class Raises:
+    def __init__(self, error):
+        self.error = error
+
+    def __del__(self):
+        raise self.error
+
+async def writes():
+    try:
+        await asyncio.Future()
+    finally:
+        raise ImportError("half gone")
+
+leave_out_abandoned_writes()
+Raises(RuntimeError("Event loop is closed"))
+Raises(RuntimeError("another"))
+loop = asyncio.new_event_loop()
+kept = writes()
+asyncio.events._set_running_loop(loop)
+kept.send(None)
+builtins.kept = kept  # Its end is that of the interpreter.
+"""
+
+
+def test_writes_that_a_failed_save_left_behind_are_not_heard_of():
+    done = subprocess.run(
+        [sys.executable, "-c", ABANDONED], capture_output=True, text=True, cwd=REPOSITORY
+    )
+    errors = [line for line in done.stderr.split("\n") if "Error" in line]
+    assert errors == ["RuntimeError: another"]
+
+
 def test_an_output_without_a_reader_ends_without_a_word():
     # The reader is gone before the first line is written.
     done = shell(f"(sleep 0.1; {LIST}; echo $? >&2) | true")

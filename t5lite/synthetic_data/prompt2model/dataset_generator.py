@@ -120,6 +120,7 @@ class _Generator:
         self._asked: collections.Counter[Request] = collections.Counter()
         self._calls = self._fruitless = 0
         self.kept: list[GeneratedExample] = []
+        self._budget_spent = False
 
     def why_not_on(self) -> str:
         """Why nothing more is asked; "" while it is."""
@@ -151,7 +152,7 @@ class _Generator:
                 )
             if answered.reply is None:
                 # A larger budget asks this batch again, and the rest of it is used then.
-                spent = answered.problem
+                spent, self._budget_spent = answered.problem, True
                 break
             self._calls += 1
             self._read(question, answered)
@@ -176,6 +177,7 @@ class _Generator:
             ),
             calls=self._calls,
             stopped=stopped,
+            budget_spent=self._budget_spent,
         )
 
     def _question(self, call: int) -> _Question:

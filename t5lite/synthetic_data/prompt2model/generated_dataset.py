@@ -88,12 +88,14 @@ class GeneratedDataset:
       origins: Of every answer, kept or not.
       calls: Requests that were answered.
       stopped: Why there are fewer examples than were wanted; "" where there are enough.
+      budget_spent: Whether that was the teacher's budget, so that a larger one goes on.
     """
 
     examples: tuple[GeneratedExample, ...]
     origins: tuple[Origin, ...]
     calls: int
     stopped: str
+    budget_spent: bool = False
 
     @property
     def counts(self) -> dict[str, int]:

@@ -144,7 +144,7 @@ def test_a_budget_ends_it_and_a_larger_one_goes_on(whole, tmp_path):
     limits = dataclasses.replace(AT_ONCE, max_calls=7)
     teacher = _Teacher()
     stopped = _generate(tmp_path, _CONFIG, teacher, limits=limits)
-    assert "budget" in stopped.stopped and "budget" in stopped.summary()
+    assert stopped.budget_spent and "budget" in stopped.stopped and "budget" in stopped.summary()
     assert 0 < len(stopped.examples) < 40 and stopped.calls == len(teacher.requests) == 7
     assert len(_records(tmp_path, GENERATED_FILE)) == len(stopped.examples)
     assert _generate(tmp_path, _CONFIG, teacher) == dataset
@@ -248,6 +248,7 @@ def test_a_teacher_that_knows_no_more_is_left(tmp_path):
 def test_max_calls_are_not_exceeded(tmp_path):
     teacher = _Teacher()
     dataset = _generate(tmp_path, GenerationConfig(max_calls=3), teacher)
+    assert not dataset.budget_spent
     assert dataset.calls == len(teacher.requests) == 3 and "max_calls 3" in dataset.stopped
 
 

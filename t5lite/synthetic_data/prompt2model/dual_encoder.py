@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pathlib
+import zipfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -136,7 +137,7 @@ def _read_vectors(file: pathlib.Path | None) -> dict[str, np.ndarray]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return dict(zip(arrays["digests"].tolist(), arrays["vectors"], strict=True))
-    except (OSError, ValueError, KeyError, EOFError):  # They are made again.
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # They are made again.
         return {}
 
 

@@ -12,11 +12,13 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
+import numpy as np
+
 from t5lite.files import strict_json
 from t5lite.files.json_files import write_object
 from t5lite.files.local_paths import local_path
 from t5lite.files.whole_file import write_whole
-from t5lite.messages.ranges import NumExamples, Share, Size
+from t5lite.messages.ranges import NotNegative, NumExamples, Size
 from t5lite.messages.streams import say
 from t5lite.messages.value_types import check_numbers
 from t5lite.synthetic_data.extras import check_installed
@@ -35,6 +37,7 @@ from t5lite.synthetic_data.prompt2model.descriptions import (
     DatasetDescription,
     Searchable,
     registered_tasks,
+    say_problems,
 )
 from t5lite.synthetic_data.prompt2model.local_data_sets import local_data_sets
 from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
@@ -42,8 +45,6 @@ from t5lite.synthetic_data.prompt2model.same_data import LOOKED_AT, Sample, are_
 
 FOUND_FILE = "found_datasets.json"
 RETRIEVED_FILE = "retrieved.jsonl"
-
-_SHOWN_PROBLEMS = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ class DatasetRetrieval:
     dual_encoder: str | None = None
     num_shown: Size = 25
     yes: bool = False
-    min_score: Share = 0.45
+    min_score: NotNegative = 0.45
     dataset: str | None = None
     input_columns: tuple[str, ...] = ()
     output_column: str | None = None
@@ -148,17 +149,19 @@ def retrieve_datasets(
         purpose="searching data sets",
     )
     all_of_it = searchable(settings)
-    _say_problems(all_of_it.problems)
+    say_problems(all_of_it.problems)
     descriptions = all_of_it.descriptions
     texts = [description.text for description in descriptions]
     if settings.dual_encoder is None:
         scores = Bm25(texts).scores(spec.instruction)
+        order = ranked(scores)
     else:
         from t5lite.synthetic_data.prompt2model.dual_encoder import DualEncoder
 
         encoder = DualEncoder(settings.dual_encoder, cache_dir=cache_dir)
         scores = encoder.scores(spec.instruction, texts)
-    best_first = [(descriptions[place], float(scores[place])) for place in ranked(scores)]
+        order = np.argsort(-scores, kind="stable").tolist()
+    best_first = [(descriptions[place], float(scores[place])) for place in order]
     found = _distinct(best_first, num_shown=settings.num_shown)
     if not any(one.is_called(settings.dataset) for one in found):
         named = [  # However far from the prompt it is.
@@ -259,6 +262,9 @@ def retrieve_datasets_step(
 ) -> dict[str, int]:
     """Searches, shows, lets choose, and writes `found_datasets.json` and `retrieved.jsonl`.
 
+    Where the settings name nothing to search, that is said, and the files say that nothing was
+    found.
+
     Args:
       spec: The prompt.
       settings: What is searched, and what is taken without asking.
@@ -271,18 +277,23 @@ def retrieve_datasets_step(
     Raises:
       ValueError: As `retrieve_datasets`, `dataset_choice.choose` and `load_dataset`.
     """
-    found = retrieve_datasets(spec, settings=settings, cache_dir=output)
-    chosen = dataset_choice.choose(
-        found,
-        asks=dataset_choice.Asks(
+    found: list[FoundDataset] = []
+    chosen = None
+    if settings.task_modules or settings.dataset_folders:
+        found = retrieve_datasets(spec, settings=settings, cache_dir=output)
+        asks = dataset_choice.Asks(
             dataset=settings.dataset,
             input_columns=settings.input_columns,
             output_column=settings.output_column,
             yes=settings.yes,
             min_score=settings.min_score,
-        ),
-        stdin=stdin,
-    )
+        )
+        chosen = dataset_choice.choose(found, asks=asks, stdin=stdin)
+    else:
+        say(
+            "no data sets are searched; --tasks=MODULE names registered Tasks, and "
+            "--dataset_folder=DIR data sets on disk"
+        )
     skipped: collections.Counter[str] = collections.Counter()
     rows = []
     if chosen is not None:
@@ -305,10 +316,3 @@ def retrieve_datasets_step(
     }
     write_object(output / FOUND_FILE, record, ensure_ascii=False)
     return {"data sets shown": len(found), "examples retrieved": len(rows), **skipped}
-
-
-def _say_problems(problems: Sequence[str]) -> None:
-    for problem in problems[:_SHOWN_PROBLEMS]:
-        say(f"warning: {problem}")
-    if len(problems) > _SHOWN_PROBLEMS:
-        say(f"warning: and {len(problems) - _SHOWN_PROBLEMS} more of this kind")

@@ -11,12 +11,14 @@ from typing import Literal
 
 from t5lite.data.sources.split_files import SplitFiles
 from t5lite.messages.progress import progress_bar
+from t5lite.messages.streams import say
 from t5lite.synthetic_data.prompt2model.columns import Record, cell_text, flat
 
 # The split that is taken: the first of these that a data set has.
 SPLITS = ("train", "validation", "test")
 # Characters of an example that stand for a description where there is none.
 _SHOWN_EXAMPLE = 1000
+_SHOWN_PROBLEMS = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -141,3 +143,11 @@ def example_text(records: Iterator[Record]) -> str:
 def name_words(name: str) -> str:
     """A name as words: `natural_instructions_task001_quoref` and `squadAnswers` too."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])|[_\W]+|(?<=[^\W\d])(?=\d)", " ", name).strip()
+
+
+def say_problems(problems: Sequence[str]) -> None:
+    """Warns of what could not be read, of the first few one by one."""
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        say(f"warning: {problem}")
+    if len(problems) > _SHOWN_PROBLEMS:
+        say(f"warning: and {len(problems) - _SHOWN_PROBLEMS} more of this kind")

@@ -203,6 +203,13 @@ def test_nothing_found_is_no_error(folder, tmp_path, capsys):
     assert "no data set has a word of the prompt" in capsys.readouterr().out
 
 
+def test_nothing_to_search_is_told(tmp_path, capsys):
+    counts = retrieve_datasets_step(SENTIMENT, settings=DatasetRetrieval(), output=tmp_path)
+    assert counts == {"data sets shown": 0, "examples retrieved": 0}
+    assert (tmp_path / "retrieved.jsonl").read_text() == ""
+    assert "no data sets are searched; --tasks=MODULE" in capsys.readouterr().err
+
+
 def test_columns_that_no_name_tells_must_be_given():
     description = DatasetDescription(name="numbers", kind="files", text="", split="train")
     found = [FoundDataset(description, 1.0, (), (), None)]

@@ -194,7 +194,7 @@ class Comparison:
 
     def table(self) -> str:
         """Scores in percent with their 95% intervals, as text."""
-        return format_table(*self._cells(), right=range(1, 4))
+        return format_table(*self._cells(), right=range(2, 7))
 
     def write(self, folder: pathlib.Path) -> None:
         """Writes `scores.json` and `scores.md`, each as a whole.
@@ -203,7 +203,7 @@ class Comparison:
         """
         folder.mkdir(parents=True, exist_ok=True)
         write_object(folder / SCORES_FILE, self._record())
-        write_whole(folder / TABLE_FILE, format_markdown(*self._cells(), right=range(1, 4)) + "\n")
+        write_whole(folder / TABLE_FILE, format_markdown(*self._cells(), right=range(2, 7)) + "\n")
 
     @property
     def _others(self) -> dict[str, Scores]:

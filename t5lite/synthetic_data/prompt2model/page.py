@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from t5lite.decoding.config import DecodingConfig
-from t5lite.messages.ranges import Port
+from t5lite.messages.ranges import Count, Port
 from t5lite.messages.value_types import numbers_checked
 from t5lite.synthetic_data.prompt2model.page_model import PageModel
 from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
@@ -67,6 +67,7 @@ def serve_page(
     *,
     template: Callable[[str], str],
     port: Port = 7860,
+    step: Count | None = None,
     decoding: DecodingConfig | None = None,
 ) -> None:
     """Serves the page until Ctrl-C.
@@ -76,6 +77,7 @@ def serve_page(
       spec: The prompt that it was made of; its demonstrations are the page's examples.
       template: Makes the text that the model is asked of what is typed, as in training.
       port: Where to listen; 0 for any port that is free.
+      step: Which checkpoint; the latest when None.
       decoding: How to decode; as `t5lite infer` does when None.
 
     Raises:
@@ -84,7 +86,7 @@ def serve_page(
     """
     with _listening(port) as listener:
         _check_installed()
-        model = PageModel(model_dir, template=template, decoding=decoding)
+        model = PageModel(model_dir, template=template, step=step, decoding=decoding)
         model.warm_up(spec)
         server = make_server(page_app(model, spec, title=pathlib.Path(model_dir).resolve().name))
         print(f"http://{ADDRESS}:{listener.getsockname()[1]}/  (Ctrl-C ends it)", flush=True)
@@ -125,9 +127,14 @@ def make_server(app: Any) -> Any:
     """What serves an app to sockets that are given to its `run`: a `uvicorn.Server`."""
     import uvicorn
 
-    # A browser keeps a connection open as long as it shows the page.
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
-    return uvicorn.Server(config)
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # A browser keeps a connection open as long as it shows the page. It is cut off, which
+            # is no error, though uvicorn shows a traceback of each.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+            await super().shutdown(sockets)
+
+    return Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
 
 
 def page_app(model: PageModel, spec: PromptSpec, *, title: str) -> Any:

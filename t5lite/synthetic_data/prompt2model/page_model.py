@@ -46,6 +46,7 @@ class PageModel:
         model_dir: str,
         *,
         template: Callable[[str], str],
+        step: int | None = None,
         decoding: DecodingConfig | None = None,
     ) -> None:
         """Loads the model.
@@ -53,6 +54,7 @@ class PageModel:
         Args:
           model_dir: As `t5lite infer --model_dir` takes it.
           template: Makes the text that the model is asked of an input, as in training.
+          step: Which checkpoint; the latest when None.
           decoding: How to decode; as `t5lite infer` does when None.
 
         Raises:
@@ -62,7 +64,7 @@ class PageModel:
         from t5lite.initialization.adapted_model import load_model, own_folder
 
         folder, base = own_folder(model_dir, None)
-        self._model = load_model(folder, None, base=base)
+        self._model = load_model(folder, step, base=base)
         self._generator = make_generator(self._model, batch_size=1)
         self._params = self._generator.prepare(self._model.params)
         self._template, self._decoding = template, decoding

@@ -58,16 +58,11 @@ def reached():
     return lambda: {host for host in found if host not in ("127.0.0.1", "localhost", "::1")}
 
 
-@pytest.fixture(scope="module")
-def url(model, model_dir, reached, tmp_path_factory):
-    """Where the page is served; what Gradio writes lies in a folder of its own."""
-    with pytest.MonkeyPatch.context() as patch, page._listening(0) as listener:
-        patch.chdir(tmp_path_factory.mktemp("started_here"))
-        # What must not count: a user may have all of this set for something else.
-        patch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
-        patch.setenv("GRADIO_SHARE", "True")
-        patch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
-        server = page.make_server(page.page_app(model, SPEC, title=model_dir.name))
+@contextlib.contextmanager
+def serving(model, *, title):
+    """Serves the page in a thread; gives its URL."""
+    with page._listening(0) as listener:
+        server = page.make_server(page.page_app(model, SPEC, title=title))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -75,6 +70,19 @@ def url(model, model_dir, reached, tmp_path_factory):
         finally:
             server.should_exit = True
             thread.join()
+
+
+@pytest.fixture(scope="module")
+def url(model, model_dir, reached, tmp_path_factory):
+    """Where the page is served; what Gradio writes lies in a folder of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("started_here"))
+        # What must not count: a user may have all of this set for something else.
+        patch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
+        patch.setenv("GRADIO_SHARE", "True")
+        patch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+        with serving(model, title=model_dir.name) as url:
+            yield url
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +220,13 @@ def test_it_listens_on_this_machine_alone(url):
     for address in others - {"127.0.0.1", "::1"}:
         with contextlib.closing(socket.socket()) as client, pytest.raises(OSError):
             client.connect((address, port))
+
+
+def test_it_ends_without_a_word_though_a_tab_is_open(model, capsys):
+    with serving(model, title="model") as url:
+        tab = urllib.request.urlopen(f"{url}gradio_api/heartbeat/a_tab")
+    tab.close()
+    assert capsys.readouterr().err == ""
 
 
 def test_a_port_in_use_is_said_before_the_model_is_loaded(tmp_path):

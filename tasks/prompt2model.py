@@ -22,6 +22,9 @@ from t5lite.files.json_files import read_object
 from .metrics import chrf_plus_plus, exact_match
 from .python_tasks import Example, add_python_task
 
+# Several prompts' folders may be trained on in one process, one after the other.
+DATA_DIR_IS_READ_WHEN_USED = True
+
 TASK = "prompt2model"
 SPLITS = ("train", "validation", "test")
 

@@ -1,5 +1,6 @@
 """Every shipped gin file parses, says what it is, and builds what it configures."""
 
+import inspect
 import pathlib
 import re
 import shlex
@@ -16,6 +17,7 @@ from t5lite.evaluation.suites import SUITES
 from t5lite.inference.eval_config import check_evals
 from t5lite.initialization.initial_model import ModelOfCheckpoint
 from t5lite.models.parameters import adapter_names, count_params, flatten_names, param_shapes
+from t5lite.synthetic_data.prompt2model.run import prompt2model
 from tests.conftest import REPOSITORY, shared_path
 
 GIN = REPOSITORY / "gin"
@@ -360,3 +362,14 @@ def test_recipes_leave_no_macro_without_effect(name):
     unused = config.parse([name]).unused("train")
     # Those of runs/train.gin that are about evaluations have none in a recipe without any.
     assert [b.key for b in unused if b.is_macro and "/runs/train.gin" not in b.file] == []
+
+
+def test_prompt2model_begins_with_the_settings_of_its_functions():
+    arguments = config.parse(["runs/prompt2model.gin"], ["OUTPUT='/tmp/x'"]).arguments(
+        "prompt2model"
+    )
+    function = inspect.signature(prompt2model)
+    assert arguments.pop("output") == "/tmp/x"
+    assert arguments == {name: function.parameters[name].default for name in arguments}
+    given_elsewhere = {"output", "words", "config_text"}
+    assert set(arguments) == set(function.parameters) - given_elsewhere

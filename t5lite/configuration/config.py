@@ -46,6 +46,7 @@ VERBS = {
     "generate": "t5lite.generate",
     "self_instruct": "t5lite.synthetic_data.self_instruct.run",
     "rationales": "t5lite.synthetic_data.rationales",
+    "prompt2model": "t5lite.synthetic_data.prompt2model.run",
 }
 
 # Everything else a gin file may name: gin name -> module it comes from.
@@ -86,6 +87,12 @@ CONFIGURABLES = {
     "TeacherConfig": "t5lite.synthetic_data.teachers.config",
     "SelfInstructConfig": "t5lite.synthetic_data.self_instruct.settings",
     "InstructionHeuristics": "t5lite.synthetic_data.self_instruct.heuristics",
+    "DatasetRetrieval": "t5lite.synthetic_data.prompt2model.dataset_retriever",
+    "GenerationConfig": "t5lite.synthetic_data.prompt2model.generated_dataset",
+    "SplitConfig": "t5lite.synthetic_data.prompt2model.splits",
+    "ModelRetrieval": "t5lite.synthetic_data.prompt2model.model_retriever",
+    "StudentTraining": "t5lite.synthetic_data.prompt2model.trainer",
+    "StudentEvaluation": "t5lite.synthetic_data.prompt2model.student_evaluation",
 }
 
 # Given by the command line, never by a gin file.

@@ -13,6 +13,7 @@ from t5lite.configuration.macro_flags import (
     comma_separated,
     number,
 )
+from t5lite.configuration.prompt2model_flags import PROMPT2MODEL_FLAGS
 from t5lite.messages.ranges import Count, NotNegative, NumExamples, Positive, Range, Seed, Size
 
 TeacherTemperature = Annotated[float, Range(least=0, most=2)]
@@ -112,8 +113,17 @@ _RATIONALES = SyntheticVerb(
     ),
 )
 
+_PROMPT2MODEL = SyntheticVerb(
+    "make a trained, scored model with a page to try it from a prompt",
+    (*PROMPT2MODEL_FLAGS, *TEACHER_FLAGS, DRY_RUN),
+    words="[STEP] [PROMPT]",
+    words_help="the prompt's file, for all steps; or parse, retrieve_datasets, generate, "
+    "process, retrieve_models, train, evaluate, export or demo for one; or status",
+)
+
 # A row a verb. `config.VERBS` has its module.
 VERBS: dict[str, SyntheticVerb] = {
+    "prompt2model": _PROMPT2MODEL,
     "rationales": _RATIONALES,
     "self_instruct": _SELF_INSTRUCT,
 }

@@ -70,7 +70,9 @@ def import_modules(modules: Sequence[str]) -> None:
         if known:
             _check_same_settings(known[0], settings)
         else:
-            _imported[module] = settings
+            # One that says so asks for the data folder whenever it reads, and may have others.
+            asks_again = getattr(imported, "DATA_DIR_IS_READ_WHEN_USED", False)
+            _imported[module] = (settings[0], "") if asks_again else settings
 
 
 def python_modules(modules: Sequence[str]) -> list[str]:

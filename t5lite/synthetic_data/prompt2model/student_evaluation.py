@@ -41,18 +41,30 @@ class StudentEvaluation:
 
     Attributes:
       score_teacher: Whether the teacher is asked the test split too.
-      max_answer_tokens: Of an answer of the teacher, and of the student.
+      max_answer_tokens: Of an answer of the teacher; those of the student are as long as the
+        targets that it was trained on may be.
       batch_size: Examples that the student answers at once.
-      bert: The model of BERTScore; None leaves that score out.
+      bertscore_model: Folder of BERTScore's model; None leaves that score out.
+      bertscore_layers: See `BertScorer.num_layers`.
     """
 
     score_teacher: bool = True
     max_answer_tokens: Size = 256
     batch_size: Size = 32
-    bert: BertScorer | None = None
+    bertscore_model: str | None = None
+    bertscore_layers: Size | None = None
 
     def __post_init__(self) -> None:
         check_numbers(self, of=StudentEvaluation)
+        if self.bertscore_layers is not None and self.bertscore_model is None:
+            raise ValueError("--bertscore_layers is of --bertscore_model; give that too")
+
+    @property
+    def bert(self) -> BertScorer | None:
+        """What BERTScore compares with; None where it is left out."""
+        if self.bertscore_model is None:
+            return None
+        return BertScorer(model=self.bertscore_model, num_layers=self.bertscore_layers)
 
 
 def evaluate_student(
@@ -116,7 +128,6 @@ def _answer(
     config: StudentEvaluation,
 ) -> None:
     """Has one checkpoint of the student answer the test split; `t5lite infer` of it."""
-    from t5lite.decoding.config import DecodingConfig
     from t5lite.infer import infer
 
     infer(
@@ -127,7 +138,6 @@ def _answer(
         task_modules=(TASK_MODULE,),
         data_dir=str(folder),
         batch_size=config.batch_size,
-        decoding=DecodingConfig(max_decode_length=config.max_answer_tokens),
         step=step,
     )
 

@@ -22,13 +22,10 @@ class StudentTraining:
       gin_file: A recipe of `t5lite train` for the Task `prompt2model`, such as
         "recipes/prompt2model/paper.gin" or one of your own that includes it.
       bindings: Settings that win over the file's, "NAME = VALUE" each, as --gin.NAME=VALUE.
-      student: What the student starts from, in place of the model that was found: a model folder of
-        any format.
     """
 
     gin_file: str = "recipes/prompt2model/paper.gin"
     bindings: tuple[str, ...] = ()
-    student: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,7 +102,8 @@ def train_student(
     Args:
       folder: Of the pipeline: `prompt_spec.json` and `data/`.
       config: How.
-      found_model: The folder of the model that was retrieved; `config.student` goes before it.
+      found_model: What the student starts from, a model folder of any format; None leaves it to
+        the recipe.
       cache_dir: Where token stores and conversions are kept; None leaves it to the recipe.
 
     Returns:
@@ -120,11 +118,10 @@ def train_student(
     from t5lite.train import train
 
     model_dir = folder / MODEL_FOLDER
-    start = config.student or found_model
     given = {
         "MODEL_DIR": ("--output", str(model_dir)),
         "DATA_DIR": ("--output", str(folder)),
-        "INITIAL_CHECKPOINT_PATH": ("--student", start),
+        "INITIAL_CHECKPOINT_PATH": ("--model", found_model),
         "CACHE_DIR": ("--cache_dir", cache_dir),
     }
     parsed = gin_config.parse(
@@ -132,7 +129,7 @@ def train_student(
         config.bindings,
         shorthands={macro: value for macro, value in given.items() if value[1] is not None},
         remedies={
-            "INITIAL_CHECKPOINT_PATH": "--student=MODEL_FOLDER, what the student starts from",
+            "INITIAL_CHECKPOINT_PATH": "--model=MODEL_FOLDER, what the student starts from",
         },
     )
     arguments = parsed.arguments("train")
@@ -145,7 +142,7 @@ def train_student(
     best = last if result.best_step is None else result.best_step
     trained = TrainedStudent(
         model_dir=MODEL_FOLDER,
-        initial_checkpoint=start,
+        initial_checkpoint=found_model,
         recipe=config.gin_file,
         best_step=best,
         last_step=last,

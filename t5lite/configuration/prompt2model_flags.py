@@ -1,0 +1,62 @@
+"""The flags of `t5lite prompt2model`, but for those of its teacher."""
+
+from __future__ import annotations
+
+from t5lite.configuration.macro_flags import (
+    DATA_DIR,
+    EVAL_BATCH_SIZE,
+    TASKS,
+    VOCABULARY,
+    Flag,
+    comma_separated,
+    number,
+)
+from t5lite.messages.ranges import (
+    NotNegative,
+    NumExamples,
+    Port,
+    Positive,
+    Rate,
+    Seed,
+    Share,
+    Size,
+)
+
+PROMPT2MODEL_FLAGS = (
+    Flag("--output", str, "the folder of the run, which tells what is done"),
+    Flag("--skip", comma_separated, "steps switched off, comma separated"),
+    Flag("--test_file", str, "JSONL file of input and output, to be the test split"),
+    Flag("--parse_with_teacher", bool, "have the teacher take the prompt apart (default: yes)"),
+    Flag("--translate", bool, "have it translate the instruction into English, to search with"),
+    Flag("--seed", number(Seed), "of generating and splitting"),
+    *(TASKS, DATA_DIR, VOCABULARY),
+    Flag("--dataset_folder", comma_separated, "folders of data sets to search", "DATASET_FOLDERS"),
+    Flag("--dual_encoder", str, "folder of sentence-transformers to search with, not BM25"),
+    Flag("--num_shown", number(Size), "data sets that are shown (default: 25)"),
+    Flag("--yes", bool, "take the first data set whose score is high enough, without asking"),
+    Flag("--min_score", number(Share), "the score that --yes wants (default: 0.45)"),
+    Flag("--dataset", str, "the data set to take, by its name; none for none"),
+    Flag("--input_columns", comma_separated, "its columns that make the input"),
+    Flag("--output_column", str, "its column that holds the output"),
+    Flag("--max_retrieved", number(NumExamples), "examples taken of it at most (default: 3000)"),
+    Flag("--num_examples", number(NumExamples), "examples to generate (default: 5000)"),
+    Flag("--initial_temperature", number(NotNegative), "of the first requests (default: 0.5)"),
+    Flag("--max_temperature", number(NotNegative), "of the last requests (default: 1.7)"),
+    Flag("--answers_per_request", number(Size), "examples asked for at once (default: 5)"),
+    Flag("--generation_calls", number(Size), "requests for examples at most"),
+    Flag("--validation_share", number(Rate), "of the examples (default: 0.1)"),
+    Flag("--test_share", number(Rate), "of the examples (default: 0.2)"),
+    Flag("--balanced", bool, "as many examples of each label"),
+    Flag("--model_folder", comma_separated, "folders of models and cards", "MODEL_FOLDERS"),
+    Flag("--max_model_bytes", number(Positive), "size of a model at most (default: 3e9)"),
+    Flag("--encoder_decoder_only", bool, "look for models with an encoder only (default: yes)"),
+    Flag("--hypothetical_card", bool, "have the teacher write the card that is looked for"),
+    Flag("--model", str, "the model to start from: a folder, or a name among those searched"),
+    Flag("--train_gin_file", str, "the student's recipe (recipes/prompt2model/paper.gin)"),
+    Flag("--score_teacher", bool, "ask the teacher the test split too (default: yes)"),
+    Flag("--max_answer_tokens", number(Size), "of the teacher's answer to a test (default: 256)"),
+    EVAL_BATCH_SIZE,
+    Flag("--bertscore_model", str, "folder of the model of BERTScore (default: no such score)"),
+    Flag("--bertscore_layers", number(Size), "the layer of it that is compared"),
+    Flag("--port", number(Port), "of the page (default: 7860)"),
+)

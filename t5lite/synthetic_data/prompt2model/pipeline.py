@@ -1,0 +1,314 @@
+"""The steps of `t5lite prompt2model`: which files each reads and writes, and what it calls."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import logging
+import pathlib
+from typing import Any
+
+from t5lite.data.tasks.instructed import instructed_inputs
+from t5lite.files.json_files import read_object
+from t5lite.messages.streams import say
+from t5lite.messages.value_types import check_fields
+from t5lite.synthetic_data.prompt2model import (
+    card,
+    dataset_retriever,
+    model_retriever,
+    student_evaluation,
+    trainer,
+)
+from t5lite.synthetic_data.prompt2model.dataset_generator import generate_dataset
+from t5lite.synthetic_data.prompt2model.dataset_retriever import RETRIEVED_FILE
+from t5lite.synthetic_data.prompt2model.generated_dataset import GENERATED_FILE
+from t5lite.synthetic_data.prompt2model.parser import read_prompt
+from t5lite.synthetic_data.prompt2model.prompt_spec import SPEC_FILE
+from t5lite.synthetic_data.prompt2model.splits import label_table, split_examples
+from t5lite.synthetic_data.prompt2model.steps import Counts, Pipeline, Step
+from t5lite.synthetic_data.prompt2model.trainer import TRAINING_FILE
+from t5lite.synthetic_data.prompt2model.translation import translate_instruction
+from t5lite.synthetic_data.prompt2model.work import (
+    GIVEN_TEST_FILE,
+    PROMPT_FILES,
+    SPLIT_FILES,
+    Work,
+    read_examples,
+    write_examples,
+)
+
+log = logging.getLogger(__name__)
+
+FOUND_DATASETS = dataset_retriever.FOUND_FILE
+FOUND_MODELS = model_retriever.FOUND_FILE
+
+
+# ---- What each step does -------------------------------------------------------------------------
+
+
+def parse(work: Work) -> Counts:
+    """Takes the prompt apart."""
+    found = [work.path / name for name in PROMPT_FILES if work.has(name)]
+    if len(found) != 1:
+        raise ValueError(
+            f"{work.path} holds {len(found)} prompts; give the file of one: "
+            "t5lite prompt2model PROMPT.txt --output=DIR"
+        )
+    settings = work.settings
+    is_text = found[0].suffix == ".txt"
+    asks = settings.parse_with_teacher and is_text
+    spec = read_prompt(found[0], asking=work.asking if asks else None)
+    if settings.translate:
+        spec = translate_instruction(spec, work.asking)
+    spec.write(work.path / SPEC_FILE)
+    return {"demonstrations": len(spec.demonstrations)}
+
+
+def retrieve_datasets(work: Work) -> Counts:
+    """Looks for a data set that fits, and takes its examples."""
+    return dataset_retriever.retrieve_datasets_step(
+        work.spec, settings=work.settings.dataset_retrieval, output=work.path
+    )
+
+
+def generate(work: Work) -> Counts:
+    """Asks the teacher for examples."""
+    dataset = generate_dataset(
+        *(work.spec, work.asking),
+        folder=work.path,
+        config=work.settings.generation,
+        held_out=work.held_out(),
+    )
+    say(dataset.summary())
+    if table := label_table([dataclasses.asdict(example) for example in dataset.examples]):
+        say(table)
+    if dataset.budget_spent:
+        raise ValueError(
+            f"there are {len(dataset.examples):,} examples of "
+            f"{work.settings.generation.num_examples:,}, and {dataset.stopped}. What was answered "
+            "is kept: give more of --max_calls, --max_total_tokens or --max_price to go on, or "
+            f"--num_examples={len(dataset.examples)} to do with these."
+        )
+    return {"examples": len(dataset.examples), "calls": dataset.calls}
+
+
+def process(work: Work) -> Counts:
+    """Splits the examples, and numbers the data sets that they come from.
+
+    Validation and test are of what was generated, where there is any: it was made for this prompt.
+    Examples of the data set that was found are trained on.
+    """
+    sources = [name for name in (GENERATED_FILE, RETRIEVED_FILE) if work.has(name)]
+    rows = [(name, found) for name in sources if (found := read_examples(work.path / name))]
+    if not rows:
+        raise ValueError(
+            f"there are no examples: {work.path} has no {GENERATED_FILE} and no {RETRIEVED_FILE} "
+            "with any. Run the step generate or retrieve_datasets, or put such a file there."
+        )
+    given, config = work.held_out(), work.settings.splits
+    if given:
+        config = dataclasses.replace(config, test_share=0.0)
+    (_, first), *others = rows
+    split = split_examples([{**row, "dataset": 0} for row in first], config, held_out=given)
+    say(split.summary())
+    splits = {name: list(found) for name, found in split.by_name().items()}
+    if given:
+        splits["test"] = [
+            {**row, "dataset": 0} for row in read_examples(work.path / GIVEN_TEST_FILE)
+        ]
+    own = {name: [row["input"] for row in splits[name]] for name in ("validation", "test")}
+    for number, (_, more) in enumerate(others, start=1):
+        only_train = dataclasses.replace(config, validation_share=0.0, test_share=0.0)
+        numbered = [{**row, "dataset": number} for row in more]
+        splits["train"] += split_examples(numbered, only_train, held_out=given | own).train
+    (work.path / "data").mkdir(exist_ok=True)
+    for name, examples in splits.items():
+        if not examples:
+            raise ValueError(
+                f"the split {name} would have no examples ({sum(len(r) for _, r in rows)} in all); "
+                "generate more (--num_examples), or give other shares (--validation_share, "
+                "--test_share)"
+            )
+        write_examples(work.path / "data" / f"{name}.jsonl", examples)
+    return {name: len(found) for name, found in splits.items()} | {
+        f"of data set {number} ({name.removesuffix('.jsonl')})": len(found)
+        for number, (name, found) in enumerate(rows)
+    }
+
+
+def retrieve_models(work: Work) -> Counts:
+    """Looks for a model to start from."""
+    settings = work.settings.model_retrieval
+    asking = work.asking if settings.hypothetical_card else None
+    return model_retriever.retrieve_models_step(
+        work.spec, settings=settings, output=work.path, asking=asking
+    )
+
+
+def train(work: Work) -> Counts:
+    """Trains the student."""
+    found = _chosen_model(work) if work.has(FOUND_MODELS) else None
+    trained = trainer.train_student(
+        work.path,
+        config=work.settings.training,
+        found_model=found,
+        cache_dir=work.settings.cache_dir,
+    )
+    return {"steps": trained.last_step, "best step": trained.best_step}
+
+
+def evaluate(work: Work) -> Counts:
+    """Scores the student's best and last checkpoint, and the teacher, on the test split."""
+    settings = work.settings.evaluation
+    asking = work.asking if settings.score_teacher else None
+    comparison = student_evaluation.evaluate_student(
+        work.path,
+        config=settings,
+        spec=work.spec,
+        asking=asking,
+        teacher=None if asking is None else asking.teacher_name,
+    )
+    say(comparison.table())
+    return {"test examples": len(comparison.student.ids)}
+
+
+def export(work: Work) -> Counts:
+    """Writes the student as a Hugging Face folder with a card."""
+    has_generated, report = work.has(GENERATED_FILE), student_evaluation.REPORT_FILE
+    sources = card.Sources(
+        teacher=work.teacher if has_generated else None,
+        splits={pathlib.PurePath(n).stem: len(read_examples(work.path / n)) for n in SPLIT_FILES},
+        generated=card.generated_counts(work.path) if has_generated else {},
+        dataset=card.chosen_dataset(work.path) if work.has(FOUND_DATASETS) else None,
+        scores=read_object(work.path / report)["test"] if work.has(report) else {},
+    )
+    card.export_student(work.path, spec=work.spec, sources=sources)
+    return dict(sources.splits)
+
+
+def demo(work: Work) -> Counts:
+    """Serves a page to try the student."""
+    from t5lite.synthetic_data.prompt2model.page import serve_page
+
+    trained = trainer.TrainedStudent.read(work.path)
+    spec = work.spec
+    serve_page(
+        str(work.path / trained.model_dir),
+        spec,
+        template=functools.partial(instructed_inputs, spec.instruction),
+        step=trained.best_step,
+        port=work.settings.port,
+    )
+    return {}
+
+
+# ---- The table -----------------------------------------------------------------------------------
+
+
+def _teacher(work: Work) -> dict[str, Any]:
+    return {"teacher": work.teacher}
+
+
+PIPELINE: Pipeline[Work] = Pipeline(
+    (
+        Step(
+            name="parse",
+            about="takes the prompt apart into an instruction and examples",
+            run=parse,
+            settings=lambda work: (
+                {
+                    "parse_with_teacher": work.settings.parse_with_teacher,
+                    "translate": work.settings.translate,
+                }
+                | (_teacher(work) if work.settings.parse_with_teacher else {})
+            ),
+            optional_inputs=PROMPT_FILES,
+            outputs=(SPEC_FILE,),
+        ),
+        Step(
+            name="retrieve_datasets",
+            about="looks for a data set that fits the prompt",
+            run=retrieve_datasets,
+            settings=lambda work: dataclasses.asdict(work.settings.dataset_retrieval),
+            inputs=(SPEC_FILE,),
+            outputs=(FOUND_DATASETS, RETRIEVED_FILE),
+        ),
+        Step(
+            name="generate",
+            about="asks the teacher for examples",
+            run=generate,
+            settings=lambda work: dataclasses.asdict(work.settings.generation) | _teacher(work),
+            inputs=(SPEC_FILE,),
+            optional_inputs=(GIVEN_TEST_FILE,),
+            outputs=(GENERATED_FILE,),
+        ),
+        Step(
+            name="process",
+            about="splits the examples into train, validation and test",
+            run=process,
+            settings=lambda work: dataclasses.asdict(work.settings.splits),
+            optional_inputs=(GENERATED_FILE, RETRIEVED_FILE, GIVEN_TEST_FILE),
+            outputs=SPLIT_FILES,
+        ),
+        Step(
+            name="retrieve_models",
+            about="looks for a model to start from",
+            run=retrieve_models,
+            settings=lambda work: dataclasses.asdict(work.settings.model_retrieval),
+            inputs=(SPEC_FILE,),
+            outputs=(FOUND_MODELS,),
+        ),
+        Step(
+            name="train",
+            about="trains the student",
+            run=train,
+            settings=lambda work: dataclasses.asdict(work.settings.training),
+            inputs=(SPEC_FILE, *SPLIT_FILES[:2]),
+            optional_inputs=(FOUND_MODELS,),
+            outputs=(TRAINING_FILE,),
+            belongings=(trainer.MODEL_FOLDER,),
+        ),
+        Step(
+            name="evaluate",
+            about="scores the student, and the teacher, on the test split",
+            run=evaluate,
+            settings=lambda work: (
+                dataclasses.asdict(work.settings.evaluation)
+                | (_teacher(work) if work.settings.evaluation.score_teacher else {})
+            ),
+            inputs=(SPEC_FILE, TRAINING_FILE, SPLIT_FILES[2]),
+            outputs=(student_evaluation.REPORT_FILE, student_evaluation.REPORT_TEXT),
+            belongings=(student_evaluation.FOLDER,),
+        ),
+        Step(
+            name="export",
+            about="writes a Hugging Face folder with a card",
+            run=export,
+            inputs=(SPEC_FILE, TRAINING_FILE),
+            optional_inputs=(FOUND_DATASETS, FOUND_MODELS, student_evaluation.REPORT_FILE),
+            outputs=(card.CARD_FILE, card.HASHES_FILE),
+            belongings=(card.FOLDER,),
+        ),
+        Step(
+            name="demo",
+            about="serves a page to try the student; Ctrl-C ends it",
+            run=demo,
+            inputs=(SPEC_FILE, TRAINING_FILE),
+        ),
+    )
+)
+
+
+# ---- Files ---------------------------------------------------------------------------------------
+
+
+def _chosen_model(work: Work) -> str | None:
+    """The folder of the model that was chosen; None where none is.
+
+    Raises:
+      ValueError: It is malformed.
+    """
+    path = work.path / FOUND_MODELS
+    record = read_object(path)
+    check_fields(record, {"path": str}, name=str(path))
+    return record.get("path")

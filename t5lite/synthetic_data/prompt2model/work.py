@@ -1,0 +1,139 @@
+"""What the steps of `t5lite prompt2model` are called with: folder, settings and teacher."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from t5lite.files import strict_json
+from t5lite.files.json_files import read_lines
+from t5lite.files.whole_file import write_whole
+from t5lite.messages.ranges import Port
+from t5lite.messages.value_types import check_fields
+from t5lite.synthetic_data.prompt2model.dataset_retriever import DatasetRetrieval
+from t5lite.synthetic_data.prompt2model.generated_dataset import GenerationConfig
+from t5lite.synthetic_data.prompt2model.model_retriever import ModelRetrieval
+from t5lite.synthetic_data.prompt2model.prompt_spec import SPEC_FILE, PromptSpec
+from t5lite.synthetic_data.prompt2model.splits import SplitConfig
+from t5lite.synthetic_data.prompt2model.student_evaluation import StudentEvaluation
+from t5lite.synthetic_data.prompt2model.trainer import StudentTraining
+from t5lite.synthetic_data.teachers.asking import Asking
+from t5lite.synthetic_data.teachers.config import TeacherConfig
+
+PROMPT_FILES = ("prompt.txt", "prompt.json", "prompt.jsonl")
+GIVEN_TEST_FILE = "given_test.jsonl"
+ANSWERS_FOLDER = "answers"
+SPLIT_FILES = ("data/train.jsonl", "data/validation.jsonl", "data/test.jsonl")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What all steps are configured with.
+
+    Attributes:
+      teacher: Who is asked.
+      parse_with_teacher: Whether the teacher takes a prompt of plain text apart; else it holds
+        lines that begin with "Input:" and "Output:".
+      translate: Whether the teacher translates the instruction into English, to search with.
+      dataset_retrieval: Where data sets are looked for.
+      generation: How examples are asked for.
+      splits: How examples are split.
+      model_retrieval: Where a model to start from is looked for.
+      training: How the student is trained.
+      evaluation: What it is compared with, and by which scores.
+      port: Of the page; 0 takes a free one.
+      cache_dir: Where token stores and conversions are kept; None for the default.
+    """
+
+    teacher: TeacherConfig
+    parse_with_teacher: bool = True
+    translate: bool = False
+    dataset_retrieval: DatasetRetrieval
+    generation: GenerationConfig
+    splits: SplitConfig
+    model_retrieval: ModelRetrieval
+    training: StudentTraining
+    evaluation: StudentEvaluation
+    port: Port = 7860
+    cache_dir: str | None = None
+
+
+@dataclasses.dataclass
+class Work:
+    """What steps are called with.
+
+    Attributes:
+      path: The pipeline's folder.
+      settings: Of all steps.
+      at_end: Closes the teacher.
+      unread: Files of steps that are switched off.
+    """
+
+    path: pathlib.Path
+    settings: Settings
+    at_end: contextlib.ExitStack
+    unread: frozenset[str] = frozenset()
+    _asking: Asking | None = None
+
+    @property
+    def asking(self) -> Asking:
+        """The teacher, opened when it is first wanted: one budget for all steps of a command."""
+        if self._asking is None:
+            opened = self.settings.teacher.open(self.path / ANSWERS_FOLDER)
+            self._asking = self.at_end.enter_context(opened)
+        return self._asking
+
+    @property
+    def teacher(self) -> str | None:
+        """The teacher's name, where it can be told without opening a model."""
+        config = self.settings.teacher
+        if config.teacher == "recorded":
+            return self.asking.teacher_name
+        if config.teacher == "endpoint" or "://" in (config.teacher or ""):
+            return config.model
+        return config.teacher
+
+    @property
+    def spec(self) -> PromptSpec:
+        """The prompt in its parts."""
+        return PromptSpec.read(self.path / SPEC_FILE)
+
+    def has(self, name: str) -> bool:
+        """Whether a file is there, and was not written by a step that is switched off."""
+        return name not in self.unread and (self.path / name).is_file()
+
+    def held_out(self) -> dict[str, Sequence[str]]:
+        """Inputs of the test set that was given, if one was."""
+        if not self.has(GIVEN_TEST_FILE):
+            return {}
+        found = read_examples(self.path / GIVEN_TEST_FILE)
+        return {"the given test set": [row["input"] for row in found]}
+
+    def summary(self) -> str:
+        """What the teacher was asked; "" where it was not."""
+        return "" if self._asking is None else self._asking.summary()
+
+
+def read_examples(path: pathlib.Path) -> list[dict[str, Any]]:
+    """The examples of a file, which may have been put there by hand.
+
+    Raises:
+      ValueError: A line lacks its input or output.
+    """
+    found = []
+    for number, (where, record) in enumerate(read_lines(path)):
+        check_fields(record, {"input": str, "output": str, "id": str}, name=where)
+        for field in ("input", "output"):
+            if record.get(field) is None:
+                raise ValueError(f"{where}: field {field!r} is missing")
+        name = record.get("id") or f"{path.stem}_{number:05d}"
+        found.append({"id": name, "input": record["input"], "output": record["output"]})
+    return found
+
+
+def write_examples(path: pathlib.Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes a file of examples, as a whole or not at all."""
+    write_whole(path, "".join(strict_json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

@@ -119,6 +119,8 @@ REQUIRED = {
     "SCALING_FACTOR": "4.0",
     "WINDOW": "8192",
     "SEEDS": "'seeds.jsonl'",
+    "ANSWERED_TASK": "'distilling_esnli_label'",
+    "DEMONSTRATIONS": "'nli'",
 }
 
 
@@ -255,6 +257,21 @@ def test_llama_adapter_trains_what_its_papers_count(name, trained, rate):
         assert rates.index(max(rates)) * 25 == 2 * (52_002 // data.batch_size)
 
 
+@pytest.mark.parametrize("size", ["base", "large", "xl", "xxl"])
+def test_distilling_has_the_settings_of_its_reference(size):
+    file = f"recipes/distilling/t5_1_1_{size}.gin"
+    arguments = config.parse([file], required_flags([file])).arguments("train")
+    data, optimizer, objective = (arguments[n] for n in ("train_data", "optimizer", "objective"))
+    assert (data.batch_size, data.pack) == (2 * 64, False)
+    assert data.task_feature_lengths == {"inputs": 1024, "targets": 256}
+    assert objective.parts == (0.5, 0.5) and objective.z_loss == 0
+    assert optimizer.name == "adamw" and arguments["max_grad_norm"] == 1
+    rates = [float(optimizer.learning_rate_at(step)) for step in (1, 5000, 10_000)]
+    assert rates == pytest.approx([5e-5, 2.5e-5, 0], rel=1e-3, abs=2e-8)
+    (answers,) = arguments["evals"]
+    assert answers.decoding.max_decode_length == 64
+
+
 @pytest.mark.parametrize(
     ("name", "verb"),
     [("runs/eval.gin", "evaluate"), ("runs/infer.gin", "infer"), ("runs/generate.gin", "generate")],
@@ -283,6 +300,14 @@ def test_self_instruct_could_begin(name):
     is_english = not name.endswith("/other_language.gin")
     assert bool(settings.heuristics.unwanted_words) == is_english
     assert settings.alphabet == ("ascii" if is_english else "unicode")
+
+
+def test_rationales_could_begin():
+    name = "runs/rationales.gin"
+    arguments = config.parse([name], [*required_flags([name]), "TEACHER='/t'"]).arguments(
+        "rationales"
+    )
+    assert arguments["teacher"].teacher == "/t" and arguments["temperature"] == 0
 
 
 def test_the_demo_is_evaluated_at_three_levels():

@@ -68,9 +68,7 @@ def run(arm: Arm, folder: pathlib.Path) -> dict[str, Any]:
         "SEED": arm.seed,
     }
     bindings = [f"{name}={value!r}" for name, value in settings.items()]
-    parsed = config.parse(
-        [str(_HERE / "study.gin")], [*bindings, f"train.objective={method.objective}"]
-    )
+    parsed = config.parse([str(_HERE / "study.gin")], [*bindings, *method.objective])
     began = time.process_time()
     with (folder / f"{arm.name}.log").open("a") as log, contextlib.redirect_stdout(log):
         train(**parsed.arguments("train"))
@@ -118,7 +116,7 @@ def make_vocabulary(folder: pathlib.Path) -> None:
     if path.exists():
         return
     command = [
-        *(sys.executable, "-m", "t5lite", "vocabulary", "lists_text", "--size=390"),
+        *(sys.executable, "-m", "t5lite", "vocabulary", "lists_text", "--size=396"),
         *("--tasks=benchmarks.distilling.registry", f"--output={path}"),
         f"--max_examples={EXAMPLES}",
     ]

@@ -6,7 +6,8 @@ Importing this module registers what lies under the data root (`--data_dir`, gin
 - `distilling/esnli`, `anli1`, `cqa` and `svamp`, the reference's folders (`layouts.py`), as
   `distilling_esnli` with PaLM's rationales, `distilling_esnli_neox` with GPT-NeoX's and
   `distilling_esnli_human` with people's;
-- `distilling/*.jsonl`, such as `t5lite rationales` writes them, as `distilling_<file>`;
+- `distilling/*.jsonl` as `distilling_<file>`, and `distilling/*/rationales.jsonl`, which
+  `t5lite rationales` writes, as `distilling_<folder>`;
 - `cot/*.tsv`, FLAN's chain-of-thought sets, as `distilling_cot_<set>`.
 
 Each set gives the mixtures `<set>` and, with the teacher's labels alone, `<set>_teacher`, and Tasks

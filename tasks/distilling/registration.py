@@ -9,6 +9,7 @@ from t5lite.data.sources import local_files
 from t5lite.messages.value_types import check_fields
 from tasks import cot_files
 from tasks.metrics import exact_match
+from tasks.python_tasks import task_name
 from tasks.rationale_forms import Record, add_set
 
 from . import layouts
@@ -35,8 +36,10 @@ def register(root: pathlib.Path, *, prefix: str = "distilling") -> None:
             reader = layouts.LayoutReader(folder, name, source)
             add_set(full, reader, splits=("train", "validation", "test"), metrics=(metric,))
             names.append(full)
-    for path in sorted(folder.glob("*.jsonl")):
-        if (full := f"{prefix}_{path.stem}") in names:
+    written = {path.parent.name: path for path in folder.glob("*/rationales.jsonl")}
+    written |= {path.stem: path for path in folder.glob("*.jsonl")}
+    for name, path in sorted(written.items()):
+        if (full := task_name(f"{prefix}_{name}")) in names:
             raise ValueError(f"{path} would be called {full} as another set is; rename it")
         add_set(
             full,
@@ -57,8 +60,8 @@ def register(root: pathlib.Path, *, prefix: str = "distilling") -> None:
     if not names:
         raise ValueError(
             f"no set to distil from: looked for {folder}/SET of {', '.join(layouts.LAYOUTS)}, "
-            f"{folder / '*.jsonl'} and {root / 'cot' / '*.tsv'}; point the data root (--data_dir, "
-            "or T5LITE_DATA_DIR) at a folder that holds one (docs/distilling.md)"
+            f"{folder}/*.jsonl, {folder}/*/rationales.jsonl and {root}/cot/*.tsv; point the data "
+            "root (--data_dir, or T5LITE_DATA_DIR) at a folder that holds one (docs/distilling.md)"
         )
 
 

@@ -70,6 +70,10 @@ def root(tmp_path_factory):
         folder / "distilling/mine.jsonl",
         [{"input": f"q{i}", "teacher_label": f"{i}", "rationale": f"r{i}"} for i in range(100)],
     )
+    write(
+        folder / "distilling/asked/rationales.jsonl",
+        [{"id": "1", "input": "q", "label": "a", "teacher_label": "b", "rationale": "r"}],
+    )
     (folder / "cot").mkdir()
     (folder / "cot/sums_train.tsv").write_text(
         "".join(f"What is {i}+1?\t{i + 1}\tAdd one to {i}.\n" for i in range(100))
@@ -133,6 +137,7 @@ def texts(name, split="train"):
         ),
         ("svamp_teacher_label", ("predict: 0 apples.\nHow many?", "(0 - 1)")),
         ("mine_teacher_label", ("predict: q0", "0")),
+        ("asked_teacher_single", ("q", "r So the answer is b.")),
         ("cot_sums_single", ("What is 0+1?", "Add one to 0. So the answer is 1.")),
     ],
 )

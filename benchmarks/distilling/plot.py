@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 
 from benchmarks.distilling.design import EXAMPLES, METHODS, SHARES
 
-_COLOURS = ("tab:gray", "black", "tab:orange", "tab:blue")
+_COLOURS = ("tab:gray", "tab:blue", "black", "tab:orange")
 
 
 def draw(arms: list[dict[str, Any]], path: pathlib.Path) -> None:
@@ -29,6 +29,8 @@ def draw(arms: list[dict[str, Any]], path: pathlib.Path) -> None:
         ]
         for count, of_seeds in zip(counts, values, strict=True):
             axis.plot([count] * len(of_seeds), of_seeds, ".", color=colour, alpha=0.5)
+        if not all(values):  # a method that was left out
+            continue
         means = [sum(of_seeds) / len(of_seeds) for of_seeds in values]
         axis.plot(counts, means, color=colour, label=method)
     axis.set_xscale("log", base=2)

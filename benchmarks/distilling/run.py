@@ -90,7 +90,9 @@ def run(arm: Arm, folder: pathlib.Path) -> dict[str, Any]:
 
 def choose_rate(method: str, folder: pathlib.Path) -> tuple[float, list[dict[str, Any]]]:
     """The learning rate of the best validation accuracy, and what was tried."""
-    tried = [run(Arm(method, CHOOSING_SHARE, CHOOSING_SEED, rate), folder) for rate in RATES]
+    suffix = METHODS[method].suffix
+    (shortest,) = (n for n, m in METHODS.items() if m.suffix == suffix and m.steps == 1)
+    tried = [run(Arm(shortest, CHOOSING_SHARE, CHOOSING_SEED, rate), folder) for rate in RATES]
     return max(tried, key=lambda one: one["validation"])["rate"], tried
 
 
@@ -128,6 +130,8 @@ def main() -> None:
     """Trains what is not trained, and shows what came out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=pathlib.Path, default="runs/distilling")
+    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=[*METHODS])
     args = parser.parse_args()
     # Before JAX is imported, which reads them then.
     folder = args.folder.resolve()
@@ -135,19 +139,23 @@ def main() -> None:
     os.environ.setdefault("XLA_FLAGS", _ONE_CORE)
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))
     make_vocabulary(folder)
-    rates, tried = {}, []
-    for method in METHODS:
-        rates[method], found = choose_rate(method, folder)
-        tried += found
+    rates = {method: choose_rate(method, folder) for method in args.methods}
     arms: list[dict[str, Any]] = []
-    for seed in SEEDS:
-        for share in SHARES:
-            for method in METHODS:
-                arms.append(run(Arm(method, share, seed, rates[method]), folder))
+    for seed in SEEDS[: args.seeds]:
+        for method, (rate, _) in rates.items():
+            for share in SHARES:
+                arms.append(run(Arm(method, share, seed, rate), folder))
                 print(f"{arms[-1]}", flush=True)
     from benchmarks.distilling.plot import draw
 
-    write_object(folder / "results.json", {"rates": rates, "tried": tried, "arms": arms})
+    write_object(
+        folder / "results.json",
+        {
+            "rates": {method: rate for method, (rate, _) in rates.items()},
+            "tried": {method: found for method, (_, found) in rates.items()},
+            "arms": arms,
+        },
+    )
     draw(arms, folder / "distilling.png")
     print(table(arms))
 

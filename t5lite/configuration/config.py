@@ -47,6 +47,7 @@ VERBS = {
     "self_instruct": "t5lite.synthetic_data.self_instruct.run",
     "rationales": "t5lite.synthetic_data.rationales",
     "prompt2model": "t5lite.synthetic_data.prompt2model.run",
+    "reverse_instructions": "t5lite.synthetic_data.reverse_instructions",
 }
 
 # Everything else a gin file may name: gin name -> module it comes from.

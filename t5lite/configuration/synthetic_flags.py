@@ -121,9 +121,30 @@ _PROMPT2MODEL = SyntheticVerb(
     "process, retrieve_models, train, evaluate, export or demo for one; or status",
 )
 
+_REVERSE_INSTRUCTIONS = SyntheticVerb(
+    "have a teacher write what each document of a corpus answers",
+    (
+        Flag("--documents", str, "a file, a pattern of files, or a folder"),
+        Flag("--documents_format", str, "of the files; document where each is one document"),
+        Flag("--text_field", str, "field of a record with its text (default: text)"),
+        Flag("--output", str, "folder for examples.jsonl, the trace and the answers"),
+        Flag("--num_documents", number(NumExamples), "so many, drawn (default: all)"),
+        Flag("--styles", comma_separated, "of instructions: instruction, chat, search (all)"),
+        Flag("--min_document_words", number(Size), "leave shorter ones out (default: 20)"),
+        Flag("--max_document_tokens", number(Size), "and longer ones, about (default: 2000)"),
+        Flag("--prompt_form", str, "conversation, or continuation for models of texts alone"),
+        Flag("--teacher_temperature", number(TeacherTemperature), "default: 0.7"),
+        Flag("--max_answer_tokens", number(Size), "of an instruction (default: 128)"),
+        Flag("--seed", number(Seed), "of the draws of documents and styles"),
+        *TEACHER_FLAGS,
+        DRY_RUN,
+    ),
+)
+
 # A row a verb. `config.VERBS` has its module.
 VERBS: dict[str, SyntheticVerb] = {
     "prompt2model": _PROMPT2MODEL,
     "rationales": _RATIONALES,
+    "reverse_instructions": _REVERSE_INSTRUCTIONS,
     "self_instruct": _SELF_INSTRUCT,
 }

@@ -87,7 +87,9 @@ def made(path: pathlib.Path) -> dict[str, object]:
     found = {name: (path / name).read_bytes() for name in names}
     for file in (path / "data").iterdir():
         found[file.name] = file.read_bytes()
-    return found | {"answers": sorted((path / "answers/answers.jsonl").read_text().splitlines())}
+    answers = path / "answers/answers.jsonl"
+    kept = sorted(answers.read_text().splitlines()) if answers.exists() else []
+    return found | {"answers": kept}
 
 
 def test_a_whole_run_ends_with_a_scored_and_exported_student(whole):
@@ -276,14 +278,13 @@ def test_a_budget_that_is_spent_is_no_end(tmp_path, prompt, endpoint):
 
 
 def test_a_run_is_replayed_from_recorded_answers(tmp_path, prompt, endpoint):
-    run(tmp_path / "out", endpoint.url, prompt)
-    before, asked = made(tmp_path / "out"), len(endpoint.bodies)
-    for name in ("prompt_spec.json", "generated.jsonl", "status.json"):
-        (tmp_path / "out" / name).unlink()
-    for file in (tmp_path / "out/data").iterdir():
-        file.unlink()
-    run(tmp_path / "out", "recorded", prompt)
-    assert made(tmp_path / "out") == before and len(endpoint.bodies) == asked
+    run(tmp_path / "first", endpoint.url, prompt)
+    asked = len(endpoint.bodies)
+    kept = TeacherConfig(teacher="recorded", answers=str(tmp_path / "first/answers"))
+    run(tmp_path / "again", "", prompt, teacher=kept)
+    assert len(endpoint.bodies) == asked
+    first, again = made(tmp_path / "first"), made(tmp_path / "again")
+    assert again | {"answers": first["answers"]} == first
 
 
 def test_a_dry_run_says_calls_tokens_and_price_and_asks_nothing(tmp_path, prompt, endpoint, capsys):

@@ -4,10 +4,10 @@ The prompts (`retrieval_prompts.tsv`) were written for 20 tasks, drawn at random
 than their definitions. The right task is the one that the prompt was written for, although others
 may serve as well.
 
-  python benchmarks/prompt2model/retrieval.py --data_dir=DIR_WITH_niv2
+  python benchmarks/prompt2model/retrieval.py --data_dir=DIR [--tasks=tasks.flan]
 
-Prints recall in the first 1, 5 and 25 of all tasks there, and the seconds that a search takes of
-so many descriptions, and of 2,000 (the same, repeated under other names).
+Prints how many are the first, and among the first 5 and 25, of all tasks that are there, and the
+seconds that a search takes of so many descriptions, and of 2,000 (the same, repeated).
 """
 
 from __future__ import annotations
@@ -16,60 +16,73 @@ import argparse
 import pathlib
 import time
 
+import numpy as np
+
 from t5lite.data.sources.local_files import read_tsv
 from t5lite.messages.tables import format_markdown
-from t5lite.synthetic_data.prompt2model.bm25 import Bm25, ranked
+from t5lite.synthetic_data.prompt2model.bm25 import Bm25
 from t5lite.synthetic_data.prompt2model.descriptions import registered_tasks
+from t5lite.synthetic_data.prompt2model.dual_encoder import DualEncoder
 
 PROMPTS = pathlib.Path(__file__).with_name("retrieval_prompts.tsv")
-TASKS = "natural_instructions_"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data_dir", required=True, help="folder that holds niv2/")
+    parser.add_argument("--tasks", default="tasks.natural_instructions", help="what is searched")
     parser.add_argument("--dual_encoder", help="a folder of sentence-transformers, beside BM25")
     parser.add_argument("--show", action="store_true", help="print the place of each")
     args = parser.parse_args()
-    found = registered_tasks(["tasks.natural_instructions"], data_dir=args.data_dir).descriptions
+    found = registered_tasks([args.tasks], data_dir=args.data_dir).descriptions
     names = [description.name for description in found]
     texts = [description.text for description in found]
-    prompts = [
-        (TASKS + row["task"].replace("-", "_"), row["prompt"])
-        for _, row in read_tsv(PROMPTS, ("task", "prompt"))
-    ]
+    prompts = read_prompts(names)
     searches = {"BM25": Bm25(texts).scores}
     if args.dual_encoder:
-        from t5lite.synthetic_data.prompt2model.dual_encoder import DualEncoder
-
         encoder = DualEncoder(args.dual_encoder)
         searches["dual encoder"] = lambda prompt: encoder.scores(prompt, texts)
     rows = []
     for search, scores in searches.items():
-        places = []
-        for name, prompt in prompts:
-            of_all = scores(prompt)
-            order = ranked(of_all)
-            place = order.index(names.index(name)) if names.index(name) in order else len(names)
-            places.append(place)
-            if args.show:
-                best = order[0]
-                own = of_all[names.index(name)]
-                print(f"{place + 1:4} {own:.3f} {name}   first: {of_all[best]:.3f} {names[best]}")
-        shares = [sum(place < most for place in places) / len(places) for most in (1, 5, 25)]
+        places = [place_of(right, scores(prompt)) for right, prompt in prompts]
+        shares = [sum(place <= most for place in places) / len(places) for most in (1, 5, 25)]
         rows.append((search, *(f"{share:.0%}" for share in shares)))
-    print(f"{len(prompts)} prompts, {len(names)} tasks\n")
+        for place, (right, _) in zip(places if args.show else (), prompts, strict=False):
+            print(f"{search} {place:5} {names[right]}")
+    print(f"{len(prompts)} prompts, {len(names):,} tasks\n")
     print(format_markdown(("search", "first", "in 5", "in 25"), rows, right=(1, 2, 3)))
     for count in (len(texts), 2000):
-        many = [texts[i % len(texts)] for i in range(count)]
-        start = time.perf_counter()
-        index = Bm25(many)
-        read = time.perf_counter()
-        index.scores(prompts[0][1])
-        print(
-            f"\n{count:,} descriptions: {read - start:.2f} s to read the words, "
-            f"{time.perf_counter() - read:.2f} s a prompt"
-        )
+        time_search([texts[i % len(texts)] for i in range(count)], prompt=prompts[0][1])
+
+
+def read_prompts(names: list[str]) -> list[tuple[int, str]]:
+    """The place of the right task among the names, and the prompt, of those that are there."""
+    found = []
+    for _, row in read_tsv(PROMPTS, ("task", "prompt")):
+        places = [place for place, name in enumerate(names) if row["task"] in name]
+        if places:
+            found.append((places[0], row["prompt"]))
+        else:
+            print(f"not there, and left out: {row['task']}")
+    return found
+
+
+def place_of(right: int, scores: np.ndarray) -> int:
+    """The place of a task in the ranking, from 1; of equal scores the earlier name comes first."""
+    order = np.argsort(-scores, kind="stable").tolist()
+    return order.index(right) + 1
+
+
+def time_search(texts: list[str], *, prompt: str) -> None:
+    """Prints how long it takes to read texts, and to search them once."""
+    start = time.perf_counter()
+    index = Bm25(texts)
+    read = time.perf_counter()
+    index.scores(prompt)
+    print(
+        f"\n{len(texts):,} descriptions: {read - start:.2f} s to read the words, "
+        f"{time.perf_counter() - read:.2f} s a prompt"
+    )
 
 
 if __name__ == "__main__":

@@ -49,6 +49,17 @@ class Card:
         return "\n".join([*self.listed(*names), " ".join(text.split())])[:_MAX_SEARCHED]
 
 
+def entries(folder: pathlib.Path) -> list[pathlib.Path]:
+    """What lies in a folder and is not hidden, in order; no link back to it or what holds it."""
+    here = folder.resolve()
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if not path.name.startswith(".")
+        and not (path.is_symlink() and here.is_relative_to(path.resolve()))
+    ]
+
+
 def read_card(path: pathlib.Path) -> Card:
     """Reads a card, of which no more than 256 KiB is looked at. Nothing in it is executed.
 

@@ -56,9 +56,11 @@ def columns_of(records: Iterable[Record]) -> list[Column]:
             values.setdefault(name, []).append(value)
     found = []
     for name, column in values.items():
+        if not is_encodable(name):
+            continue
         texts = [text for value in column if (text := cell_text(value)) is not None]
         is_text = any(isinstance(one, str) for value in column for one in _elements(value))
-        found.append(Column(name, texts[0] if texts else "", is_text))
+        found.append(Column(name, replaced(texts[0]) if texts else "", is_text))
     return found
 
 
@@ -102,12 +104,27 @@ def default_output(columns: Sequence[Column]) -> str | None:
     return texts[-1] if len(texts) > 1 else None
 
 
+def is_encodable(text: str) -> bool:
+    """Whether a text is whole, and holds no half of a surrogate pair, as JSON may."""
+    return replaced(text) == text
+
+
+def replaced(text: str) -> str:
+    """A text with `?` for each half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def is_about(name: str) -> bool:
+    """Whether a column's name says that it is of the example, and no id, address or the like."""
+    return not _NO_INPUT.match(name)
+
+
 def default_inputs(columns: Sequence[Column], *, output: str | None) -> tuple[str, ...]:
     """All columns of texts beside the answer's, but ids, addresses and the like."""
     return tuple(
         column.name
         for column in columns
-        if column.is_text and column.name != output and not _NO_INPUT.match(column.name)
+        if column.is_text and column.name != output and is_about(column.name)
     )
 
 

@@ -31,6 +31,7 @@ from t5lite.synthetic_data.prompt2model.columns import (
     first_text,
     flat,
     input_text,
+    is_encodable,
 )
 from t5lite.synthetic_data.prompt2model.dataset_choice import Chosen, FoundDataset
 from t5lite.synthetic_data.prompt2model.descriptions import (
@@ -42,6 +43,7 @@ from t5lite.synthetic_data.prompt2model.descriptions import (
 from t5lite.synthetic_data.prompt2model.local_data_sets import local_data_sets
 from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
 from t5lite.synthetic_data.prompt2model.same_data import LOOKED_AT, Sample, are_same
+from t5lite.synthetic_data.provenance import Origin, Trace
 
 FOUND_FILE = "found_datasets.json"
 RETRIEVED_FILE = "retrieved.jsonl"
@@ -222,7 +224,8 @@ def load_dataset(
     """The examples of a data set, as its columns make them.
 
     Several input columns become lines `NAME: TEXT`, as in the reference implementation. Of several
-    right answers the first is taken. Records without input or output are passed over.
+    right answers the first is taken. Records without input or output, and those that no tokenizer
+    could encode, are passed over.
 
     Args:
       chosen: The data set and its columns.
@@ -242,6 +245,9 @@ def load_dataset(
         if answer is None or asked is None:
             missing = "output" if answer is None else "input"
             skipped[f"records without {missing}"] += 1
+            continue
+        if not is_encodable(asked + answer):
+            skipped["records that are no text (half of a surrogate pair)"] += 1
             continue
         num_found += 1
         yield Example(place, asked, answer)
@@ -268,7 +274,8 @@ def retrieve_datasets_step(
     Args:
       spec: The prompt.
       settings: What is searched, and what is taken without asking.
-      output: The folder; both files come to be whole, the examples first.
+      output: The folder; both files come to be whole, the examples first. Its trace says of each
+        example which data set it is of.
       stdin: Where answers are typed; standard input by default.
 
     Returns:
@@ -308,6 +315,8 @@ def retrieve_datasets_step(
             )
     lines = [strict_json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     write_whole(output / RETRIEVED_FILE, "".join(lines))
+    with Trace(output) as trace:
+        trace.add([Origin(id=str(row["id"]), example=row) for row in rows])
     record = {
         "query": spec.instruction,
         "search": settings.dual_encoder or "BM25",

@@ -12,7 +12,7 @@ from typing import Literal
 from t5lite.data.sources.split_files import SplitFiles
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.streams import say
-from t5lite.synthetic_data.prompt2model.columns import Record, cell_text, flat
+from t5lite.synthetic_data.prompt2model.columns import Record, cell_text, flat, is_about, replaced
 
 # The split that is taken: the first of these that a data set has.
 SPLITS = ("train", "validation", "test")
@@ -136,8 +136,8 @@ def _described_task(name: str, category: str) -> DatasetDescription:
 def example_text(records: Iterator[Record]) -> str:
     """The first record as text, cut, for want of a description; "" where there is none."""
     fields = flat(next(records, {}))
-    texts = [text for value in fields.values() if (text := cell_text(value)) is not None]
-    return "\n".join(texts)[:_SHOWN_EXAMPLE]
+    texts = (cell_text(value) for name, value in fields.items() if is_about(name))
+    return replaced("\n".join(text for text in texts if text is not None))[:_SHOWN_EXAMPLE]
 
 
 def name_words(name: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from t5lite.data.sources import split_files
 from t5lite.data.sources.record_files import SUFFIXES, suffix_of
 from t5lite.messages.value_types import fits
-from t5lite.synthetic_data.prompt2model.cards import CARD_FILE, Card, read_card
+from t5lite.synthetic_data.prompt2model.cards import CARD_FILE, Card, entries, read_card
 from t5lite.synthetic_data.prompt2model.descriptions import (
     SPLITS,
     DatasetDescription,
@@ -56,7 +56,7 @@ def local_data_sets(folder: pathlib.Path, *, name: str) -> Searchable:
 
 
 def _inside(folder: pathlib.Path, problems: list[str]) -> Iterator[DatasetDescription]:
-    files = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    files = entries(folder)
     data = [p for p in files if suffix_of(p) in SUFFIXES and p.is_file()]
     card = _card(folder / CARD_FILE, problems)
     has_data = data or (folder / "data").is_dir()

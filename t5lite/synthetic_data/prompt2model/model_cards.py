@@ -20,7 +20,8 @@ from typing import Any
 
 from t5lite.files.json_files import read_lines, read_object
 from t5lite.messages.value_types import check_fields
-from t5lite.synthetic_data.prompt2model.cards import CARD_FILE, Card, read_card
+from t5lite.synthetic_data.prompt2model.cards import CARD_FILE, Card, entries, read_card
+from t5lite.synthetic_data.prompt2model.columns import replaced
 from t5lite.synthetic_data.prompt2model.descriptions import name_words
 
 ENCODER_DECODER = "encoder-decoder"
@@ -126,8 +127,7 @@ def _inside(
     if any((folder / file).is_file() for file in _MODEL_FILES):
         yield from _noting(problems, folder, functools.partial(_of_model, folder, root))
         return
-    files = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    for path in files:
+    for path in entries(folder):
         if path.is_dir():
             yield from _inside(path, root, problems)
         elif path.suffix == ".md":
@@ -221,10 +221,10 @@ def _of_facts(facts: dict[str, Any], *, name: str) -> tuple[DescribedModel, None
     for field in ("pretrained_model_name", "description"):
         if not facts.get(field):
             raise ValueError(f"{name}: no record of a model: it has no {field}")
-    own = facts["pretrained_model_name"]
+    own = replaced(facts["pretrained_model_name"])
     model = DescribedModel(
         name=own,
-        text=f"{name_words(own)}\n{facts['description']}",
+        text=replaced(f"{name_words(own)}\n{facts['description']}"),
         downloads=facts.get("downloads"),
         size_bytes=facts.get("size_bytes"),
         architecture=_architecture(facts, Card({}, "")),

@@ -16,6 +16,7 @@ from t5lite.synthetic_data.prompt2model.dataset_retriever import (
 )
 from t5lite.synthetic_data.prompt2model.descriptions import DatasetDescription
 from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
+from t5lite.synthetic_data.provenance import read_trace
 
 SENTIMENT = PromptSpec(instruction="Say whether a review of a film is good or bad.")
 SETS = {
@@ -66,6 +67,8 @@ def run(folder, tmp_path, *, typed=None, spec=SENTIMENT, **more):
     lines = (tmp_path / "retrieved.jsonl").read_text().split("\n")[:-1]
     rows = [json.loads(line) for line in lines]
     assert counts["examples retrieved"] == len(rows)
+    if rows:
+        assert read_trace(tmp_path)[rows[-1]["id"]].example == rows[-1]
     return record, rows
 
 
@@ -245,6 +248,7 @@ def test_records_without_input_or_output_are_passed_over_and_counted(tmp_path):
         {"text": "c"},
         {"text": ["d", "e"], "label": [0, 1]},
         {"text": "\u2028f", "label": "maybe"},
+        {"text": "half \ud83d", "label": 1},
     ]
     examples, skipped = read(tmp_path, rows)
     assert [(e.id, e.input, e.output) for e in examples] == [
@@ -252,7 +256,11 @@ def test_records_without_input_or_output_are_passed_over_and_counted(tmp_path):
         (5, "d\ne", "no"),
         (6, "\u2028f", "maybe"),
     ]
-    assert skipped == {"records without input": 2, "records without output": 2}
+    assert skipped == {
+        "records without input": 2,
+        "records without output": 2,
+        "records that are no text (half of a surrogate pair)": 1,
+    }
     assert [e.id for e in read(tmp_path, rows, max_examples=2)[0]] == [0, 5]
 
 

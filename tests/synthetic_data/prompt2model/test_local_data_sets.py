@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from t5lite.synthetic_data.prompt2model.columns import columns_of
 from t5lite.synthetic_data.prompt2model.local_data_sets import local_data_sets
 
 ROW = {"text": "Nice.", "label": 1}
@@ -104,6 +105,20 @@ def test_what_cannot_be_read_is_told_and_left_out(tmp_path):
     assert len(searchable.problems) == 3
     assert "bad.jsonl, line 1: expected a JSON object" in searchable.problems[0]
     assert "searched by its text alone" in searchable.problems[2]
+
+
+def test_halves_of_characters_are_replaced_where_they_are_shown(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "half \\ud83d", "\\ud83d": "x"}\n')
+    (one,) = found(tmp_path)[0].descriptions
+    assert one.text == "a jsonl\nhalf ?\nx"
+    assert [(c.name, c.example) for c in columns_of(one.records())] == [("text", "half ?")]
+
+
+def test_links_that_lead_round_in_a_circle_end(tmp_path):
+    write(tmp_path / "a.jsonl", ROW)
+    (tmp_path / "round").symlink_to(tmp_path)
+    (tmp_path / "b.jsonl").symlink_to(tmp_path / "a.jsonl")
+    assert list(found(tmp_path)[1]) == ["a.jsonl", "b.jsonl"]
 
 
 def test_a_data_set_without_records_is_there_and_empty(tmp_path):

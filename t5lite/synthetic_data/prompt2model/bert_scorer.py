@@ -17,12 +17,14 @@ from typing import Annotated, Any
 
 from t5lite.files.json_files import read_object
 from t5lite.files.local_paths import local_path
+from t5lite.messages.progress import progress_bar
 from t5lite.messages.ranges import Range
 from t5lite.messages.value_types import check_numbers
 
 _FLAG = "--bertscore_model"
 _LAYERS_FLAG = "--bertscore_layers"
 _BATCH_SIZE = 64
+_PAIRS_AT_ONCE = 512
 # What tokenizers without a longest length say that it is.
 _NO_LENGTH = 1_000_000
 
@@ -75,17 +77,24 @@ class BertScorer:
         # The tokens that begin and end a text do not count, though others may be matched with them.
         weights: dict[int | None, float] = collections.defaultdict(lambda: 1.0)
         weights |= {tokenizer.sep_token_id: 0.0, tokenizer.cls_token_id: 0.0}
-        found = bert_cos_score_idf(
-            model,
-            [_encodable(reference) for _, reference, _ in pairs],
-            [_encodable(answer) for _, _, answer in pairs],
-            tokenizer,
-            weights,
-            batch_size=_BATCH_SIZE,
-            device=str(model.device),
-        )
+        values: list[float] = []
+        with progress_bar(total=len(pairs), desc="BERTScore", unit="ex", disable=False) as bar:
+            # The library keeps the states of all tokens that it is given at once.
+            for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+                part = pairs[start : start + _PAIRS_AT_ONCE]
+                found = bert_cos_score_idf(
+                    model,
+                    [_encodable(reference) for _, reference, _ in part],
+                    [_encodable(answer) for _, _, answer in part],
+                    tokenizer,
+                    weights,
+                    batch_size=_BATCH_SIZE,
+                    device=str(model.device),
+                )
+                values += found[:, 2].tolist()
+                bar.update(len(part))
         has_score = set()
-        for (place, _, _), value in zip(pairs, found[:, 2].tolist(), strict=True):
+        for (place, _, _), value in zip(pairs, values, strict=True):
             best[place] = max(best[place], value) if place in has_score else value
             has_score.add(place)
         return best

@@ -94,7 +94,7 @@ class PageModel:
         model = self._model
         with self._lock:
             start = time.perf_counter()
-            prompt = text_prompt(self._template(text), model)
+            prompt = text_prompt(self._template(_whole(text)), model)
             decoding = decoding_for(self._decoding, model.config, [prompt.tokens], is_chat=False)
             self._generator.check([prompt.tokens], config=decoding)
             ((generation, *_),) = self._generator.generate(
@@ -112,9 +112,14 @@ class PageModel:
         if answer_was_cut(tokens, model, decoding):
             warnings.append(f"The answer was cut after {len(tokens):,} tokens.")
         return PageAnswer(
-            text=answer_text(generation, model, decoding),
+            text=_whole(answer_text(generation, model, decoding)),
             num_prompt_tokens=len(prompt.tokens),
             num_answer_tokens=len(tokens),
             seconds=seconds,
             warning=" ".join(warnings),
         )
+
+
+def _whole(text: str) -> str:
+    """A text without halves of surrogate pairs, which JSON lets through, and tokenizers do not."""
+    return text.encode("utf-8", "replace").decode()

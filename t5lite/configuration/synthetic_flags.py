@@ -14,7 +14,16 @@ from t5lite.configuration.macro_flags import (
     number,
 )
 from t5lite.configuration.prompt2model_flags import PROMPT2MODEL_FLAGS
-from t5lite.messages.ranges import Count, NotNegative, NumExamples, Positive, Range, Seed, Size
+from t5lite.messages.ranges import (
+    Count,
+    NotNegative,
+    NumExamples,
+    Positive,
+    PresencePenalty,
+    Range,
+    Seed,
+    Size,
+)
 
 TeacherTemperature = Annotated[float, Range(least=0, most=2)]
 
@@ -72,6 +81,7 @@ _SELF_INSTRUCT = SyntheticVerb(
         Flag("--max_rounds", number(Size), "rounds of requests for them"),
         Flag("--requests_per_round", number(Size), "requests at once (default: 5)"),
         Flag("--include_seeds", bool, "write the seeds among the examples"),
+        Flag("--presence_penalty", number(PresencePenalty), "of new instructions (default: 2)"),
         Flag("--prompt_form", str, "conversation, or continuation for models of texts alone"),
         Flag("--alphabet", str, "ascii, or unicode for languages of other scripts"),
         Flag("--seed", number(Seed), "of the choice of what requests show"),

@@ -85,6 +85,8 @@ NumLayersOrNone = Annotated[int, Range(least=0, most=10_000)]
 # JAX makes a key of 32 bits of a seed: one beyond them would be another seed.
 Seed = Annotated[int, Range(least=0, most=(1 << 32) - 1)]
 
+# Of OpenAI's API.
+PresencePenalty = Annotated[float, Range(least=-2, most=2)]
 Positive = Annotated[float, Range(above=0)]
 NotNegative = Annotated[float, Range(least=0)]
 # A probability that leaves something: of dropping, or the decay of a mean.

@@ -98,7 +98,7 @@ def write_instructions(
             number = len(rounds.records)
             _show(bar, pool, number)
             asked = _requests(seeds, pool.kept, config, round=number)
-            answers = asking.ask([one.request for one in asked], desc=f"round {number}")
+            answers = asking.ask([one.request for one in asked], desc=None)
             if any(answer.budget_spent for answer in answers):
                 return Ended(
                     False, f"The budget was spent in round {number}, which begins again then."
@@ -307,4 +307,4 @@ def _origin(candidate: _Candidate, verdicts: tuple[Verdict, ...]) -> Origin:
 
 def _show(bar: Bar, pool: _Pool, num_rounds: int) -> None:
     bar.n = min(len(pool.kept), bar.total)
-    bar.set_postfix_str(f"{len(pool.kept):,} after {num_rounds:,} rounds")
+    bar.set_postfix_str(f"rounds {num_rounds:,}")

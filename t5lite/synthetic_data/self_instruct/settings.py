@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated, Literal, get_args
 
-from t5lite.messages.ranges import Count, Range, Seed, Size
+from t5lite.messages.ranges import Count, PresencePenalty, Range, Seed, Size
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import check_numbers
 from t5lite.synthetic_data.self_instruct.heuristics import InstructionHeuristics
@@ -63,7 +63,7 @@ class SelfInstructConfig:
     cut_answers: CutAnswers = "drop"
     temperature: Annotated[float, Range(least=0, most=2)] = 0.7
     top_p: Annotated[float, Range(above=0, most=1)] = 0.5
-    presence_penalty: Annotated[float, Range(least=-2, most=2)] = 2.0
+    presence_penalty: PresencePenalty = 2.0
     max_tokens: Size = 1024
     alphabet: Alphabet = "ascii"
     max_rouge_l: Annotated[float, Range(least=0, most=1)] = MAX_ROUGE_L

@@ -7,7 +7,7 @@ import hashlib
 from typing import Annotated, Any, Literal
 
 from t5lite.files import strict_json
-from t5lite.messages.ranges import Range, Size
+from t5lite.messages.ranges import PresencePenalty, Range, Size
 from t5lite.messages.value_types import check_numbers
 
 Role = Literal["system", "user", "assistant"]
@@ -48,7 +48,7 @@ class Request:
     top_p: Annotated[float, Range(above=0, most=1)] = 1.0
     max_tokens: Size = 512
     stop: tuple[str, ...] = ()
-    presence_penalty: Annotated[float, Range(least=-2, most=2)] = 0.0
+    presence_penalty: PresencePenalty = 0.0
     frequency_penalty: Annotated[float, Range(least=-2, most=2)] = 0.0
     n: Size = 1
     json_object: bool = False

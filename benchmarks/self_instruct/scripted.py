@@ -55,7 +55,7 @@ def _listed(seed: int) -> str:
 def run(folder: pathlib.Path, seeds: Sequence[SeedTask], *, max_rounds: int) -> list[dict]:
     """The first step with this teacher; what its rounds brought."""
     config = SelfInstructConfig(
-        num_instructions=100_000, max_rounds=max_rounds, requests_per_round=25
+        num_instructions=100_000, max_rounds=max_rounds, requests_per_round=5
     )
     folder.mkdir(parents=True, exist_ok=True)
     with Asking(GrammarTeacher(), Answers(folder / "answers")) as asking, Trace(folder) as trace:

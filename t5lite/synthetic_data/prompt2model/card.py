@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import pathlib
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,6 +62,8 @@ def export_student(folder: pathlib.Path, *, spec: PromptSpec, sources: Sources) 
 
     trained = TrainedStudent.read(folder)
     target = folder / FOLDER
+    for killed in folder.glob(f".{FOLDER}.*"):  # What an export that was killed has left.
+        shutil.rmtree(killed)
     if not (folder / HASHES_FILE).is_file():  # It comes to be as a whole.
         convert(
             str(folder / trained.model_dir),

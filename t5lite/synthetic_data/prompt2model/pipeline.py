@@ -262,7 +262,10 @@ PIPELINE: Pipeline[Work] = Pipeline(
             name="train",
             about="trains the student",
             run=train,
-            settings=lambda work: dataclasses.asdict(work.settings.training),
+            settings=lambda work: {
+                "train_gin_file": work.settings.training.gin_file,
+                "recipe": trainer.recipe_settings(work.settings.training),
+            },
             inputs=(SPEC_FILE, *SPLIT_FILES[:2]),
             optional_inputs=(FOUND_MODELS,),
             outputs=(TRAINING_FILE,),

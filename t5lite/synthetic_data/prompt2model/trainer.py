@@ -88,6 +88,18 @@ _TYPES = {
 }
 
 
+def recipe_settings(config: StudentTraining) -> dict[str, Any]:
+    """Everything that a recipe sets, as its files and `bindings` say it now, by name.
+
+    Raises:
+      ValueError: A file is missing or malformed.
+    """
+    from t5lite.configuration import config as gin_config
+
+    parsed = gin_config.parse([config.gin_file], config.bindings)
+    return {key: repr(binding.value) for key, binding in parsed.bindings.items()}
+
+
 def train_student(
     folder: pathlib.Path,
     *,

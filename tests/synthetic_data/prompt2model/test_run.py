@@ -1,4 +1,4 @@
-"""`t5lite prompt2model`: a whole run, runs that are killed, and what each word and flag does."""
+"""`t5lite prompt2model`: runs that are killed, and what each word and flag does."""
 
 import dataclasses
 import json
@@ -9,29 +9,33 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 
-from t5lite.checkpoints.checkpointer import Checkpointer
-from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.cli import main
-from t5lite.synthetic_data.prompt2model.generated_dataset import GenerationConfig
+from t5lite.synthetic_data.prompt2model.pipeline import PIPELINE
 from t5lite.synthetic_data.prompt2model.run import prompt2model
 from t5lite.synthetic_data.prompt2model.step_folder import StepFolder
-from t5lite.synthetic_data.prompt2model.trainer import (
-    StudentTraining,
-    TrainedStudent,
-    train_student,
-)
+from t5lite.synthetic_data.prompt2model.work import SPLIT_FILES
 from t5lite.synthetic_data.teachers.config import TeacherConfig
 from tests.conftest import REPOSITORY
-from tests.synthetic_data.prompt2model.folders import FROM_NOTHING, TINY, TINY_MODEL
+from tests.synthetic_data.prompt2model.folders import (
+    write_lines,
+)
 from tests.synthetic_data.prompt2model.letters import PROMPT, script
+from tests.synthetic_data.prompt2model.runs import (
+    NOT_TRAINED,
+    NUM_EXAMPLES,
+    SKIPPED,
+    lines,
+    made,
+    run,
+)
 from tests.synthetic_data.scripted import local_endpoint
 
-SKIPPED = ("retrieve_datasets", "retrieve_models", "demo")
-# Of the steps that ask a teacher, which alone are killed here: tests/test_resume.py kills training.
-NOT_TRAINED = (*SKIPPED, "train", "evaluate", "export")
-NUM_EXAMPLES = 40
+RUN = """
+import sys
+from tests.synthetic_data.prompt2model.runs import run
+run(*sys.argv[1:])
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -45,178 +49,10 @@ def endpoint():
         yield served
 
 
-def run(path, url, *words, skip=NOT_TRAINED, num_examples=NUM_EXAMPLES, **more):
-    config = TeacherConfig(teacher=url, model="letters", max_retry_wait=0.0)
-    prompt2model(
-        output=str(path),
-        words=words,
-        skip=skip,
-        teacher=more.pop("teacher", config),
-        generation=GenerationConfig(num_examples=num_examples),
-        training=StudentTraining(gin_file=FROM_NOTHING, bindings=TINY),
-        **more,
-    )
-
-
 @pytest.fixture
 def prompt(tmp_path) -> str:
     (tmp_path / "given.txt").write_text(PROMPT)
     return str(tmp_path / "given.txt")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory, endpoint):
-    """The folder of a whole run."""
-    pytest.importorskip("seqio")
-    path = tmp_path_factory.mktemp("whole")
-    (path / "given.txt").write_text(PROMPT)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENAI_API_KEY", "none")
-        given = str(path / "given.txt")
-        run(path / "out", endpoint.url, given, skip=SKIPPED, cache_dir=str(path / "cache"))
-    return path / "out"
-
-
-def lines(path: pathlib.Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def made(path: pathlib.Path) -> dict[str, object]:
-    """What a run has made, but for when; answers come in any order."""
-    names = ("prompt.txt", "prompt_spec.json", "generated.jsonl", "trace.jsonl")
-    found = {name: (path / name).read_bytes() for name in names}
-    for file in (path / "data").iterdir():
-        found[file.name] = file.read_bytes()
-    answers = path / "answers/answers.jsonl"
-    kept = sorted(answers.read_text().splitlines()) if answers.exists() else []
-    return found | {"answers": kept}
-
-
-def test_a_whole_run_ends_with_a_scored_and_exported_student(whole):
-    report = json.loads((whole / "report.json").read_text())
-    assert report["teacher"] == "letters"
-    scores = report["test"]["models"]["teacher"]["scores"]
-    assert scores["exact match"]["value"] == 1.0, "it is always right"
-    assert report["test"]["num_examples"] == len(lines(whole / "data/test.jsonl")) == 8
-    assert report["student"]["last_step"] > 0
-    text = (whole / "report.md").read_text()
-    assert "The teacher is letters" in text and "| exact match | student |" in text
-    assert {p.name for p in (whole / "evaluation").iterdir()} >= {"best.jsonl", "teacher.jsonl"}
-    assert not StepFolder(whole).record("demo").begun
-
-
-def test_the_same_command_again_asks_and_does_nothing(whole, endpoint, caplog):
-    caplog.set_level("INFO")
-    asked, times = len(endpoint.bodies), {p: p.stat().st_mtime_ns for p in whole.glob("*.jsonl")}
-    run(whole, endpoint.url, skip=SKIPPED)
-    assert len(endpoint.bodies) == asked
-    assert {p: p.stat().st_mtime_ns for p in times} == times
-    assert "train: done" in caplog.text
-
-
-def test_the_card_says_where_the_data_came_from(whole):
-    card = (whole / "huggingface/README.md").read_text()
-    front = yaml.safe_load(card.split("---\n")[1])
-    (result,) = front["model-index"][0]["results"]
-    student = json.loads((whole / "report.json").read_text())["test"]["models"]["student"]
-    assert [m["value"] for m in result["metrics"]] == [
-        value["value"] for value in student["scores"].values()
-    ]
-    assert "Examples were written by letters" in card
-    assert "> Say which of two letters comes first." in card
-    for name in ("train", "validation", "test"):
-        count = len(lines(whole / f"data/{name}.jsonl"))
-        assert f"| split {name} | {count} |" in card
-    assert f"| answers of the teacher: kept | {NUM_EXAMPLES} |" in card
-
-
-@pytest.mark.peers
-def test_the_exported_student_answers_in_transformers_as_here(whole):
-    transformers = pytest.importorskip("transformers")
-    pytest.importorskip("torch")
-    from t5lite.data.tasks.instructed import instructed_inputs
-
-    model = transformers.AutoModelForSeq2SeqLM.from_pretrained(whole / "huggingface")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(whole / "huggingface")
-    instruction = json.loads((whole / "prompt_spec.json").read_text())["instruction"]
-    examples = {row["id"]: row["input"] for row in lines(whole / "data/test.jsonl")}
-    for line in lines(whole / "evaluation/best.jsonl"):
-        text = instructed_inputs(instruction, examples[line["id"]])
-        ids = tokenizer(text, return_tensors="pt")
-        answer = model.generate(**ids, max_new_tokens=4, do_sample=False)
-        assert tokenizer.decode(answer[0], skip_special_tokens=True) == line["prediction"]
-
-
-# ---- The student, on the examples of that run ----------------------------------------------------
-
-
-def test_the_best_checkpoint_is_that_of_the_validation(whole):
-    trained = TrainedStudent.read(whole)
-    evals = [x for x in lines(whole / "model/metrics.jsonl") if x["kind"] == "eval"]
-    found = {x["step"]: x["validation/mean/chrf++"] for x in evals}
-    assert len(found) == 3, "an epoch each"
-    assert trained.last_step == max(found)
-    assert trained.best_step == max(found, key=lambda step: (found[step], step))
-    assert trained.validation["best"]["validation/mean/chrf++"] == found[trained.best_step]
-    assert trained.validation["last"]["validation/mean/chrf++"] == found[trained.last_step]
-    steps = Checkpointer(whole / "model", read_only=True).all_steps()
-    assert set(steps) == {trained.best_step, trained.last_step}
-
-
-def test_a_decoder_only_student_starts_from_another_model(whole, tmp_path):
-    """The paper's recipe, from a model folder: which is what tells it the model."""
-    decoder = (
-        *TINY_MODEL,
-        "TransformerConfig.architecture = 'decoder_only'",
-        "TransformerConfig.num_encoder_layers = 0",
-        "DataConfig.converter = 'decoder_only'",
-        "TRAIN_STEPS = 2",
-        "BEST_METRIC = None",
-        "EVALS = ()",
-    )
-    first, second = (examples_of(whole, tmp_path / name) for name in ("first", "second"))
-    config = StudentTraining(gin_file=FROM_NOTHING, bindings=decoder)
-    begun = train_student(first, config=config, cache_dir=str(whole / "cache"))
-    assert (begun.best_step, begun.best_metric, begun.initial_checkpoint) == (2, None, None)
-    config = StudentTraining(bindings=(*TINY_MODEL[6:], *TINY[-3:-2], "TRAIN_STEPS = '1 epochs'"))
-    found = train_student(
-        *(second,), config=config, found_model=str(first / "model"), cache_dir=str(whole / "cache")
-    )
-    assert found.initial_checkpoint == str(first / "model")
-    assert ModelDescription.load(second / "model").model.architecture == "decoder_only"
-    assert found.best_metric == "validation/mean/chrf++"
-
-
-def examples_of(whole: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
-    """A folder of the same examples."""
-    path.mkdir()
-    for name in ("prompt_spec.json", "data"):
-        (path / name).symlink_to(whole / name)
-    return path
-
-
-def test_a_recipe_that_starts_from_a_model_asks_for_one(whole, tmp_path):
-    with pytest.raises(ValueError, match=r"--model=MODEL_FOLDER"):
-        train_student(examples_of(whole, tmp_path / "x"), config=StudentTraining())
-
-
-def test_a_training_file_without_its_model_is_refused(whole, tmp_path):
-    (tmp_path / "training.json").write_text((whole / "training.json").read_text())
-    with pytest.raises(ValueError, match=r"training.json names the model folder model, which is"):
-        TrainedStudent.read(tmp_path)
-    (tmp_path / "training.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"training.json: field 'model_dir' is missing"):
-        TrainedStudent.read(tmp_path)
-
-
-# ---- Runs that are killed, and what each word and flag does --------------------------------------
-
-
-RUN = """
-import sys
-from tests.synthetic_data.prompt2model.test_run import run
-run(*sys.argv[1:])
-"""
 
 
 def test_a_run_killed_twice_ends_with_the_files_of_a_straight_one(tmp_path, prompt, endpoint):
@@ -266,6 +102,16 @@ def test_more_examples_are_asked_for_and_the_rest_is_on_disk(tmp_path, prompt, e
     assert "process: out of date: generated.jsonl has changed" in caplog.text
     assert len(lines(tmp_path / "out/generated.jsonl")) == 25
     assert len(endpoint.bodies) > before
+
+
+def test_examples_put_there_by_hand_need_no_teacher(tmp_path, prompt):
+    out = tmp_path / "out"
+    out.mkdir()
+    write_lines(out / "generated.jsonl", [{"input": str(n), "output": "x"} for n in range(20)])
+    prompt2model(output=str(out), words=[prompt], skip=NOT_TRAINED, parse_with_teacher=False)
+    found = [row for name in SPLIT_FILES for row in lines(out / name)]
+    assert {row["id"] for row in found} == {f"generated_{n:05d}" for n in range(20)}
+    assert "generate           put there by hand" in PIPELINE.status(StepFolder(out))
 
 
 def test_a_budget_that_is_spent_is_no_end(tmp_path, prompt, endpoint):

@@ -190,13 +190,14 @@ def demo(work: Work) -> Counts:
     """Serves a page to try the student."""
     from t5lite.synthetic_data.prompt2model.page import serve_page
 
-    trained = trainer.TrainedStudent.read(work.path)
-    spec = work.spec
+    trained, spec = trainer.TrainedStudent.read(work.path), work.spec
+    model_dir = work.path / trained.model_dir
     serve_page(
-        str(work.path / trained.model_dir),
+        str(model_dir),
         spec,
         template=functools.partial(instructed_inputs, spec.instruction),
         step=trained.best_step,
+        decoding=student_evaluation.student_decoding(model_dir),
         port=work.settings.port,
     )
     return {}

@@ -113,6 +113,8 @@ def prompt2model(
     )
     for name in skip:
         PIPELINE.step(name, flag="--skip")
+    if (bert := evaluation.bert) is not None:
+        bert.check()
     with contextlib.ExitStack() as at_end:
         work = Work(folder.path, settings, at_end)
         if dry_run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from t5lite.files.json_files import read_lines, read_object, write_object
 from t5lite.files.whole_file import write_whole
@@ -23,6 +23,9 @@ from t5lite.synthetic_data.prompt2model.evaluator import (
 from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
 from t5lite.synthetic_data.prompt2model.trainer import TrainedStudent
 from t5lite.synthetic_data.teachers.asking import Asking
+
+if TYPE_CHECKING:
+    from t5lite.decoding.config import DecodingConfig
 
 FOLDER = "evaluation"
 REPORT_FILE, REPORT_TEXT = "report.json", "report.md"
@@ -119,6 +122,15 @@ def evaluate_student(
     return comparison
 
 
+def student_decoding(model_dir: pathlib.Path) -> DecodingConfig:
+    """How a student answers: greedily, at most as long as its targets could be in training."""
+    from t5lite.checkpoints.model_dir import ModelDescription
+    from t5lite.decoding.config import DecodingConfig
+
+    lengths = ModelDescription.load(model_dir).converter.task_feature_lengths
+    return DecodingConfig(max_decode_length=lengths["targets"])
+
+
 def _answer(
     folder: pathlib.Path,
     model_dir: str,
@@ -138,6 +150,7 @@ def _answer(
         task_modules=(TASK_MODULE,),
         data_dir=str(folder),
         batch_size=config.batch_size,
+        decoding=student_decoding(folder / model_dir),
         step=step,
     )
 

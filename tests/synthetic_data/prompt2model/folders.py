@@ -26,6 +26,7 @@ TINY_MODEL = (
 TINY = (
     *TINY_MODEL,
     "EVAL_BATCH_SIZE = 8",
+    "MAX_DECODE_LENGTH = 4",
     "TRAIN_STEPS = '3 epochs'",
     "EVAL_PERIOD = '1 epochs'",
 )

@@ -91,6 +91,7 @@ def test_the_page_shows_the_best_checkpoint(whole, endpoint, monkeypatch):
     run(whole, endpoint.url, "demo", skip=(), port=0)
     (((model_dir, spec), more),) = served
     assert model_dir == str(whole / "model") and more["port"] == 0
+    assert more["decoding"].max_decode_length == 4, "as long as its targets were"
     assert more["step"] == TrainedStudent.read(whole).best_step
     assert more["template"]("b a") == f"<task 0>{spec.instruction}\nExample:\nb a\nLabel:\n"
 
@@ -156,7 +157,9 @@ def test_a_decoder_only_student_starts_from_another_model(whole, tmp_path):
     config = StudentTraining(gin_file=FROM_NOTHING, bindings=decoder)
     begun = train_student(first, config=config, cache_dir=str(whole / "cache"))
     assert (begun.best_step, begun.best_metric, begun.initial_checkpoint) == (2, None, None)
-    config = StudentTraining(bindings=(*TINY_MODEL[6:], *TINY[-3:-2], "TRAIN_STEPS = '1 epochs'"))
+    config = StudentTraining(
+        bindings=(*TINY_MODEL[6:], "EVAL_BATCH_SIZE = 8", "TRAIN_STEPS = '1 epochs'")
+    )
     found = train_student(
         *(second,), config=config, found_model=str(first / "model"), cache_dir=str(whole / "cache")
     )

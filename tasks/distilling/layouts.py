@@ -19,7 +19,8 @@ from typing import Any
 
 from t5lite.data.sources import local_files
 from t5lite.messages.value_types import check_fields
-from tasks.rationale_forms import Record
+
+from ..rationale_forms import Record
 
 # What the reference trains on to choose by, where a set has no such split: one in ten.
 _VALIDATION_ONE_IN = 10

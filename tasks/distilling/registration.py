@@ -7,11 +7,11 @@ import pathlib
 
 from t5lite.data.sources import local_files
 from t5lite.messages.value_types import check_fields
-from tasks import cot_files
-from tasks.metrics import exact_match
-from tasks.python_tasks import task_name
-from tasks.rationale_forms import Record, add_set
 
+from .. import cot_files
+from ..metrics import exact_match
+from ..python_tasks import task_name
+from ..rationale_forms import Record, add_set
 from . import layouts
 from .equations import equation_accuracy
 

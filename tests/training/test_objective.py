@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import pytest
 
-from t5lite.training.objective import LossSums, Mean, Objective, checked_sums
+from t5lite.training.objective import LossSums, Mean, Objective, checked_batch, checked_sums
 
 
 class Given(Objective):
@@ -79,3 +79,34 @@ def test_positions_that_are_asked_for_are_checked():
     ]:
         with pytest.raises(ValueError, match=rf"train\.objective = @Given\(\): .*{message}"):
             positions(**wrong)
+
+
+class Preparing(Objective):
+    """Prepares a batch as it was told to."""
+
+    def __init__(self, prepare):
+        self.prepare = prepare
+
+
+BATCH = {"decoder_target_tokens": jnp.zeros((2, 3))}
+
+
+def test_a_batch_is_prepared():
+    assert checked_batch(Given(), BATCH).keys() == BATCH.keys()
+    prepared = checked_batch(Preparing(lambda batch: {**batch, "more": jnp.ones((2,))}), BATCH)
+    assert prepared.keys() == {*BATCH, "more"}
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (lambda batch: None, "prepare gives no batch"),
+        (lambda batch: {}, "prepare gives no batch"),
+        (lambda batch: {**batch, "more": jnp.ones(3)}, r"'more' the shape \(3,\)"),
+        (lambda batch: {**batch, "more": 1.0}, r"'more' the shape \(\)"),
+        (lambda batch: batch["absent"], r"fails at .*KeyError.*method is prepare\(batch\)"),
+    ],
+)
+def test_what_prepares_no_batch_is_refused(prepare, message):
+    with pytest.raises(ValueError, match=rf"train\.objective = @Preparing\(\).*{message}"):
+        checked_batch(Preparing(prepare), BATCH)

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from t5lite import sharding
+from t5lite.data.pipeline import TrainBatch
 from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.parameters import flatten_names
+from t5lite.training.feed import feed
 from t5lite.training.objective import TASKS_FEATURE
 from t5lite.training.optimizers import optax_optimizer
 from t5lite.training.program import build_program
 from t5lite.training.rationale_loss import AddedRationaleLoss, InterpolatedRationaleLoss
 from t5lite.training.state import TrainState
 from t5lite.training.step import make_train_step
-from t5lite.training.task_groups import task_features, task_groups
+from t5lite.training.task_groups import FEATURE, task_features, task_groups
 from tests.models.tiny import decoder_only, random_tokens, sharp_params, shift_right
 
 MODEL = decoder_only(num_decoder_layers=1, d_model=8, d_ff=10, d_kv=4)
@@ -156,3 +158,22 @@ def test_alphas_that_leave_a_part_out(alpha):
 def test_normalizations_without_a_mean():
     with pytest.raises(ValueError, match="means of their own"):
         AddedRationaleLoss(loss_normalization=None)
+
+
+def test_batches_say_of_each_token_whose_it_is():
+    """Of the Tasks that an objective tells apart, and of those that parameters learn from."""
+    mesh = make_mesh(MeshConfig(), devices=jax.devices()[:1])
+    groups = task_groups((("kernel", "^other"),), ("kernel", "bias"))
+    features = task_features(groups, InterpolatedRationaleLoss(), NAMES)
+    batches = [
+        TrainBatch(
+            features={"decoder_target_tokens": np.zeros((1, 3), np.int32)},
+            task_ids=np.array([ids], np.int32),
+            stats=None,
+            state={},
+        )
+        for ids in ([0, 1, 2], [2, 2, 0])
+    ]
+    fed = [dict(placed) for placed, _ in feed(batches, mesh, task_bits=features)]
+    assert [x[TASKS_FEATURE].tolist() for x in fed] == [[[1, 2, 2]], [[2, 2, 1]]]
+    assert [x[FEATURE].tolist() for x in fed] == [[[0, 0, 1]], [[1, 1, 0]]]

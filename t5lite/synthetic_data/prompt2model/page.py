@@ -66,6 +66,7 @@ def serve_page(
     spec: PromptSpec,
     *,
     template: Callable[[str], str],
+    title: str | None = None,
     port: Port = 7860,
     step: Count | None = None,
     decoding: DecodingConfig | None = None,
@@ -76,6 +77,7 @@ def serve_page(
       model_dir: The trained model, as `t5lite infer --model_dir` takes it.
       spec: The prompt that it was made of; its demonstrations are the page's examples.
       template: Makes the text that the model is asked of what is typed, as in training.
+      title: What stands above the page; the folder's name when None.
       port: Where to listen; 0 for any port that is free.
       step: Which checkpoint; the latest when None.
       decoding: How to decode; as `t5lite infer` does when None.
@@ -88,7 +90,8 @@ def serve_page(
         _check_installed()
         model = PageModel(model_dir, template=template, step=step, decoding=decoding)
         model.warm_up(spec)
-        server = make_server(page_app(model, spec, title=pathlib.Path(model_dir).resolve().name))
+        title = title or pathlib.Path(model_dir).resolve().name
+        server = make_server(page_app(model, spec, title=title))
         print(f"http://{ADDRESS}:{listener.getsockname()[1]}/  (Ctrl-C ends it)", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])

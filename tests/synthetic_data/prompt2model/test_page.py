@@ -229,6 +229,30 @@ def test_it_ends_without_a_word_though_a_tab_is_open(model, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_it_is_served_until_ctrl_c(model, model_dir, monkeypatch, capsys):
+    """With a model that is loaded, and a server that is interrupted at once."""
+    loaded, served = [], []
+
+    class Server:
+        def __init__(self, app):
+            self.app = app
+
+        def run(self, sockets):
+            served.append(sockets[0].getsockname())
+            raise KeyboardInterrupt
+
+    def load(folder, **settings):
+        loaded.append((folder, settings["step"]))
+        return model
+
+    monkeypatch.setattr(page, "PageModel", load)
+    monkeypatch.setattr(page, "make_server", Server)
+    page.serve_page(str(model_dir), SPEC, template=template, port=0, step=model_dirs.STEP)
+    ((address, port),) = served
+    assert address == "127.0.0.1" and f"http://127.0.0.1:{port}/" in capsys.readouterr().out
+    assert loaded == [(str(model_dir), model_dirs.STEP)]
+
+
 def test_a_port_in_use_is_said_before_the_model_is_loaded(tmp_path):
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]

@@ -146,7 +146,8 @@ def retrieve_models(work: Work) -> Counts:
 
 
 def train(work: Work) -> Counts:
-    """Trains the student."""
+    """Trains the student, without the teacher in memory."""
+    work.close()
     found = _chosen_model(work) if work.has(FOUND_MODELS) else None
     trained = trainer.train_student(
         work.path,
@@ -188,6 +189,7 @@ def export(work: Work) -> Counts:
 
 def demo(work: Work) -> Counts:
     """Serves a page to try the student."""
+    work.close()
     from t5lite.synthetic_data.prompt2model.page import serve_page
 
     trained, spec = trainer.TrainedStudent.read(work.path), work.spec

@@ -14,7 +14,6 @@ from t5lite.files.local_paths import local_path
 from t5lite.files.regular_files import read_text
 from t5lite.files.whole_file import write_whole
 from t5lite.messages.ranges import Port
-from t5lite.messages.streams import say
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import numbers_checked
 from t5lite.synthetic_data.prompt2model import card, dataset_generator, parser
@@ -115,21 +114,16 @@ def prompt2model(
         PIPELINE.step(name, flag="--skip")
     if (bert := evaluation.bert) is not None:
         bert.check()
-    with contextlib.ExitStack() as at_end:
-        work = Work(folder.path, settings, at_end)
+    with contextlib.closing(Work(folder.path, settings)) as work:
         if dry_run:
             print(forecast(work.asking, _expected(work, prompt, action=action, skip=skip)))
             return
-        at_end.enter_context(folder.locked())
-        _take(prompt, folder, names=PROMPT_FILES)
-        _take(test_file, folder, names=(GIVEN_TEST_FILE,))
-        if config_text:
-            write_whole(folder.path / card.CONFIG_FILE, config_text)
-        try:
+        with folder.locked():
+            _take(prompt, folder, names=PROMPT_FILES)
+            _take(test_file, folder, names=(GIVEN_TEST_FILE,))
+            if config_text:
+                write_whole(folder.path / card.CONFIG_FILE, config_text)
             _run(folder, work, action=action, skip=skip)
-        finally:
-            if said := work.summary():
-                say(said)
 
 
 def _run(folder: StepFolder, work: Work, *, action: str | None, skip: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from t5lite.files import strict_json
 from t5lite.files.json_files import read_lines
 from t5lite.files.whole_file import write_whole
 from t5lite.messages.ranges import Port
+from t5lite.messages.streams import say
 from t5lite.messages.value_types import check_fields
 from t5lite.synthetic_data.prompt2model.dataset_retriever import DatasetRetrieval
 from t5lite.synthetic_data.prompt2model.generated_dataset import GenerationConfig
@@ -68,23 +68,29 @@ class Work:
     Attributes:
       path: The pipeline's folder.
       settings: Of all steps.
-      at_end: Closes the teacher.
       unread: Files of steps that are switched off.
     """
 
     path: pathlib.Path
     settings: Settings
-    at_end: contextlib.ExitStack
     unread: frozenset[str] = frozenset()
     _asking: Asking | None = None
 
     @property
     def asking(self) -> Asking:
-        """The teacher, opened when it is first wanted: one budget for all steps of a command."""
+        """The teacher, opened when it is wanted; its budget counts what lies on disk."""
         if self._asking is None:
             opened = self.settings.teacher.open(self.path / ANSWERS_FOLDER)
-            self._asking = self.at_end.enter_context(opened)
+            self._asking = opened.__enter__()
         return self._asking
+
+    def close(self) -> None:
+        """Says what the teacher was asked, and lets it go, and the memory of a model with it."""
+        asking, self._asking = self._asking, None
+        if asking is not None:
+            if asking.counts:
+                say(asking.summary())
+            asking.__exit__()
 
     @property
     def teacher(self) -> str | None:
@@ -111,10 +117,6 @@ class Work:
             return {}
         found = read_examples(self.path / GIVEN_TEST_FILE)
         return {"the given test set": [row["input"] for row in found]}
-
-    def summary(self) -> str:
-        """What the teacher was asked; "" where it was not."""
-        return "" if self._asking is None else self._asking.summary()
 
 
 def read_examples(path: pathlib.Path) -> list[dict[str, Any]]:

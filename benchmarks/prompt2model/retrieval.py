@@ -6,8 +6,8 @@ may serve as well.
 
   python benchmarks/prompt2model/retrieval.py --data_dir=DIR [--tasks=tasks.flan]
 
-Prints how many are the first, and among the first 5 and 25, of all tasks that are there, and the
-seconds that a search takes of so many descriptions, and of 2,000 (the same, repeated).
+Prints how many are the first, and among the first 5 and 25, of all tasks that are there; how many
+of the first have at least some score, and how many of these are right; and the seconds that a search takes of so many descriptions, and of 2,000 (the same, repeated).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -51,6 +52,7 @@ def main() -> None:
             print(f"{search} {place:5} {names[right]}")
     print(f"{len(prompts)} prompts, {len(names):,} tasks\n")
     print(format_markdown(("search", "first", "in 5", "in 25"), rows, right=(1, 2, 3)))
+    print(f"\n{taken(prompts, searches['BM25'])}")
     for count in (len(texts), 2000):
         time_search([texts[i % len(texts)] for i in range(count)], prompt=prompts[0][1])
 
@@ -71,6 +73,19 @@ def place_of(right: int, scores: np.ndarray) -> int:
     """The place of a task in the ranking, from 1; of equal scores the earlier name comes first."""
     order = np.argsort(-scores, kind="stable").tolist()
     return order.index(right) + 1
+
+
+def taken(prompts: list[tuple[int, str]], scores: Callable[[str], np.ndarray]) -> str:
+    """A table of what `--yes` takes with several values of `--min_score`."""
+    firsts = []
+    for right, prompt in prompts:
+        of_all = scores(prompt)
+        firsts.append((of_all.max(), of_all.argmax() == right))
+    rows = []
+    for least in (0.2, 0.3, 0.45):
+        found = [is_right for score, is_right in firsts if score >= least]
+        rows.append((f"{least:g}", str(len(found)), str(sum(found))))
+    return format_markdown(("--min_score", "taken", "right"), rows, right=range(3))
 
 
 def time_search(texts: list[str], *, prompt: str) -> None:

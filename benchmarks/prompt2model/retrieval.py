@@ -7,7 +7,8 @@ may serve as well.
   python benchmarks/prompt2model/retrieval.py --data_dir=DIR [--tasks=tasks.flan]
 
 Prints how many are the first, and among the first 5 and 25, of all tasks that are there; how many
-of the first have at least some score, and how many of these are right; and the seconds that a search takes of so many descriptions, and of 2,000 (the same, repeated).
+of the first have at least some score, and how many of these are right; and the seconds that a
+search takes of so many descriptions, and of 2,000 (the same, repeated).
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from t5lite import memory
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.prompt_batches import BatchSize
+from t5lite.messages.value_types import check_type, without_arrays
 from t5lite.models import finite
 from t5lite.models.config import TransformerConfig
 from t5lite.models.parameters import check_names, flatten_names, of_one_lora, param_shapes
@@ -81,6 +82,28 @@ def same_number(inputs: Sized, other: Sized, *, name: str) -> None:
     """
     if len(inputs) != len(other):
         raise ValueError(f"there are {len(inputs)} inputs and {len(other)} {name}; give one each")
+
+
+def one_each(inputs: Sized, values: Any, hint: Any, *, name: str) -> list[Any]:
+    """A number, or a list of them, for each input.
+
+    Args:
+      inputs: of each example something.
+      values: a sequence or an array.
+      hint: the type and range of each, as `value_types.check_type` takes it.
+      name: what an error calls them.
+
+    Raises:
+      ValueError: there are not as many, or one is none of these.
+    """
+    found = values.tolist() if isinstance(values, np.ndarray | jax.Array) else values
+    if not isinstance(found, Sequence) or isinstance(found, str | bytes):
+        raise ValueError(f"{name} is a {type(values).__name__}; give a list, one item an example")
+    same_number(inputs, found, name=name)
+    items = [x.tolist() if isinstance(x, np.ndarray) else without_arrays(x) for x in found]
+    for index, item in enumerate(items):
+        check_type(item, hint, name=f"{name}[{index}]")
+    return items
 
 
 def check_params(params: Any, config: TransformerConfig) -> None:

@@ -15,10 +15,10 @@ import numpy as np
 from t5lite.data.features.feature_converters import FeatureConverter, Tokens
 from t5lite.decoding import checks, compiled, ranking, stopping
 from t5lite.decoding.compiled import Prepared
-from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.config import DecodingConfig, Temperature
 from t5lite.decoding.likelihoods import Likelihoods
 from t5lite.decoding.prompt_batches import OnBatch, PromptBatch, PromptBatches
-from t5lite.messages.ranges import Size
+from t5lite.messages.ranges import Count, Size
 from t5lite.messages.value_types import check_type
 from t5lite.models.config import TransformerConfig
 
@@ -194,12 +194,12 @@ class SequenceGenerator:
         inputs = self._checked(inputs, name="inputs")
         if indices is None:
             indices = range(len(inputs))
-        checks.same_number(inputs, indices, name="indices")
+        indices = checks.one_each(inputs, indices, Count, name="indices")
         if adapters is not None:
-            checks.same_number(inputs, adapters, name="adapters")
+            adapters = checks.one_each(inputs, adapters, Count, name="adapters")
         if temperatures is not None:
             assert config.strategy == "sample" and config.temperature == 1.0, "one of the two"
-            checks.same_number(inputs, temperatures, name="temperatures")
+            temperatures = checks.one_each(inputs, temperatures, Temperature, name="temperatures")
         plan = self._plan_to_generate(inputs, config, shares_prefixes=adapters is None)
         whole = prepared = self._prepared(params)
         functions = self.functions(config)
@@ -332,10 +332,12 @@ class SequenceGenerator:
         Raises:
           ValueError: An example has no answer to choose, or one without tokens; or as `generate`.
         """
-        ranking.check_by(by, options, num_bytes=num_bytes)
         inputs = self._checked(inputs, name="inputs")
-        checks.same_number(inputs, options, name="lists of options")
+        checks.one_each(inputs, options, Any, name="lists of options")
         options = [self._checked(row, name=f"options[{i}]") for i, row in enumerate(options)]
+        if num_bytes is not None:
+            num_bytes = checks.one_each(inputs, num_bytes, Sequence[Count], name="num_bytes")
+        ranking.check_by(by, options, num_bytes=num_bytes)
         ranking.check_options(options)
         compared, found = self.likelihoods.compared(
             *(self._plain(params), inputs, options), by=by, num_bytes=num_bytes, on_batch=on_batch

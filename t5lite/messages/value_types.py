@@ -85,7 +85,7 @@ def check_numbers(config: Any, *, of: Callable[..., Any]) -> None:
       ValueError: one does not fit; names the class and the field.
     """
     for name, hint in _number_hints(of).items():
-        value = _without_arrays(getattr(config, name))
+        value = without_arrays(getattr(config, name))
         check_type(value, hint, name=f"{type(config).__name__}.{name}")
         object.__setattr__(config, name, value)
 
@@ -104,14 +104,14 @@ def numbers_checked(function: Callable[_P, _T]) -> Callable[_P, _T]:
         given = bound.arguments
         for name, hint in _number_hints(function).items():
             if name in given:
-                given[name] = _without_arrays(given[name])
+                given[name] = without_arrays(given[name])
                 check_type(given[name], hint, name=f"{function.__name__}.{name}")
         return function(*bound.args, **bound.kwargs)
 
     return checked
 
 
-def _without_arrays(value: Any) -> Any:
+def without_arrays(value: Any) -> Any:
     """A value with each scalar of numpy or JAX, or array of no axes, as a number of Python.
 
     Of a mapping, list or tuple those inside; what holds none stays the object that it is.
@@ -119,10 +119,10 @@ def _without_arrays(value: Any) -> Any:
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         return value.item()
     if isinstance(value, Mapping):
-        inner = {name: _without_arrays(item) for name, item in value.items()}
+        inner = {name: without_arrays(item) for name, item in value.items()}
         return value if all(inner[name] is value[name] for name in inner) else inner
     if type(value) in (list, tuple):
-        items = [_without_arrays(item) for item in value]
+        items = [without_arrays(item) for item in value]
         return value if all(map(operator.is_, items, value)) else type(value)(items)
     return value
 

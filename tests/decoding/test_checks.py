@@ -67,6 +67,34 @@ def test_lists_of_other_lengths(decoder):
         decoder.score(PARAMS, "text", [[3]])
 
 
+NO_NUMBERS = [
+    (3, "is a int; give a list"),
+    ("a", "is a str; give a list"),
+    (["a"], r"\[0\] must be .*, got 'a'"),
+    ([-1], r"\[0\] must be .*, got -1"),
+    (np.array([np.nan]), r"\[0\] must be .*, got nan"),
+    ([1 << 70], r"\[0\] must be .*, got 1180591620717411303424"),
+]
+
+
+@pytest.mark.parametrize(("values", "said"), NO_NUMBERS, ids=lambda x: str(x)[:20])
+def test_numbers_of_each_example(decoder, values, said):
+    sampling = DecodingConfig(max_decode_length=2, strategy="sample")
+    for name in ("indices", "adapters", "temperatures"):
+        with pytest.raises(ValueError, match=f"^{name}.*{said}"):
+            decoder.generate(PARAMS, [[3]], config=sampling, **{name: values})
+    num_bytes = values if isinstance(values, int | str) else [list(values)]
+    said = said.replace("got ", r"got \[")
+    with pytest.raises(ValueError, match=f"^num_bytes.*{said}"):
+        decoder.rank(PARAMS, [[3]], [[[3]]], by="mean_byte", num_bytes=num_bytes)
+
+
+@pytest.mark.parametrize("options", [None, 3, "a", {}])
+def test_what_is_no_list_of_options(decoder, options):
+    with pytest.raises(ValueError, match=r"options.* is a .*; give a list"):
+        decoder.rank(PARAMS, [[3]], options)
+
+
 def test_options_by_name(decoder):
     with pytest.raises(
         ValueError, match=r"by is 'maen'; choose one of sum, .*unconditional\. Did you mean"

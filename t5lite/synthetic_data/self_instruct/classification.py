@@ -33,7 +33,7 @@ def write_classification(
       ValueError: As `Asking.ask`; or the file is malformed.
     """
     with AppendedLines(folder / files.CLASSIFICATION, name="--output") as lines:
-        known = {record["id"] for _, record in lines.records}
+        known = {record["id"] for record in files.checked(lines.records, files.CLASSIFICATION)}
         waiting = [one for one in instructions if one.id not in known]
         num_missing = 0
         for start in range(0, len(waiting), CHUNK):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from t5lite.files import strict_json
-from t5lite.files.json_files import read_object, write_object
+from t5lite.files.json_files import read_lines, read_object, write_object
+from t5lite.messages.ranges import Count
+from t5lite.messages.value_types import check_type
 from t5lite.synthetic_data.self_instruct.seeds import SeedTask
 from t5lite.synthetic_data.self_instruct.settings import SelfInstructConfig
 
@@ -22,6 +25,37 @@ EXAMPLES = "examples.jsonl"
 STATISTICS = "statistics.json"
 PAGE = "report.html"
 PICTURE = "report.png"
+
+# The fields of each file's lines; those that may be None may also be missing.
+_FIELDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        ROUNDS: {
+            "round": Count,
+            "requests": Count,
+            "not_answered": Count,
+            "cut": Count,
+            "no_list": Count,
+            "candidates": Count,
+            "kept": Count,
+            "dropped": Mapping[str, Count],
+        },
+        INSTRUCTIONS: {
+            "id": str,
+            "instruction": str,
+            "round": Count,
+            "request": str,
+            "input": str | None,
+            "output": str | None,
+        },
+        CLASSIFICATION: {"id": str, "classification": bool | None, "request": str},
+        INSTANCES: {
+            "id": str,
+            "request": str,
+            "was_cut": bool,
+            "instances": Sequence[Mapping[str, str] | None],
+        },
+    }
+)
 
 # What a later start may change: it only says when a step ends, and what is written at the end.
 _MAY_CHANGE = ("num_instructions", "max_rounds", "max_rounds_without_new", "include_seeds")
@@ -95,6 +129,27 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 
-def instruction_of(record: Mapping[str, Any]) -> KeptInstruction:
-    """A line of `INSTRUCTIONS`."""
-    return KeptInstruction(**record)
+def read(folder: pathlib.Path, name: str) -> list[dict[str, Any]]:
+    """The lines of a file.
+
+    Raises:
+      ValueError: A line is malformed, or has other fields; names it.
+    """
+    return checked(read_lines(folder / name, any_text=True), name)
+
+
+def checked(lines: Iterable[tuple[str, dict[str, Any]]], name: str) -> list[dict[str, Any]]:
+    """The lines of a file, which were read as `(where, object)`; raises as `read`."""
+    records = []
+    for where, record in lines:
+        for field, hint in _FIELDS[name].items():
+            check_type(record.get(field), hint, name=f"{where}: {field}")
+        if unknown := set(record) - set(_FIELDS[name]):
+            raise ValueError(f"{where}: unknown fields: {', '.join(sorted(unknown))}")
+        records.append(record)
+    return records
+
+
+def read_instructions(folder: pathlib.Path) -> list[KeptInstruction]:
+    """The lines of `INSTRUCTIONS`; raises as `read`."""
+    return [KeptInstruction(**record) for record in read(folder, INSTRUCTIONS)]

@@ -38,7 +38,7 @@ def write_instances(
       ValueError: As `Asking.ask`; or the file is malformed.
     """
     with AppendedLines(folder / files.INSTANCES, name="--output") as lines:
-        known = {record["id"] for _, record in lines.records}
+        known = {record["id"] for record in files.checked(lines.records, files.INSTANCES)}
         waiting = [one for one in instructions if one.id not in known and one.id in classifications]
         num_missing = 0
         for start in range(0, len(waiting), CHUNK):

@@ -17,7 +17,7 @@ from t5lite.messages.progress import Bar, progress_bar
 from t5lite.synthetic_data.provenance import Origin, Trace, Verdict
 from t5lite.synthetic_data.self_instruct import folder as files
 from t5lite.synthetic_data.self_instruct import parsing, prompts
-from t5lite.synthetic_data.self_instruct.folder import KeptInstruction, instruction_of
+from t5lite.synthetic_data.self_instruct.folder import KeptInstruction
 from t5lite.synthetic_data.self_instruct.parsing import Fields
 from t5lite.synthetic_data.self_instruct.rouge_filter import Nearest, RougeFilter
 from t5lite.synthetic_data.self_instruct.seeds import SeedTask
@@ -89,10 +89,12 @@ def write_instructions(
             total=config.num_instructions, desc="instructions", unit="kept", disable=False
         ) as bar,
     ):
+        files.checked(rounds.records, files.ROUNDS)
+        files.checked(kept_lines.records, files.INSTRUCTIONS)
         # Those of a round that was killed before its own line was written come again.
         while kept_lines.records and kept_lines.records[-1][1]["round"] >= len(rounds.records):
             kept_lines.take_back()
-        kept = [instruction_of(record) for _, record in kept_lines.records]
+        kept = [KeptInstruction(**record) for _, record in kept_lines.records]
         pool = _Pool(seeds, kept, config, workers=workers)
         while not (ended := _ended([record for _, record in rounds.records], pool, config)):
             number = len(rounds.records)

@@ -26,7 +26,7 @@ from t5lite.synthetic_data.self_instruct.examples import (
     filter_instances,
     write_examples,
 )
-from t5lite.synthetic_data.self_instruct.folder import KeptInstruction, instruction_of
+from t5lite.synthetic_data.self_instruct.folder import KeptInstruction
 from t5lite.synthetic_data.self_instruct.instances import write_instances
 from t5lite.synthetic_data.self_instruct.instructions import write_instructions
 from t5lite.synthetic_data.self_instruct.rouge_filter import split_words
@@ -106,20 +106,20 @@ def make_data(
         ended = [
             write_instructions(asking, seeds, config, folder=folder, trace=trace, workers=workers)
         ]
-        kept = [instruction_of(r) for _, r in read_lines(folder / files.INSTRUCTIONS)]
+        kept = files.read_instructions(folder)
         if config.whole_tasks:
             said: dict[str, bool | None] = {}
             answers = {one.id: _whole_task(one) for one in kept}
         else:
             ended.append(write_classification(asking, kept, config, folder=folder))
-            lines = read_lines(folder / files.CLASSIFICATION)
-            said = {record["id"]: record["classification"] for _, record in lines}
+            lines = files.read(folder, files.CLASSIFICATION)
+            said = {record["id"]: record.get("classification") for record in lines}
             is_one = {id: answer is True for id, answer in said.items()}
             ended.append(
                 write_instances(asking, kept, config, classifications=is_one, folder=folder)
             )
-            lines = read_lines(folder / files.INSTANCES)
-            answers = {record["id"]: answer_of(record) for _, record in lines}
+            lines = files.read(folder, files.INSTANCES)
+            answers = {record["id"]: answer_of(record) for record in lines}
         origins = [
             origin
             for one in kept

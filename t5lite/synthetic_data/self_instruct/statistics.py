@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from t5lite.files.json_files import read_lines, write_object
+from t5lite.files.json_files import write_object
 from t5lite.messages.tables import format_table
 from t5lite.synthetic_data.provenance import Origin
 from t5lite.synthetic_data.self_instruct import folder as files
@@ -53,7 +53,7 @@ def write_statistics(
     Returns:
       What the file holds: counts, shares in [0, 1], lengths in words, ROUGE-L in [0, 1].
     """
-    rounds = [record for _, record in read_lines(folder / files.ROUNDS)]
+    rounds = files.read(folder, files.ROUNDS)
     made = [one for one in origins if one.kept]
     to_seeds = _nearest_seeds(seeds, kept, config, workers=workers)
     found: dict[str, Any] = {

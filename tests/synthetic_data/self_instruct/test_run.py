@@ -295,3 +295,24 @@ def test_the_page_shows_what_came_out(
     assert "http" not in text.replace("http-equiv", "")
     pairs = json.loads((tmp_path / files.STATISTICS).read_text())["verbs_and_nouns"]["pairs"]
     assert pairs == [["sort", "list", 1], ["write", "poem", 1]]
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        (files.ROUNDS, "kept", "two"),
+        (files.INSTRUCTIONS, "instruction", None),
+        (files.INSTRUCTIONS, "note", "mine"),
+        (files.CLASSIFICATION, "classification", "yes"),
+        (files.INSTANCES, "instances", [{"input": 3}]),
+    ],
+)
+def test_lines_that_somebody_changed_are_named(
+    tmp_path: pathlib.Path, name: str, field: str, value: Any
+) -> None:
+    _run(tmp_path)
+    records = _records(tmp_path, name)
+    records[1][field] = value
+    (tmp_path / name).write_text("".join(json.dumps(record) + "\n" for record in records))
+    with pytest.raises(ValueError, match=rf"{name}.*{field}"):
+        _run(tmp_path)

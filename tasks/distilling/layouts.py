@@ -3,6 +3,7 @@
     esnli/esnli_train.json        a JSON object a line, as `datasets` writes them
     esnli/llm/train_CoT_0.json    a list of PaLM's answers, file after file in the rows' order
     gpt-neox/esnli/train.json     the same of GPT-NeoX, in one file
+    svamp/SVAMP.json              SVAMP as its authors give it, where there is no svamp_train.json
 
 (github.com/google-research/distilling-step-by-step, `data_utils.py`.) Answers are read as there,
 but a record whose answer cannot be read is left out, where the reference trains on blanks. Its two
@@ -17,13 +18,16 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from t5lite.data.sources import local_files
-from t5lite.messages.value_types import check_fields
+from t5lite.messages.value_types import check_fields, check_type
 
 from ..rationale_forms import Record
 
 # What the reference trains on to choose by, where a set has no such split: one in ten.
 _VALIDATION_ONE_IN = 10
+_RAW_SVAMP, _SVAMP_TRAIN = "SVAMP.json", 800
 _NLI_LABELS = ("entailment", "neutral", "contradiction")
 # Of a teacher's answer: rationale and label, or None where there is none.
 Parsed = tuple[str, str] | None
@@ -73,7 +77,12 @@ class LayoutReader:
         is_cut = "validation" not in layout.splits and split != "test"
         theirs = layout.splits.get(split, "train")
         path = self.root / self.name / f"{self.name}_{theirs}.json"
-        lines = list(local_files.read_jsonl(path, wanted_by=f"{self.name}, split {split!r}"))
+        wanted_by = f"{self.name}, split {split!r}"
+        raw = self.root / self.name / _RAW_SVAMP
+        if self.name == "svamp" and raw.is_file() and not path.is_file():
+            lines = _split_svamp(raw, theirs, wanted_by=wanted_by)
+        else:
+            lines = list(local_files.read_jsonl(path, wanted_by=wanted_by))
         answers = [] if self.source == "human" else self._answers(theirs, num_rows=len(lines))
         records = []
         for index, (where, line) in enumerate(lines):
@@ -129,7 +138,27 @@ def sources(root: pathlib.Path, name: str) -> list[str]:
     """Whose rationales of a set lie in a folder of all sets; PaLM's first."""
     folders = {"llm": root / name / "llm", "gpt-neox": root / "gpt-neox" / name}
     found = [source for source, folder in folders.items() if folder.is_dir()]
-    return [*found, "human"] if LAYOUTS[name].human else found
+    # Without any, its labels may be learned, and a teacher asked.
+    return [*found, "human"] if LAYOUTS[name].human else found or ["llm"]
+
+
+def _split_svamp(
+    path: pathlib.Path, split: str, *, wanted_by: str
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """SVAMP as its authors give it, in the order and the split that the reference makes of it."""
+    records = local_files.read_json(path, wanted_by=wanted_by)
+    check_type(records, list[dict[str, Any]], name=str(path))
+    # NumPy keeps what this generator draws.
+    order = np.random.RandomState(seed=0).permutation(len(records))
+    rows: list[tuple[str, Mapping[str, Any]]] = []
+    for index in order[:_SVAMP_TRAIN] if split == "train" else order[_SVAMP_TRAIN:]:
+        where = f"{path}, record {index + 1}"
+        body, question, label = (
+            local_files.require(records[index], field, str, where=where)
+            for field in ("Body", "Question", "Equation")
+        )
+        rows.append((where, {"input": f"{body}\n{question}", "label": label}))
+    return rows
 
 
 def _numbered(folder: pathlib.Path, split: str) -> list[pathlib.Path]:

@@ -266,6 +266,22 @@ def test_a_form_wants_all_that_it_shows():
     assert {suffix for suffix, example in made.items() if example} == {"label", "standard"}
 
 
+def test_svamp_as_its_authors_give_it(registered, tmp_path):
+    from tasks.distilling import layouts, register
+
+    raw = shared_path("data/cot_raw/svamp/SVAMP.json")
+    (tmp_path / "distilling/svamp").mkdir(parents=True)
+    (tmp_path / "distilling/svamp/SVAMP.json").write_bytes(raw.read_bytes())
+    assert layouts.sources(tmp_path / "distilling", "svamp") == ["llm"]
+    prefix = next(_prefixes)
+    register(tmp_path, prefix=prefix)
+    found = {s: texts(f"{prefix}_svamp_label", s) for s in ("train", "validation", "test")}
+    assert len(found["train"]) + len(found["validation"]) == 800 and len(found["test"]) == 200
+    assert not set(found["train"]) & set(found["test"])
+    with pytest.raises(ValueError, match="'rationale' is made of"):
+        texts(f"{prefix}_svamp_rationale")
+
+
 def test_the_shared_sets_give_labels_and_rationales(registered):
     root = shared_path("data/cot").parent
     from tasks.distilling.registration import CotReader

@@ -3,7 +3,7 @@
 A folder of models holds any of
 
 - models, as `t5lite train` leaves them or Hugging Face saves them, with a card `README.md`;
-- cards alone: `ORG/NAME/README.md`, or `ORG--NAME.md`;
+- cards alone: `ORG/NAME/README.md`, `ORG/NAME.md` or `ORG--NAME.md`;
 - beside a model's folder or a card, under the same name, a `.json` of what the hub says:
   `downloads`, `size_bytes`, `architecture`;
 - records as Prompt2Model keeps them, a `.json` file each or lines of a `.jsonl`:
@@ -188,7 +188,7 @@ def _of_card(file: pathlib.Path, root: pathlib.Path) -> tuple[DescribedModel | N
         name = file.parent.relative_to(root).as_posix()
         facts = _facts(file.parent.with_name(f"{file.parent.name}.json"))
     else:
-        name = file.stem.replace("--", "/")
+        name = file.relative_to(root).as_posix().removesuffix(".md").replace("--", "/")
         facts = _facts(file.with_suffix(".json"))
     model = DescribedModel(
         name=facts.get("pretrained_model_name") or name,

@@ -76,11 +76,13 @@ def test_cards_are_found_in_every_layout(tmp_path):
     write(tmp_path / "google" / "small.json", {"downloads": 7, "size_bytes": 300})
     write(tmp_path / "org--base.md", "Text")
     write(tmp_path / "org--base.json", {"architecture": "encoder_decoder"})
+    write(tmp_path / "huggingtweets" / "you.md", "Text")
+    write(tmp_path / "org" / "v1.1.md", "Text")
     write(tmp_path / "one.json", record("org/one", architecture="gpt2"))
     write_records(tmp_path, record("org/two", downloads=3), record("huggingtweets/me"))
     models, problems = described(tmp_path)
     assert problems == []
-    assert sorted(models) == ["google/small", "org/base", "org/one", "org/two"]
+    assert sorted(models) == ["google/small", "org/base", "org/one", "org/two", "org/v1.1"]
     small = models["google/small"]
     assert (small.downloads, small.size_bytes, small.license) == (7, 300, "mit")
     assert "summarization" in small.text
@@ -90,6 +92,7 @@ def test_cards_are_found_in_every_layout(tmp_path):
         "org/base": "encoder-decoder",
         "org/one": "decoder-only",
         "org/two": None,
+        "org/v1.1": None,
     }
 
 

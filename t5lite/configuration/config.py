@@ -48,6 +48,7 @@ VERBS = {
     "rationales": "t5lite.synthetic_data.rationales",
     "prompt2model": "t5lite.synthetic_data.prompt2model.run",
     "reverse_instructions": "t5lite.synthetic_data.reverse_instructions",
+    "self_improve": "t5lite.synthetic_data.self_improving",
 }
 
 # Everything else a gin file may name: gin name -> module it comes from.

@@ -7,10 +7,15 @@ from typing import Annotated, NamedTuple
 from t5lite.configuration.macro_flags import (
     CACHE_DIR,
     DATA_DIR,
+    EVAL_BATCH_SIZE,
     EXAMPLE_FLAGS,
+    MAX_DECODE_LENGTH,
+    MIXTURE,
+    TASK_FLAGS,
     TASKS,
     Flag,
     comma_separated,
+    duration,
     number,
 )
 from t5lite.configuration.prompt2model_flags import PROMPT2MODEL_FLAGS
@@ -151,10 +156,31 @@ _REVERSE_INSTRUCTIONS = SyntheticVerb(
     ),
 )
 
+_SELF_IMPROVE = SyntheticVerb(
+    "fine-tune a model, and improve it by its own predictions",
+    (
+        Flag("--recipe", str, "a gin file of `t5lite train`, for any task of texts"),
+        Flag("--output", str, "folder to write; a run that was killed goes on there"),
+        Flag("--rounds", number(Count), "of improvement (default: 1)"),
+        Flag("--fine_tuned", str, "a model folder that is fine-tuned already"),
+        Flag("--improve_steps", duration, "of each round (default: as the recipe says)"),
+        Flag("--num_beams", number(Size), "of each search, all compared with the target (10)"),
+        MIXTURE,
+        Flag("--split", str, "whose inputs are answered (default: train)"),
+        Flag("--eval_split", str, "that each round is scored on (default: validation)"),
+        *TASK_FLAGS,
+        Flag("--initial_checkpoint_path", str, "what fine-tuning starts from"),
+        CACHE_DIR,
+        EVAL_BATCH_SIZE,
+        MAX_DECODE_LENGTH,
+    ),
+)
+
 # A row a verb. `config.VERBS` has its module.
 VERBS: dict[str, SyntheticVerb] = {
     "prompt2model": _PROMPT2MODEL,
     "rationales": _RATIONALES,
     "reverse_instructions": _REVERSE_INSTRUCTIONS,
+    "self_improve": _SELF_IMPROVE,
     "self_instruct": _SELF_INSTRUCT,
 }

@@ -20,6 +20,7 @@ from t5lite.synthetic_data.self_instruct.seeds import Instance, SeedTask
 from t5lite.synthetic_data.self_instruct.settings import SelfInstructConfig
 from t5lite.synthetic_data.teachers.limits import Limits
 from t5lite.synthetic_data.teachers.requests import Choice, Request
+from t5lite.synthetic_data.teachers.teacher import TeacherError
 from tests.synthetic_data.scripted import AT_ONCE, ScriptedTeacher, asking
 
 SEEDS = [
@@ -316,3 +317,32 @@ def test_lines_that_somebody_changed_are_named(
     (tmp_path / name).write_text("".join(json.dumps(record) + "\n" for record in records))
     with pytest.raises(ValueError, match=rf"{name}.*{field}"):
         _run(tmp_path)
+
+
+@pytest.mark.parametrize("failing", ["further tasks", "Classification:", "Example 1"])
+def test_requests_that_fail_are_asked_again_at_the_next_start(
+    tmp_path: pathlib.Path, failing: str
+) -> None:
+    seen: dict[str, int] = {}
+
+    def script(request: Request) -> str | TeacherError:
+        """Every other request of one step fails with all its retries."""
+        text = _text(request)
+        if text.endswith(failing) or (failing == "further tasks" and failing in text):
+            if seen.setdefault(text + str(request.attempt), len(seen)) % 2 == 0:
+                return TeacherError("500 server error")
+        return _script(request)
+
+    _run(tmp_path, script)
+    found = read_object(tmp_path / files.STATISTICS)
+    if failing == "further tasks":
+        # A round is not put again; others bring what it did not.
+        assert found["answers"]["not_answered"] >= 3 and found["instructions"]["kept"] == 6
+        assert found["remarks"] == []
+        return
+    assert "requests" in found["remarks"][0] and "failed" in found["remarks"][0]
+    _run(tmp_path)
+    assert read_object(tmp_path / files.STATISTICS)["remarks"] == []
+    _run(tmp_path / "whole")
+    for name in (files.EXAMPLES, files.STATISTICS):
+        assert (tmp_path / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

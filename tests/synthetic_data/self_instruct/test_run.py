@@ -328,9 +328,10 @@ def test_requests_that_fail_are_asked_again_at_the_next_start(
     def script(request: Request) -> str | TeacherError:
         """Every other request of one step fails with all its retries."""
         text = _text(request)
-        if text.endswith(failing) or (failing == "further tasks" and failing in text):
-            if seen.setdefault(text + str(request.attempt), len(seen)) % 2 == 0:
-                return TeacherError("500 server error")
+        is_asked = text.endswith(failing) or (failing == "further tasks" and failing in text)
+        name = text + str(request.attempt)
+        if is_asked and seen.setdefault(name, len(seen)) % 2 == 0:
+            return TeacherError("500 server error")
         return _script(request)
 
     _run(tmp_path, script)

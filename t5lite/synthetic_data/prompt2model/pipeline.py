@@ -201,6 +201,7 @@ def demo(work: Work) -> Counts:
         step=trained.best_step,
         decoding=student_evaluation.student_decoding(model_dir),
         port=work.settings.port,
+        title=work.path.resolve().name,
     )
     return {}
 

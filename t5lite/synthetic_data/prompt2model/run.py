@@ -20,18 +20,20 @@ from t5lite.synthetic_data.prompt2model import card, dataset_generator, parser
 from t5lite.synthetic_data.prompt2model.dataset_retriever import DatasetRetrieval
 from t5lite.synthetic_data.prompt2model.evaluator import teacher_request
 from t5lite.synthetic_data.prompt2model.generated_dataset import GenerationConfig
-from t5lite.synthetic_data.prompt2model.model_retriever import ModelRetrieval
+from t5lite.synthetic_data.prompt2model.model_retriever import ModelRetrieval, card_request
 from t5lite.synthetic_data.prompt2model.pipeline import PIPELINE
 from t5lite.synthetic_data.prompt2model.prompt_spec import SPEC_FILE, PromptSpec
 from t5lite.synthetic_data.prompt2model.splits import SplitConfig
 from t5lite.synthetic_data.prompt2model.step_folder import StepFolder
 from t5lite.synthetic_data.prompt2model.student_evaluation import StudentEvaluation
 from t5lite.synthetic_data.prompt2model.trainer import StudentTraining
+from t5lite.synthetic_data.prompt2model.translation import translation_request
 from t5lite.synthetic_data.prompt2model.work import (
     GIVEN_TEST_FILE,
     PROMPT_FILES,
     Settings,
     Work,
+    read_examples,
 )
 from t5lite.synthetic_data.teachers.config import TeacherConfig
 from t5lite.synthetic_data.teachers.forecast import Expected, forecast
@@ -116,7 +118,8 @@ def prompt2model(
         bert.check()
     with contextlib.closing(Work(folder.path, settings)) as work:
         if dry_run:
-            print(forecast(work.asking, _expected(work, prompt, action=action, skip=skip)))
+            expected = _expected(work, prompt, test_file=test_file, action=action, skip=skip)
+            print(forecast(work.asking, expected))
             return
         with folder.locked():
             _take(prompt, folder, names=PROMPT_FILES)
@@ -191,7 +194,12 @@ def _take(given: str | None, folder: StepFolder, *, names: Sequence[str]) -> Non
 
 
 def _expected(
-    work: Work, prompt: str | None, *, action: str | None, skip: Sequence[str]
+    work: Work,
+    prompt: str | None,
+    *,
+    test_file: str | None,
+    action: str | None,
+    skip: Sequence[str],
 ) -> list[Expected]:
     """What the teacher would be asked at most, of the steps that would be run."""
     names = [s.name for s in PIPELINE.steps if s.name not in skip and action in (None, s.name)]
@@ -210,6 +218,11 @@ def _expected(
             found.append(Expected("the prompt's parts", parser.MAX_ATTEMPTS, request))
     else:
         spec = parser.read_prompt(file, asking=None)
+    if "parse" in names and settings.translate and not work.has(SPEC_FILE):
+        request = translation_request(spec.instruction)
+        found.append(Expected("the translation", parser.MAX_ATTEMPTS, request))
+    if "retrieve_models" in names and settings.model_retrieval.hypothetical_card:
+        found.append(Expected("a card of a model", 1, card_request(spec)))
     if "generate" in names:
         found += dataset_generator.expected_requests(spec, settings.generation)
     if "evaluate" in names and settings.evaluation.score_teacher:
@@ -217,5 +230,7 @@ def _expected(
         most = settings.evaluation.max_answer_tokens
         request = teacher_request(spec, shown, max_tokens=most)
         count = round(settings.generation.num_examples * settings.splits.test_share)
+        if test_file is not None:
+            count = len(read_examples(local_path(test_file, name="--test_file")))
         found.append(Expected("answers to the test split", count, request))
     return found

@@ -40,7 +40,7 @@ class TrainedStudent:
       last_step: The one at the end.
       best_metric: What is meant by best; None where the recipe names none, and the last counts.
       validation: The validation's metrics at the best step, and at the last, by name.
-      checkpoints: A hash of each of the two checkpoints.
+      parameters: A hash of the parameters of each of the two, which tells a student trained anew.
     """
 
     model_dir: str
@@ -50,7 +50,7 @@ class TrainedStudent:
     last_step: int
     best_metric: str | None
     validation: Mapping[str, Mapping[str, float]]
-    checkpoints: Mapping[str, str]
+    parameters: Mapping[str, str]
 
     @property
     def steps(self) -> dict[str, int]:
@@ -84,7 +84,7 @@ _TYPES = {
     **dict.fromkeys(("model_dir", "initial_checkpoint", "recipe", "best_metric"), str),
     **dict.fromkeys(("best_step", "last_step"), int),
     "validation": Mapping[str, Mapping[str, Any]],
-    "checkpoints": Mapping[str, str],
+    "parameters": Mapping[str, str],
 }
 
 
@@ -160,7 +160,7 @@ def train_student(
         last_step=last,
         best_metric=checkpoint.best_metric,
         validation=_evaluations(model_dir, {"best": best, "last": last}),
-        checkpoints=_checkpoint_hashes(model_dir, {"best": best, "last": last}),
+        parameters=_parameter_hashes(model_dir, {"best": best, "last": last}),
     )
     write_object(folder / TRAINING_FILE, dataclasses.asdict(trained))
     return trained
@@ -182,8 +182,14 @@ def _evaluations(model_dir: pathlib.Path, steps: Mapping[str, int]) -> dict[str,
     return {name: by_step.get(step, {}) for name, step in steps.items()}
 
 
-def _checkpoint_hashes(model_dir: pathlib.Path, steps: Mapping[str, int]) -> dict[str, str]:
-    from t5lite.checkpoints.checkpointer import Checkpointer
+def _parameter_hashes(model_dir: pathlib.Path, steps: Mapping[str, int]) -> dict[str, str]:
+    """A hash of each checkpoint's parameters, the same wherever and whenever they were trained."""
+    from t5lite.checkpoints.base_model import parameter_hash
+    from t5lite.initialization.adapted_model import load_model, own_folder
+    from t5lite.mesh import MeshConfig, make_mesh
 
-    checkpointer = Checkpointer(model_dir, read_only=True)
-    return {name: checkpointer.state_hash(step) for name, step in steps.items()}
+    folder, base = own_folder(str(model_dir), None)
+    mesh, by_step = make_mesh(MeshConfig()), dict[int, str]()
+    for step in set(steps.values()):
+        by_step[step] = parameter_hash(load_model(folder, step, base=base, mesh=mesh).params)
+    return {name: by_step[step] for name, step in steps.items()}

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from t5lite.cli import main
+from t5lite.synthetic_data.prompt2model.model_retriever import ModelRetrieval
 from t5lite.synthetic_data.prompt2model.pipeline import PIPELINE
 from t5lite.synthetic_data.prompt2model.run import prompt2model
 from t5lite.synthetic_data.prompt2model.step_folder import StepFolder
@@ -24,7 +25,6 @@ from tests.synthetic_data.prompt2model.letters import PROMPT, script
 from tests.synthetic_data.prompt2model.runs import (
     NOT_TRAINED,
     NUM_EXAMPLES,
-    SKIPPED,
     lines,
     made,
     run,
@@ -135,13 +135,21 @@ def test_a_run_is_replayed_from_recorded_answers(tmp_path, prompt, endpoint):
 
 def test_a_dry_run_says_calls_tokens_and_price_and_asks_nothing(tmp_path, prompt, endpoint, capsys):
     asked = len(endpoint.bodies)
-    run(tmp_path / "out", endpoint.url, prompt, skip=SKIPPED, dry_run=True)
+    more = {"translate": True, "model_retrieval": ModelRetrieval(hypothetical_card=True)}
+    skip = ("retrieve_datasets", "demo")
+    run(tmp_path / "out", endpoint.url, prompt, skip=skip, dry_run=True, **more)
     said = capsys.readouterr().out
     assert len(endpoint.bodies) == asked and not (tmp_path / "out/status.json").exists()
     rows = {line.split("  ")[0]: line.split()[-3] for line in said.split("\n") if "  " in line}
-    assert rows["the prompt's parts"] == "5"
+    assert rows["the prompt's parts"] == rows["the translation"] == "5"
+    assert rows["a card of a model"] == "1"
     assert rows["examples, if each answer is kept"] == str(NUM_EXAMPLES // 5)
     assert rows["answers to the test split"] == "8"
+    write_lines(tmp_path / "mine.jsonl", [{"input": "a b", "output": "a"}])
+    given = str(tmp_path / "mine.jsonl")
+    run(tmp_path / "out", endpoint.url, prompt, skip=skip, dry_run=True, test_file=given)
+    (row,) = [x for x in capsys.readouterr().out.split("\n") if x.startswith("answers to the test")]
+    assert row.split()[-3] == "1"
 
 
 def test_a_test_file_is_the_test_split_and_nothing_of_it_is_trained_on(tmp_path, prompt, endpoint):

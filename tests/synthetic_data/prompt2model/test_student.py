@@ -6,7 +6,9 @@ import pathlib
 import pytest
 import yaml
 
+from t5lite.checkpoints.base_model import parameter_hash
 from t5lite.checkpoints.checkpointer import Checkpointer
+from t5lite.checkpoints.load import load_model_dir
 from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.synthetic_data.prompt2model import page
 from t5lite.synthetic_data.prompt2model.step_folder import StepFolder
@@ -140,6 +142,8 @@ def test_the_best_checkpoint_is_that_of_the_validation(whole):
     assert trained.validation["last"]["validation/mean/chrf++"] == found[trained.last_step]
     steps = Checkpointer(whole / "model", read_only=True).all_steps()
     assert set(steps) == {trained.best_step, trained.last_step}
+    last = load_model_dir(whole / "model", trained.last_step).params
+    assert trained.parameters["last"] == parameter_hash(last)
 
 
 def test_a_decoder_only_student_starts_from_another_model(whole, tmp_path):

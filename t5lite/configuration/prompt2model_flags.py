@@ -49,7 +49,7 @@ PROMPT2MODEL_FLAGS = (
     Flag("--balanced", bool, "as many examples of each label"),
     Flag("--model_folder", comma_separated, "folders of models and cards", "MODEL_FOLDERS"),
     Flag("--max_model_bytes", number(Positive), "size of a model at most (default: 3e9)"),
-    Flag("--encoder_decoder_only", bool, "look for models with an encoder only (default: yes)"),
+    Flag("--encoder_decoder_only", bool, "look for encoder-decoders only (default: yes)"),
     Flag("--hypothetical_card", bool, "have the teacher write the card that is looked for"),
     Flag("--model", str, "the model to start from: a folder, or a name among those searched"),
     Flag("--train_gin_file", str, "the student's recipe (recipes/prompt2model/paper.gin)"),

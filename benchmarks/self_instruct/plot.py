@@ -17,7 +17,7 @@ def draw(found: dict, results: dict, path: pathlib.Path) -> None:
       path: the picture to write.
     """
     figure, axes = plt.subplots(2, 2, figsize=(11, 7.5))
-    _draw_rounds(axes[0, 0], found["rounds"], "teacher: SmolLM2-135M-Instruct")
+    _draw_rounds(axes[0, 0], found["rounds"], f"teacher: {results['teacher']}")
     _draw_rounds(axes[0, 1], results["scripted_rounds"], "teacher: a grammar that runs dry")
     _draw_likeness(axes[1, 0], found)
     _draw_losses(axes[1, 1], results["losses"])

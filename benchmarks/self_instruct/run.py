@@ -141,7 +141,12 @@ def main() -> None:
     losses = {
         name: [train(name, seed, args.student, folder) for seed in _SEEDS] for name in TRAINED_ON
     }
-    results = {"examples": numbers, "losses": losses, "scripted_rounds": scripted_rounds}
+    results = {
+        "teacher": pathlib.Path(args.teacher).name,
+        "examples": numbers,
+        "losses": losses,
+        "scripted_rounds": scripted_rounds,
+    }
     write_object(folder / "results.json", results)
     found = read_object(folder / "teacher" / files.STATISTICS)
     plot.draw(found, results, folder / "study.png")

@@ -183,7 +183,7 @@ def _solved(task: MadeTask, inputs) -> list[GeneratedExample]:
 
 
 def _jobs(num_seeds: int) -> list[tuple]:
-    """Kind, folder, function and its arguments of each, so that whole seeds are done first."""
+    """Kind, folder, function and its arguments of each; students, which take longest, last."""
     jobs: list[tuple] = []
     for seed in SEEDS[:num_seeds]:
         for task in TASKS:
@@ -192,8 +192,8 @@ def _jobs(num_seeds: int) -> list[tuple]:
                 jobs.append(("duplicates", name, count_duplicates, (task, seed, devices)))
             jobs.append(("teachers", f"teacher_{task.name}_{seed}", ask_teacher, (task, seed)))
         jobs += [("examples", arm.name, make_examples, (arm,)) for arm in example_arms(seed)]
-        students = [arm for arm in student_arms() if arm.seed == seed]
-        jobs += [("students", arm.name, train_student, (arm,)) for arm in students]
+    students = [arm for arm in student_arms() if arm.seed in SEEDS[:num_seeds]]
+    jobs += [("students", arm.name, train_student, (arm,)) for arm in students]
     return jobs
 
 

@@ -34,6 +34,7 @@ class Sources:
 
     Attributes:
       teacher: Who generated examples; None where nobody did.
+      by_hand: Whether somebody put a file of examples in their place.
       splits: Examples by split.
       generated: Answers of the teacher by what became of them.
       dataset: The record of the data set that was taken, as `found_datasets.json` has it.
@@ -41,6 +42,7 @@ class Sources:
     """
 
     teacher: str | None
+    by_hand: bool = False
     splits: Mapping[str, int]
     generated: Mapping[str, int]
     dataset: Mapping[str, Any] | None
@@ -155,7 +157,8 @@ def _data(sources: Sources) -> str:
     if sources.dataset:
         licence = sources.dataset.get("license") or "not said by its description"
         said.append(f"Examples were taken of {sources.dataset['name']}; its licence: {licence}.")
-    said = said or ["The examples were put there by hand."]
+    if sources.by_hand or not said:
+        said.append("Examples were put there by hand.")
     return "\n".join(said) + "\n\n" + format_markdown(("what", "examples"), rows, right=(1,))
 
 

@@ -27,7 +27,7 @@ from t5lite.synthetic_data.prompt2model.held_out import HeldOut
 from t5lite.synthetic_data.prompt2model.meta_templates import META_TEMPLATES, MetaTemplate
 from t5lite.synthetic_data.prompt2model.prompt_spec import Demonstration, PromptSpec
 from t5lite.synthetic_data.prompt2model.self_consistency import Ballot
-from t5lite.synthetic_data.provenance import Origin, Trace, Verdict
+from t5lite.synthetic_data.provenance import Origin, Verdict, write_trace
 from t5lite.synthetic_data.teachers.asking import Answered, Asking
 from t5lite.synthetic_data.teachers.forecast import Expected
 from t5lite.synthetic_data.teachers.requests import Choice, Request
@@ -77,8 +77,7 @@ def generate_dataset(
             bar.update(min(len(generator.kept), config.num_examples) - bar.n)
     dataset = generator.result(stopped)
     folder.mkdir(parents=True, exist_ok=True)
-    with Trace(folder) as trace:  # whose verdicts are the last
-        trace.add(dataset.origins)
+    write_trace(folder, dataset.origins)  # with the last verdicts
     write_examples(folder / GENERATED_FILE, dataset.examples)
     return dataset
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 
 from t5lite.files import strict_json
 from t5lite.files.whole_file import write_whole
@@ -126,6 +126,10 @@ _TITLES = {
 
 def write_examples(file: pathlib.Path, examples: Iterable[GeneratedExample]) -> None:
     """Writes {"id", "input", "output"} a line, the whole file or nothing."""
-    records = ({"id": one.id, "input": one.input, "output": one.output} for one in examples)
-    lines = [f"{strict_json.dumps(record, ensure_ascii=False)}\n" for record in records]
+    write_rows(file, ({"id": x.id, "input": x.input, "output": x.output} for x in examples))
+
+
+def write_rows(file: pathlib.Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes an object a line, the whole file or nothing."""
+    lines = [f"{strict_json.dumps(row, ensure_ascii=False)}\n" for row in rows]
     write_whole(file, "".join(lines).encode("utf-8", "backslashreplace"))

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import logging
 import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from t5lite.data.tasks.instructed import instructed_inputs
@@ -21,10 +22,11 @@ from t5lite.synthetic_data.prompt2model import (
 )
 from t5lite.synthetic_data.prompt2model.dataset_generator import generate_dataset
 from t5lite.synthetic_data.prompt2model.dataset_retriever import RETRIEVED_FILE
-from t5lite.synthetic_data.prompt2model.generated_dataset import GENERATED_FILE
+from t5lite.synthetic_data.prompt2model.generated_dataset import GENERATED_FILE, write_rows
 from t5lite.synthetic_data.prompt2model.parser import read_prompt
 from t5lite.synthetic_data.prompt2model.prompt_spec import SPEC_FILE
 from t5lite.synthetic_data.prompt2model.splits import label_table, split_examples
+from t5lite.synthetic_data.prompt2model.step_folder import StepFolder
 from t5lite.synthetic_data.prompt2model.steps import Counts, Pipeline, Step
 from t5lite.synthetic_data.prompt2model.trainer import TRAINING_FILE
 from t5lite.synthetic_data.prompt2model.translation import translate_instruction
@@ -34,7 +36,6 @@ from t5lite.synthetic_data.prompt2model.work import (
     SPLIT_FILES,
     Work,
     read_examples,
-    write_examples,
 )
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ def process(work: Work) -> Counts:
                 "generate more (--num_examples), or give other shares (--validation_share, "
                 "--test_share)"
             )
-        write_examples(work.path / "data" / f"{name}.jsonl", examples)
+        write_rows(work.path / "data" / f"{name}.jsonl", examples)
     return {name: len(found) for name, found in splits.items()} | {
         f"of data set {number} ({name.removesuffix('.jsonl')})": len(found)
         for number, (name, found) in enumerate(rows)
@@ -175,11 +176,12 @@ def evaluate(work: Work) -> Counts:
 
 def export(work: Work) -> Counts:
     """Writes the student as a Hugging Face folder with a card."""
-    has_generated, report = work.has(GENERATED_FILE), student_evaluation.REPORT_FILE
+    report, teacher = student_evaluation.REPORT_FILE, writer_of_examples(work)
     sources = card.Sources(
-        teacher=work.teacher if has_generated else None,
+        teacher=teacher,
+        by_hand=work.has(GENERATED_FILE) and teacher is None,
         splits={pathlib.PurePath(n).stem: len(read_examples(work.path / n)) for n in SPLIT_FILES},
-        generated=card.generated_counts(work.path) if has_generated else {},
+        generated=card.generated_counts(work.path) if teacher else {},
         dataset=card.chosen_dataset(work.path) if work.has(FOUND_DATASETS) else None,
         scores=read_object(work.path / report)["test"] if work.has(report) else {},
     )
@@ -209,8 +211,42 @@ def demo(work: Work) -> Counts:
 # ---- The table -----------------------------------------------------------------------------------
 
 
-def _teacher(work: Work) -> dict[str, Any]:
-    return {"teacher": work.teacher}
+# Whether a step asks the teacher, and how to do without.
+_ASKS: Mapping[str, tuple[Callable[[Work], bool], str]] = {
+    "parse": (
+        lambda work: (
+            work.settings.translate
+            or (work.settings.parse_with_teacher and work.has(PROMPT_FILES[0]))
+        ),
+        "--noparse_with_teacher, without --translate",
+    ),
+    "generate": (lambda work: True, "--skip=generate"),
+    "retrieve_models": (
+        lambda work: work.settings.model_retrieval.hypothetical_card,
+        "--nohypothetical_card",
+    ),
+    "evaluate": (lambda work: work.settings.evaluation.score_teacher, "--noscore_teacher"),
+}
+
+
+def _teacher(step: str, work: Work) -> dict[str, Any]:
+    """The teacher's name as a setting of a step that asks it."""
+    asks, _ = _ASKS[step]
+    return {"teacher": work.teacher} if asks(work) else {}
+
+
+def _check_teacher(step: str, work: Work) -> None:
+    """Says that a step asks a teacher, and nobody is named.
+
+    Raises:
+      ValueError: It is so.
+    """
+    asks, without = _ASKS[step]
+    if asks(work) and work.settings.teacher.teacher is None:
+        raise ValueError(
+            f"the step {step} asks a teacher, and nobody is named: give --teacher=URL of an "
+            f"endpoint, a model folder, or recorded; or do without by {without}"
+        )
 
 
 PIPELINE: Pipeline[Work] = Pipeline(
@@ -224,8 +260,9 @@ PIPELINE: Pipeline[Work] = Pipeline(
                     "parse_with_teacher": work.settings.parse_with_teacher,
                     "translate": work.settings.translate,
                 }
-                | (_teacher(work) if work.settings.parse_with_teacher else {})
+                | _teacher("parse", work)
             ),
+            check=functools.partial(_check_teacher, "parse"),
             optional_inputs=PROMPT_FILES,
             outputs=(SPEC_FILE,),
         ),
@@ -241,7 +278,10 @@ PIPELINE: Pipeline[Work] = Pipeline(
             name="generate",
             about="asks the teacher for examples",
             run=generate,
-            settings=lambda work: dataclasses.asdict(work.settings.generation) | _teacher(work),
+            settings=lambda work: (
+                dataclasses.asdict(work.settings.generation) | _teacher("generate", work)
+            ),
+            check=functools.partial(_check_teacher, "generate"),
             inputs=(SPEC_FILE,),
             optional_inputs=(GIVEN_TEST_FILE,),
             outputs=(GENERATED_FILE,),
@@ -258,7 +298,11 @@ PIPELINE: Pipeline[Work] = Pipeline(
             name="retrieve_models",
             about="looks for a model to start from",
             run=retrieve_models,
-            settings=lambda work: dataclasses.asdict(work.settings.model_retrieval),
+            settings=lambda work: (
+                dataclasses.asdict(work.settings.model_retrieval)
+                | _teacher("retrieve_models", work)
+            ),
+            check=functools.partial(_check_teacher, "retrieve_models"),
             inputs=(SPEC_FILE,),
             outputs=(FOUND_MODELS,),
         ),
@@ -280,9 +324,9 @@ PIPELINE: Pipeline[Work] = Pipeline(
             about="scores the student, and the teacher, on the test split",
             run=evaluate,
             settings=lambda work: (
-                dataclasses.asdict(work.settings.evaluation)
-                | (_teacher(work) if work.settings.evaluation.score_teacher else {})
+                dataclasses.asdict(work.settings.evaluation) | _teacher("evaluate", work)
             ),
+            check=functools.partial(_check_teacher, "evaluate"),
             inputs=(SPEC_FILE, TRAINING_FILE, SPLIT_FILES[2]),
             outputs=(student_evaluation.REPORT_FILE, student_evaluation.REPORT_TEXT),
             belongings=(student_evaluation.FOLDER,),
@@ -307,6 +351,16 @@ PIPELINE: Pipeline[Work] = Pipeline(
 
 
 # ---- Files ---------------------------------------------------------------------------------------
+
+
+def writer_of_examples(work: Work) -> str | None:
+    """The teacher that wrote the generated examples; None where they are of somebody's hand."""
+    folder = StepFolder(work.path)
+    record = folder.record("generate")
+    written = record.outputs.get(GENERATED_FILE)
+    if not work.has(GENERATED_FILE) or written != folder.hash(GENERATED_FILE):
+        return None
+    return record.settings.get("teacher")
 
 
 def _chosen_model(work: Work) -> str | None:

@@ -133,6 +133,9 @@ def _run(folder: StepFolder, work: Work, *, action: str | None, skip: Sequence[s
     """Runs one step, or all."""
     if action is None or skip:
         folder.switch_off(skip)
+    elif folder.is_switched_off(action):  # Whoever asks for a step wants what it writes.
+        names = [step.name for step in PIPELINE.steps if step.name != action]
+        folder.switch_off([name for name in names if folder.is_switched_off(name)])
     work.unread = frozenset(
         output
         for step in PIPELINE.steps

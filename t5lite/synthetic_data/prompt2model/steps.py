@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.tables import format_table
-from t5lite.synthetic_data.prompt2model.step_folder import StepFolder
+from t5lite.synthetic_data.prompt2model.step_folder import StepFolder, StepState
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ class Step(Generic[Work]):
       run: Does it, reading and writing files of the folder. A step that is killed is run again with
         what it had written so far, and must end with the same files.
       settings: What decides its outputs beside its inputs, as a JSON object.
+      check: Raises where something that it needs was not given; called for all steps before the
+        first is run, and before files that it wrote earlier are deleted.
       inputs: Files of the folder that it needs.
       optional_inputs: Files that it reads where they are there, and the step that writes them is
         not switched off.
@@ -46,6 +48,7 @@ class Step(Generic[Work]):
     about: str
     run: Callable[[Work], Counts]
     settings: Callable[[Work], Mapping[str, Any]] = lambda work: {}
+    check: Callable[[Work], None] = lambda work: None
     inputs: tuple[str, ...] = ()
     optional_inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
@@ -92,6 +95,9 @@ class Pipeline(Generic[Work]):
             self.step(name, flag="--skip")
         folder.switch_off(skipped)
         for step in self.steps:
+            if step.name not in skipped and not self._state(folder, work, step).is_done:
+                step.check(work)
+        for step in self.steps:
             if step.name in skipped:
                 log.info("%s: switched off", step.name)
             else:
@@ -104,17 +110,21 @@ class Pipeline(Generic[Work]):
           ValueError: An input is missing, or only some of its outputs are there; or as the step
             raises.
         """
-        inputs = self._inputs(folder, step)
-        settings = step.settings(work)
-        state = folder.state(step.name, inputs=inputs, outputs=step.outputs, settings=settings)
+        state = self._state(folder, work, step)
         if state.is_done:
             log.info("%s: %s", step.name, state)
             return
+        step.check(work)
         self._check_inputs(folder, step)
         log.info("%s: %s", step.name, step.about if state.kind == "to do" else state)
         if not state.goes_on:
             folder.clear((*step.outputs, *step.belongings))
-        folder.begin(step.name, inputs=inputs, settings=settings, goes_on=state.goes_on)
+        folder.begin(
+            step.name,
+            inputs=self._inputs(folder, step),
+            settings=step.settings(work),
+            goes_on=state.goes_on,
+        )
         counts = step.run(work)
         missing = [name for name in step.outputs if not folder.has(name)]
         assert not missing, f"the step {step.name} did not write {missing}"
@@ -140,6 +150,10 @@ class Pipeline(Generic[Work]):
             ("step", "state", "when", "read", "wrote", "counts"), rows, drops_empty=True
         )
 
+    def _state(self, folder: StepFolder, work: Work, step: Step[Work]) -> StepState:
+        inputs, settings = self._inputs(folder, step), step.settings(work)
+        return folder.state(step.name, inputs=inputs, outputs=step.outputs, settings=settings)
+
     def _inputs(self, folder: StepFolder, step: Step[Work]) -> dict[str, str | None]:
         """The hash of each file that a step reads; None of one that is not there."""
         off = {
@@ -150,7 +164,7 @@ class Pipeline(Generic[Work]):
         }
         found = {name: folder.hash(name) for name in step.inputs}
         optional = {name: folder.hash(name) for name in step.optional_inputs if name not in off}
-        return found | {name: crc for name, crc in optional.items() if crc is not None}
+        return found | {name: digest for name, digest in optional.items() if digest is not None}
 
     def _check_inputs(self, folder: StepFolder, step: Step[Work]) -> None:
         for name in step.inputs:
@@ -169,7 +183,7 @@ class Pipeline(Generic[Work]):
 
 def _shown(record: Any) -> tuple[str, str, str]:
     files = [
-        "\n".join(f"{name} {(crc or 'not there')[:8]}" for name, crc in each.items())
+        "\n".join(f"{name} {(digest or 'not there')[:8]}" for name, digest in each.items())
         for each in (record.inputs, record.outputs)
     ]
     counts = ", ".join(f"{name} {value}" for name, value in record.counts.items())

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from t5lite.files import strict_json
 from t5lite.files.json_files import read_lines
-from t5lite.files.whole_file import write_whole
 from t5lite.messages.ranges import Port
 from t5lite.messages.streams import say
 from t5lite.messages.value_types import check_fields
@@ -20,12 +18,12 @@ from t5lite.synthetic_data.prompt2model.prompt_spec import SPEC_FILE, PromptSpec
 from t5lite.synthetic_data.prompt2model.splits import SplitConfig
 from t5lite.synthetic_data.prompt2model.student_evaluation import StudentEvaluation
 from t5lite.synthetic_data.prompt2model.trainer import StudentTraining
+from t5lite.synthetic_data.teachers.answers import ANSWERS_FOLDER
 from t5lite.synthetic_data.teachers.asking import Asking
 from t5lite.synthetic_data.teachers.config import TeacherConfig
 
 PROMPT_FILES = ("prompt.txt", "prompt.json", "prompt.jsonl")
 GIVEN_TEST_FILE = "given_test.jsonl"
-ANSWERS_FOLDER = "answers"
 SPLIT_FILES = ("data/train.jsonl", "data/validation.jsonl", "data/test.jsonl")
 
 
@@ -134,8 +132,3 @@ def read_examples(path: pathlib.Path) -> list[dict[str, Any]]:
         name = record.get("id") or f"{path.stem}_{number:05d}"
         found.append({"id": name, "input": record["input"], "output": record["output"]})
     return found
-
-
-def write_examples(path: pathlib.Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes a file of examples, as a whole or not at all."""
-    write_whole(path, "".join(strict_json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

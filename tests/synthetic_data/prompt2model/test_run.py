@@ -11,11 +11,16 @@ import sys
 import pytest
 
 from t5lite.cli import main
+from t5lite.synthetic_data.prompt2model.dataset_retriever import DatasetRetrieval
+from t5lite.synthetic_data.prompt2model.generated_dataset import GenerationConfig
 from t5lite.synthetic_data.prompt2model.model_retriever import ModelRetrieval
-from t5lite.synthetic_data.prompt2model.pipeline import PIPELINE
+from t5lite.synthetic_data.prompt2model.pipeline import PIPELINE, writer_of_examples
 from t5lite.synthetic_data.prompt2model.run import prompt2model
+from t5lite.synthetic_data.prompt2model.splits import SplitConfig
 from t5lite.synthetic_data.prompt2model.step_folder import StepFolder
-from t5lite.synthetic_data.prompt2model.work import SPLIT_FILES
+from t5lite.synthetic_data.prompt2model.student_evaluation import StudentEvaluation
+from t5lite.synthetic_data.prompt2model.trainer import StudentTraining
+from t5lite.synthetic_data.prompt2model.work import SPLIT_FILES, Settings, Work
 from t5lite.synthetic_data.teachers.config import TeacherConfig
 from tests.conftest import REPOSITORY
 from tests.synthetic_data.prompt2model.folders import (
@@ -30,6 +35,17 @@ from tests.synthetic_data.prompt2model.runs import (
     run,
 )
 from tests.synthetic_data.scripted import local_endpoint
+
+PLAIN = {"parse_with_teacher": False}
+SETTINGS = Settings(
+    teacher=TeacherConfig(),
+    dataset_retrieval=DatasetRetrieval(),
+    generation=GenerationConfig(),
+    splits=SplitConfig(),
+    model_retrieval=ModelRetrieval(),
+    training=StudentTraining(),
+    evaluation=StudentEvaluation(),
+)
 
 RUN = """
 import sys
@@ -220,6 +236,50 @@ def test_too_few_examples_are_said_before_training(tmp_path, prompt, endpoint):
 def test_without_a_teacher_what_asks_one_names_the_flag(tmp_path, prompt):
     with pytest.raises(ValueError, match="--teacher"):
         prompt2model(output=str(tmp_path / "out"), words=[prompt], skip=NOT_TRAINED)
+
+
+def test_a_run_without_a_teacher_says_so_before_it_does_anything(tmp_path, prompt, endpoint):
+    out, skipped = tmp_path / "out", ("retrieve_datasets", "retrieve_models", "generate", "demo")
+    with pytest.raises(ValueError, match=r"step evaluate asks a teacher.*--noscore_teacher"):
+        prompt2model(output=str(out), words=[prompt], skip=skipped, parse_with_teacher=False)
+    assert not (out / "prompt_spec.json").exists()
+    run(out, endpoint.url, prompt)
+    before = made(out)
+    with pytest.raises(ValueError, match=r"step parse asks a teacher.*--teacher=URL"):
+        run(out, "", teacher=TeacherConfig())
+    with pytest.raises(ValueError, match="step generate asks a teacher"):
+        run(out, "", "generate", teacher=TeacherConfig())
+    assert made(out) == before
+
+
+def test_an_edited_prompt_makes_anew_and_leaves_no_trace_of_the_old(tmp_path, prompt, endpoint):
+    out = tmp_path / "out"
+    run(out, endpoint.url, prompt)
+    text = (out / "prompt.txt").read_text()
+    (out / "prompt.txt").write_text(text.replace("comes first", "comes first, please"))
+    assert "out of date: prompt.txt has changed" in PIPELINE.status(StepFolder(out))
+    run(out, endpoint.url, num_examples=15, **PLAIN)
+    run(tmp_path / "new", endpoint.url, str(out / "prompt.txt"), num_examples=15, **PLAIN)
+    again, straight = made(out), made(tmp_path / "new")
+    assert again | {"answers": straight["answers"]} == straight
+
+
+def test_a_step_named_is_switched_on(tmp_path, prompt, endpoint):
+    out = tmp_path / "out"
+    run(out, endpoint.url, prompt, skip=(*NOT_TRAINED, "process"))
+    assert StepFolder(out).is_switched_off("process")
+    run(out, endpoint.url, "process", skip=())
+    folder = StepFolder(out)
+    assert not folder.is_switched_off("process") and folder.is_switched_off("train")
+
+
+def test_the_card_names_who_wrote_the_examples_whoever_exports_them(tmp_path, prompt, endpoint):
+    out = tmp_path / "out"
+    run(out, endpoint.url, prompt)
+    work = Work(out, SETTINGS)
+    assert writer_of_examples(work) == "letters"
+    write_lines(out / "generated.jsonl", [{"input": "b a", "output": "a"}])
+    assert writer_of_examples(work) is None
 
 
 def test_settings_are_kept_with_the_run(tmp_path, prompt, endpoint):

@@ -21,9 +21,7 @@ import sys
 from collections.abc import Iterable, Mapping
 
 from benchmarks.self_instruct import plot, scripted
-from t5lite.files import strict_json
-from t5lite.files.json_files import read_lines, read_object, write_object
-from t5lite.files.whole_file import write_whole
+from t5lite.files.json_files import read_lines, read_object, write_lines, write_object
 from t5lite.synthetic_data.self_instruct import folder as files
 from t5lite.synthetic_data.self_instruct.seeds import read_seeds
 from t5lite.training.metrics import read_lines as read_metrics
@@ -76,8 +74,7 @@ def write_data(data_dir: pathlib.Path, made: pathlib.Path, folder: pathlib.Path)
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, records in kinds.items():
-        lines = [strict_json.dumps(record) + "\n" for record in records]
-        write_whole(folder / f"{name}.jsonl", "".join(lines))
+        write_lines(folder / f"{name}.jsonl", records)
     return {name: len(records) for name, records in kinds.items()}
 
 

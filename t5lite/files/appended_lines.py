@@ -6,9 +6,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from t5lite.files import strict_json
 from t5lite.files.appended_file import AppendedFile
-from t5lite.files.json_files import parse_lines
+from t5lite.files.json_files import line_of, parse_lines
 from t5lite.files.local_paths import storage_path, writable_folder
 from t5lite.files.locks import delete_lock, take_lock
 from t5lite.files.regular_files import check_regular
@@ -64,14 +63,7 @@ class AppendedLines:
         Raises:
           OSError: Of this file, such as on a full disk; none of the lines is there then.
         """
-        # JSON may hold half a surrogate pair, which stays the escape that it was read from.
-        lines = [
-            (strict_json.dumps(record, ensure_ascii=False) + "\n").encode(
-                "utf-8", "backslashreplace"
-            )
-            for record in records
-        ]
-        self._file.append(b"".join(lines), durably=True)
+        self._file.append(b"".join(map(line_of, records)), durably=True)
         self._file.sync()
         self.records += [(str(self.path), dict(record)) for record in records]
 

@@ -1,7 +1,7 @@
 """JSON objects in files, one in a file or one a line."""
 
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from t5lite.files import strict_json
@@ -68,3 +68,17 @@ def parse_lines(
 def write_object(path: pathlib.Path, record: Mapping[str, Any], **options: Any) -> None:
     """Writes a JSON object, indented, as a whole or not at all; `options` are `json.dumps`'s."""
     write_whole(path, strict_json.dumps(record, indent=2, **options) + "\n")
+
+
+def line_of(record: Mapping[str, Any]) -> bytes:
+    """A JSON object as a line of JSON Lines.
+
+    A text may hold half of a surrogate pair, which stays the escape that it was read from.
+    """
+    line = strict_json.dumps(record, ensure_ascii=False) + "\n"
+    return line.encode("utf-8", "backslashreplace")
+
+
+def write_lines(path: pathlib.Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Writes JSON Lines, an object a line, as a whole or not at all."""
+    write_whole(path, b"".join(map(line_of, records)))

@@ -11,18 +11,16 @@ import decimal
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from t5lite.files.json_files import read_lines
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import check_fields
-from t5lite.synthetic_data.teachers.requests import Message, Request
+from t5lite.synthetic_data.teachers.requests import Message, PromptForm, Request
 
 _SYSTEM = (
     "For each question, first give the reasons in one to three sentences. Then write a line that "
     'begins with "Answer:" and holds the answer alone.'
 )
-PromptForm = Literal["conversation", "continuation"]
 _QUESTION, _ANSWER = "Question:", "Answer:"
 
 

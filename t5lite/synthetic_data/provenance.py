@@ -13,9 +13,8 @@ from typing import Any, Self
 
 from t5lite.files import strict_json
 from t5lite.files.appended_lines import AppendedLines
-from t5lite.files.json_files import read_lines
+from t5lite.files.json_files import read_lines, write_lines
 from t5lite.files.local_paths import storage_path
-from t5lite.files.whole_file import write_whole
 from t5lite.messages.value_types import check_fields
 
 TRACE_FILE = "trace.jsonl"
@@ -116,9 +115,7 @@ def write_trace(folder: str | pathlib.Path, origins: Sequence[Origin]) -> None:
     Raises:
       OSError: Of the file, such as on a full disk.
     """
-    lines = [strict_json.dumps(_record(o), ensure_ascii=False) + "\n" for o in origins]
-    path = storage_path(folder, name="the folder") / TRACE_FILE
-    write_whole(path, "".join(lines).encode("utf-8", "backslashreplace"))
+    write_lines(storage_path(folder, name="the folder") / TRACE_FILE, map(_record, origins))
 
 
 def read_trace(folder: str | pathlib.Path, *, name: str = "--folder") -> dict[str, Origin]:

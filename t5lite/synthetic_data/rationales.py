@@ -6,31 +6,24 @@ Source: Hsieh et al., arXiv:2305.02301, section 3.1. The output is read by `task
 from __future__ import annotations
 
 import dataclasses
-import logging
+import itertools
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from t5lite.data.sources import local_files
-from t5lite.files import strict_json
 from t5lite.files.local_paths import local_path, writable_folder
-from t5lite.files.whole_file import write_whole
 from t5lite.messages.ranges import NumExamples, Range, Size
 from t5lite.messages.value_types import check_fields, check_type, numbers_checked
 from t5lite.synthetic_data import chain_of_thought
-from t5lite.synthetic_data.chain_of_thought import PromptForm, Solved
-from t5lite.synthetic_data.provenance import Origin, Trace, Verdict
-from t5lite.synthetic_data.teachers.answers import ANSWERS_FOLDER
-from t5lite.synthetic_data.teachers.asking import Answered, Asking
+from t5lite.synthetic_data.chain_of_thought import Solved
+from t5lite.synthetic_data.one_request_each import make_examples, passes
+from t5lite.synthetic_data.provenance import Origin, Verdict
+from t5lite.synthetic_data.teachers.asking import Answered
 from t5lite.synthetic_data.teachers.config import TeacherConfig
-from t5lite.synthetic_data.teachers.forecast import Expected, forecast
-from t5lite.synthetic_data.teachers.requests import Request
-
-log = logging.getLogger(__name__)
+from t5lite.synthetic_data.teachers.requests import PromptForm
 
 RATIONALES_FILE = "rationales.jsonl"
-# Requests of a round; after each, the trace is on disk.
-_ROUND = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +98,7 @@ def rationales(
         data_dir=data_dir,
         max_examples=max_examples,
     )
+    _check_ids(asked, shown)
     if consistent_only and not any(one.label is not None for one in asked):
         raise ValueError(
             "--consistent_only compares the teacher's answers with labels, and no input has one. "
@@ -119,60 +113,17 @@ def rationales(
         )
         for one in asked
     ]
-    folder = writable_folder(output, name="--output")
     check = _Check(tuple(labels), consistent_only)
-    if dry_run:
-        with teacher.open(folder / ANSWERS_FOLDER) as asking:
-            longest = max(requests, key=Request.count_tokens)
-            print(forecast(asking, [Expected("rationales", len(requests), longest)]))
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with teacher.open(folder / ANSWERS_FOLDER) as asking, Trace(folder) as trace:
-        lines, num_unanswered = ask(asking, asked, requests, shown=shown, check=check, trace=trace)
-        print(asking.summary())
-    write_whole(folder / RATIONALES_FILE, "".join(lines))
-    print(f"Rationales: {folder / RATIONALES_FILE}, {len(lines):,} of {len(asked):,} inputs")
-    if num_unanswered:
-        log.warning(
-            "%s inputs were not answered: the budget is spent (--max_calls, --max_total_tokens, "
-            "--max_price), or the teacher failed. The same command goes on there.",
-            f"{num_unanswered:,}",
-        )
-
-
-def ask(
-    asking: Asking,
-    asked: Sequence[Asked],
-    requests: Sequence[Request],
-    *,
-    shown: Sequence[Solved],
-    check: _Check,
-    trace: Trace,
-) -> tuple[list[str], int]:
-    """Asks round after round.
-
-    Returns:
-      The lines of what is kept, in the order of the inputs, and how many had no answer.
-    """
-    lines: list[str] = []
-    num_unanswered = 0
-    trace.add([Origin(id=s.id, example=_demonstration(s)) for s in shown])
-    for start in range(0, len(asked), _ROUND):
-        part = asked[start : start + _ROUND]
-        answered = asking.ask(requests[start : start + _ROUND], desc="rationales")
-        origins = []
-        for one, answer in zip(part, answered, strict=True):
-            if answer.reply is None:
-                num_unanswered += 1
-                continue
-            origin = _origin(one, answer, check=check, shown=shown)
-            asking.note(_outcome(origin))
-            origins.append(origin)
-            if origin.kept:
-                record = {"id": one.id, **origin.example}
-                lines.append(strict_json.dumps(record, ensure_ascii=False) + "\n")
-        trace.add(origins)
-    return lines, num_unanswered
+    make_examples(
+        requests,
+        lambda index, answer: _origin(asked[index], answer, check=check, shown=shown),
+        teacher=teacher,
+        path=writable_folder(output, name="--output") / RATIONALES_FILE,
+        inputs="inputs",
+        answers="rationales",
+        shown=[Origin(id=one.id, example=_demonstration(one)) for one in shown],
+        dry_run=dry_run,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,25 +151,21 @@ def _origin(one: Asked, answer: Answered, *, check: _Check, shown: Sequence[Solv
     assert answer.reply is not None
     example = {"input": one.input} | ({} if one.label is None else {"label": one.label})
     choice = answer.reply.choices[0] if answer.reply.choices else None
-    verdicts = []
-
-    def passes(name: str, kept: bool, why: str = "") -> bool:
-        verdicts.append(Verdict(name, kept, "" if kept else why))
-        return kept
-
+    verdicts: list[Verdict] = []
     read = None if choice is None else chain_of_thought.read_answer(choice.text)
     cut = choice is not None and choice.was_cut and read is None
     why = "cut short before the answer" if cut else "no reasons followed by 'Answer:'"
-    if passes("readable", read is not None, why) and read is not None:
+    if passes(verdicts, "not readable", read is not None, why) and read is not None:
         rationale, said = read
         label = check.label(said)
         example |= {"teacher_label": said if label is None else label, "rationale": rationale}
         wanted = ", ".join(check.labels)
-        if passes("allowed", label is not None, f"{said!r} is none of {wanted}"):
+        if passes(verdicts, "not allowed", label is not None, f"{said!r} is none of {wanted}"):
             assert label is not None
             if check.consistent_only and one.label is not None:
                 agrees = chain_of_thought.same_answer(label, one.label)
-                passes("consistent", agrees, f"{label!r}, and the label is {one.label!r}")
+                why = f"{label!r}, and the label is {one.label!r}"
+                passes(verdicts, "not consistent", agrees, why)
     return Origin(
         id=one.id,
         example=example,
@@ -226,12 +173,6 @@ def _origin(one: Asked, answer: Answered, *, check: _Check, shown: Sequence[Solv
         demonstrations=tuple(s.id for s in shown),
         verdicts=tuple(verdicts),
     )
-
-
-def _outcome(origin: Origin) -> str:
-    """What the summary counts."""
-    left_out = next((v.filter for v in origin.verdicts if not v.kept), None)
-    return "kept" if left_out is None else f"left out: not {left_out}"
 
 
 def _demonstration(solved: Solved) -> dict[str, str]:
@@ -251,8 +192,7 @@ def _inputs(
     """Reads what is asked.
 
     Raises:
-      ValueError: There is no source or two, nothing in it, an id that comes twice, or what is
-        there is malformed.
+      ValueError: There is no source or two, nothing in it, or what is there is malformed.
     """
     if (input is None) == (mixture is None):
         raise ValueError(
@@ -275,12 +215,19 @@ def _inputs(
         )
     if not found:
         raise ValueError(f"{input or mixture} holds no input")
-    names = set[str]()
-    for one in found:
-        if one.id in names:
-            raise ValueError(f"{input}: the id {one.id!r} comes twice; give each its own, or none")
-        names.add(one.id)
     return found
+
+
+def _check_ids(asked: Sequence[Asked], shown: Sequence[Solved]) -> None:
+    """Makes sure that `t5lite trace ID` finds one thing."""
+    names = {one.id for one in shown}
+    for one in asked:
+        if one.id in names:
+            raise ValueError(
+                f"--input: the id {one.id!r} comes twice, or is that of a demonstration; give each "
+                "its own, or none"
+            )
+        names.add(one.id)
 
 
 def _of_file(path: pathlib.Path, field: str) -> Iterator[Asked]:
@@ -301,15 +248,14 @@ def _of_tasks(
     max_examples: int | None,
 ) -> Iterator[Asked]:
     from t5lite.data.tasks import seqio_adapter
-    from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 
-    # Read as bytes, whose ids give the text back exactly.
-    seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary="bytes")
-    vocabulary = ByteVocabulary()
+    seqio_adapter.import_tasks(task_modules, data_dir=data_dir)
     for task in seqio_adapter.resolve(mixture).task_names:
-        examples = seqio_adapter.iterate_examples(
-            task, split, task_feature_lengths=None, max_examples=max_examples
-        )
-        for index, example in enumerate(examples):
-            texts = {name: vocabulary.decode(ids) for name, ids in example.items()}
+        examples = seqio_adapter.iterate_texts(task, split)
+        for index, texts in enumerate(itertools.islice(examples, max_examples)):
+            if not {"inputs", "targets"} <= set(texts):
+                raise ValueError(
+                    f"--mixture={mixture}: examples of {task} have {', '.join(texts)}, and no "
+                    "inputs and targets"
+                )
             yield Asked(f"{task}/{split}/{index}", texts["inputs"], texts["targets"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import logging
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -17,24 +16,16 @@ from typing import Annotated, Any, Literal, get_args
 
 from t5lite.data.sources import local_files
 from t5lite.data.sources.split_files import SplitFiles
-from t5lite.files import strict_json
 from t5lite.files.local_paths import writable_folder
-from t5lite.files.whole_file import write_whole
 from t5lite.messages.ranges import NumExamples, Range, Seed, Size
 from t5lite.messages.value_types import check_type, numbers_checked
-from t5lite.synthetic_data.chain_of_thought import PromptForm
-from t5lite.synthetic_data.provenance import Origin, Trace, Verdict
-from t5lite.synthetic_data.teachers.answers import ANSWERS_FOLDER
-from t5lite.synthetic_data.teachers.asking import Answered, Asking
+from t5lite.synthetic_data.one_request_each import make_examples, passes
+from t5lite.synthetic_data.provenance import Origin, Verdict
+from t5lite.synthetic_data.teachers.asking import Answered
 from t5lite.synthetic_data.teachers.config import TeacherConfig
-from t5lite.synthetic_data.teachers.forecast import Expected, forecast
-from t5lite.synthetic_data.teachers.requests import Choice, Request, about_tokens
-
-log = logging.getLogger(__name__)
+from t5lite.synthetic_data.teachers.requests import Choice, PromptForm, Request, about_tokens
 
 EXAMPLES_FILE = "examples.jsonl"
-# Requests of a round; after each, the trace is on disk.
-_ROUND = 512
 
 Style = Literal["instruction", "chat", "search"]
 
@@ -134,23 +125,16 @@ def reverse_instructions(
         for d in chosen
     ]
     print(f"Documents: {len(chosen):,} of {len(found):,} that fit. {notes}")
-    if dry_run:
-        with teacher.open(folder / ANSWERS_FOLDER) as asking:
-            longest = max(requests, key=Request.count_tokens)
-            print(forecast(asking, [Expected("instructions", len(requests), longest)]))
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with teacher.open(folder / ANSWERS_FOLDER) as asking, Trace(folder) as trace:
-        lines, num_unanswered = ask(asking, chosen, requests, trace=trace)
-        print(asking.summary())
-    write_whole(folder / EXAMPLES_FILE, "".join(lines))
-    print(f"Examples: {folder / EXAMPLES_FILE}, {len(lines):,} of {len(chosen):,} documents")
-    if num_unanswered:
-        log.warning(
-            "%s documents have no answer: the budget is spent (--max_calls, --max_total_tokens, "
-            "--max_price), or the teacher failed. The same command goes on there.",
-            f"{num_unanswered:,}",
-        )
+    seen: dict[str, str] = {}
+    make_examples(
+        requests,
+        lambda index, answer: _origin(chosen[index], answer, seen=seen),
+        teacher=teacher,
+        path=folder / EXAMPLES_FILE,
+        inputs="documents",
+        answers="instructions",
+        dry_run=dry_run,
+    )
 
 
 def request(
@@ -170,36 +154,6 @@ def request(
     return Request(prompt=text, stop=("\n\n", "Text:"), **settings)
 
 
-def ask(
-    asking: Asking, documents: Sequence[Document], requests: Sequence[Request], *, trace: Trace
-) -> tuple[list[str], int]:
-    """Asks round after round.
-
-    Returns:
-      The lines of what is kept, in the order of the documents, and how many had no answer.
-    """
-    lines: list[str] = []
-    seen: dict[str, str] = {}
-    num_unanswered = 0
-    for start in range(0, len(documents), _ROUND):
-        part = documents[start : start + _ROUND]
-        answered = asking.ask(requests[start : start + _ROUND], desc="instructions")
-        origins = []
-        for document, answer in zip(part, answered, strict=True):
-            if answer.reply is None:
-                num_unanswered += 1
-                continue
-            origin = _origin(document, answer, seen=seen)
-            left_out = next((v.filter for v in origin.verdicts if not v.kept), None)
-            asking.note("kept" if left_out is None else f"left out: {left_out}")
-            origins.append(origin)
-            if origin.kept:
-                record = {"id": origin.id, **origin.example}
-                lines.append(strict_json.dumps(record, ensure_ascii=False) + "\n")
-        trace.add(origins)
-    return lines, num_unanswered
-
-
 def read_instruction(text: str) -> str:
     """The instruction in an answer: without the cue that models repeat, or quotes around it."""
     text = text.strip()
@@ -216,21 +170,17 @@ def _origin(document: Document, answer: Answered, *, seen: dict[str, str]) -> Or
     choice = next(iter(answer.reply.choices), Choice(""))
     instruction = read_instruction(choice.text)
     verdicts: list[Verdict] = []
-
-    def passes(name: str, kept: bool, why: str = "") -> bool:
-        verdicts.append(Verdict(name, kept, "" if kept else why))
-        return kept
-
     key = " ".join(instruction.lower().split())
     if (
-        passes("empty", bool(re.search(r"\w", instruction)), "no word in it")
-        and passes("cut short", not choice.was_cut, "it ended for its length")
+        passes(verdicts, "empty", bool(re.search(r"\w", instruction)), "no word in it")
+        and passes(verdicts, "cut short", not choice.was_cut, "it ended for its length")
         and passes(
+            verdicts,
             "copied",
             not _copies(instruction, document.text),
             "half of its words, in a row, are the document's",
         )
-        and passes("repeated", key not in seen, f"that of {seen.get(key)} too")
+        and passes(verdicts, "repeated", key not in seen, f"that of {seen.get(key)} too")
     ):
         seen[key] = document.id
     return Origin(

@@ -17,9 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from t5lite.files import strict_json
-from t5lite.files.json_files import read_lines, read_object, write_object
+from t5lite.files.json_files import read_lines, read_object, write_lines, write_object
 from t5lite.files.local_paths import writable_folder
-from t5lite.files.whole_file import write_whole
 from t5lite.messages.ranges import Count, Range, Size
 from t5lite.messages.tables import format_table
 from t5lite.messages.value_types import check_fields, numbers_checked
@@ -259,8 +258,7 @@ def _improve(run: _Run, place: pathlib.Path, *, before: str) -> dict[str, Any]:
         ),
     )
     examples, found = pseudo_targets(pathlib.Path(predictions))
-    lines = [strict_json.dumps(example, ensure_ascii=False) + "\n" for example in examples]
-    write_whole(place / EXAMPLES_FILE, "".join(lines).encode("utf-8", "backslashreplace"))
+    write_lines(place / EXAMPLES_FILE, examples)
     # Training is not evaluated meanwhile: the Tasks of the recipe have another data root.
     with _data_root_restored():
         _train(

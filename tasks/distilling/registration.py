@@ -36,9 +36,9 @@ def register(root: pathlib.Path, *, prefix: str = "distilling") -> None:
             reader = layouts.LayoutReader(folder, name, source)
             add_set(full, reader, splits=("train", "validation", "test"), metrics=(metric,))
             names.append(full)
-    written = {path.parent.name: path for path in folder.glob("*/rationales.jsonl")}
-    written |= {path.stem: path for path in folder.glob("*.jsonl")}
-    for name, path in sorted(written.items()):
+    written = [(path.parent.name, path) for path in folder.glob("*/rationales.jsonl")]
+    written += [(path.stem, path) for path in folder.glob("*.jsonl")]
+    for name, path in sorted(written):
         if (full := task_name(f"{prefix}_{name}")) in names:
             raise ValueError(f"{path} would be called {full} as another set is; rename it")
         add_set(

@@ -9,7 +9,7 @@ import pytest
 
 from t5lite.data.sources.local_files import read_text
 from t5lite.data.sources.record_files import JsonLines
-from t5lite.files.json_files import parse_lines, read_lines, read_object
+from t5lite.files.json_files import parse_lines, read_lines, read_object, write_lines
 from tests.conftest import REPOSITORY
 
 SEPARATORS = [c for c in map(chr, range(1 << 16)) if len(f"a{c}a".splitlines()) == 2]
@@ -64,3 +64,9 @@ def test_a_pipe_is_not_waited_for(tmp_path, read):
     os.mkfifo(tmp_path / "a.json")
     with pytest.raises(ValueError, match=r"a\.json is no regular file"):
         read(tmp_path / "a.json")
+
+
+def test_lines_keep_what_they_are_given(tmp_path):
+    records = [{"text": "a\u2028b\x85 ü"}, {"text": "half \ud83d"}]
+    write_lines(tmp_path / "x.jsonl", records)
+    assert [r for _, r in read_lines(tmp_path / "x.jsonl", any_text=True)] == records

@@ -90,7 +90,7 @@ def test_only_allowed_and_consistent_ones(questions, tmp_path, monkeypatch):
     assert [x["teacher_label"] for x in read(folder)] == ["6", "7"]
     origins = read_trace(folder)
     verdicts = {i: origins[f"input_00000{i}"].verdicts[-1] for i in (0, 4, 7)}
-    assert [v.filter for v in verdicts.values()] == ["allowed", "consistent", "allowed"]
+    assert [v.filter for v in verdicts.values()] == ["not allowed", "not consistent", "not allowed"]
     assert "'5', and the label is '6'" in verdicts[4].why
 
 
@@ -167,6 +167,14 @@ def test_a_task_is_asked(tmp_path, monkeypatch):
 def test_mistakes(questions, tmp_path, monkeypatch, settings, message):
     with pytest.raises(ValueError, match=message):
         run(questions, tmp_path / "made", monkeypatch, **settings)
+
+
+@pytest.mark.parametrize("id", ["arithmetic_0", "input_000001"])
+def test_an_id_names_one_thing(tmp_path, monkeypatch, id):
+    path = tmp_path / "questions.jsonl"
+    path.write_text(f'{{"input": "1 plus one", "id": "{id}"}}\n{{"input": "2 plus one"}}\n')
+    with pytest.raises(ValueError, match=f"the id '{id}' comes twice, or is that of a demonstr"):
+        run(path, tmp_path / "made", monkeypatch)
 
 
 def test_consistency_needs_labels(tmp_path, monkeypatch):

@@ -119,7 +119,7 @@ def test_a_dry_run_asks_nothing(corpus, tmp_path, capsys):
 
 def test_a_spent_budget_is_said_and_the_same_command_goes_on(corpus, tmp_path, caplog):
     run(corpus, tmp_path / "made", "--max_calls=3")
-    assert "5 documents have no answer: the budget is spent" in caplog.text
+    assert "5 documents were not answered: the budget is spent" in caplog.text
     _, endpoint = run(corpus, tmp_path / "made")
     assert len(endpoint.bodies) == 5 and len(read(tmp_path / "made")) == 4
 

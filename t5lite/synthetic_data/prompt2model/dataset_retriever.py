@@ -14,10 +14,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from t5lite.files import strict_json
-from t5lite.files.json_files import write_object
+from t5lite.files.json_files import write_lines, write_object
 from t5lite.files.local_paths import local_path
-from t5lite.files.whole_file import write_whole
 from t5lite.messages.ranges import NotNegative, NumExamples, Size
 from t5lite.messages.streams import say
 from t5lite.messages.value_types import check_numbers
@@ -313,8 +311,7 @@ def retrieve_datasets_step(
                     "dataset": chosen.description.name,
                 }
             )
-    lines = [strict_json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-    write_whole(output / RETRIEVED_FILE, "".join(lines))
+    write_lines(output / RETRIEVED_FILE, rows)
     with Trace(output) as trace:
         trace.add([Origin(id=str(row["id"]), example=row) for row in rows])
     record = {

@@ -17,8 +17,7 @@ from typing import Any
 from t5lite.evaluation.comparison_page import p_text
 from t5lite.evaluation.estimates import Estimate
 from t5lite.evaluation.paired_difference import PairedDifference
-from t5lite.files import strict_json
-from t5lite.files.json_files import read_lines, write_object
+from t5lite.files.json_files import read_lines, write_lines, write_object
 from t5lite.files.whole_file import write_whole
 from t5lite.messages.tables import format_markdown, format_table
 from t5lite.messages.value_types import check_fields
@@ -154,8 +153,7 @@ def score_teacher(
             "the teacher did not answer %d of %d examples, which count as wrong: %s",
             *(len(unanswered), len(lines), unanswered[0]),
         )
-    text = "".join(strict_json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    write_whole(answers, text)
+    write_lines(answers, lines)
     return answers
 
 

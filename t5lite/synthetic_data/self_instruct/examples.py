@@ -8,8 +8,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from t5lite.files import strict_json
-from t5lite.files.whole_file import write_whole
+from t5lite.files.json_files import write_lines
 from t5lite.synthetic_data.provenance import Origin, Verdict
 from t5lite.synthetic_data.self_instruct import folder as files
 from t5lite.synthetic_data.self_instruct.folder import KeptInstruction
@@ -103,8 +102,7 @@ def write_examples(
         {"id": one.id, **one.example, **_class(classifications.get(one.demonstrations[0]))}
         for one in kept
     ]
-    lines = [strict_json.dumps(record, ensure_ascii=False) + "\n" for record in records]
-    write_whole(folder / files.EXAMPLES, "".join(lines))
+    write_lines(folder / files.EXAMPLES, records)
     return len(records)
 
 

@@ -10,10 +10,8 @@ from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import check_numbers
 from t5lite.synthetic_data.self_instruct.heuristics import InstructionHeuristics
 from t5lite.synthetic_data.self_instruct.rouge_filter import MAX_ROUGE_L, Alphabet
+from t5lite.synthetic_data.teachers.requests import PromptForm
 
-# A conversation, for models that follow instructions; or a text to go on with, for those that
-# were trained on texts alone, as the paper's was.
-PromptForm = Literal["conversation", "continuation"]
 # What is left of an answer that ended for its length: nothing, or all but its last item.
 CutAnswers = Literal["drop", "drop_last"]
 

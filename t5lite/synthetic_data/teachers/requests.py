@@ -11,6 +11,9 @@ from t5lite.messages.ranges import PresencePenalty, Range, Size
 from t5lite.messages.value_types import check_numbers
 
 Role = Literal["system", "user", "assistant"]
+# A conversation, for models that follow instructions; or a text to go on with, for those that
+# were trained on texts alone.
+PromptForm = Literal["conversation", "continuation"]
 
 # A token is some four bytes of English, and each turn is wrapped in a few.
 _BYTES_OF_TOKEN, _TOKENS_OF_TURN = 4, 4

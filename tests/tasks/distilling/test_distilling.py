@@ -238,6 +238,16 @@ def test_no_set_at_all(registered, tmp_path):
         register(tmp_path, prefix=next(_prefixes))
 
 
+def test_two_sets_of_one_name(registered, tmp_path):
+    from tasks.distilling import register
+
+    row = {"input": "q", "label": "a", "rationale": "r"}
+    write(tmp_path / "distilling/mine/rationales.jsonl", [row])
+    write(tmp_path / "distilling/mine.jsonl", [row])
+    with pytest.raises(ValueError, match=r"mine.jsonl would be called .*; rename it"):
+        register(tmp_path, prefix=next(_prefixes))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

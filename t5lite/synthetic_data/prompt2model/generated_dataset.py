@@ -5,11 +5,10 @@ from __future__ import annotations
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated
 
-from t5lite.files import strict_json
-from t5lite.files.whole_file import write_whole
+from t5lite.files.json_files import write_lines
 from t5lite.messages.ranges import Count, NumExamples, Range, Size
 from t5lite.messages.tables import format_table
 from t5lite.messages.value_types import check_numbers
@@ -126,10 +125,4 @@ _TITLES = {
 
 def write_examples(file: pathlib.Path, examples: Iterable[GeneratedExample]) -> None:
     """Writes {"id", "input", "output"} a line, the whole file or nothing."""
-    write_rows(file, ({"id": x.id, "input": x.input, "output": x.output} for x in examples))
-
-
-def write_rows(file: pathlib.Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes an object a line, the whole file or nothing."""
-    lines = [f"{strict_json.dumps(row, ensure_ascii=False)}\n" for row in rows]
-    write_whole(file, "".join(lines).encode("utf-8", "backslashreplace"))
+    write_lines(file, ({"id": x.id, "input": x.input, "output": x.output} for x in examples))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from t5lite.data.tasks.instructed import instructed_inputs
-from t5lite.files.json_files import read_object
+from t5lite.files.json_files import read_object, write_lines
 from t5lite.messages.streams import say
 from t5lite.messages.value_types import check_fields
 from t5lite.synthetic_data.prompt2model import (
@@ -22,7 +22,7 @@ from t5lite.synthetic_data.prompt2model import (
 )
 from t5lite.synthetic_data.prompt2model.dataset_generator import generate_dataset
 from t5lite.synthetic_data.prompt2model.dataset_retriever import RETRIEVED_FILE
-from t5lite.synthetic_data.prompt2model.generated_dataset import GENERATED_FILE, write_rows
+from t5lite.synthetic_data.prompt2model.generated_dataset import GENERATED_FILE
 from t5lite.synthetic_data.prompt2model.parser import read_prompt
 from t5lite.synthetic_data.prompt2model.prompt_spec import SPEC_FILE
 from t5lite.synthetic_data.prompt2model.splits import label_table, split_examples
@@ -130,7 +130,7 @@ def process(work: Work) -> Counts:
                 "generate more (--num_examples), or give other shares (--validation_share, "
                 "--test_share)"
             )
-        write_rows(work.path / "data" / f"{name}.jsonl", examples)
+        write_lines(work.path / "data" / f"{name}.jsonl", examples)
     return {name: len(found) for name, found in splits.items()} | {
         f"of data set {number} ({name.removesuffix('.jsonl')})": len(found)
         for number, (name, found) in enumerate(rows)

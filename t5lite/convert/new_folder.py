@@ -24,7 +24,9 @@ def check_new(dst: str | pathlib.Path) -> pathlib.Path:
     check_storable(dst, name="DST")
     if is_in_bucket(dst):
         check_bucket(dst, name="DST", writes=True)
-    if dst.exists() and (not dst.is_dir() or any(dst.iterdir())):
+    if dst.exists() and not dst.is_dir():
+        raise ValueError(f"{dst} is there already and no folder; give a new folder")
+    if dst.exists() and any(dst.iterdir()):
         raise ValueError(f"{dst} is there already and not empty; give a new folder")
     return dst
 

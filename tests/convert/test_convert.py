@@ -218,6 +218,7 @@ def test_optimizer_state_goes_along_between_t5x_and_ours(tmp_path):
         (["{tmp}/nowhere", "{tmp}/new"], "nowhere does not exist"),
         (["{tmp}/empty", "{tmp}/new"], "Looked for: t5lite.json (a t5lite model folder); config"),
         (["{llama}", "{llama}"], "llama is there already and not empty"),
+        (["{llama}", "{llama}/config.json"], "config.json is there already and no folder"),
         (["{llama}", "{tmp}/new"], "holds no tokenizer, and a t5lite model folder needs one"),
         (["{llama}", "{tmp}/new", "--vocabulary=bytes:9"], "268 ids, but the model's embedding"),
         (["{llama}", "{tmp}/new", "--to=t5x"], "T5X's networks cannot be this model"),

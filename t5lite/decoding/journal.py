@@ -7,7 +7,6 @@ OUTPUT.lock            while a run is writing
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import pathlib
@@ -20,6 +19,7 @@ from t5lite.files.buckets import is_in_bucket
 from t5lite.files.json_files import read_object, write_object
 from t5lite.files.local_paths import storage_path, writable_folder
 from t5lite.files.locks import delete_lock, take_lock
+from t5lite.files.whole_file import FULL_DISK
 
 
 class Journal:
@@ -98,7 +98,7 @@ class Journal:
             # JSON may hold half a surrogate pair; it is written as the escape it was read from.
             self._file.append(text.encode("utf-8", "backslashreplace"), durably=True)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in FULL_DISK:
                 raise
             raise ValueError(
                 f"no space left on the disk of {self._partial}. What it holds is kept: free some "

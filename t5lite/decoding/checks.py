@@ -15,10 +15,11 @@ from t5lite import memory
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.prompt_batches import BatchSize
+from t5lite.messages.ranges import Count
 from t5lite.messages.value_types import check_type, without_arrays
-from t5lite.models import finite
+from t5lite.models import finite, lora_bank
 from t5lite.models.config import TransformerConfig
-from t5lite.models.parameters import check_names, flatten_names, of_one_lora, param_shapes
+from t5lite.models.parameters import Params, check_names, flatten_names, of_one_lora, param_shapes
 from t5lite.sharding import logical_rules
 
 
@@ -104,6 +105,31 @@ def one_each(inputs: Sized, values: Any, hint: Any, *, name: str) -> list[Any]:
     for index, item in enumerate(items):
         check_type(item, hint, name=f"{name}[{index}]")
     return items
+
+
+def adapter_indices(inputs: Sized, values: Any, params: Params) -> list[int]:
+    """Which LoRA of a bank each input has.
+
+    Args:
+      inputs: of each example something.
+      values: a sequence or an array; 0 is the model without a LoRA.
+      params: the model's.
+
+    Raises:
+      ValueError: there are not as many, one is none of the bank's, or the parameters hold no bank.
+    """
+    indices = one_each(inputs, values, Count, name="adapters")
+    if (number := lora_bank.num_loras(params)) is None:
+        raise ValueError(
+            "adapters are given, and params hold no bank of LoRAs to choose from; give what "
+            "lora_bank.make_bank makes, or leave adapters out"
+        )
+    for place, index in enumerate(indices):
+        if index >= number:
+            raise ValueError(
+                f"adapters[{place}] is {index}, and the bank's LoRAs are 0 to {number - 1}"
+            )
+    return indices
 
 
 def check_params(params: Any, config: TransformerConfig) -> None:

@@ -21,6 +21,7 @@ from t5lite.models.parameters import (
     Params,
     added_names,
     flatten_names,
+    of_one_lora,
     param_shapes,
     unflatten_names,
 )
@@ -65,6 +66,14 @@ def make_bank(
         ]
         bank[name] = jnp.stack(parts, axis=-3)
     return config, unflatten_names(bank)
+
+
+def num_loras(params: Params) -> int | None:
+    """How many LoRAs stand side by side, that which changes nothing included; None for no bank."""
+    for name, leaf in flatten_names(params).items():
+        if of_one_lora(name, leaf.shape) != leaf.shape:
+            return int(leaf.shape[-3])
+    return None
 
 
 def of_rows(params: Params, index_B: jax.Array) -> Params:

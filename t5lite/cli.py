@@ -147,14 +147,8 @@ def _set_up_process(*, tracebacks: bool) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     handler = logging.StreamHandler()
-    # absl is orbax's voice: it warns of what we asked for, and shows where in its threads an error
-    # arose that it hands to us as well.
-    handler.addFilter(
-        lambda record: (
-            record.name != "absl"
-            or (record.levelno >= logging.ERROR and (tracebacks or not record.exc_info))
-        )
-    )
+    if not tracebacks:
+        handler.addFilter(streams.is_news)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("t5lite").setLevel(logging.INFO)
     if not tracebacks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import signal
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TextIO, cast
 
 _UTF8 = ("utf-8", "utf8")
+# They log errors, with tracebacks of threads of theirs, that they hand to us as well.
+_TELL_TWICE = ("absl", "gcsfs")
 _LOCALE_REMEDY = "Start it with PYTHONUTF8=1, or in a UTF-8 locale such as LC_ALL=C.UTF-8."
 
 
@@ -37,6 +40,13 @@ class Unbroken:
 def say(text: str) -> None:
     """Prints a message on standard error, where that is possible."""
     print(text, file=Unbroken(), flush=True)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of a library's log says something to a user that no message of ours does."""
+    if record.name == "absl" and record.levelno < logging.ERROR:
+        return False  # It is orbax's voice, and warns of what we asked for.
+    return not (record.exc_info and record.name.partition(".")[0] in _TELL_TWICE)
 
 
 def leave_out_abandoned_writes() -> None:

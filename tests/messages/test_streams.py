@@ -1,13 +1,14 @@
 """Standard streams that are closed, full, without a reader, or in another encoding."""
 
 import io
+import logging
 import os
 import subprocess
 import sys
 
 import pytest
 
-from t5lite.messages.streams import input_lines
+from t5lite.messages.streams import input_lines, is_news
 from tests.conftest import REPOSITORY
 
 LIST = f"{sys.executable} -m t5lite data fetch"
@@ -153,3 +154,27 @@ def test_input_in_another_encoding_is_refused(data, encoding, said):
 def test_no_input_is_said():
     with pytest.raises(ValueError, match="standard input is closed; give the prompts"):
         list(input_lines(None))
+
+
+@pytest.mark.parametrize(
+    ("library", "level", "has_traceback", "shown"),
+    [
+        ("t5lite.train", logging.INFO, False, True),
+        ("absl", logging.WARNING, False, False),
+        ("absl", logging.ERROR, False, True),
+        ("absl", logging.ERROR, True, False),
+        ("gcsfs", logging.ERROR, True, False),
+        ("gcsfs.credentials", logging.ERROR, True, False),
+        ("gcsfs", logging.WARNING, False, True),
+        ("asyncio", logging.ERROR, True, True),
+    ],
+)
+def test_tracebacks_of_errors_that_are_raised_as_well_are_left_out(
+    library, level, has_traceback, shown
+):
+    error = ValueError("no such host")
+    record = logging.getLogger(library).makeRecord(
+        *(library, level, "", 0, "out of retries", ()),
+        exc_info=(ValueError, error, None) if has_traceback else None,
+    )
+    assert is_news(record) == shown

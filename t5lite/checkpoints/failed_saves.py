@@ -7,13 +7,12 @@ happened, so the save fails on all of them at once.
 
 from __future__ import annotations
 
-import re
 import sys
 
 import jax
 import orbax.checkpoint as ocp
 
-from t5lite.files.whole_file import FULL_DISK
+from t5lite.files.whole_file import is_full_disk
 
 _FOLDER = "t5lite/failed_saves"
 # What orbax names the points at which its processes wait for each other.
@@ -59,20 +58,7 @@ class Barrier:
 
 def cause(error: BaseException) -> str:
     """Why a save failed, in one line; a full disk by one name, however orbax wraps it."""
-    if _is_full_disk(error):
+    if is_full_disk(error):
         return "no space left on the disk"
     lines = str(error).strip().splitlines()
     return lines[0][:300] if lines else type(error).__name__
-
-
-def _is_full_disk(error: BaseException | None) -> bool:
-    seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, OSError) and error.errno in FULL_DISK:
-            return True
-        found = re.search(r"os_error_code='(\d+)'", str(error))  # how tensorstore passes it on
-        if found and int(found[1]) in FULL_DISK:
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from t5lite.files.buckets import check_bucket, is_in_bucket, upload_folder
 from t5lite.files.local_paths import check_storable, storage_path
+from t5lite.files.whole_file import is_full_disk
 
 # Readers know a model's folder by these files.
 _LAST = ("config.json", "t5lite.json")
@@ -37,6 +38,7 @@ def new_folder(dst: str | pathlib.Path) -> Iterator[pathlib.Path]:
 
     Raises:
       ValueError: as `check_new`, or another process wrote there meanwhile.
+      OSError: the disk is full; names `dst`.
     """
     dst = check_new(dst)
     if is_in_bucket(dst):  # Made on this machine: weights are written in places, models verified.
@@ -48,7 +50,8 @@ def new_folder(dst: str | pathlib.Path) -> Iterator[pathlib.Path]:
     with tempfile.TemporaryDirectory(dir=dst.parent, prefix=f".{dst.name}.") as work:
         folder = pathlib.Path(work) / dst.name
         folder.mkdir()
-        yield folder
+        with _explaining_full_disk(dst):
+            yield folder
         try:
             os.replace(folder, dst)  # Replaces an empty folder too.
         except OSError as error:
@@ -58,3 +61,14 @@ def new_folder(dst: str | pathlib.Path) -> Iterator[pathlib.Path]:
                 f"{dst} was written by another process meanwhile, and is left as it is; give a new "
                 "folder"
             ) from error
+
+
+@contextlib.contextmanager
+def _explaining_full_disk(dst: pathlib.Path) -> Iterator[None]:
+    """Says so in one line: libraries say it with the names of files that are deleted by then."""
+    try:
+        yield
+    except Exception as error:
+        if not is_full_disk(error):
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(dst)) from error

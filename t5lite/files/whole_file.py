@@ -3,11 +3,26 @@
 import contextlib
 import errno
 import pathlib
+import re
 from collections.abc import Iterator
 
 from t5lite.files.buckets import is_in_bucket
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Whether a full disk is what an error came of, however libraries wrap it."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
+            return True
+        found = re.search(r"os_error_code='(\d+)'", str(error))  # how tensorstore passes it on
+        if found and int(found[1]) in FULL_DISK:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def write_whole(path: pathlib.Path, content: str | bytes) -> None:

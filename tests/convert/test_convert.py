@@ -1,6 +1,7 @@
 """`t5lite convert` from format to format, without Hugging Face; tests/peers does it with."""
 
 import json
+import resource
 
 import ml_dtypes
 import numpy as np
@@ -246,13 +247,19 @@ def test_mistakes_are_reported_and_leave_nothing(words, message, llama, tmp_path
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_conversion_onto_a_full_disk_leaves_nothing(llama, tmp_path, monkeypatch, capsys):
-    def full_disk(*args, **kwargs):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("t5lite.convert.model_folder.write_arrays", full_disk)
-    assert run(llama[0], tmp_path / "new", "--vocabulary=bytes", "--noverify") == 2
-    assert "error: No space left on device. Free some space" in capsys.readouterr().err
+@pytest.mark.parametrize("to", ["t5lite", "hf"])
+def test_a_conversion_onto_a_full_disk_leaves_nothing(to, llama, tmp_path, capsys):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        status = run(llama[0], tmp_path / "new", f"--to={to}", "--vocabulary=bytes", "--noverify")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert status == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(
+        f"t5lite convert: error: {tmp_path}/new: No space left on device. Free some space"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["llama"]
 
 

@@ -18,6 +18,8 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, cast
 
+from t5lite.files.whole_file import FULL_DISK
+
 # More than any data set here has; an archive that holds more is no data set.
 MAX_BYTES = 64 << 30
 _MAX_DEPTH = 64
@@ -25,7 +27,6 @@ _MAX_DEPTH = 64
 _MAX_ZIP_END_BYTES = 22 + (1 << 16)
 _TAR_BLOCK_BYTES = 512
 _CHUNK_BYTES = 1 << 20
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # What a compressed file begins with, and how it is opened.
 _COMPRESSIONS: dict[bytes, Callable[[pathlib.Path], object]] = {
@@ -129,7 +130,7 @@ def _write(open_file: Callable[[], IO[bytes] | None], path: pathlib.Path, member
         except FileExistsError as error:
             raise _RefusedError(f"it has the member {_shown(member)} twice") from error
         except OSError as error:
-            is_ours = error.errno in (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS)
+            is_ours = error.errno in (*FULL_DISK, errno.EACCES, errno.EPERM, errno.EROFS)
             raise (NoRoomError if is_ours else _RefusedError)(
                 f"its member {_shown(member)} cannot be written: {error.strerror}"
             ) from error
@@ -137,7 +138,7 @@ def _write(open_file: Callable[[], IO[bytes] | None], path: pathlib.Path, member
             with target:
                 shutil.copyfileobj(source, target, _CHUNK_BYTES)
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in FULL_DISK:
                 raise
             raise NoRoomError(
                 f"no space left on the disk of {path.parent}; free some and fetch it again"

@@ -32,7 +32,8 @@ from t5lite.data.tasks import environment
 from t5lite.data.vocabularies.load import parse_vocabulary, same_vocabulary
 from t5lite.files import strict_json
 from t5lite.files.buckets import is_in_bucket, local_copy
-from t5lite.files.local_paths import storage_path
+from t5lite.files.hashes import verify_is_on
+from t5lite.files.local_paths import storage_path, writable_folder
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +143,7 @@ def _converted(
 ) -> pathlib.Path:
     """What a checkpoint was converted to before, or is now."""
     root = environment.local_cache_dir(cache_dir) / FOLDER
+    writable_folder(root, name=f"--cache_dir ({environment.CACHE_DIR_VARIABLE})")
     root.mkdir(parents=True, exist_ok=True)
     path = pathlib.Path(os.path.abspath(path))
     name = f"{path.name}-{_digest(str(path))[:8]}"
@@ -152,6 +154,8 @@ def _converted(
         base = str(model if is_in_bucket(model) else model.absolute())
         asked = [asked, base, [] if is_in_bucket(model) else _state(model)]
     folder = root / (state if asked is None else f"{state}-{_digest(asked)[:8]}")
+    if not verify_is_on() and not MODEL_FOLDER.recognise(folder):
+        folder = folder.with_name(f"{folder.name}-unverified")  # not for who wants it verified
     with filelock.FileLock(root / f".{name}.lock"):
         if MODEL_FOLDER.recognise(folder):
             log.info("%s was converted before: %s", path, folder)

@@ -15,6 +15,7 @@ from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.convert import cached, export_hf
 from t5lite.convert.cached import model_folder
 from t5lite.convert.source import SpecialIds
+from t5lite.files.hashes import VERIFY_VARIABLE
 from t5lite.models.parameters import flatten_names
 from tests.conftest import shared_path
 from tests.convert import t5x_trees
@@ -151,6 +152,30 @@ def test_a_source_that_changed_is_converted_anew(hf, cache, caplog):
     stat = weights.stat()
     os.utime(weights, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000))
     assert model_folder(hf) != folder
+
+
+def test_what_was_converted_unverified_is_not_taken_for_verified(hf, tmp_path, monkeypatch):
+    damaged = tmp_path / "damaged"
+    assert cli.main(["convert", str(hf), str(damaged), "--to=hf", "--noverify"]) == 0
+    content = bytearray((damaged / "model.safetensors").read_bytes())
+    content[-4] ^= 1
+    (damaged / "model.safetensors").write_bytes(content)
+    with monkeypatch.context() as patch:
+        patch.setenv(VERIFY_VARIABLE, "off")
+        unverified = model_folder(damaged)
+        assert model_folder(damaged) == unverified
+    with pytest.raises(ValueError, match=r"model\.safetensors is not what was written"):
+        model_folder(damaged)
+    verified = model_folder(hf)
+    monkeypatch.setenv(VERIFY_VARIABLE, "off")
+    assert model_folder(hf) == verified
+
+
+def test_a_cache_that_cannot_be_written_is_named(hf, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("T5LITE_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    with pytest.raises(ValueError, match=r"--cache_dir \(T5LITE_CACHE_DIR\) .*file is a file"):
+        model_folder(hf)
 
 
 def test_a_killed_conversion_is_no_conversion(hf, cache, monkeypatch):

@@ -353,6 +353,8 @@ def train(
 
     @jax.transfer_guard("allow")
     def evaluate_now() -> None:
+        if folder_lock is not None:
+            folder_lock.check()
         for evaluator in evaluators:
             result = evaluator.run(state.params)
             metrics.update(result.metrics)

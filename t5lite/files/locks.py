@@ -23,12 +23,29 @@ class Lock(Protocol):
         """Lets others take it."""
 
     def check(self) -> None:
-        """Raises ValueError where it was lost to another process."""
+        """Raises ValueError where it was lost: to another process, or with its folder."""
 
 
 class _DiskLock(filelock.FileLock):
+    folder: tuple[int, int] | None = None
+
     def check(self) -> None:
-        """Nobody else can take it."""
+        """Nobody else can take it, but its folder may be another one by now."""
+        path = pathlib.Path(self.lock_file).parent
+        if self.folder != _identity(path):
+            raise ValueError(
+                f"{path} was moved or deleted while this process writes to it. Put it back, or "
+                "name its new place, and give the same command again; it goes on from what is there"
+            )
+
+
+def _identity(folder: pathlib.Path) -> tuple[int, int] | None:
+    """What tells a folder from others that may have its name; None where there is none."""
+    try:
+        found = folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def take_lock(path: pathlib.Path, *, held: str, remedy: str) -> Lock:
@@ -57,6 +74,7 @@ def take_lock(path: pathlib.Path, *, held: str, remedy: str) -> Lock:
         lock.acquire()
     except filelock.Timeout:
         raise ValueError(f"{held} (it holds {path}); {remedy}") from None
+    lock.folder = _identity(path.parent)
     return lock
 
 

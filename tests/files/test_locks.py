@@ -65,3 +65,20 @@ def test_who_opened_a_lock_that_is_deleted_then_does_not_hold_it(tmp_path, monke
     with pytest.raises(ValueError, match="somebody writes"):
         take(path)
     assert not path.exists()
+
+
+def test_a_folder_that_was_moved_or_deleted_is_told(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    lock = take(folder / ".lock")
+    lock.check()
+    folder.rename(tmp_path / "away")
+    with pytest.raises(ValueError, match=r"run was moved or deleted while"):
+        lock.check()
+    folder.mkdir()  # another of its name
+    with pytest.raises(ValueError, match=r"run was moved or deleted while"):
+        lock.check()
+    folder.rmdir()
+    (tmp_path / "away").rename(folder)
+    lock.check()
+    lock.release()

@@ -46,6 +46,8 @@ def is_news(record: logging.LogRecord) -> bool:
     """Whether a line of a library's log says something to a user that no message of ours does."""
     if record.name == "absl" and record.levelno < logging.ERROR:
         return False  # It is orbax's voice, and warns of what we asked for.
+    if record.name == "asyncio" and "/orbax/" in record.getMessage():
+        return False  # What `leave_out_abandoned_writes` leaves out, where it is logged.
     return not (record.exc_info and record.name.partition(".")[0] in _TELL_TWICE)
 
 

@@ -178,3 +178,12 @@ def test_tracebacks_of_errors_that_are_raised_as_well_are_left_out(
         exc_info=(ValueError, error, None) if has_traceback else None,
     )
     assert is_news(record) == shown
+
+
+@pytest.mark.parametrize("package", ["orbax/checkpoint", "mine"])
+def test_a_write_that_a_failed_save_left_behind_is_not_logged(package):
+    message = f"Task exception was never retrieved, defined at /site-packages/{package}/writing.py"
+    record = logging.getLogger("asyncio").makeRecord(
+        "asyncio", logging.ERROR, "", 0, message, (), None
+    )
+    assert is_news(record) == (package == "mine")

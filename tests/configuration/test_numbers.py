@@ -57,6 +57,14 @@ NEEDED = {
     "optax_optimizer": {"name": "sgd", "learning_rate": 0.1},
     "schedule": {},
     "TeacherConfig": {},
+    "SelfInstructConfig": {},
+    "InstructionHeuristics": {},
+    "DatasetRetrieval": {},
+    "ModelRetrieval": {},
+    "GenerationConfig": {},
+    "SplitConfig": {},
+    "StudentTraining": {},
+    "StudentEvaluation": {},
 }
 LISTS = ("stop_ids", "short_factor", "long_factor")
 NUMBERS = st.one_of(
@@ -117,7 +125,7 @@ def test_every_number_has_a_range():
     ]
     # Durations are read by `parse_duration`; a length penalty is compared with the lengths.
     assert bare == [
-        *("train.train_steps", "train.eval_period"),
+        *("train.train_steps", "train.eval_period", "self_improve.improve_steps"),
         *("DecodingConfig.length_penalty", "CheckpointConfig.period"),
     ]
 
@@ -178,6 +186,36 @@ REFUSED = {
     "--leaks_above": ("-0.1", "2"),
     "--held_out_tasks": ("-1", DIGITS),
     "--held_out_categories": ("-1",),
+    **dict.fromkeys(
+        [
+            *("--answers_per_request", "--bertscore_layers", "--generation_calls"),
+            *("--max_answer_tokens", "--max_concurrent", "--max_document_tokens"),
+            *("--max_failures", "--max_rounds", "--min_document_words", "--num_instructions"),
+            *("--num_shown", "--requests_per_round", "--teacher_batch_size", "--workers"),
+        ],
+        ("0", "-1", "1.5", DIGITS),
+    ),
+    **dict.fromkeys(
+        ["--max_calls", "--max_retrieved", "--max_total_tokens", "--num_documents"],
+        ("0", "-1", "1.5"),
+    ),
+    **dict.fromkeys(
+        ["--max_model_bytes", "--max_price", "--requests_per_minute", "--teacher_timeout"],
+        ("0", "-1"),
+    ),
+    **dict.fromkeys(
+        [
+            *("--completion_price", "--prompt_price", "--max_retry_wait"),
+            *("--initial_temperature", "--max_temperature"),
+        ],
+        ("-1", "-0.1"),
+    ),
+    **dict.fromkeys(["--max_retries", "--rounds"], ("-1", "0.5", DIGITS)),
+    **dict.fromkeys(["--test_share", "--validation_share"], ("1", "-0.1")),
+    "--improve_steps": ("0", "-5", "3000000000", "5 miles"),
+    "--min_score": ("-0.1", "1.1"),
+    "--presence_penalty": ("-2.1", "2.1"),
+    "--teacher_temperature": ("-0.1", "2.1"),
 }
 # Flags that read a name, too, where it is no number.
 ALSO_NAMES = ("--held_out_tasks", "--held_out_categories")

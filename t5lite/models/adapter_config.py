@@ -5,11 +5,14 @@
 
 import dataclasses
 import re
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from t5lite.messages.ranges import Positive, Rate, Size
+from t5lite.messages.ranges import Positive, Range, Rate, Size
 from t5lite.messages.value_types import check_numbers, check_type
 from t5lite.models.checks import check_choice
+
+# A prompt stands in every row, and longer ones than any text of a model are a slip of the pen.
+PromptTokens = Annotated[int, Range(least=1, most=65536)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,7 @@ class AdaptionPrompt:
         layer itself, as in PEFT.
     """
 
-    num_tokens: Size = 10
+    num_tokens: PromptTokens = 10
     num_layers: Size | None = None
     gate: str = "tanh"
 
@@ -132,7 +135,7 @@ class PromptTuning:
       text: Written in the run's vocabulary, repeated or cut to `num_tokens`; only for "text".
     """
 
-    num_tokens: Size = 100
+    num_tokens: PromptTokens = 100
     init: str = "vocabulary"
     text: str | None = None
 

@@ -130,8 +130,8 @@ def test_draws_go_on_from_a_prefix(unstacked, prefixes_read):
     config = tiny.config("decoder_only")
     params = tiny.params(config)
     decoding = DecodingConfig(max_decode_length=4, strategy="sample", num_return_sequences=2)
-    prompts = sharing.prompts()
-    together = sharing.decoder(config, batch_size=4).generate(params, prompts, config=decoding)
+    prompts = sharing.prompts()[:10]  # five of each of two families, a batch each
+    together = sharing.decoder(config, batch_size=5).generate(params, prompts, config=decoding)
     assert prefixes_read == [96, 96]
     alone = sharing.decoder(config, batch_size=1)
     for index in (0, 7):

@@ -4,6 +4,7 @@ import functools
 
 import jax
 import numpy as np
+import scipy.special
 
 from t5lite.decoding.sequence_generator import SequenceGenerator
 from t5lite.models.config import TransformerConfig
@@ -72,12 +73,14 @@ def full_logits(config, params, prompt, answer, *, converter):
     """Logits of the token after `answer`: no cache, no batch."""
     batch = scoring_batch([prompt], [[*answer, 3]], converter=converter)
     last = np.flatnonzero(batch["decoder_loss_weights"][0])[-1]
-    return np.array(logits(config, params, batch)[0, last])
+    return np.array(logits(config, params, batch))[0, last]
 
 
 def naive_score(config, params, prompt, answer, *, converter):
     """Log-likelihood of an answer: teacher-forced, no cache, no batch."""
     batch = scoring_batch([prompt], [answer], converter=converter)
     places = np.flatnonzero(batch["decoder_loss_weights"][0])
-    log_probs = jax.nn.log_softmax(logits(config, params, batch)[0, places])
+    # In NumPy: JAX would compile these steps for each number of places.
+    found = np.array(logits(config, params, batch), np.float64)[0, places]
+    log_probs = scipy.special.log_softmax(found, axis=-1)
     return float(sum(log_probs[n, token] for n, token in enumerate(answer)))

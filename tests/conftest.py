@@ -100,6 +100,25 @@ def _frozen_modules():
         gc.freeze()
 
 
+@pytest.fixture(scope="module")
+def compiled_once(tmp_path_factory):
+    """Has what a module compiles again, as each start of a training does, read from a folder."""
+    import jax
+    from jax.experimental.compilation_cache import compilation_cache
+
+    settings = {
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+    }
+    before = {name: getattr(jax.config, name) for name in settings}
+    for values in (settings, before):
+        compilation_cache.reset_cache()
+        for name, value in values.items():
+            jax.config.update(name, value)
+        if values is settings:
+            yield
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _environment_of_module():
     yield from _restoring_environment()

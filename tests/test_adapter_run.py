@@ -6,11 +6,9 @@ import pathlib
 import re
 import shutil
 
-import jax
 import ml_dtypes
 import numpy as np
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 from t5lite.checkpoints.base_model import BaseModel, array_sums, parameter_hash
 from t5lite.checkpoints.checkpointer import CheckpointConfig, Checkpointer
@@ -30,24 +28,11 @@ from tests.decoding import model_dirs, tiny
 from tests.models.tiny import logits, random_tokens
 from tests.toy_run import toy_train
 
+# Every start compiles the same step.
+pytestmark = pytest.mark.usefixtures("compiled_once")
+
 LORA = Lora(rank=2, dropout_rate=0.2, targets=("/(query|wo)$",))
 GREEDY = DecodingConfig(max_decode_length=4)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiled_once(tmp_path_factory):
-    """Every start compiles the same step."""
-    settings = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-    }
-    before = {name: getattr(jax.config, name) for name in settings}
-    for values in (settings, before):
-        compilation_cache.reset_cache()
-        for name, value in values.items():
-            jax.config.update(name, value)
-        if values is settings:
-            yield
 
 
 @pytest.fixture(scope="module")

@@ -177,6 +177,8 @@ def optax_optimizer(
     for key, value in settings.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             check_type(value, float, name=f"optax_optimizer.{key}")
+    if isinstance(learning_rate, int):
+        learning_rate = float(learning_rate)  # jax takes integers of 32 bits only
     mask_name = next((key for key in ("mask", "weight_decay_mask") if key in takes), None)
 
     def build(axes: Tree) -> optax.GradientTransformation:

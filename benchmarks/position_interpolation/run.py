@@ -48,10 +48,10 @@ class Arm:
     method: str
     window: int
     seed: int
-    steps: int = 100
-    period: int = 50
+    steps: int = 1000
+    period: int = 200
     tokens: int = 4096
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     split: str = "test"
 
     @property

@@ -204,7 +204,7 @@ def test_stock_seqio_evaluates_to_the_same(folder, name, split, outputs):
 
 def test_parts_make_the_inputs_of_every_example(folder):
     names = [status.task for status in data_status() if status.state == "present"]
-    assert len(names) == 8 + 4 + 1 + 8 + 2 + 8
+    assert len(names) == 8 + 4 + 1 + 8 + 2 + 8 + 3
     for name in names:
         task = TASKS[name]
         if name.startswith("tydiqa_") and name != "tydiqa_fi_1shot":

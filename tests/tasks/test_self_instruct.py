@@ -1,14 +1,8 @@
-"""The Tasks of what `t5lite self_instruct` writes."""
+"""The wordings of what `t5lite self_instruct` writes; test_seeds.py reads the Tasks."""
 
 from __future__ import annotations
 
-import json
-import pathlib
-
-import pytest
-
-from t5lite.data.tasks.seqio_adapter import import_tasks, iterate_texts
-from tasks import alpaca, self_instruct
+from tasks import self_instruct
 
 
 def test_wordings_differ_and_hold_all_of_the_record() -> None:
@@ -25,16 +19,3 @@ def test_wordings_differ_and_hold_all_of_the_record() -> None:
     }
     assert sum("X" in wording for wording in wordings) == 7
     assert len(wordings) == 13
-
-
-def test_both_tasks(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path))
-    record = {"id": "a", "instruction": "Sort.", "input": "", "output": "b"}
-    (tmp_path / "examples.jsonl").write_text(json.dumps(record) + "\n")
-    import_tasks(["tasks.self_instruct"])
-    assert list(iterate_texts("self_instruct", "train")) == [
-        {"inputs": self_instruct.prompt(record), "targets": "b"}
-    ]
-    assert list(iterate_texts("self_instruct_alpaca", "train")) == [
-        {"inputs": alpaca.prompt(record), "targets": "b"}
-    ]

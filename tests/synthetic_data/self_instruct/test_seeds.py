@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from t5lite.data.tasks.seqio_adapter import iterate_texts
 from t5lite.synthetic_data.self_instruct.seeds import Instance, SeedTask, read_seeds
+from tasks import alpaca, self_instruct
 from tests.conftest import shared_path
 
 
@@ -64,6 +66,11 @@ def test_a_registered_task(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPat
         ("Sort the\n\nwords.", (Instance("b a", "a b"),)),
         ("Greet.", (Instance("", "Hello"),)),
     ]
+    prompts = {"self_instruct": self_instruct.prompt, "self_instruct_alpaca": alpaca.prompt}
+    for name, prompt in prompts.items():
+        assert list(iterate_texts(name, "train")) == [
+            {"inputs": prompt(record), "targets": record["output"]} for record in records
+        ]
     seeds = read_seeds("self_instruct", **modules)
     assert [seed.id for seed in seeds] == ["self_instruct_00000", "self_instruct_00001"]
     assert all(words in seeds[0].instruction for words in ("Sort the\n\nwords.", "b a"))

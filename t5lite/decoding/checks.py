@@ -15,7 +15,6 @@ from t5lite import memory
 from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.prompt_batches import BatchSize
-from t5lite.messages.ranges import Count
 from t5lite.messages.value_types import check_type, without_arrays
 from t5lite.models import finite, lora_bank
 from t5lite.models.config import TransformerConfig
@@ -107,18 +106,16 @@ def one_each(inputs: Sized, values: Any, hint: Any, *, name: str) -> list[Any]:
     return items
 
 
-def adapter_indices(inputs: Sized, values: Any, params: Params) -> list[int]:
-    """Which LoRA of a bank each input has.
+def check_adapters(indices: Sequence[int], params: Params) -> None:
+    """Checks that a bank holds the LoRA that each input is to have.
 
     Args:
-      inputs: of each example something.
-      values: a sequence or an array; 0 is the model without a LoRA.
+      indices: of each example one; 0 is the model without a LoRA.
       params: the model's.
 
     Raises:
-      ValueError: there are not as many, one is none of the bank's, or the parameters hold no bank.
+      ValueError: one is none of the bank's, or the parameters hold no bank.
     """
-    indices = one_each(inputs, values, Count, name="adapters")
     if (number := lora_bank.num_loras(params)) is None:
         raise ValueError(
             "adapters are given, and params hold no bank of LoRAs to choose from; give what "
@@ -129,7 +126,6 @@ def adapter_indices(inputs: Sized, values: Any, params: Params) -> list[int]:
             raise ValueError(
                 f"adapters[{place}] is {index}, and the bank's LoRAs are 0 to {number - 1}"
             )
-    return indices
 
 
 def check_params(params: Any, config: TransformerConfig) -> None:

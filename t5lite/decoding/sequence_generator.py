@@ -195,13 +195,15 @@ class SequenceGenerator:
         if indices is None:
             indices = range(len(inputs))
         indices = checks.one_each(inputs, indices, Count, name="indices")
+        if adapters is not None:
+            adapters = checks.one_each(inputs, adapters, Count, name="adapters")
         if temperatures is not None:
             assert config.strategy == "sample" and config.temperature == 1.0, "one of the two"
             temperatures = checks.one_each(inputs, temperatures, Temperature, name="temperatures")
         plan = self._plan_to_generate(inputs, config, shares_prefixes=adapters is None)
         whole = prepared = self._prepared(params)
         if adapters is not None:
-            adapters = checks.adapter_indices(inputs, adapters, whole.params)
+            checks.check_adapters(adapters, whole.params)
         functions = self.functions(config)
         results: list[list[Generation]] = [[]] * len(inputs)
         for batch, features in self.batches.read(whole.params, plan, inputs):

@@ -69,7 +69,7 @@ def join_processes(
     else:
         # Of itself JAX would listen on every interface of the machine.
         initialize(*given, coordinator_bind_address=bind_address)
-    process_failures.watch()
+    process_failures.watch(coordinator)
     # CPUs wait for one another for 30 s when they first meet, which nothing sets, and later as long
     # as XLA does: they meet now, and not when each has taken its own time to compile a step.
     multihost_utils.sync_global_devices("join_processes")

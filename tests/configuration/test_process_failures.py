@@ -43,7 +43,7 @@ HOST = socket.gethostname()
         ("mistake", 0, (2, 1), f"process 0 of 2 on {HOST} failed: ValueError: no such field"),
         ("bug", 1, (1, 1), f"process 1 of 2 on {HOST} failed: KeyError: 'no such field'"),
         ("kill", 1, (None, -signal.SIGKILL), f"process 1 of 2 on {HOST} has not been heard of"),
-        ("kill", 0, (-signal.SIGKILL, None), "the leader (usually slice 0 task 0)"),
+        ("kill", 0, (-signal.SIGKILL, None), f"process 0 of 2 on {HOST} (127.0.0.1:"),
     ],
 )
 def test_the_others_end_and_name_the_one_that_failed(how, dies, statuses, said):

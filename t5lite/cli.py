@@ -370,6 +370,7 @@ _NO_FOLDER = "a_folder_of_no_run"
 _UNPLANNED = {
     "MODEL_DIR": _NO_FOLDER,
     "MIXTURE_OR_TASK_NAME": "evaluation",
+    "ANSWERED_TASK": "evaluation",
     "VOCABULARY": "bytes",
     "DATA_DIR": None,
     "INITIAL_CHECKPOINT_PATH": None,

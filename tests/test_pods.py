@@ -35,7 +35,6 @@ def trained(pod):
     flags = dict(word.removeprefix("--").split("=", 1) for word in pod.words[1:])
     num_devices = math.prod(check_name(flags.pop("topology"))[1])
     files = [flags.pop("gin_file")]
-    flags.pop("mixture", None)  # `required_flags` gives one
     bindings = [f"{name.upper()}={value}" for name, value in flags.items()]
     arguments = config.parse(files, [*required_flags(files), *bindings]).arguments("train")
     sizes = {axis: getattr(arguments["mesh"], axis) for axis in MESH_AXES}

@@ -119,6 +119,7 @@ def self_improve(
       KeyboardInterrupt: Training was stopped, and its checkpoint saved.
     """
     from t5lite.configuration import config
+    from t5lite.convert.cached import model_folder
 
     given = {
         "TASK_MODULES": ("--tasks", task_modules and tuple(task_modules)),
@@ -149,13 +150,15 @@ def self_improve(
         max_decode_length=max_decode_length,
         improve_steps=improve_steps,
     )
-    folder = writable_folder(output, name="--output")
+    folder, begin = writable_folder(output, name="--output"), None
+    if fine_tuned is not None:
+        begin = str(model_folder(fine_tuned, cache_dir=cache_dir, named_by="--fine_tuned"))
     _check_settings(folder, run, fine_tuned)
-    model_dir, records = fine_tuned, []
+    model_dir, records = begin, []
     for number in range(rounds + 1):
         place = folder / f"round_{number}"
         records.append(_round(run, place, before=model_dir, is_first=number == 0))
-        model_dir = fine_tuned if number == 0 and fine_tuned else str(place / "model")
+        model_dir = begin if number == 0 and begin else str(place / "model")
     print(_table(records))
 
 

@@ -291,7 +291,7 @@ def _choose(
 ) -> tuple[str | None, str | None]:
     """The name and the folder of the model that is taken; None of none."""
     if settings.model is not None:
-        return _named(settings.model, {model.name: model for model in models})
+        return named_model(settings.model, {model.name: model for model in models})
     here = next((one.model for one in found if one.model.path is not None), None)
     if here is None:
         if found:
@@ -304,7 +304,16 @@ def _choose(
     return here.name, str(here.path)
 
 
-def _named(name: str, models: Mapping[str, DescribedModel]) -> tuple[str, str]:
+def named_model(name: str, models: Mapping[str, DescribedModel]) -> tuple[str, str]:
+    """The name and the folder of the model that `--model` names.
+
+    Args:
+      name: Its name among those that are searched, or any folder.
+      models: Those that are searched, by their names.
+
+    Raises:
+      ValueError: It is not there, or its card alone is.
+    """
     if name in models:
         path = models[name].path
         if path is None:

@@ -20,6 +20,7 @@ from typing import Any
 from t5lite.decoding.config import DecodingConfig
 from t5lite.messages.ranges import Count, Port
 from t5lite.messages.value_types import numbers_checked
+from t5lite.synthetic_data.extras import check_installed
 from t5lite.synthetic_data.prompt2model.page_model import PageModel
 from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
 
@@ -87,7 +88,7 @@ def serve_page(
         be loaded.
     """
     with _listening(port) as listener:
-        _check_installed()
+        check_installed("gradio", extra="synthetic", purpose="the page")
         model = PageModel(model_dir, template=template, step=step, decoding=decoding)
         model.warm_up(spec)
         title = title or pathlib.Path(model_dir).resolve().name
@@ -114,16 +115,6 @@ def _listening(port: int) -> Any:
         ) from error
     with listener:
         yield listener
-
-
-def _check_installed() -> None:
-    try:
-        import gradio  # noqa: F401
-    except ImportError as error:
-        raise ValueError(
-            "the page needs Gradio, of the extra `synthetic` (pip install t5lite[synthetic]): "
-            f"{error}"
-        ) from error
 
 
 def make_server(app: Any) -> Any:

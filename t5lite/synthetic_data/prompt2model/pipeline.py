@@ -13,6 +13,7 @@ from t5lite.data.tasks.instructed import instructed_inputs
 from t5lite.files.json_files import read_object, write_lines
 from t5lite.messages.streams import say
 from t5lite.messages.value_types import check_fields
+from t5lite.synthetic_data.extras import check_installed
 from t5lite.synthetic_data.prompt2model import (
     card,
     dataset_retriever,
@@ -86,7 +87,7 @@ def generate(work: Work) -> Counts:
     if dataset.budget_spent:
         raise ValueError(
             f"there are {len(dataset.examples):,} examples of "
-            f"{work.settings.generation.num_examples:,}, and {dataset.stopped}. What was answered "
+            f"{work.settings.generation.num_examples:,} ({dataset.stopped}). What was answered "
             "is kept: give more of --max_calls, --max_total_tokens or --max_price to go on, or "
             f"--num_examples={len(dataset.examples)} to do with these."
         )
@@ -249,6 +250,33 @@ def _check_teacher(step: str, work: Work) -> None:
         )
 
 
+def _check_training(work: Work) -> None:
+    """Says that the student cannot be trained, before examples are paid for.
+
+    Raises:
+      ValueError: As `trainer.check_training`, or the model that is named is not there.
+    """
+    retrieval, model = work.settings.model_retrieval, None
+    is_switched_off = FOUND_MODELS in work.unread
+    is_searched = bool(retrieval.model_folders) and not is_switched_off
+    if retrieval.model and not is_searched and not is_switched_off:
+        _, model = model_retriever.named_model(retrieval.model, {})
+    elif work.has(FOUND_MODELS) and not is_searched:
+        model = _chosen_model(work)
+    trainer.check_training(
+        work.path,
+        config=work.settings.training,
+        model=model,
+        is_searched=is_searched,
+        cache_dir=work.settings.cache_dir,
+    )
+
+
+def _check_page(work: Work) -> None:
+    """Says that the page cannot be served: Gradio is not installed."""
+    check_installed("gradio", extra="synthetic", purpose="the page")
+
+
 PIPELINE: Pipeline[Work] = Pipeline(
     (
         Step(
@@ -310,6 +338,7 @@ PIPELINE: Pipeline[Work] = Pipeline(
             name="train",
             about="trains the student",
             run=train,
+            check=_check_training,
             settings=lambda work: {
                 "train_gin_file": work.settings.training.gin_file,
                 "recipe": trainer.recipe_settings(work.settings.training),
@@ -344,6 +373,7 @@ PIPELINE: Pipeline[Work] = Pipeline(
             name="demo",
             about="serves a page to try the student; Ctrl-C ends it",
             run=demo,
+            check=_check_page,
             inputs=(SPEC_FILE, TRAINING_FILE),
         ),
     )

@@ -97,6 +97,8 @@ def prompt2model(
     action, prompt = _read_words(words)
     folder = StepFolder(output)
     if action == STATUS:
+        if not folder.path.is_dir():
+            raise ValueError(f"--output={output}: there is no such folder")
         print(PIPELINE.status(folder))
         return
     settings = Settings(
@@ -122,7 +124,11 @@ def prompt2model(
             print(forecast(work.asking, expected))
             return
         with folder.locked():
+            if prompt and not folder.has(SPEC_FILE):  # No other prompt was read yet.
+                folder.clear(PROMPT_FILES)
             _take(prompt, folder, names=PROMPT_FILES)
+            if test_file:
+                read_examples(local_path(test_file, name="--test_file"))
             _take(test_file, folder, names=(GIVEN_TEST_FILE,))
             if config_text:
                 write_whole(folder.path / card.CONFIG_FILE, config_text)

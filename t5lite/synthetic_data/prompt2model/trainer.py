@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from t5lite.files.json_files import read_object, write_object
 from t5lite.messages.value_types import check_fields
+
+if TYPE_CHECKING:
+    from t5lite.configuration.gin_resolve import ParsedConfig
 
 MODEL_FOLDER = "model"
 TRAINING_FILE = "training.json"
@@ -22,10 +25,12 @@ class StudentTraining:
       gin_file: A recipe of `t5lite train` for the Task `prompt2model`, such as
         "recipes/prompt2model/paper.gin" or one of your own that includes it.
       bindings: Settings that win over the file's, "NAME = VALUE" each, as --gin.NAME=VALUE.
+      vocabulary: Of a model that holds none, or of one from nothing; None leaves it to the recipe.
     """
 
     gin_file: str = "recipes/prompt2model/paper.gin"
     bindings: tuple[str, ...] = ()
+    vocabulary: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,7 +81,10 @@ class TrainedStudent:
         values: dict[str, Any] = {name: record.get(name) for name in _TYPES}
         found = cls(**values)
         if not (folder / found.model_dir).is_dir():
-            raise ValueError(f"{path} names the model folder {found.model_dir}, which is not there")
+            raise ValueError(
+                f"{path} names the model folder {found.model_dir}, which is not there. Put it back, "
+                f"or delete {TRAINING_FILE}, and the step train makes it anew."
+            )
         return found
 
 
@@ -96,8 +104,42 @@ def recipe_settings(config: StudentTraining) -> dict[str, Any]:
     """
     from t5lite.configuration import config as gin_config
 
-    parsed = gin_config.parse([config.gin_file], config.bindings)
+    parsed = gin_config.parse(
+        [config.gin_file], config.bindings, shorthands=_vocabulary(config)
+    )
     return {key: repr(binding.value) for key, binding in parsed.bindings.items()}
+
+
+def check_training(
+    folder: pathlib.Path,
+    *,
+    config: StudentTraining,
+    model: str | None = None,
+    is_searched: bool = False,
+    cache_dir: str | None = None,
+) -> None:
+    """Finds out before anything long is begun whether a student can be trained.
+
+    A model of another format is converted, which is kept for `train_student`.
+
+    Args:
+      folder: Of the pipeline.
+      config: How it would be trained.
+      model: What it would start from, where that is known.
+      is_searched: Whether a search is still to find that.
+      cache_dir: Where conversions are kept.
+
+    Raises:
+      ValueError: The recipe lacks something, or the model or its tokenizer cannot be read.
+    """
+    from t5lite.convert.cached import model_folder
+
+    if model is not None:
+        model_folder(
+            model, vocabulary=config.vocabulary, cache_dir=cache_dir, named_by="--model"
+        )
+    found = str(folder) if is_searched else model
+    _parsed(folder, config, found_model=found, cache_dir=cache_dir).arguments("train")
 
 
 def train_student(
@@ -126,24 +168,10 @@ def train_student(
       KeyboardInterrupt: SIGTERM or Ctrl-C stopped it, and a checkpoint was saved.
     """
     from t5lite.checkpoints.checkpointer import CheckpointConfig
-    from t5lite.configuration import config as gin_config
     from t5lite.train import train
 
     model_dir = folder / MODEL_FOLDER
-    given = {
-        "MODEL_DIR": ("--output", str(model_dir)),
-        "DATA_DIR": ("--output", str(folder)),
-        "INITIAL_CHECKPOINT_PATH": ("--model", found_model),
-        "CACHE_DIR": ("--cache_dir", cache_dir),
-    }
-    parsed = gin_config.parse(
-        [config.gin_file],
-        config.bindings,
-        shorthands={macro: value for macro, value in given.items() if value[1] is not None},
-        remedies={
-            "INITIAL_CHECKPOINT_PATH": "--model=MODEL_FOLDER, what the student starts from",
-        },
-    )
+    parsed = _parsed(folder, config, found_model=found_model, cache_dir=cache_dir)
     arguments = parsed.arguments("train")
     with parsed.places_named("train"):
         result = train(**arguments, config_text=parsed.operative_config())
@@ -164,6 +192,37 @@ def train_student(
     )
     write_object(folder / TRAINING_FILE, dataclasses.asdict(trained))
     return trained
+
+
+def _parsed(
+    folder: pathlib.Path,
+    config: StudentTraining,
+    *,
+    found_model: str | None,
+    cache_dir: str | None,
+) -> ParsedConfig:
+    """A recipe with what the pipeline knows."""
+    from t5lite.configuration import config as gin_config
+
+    given = {
+        "MODEL_DIR": ("--output", str(folder / MODEL_FOLDER)),
+        "DATA_DIR": ("--output", str(folder)),
+        "INITIAL_CHECKPOINT_PATH": ("--model", found_model),
+        "CACHE_DIR": ("--cache_dir", cache_dir),
+    }
+    known = {macro: value for macro, value in given.items() if value[1] is not None}
+    return gin_config.parse(
+        [config.gin_file],
+        config.bindings,
+        shorthands=known | _vocabulary(config),
+        remedies={
+            "INITIAL_CHECKPOINT_PATH": "--model=MODEL_FOLDER, what the student starts from",
+        },
+    )
+
+
+def _vocabulary(config: StudentTraining) -> dict[str, tuple[str, Any]]:
+    return {} if config.vocabulary is None else {"VOCABULARY": ("--vocabulary", config.vocabulary)}
 
 
 def _evaluations(model_dir: pathlib.Path, steps: Mapping[str, int]) -> dict[str, dict[str, float]]:

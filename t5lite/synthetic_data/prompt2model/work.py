@@ -92,13 +92,8 @@ class Work:
 
     @property
     def teacher(self) -> str | None:
-        """The teacher's name, where it can be told without opening a model."""
-        config = self.settings.teacher
-        if config.teacher == "recorded":
-            return self.asking.teacher_name
-        if config.teacher == "endpoint" or "://" in (config.teacher or ""):
-            return config.model
-        return config.teacher
+        """The teacher's name, as its answers have it; None where nobody is named."""
+        return None if self.settings.teacher.teacher is None else self.asking.teacher_name
 
     @property
     def spec(self) -> PromptSpec:

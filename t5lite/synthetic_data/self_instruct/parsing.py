@@ -12,8 +12,12 @@ import re
 from t5lite.synthetic_data.self_instruct.prompts import NO_INPUT
 from t5lite.synthetic_data.self_instruct.seeds import Instance
 
-# "9.", "9)", "**9.**", "#9:", at the beginning of a line; a number with decimals is none.
-_NUMBER = re.compile(r"^[ \t]*[*#]{0,3}[ \t]*\d{1,4}[ \t]*[.):](?!\d)[ \t*]*", re.MULTILINE)
+# "9.", "9)", "**9.**", "#9:", at the beginning of a line, or "9. 3." as who copies a list writes; a
+# number with decimals is none.
+_NUMBER = re.compile(
+    r"^[ \t]*[*#]{0,3}[ \t]*\d{1,4}[ \t]*[.):](?!\d)[ \t*]*(?:\d{1,4}[.)](?!\d)[ \t*]*)*",
+    re.MULTILINE,
+)
 _LABEL = re.compile(r"^\W*(?:task|instruction|question)[ \t]*\d{0,4}[ \t]*:\W*", re.IGNORECASE)
 _YES_OR_NO = re.compile(r"^\W*(?:classification[ \t]*:\W*)?(yes|no)\b", re.IGNORECASE)
 _EXAMPLE = re.compile(

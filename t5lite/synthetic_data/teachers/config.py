@@ -105,8 +105,13 @@ class TeacherConfig(Limits):
     def _recorded(self, answers: Answers) -> Recorded:
         names = sorted(answers.teachers)
         name = self.model or (names[0] if len(names) == 1 else None)
+        if not names:
+            raise ValueError(
+                f"--teacher=recorded: {answers.folder} holds no answers; give their folder with "
+                "--answers"
+            )
         if name not in names:
-            found = ", ".join(names) or "nobody"
+            found = ", ".join(names)
             remedy = f", not of {name!r}" if name else "; say of whom with --teacher_model"
             raise ValueError(
                 f"--teacher=recorded: {answers.folder} holds answers of {found}{remedy}"

@@ -126,7 +126,8 @@ class Endpoint:
             kinds = {"prompt_tokens": Count, "completion_tokens": Count}
             check_fields(usage, kinds, name="usage")
         except ValueError as error:
-            return TeacherError("not what OpenAI's API answers", said=self._safe(error))
+            found = f"{error}; it begins with {text[:60]!r}; is --teacher a base URL, with its /v1?"
+            return TeacherError("not what OpenAI's API answers", said=self._safe(found))
         if not choices:
             return TeacherError("no choices in the answer")
         written = sum(about_tokens(choice.text) for choice in choices)

@@ -132,7 +132,7 @@ def test_examples_put_there_by_hand_need_no_teacher(tmp_path, prompt):
 
 def test_a_budget_that_is_spent_is_no_end(tmp_path, prompt, endpoint):
     config = TeacherConfig(teacher=endpoint.url, model="letters", max_calls=3)
-    with pytest.raises(ValueError, match=r"examples of 40, and .*--max_calls.*--num_examples="):
+    with pytest.raises(ValueError, match=r"examples of 40 \(.*--max_calls.*--num_examples="):
         run(tmp_path / "out", endpoint.url, prompt, teacher=config)
     assert StepFolder(tmp_path / "out").record("generate").finished == ""
     run(tmp_path / "out", endpoint.url, prompt)
@@ -228,6 +228,38 @@ def test_another_prompt_wants_another_folder(tmp_path, prompt, endpoint):
         run(tmp_path / "out", endpoint.url, prompt)
 
 
+def test_a_prompt_that_nobody_could_read_may_be_mended(tmp_path, prompt):
+    given, out = pathlib.Path(prompt), tmp_path / "out"
+    given.write_text(" ")
+    with pytest.raises(ValueError, match=r"prompt.txt is empty"):
+        prompt2model(output=str(out), words=["parse", prompt], **PLAIN)
+    given.write_text(PROMPT)
+    prompt2model(output=str(out), words=["parse", prompt], **PLAIN)
+    assert (out / "prompt_spec.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (None, r"INITIAL_CHECKPOINT_PATH.*--model=MODEL_FOLDER"),
+        ("no_folder", r"--model=no_folder is neither a folder"),
+        (".", r"--model: .* is no checkpoint"),
+    ],
+)
+def test_a_student_that_cannot_be_trained_is_refused_before_anybody_is_asked(
+    tmp_path, prompt, endpoint, model, message
+):
+    asked = len(endpoint.bodies)
+    with pytest.raises(ValueError, match=message):
+        prompt2model(
+            output=str(tmp_path / "out"),
+            words=[prompt],
+            teacher=TeacherConfig(teacher=endpoint.url, model="letters"),
+            model_retrieval=ModelRetrieval(model=model),
+        )
+    assert len(endpoint.bodies) == asked
+
+
 def test_too_few_examples_are_said_before_training(tmp_path, prompt, endpoint):
     with pytest.raises(ValueError, match=r"split validation would have no .*--num_examples"):
         run(tmp_path / "out", endpoint.url, prompt, num_examples=2)
@@ -241,7 +273,7 @@ def test_without_a_teacher_what_asks_one_names_the_flag(tmp_path, prompt):
 def test_a_run_without_a_teacher_says_so_before_it_does_anything(tmp_path, prompt, endpoint):
     out, skipped = tmp_path / "out", ("retrieve_datasets", "retrieve_models", "generate", "demo")
     with pytest.raises(ValueError, match=r"step evaluate asks a teacher.*--noscore_teacher"):
-        prompt2model(output=str(out), words=[prompt], skip=skipped, parse_with_teacher=False)
+        run(out, "", prompt, skip=skipped, teacher=TeacherConfig(), **PLAIN)
     assert not (out / "prompt_spec.json").exists()
     run(out, endpoint.url, prompt)
     before = made(out)
@@ -304,5 +336,7 @@ def test_the_command_line_gives_its_flags_to_the_steps(tmp_path, prompt, endpoin
     assert len(lines(out / "generated.jsonl")) == 7
     assert main(["prompt2model", "status", f"--output={out}"]) == 0
     assert "examples 7" in capsys.readouterr().out
+    assert main(["prompt2model", "status", f"--output={tmp_path / 'none'}"]) == 2
+    assert "there is no such folder" in capsys.readouterr().err
     assert main(["prompt2model", "evaluate", *flags, "--bertscore_layers=3"]) == 2
     assert "--bertscore_layers" in capsys.readouterr().err

@@ -28,6 +28,7 @@ from t5lite.synthetic_data.self_instruct.seeds import Instance
             "1. 海についての詩を書く。\r\n2. Écris un poème.",
             ["海についての詩を書く。", "Écris un poème."],
         ),
+        ("1. 3. Turn it down.\n**2.** 4) Sort.", ["Turn it down.", "Sort."]),
         ("no list at all", []),
         ("- Write.\n- Sort.", []),
         ("", []),
@@ -42,6 +43,7 @@ def test_a_list_that_goes_on_begins_with_an_item() -> None:
     assert read_list(" Write a poem.\n10. Sort.", goes_on=True) == ["Write a poem.", "Sort."]
     assert read_list("", goes_on=True) == []
     assert read_list("\n9. Write.", goes_on=True) == ["Write."]
+    assert read_list(" 3. Write.\n10. 4. Sort.", goes_on=True) == ["Write.", "Sort."]
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,8 @@ class TrainedStudent:
         found = cls(**values)
         if not (folder / found.model_dir).is_dir():
             raise ValueError(
-                f"{path} names the model folder {found.model_dir}, which is not there. Put it back, "
-                f"or delete {TRAINING_FILE}, and the step train makes it anew."
+                f"{path} names the model folder {found.model_dir}, which is not there. Put it "
+                f"back, or delete {TRAINING_FILE}, and the step train makes it anew."
             )
         return found
 
@@ -104,9 +104,7 @@ def recipe_settings(config: StudentTraining) -> dict[str, Any]:
     """
     from t5lite.configuration import config as gin_config
 
-    parsed = gin_config.parse(
-        [config.gin_file], config.bindings, shorthands=_vocabulary(config)
-    )
+    parsed = gin_config.parse([config.gin_file], config.bindings, shorthands=_vocabulary(config))
     return {key: repr(binding.value) for key, binding in parsed.bindings.items()}
 
 
@@ -135,9 +133,7 @@ def check_training(
     from t5lite.convert.cached import model_folder
 
     if model is not None:
-        model_folder(
-            model, vocabulary=config.vocabulary, cache_dir=cache_dir, named_by="--model"
-        )
+        model_folder(model, vocabulary=config.vocabulary, cache_dir=cache_dir, named_by="--model")
     found = str(folder) if is_searched else model
     _parsed(folder, config, found_model=found, cache_dir=cache_dir).arguments("train")
 

@@ -120,10 +120,13 @@ def read_examples(path: pathlib.Path) -> list[dict[str, Any]]:
     """
     found = []
     for number, (where, record) in enumerate(read_lines(path)):
-        check_fields(record, {"input": str, "output": str, "id": str}, name=where)
+        types = {"input": str, "output": str, "id": str, "references": list[str]}
+        check_fields(record, types, name=where)
         for field in ("input", "output"):
             if record.get(field) is None:
                 raise ValueError(f"{where}: field {field!r} is missing")
         name = record.get("id") or f"{path.stem}_{number:05d}"
-        found.append({"id": name, "input": record["input"], "output": record["output"]})
+        one = {"id": name, "input": record["input"], "output": record["output"]}
+        more = record.get("references")
+        found.append(one | ({"references": more} if more else {}))
     return found

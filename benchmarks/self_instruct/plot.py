@@ -17,8 +17,12 @@ def draw(found: dict, results: dict, path: pathlib.Path) -> None:
       path: the picture to write.
     """
     figure, axes = plt.subplots(2, 2, figsize=(11, 7.5))
-    _draw_rounds(axes[0, 0], found["rounds"], f"teacher: {results['teacher']}")
-    _draw_rounds(axes[0, 1], results["scripted_rounds"], "teacher: a grammar that runs dry")
+    both = (found["rounds"], results["scripted_rounds"])
+    filters = sorted({name for rounds in both for record in rounds for name in record["dropped"]})
+    colors = {"kept": "#17734a"} | {name: f"C{index}" for index, name in enumerate(filters)}
+    titles = (f"teacher: {results['teacher']}", "teacher: a grammar that runs dry")
+    for axis, rounds, title in zip(axes[0], both, titles, strict=True):
+        _draw_rounds(axis, rounds, title, colors)
     _draw_likeness(axes[1, 0], found)
     _draw_losses(axes[1, 1], results["losses"])
     figure.tight_layout()
@@ -26,16 +30,17 @@ def draw(found: dict, results: dict, path: pathlib.Path) -> None:
     plt.close(figure)
 
 
-def _draw_rounds(axis, rounds: list[dict], title: str) -> None:
+def _draw_rounds(axis, rounds: list[dict], title: str, colors: dict[str, str]) -> None:
     """Of each round's candidates, how many were kept and which filter dropped the others."""
-    names = sorted({name for record in rounds for name in record["dropped"]})
-    bottom = [0.0] * len(rounds)
-    for index, name in enumerate(["kept", *names]):
+    places, bottom = range(1, len(rounds) + 1), [0.0] * len(rounds)
+    for name, color in colors.items():
         counts = [r["kept"] if name == "kept" else r["dropped"].get(name, 0) for r in rounds]
+        if not any(counts):
+            continue
         shares = [n / max(1, r["candidates"]) for n, r in zip(counts, rounds, strict=True)]
-        color = "#17734a" if name == "kept" else f"C{index}"
-        axis.bar(range(len(rounds)), shares, bottom=bottom, label=name, color=color, width=1.0)
+        axis.bar(places, shares, bottom=bottom, label=name, color=color, width=1.0)
         bottom = [a + b for a, b in zip(bottom, shares, strict=True)]
+    axis.xaxis.get_major_locator().set_params(integer=True)
     total = sum(record["kept"] for record in rounds)
     axis.set(title=f"{title}: {total} kept", xlabel="round", ylabel="share of the round's")
     axis.legend(fontsize=7)

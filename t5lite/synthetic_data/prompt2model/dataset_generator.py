@@ -194,7 +194,7 @@ class _Generator:
                 n=config.answers_per_request,
                 json_object=True,
             )
-            tokens = self._asking.count_tokens(request)
+            tokens = request.count_tokens()
             if tokens <= config.max_prompt_tokens:
                 break
             if not most:

@@ -17,10 +17,6 @@ class Ballot:
         self._votes: dict[str, dict[str, int]] = {}
         self._winner: dict[str, str] = {}
 
-    def __len__(self) -> int:
-        """How many inputs there are."""
-        return len(self._winner)
-
     def add(self, input: str, output: str) -> None:
         """Counts one output more for an input."""
         votes = self._votes.setdefault(input, {})
@@ -38,10 +34,6 @@ class Ballot:
         """How many of an input's outputs are this one, and how many it has in all."""
         votes = self._votes[input]
         return votes.get(output, 0), sum(votes.values())
-
-    def winners(self) -> list[tuple[str, str]]:
-        """Every input, in the order in which they came, with its output."""
-        return list(self._winner.items())
 
     @staticmethod
     def _rank(votes: dict[str, int], output: str) -> tuple[int, int, int]:

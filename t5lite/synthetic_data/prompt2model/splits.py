@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import pathlib
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
-from t5lite.files import strict_json
-from t5lite.files.whole_file import write_whole
 from t5lite.messages.ranges import Count, Range, Rate
 from t5lite.messages.tables import format_table
 from t5lite.messages.value_types import check_numbers
@@ -129,15 +126,6 @@ def split_examples(
         test=tuple(split["test"]),
         dropped=dict(dropped),
     )
-
-
-def write_splits(splits: Splits, folder: pathlib.Path) -> None:
-    """Writes `train.jsonl`, `validation.jsonl` and `test.jsonl`, each whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, rows in splits.by_name().items():
-        lines = [f"{strict_json.dumps(dict(row), ensure_ascii=False)}\n" for row in rows]
-        content = "".join(lines).encode("utf-8", "backslashreplace")
-        write_whole(folder / f"{name}.jsonl", content)
 
 
 def label_counts(rows: Iterable[Row]) -> dict[str, int]:

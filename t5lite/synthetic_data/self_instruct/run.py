@@ -19,7 +19,7 @@ from t5lite.messages.value_types import numbers_checked
 from t5lite.synthetic_data.provenance import Origin, Trace
 from t5lite.synthetic_data.self_instruct import folder as files
 from t5lite.synthetic_data.self_instruct import page, prompts, statistics
-from t5lite.synthetic_data.self_instruct.classification import write_classification
+from t5lite.synthetic_data.self_instruct.annotations import write_classification, write_instances
 from t5lite.synthetic_data.self_instruct.examples import (
     Answer,
     answer_of,
@@ -27,7 +27,6 @@ from t5lite.synthetic_data.self_instruct.examples import (
     write_examples,
 )
 from t5lite.synthetic_data.self_instruct.folder import KeptInstruction
-from t5lite.synthetic_data.self_instruct.instances import write_instances
 from t5lite.synthetic_data.self_instruct.instructions import write_instructions
 from t5lite.synthetic_data.self_instruct.rouge_filter import split_words
 from t5lite.synthetic_data.self_instruct.seeds import Instance, SeedTask, read_seeds

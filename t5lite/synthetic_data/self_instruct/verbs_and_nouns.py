@@ -47,12 +47,6 @@ def count_verbs_and_nouns(instructions: Iterable[str]) -> dict[VerbAndNoun, int]
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def find_verb_and_noun(instruction: str) -> VerbAndNoun | None:
-    """The pair of one instruction; None where it has none."""
-    found = count_verbs_and_nouns([instruction])
-    return next(iter(found), None)
-
-
 def _find(instruction: str, tagger: object) -> VerbAndNoun | None:
     for sentence in _SENTENCE.findall(instruction):
         words = _WORD.findall(sentence)

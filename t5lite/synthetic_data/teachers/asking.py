@@ -131,10 +131,6 @@ class Asking:
                 raise ValueError(f"{self._of_teacher} answered nothing: {failed[-1]}")
         return [self._answered(digest, problems) for digest in digests]
 
-    def count_tokens(self, request: Request) -> int:
-        """Tokens of a request, about; see `Request.count_tokens`."""
-        return request.count_tokens()
-
     def read_json(self, choice: Choice, fields: Mapping[str, Any]) -> dict[str, Any] | str:
         """The JSON object that an answer is to be, or why it is none, which is counted.
 
@@ -248,7 +244,7 @@ class Asking:
           How the others failed.
         """
         loop = asyncio.get_running_loop()
-        counted = [(request, self.count_tokens(request)) for request in waiting.values()]
+        counted = [(request, request.count_tokens()) for request in waiting.values()]
         async with self._budget.room_for(counted):
             while (patience := self._left_alone_until - loop.time()) > 0:
                 await asyncio.sleep(patience)

@@ -36,7 +36,7 @@ def forecast(asking: Asking, expected: Sequence[Expected]) -> str:
         (
             e.what,
             e.requests,
-            e.requests * asking.count_tokens(e.example),
+            e.requests * e.example.count_tokens(),
             e.requests * e.example.n * e.example.max_tokens,
         )
         for e in expected

@@ -16,8 +16,9 @@ from t5lite.synthetic_data.teachers.teacher import TeacherError
 
 if TYPE_CHECKING:
     from t5lite.checkpoints.load import LoadedModel
+    from t5lite.data.features.feature_converters import Tokens
     from t5lite.decoding.config import DecodingConfig
-    from t5lite.decoding.sequence_generator import Generation
+    from t5lite.decoding.sequence_generator import Generation, SequenceGenerator
     from t5lite.inference.prompts import Prompt
 
 log = logging.getLogger(__name__)
@@ -131,6 +132,7 @@ class _Loaded:
         self._mesh = make_mesh(MeshConfig())
         self._model: LoadedModel = load_model(folder, mesh=self._mesh)
         self._prepared: Any = None
+        self._compiled: set[Any] = set()
 
     def answer(self, requests: Sequence[Request], *, teacher: str) -> list[Reply | TeacherError]:
         """Answers requests of one kind."""
@@ -151,6 +153,7 @@ class _Loaded:
         )
         if self._prepared is None:
             self._prepared = generator.prepare(self._model.params)
+        self._say_compiling([prompts[index].tokens for index in fits], generator, config)
         is_drawn = config.strategy == "sample"
         answers = generator.generate(
             self._prepared,
@@ -162,6 +165,21 @@ class _Loaded:
         for index, found in zip(fits, answers, strict=True):
             replies[index] = self._reply(requests[index], prompts[index], found, config)
         return replies
+
+    def _say_compiling(
+        self, prompts: Sequence[Tokens], generator: SequenceGenerator, config: DecodingConfig
+    ) -> None:
+        """Says which sizes of batches are new, each of which takes a while once."""
+        batches = generator.batches
+        for size in batches.sizes(batches.plan(prompts), prompts):
+            if (size, config) not in self._compiled:
+                self._compiled.add((size, config))
+                log.info(
+                    "the teacher's program for %d prompts of %d tokens and answers of %d is "
+                    "compiled, once",
+                    *(size.num_rows, size.prefix_length + size.prompt_length),
+                    config.decode_length,
+                )
 
     def _reply(
         self,

@@ -286,8 +286,8 @@ def test_a_dry_run_counts_requests_like_those_that_are_sent(tmp_path, max_calls,
         generate_dataset(
             _SPEC, one, folder=tmp_path, config=dataclasses.replace(config, max_calls=9)
         )
-        sent = [one.count_tokens(request) for request in teacher.requests]
-        assert min(sent) <= one.count_tokens(found.example) <= max(sent)
+        sent = [request.count_tokens() for request in teacher.requests]
+        assert min(sent) <= found.example.count_tokens() <= max(sent)
     assert {(r.n, r.max_tokens, r.json_object) for r in (found.example, *teacher.requests)} == {
         (5, 500, True)
     }

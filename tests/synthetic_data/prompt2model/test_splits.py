@@ -1,6 +1,5 @@
 import collections
 import itertools
-import json
 import random
 
 import pytest
@@ -12,7 +11,6 @@ from t5lite.synthetic_data.prompt2model.splits import (
     label_counts,
     label_table,
     split_examples,
-    write_splits,
 )
 
 _PASSAGE = "the old ferry left the harbour at noon with forty goats on board and nobody to steer it"
@@ -135,14 +133,6 @@ def test_near_duplicates_are_left_out_on_request():
     splits = split_examples(rows, SplitConfig(test_share=0, validation_share=0, near_duplicates=1))
     assert [row["id"] for row in splits.train] == ["r0", "r2"]
     assert splits.dropped == {"nearly the input of another": 1}
-
-
-def test_files_hold_the_splits(tmp_path):
-    splits = split_examples(_numbered(10), SplitConfig())
-    write_splits(splits, tmp_path / "data")
-    for name, rows in splits.by_name().items():
-        lines = (tmp_path / "data" / f"{name}.jsonl").read_text().split("\n")
-        assert [json.loads(line) for line in lines if line] == list(rows)
 
 
 def test_shares_that_leave_nothing_are_refused():

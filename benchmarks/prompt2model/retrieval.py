@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--dual_encoder", help="a folder of sentence-transformers, beside BM25")
     parser.add_argument("--show", action="store_true", help="print the place of each")
     args = parser.parse_args()
-    found = registered_tasks([args.tasks], data_dir=args.data_dir).descriptions
+    found = registered_tasks([args.tasks], problems=[], data_dir=args.data_dir)
     names = [description.name for description in found]
     texts = [description.text for description in found]
     prompts = read_prompts(names)

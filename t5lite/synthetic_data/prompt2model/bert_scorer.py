@@ -132,6 +132,10 @@ class BertScorer:
                 f"{_FLAG} {self.model}: bert-score knows of no model {names[0]!r} which layer to "
                 f"compare; give {_LAYERS_FLAG} (9 of the 12 of xlm-roberta-base)"
             )
+        if not any(path.suffix in (".safetensors", ".bin") for path in folder.iterdir()):
+            raise ValueError(
+                f"{_FLAG} {self.model}: there are no weights in it (.safetensors or .bin)"
+            )
         return folder, chosen
 
     def _load(self) -> tuple[Any, Any]:

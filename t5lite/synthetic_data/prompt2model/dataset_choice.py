@@ -6,12 +6,15 @@ import dataclasses
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.tables import format_table
 from t5lite.synthetic_data.prompt2model.columns import Column
 from t5lite.synthetic_data.prompt2model.descriptions import DatasetDescription
+
+if TYPE_CHECKING:
+    from t5lite.synthetic_data.prompt2model.dataset_retriever import DatasetRetrieval
 
 NONE = "none"
 
@@ -80,17 +83,6 @@ class Chosen:
         }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Asks:
-    """What is known before anybody is asked; see `DatasetRetrieval`."""
-
-    dataset: str | None = None
-    input_columns: tuple[str, ...] = ()
-    output_column: str | None = None
-    yes: bool = False
-    min_score: float = 0.0
-
-
 def table(found: Sequence[FoundDataset]) -> str:
     """The data sets with their scores, descriptions cut to the width of the terminal."""
     rows = []
@@ -107,13 +99,13 @@ def table(found: Sequence[FoundDataset]) -> str:
 
 
 def choose(
-    found: Sequence[FoundDataset], *, asks: Asks, stdin: TextIO | None = None
+    found: Sequence[FoundDataset], *, settings: DatasetRetrieval, stdin: TextIO | None = None
 ) -> Chosen | None:
     """Shows what was found, and says which is taken; None where none fits.
 
     Args:
       found: The data sets, the best first.
-      asks: What is said by flags. With a data set named, or with `yes`, nobody is asked.
+      settings: What is said by flags. With a data set named, or with `yes`, nobody is asked.
       stdin: Where answers are typed; standard input by default.
 
     Raises:
@@ -121,15 +113,15 @@ def choose(
         asked, and there is no terminal, or it ends.
     """
     if not found:
-        if asks.dataset not in (None, NONE):
-            raise ValueError(f"--dataset={asks.dataset}: the search found no data set")
+        if settings.dataset not in (None, NONE):
+            raise ValueError(f"--dataset={settings.dataset}: the search found no data set")
         print("no data set has a word of the prompt in its description")
         return None
     print(table(found))
-    if asks.dataset is not None:
-        return None if asks.dataset == NONE else _named(found, asks)
-    if asks.yes:
-        return _first(found, asks)
+    if settings.dataset is not None:
+        return None if settings.dataset == NONE else _named(found, settings)
+    if settings.yes:
+        return _first(found, settings)
     lines = _Terminal(stdin or sys.stdin)
     number = lines.ask(
         "\nWhich data set is it? Its number, or Enter if none fits: ",
@@ -137,36 +129,36 @@ def choose(
     )
     if number is None:
         return None
-    return _ask_columns(found[number - 1], asks, lines)
+    return _ask_columns(found[number - 1], settings, lines)
 
 
-def _named(found: Sequence[FoundDataset], asks: Asks) -> Chosen:
+def _named(found: Sequence[FoundDataset], settings: DatasetRetrieval) -> Chosen:
     for one in found:
-        if one.is_called(asks.dataset):
-            return _with_columns(one, asks)
+        if one.is_called(settings.dataset):
+            return _with_columns(one, settings)
     names = [one.description.name for one in found]
     raise ValueError(
-        f"--dataset={asks.dataset} is none of the data sets searched."
-        f"{did_you_mean(asks.dataset or '', names)}"
+        f"--dataset={settings.dataset} is none of the data sets searched."
+        f"{did_you_mean(settings.dataset or '', names)}"
     )
 
 
-def _first(found: Sequence[FoundDataset], asks: Asks) -> Chosen | None:
+def _first(found: Sequence[FoundDataset], settings: DatasetRetrieval) -> Chosen | None:
     best = found[0]
-    if best.score < asks.min_score:
+    if best.score < settings.min_score:
         print(
             f"\nnone is taken: the best score, {best.score:.3f}, is below --min_score="
-            f"{asks.min_score}"
+            f"{settings.min_score}"
         )
         return None
-    return _with_columns(best, asks)
+    return _with_columns(best, settings)
 
 
-def _with_columns(one: FoundDataset, asks: Asks) -> Chosen:
+def _with_columns(one: FoundDataset, settings: DatasetRetrieval) -> Chosen:
     """The data set with the columns that are named, or else its own."""
     names = [column.name for column in one.columns]
-    inputs = asks.input_columns
-    output = asks.output_column or one.output_column
+    inputs = settings.input_columns
+    output = settings.output_column or one.output_column
     if not inputs:
         inputs = tuple(name for name in one.input_columns if name != output)
     listed = f"{one.description.name} has the columns {', '.join(names)}"
@@ -186,28 +178,30 @@ def _with_columns(one: FoundDataset, asks: Asks) -> Chosen:
     return Chosen(one.description, inputs, output)
 
 
-def _ask_columns(one: FoundDataset, asks: Asks, lines: _Terminal) -> Chosen:
+def _ask_columns(one: FoundDataset, settings: DatasetRetrieval, lines: _Terminal) -> Chosen:
     names = [column.name for column in one.columns]
     rows = [
         (str(number), column.name, _cut(column.example, _SHOWN_TEXT))
         for number, column in enumerate(one.columns, start=1)
     ]
     print(f"\n{format_table(('', 'column', 'in the first record'), rows, right=(0,))}")
-    output = asks.output_column
+    output = settings.output_column
     if output is None:
         default = one.output_column
         output = lines.ask(
             f"Which column is the output?{_default(default)} ",
             lambda text: _columns(text, names, most=1)[0] if text else _given(default),
         )
-    inputs = asks.input_columns
+    inputs = settings.input_columns
     if not inputs:
         own = tuple(name for name in one.input_columns if name != output)
         inputs = lines.ask(
             f"Which make the input, separated by commas?{_default(', '.join(own))} ",
             lambda text: _columns(text, names) if text else _given(own),
         )
-    return _with_columns(one, dataclasses.replace(asks, input_columns=inputs, output_column=output))
+    return _with_columns(
+        one, dataclasses.replace(settings, input_columns=inputs, output_column=output)
+    )
 
 
 class _Terminal:

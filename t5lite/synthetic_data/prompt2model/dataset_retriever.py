@@ -34,7 +34,6 @@ from t5lite.synthetic_data.prompt2model.columns import (
 from t5lite.synthetic_data.prompt2model.dataset_choice import Chosen, FoundDataset
 from t5lite.synthetic_data.prompt2model.descriptions import (
     DatasetDescription,
-    Searchable,
     registered_tasks,
     say_problems,
 )
@@ -100,8 +99,8 @@ class Example:
     output: str
 
 
-def searchable(settings: DatasetRetrieval) -> Searchable:
-    """Descriptions of all that the settings name.
+def described_data_sets(settings: DatasetRetrieval) -> list[DatasetDescription]:
+    """Descriptions of all that the settings name; warns of what could not be read.
 
     Raises:
       ValueError: A module or folder cannot be searched, or there is nothing to search.
@@ -111,20 +110,20 @@ def searchable(settings: DatasetRetrieval) -> Searchable:
             "there are no data sets to search: give --tasks=MODULE for registered Tasks, or "
             "--dataset_folder=DIR for data sets on disk; or leave the search out"
         )
-    parts = []
+    found: list[DatasetDescription] = []
+    problems: list[str] = []
     if settings.task_modules:
-        parts.append(
-            registered_tasks(
-                settings.task_modules, data_dir=settings.data_dir, vocabulary=settings.vocabulary
-            )
+        found += registered_tasks(
+            settings.task_modules,
+            problems=problems,
+            data_dir=settings.data_dir,
+            vocabulary=settings.vocabulary,
         )
     for text in settings.dataset_folders:
         folder = local_path(text, name="--dataset_folder")
-        parts.append(local_data_sets(folder, name="--dataset_folder"))
-    return Searchable(
-        tuple(one for part in parts for one in part.descriptions),
-        tuple(problem for part in parts for problem in part.problems),
-    )
+        found += local_data_sets(folder, name="--dataset_folder", problems=problems)
+    say_problems(problems)
+    return found
 
 
 def retrieve_datasets(
@@ -141,16 +140,14 @@ def retrieve_datasets(
       cache_dir: Where a dual encoder keeps the vectors of descriptions.
 
     Raises:
-      ValueError: As `searchable`, or a package or the dual encoder is missing.
+      ValueError: As `described_data_sets`, or a package or the dual encoder is missing.
     """
     check_installed(
         *("bm25s", "snowballstemmer", "rapidfuzz", "yaml"),
         extra="synthetic",
         purpose="searching data sets",
     )
-    all_of_it = searchable(settings)
-    say_problems(all_of_it.problems)
-    descriptions = all_of_it.descriptions
+    descriptions = described_data_sets(settings)
     texts = [description.text for description in descriptions]
     if settings.dual_encoder is None:
         scores = Bm25(texts).scores(spec.instruction)
@@ -286,14 +283,7 @@ def retrieve_datasets_step(
     chosen = None
     if settings.task_modules or settings.dataset_folders:
         found = retrieve_datasets(spec, settings=settings, cache_dir=output)
-        asks = dataset_choice.Asks(
-            dataset=settings.dataset,
-            input_columns=settings.input_columns,
-            output_column=settings.output_column,
-            yes=settings.yes,
-            min_score=settings.min_score,
-        )
-        chosen = dataset_choice.choose(found, asks=asks, stdin=stdin)
+        chosen = dataset_choice.choose(found, settings=settings, stdin=stdin)
     else:
         say(
             "no data sets are searched; --tasks=MODULE names registered Tasks, and "

@@ -65,22 +65,13 @@ class DatasetDescription:
             yield record
 
 
-@dataclasses.dataclass(frozen=True)
-class Searchable:
-    """What can be searched, and what could not be read.
-
-    Attributes:
-      descriptions: The data sets.
-      problems: A sentence for each that was left out, or is searched without its card.
-    """
-
-    descriptions: tuple[DatasetDescription, ...]
-    problems: tuple[str, ...] = ()
-
-
 def registered_tasks(
-    task_modules: Sequence[str], *, data_dir: str | None = None, vocabulary: str | None = None
-) -> Searchable:
+    task_modules: Sequence[str],
+    *,
+    problems: list[str],
+    data_dir: str | None = None,
+    vocabulary: str | None = None,
+) -> list[DatasetDescription]:
     """The Tasks that modules register, as far as their data are there.
 
     Tasks that say that they are forms of one task (other templates, with exemplars or without) are
@@ -89,6 +80,7 @@ def registered_tasks(
 
     Args:
       task_modules: What to import.
+      problems: Gets a sentence for each that is left out.
       data_dir: Data root of the modules.
       vocabulary: Vocabulary of the modules.
 
@@ -100,7 +92,6 @@ def registered_tasks(
     seqio_adapter.import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
     names = seqio_adapter.registered_names()[0]
     found: dict[tuple[str, str], DatasetDescription] = {}
-    problems = []
     with progress_bar(
         total=len(names), desc="reading descriptions", unit="task", disable=not names
     ) as bar:
@@ -116,7 +107,7 @@ def registered_tasks(
                     found[form_of] = _described_task(name, kind.category if kind else "")
             except ValueError as error:
                 problems.append(f"task {name} is left out: {error}")
-    return Searchable(tuple(found.values()), tuple(problems))
+    return [*found.values()]
 
 
 def _described_task(name: str, category: str) -> DatasetDescription:

@@ -21,7 +21,6 @@ from t5lite.synthetic_data.prompt2model.cards import CARD_FILE, Card, entries, r
 from t5lite.synthetic_data.prompt2model.descriptions import (
     SPLITS,
     DatasetDescription,
-    Searchable,
     example_text,
     name_words,
 )
@@ -31,12 +30,15 @@ _SEARCHED_FACTS = ("pretty_name", "description", "task_categories", "task_ids", 
 _SAVED = ("dataset_dict.json", "state.json")
 
 
-def local_data_sets(folder: pathlib.Path, *, name: str) -> Searchable:
+def local_data_sets(
+    folder: pathlib.Path, *, name: str, problems: list[str]
+) -> list[DatasetDescription]:
     """The data sets in a folder and in those below it.
 
     Args:
       folder: The folder.
       name: The flag that gave it, for messages.
+      problems: Gets a sentence for each that is left out, or is searched without its card.
 
     Raises:
       ValueError: It is no folder, or holds no data set at all.
@@ -44,15 +46,14 @@ def local_data_sets(folder: pathlib.Path, *, name: str) -> Searchable:
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "is not there"
         raise ValueError(f"{name} {folder} {found}; give a folder of data sets")
-    problems: list[str] = []
-    descriptions = tuple(_inside(folder, problems))
+    descriptions = list(_inside(folder, problems))
     if not descriptions:
         why = f": {problems[0]}" if problems else ""
         raise ValueError(
             f"{name} {folder} holds no data set{why}. It may hold {', '.join(SUFFIXES)} files, or "
             f"folders of them with a card, {CARD_FILE}"
         )
-    return Searchable(descriptions, tuple(problems))
+    return descriptions
 
 
 def _inside(folder: pathlib.Path, problems: list[str]) -> Iterator[DatasetDescription]:

@@ -135,6 +135,9 @@ def test_what_cannot_be_loaded_is_named(folders, tmp_path, monkeypatch):
         BertScorer(model="xlm-roberta-base").check()
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
     broken = BertScorer(model=str(tmp_path), num_layers=1)
+    with pytest.raises(ValueError, match="there are no weights in it"):
+        broken.check()
+    (tmp_path / "model.safetensors").write_text("none")
     broken.check()
     with pytest.raises(ValueError, match=r"--bertscore_model .*: cannot be loaded: "):
         broken.f1([["a"]], ["a"])

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from t5lite.synthetic_data.prompt2model import dataset_choice
-from t5lite.synthetic_data.prompt2model.dataset_choice import Asks, Chosen, FoundDataset
+from t5lite.synthetic_data.prompt2model.dataset_choice import Chosen, FoundDataset
 from t5lite.synthetic_data.prompt2model.dataset_retriever import (
     DatasetRetrieval,
     load_dataset,
@@ -217,7 +217,7 @@ def test_columns_that_no_name_tells_must_be_given():
     description = DatasetDescription(name="numbers", kind="files", text="", split="train")
     found = [FoundDataset(description, 1.0, (), (), None)]
     with pytest.raises(ValueError, match="--output_column is needed"):
-        dataset_choice.choose(found, asks=Asks(yes=True))
+        dataset_choice.choose(found, settings=DatasetRetrieval(yes=True))
 
 
 # --------------------------------------------------------------------------------------- reading

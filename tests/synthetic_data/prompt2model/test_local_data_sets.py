@@ -16,9 +16,10 @@ def write(path, content):
 
 
 def found(folder):
-    searchable = local_data_sets(folder, name="--dataset_folder")
-    names = {str(one.name).removeprefix(f"{folder}/"): one.split for one in searchable.descriptions}
-    return searchable, names
+    problems = []
+    sets = local_data_sets(folder, name="--dataset_folder", problems=problems)
+    names = {str(one.name).removeprefix(f"{folder}/"): one.split for one in sets}
+    return sets, names, problems
 
 
 def test_a_folder_of_the_hub_is_one_data_set_with_its_card(tmp_path):
@@ -37,9 +38,9 @@ What buyers say.
     write(tmp_path / "shop" / "README.md", card)
     write(tmp_path / "shop" / "data" / "train-00000-of-00001.jsonl", ROW)
     write(tmp_path / "shop" / "data" / "test-00000-of-00001.jsonl", ROW)
-    searchable, names = found(tmp_path)
+    sets, names, _ = found(tmp_path)
     assert names == {"shop": "train"}
-    (one,) = searchable.descriptions
+    (one,) = sets
     assert one.license == "cc-by-4.0"
     assert one.class_names == {"label": ("bad", "good", "so-so", "none")}
     assert one.text == "shop\nShop reviews\ntext-classification\nWhat buyers say."
@@ -63,11 +64,11 @@ configs:
     write(tmp_path / "pairs" / "README.md", card)
     for name in ("fr/1.csv", "fr/2.csv", "fr_test.csv", "de.csv"):
         write(tmp_path / "pairs" / name, "en,other\na,b\n")
-    searchable, names = found(tmp_path)
+    sets, names, problems = found(tmp_path)
     assert names == {"pairs (fr)": "train", "pairs (de)": "validation"}
-    assert len(list(searchable.descriptions[0].records())) == 2
-    assert "'outside' are no paths inside the folder" in searchable.problems[0]
-    assert "pairs (missing) is left out" in searchable.problems[1]
+    assert len(list(sets[0].records())) == 2
+    assert "'outside' are no paths inside the folder" in problems[0]
+    assert "pairs (missing) is left out" in problems[1]
 
 
 def test_loose_files_are_data_sets_with_the_card_beside_them(tmp_path):
@@ -76,18 +77,18 @@ def test_loose_files_are_data_sets_with_the_card_beside_them(tmp_path):
     write(tmp_path / "sub" / "poems.md", "Poems of the sea")
     write(tmp_path / "sub" / "prose.tsv", "a\tb\nx\ty\n")
     write(tmp_path / "sub" / ".hidden.csv", "a,b\nx,y\n")
-    searchable, names = found(tmp_path)
+    sets, names, _ = found(tmp_path)
     assert names == {"sub/poems.jsonl": "train", "sub/prose.tsv": "train"}
-    texts = [one.text for one in searchable.descriptions]
+    texts = [one.text for one in sets]
     assert texts == ["poems jsonl\nPoems of the sea", "prose tsv\nx\ny"]
 
 
 def test_files_named_after_splits_are_one_data_set(tmp_path):
     for split in ("train", "dev", "test"):
         write(tmp_path / "quiz" / f"{split}.jsonl", {**ROW, "split": split})
-    searchable, names = found(tmp_path)
+    sets, names, _ = found(tmp_path)
     assert names == {"quiz": "train"}
-    assert [row["split"] for row in searchable.descriptions[0].records()] == ["train"]
+    assert [row["split"] for row in sets[0].records()] == ["train"]
 
 
 def test_without_training_data_another_split_is_taken(tmp_path):
@@ -100,16 +101,16 @@ def test_what_cannot_be_read_is_told_and_left_out(tmp_path):
     write(tmp_path / "empty.csv", "")
     write(tmp_path / "good.jsonl", ROW)
     write(tmp_path / "good.md", "---\n: [\n---\nGood")
-    searchable, names = found(tmp_path)
+    _, names, problems = found(tmp_path)
     assert names == {"good.jsonl": "train"}
-    assert len(searchable.problems) == 3
-    assert "bad.jsonl, line 1: expected a JSON object" in searchable.problems[0]
-    assert "searched by its text alone" in searchable.problems[2]
+    assert len(problems) == 3
+    assert "bad.jsonl, line 1: expected a JSON object" in problems[0]
+    assert "searched by its text alone" in problems[2]
 
 
 def test_halves_of_characters_are_replaced_where_they_are_shown(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "half \\ud83d", "\\ud83d": "x"}\n')
-    (one,) = found(tmp_path)[0].descriptions
+    (one,) = found(tmp_path)[0]
     assert one.text == "a jsonl\nhalf ?\nx"
     assert [(c.name, c.example) for c in columns_of(one.records())] == [("text", "half ?")]
 
@@ -123,7 +124,7 @@ def test_links_that_lead_round_in_a_circle_end(tmp_path):
 
 def test_a_data_set_without_records_is_there_and_empty(tmp_path):
     write(tmp_path / "none.jsonl", "")
-    (one,) = found(tmp_path)[0].descriptions
+    (one,) = found(tmp_path)[0]
     assert list(one.records()) == []
 
 
@@ -133,4 +134,4 @@ def test_a_data_set_without_records_is_there_and_empty(tmp_path):
 def test_a_folder_without_data_sets_is_refused(tmp_path, name, message):
     write(tmp_path / "file", "")
     with pytest.raises(ValueError, match=f"--dataset_folder .*{message}"):
-        local_data_sets(tmp_path / name, name="--dataset_folder")
+        local_data_sets(tmp_path / name, name="--dataset_folder", problems=[])

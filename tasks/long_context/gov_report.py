@@ -113,8 +113,7 @@ class _SummaryReader:
     def examples(self, split: str) -> Iterator[Example]:
         """Yields the split's examples, one by one."""
         vocabulary = parse_vocabulary(environment.vocabulary_name())
-        room = self.max_tokens - len(vocabulary.encode("".join(_QUESTIONS)))
-        if room < 1:
+        if len(vocabulary.encode("".join(_QUESTIONS))) >= self.max_tokens:
             raise ValueError(
                 f"Task {self.name!r}: {self.max_tokens} tokens have no room for a document; raise "
                 "max_tokens"
@@ -123,8 +122,11 @@ class _SummaryReader:
             text = field_templates.one_text(self.document, record, where=where)
             summaries = field_templates.one_or_more_texts(self.summary, record, where=where)
             ids = vocabulary.encode(text)
-            if len(ids) > room:
-                text = vocabulary.decode(ids[:room])
+            kept = len(ids)
+            # Where a text is cut, its tokens may become others, and more.
+            while (excess := len(vocabulary.encode(text.join(_QUESTIONS))) - self.max_tokens) > 0:
+                kept = max(kept - excess, 0)
+                text = vocabulary.decode(ids[:kept])
             yield Example.asked(
                 PromptParts(question=text.join(_QUESTIONS)),
                 id=f"{local_files.keyed_hash('report', text):016x}",

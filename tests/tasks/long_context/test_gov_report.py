@@ -4,8 +4,13 @@ import json
 
 import pytest
 
+from t5lite import cli
+from t5lite.configuration import config
 from t5lite.data.tasks import seqio_adapter
+from t5lite.data.vocabularies.load import parse_vocabulary
 from tasks.long_context.gov_report import add_summary_task, rouge
+from tests.conftest import shared_path
+from tests.decoding import model_dirs
 
 RECORDS = [
     {"report": "Roads were built. " * 20, "summary": "Roads."},
@@ -33,6 +38,52 @@ def test_a_report_is_cut_and_never_the_question(tmp_path, monkeypatch):
     finally:
         for name in {"reports_cut", "reports_small"} & {*seqio.TaskRegistry.names()}:
             seqio.TaskRegistry.remove(name)
+
+
+def test_pieces_that_cutting_makes_others_of_are_counted(tmp_path, monkeypatch):
+    """Cut within a word its pieces become others, and more than they were."""
+    import seqio
+
+    vocabulary = f"{shared_path('weights', 'stories260k', 'tok512.model')}:0"
+    monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("T5LITE_VOCABULARY", vocabulary)
+    text = shared_path("data", "text", "shakespeare_input.txt").read_text()[:60_000]
+    reports = [text[start:][:1500] for start in range(0, len(text), 400)]
+    lines = (json.dumps({"report": report, "summary": "x"}) + "\n" for report in reports)
+    (tmp_path / "x.jsonl").write_text("".join(lines))
+    try:
+        add_summary_task("reports_of_pieces", files={"test": "x.jsonl"}, max_tokens=200)
+        encode = parse_vocabulary(vocabulary).encode
+        prompts = [x["inputs"] for x in seqio_adapter.iterate_texts("reports_of_pieces", "test")]
+        lengths = [len(encode(prompt)) for prompt in prompts]
+        assert min(lengths) > 195 and max(lengths) == 200
+    finally:
+        seqio.TaskRegistry.remove("reports_of_pieces")
+
+
+def test_the_recipe_trains_and_is_evaluated(tmp_path, capsys):
+    recipe = "recipes/gov_report/7b_16k.gin"
+    (tmp_path / "gov_report").mkdir()
+    for split in ("train", "test"):
+        lines = (json.dumps(record) + "\n" for record in RECORDS[1:] * 2)
+        (tmp_path / "gov_report" / f"{split}.jsonl").write_text("".join(lines))
+    shape = {"d_model": 16, "d_ff": 24, "d_kv": 8, "num_heads": 2, "num_decoder_layers": 1}
+    bindings = ["VOCAB_SIZE=264", *(f"TransformerConfig.{n}={size}" for n, size in shape.items())]
+    places = {"DATA_DIR": tmp_path, "INITIAL_CHECKPOINT_PATH": tmp_path / "extended"}
+    places |= {"VOCABULARY": "bytes", "MODEL_DIR": tmp_path / "run"}
+    given = [*bindings, *(f"{name}={str(place)!r}" for name, place in places.items())]
+    model = config.parse([recipe], given).arguments("train")["model"]
+    assert model.positions.scaling.factor == 8
+    model_dirs.save(tmp_path / "extended", "decoder_only", config=model)
+    run, lengths = f"--model_dir={tmp_path / 'run'}", "--task_feature_lengths=inputs=99,targets=9"
+    train = ["train", f"--gin_file={recipe}", "--batch_size=1", lengths]
+    assert not cli.main([*train, *(f"--gin.{binding}" for binding in given)])
+    asked = "--tasks=tasks.long_context --mixture=gov_report --split=test --max_decode_length=3"
+    words = [*asked.split(), f"--data_dir={tmp_path}", run, lengths]
+    assert not cli.main(["eval", *words, "--temperature=0.5", "--top_p=0.95"])
+    assert "rouge_l" in capsys.readouterr().out
+    trained = [json.loads(x) for x in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert trained[-1]["step"] == 20  # ten epochs of two reports, which take a row each
 
 
 def test_rouge_is_that_of_words_pairs_and_the_longest_common_subsequence():

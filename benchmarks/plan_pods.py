@@ -125,7 +125,7 @@ def row(pod: PodPlan, plan: dict[str, Any]) -> tuple[str, ...]:
         f"{bound['seconds']:,.3g} s",
         bound["bound_by"],
         f"{bound['utilisation']:.0%}",
-        f"{run['chip_hours']:,.0f}",
+        f"{run['chip_hours']:,.0f}" if run else "",  # epochs have no length without data
         largest_collective(plan),
         took,
     )

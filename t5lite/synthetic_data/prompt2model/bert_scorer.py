@@ -141,6 +141,7 @@ class BertScorer:
     def _load(self) -> tuple[Any, Any]:
         folder, num_layers = self._checked()
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoConfig, AutoModel, AutoTokenizer
 
         try:
@@ -157,7 +158,7 @@ class BertScorer:
             if missing := [name for name in found["missing_keys"] if "pooler" not in name]:
                 raise ValueError(f"its weights lack {min(missing)}")
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, AttributeError, SafetensorError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise ValueError(f"{_FLAG} {self.model}: cannot be loaded: {reason}") from error
         if tokenizer.model_max_length > _NO_LENGTH:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import types
 
 import jax
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.cli import main
 from t5lite.convert.cached import model_folder
+from t5lite.synthetic_data.prompt2model.work import Work
+from t5lite.synthetic_data.teachers.answers import ANSWERS_FOLDER
 from t5lite.synthetic_data.teachers.config import TeacherConfig
 from t5lite.synthetic_data.teachers.local_model import LocalModel
 from t5lite.synthetic_data.teachers.requests import Message, Request
@@ -139,6 +142,23 @@ def test_a_model_is_called_by_what_it_is_and_not_by_where(folder, tmp_path):
     assert LocalModel(str(elsewhere), batch_size=2).name == name
     model_dirs.save_params(elsewhere, {"other": jax.numpy.ones(3)})
     assert LocalModel(str(elsewhere), batch_size=2).name != name
+
+
+def test_prompt2model_knows_a_model_by_its_answers_name_and_so_do_recorded_answers(
+    folder, tmp_path
+):
+    _, asking = ask(folder, [greedy("a")], tmp_path / ANSWERS_FOLDER)
+    for teacher in (str(folder), "recorded"):
+        work = Work(tmp_path, types.SimpleNamespace(teacher=TeacherConfig(teacher=teacher)))
+        assert work.teacher == asking.teacher_name
+        work.close()
+
+
+def test_a_new_size_of_a_batch_is_said_to_be_compiled(folder, tmp_path, caplog):
+    caplog.set_level("INFO")
+    ask(folder, [greedy("a"), greedy("b")], tmp_path)
+    (said,) = [m for m in caplog.messages if "is compiled, once" in m]
+    assert "prompts of 32 tokens and answers of 6" in said
 
 
 def test_a_checkpoint_of_another_format_has_the_same_name_wherever_it_is_converted(tmp_path):

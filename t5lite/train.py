@@ -1,11 +1,11 @@
-"""Training, from a folder's name to a report. Read `train` from top to bottom."""
+"""Training, from a folder's name to a report: `train` opens a run, `_train_steps` is its loop."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -34,38 +34,40 @@ from t5lite.data.run_vocabulary import (
 )
 from t5lite.data.tasks import task_data
 from t5lite.files.local_paths import check_storable, writable_folder
+from t5lite.files.locks import Lock, NoLock
 from t5lite.files.whole_file import write_whole
 from t5lite.inference.eval_config import EvalConfig, check_evals
 from t5lite.inference.evaluator import Evaluator
-from t5lite.initialization.adapted_model import check_base_is_given, reopen_base, with_base
+from t5lite.initialization.adapted_model import check_base_is_given
 from t5lite.initialization.frozen_models import (
     frozen_shapes,
     load_frozen_models,
     open_frozen_models,
 )
 from t5lite.initialization.initial_model import ModelOfCheckpoint, check_run_folder
-from t5lite.initialization.restore import RestoreConfig, open_initial
-from t5lite.initialization.soft_prompt import start_soft_prompt
+from t5lite.initialization.restore import RestoreConfig
+from t5lite.initialization.run_start import begun_run, open_start
 from t5lite.mesh import MeshConfig, describe_mesh, host_rows, make_mesh
 from t5lite.messages.ranges import NotNegative, Positive, Seed, Size
 from t5lite.messages.value_types import numbers_checked
 from t5lite.models.config import TransformerConfig
-from t5lite.models.parameters import added_names, count_params
+from t5lite.models.parameters import count_params
 from t5lite.planning.chips import seconds_at_peak
 from t5lite.planning.placement import PLACEMENT_FILE, format_placement, placed, summary
-from t5lite.reports import report
+from t5lite.reports.report import conclude
 from t5lite.training.cross_entropy import CrossEntropy
-from t5lite.training.draws import SampleCounts, read_expected, write_expected
+from t5lite.training.draws import read_expected, write_expected
 from t5lite.training.duration import Duration, Progress, parse_duration
 from t5lite.training.feed import feed
-from t5lite.training.loss_by_task import LossByTask
-from t5lite.training.metrics import MetricsWriter, ProgressBar, StepLog
+from t5lite.training.metrics import RunLog
 from t5lite.training.objective import Objective
 from t5lite.training.optimizers import Optimizer
 from t5lite.training.parameter_groups import FrozenDtype
 from t5lite.training.profiling import Profiler, check_window
-from t5lite.training.program import build_program
+from t5lite.training.program import TrainProgram, TrainStep, build_program
+from t5lite.training.run_position import RunPosition
 from t5lite.training.signals import StopRequest
+from t5lite.training.state import FrozenModel, TrainState
 from t5lite.training.step_memory import check_state, check_step
 from t5lite.training.task_groups import task_features
 from t5lite.training.transfers import no_implicit_transfers
@@ -163,11 +165,11 @@ def train(
       ValueError: anything a user can set right: names, lengths, meshes, folders, checkpoints.
       FloatingPointError: the loss is not finite; names the step and the tasks in its batch.
     """
-    # ---- Durations, folder, mesh ----------------------------------------------------------------
+    # ---- What is asked: nothing is opened or allocated ------------------------------------------
     folder = writable_folder(model_dir, name="MODEL_DIR")
     check_storable(folder, name="MODEL_DIR")
     check_run_folder(folder)
-    model_dir, given = str(folder), initial_checkpoint
+    given = initial_checkpoint
     if isinstance(model, ModelOfCheckpoint):
         model, train_data, initial_checkpoint = model.choose(
             train_data, initial_checkpoint, model_dir=folder
@@ -181,13 +183,12 @@ def train(
     eval_every = None if eval_period is None else parse_duration(eval_period, name="EVAL_PERIOD")
     is_main = jax.process_index() == 0
     folder.mkdir(parents=True, exist_ok=True)
-    folder_lock = lock(folder) if is_main else None
+    folder_lock = lock(folder) if is_main else NoLock()
     device_mesh = make_mesh(mesh)
 
-    # ---- Model and optimizer: shapes and shardings, nothing allocated ---------------------------
+    # ---- Model and optimizer: shapes and shardings ----------------------------------------------
     program = build_program(
-        model,
-        objective,
+        *(model, objective),
         optimizer=optimizer,
         parameter_groups=parameter_groups,
         frozen_dtype=frozen_dtype,
@@ -197,319 +198,264 @@ def train(
     )
     check_state(program.state, mesh=device_mesh)
 
-    # ---- Where this folder's training stopped, if it began --------------------------------------
+    # ---- Where it begins: at this folder's last checkpoint, at another's, or at nothing ---------
     checkpointer = Checkpointer(folder, checkpoint)
-    resume_step = checkpointer.latest_step()
-    state: Any = None
-    began: ModelDescription | None = None
-    data_state, progress, draws, task_losses = None, Progress(), SampleCounts(), None
-    if resume_step is not None:
-        saved = checkpointer.restore_data(resume_step)
-        data_state, progress = saved["data"], Progress(**saved["progress"])
-        began = ModelDescription.load(folder)
-        began.check_same_model(dataclasses.replace(began, model=model), model_dir=model_dir)
-        if total.reached(progress) or saved.get("exhausted"):
-            best_step = checkpointer.best_step()
-            checkpointer.close()
-            if is_main:
-                _say_finished(folder, progress, total, changed_settings(folder, config_text))
-            if folder_lock is not None:
-                folder_lock.release()
-            return TrainResult(
-                progress=progress, metrics={}, best_step=best_step, already_finished=True
-            )
-        state = checkpointer.restore_state(resume_step, program.kept(program.state))
-        draws = SampleCounts(saved.get("draws"))  # which the oldest checkpoints lack
-        task_losses = saved.get("loss_by_task")
-        ignored = ""
-        if initial_checkpoint and not model.adapters:  # whose model is read again
-            ignored = f" (ignoring {initial_checkpoint.path})"
-        log.info("resuming %s from step %d%s", folder, resume_step, ignored)
-
-    # ---- Whose tokens and prompts these are, before any data are built --------------------------
+    begun = begun_run(checkpointer, folder, model=model)
+    position = RunPosition() if begun is None else begun.position
+    if position.is_over(total):
+        result = _already_finished(
+            *(folder, position, total), checkpointer=checkpointer, config_text=config_text
+        )
+        folder_lock.release()
+        return result
     vocabulary = tasks_vocabulary(train_data)
     check_vocabulary_fits(vocabulary, train_data, model.vocab_size)
     check_inputs_vocabulary(vocabulary, train_data, model.vocab_size)
-    others = open_frozen_models(objective, model=model, vocabulary=vocabulary.spec())
-    initial, asked_as = None, None
-    if began:
-        as_now = dataclasses.replace(began, vocabulary=vocabulary.spec())
-        began.check_same_model(as_now, model_dir=model_dir)
-        asked_as = began.converter
-        if began.base:
-            initial = reopen_base(began.base, model, given=given, model_dir=model_dir)
-    elif initial_checkpoint:
-        initial = open_initial(initial_checkpoint)
-        if not model.adapters:  # T5X has none, whose steps could be counted on
-            initial.check_train_steps(total)
-        initial.check_model(model)
-        initial.check_vocabulary(vocabulary.spec())
-        asked_as = initial.converter and initial.converter.for_model(model)
+    frozen = open_frozen_models(objective, model=model, vocabulary=vocabulary.spec())
+    start = open_start(
+        *(model, vocabulary, folder),
+        begun=begun,
+        given=given,
+        initial_checkpoint=initial_checkpoint,
+        total=total,
+    )
 
     # ---- The step, traced on shapes: what an objective does wrong is found before data are built -
     sharding.check_batch_size(train_data.batch_size, device_mesh, num_microbatches=num_microbatches)
-    rows = train_data.make_converter(eos_id=vocabulary.eos_id, ends_in_eos={}, initial=asked_as)
+    rows = train_data.make_converter(
+        eos_id=vocabulary.eos_id, ends_in_eos={}, initial=start.converter
+    )
     rows.check_model(model, vocab_size=vocabulary.vocab_size)
     rows.check_rows(model)
-    others_shapes = frozen_shapes(others, converter=rows, mesh=device_mesh, dtype=frozen_dtype)
+    shapes = frozen_shapes(frozen, converter=rows, mesh=device_mesh, dtype=frozen_dtype)
     check_step(
-        program.state if state is None or model.adapters else None,
-        model,
-        objective,
-        trainable=program.trainable,
-        frozen_models=others_shapes,
+        program,
+        frozen_models=shapes,
         data=train_data,
         rows=rows,
         num_microbatches=num_microbatches,
-        mesh=device_mesh,
     )
-    by_tasks = program.task_groups(task_groups)
     step = program.step(
         rows,
         batch_size=train_data.batch_size,
         num_microbatches=num_microbatches,
-        frozen_models=others_shapes,
+        frozen_models=shapes,
         norms_of=norm_groups,
         by_position=loss_by_task,
-        by_task=by_tasks,
+        task_groups=task_groups,
     )
     step.trace()
 
-    # ---- Data, and what the model folder says of the model --------------------------------------
+    # ---- Data, state and evaluations: when they are there, nothing refuses the run any more -----
+    saved = start.saved_state(checkpointer, program)
     host_index, host_count = host_rows(device_mesh)
     data = open_train_data(
         train_data,
         host_index=host_index,
         host_count=host_count,
-        state=data_state,
+        state=position.data,
         expected_before=read_expected(folder),
-        initial=asked_as,
+        initial=start.converter,
     )
-    task_bits = task_features(by_tasks, objective, data.task_names)
-    description = ModelDescription(
-        model=model,
-        vocabulary=vocabulary.spec(),
-        converter=data.converter,
-        chat_template=_named_chat_template(data),
-    )
-    if began is None and initial:
-        initial.warn_of_prompts(data.converter)
-    if began:
-        began.check_same_model(description, model_dir=model_dir)
+    task_bits = task_features(step.task_groups, objective, data.task_names)
+    description = _describe(model, data)
+    start.check_description(description)
+    state = start.state(program, saved, vocabulary=vocabulary)
+    description = start.with_base(description, state.params, dtype=frozen_dtype)
+    frozen_models = load_frozen_models(frozen, shapes, converter=data.converter)
+    evaluators = _evaluators(evals, model, data, mesh=device_mesh)
 
-    # ---- A fresh state, unless resumed, and the models that are read only -----------------------
-    if state is None or initial:
-        fresh = jax.jit(program.init_fn, out_shardings=program.shardings)()
-        if initial:
-            fresh = initial.restore_into(fresh, program.shardings, added=added_names(model))
-            fresh = start_soft_prompt(
-                *(fresh, model), vocabulary=vocabulary, seed=seed, shardings=program.shardings
-            )
-            verb = "adapters of" if model.adapters else "starting from"
-            log.info("%s %s", verb, initial.config.path)
-        description = with_base(
-            *(description, initial, fresh.params),
-            began=began,
-            given=given,
-            dtype=frozen_dtype,
-            model_dir=model_dir,
-        )
-        state = fresh if state is None else program.with_kept(fresh, state)
-    frozen_models = load_frozen_models(others, others_shapes, converter=data.converter)
+    # ---- What this start was asked, in its folder; the loop, and where its figures go -----------
     arrays = placed(model, program.state, step.shapes[1])
     log.info("%s parameters, mesh %s", f"{count_params(model):,}", describe_mesh(device_mesh))
     log.info("%s (%s)", summary(arrays), folder / PLACEMENT_FILE)
-
-    evaluators = [
-        Evaluator(
-            *(config, model),
-            converter=data.converter,
-            chat=_chat_format(data),
-            mesh=device_mesh,
-        )
-        for config in evals
-    ]
-
-    # ---- What this start was asked, in its folder: nothing refuses it any more ------------------
     if is_main:
-        if began is None:
+        if not position.resumes:
             description.save(folder)
         write_whole(folder / PLACEMENT_FILE, format_placement(arrays))
-        _record_start(folder, data, config_text, step=progress.steps)
-    writer = MetricsWriter(
-        folder,
-        start_step=-1 if resume_step is None else resume_step,
-        enabled=is_main,
+        _record_start(folder, data, config_text, step=position.progress.steps)
+    run_log = RunLog(
+        *(folder, data),
+        mesh=device_mesh,
+        total=total,
+        position=position,
+        period=log_period,
+        by_task=loss_by_task,
+        least_step_seconds=seconds_at_peak(step.flops.model, device_mesh.devices.flat),
         wandb_project=wandb_project,
         settings=recorded_settings(folder),
     )
-    least_seconds = seconds_at_peak(step.flops.model, device_mesh.devices.flat)
-    bar = ProgressBar(total, progress, enabled=is_main, least_step_seconds=least_seconds)
-    by_task = LossByTask(data.task_names, device_mesh, saved=task_losses) if loss_by_task else None
-    step_log = StepLog(
-        *(writer, bar), period=log_period, data=data, start=progress, loss_by_task=by_task
+    result = _train_steps(
+        *(state, frozen_models, position),
+        step=step,
+        batches=feed(data, device_mesh, task_bits=task_bits),
+        epoch_size=data.epoch_size,
+        total=total,
+        eval_first=eval_first,
+        run_log=run_log,
+        evaluations=_Evaluations(
+            evaluators=evaluators,
+            period=eval_every,
+            folder=folder,
+            lock=folder_lock,
+            log=run_log,
+            checkpoint=checkpoint,
+        ),
+        checkpoints=_Checkpoints(
+            checkpointer=checkpointer,
+            period=save_every,
+            clock=SaveClock(checkpoint),
+            lock=folder_lock,
+            program=program,
+            data=data,
+            log=run_log,
+            config_text=config_text,
+        ),
+        profiler=Profiler(folder / "tensorboard", profile_steps),
     )
-    metrics: dict[str, float] = {}
-
-    @jax.transfer_guard("allow")
-    def evaluate_now() -> None:
-        if folder_lock is not None:
-            folder_lock.check()
-        for evaluator in evaluators:
-            result = evaluator.run(state.params)
-            metrics.update(result.metrics)
-            if is_main:
-                name = evaluator.config.name
-                result.save(folder / "eval" / name, step=progress.steps)
-                bar.say(f"step {progress.steps}  {name}: {_means(result.metrics, name)}")
-        checkpoint.check_best_metric(metrics)
-        if evaluators:
-            writer.write(progress.steps, "eval", metrics)
-
-    @jax.transfer_guard("allow")
-    def save_now(
-        scores: Mapping[str, float], *, exhausted: bool = False, in_haste: bool = False
-    ) -> None:
-        if not in_haste:
-            data.verified()
-        writer.sync()
-        if folder_lock is not None:
-            folder_lock.check()
-        checkpointer.save(
-            progress.steps,
-            program.kept(state),
-            data_state={
-                "data": data_state,
-                "progress": dataclasses.asdict(progress),
-                "draws": draws.state(),
-                "loss_by_task": None if by_task is None else by_task.state(),
-                "exhausted": exhausted,
-            },
-            config=config_text,
-            metrics=scores,
-        )
-        clock.saved()
-
-    # ---- The loop -------------------------------------------------------------------------------
-    settled_at, stopped = progress.steps if resume_step is not None else -1, False
-    learning_rate_at = jax.jit(optimizer.learning_rate_at)
-    profiler = Profiler(folder / "tensorboard", profile_steps)
-    with StopRequest() as stop, no_implicit_transfers(), checkpointer, profiler:
-        if eval_first and resume_step is None:
-            evaluate_now()
-        clock = SaveClock(checkpoint)
-        for device_batch, batch in feed(data, device_mesh, task_bits=task_bits):
-            if stopped or total.reached(progress):
-                break
-            with profiler.step(progress.steps + 1, after=state):
-                state, step_metrics, losses = step.function(state, device_batch, frozen_models)
-            step_metrics["learning_rate"] = learning_rate_at(jax.device_put(progress.steps))
-            if (progress.steps + 1) % log_period == 0:
-                step_metrics |= step.param_norms(state.params)
-            before, progress = progress, _advance(progress, batch, data)
-            data_state = batch.state
-            draws.add(batch.stats)
-            step_log.push(
-                step_metrics,
-                losses=losses,
-                batch=batch,
-                progress=progress,
-                by_task=draws.by_task,
-            )
-            stopped = stop.at(progress.steps)
-            over = total.reached(progress) and not stopped
-            eval_due = over or (eval_every is not None and eval_every.crossed(before, progress))
-            save_due = over or stopped or save_every.crossed(before, progress)
-            by_clock = clock.due(progress.steps) and not save_due
-            if not (eval_due or save_due or by_clock):
-                continue
-            step_log.flush()  # nothing that is not finite is evaluated or saved
-            if eval_due and not stopped:
-                evaluate_now()
-            if save_due or by_clock:
-                # The best is none that no evaluation saw.
-                save_now(metrics if save_due else {}, in_haste=stopped)
-                settled_at = progress.steps
-            bar.start_clock(progress)
-        step_log.flush()
-        if not (stopped or total.reached(progress)):
-            bar.say(f"step {progress.steps}  the mixture ended, before TRAIN_STEPS, {total}")
-            evaluate_now()
-            if settled_at != progress.steps:
-                save_now(metrics, exhausted=True)
 
     # ---- The end --------------------------------------------------------------------------------
     data.close()
     best_step = checkpointer.best_step()
     checkpointer.close()
-    writer.close()
-    bar.close()
-    if is_main and not stopped:
-        _conclude(folder)
-    if folder_lock is not None:
-        folder_lock.release()
-    return TrainResult(progress=progress, metrics=metrics, best_step=best_step, stopped=stopped)
+    run_log.close()
+    if is_main and not result.stopped:
+        conclude(folder)
+    folder_lock.release()
+    return dataclasses.replace(result, best_step=best_step)
 
 
-def _say_finished(
-    folder: pathlib.Path,
-    progress: Progress,
+def _train_steps(
+    state: TrainState,
+    frozen_models: Mapping[str, FrozenModel],
+    position: RunPosition,
+    *,
+    step: TrainStep,
+    batches: Iterable[tuple[dict[str, Any], TrainBatch]],
+    epoch_size: int,
     total: Duration,
-    changed: Mapping[str, tuple[str, str]],
-) -> None:
-    """Says that there is nothing to train, and how there could be; writes the report again."""
-    if total.reached(progress):
-        why = f"{total.of(progress):,} {total.unit} are done, and TRAIN_STEPS is {total}"
-        remedy = "Give a larger TRAIN_STEPS to train on (--gin.TRAIN_STEPS=...)."
-    else:
-        why = f"its mixture ended after {progress.examples:,} examples, before TRAIN_STEPS, {total}"
-        remedy = (
-            "Start in another folder with INITIAL_CHECKPOINT_PATH to start from its parameters."
+    eval_first: bool,
+    run_log: RunLog,
+    evaluations: _Evaluations,
+    checkpoints: _Checkpoints,
+    profiler: Profiler,
+) -> TrainResult:
+    """The loop: trains until the run is over, the mixture has ended, or a signal asks for an end.
+
+    Arguments are as `train` makes them. The memory of `state` is the steps' from here on.
+    """
+    progress, metrics, stopped = position.progress, {}, False
+    saved_at = progress.steps if position.resumes else None
+    with StopRequest() as stop, no_implicit_transfers(), checkpoints.checkpointer, profiler:
+        if eval_first and not position.resumes:
+            metrics = evaluations.run(state.params, step=0)
+        checkpoints.clock.start()
+        for device_batch, batch in batches:
+            if stopped or total.reached(progress):
+                break
+            with profiler.step(progress.steps + 1, after=state):
+                state, step_metrics, losses = step.function(state, device_batch, frozen_models)
+            step_metrics["learning_rate"] = step.learning_rate_at(jax.device_put(progress.steps))
+            if run_log.writes(progress.steps + 1):
+                step_metrics |= step.param_norms(state.params)
+            before, position = progress, position.after(batch, epoch_size=epoch_size)
+            progress = position.progress
+            run_log.push(step_metrics, losses=losses, batch=batch, position=position)
+            stopped = stop.at(progress.steps)
+            over = total.reached(progress) and not stopped
+            eval_due = not stopped and (over or evaluations.due(before, progress))
+            save_due = over or stopped or checkpoints.period.crossed(before, progress)
+            by_clock = checkpoints.clock.due(progress.steps) and not save_due
+            if not (eval_due or save_due or by_clock):
+                continue
+            run_log.flush()  # nothing that is not finite is evaluated or saved
+            if eval_due:
+                metrics = evaluations.run(state.params, step=progress.steps)
+            if save_due or by_clock:
+                scores = metrics if save_due else {}  # the best is none that no evaluation saw
+                checkpoints.save(state, position, metrics=scores, in_haste=stopped)
+                saved_at = progress.steps
+            run_log.bar.start_clock(progress)
+        run_log.flush()
+        if not (stopped or total.reached(progress)):
+            run_log.bar.say(
+                f"step {progress.steps}  the mixture ended, before TRAIN_STEPS, {total}"
+            )
+            metrics = evaluations.run(state.params, step=progress.steps)
+            if saved_at != progress.steps:
+                position = dataclasses.replace(position, exhausted=True)
+                checkpoints.save(state, position, metrics=metrics)
+    return TrainResult(progress=progress, metrics=metrics, stopped=stopped)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Evaluations:
+    """Evaluates a run; metrics go where all its figures go, answers to `eval/<name>`."""
+
+    evaluators: Sequence[Evaluator]
+    period: Duration | None
+    folder: pathlib.Path
+    lock: Lock
+    log: RunLog
+    checkpoint: CheckpointConfig
+
+    def due(self, before: Progress, after: Progress) -> bool:
+        return self.period is not None and self.period.crossed(before, after)
+
+    @jax.transfer_guard("allow")
+    def run(self, params: Any, *, step: int) -> dict[str, float]:
+        """Gives the metrics of all evaluations, by `<name>/<Task>/<metric>`."""
+        self.lock.check()
+        metrics: dict[str, float] = {}
+        for evaluator in self.evaluators:
+            result, name = evaluator.run(params), evaluator.config.name
+            metrics |= result.metrics
+            if jax.process_index() == 0:
+                result.save(self.folder / "eval" / name, step=step)
+                self.log.bar.say(f"step {step}  {name}: {_means(result.metrics, name)}")
+        self.checkpoint.check_best_metric(metrics)
+        if self.evaluators:
+            self.log.writer.write(step, "eval", metrics)
+        return metrics
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Checkpoints:
+    """Saves a run: its state, its position, and until then its figures, which none may lack."""
+
+    checkpointer: Checkpointer
+    period: Duration
+    clock: SaveClock
+    lock: Lock
+    program: TrainProgram
+    data: TrainData
+    log: RunLog
+    config_text: str
+
+    @jax.transfer_guard("allow")
+    def save(
+        self,
+        state: TrainState,
+        position: RunPosition,
+        *,
+        metrics: Mapping[str, float],
+        in_haste: bool = False,
+    ) -> None:
+        """Saves, with the metrics of an evaluation or none; in haste data are not waited for."""
+        if not in_haste:
+            self.data.verified()
+        self.log.writer.sync()
+        self.lock.check()
+        if (losses := self.log.loss_by_task) is not None:
+            position = dataclasses.replace(position, loss_by_task=losses.state())
+        self.checkpointer.save(
+            position.progress.steps,
+            self.program.kept(state),
+            data_state=position.to_json(),
+            config=self.config_text,
+            metrics=metrics,
         )
-    log.info("%s is finished: %s. Nothing is trained. %s", folder, why, remedy)
-    if changed:
-        log.warning(
-            "these settings differ from those it was trained with, and have no effect; another "
-            "MODEL_DIR trains with them:\n  %s",
-            "\n  ".join(describe(changed)),
-        )
-    _conclude(folder)
-
-
-def _record_start(folder: pathlib.Path, data: TrainData, config_text: str, *, step: int) -> None:
-    """Writes down what this start is asked to do, and says what is other than at the last one."""
-    write_expected(folder, data)
-    if data.missing:
-        task_data.write_missing(folder / "missing_tasks.json", data.missing)
-    changed = record_start(folder, config_text, step=step)
-    if changed:
-        log.info("settings other than at the last start:\n  %s", "\n  ".join(changed))
-
-
-def _advance(progress: Progress, batch: TrainBatch, data: TrainData) -> Progress:
-    """Progress after one more batch; the counts are global and the same on every host."""
-    stats = batch.stats
-    examples = progress.examples + stats.num_examples
-    return Progress(
-        steps=progress.steps + 1,
-        examples=examples,
-        tokens=progress.tokens + stats.num_input_tokens + stats.num_target_tokens,
-        epochs=examples / data.epoch_size,
-    )
-
-
-def _named_chat_template(data: TrainData) -> str | None:
-    """The template that conversations are written with, unless the vocabulary brings it itself."""
-    template = data.chat_template
-    if template is None or template == data.vocabulary.chat_template:
-        return None
-    return template.sources["default"]
-
-
-def _chat_format(data: TrainData) -> ChatFormat | None:
-    """How the model's conversations are written, where that is known."""
-    template = data.chat_template or data.vocabulary.chat_template
-    return None if template is None else ChatFormat(data.vocabulary, template)
+        self.clock.saved()
 
 
 def _means(metrics: Mapping[str, float], name: str) -> str:
@@ -521,20 +467,71 @@ def _means(metrics: Mapping[str, float], name: str) -> str:
     )
 
 
-def _conclude(folder: pathlib.Path) -> None:
-    """Writes the report and prints its gist; a run is none the worse for want of one."""
-    try:
-        page = report.write_report(folder)
-        texts = (report.format_means(folder), report.format_samples(folder))
-    except Exception as error:
-        log.warning(
-            "training is done and saved in %s, but no report could be written: %s: %s. The same "
-            "command tries it again.",
-            folder,
-            type(error).__name__,
-            error,
+def _already_finished(
+    folder: pathlib.Path,
+    position: RunPosition,
+    total: Duration,
+    *,
+    checkpointer: Checkpointer,
+    config_text: str,
+) -> TrainResult:
+    """Says that there is nothing to train, and how there could be; writes the report again."""
+    best_step, progress = checkpointer.best_step(), position.progress
+    checkpointer.close()
+    result = TrainResult(progress=progress, metrics={}, best_step=best_step, already_finished=True)
+    if jax.process_index() != 0:
+        return result
+    if total.reached(progress):
+        why = f"{total.of(progress):,} {total.unit} are done, and TRAIN_STEPS is {total}"
+        remedy = "Give a larger TRAIN_STEPS to train on (--gin.TRAIN_STEPS=...)."
+    else:
+        why = f"its mixture ended after {progress.examples:,} examples, before TRAIN_STEPS, {total}"
+        remedy = (
+            "Start in another folder with INITIAL_CHECKPOINT_PATH to start from its parameters."
         )
-        return
-    for text in filter(None, texts):
-        print(text + "\n")
-    print(f"report: {page}")
+    log.info("%s is finished: %s. Nothing is trained. %s", folder, why, remedy)
+    if changed := changed_settings(folder, config_text):
+        log.warning(
+            "these settings differ from those it was trained with, and have no effect; another "
+            "MODEL_DIR trains with them:\n  %s",
+            "\n  ".join(describe(changed)),
+        )
+    conclude(folder)
+    return result
+
+
+def _describe(model: TransformerConfig, data: TrainData) -> ModelDescription:
+    """What the folder says of the model; a chat template only where no vocabulary brings it."""
+    template = data.chat_template
+    is_own = template is not None and template != data.vocabulary.chat_template
+    return ModelDescription(
+        model=model,
+        vocabulary=data.vocabulary.spec(),
+        converter=data.converter,
+        chat_template=template.sources["default"] if template is not None and is_own else None,
+    )
+
+
+def _evaluators(
+    evals: Sequence[EvalConfig],
+    model: TransformerConfig,
+    data: TrainData,
+    *,
+    mesh: jax.sharding.Mesh,
+) -> list[Evaluator]:
+    """Loads the evaluations' examples, put to the model as those that it learns from."""
+    template = data.chat_template or data.vocabulary.chat_template
+    chat = None if template is None else ChatFormat(data.vocabulary, template)
+    return [
+        Evaluator(config, model, converter=data.converter, chat=chat, mesh=mesh) for config in evals
+    ]
+
+
+def _record_start(folder: pathlib.Path, data: TrainData, config_text: str, *, step: int) -> None:
+    """Writes down what this start is asked to do, and says what is other than at the last one."""
+    write_expected(folder, data)
+    if data.missing:
+        task_data.write_missing(folder / "missing_tasks.json", data.missing)
+    changed = record_start(folder, config_text, step=step)
+    if changed:
+        log.info("settings other than at the last start:\n  %s", "\n  ".join(changed))

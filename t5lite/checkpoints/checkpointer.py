@@ -120,7 +120,11 @@ class SaveClock:
     ) -> None:
         """Starts the clock; `now` gives seconds."""
         self._config, self._now = config, now
-        minutes = (config.first_minutes, config.period_minutes)
+        self.start()
+
+    def start(self) -> None:
+        """Begins the first period."""
+        minutes = (self._config.first_minutes, self._config.period_minutes)
         self._set(min((m for m in minutes if m is not None), default=None))
 
     @jax.transfer_guard("allow")

@@ -26,7 +26,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import itertools
 import pathlib
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
@@ -273,8 +275,10 @@ def leaves_no_empty_folder(run: Callable[_P, _T]) -> Callable[_P, _T]:
     """Makes what runs in `model_dir` give back what it took where it is refused.
 
     That is its lock and the folders that were not there, as long as nothing else was written; and
-    what its own variables hold, the lock too, even where somebody keeps the error, as notebooks do.
+    what variables of its package hold, the lock and arrays too, even where somebody keeps the
+    error, as notebooks do.
     """
+    package = run.__module__.partition(".")[0]
 
     @functools.wraps(run)
     def run_and_tidy(*args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -284,9 +288,10 @@ def leaves_no_empty_folder(run: Callable[_P, _T]) -> Callable[_P, _T]:
         try:
             return run(*args, **kwargs)
         except BaseException as error:
-            inside = error.__traceback__ and error.__traceback__.tb_next
-            if inside is not None:
-                inside.tb_frame.clear()
+            for frame, _ in itertools.islice(traceback.walk_tb(error.__traceback__), 1, None):
+                if frame.f_globals.get("__name__", "").partition(".")[0] == package:
+                    with contextlib.suppress(RuntimeError):  # Another thread's, not at its end yet.
+                        frame.clear()
             is_main = jax.process_index() == 0
             if is_main and made and not any(path.name != LOCK_FILE for path in folder.glob("*")):
                 with contextlib.suppress(OSError, ValueError):  # Another run's, or never made.

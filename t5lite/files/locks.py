@@ -26,6 +26,16 @@ class Lock(Protocol):
         """Raises ValueError where it was lost: to another process, or with its folder."""
 
 
+class NoLock:
+    """What a process has that writes nothing, beside one that holds the lock."""
+
+    def release(self) -> None:
+        """There is nothing to let go."""
+
+    def check(self) -> None:
+        """There is nothing to lose."""
+
+
 class _DiskLock(filelock.FileLock):
     folder: tuple[int, int] | None = None
 

@@ -24,14 +24,12 @@ from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.config import TransformerConfig
 from t5lite.models.lora_bank import make_bank
 from t5lite.models.parameters import (
-    Params,
     added_names,
     flatten_names,
     only,
     param_shapes,
     unflatten_names,
 )
-from t5lite.training.parameter_groups import FrozenDtype
 
 
 def check_base_is_given(
@@ -60,49 +58,6 @@ def check_base_is_given(
             "is, for their checkpoints do not hold it: leave initial_checkpoint.remap, "
             "restore_optimizer and interpolate_positions out."
         )
-
-
-def with_base(
-    description: ModelDescription,
-    initial: InitialCheckpoint | None,
-    params: Params,
-    *,
-    began: ModelDescription | None,
-    given: RestoreConfig | None,
-    dtype: FrozenDtype,
-    model_dir: str,
-) -> ModelDescription:
-    """What a run's folder says of its model, with the base of adapters, whose parameters are read.
-
-    Args:
-      description: the run's.
-      initial: the checkpoint that the base was read from.
-      params: the run's parameters, the base's among them.
-      began: what the folder of a run that resumes says; None of a fresh one.
-      given: INITIAL_CHECKPOINT_PATH, which may be of another format than `initial` is.
-      dtype: the type in which the base is held.
-      model_dir: the run's folder.
-
-    Raises:
-      ValueError: a run that resumes goes on from another base, or holds it in another type.
-    """
-    if initial is None or not description.model.adapters:
-        return description
-    found = parameter_hash(only(params, flatten_names(param_shapes(description.model.base))))
-    if began is None:
-        assert given is not None, "check_base_is_given comes before"
-        path = storage_path(given.path, name="INITIAL_CHECKPOINT_PATH").absolute()
-        step = initial.saved.step if has_file(path / DESCRIPTION_FILE) else None
-        base = BaseModel(path=str(path), step=step, parameter_hash=found, dtype=dtype)
-        return dataclasses.replace(description, base=base)
-    assert began.base is not None, "adapters have one"
-    began.base.check_hash(found, path=initial.saved.path, adapter=model_dir)
-    if began.base.dtype != dtype:
-        raise ValueError(
-            f"train.frozen_dtype is {dtype!r}, and the adapters in {model_dir} were trained on a "
-            f"model held in {began.base.dtype!r}: leave it as it was."
-        )
-    return dataclasses.replace(description, base=began.base)
 
 
 def reopen_base(

@@ -85,7 +85,7 @@ def build(run: Any, topology: Topology) -> Built:
         frozen_models=frozen_shapes(others, converter=rows, mesh=mesh, dtype=run.frozen_dtype),
         norms_of=run.norm_groups,
         by_position=run.loss_by_task,
-        by_task=program.task_groups(run.task_groups),
+        task_groups=run.task_groups,
     )
     return Built(program, step, rows, data, num_microbatches, total)
 

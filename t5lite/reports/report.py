@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import logging
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +18,8 @@ from t5lite.messages.tables import format_table
 from t5lite.reports.page import in_page, names_as_they_are, png_of, write_page
 from t5lite.training.metrics import METRICS_FILE
 from t5lite.training.metrics import read_lines as read_metrics
+
+log = logging.getLogger(__name__)
 
 # Metrics with columns of their own.
 _BESIDE = ("loss", *BASELINES)
@@ -80,6 +83,23 @@ def write_report(model_dir: str | pathlib.Path) -> pathlib.Path:
         samples={row["name"]: _samples(folder / "eval" / row["name"]) for row in means},
     )
     return path
+
+
+def conclude(model_dir: pathlib.Path) -> None:
+    """Writes the report and prints its gist; a run is none the worse for want of one."""
+    try:
+        page = write_report(model_dir)
+        texts = (format_means(model_dir), format_samples(model_dir))
+    except Exception as error:
+        log.warning(
+            "training is done and saved in %s, but no report could be written: %s: %s. The same "
+            "command tries it again.",
+            *(model_dir, type(error).__name__, error),
+        )
+        return
+    for text in filter(None, texts):
+        print(text + "\n")
+    print(f"report: {page}")
 
 
 def format_samples(model_dir: str | pathlib.Path, *, per_eval: int = 3) -> str:

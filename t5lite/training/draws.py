@@ -7,11 +7,13 @@ that resumes from there counts on from there. What is expected lies beside the c
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from t5lite.data.pipeline import BatchStats, TrainData
 from t5lite.files import strict_json
@@ -21,35 +23,51 @@ from t5lite.files.whole_file import write_whole
 MIXTURE_FILE = "mixture.json"
 
 
+@dataclasses.dataclass(frozen=True)
 class SampleCounts:
-    """Counts examples by task, by label, and by bin of length for each feature."""
+    """Counts of examples.
 
-    def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
-        """Starts at nothing, or at what `state` gave."""
-        self._by_task = np.array(saved["by_task"] if saved else 0, np.int64)
-        self._by_length = np.array(saved["by_length"] if saved else 0, np.int64)
-        by_label = saved.get("by_label", {}) if saved else {}
-        self._by_label = {kind: np.array(counts, np.int64) for kind, counts in by_label.items()}
+    Attributes:
+      by_task: int64 `[T]`.
+      by_length: int64 `[F, H]`, by bin of length for each feature.
+      by_label: int64 `[C]` each; see `BatchStats.draws_by_label`.
+    """
 
-    @property
-    def by_task(self) -> np.ndarray:
-        """int64 `[T]`, how many examples of each task were drawn."""
-        return self._by_task
+    by_task: npt.NDArray[np.int64] | int = 0
+    by_length: npt.NDArray[np.int64] | int = 0
+    by_label: Mapping[str, npt.NDArray[np.int64]] = dataclasses.field(default_factory=dict)
 
-    def add(self, stats: BatchStats) -> None:
-        """Counts a batch that was trained on."""
-        self._by_task = self._by_task + stats.draws_by_task
-        self._by_length = self._by_length + stats.draws_by_length
-        for kind, counts in stats.draws_by_label.items():
-            self._by_label[kind] = self._by_label.get(kind, 0) + counts
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any] | None) -> SampleCounts:
+        """Reads what `to_json` gave; None is nothing."""
+        if saved is None:
+            return cls()
+        by_label = saved.get("by_label", {})
+        return cls(
+            np.array(saved["by_task"], np.int64),
+            np.array(saved["by_length"], np.int64),
+            {kind: np.array(counts, np.int64) for kind, counts in by_label.items()},
+        )
 
-    def state(self) -> dict[str, Any]:
-        """The counts so far, in JSON's types."""
+    def to_json(self) -> dict[str, Any]:
+        """The counts in JSON's types."""
         return {
-            "by_task": self._by_task.tolist(),
-            "by_length": self._by_length.tolist(),
-            "by_label": {kind: counts.tolist() for kind, counts in self._by_label.items()},
+            "by_task": np.asarray(self.by_task).tolist(),
+            "by_length": np.asarray(self.by_length).tolist(),
+            "by_label": {kind: counts.tolist() for kind, counts in self.by_label.items()},
         }
+
+    def plus(self, stats: BatchStats) -> SampleCounts:
+        """These counts and those of a batch."""
+        by_label = {
+            kind: self.by_label.get(kind, 0) + counts
+            for kind, counts in stats.draws_by_label.items()
+        }
+        return SampleCounts(
+            self.by_task + stats.draws_by_task,
+            self.by_length + stats.draws_by_length,
+            {**self.by_label, **by_label},
+        )
 
 
 def write_expected(model_dir: pathlib.Path, data: TrainData) -> None:

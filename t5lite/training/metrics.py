@@ -28,6 +28,7 @@ from t5lite.messages.streams import Unbroken
 from t5lite.training.duration import Duration, Progress
 from t5lite.training.loss_by_task import LossByTask
 from t5lite.training.objective import Mean
+from t5lite.training.run_position import RunPosition
 from t5lite.training.tensorboard_file import TensorBoardFile
 from t5lite.training.wandb_run import WandbRun
 
@@ -244,34 +245,72 @@ class ProgressBar:
 
 
 class _Step(NamedTuple):
-    """What a step left to be logged; see `StepLog.push`."""
+    """What a step left to be logged; see `RunLog.push`."""
 
     metrics: Mapping[str, jax.Array]
     task_losses: jax.Array | None
     batch: TrainBatch
-    progress: Progress
-    by_task: np.ndarray
+    position: RunPosition
 
 
-class StepLog:
-    """Logs steps and ends of epochs one step late, and stops at a loss that is not finite."""
+class RunLog:
+    """All figures of a run: logs steps and ends of epochs one step late, evaluations at once.
+
+    It stops at a loss that is not finite.
+
+    Attributes:
+      writer: takes the figures.
+      bar: shows them, and lines above it.
+      loss_by_task: sums of losses that are not written yet; None where they are not logged.
+    """
 
     def __init__(
         self,
-        writer: MetricsWriter,
-        bar: ProgressBar,
-        *,
-        period: int,
+        folder: pathlib.Path,
         data: TrainData,
-        start: Progress,
-        loss_by_task: LossByTask | None = None,
+        *,
+        mesh: jax.sharding.Mesh,
+        total: Duration,
+        position: RunPosition,
+        period: int,
+        by_task: bool,
+        least_step_seconds: float | None,
+        wandb_project: str | None,
+        settings: Mapping[str, int | float | str],
     ) -> None:
-        """Writes every `period`-th step after `start`; `data` names the tasks of a batch."""
-        self._writer, self._bar = writer, bar
+        """Opens everything where a run begins or goes on; process 0 writes.
+
+        Args:
+          folder: the run's.
+          data: names the tasks of a batch.
+          mesh: where losses by task are summed.
+          total: how long the run is.
+          position: where it stands.
+          period: steps between lines of metrics.
+          by_task: whether losses are logged by task.
+          least_step_seconds: see `ProgressBar`.
+          wandb_project: see `MetricsWriter`.
+          settings: likewise.
+        """
+        enabled, start = jax.process_index() == 0, position.progress
+        self.writer = MetricsWriter(
+            folder,
+            start_step=start.steps if position.resumes else -1,
+            enabled=enabled,
+            wandb_project=wandb_project,
+            settings=settings,
+        )
+        self.bar = ProgressBar(total, start, enabled=enabled, least_step_seconds=least_step_seconds)
+        self.loss_by_task = (
+            LossByTask(data.task_names, mesh, saved=position.loss_by_task) if by_task else None
+        )
         self._period, self._data = period, data
         self._num_epochs = int(start.epochs)
-        self._loss_by_task = loss_by_task
         self._pending: _Step | None = None
+
+    def writes(self, step: int) -> bool:
+        """Whether there is a line of metrics of this step."""
+        return step % self._period == 0
 
     def push(
         self,
@@ -279,8 +318,7 @@ class StepLog:
         *,
         losses: Mean | None,
         batch: TrainBatch,
-        progress: Progress,
-        by_task: np.ndarray,
+        position: RunPosition,
     ) -> None:
         """Takes a step's figures, still being computed, and logs the step before it.
 
@@ -288,16 +326,15 @@ class StepLog:
           metrics: figures of the step, float32 scalars on the devices.
           losses: those of its positions, where they are logged by task.
           batch: what it was trained on.
-          progress: how far the run is after it.
-          by_task: int64 `[T]`, how many examples of each task were drawn until then.
+          position: where the run is after it.
         """
         self.flush()
         task_losses: jax.Array | None = None
-        if self._loss_by_task is not None and losses is not None:
-            self._loss_by_task.add(losses, batch.task_ids)
-            if progress.steps % self._period == 0:
-                task_losses = self._loss_by_task.take()
-        self._pending = _Step(metrics, task_losses, batch, progress, by_task)
+        if self.loss_by_task is not None and losses is not None:
+            self.loss_by_task.add(losses, batch.task_ids)
+            if self.writes(position.progress.steps):
+                task_losses = self.loss_by_task.take()
+        self._pending = _Step(metrics, task_losses, batch, position)
 
     def flush(self) -> None:
         """Waits for the last step's figures and logs them; call it before saving or evaluating.
@@ -309,22 +346,27 @@ class StepLog:
         if self._pending is None:
             return
         step, self._pending = self._pending, None
-        progress = step.progress
+        progress = step.position.progress
         values = {name: float(value) for name, value in jax.device_get(dict(step.metrics)).items()}
         for name in ("loss", "grad_norm"):
             if not math.isfinite(values[name]):
                 raise FloatingPointError(
                     self._explain(name, values[name], step.batch, progress.steps)
                 )
-        if progress.steps % self._period == 0:
+        if self.writes(progress.steps):
             self._write_step(values, step)
         if int(progress.epochs) > self._num_epochs:
-            self._write_epoch(progress, step.by_task)
+            self._write_epoch(step.position)
+
+    def close(self) -> None:
+        """Flushes and closes all."""
+        self.writer.close()
+        self.bar.close()
 
     def _write_step(self, values: Mapping[str, float], step: _Step) -> None:
-        progress = step.progress
+        progress = step.position.progress
         # Where there is a cross entropy, it stands for the loss, as it does in evaluations.
-        speed = self._bar.update(
+        speed = self.bar.update(
             progress,
             loss=values.get("cross_entropy", values["loss"]),
             others={
@@ -334,9 +376,9 @@ class StepLog:
             },
         )
         by_task: Mapping[str, float] = {}
-        if self._loss_by_task is not None and step.task_losses is not None:
-            by_task = self._loss_by_task.values(jax.device_get(step.task_losses))
-        self._writer.write(
+        if self.loss_by_task is not None and step.task_losses is not None:
+            by_task = self.loss_by_task.values(jax.device_get(step.task_losses))
+        self.writer.write(
             progress.steps,
             "train",
             {
@@ -351,15 +393,16 @@ class StepLog:
             },
         )
 
-    def _write_epoch(self, progress: Progress, by_task: np.ndarray) -> None:
+    def _write_epoch(self, position: RunPosition) -> None:
         """Says which pass over the mixture ended, and how many there were over each task."""
+        progress = position.progress
         self._num_epochs = int(progress.epochs)
-        self._bar.say(
+        self.bar.say(
             f"step {progress.steps}  epoch {self._num_epochs} ended, "
             f"{progress.examples:,} examples in all"
         )
-        epochs_by_task = by_task / np.maximum(self._data.num_examples, 1)
-        self._writer.write(
+        epochs_by_task = position.draws.by_task / np.maximum(self._data.num_examples, 1)
+        self.writer.write(
             progress.steps,
             "epoch",
             {"epoch": self._num_epochs, "examples": progress.examples, "tokens": progress.tokens}

@@ -37,7 +37,8 @@ from t5lite.training.parameter_groups import (
 )
 from t5lite.training.state import FrozenModel, TrainState, init_state_fn
 from t5lite.training.step import make_train_step
-from t5lite.training.task_groups import FEATURE, TaskGroups, task_groups
+from t5lite.training.task_groups import FEATURE, TaskGroups
+from t5lite.training.task_groups import task_groups as part_by_tasks
 from t5lite.training.transfers import check_calls_no_host
 
 
@@ -51,12 +52,16 @@ class TrainStep:
       flops: its operations, on all devices together.
       param_norms: jitted, gives the norms of a state's `params` that are trained, by their names in
         metrics; see `norms`.
+      learning_rate_at: jitted, gives the learning rate of the update that follows so many.
+      task_groups: which parameters learn from which Tasks.
     """
 
     function: Any
     shapes: tuple[TrainState, Mapping[str, jax.ShapeDtypeStruct], Mapping[str, FrozenModel]]
     flops: StepFlops
     param_norms: Any
+    learning_rate_at: Any
+    task_groups: TaskGroups
 
     def trace(self) -> None:
         """Traces it on shapes: what an objective does wrong is found without data."""
@@ -70,6 +75,7 @@ class TrainProgram:
     Attributes:
       model: the model's config.
       objective: the loss.
+      optimizer: as it was given.
       partition: which parameters are trained.
       transformation: the optimizer, over those.
       mesh: the devices.
@@ -81,6 +87,7 @@ class TrainProgram:
 
     model: TransformerConfig
     objective: Objective
+    optimizer: Optimizer
     partition: Partition
     transformation: optax.GradientTransformation
     mesh: jax.sharding.Mesh
@@ -109,10 +116,6 @@ class TrainProgram:
         """The parameters that are trained, shapes with their shardings."""
         return self.partition.split(self.state.params)[0]
 
-    def task_groups(self, groups: Sequence[tuple[str, str]]) -> TaskGroups:
-        """Parts the parameters that are trained by Tasks; see `task_groups.task_groups`."""
-        return task_groups(groups, tuple(self.partition.multipliers))
-
     def step(
         self,
         rows: FeatureConverter,
@@ -122,7 +125,7 @@ class TrainProgram:
         frozen_models: Mapping[str, FrozenModel],
         norms_of: Sequence[str] = (),
         by_position: bool = False,
-        by_task: TaskGroups | None = None,
+        task_groups: Sequence[tuple[str, str]] = (),
     ) -> TrainStep:
         """Builds the step; compiles and traces nothing.
 
@@ -133,11 +136,13 @@ class TrainProgram:
           frozen_models: those that the objective asked for, shapes with their shardings.
           norms_of: regular expressions of groups of parameters whose norms are metrics too.
           by_position: whether the step gives the losses of single positions too.
-          by_task: which parameters learn from which Tasks; None for all from all.
+          task_groups: see `train`.
 
         Raises:
-          ValueError: an expression is none, or matches no parameter that is trained.
+          ValueError: an expression is none, or matches no parameter that is trained; or the mesh
+            does not divide the rows.
         """
+        by_task = part_by_tasks(task_groups, tuple(self.partition.multipliers))
         groups = norm_groups(norms_of, self.trainable)
         function = make_train_step(
             self.model,
@@ -154,7 +159,7 @@ class TrainProgram:
         )
         _, host_count = host_rows(self.mesh)
         padding = rows.padding(batch_size // host_count)
-        if by_task is not None and by_task.tasks:
+        if by_task.tasks:
             padding[FEATURE] = np.zeros(padding["decoder_target_tokens"].shape, np.int32)
         if self.objective.tasks_told_apart:
             padding[TASKS_FEATURE] = np.zeros(padding["decoder_target_tokens"].shape, np.int32)
@@ -172,6 +177,8 @@ class TrainProgram:
                 lambda params: norms("param", self.partition.split(params)[0], groups),
                 out_shardings=sharding.replicated(self.mesh),
             ),
+            learning_rate_at=jax.jit(self.optimizer.learning_rate_at),
+            task_groups=by_task,
         )
 
 
@@ -209,6 +216,7 @@ def build_program(
     return TrainProgram(
         model=model,
         objective=objective,
+        optimizer=optimizer,
         partition=partition,
         transformation=transformation,
         mesh=mesh,

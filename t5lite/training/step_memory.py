@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import jax
 
 from t5lite import memory
 from t5lite.data.data_config import DataConfig
 from t5lite.data.features.feature_converters import FeatureConverter
-from t5lite.models.config import TransformerConfig
 from t5lite.sharding import logical_rules
 from t5lite.training.cross_entropy import CrossEntropy
-from t5lite.training.objective import Objective
-from t5lite.training.state import TrainState
+from t5lite.training.program import TrainProgram
+from t5lite.training.state import FrozenModel, TrainState
 
 # Tokens, targets and loss weights of a position, four bytes each.
 _BYTES_OF_A_POSITION = 12
@@ -41,42 +40,35 @@ def check_state(state: TrainState, *, mesh: jax.sharding.Mesh) -> None:
 
 
 def check_step(
-    state: TrainState | None,
-    model: TransformerConfig,
-    objective: Objective,
+    program: TrainProgram,
     *,
-    trainable: Any,
-    frozen_models: Any,
+    frozen_models: Mapping[str, FrozenModel],
     data: DataConfig,
     rows: FeatureConverter,
     num_microbatches: int,
-    mesh: jax.sharding.Mesh,
 ) -> None:
     """Refuses batches that the devices have no memory for, before a step is compiled.
 
     Args:
-      state: the train state, shapes with their shardings; None where it has been made already.
-      model: the model's config.
-      objective: the loss; what one of the user's own reads of a batch is not known, so its
-        activations do not count.
-      trainable: the parameters that are trained, shapes with their shardings.
+      program: the run's, whose state is not made yet. What an objective of the user's own reads of
+        a batch is not known, so its activations do not count.
       frozen_models: further models that the objective asked for, shapes with their shardings.
       data: what is trained on.
       rows: what its rows look like.
       num_microbatches: the parts that a batch is split into.
-      mesh: the devices.
 
     Raises:
       ValueError: more memory is needed than the devices have left; names the settings. Or
         attention cannot be computed as the config wants.
     """
+    model, objective = program.model, program.objective
     always = {"batch": data.batch_size * sum(rows.capacities) * _BYTES_OF_A_POSITION}
     if num_microbatches > 1:
-        always["gradients"] = memory.tree_bytes(trainable)
+        always["gradients"] = memory.tree_bytes(program.trainable)
     moments: list[memory.Held] = [{}]
     if isinstance(objective, CrossEntropy):
         shape_BT = data.batch_size // num_microbatches, rows.capacities[-1]
-        with logical_rules(mesh):
+        with logical_rules(program.mesh):
             moments += memory.forward_moments(
                 model,
                 batch_size=shape_BT[0],
@@ -85,8 +77,8 @@ def check_step(
             )
     memory.check(
         [always | dict(moment) for moment in moments],
-        mesh=mesh,
-        held=_held(state) | {"frozen models": memory.tree_bytes(frozen_models)},
+        mesh=program.mesh,
+        held=_held(program.state) | {"frozen models": memory.tree_bytes(frozen_models)},
         what="a training step",
         remedy=(
             f"Lower BATCH_SIZE, {data.batch_size}, or TASK_FEATURE_LENGTHS, "
@@ -96,9 +88,7 @@ def check_step(
     )
 
 
-def _held(state: TrainState | None) -> dict[str, int]:
-    if state is None:
-        return {}
+def _held(state: TrainState) -> dict[str, int]:
     return {
         "parameters": memory.tree_bytes(state.params),
         "optimizer's state": memory.tree_bytes(state.opt_state),

@@ -37,14 +37,14 @@ def draw(folder, config, *, steps=None):
     state, draws, step = None, SampleCounts(), 0
     if (last := checkpointer.latest_step()) is not None:
         saved = checkpointer.restore_data(last)
-        state, draws, step = saved["data"], SampleCounts(saved["draws"]), last
+        state, draws, step = saved["data"], SampleCounts.from_json(saved["draws"]), last
     with open_train_data(config, state=state) as data:
         write_expected(folder, data)
         for batch in itertools.islice(data, steps):
-            draws.add(batch.stats)
+            draws = draws.plus(batch.stats)
             state, step = batch.state, step + 1
-    examples = sum(draws.state()["by_task"])
-    saved = {"data": state, "progress": {"examples": examples}, "draws": draws.state()}
+    examples = sum(draws.to_json()["by_task"])
+    saved = {"data": state, "progress": {"examples": examples}, "draws": draws.to_json()}
     checkpointer.save(step, {"x": np.zeros(2)}, data_state=saved, config="", metrics={})
     checkpointer.close()
 
@@ -144,11 +144,11 @@ def test_draws_are_counted_by_template_and_shots(tmp_path):
     ) as data:
         write_expected(tmp_path, data)
         for batch in itertools.islice(data, 10):
-            draws.add(batch.stats)
+            draws = draws.plus(batch.stats)
             tokens = batch.features["encoder_input_tokens"]
             drawn += [int((tokens == 100 + template).sum()) for template in range(5)]
-    draws = SampleCounts(draws.state())  # as a run that is resumed
-    saved = {"progress": {"examples": int(drawn.sum())}, "draws": draws.state()}
+    draws = SampleCounts.from_json(draws.to_json())  # as a run that is resumed
+    saved = {"progress": {"examples": int(drawn.sum())}, "draws": draws.to_json()}
     checkpointer = Checkpointer(tmp_path)
     checkpointer.save(10, {"x": np.zeros(2)}, data_state=saved, config="", metrics={})
     checkpointer.close()

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from t5lite.checkpoints.model_dir import ModelDescription
-from t5lite.reports.report import format_means, format_samples, write_report
-from t5lite.train import _conclude
+from t5lite.reports.report import conclude, format_means, format_samples, write_report
 from tests.feature_converters import converter
 from tests.toy_run import MODEL
 
@@ -119,5 +118,5 @@ def test_every_answer_and_name_has_its_report(tmp_path, name, prediction):
 def test_a_report_that_cannot_be_written_ends_no_training(tmp_path, caplog):
     write_run(tmp_path, name="ev", prediction="2")
     (tmp_path / "report.png").mkdir()
-    _conclude(tmp_path)
+    conclude(tmp_path)
     assert f"training is done and saved in {tmp_path}, but no report" in caplog.text

@@ -138,7 +138,7 @@ def infer(
         model = load_adapters(
             *(model_dir, adapters), mesh=devices, attention_implementation=attention_implementation
         )
-        folders = list(adapters.values())
+        folder = next(iter(adapters.values()))
     else:
         folder, base = own_folder(model_dir, adapter)
         model = load_model(
@@ -147,34 +147,26 @@ def infer(
             mesh=devices,
             attention_implementation=attention_implementation,
         )
-        folders = [folder]
     reader = QuestionReader(
         model=model, use_chat_template=use_chat_template, system_prompt=system_prompt
     )
-    if input is not None:
-        model = _with_texts(model, task_modules, data_dir=data_dir)
-        reader = dataclasses.replace(reader, model=model)
+    source: Any = [mixture_or_task_name, split]
+    if mixture_or_task_name is not None:
+        reader, questions = _of_tasks(
+            *(reader, mixture_or_task_name),
+            split=split,
+            task_modules=task_modules,
+            data_dir=data_dir,
+            model_dir=folder,
+        )
+    else:
+        assert input is not None
+        reader = _with_texts(reader, task_modules, data_dir=data_dir)
         questions = reader.of_file(
             input, field=inputs_field, options_field=options_field, adapters=list(adapters or ())
         )
-    else:
-        assert mixture_or_task_name is not None
-        vocabulary = None if were_imported(task_modules) else format_vocabulary(model.vocabulary)
-        import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
-        tasks = load_eval_tasks(
-            mixture_or_task_name,
-            split=split,
-            task_feature_lengths=model.converter.task_feature_lengths,
-        )
-        for task in tasks:
-            check_vocabulary(task.vocabulary, model, of=task.name, model_dir=folders[0])
-        # Some vocabularies have texts beside their Tasks only.
-        model = dataclasses.replace(model, vocabulary=tasks[0].vocabulary)
-        questions = dataclasses.replace(reader, model=model).of_tasks(tasks)
-        if not questions:
-            raise ValueError(
-                f"split {split!r} of {mixture_or_task_name!r} (flag --split) holds no examples."
-            )
+        source = str(storage_path(input, name="--input").absolute())
+    model = reader.model
     generator = make_generator(
         model,
         batch_size=batch_size,
@@ -191,11 +183,8 @@ def infer(
         [question.option_tokens for question in ranked],
         by=rank_by,
     )
-    source: Any = [mixture_or_task_name, split]
-    if input is not None:
-        source = str(storage_path(input, name="--input").absolute())
     settings = {
-        **provenance(folders[0], model.step),
+        **provenance(folder, model.step),
         "decoding": dataclasses.asdict(decoding),
         "options": [options_field, rank_by],
         "batch_size": batch_size,
@@ -217,15 +206,16 @@ def infer(
 
 
 def _with_texts(
-    model: LoadedModel, task_modules: Sequence[str], *, data_dir: str | None
-) -> LoadedModel:
-    """The model with the texts of its ids, where only a Task of the modules knows them.
+    reader: QuestionReader, task_modules: Sequence[str], *, data_dir: str | None
+) -> QuestionReader:
+    """Gives the model the texts of its ids, where only a Task of the modules knows them.
 
     Raises:
       ValueError: no Task of these modules has the model's vocabulary.
     """
+    model = reader.model
     if model.vocabulary.has_texts or not task_modules:
-        return model
+        return reader
     import_tasks(task_modules, data_dir=data_dir)
     vocabulary = task_vocabulary(model.vocabulary)
     if vocabulary is None:
@@ -233,7 +223,37 @@ def _with_texts(
             f"no Task of {', '.join(task_modules)} (--tasks) has the model's vocabulary, "
             f"{model.vocabulary.spec()}, which only a Task gives texts to."
         )
-    return dataclasses.replace(model, vocabulary=vocabulary)
+    return dataclasses.replace(reader, model=dataclasses.replace(model, vocabulary=vocabulary))
+
+
+def _of_tasks(
+    reader: QuestionReader,
+    name: str,
+    *,
+    split: str,
+    task_modules: Sequence[str],
+    data_dir: str | None,
+    model_dir: str,
+) -> tuple[QuestionReader, list[Question]]:
+    """The questions of a mixture's Tasks, and the reader of them, whose model has their vocabulary.
+
+    Raises:
+      ValueError: there are none of that name, or their ids mean other tokens to the model.
+    """
+    model = reader.model
+    vocabulary = None if were_imported(task_modules) else format_vocabulary(model.vocabulary)
+    import_tasks(task_modules, data_dir=data_dir, vocabulary=vocabulary)
+    lengths = model.converter.task_feature_lengths
+    tasks = load_eval_tasks(name, split=split, task_feature_lengths=lengths)
+    for task in tasks:
+        check_vocabulary(task.vocabulary, model, of=task.name, model_dir=model_dir)
+    # Some vocabularies have texts beside their Tasks only.
+    model = dataclasses.replace(model, vocabulary=tasks[0].vocabulary)
+    reader = dataclasses.replace(reader, model=model)
+    questions = reader.of_tasks(tasks)
+    if not questions:
+        raise ValueError(f"split {split!r} of {name!r} (flag --split) holds no examples.")
+    return reader, questions
 
 
 def _check_adapters(

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import pathlib
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import ml_dtypes
@@ -111,22 +111,21 @@ def convert(
     """
     check_new(dst)
     path = _here(src)
-    to_adapters = to == "peft" or (is_peft_folder(path) and to in (None, "t5lite"))
-    if to_adapters:
+    if to == "peft" or (is_peft_folder(path) and to in (None, "t5lite")):
         flags = {"--dtype": dtype, "--optimizer_state": optimizer_state}
         flags |= {"--keep_nonfinite": keep_nonfinite}
         _check_not_given(flags, "adapters go over as they are")
-    if is_peft_folder(path) and to_adapters:
+        if not is_peft_folder(path):
+            source = _open(path, adapter, step, base=model_dir)
+            _check_not_given({"--vocabulary": vocabulary}, "a folder of peft holds none")
+            to_peft(source, dst, verified=verified, say=say)
+            return
         if to == "peft":
             raise ValueError(f"{src} is an adapter of peft already")
         _check_not_given({"--step": step, "--adapter": adapter}, f"{src} is an adapter of peft")
         from_peft(path, dst, base=model_dir, vocabulary=vocabulary, verified=verified, say=say)
         return
     source = _open(path, adapter, step, base=model_dir)
-    if to == "peft":
-        _check_not_given({"--vocabulary": vocabulary}, "a folder of peft holds none")
-        to_peft(source, dst, verified=verified, say=say)
-        return
     unmerged = None
     if source.config.adapters:
         unmerged, source = source, merged(source)
@@ -140,19 +139,14 @@ def convert(
         source = dataclasses.replace(source, arrays=noting(source.arrays, not_finite))
         state = _read_optimizer_state(source, target) if optimizer_state else None
         cast = _cast(source, dtype)
-        num_bytes = sum(array.num_bytes for array in cast.arrays.values())
         work = at_end.enter_context(new_folder(dst))
-        with progress_bar(
-            total=num_bytes, unit="B", unit_scale=True, desc="convert", disable=not progress
-        ) as bar:
-            counted = dataclasses.replace(cast, arrays=_counted(cast.arrays, bar.update))
-            written_as = _write(
-                counted,
-                work,
-                target=target,
-                max_shard_bytes=max_shard_bytes,
-                optimizer_state=state,
-            )
+        written_as = _write(
+            *(cast, work),
+            target=target,
+            max_shard_bytes=max_shard_bytes,
+            optimizer_state=state,
+            progress=progress,
+        )
         if not keep_nonfinite:
             check(not_finite, source=src, remedy=_KEEP)
         outcome = _verify(
@@ -175,22 +169,13 @@ def convert(
                 f"the result is not the model in {src}, and was not kept. If you want to look at "
                 "it, convert with --noverify"
             )
-        record = {
-            "t5lite": t5lite.__version__,
-            "source": {"path": src, "format": source.format, "step": source.step},
-            "target": {"format": target, "dtypes": _dtypes(cast)},
-            "num_parameters": num_parameters,
-            "num_bytes": num_bytes,
-            "model": {
-                "model_type": written_as or source.model_type,
-                "context_length": source.context_length,
-                "special_ids": dataclasses.asdict(source.special_ids),
-            },
-            "not_finite": [dataclasses.asdict(item) for item in not_finite.values()],
-            "verification": outcome.to_dict() if isinstance(outcome, Verification) else outcome,
-        }
-        if merge is not None:
-            record["merged"] = merge if isinstance(merge, str) else dataclasses.asdict(merge)
+        record = _record(
+            *(src, cast, outcome),
+            target=target,
+            model_type=written_as or source.model_type,
+            not_finite=not_finite.values(),
+            merge=merge,
+        )
         write_object(work / model_folder.CONVERSION_FILE, record)
         if target == model_folder.FORMAT.name:
             add_hashes(work, model_folder.CONVERSION_FILE)
@@ -309,16 +294,23 @@ def _write(
     target: str,
     max_shard_bytes: int,
     optimizer_state: Any,
+    progress: bool,
 ) -> str | None:
     """Writes the result; gives its `model_type`, where it is Hugging Face's."""
-    if target == "hf":
-        return hf_folder.write_folder(folder, source, max_shard_bytes=max_shard_bytes).model_type
-    if target == "t5x":
-        write_checkpoint(
-            folder, source.config, source.arrays, step=source.step, opt_state=optimizer_state
-        )
-    else:
-        model_folder.write_model_folder(folder, source, optimizer_state=optimizer_state)
+    total = sum(array.num_bytes for array in source.arrays.values())
+    with progress_bar(
+        total=total, unit="B", unit_scale=True, desc="convert", disable=not progress
+    ) as bar:
+        source = dataclasses.replace(source, arrays=_counted(source.arrays, bar.update))
+        if target == "hf":
+            result = hf_folder.write_folder(folder, source, max_shard_bytes=max_shard_bytes)
+            return result.model_type
+        if target == "t5x":
+            write_checkpoint(
+                folder, source.config, source.arrays, step=source.step, opt_state=optimizer_state
+            )
+        else:
+            model_folder.write_model_folder(folder, source, optimizer_state=optimizer_state)
     return None
 
 
@@ -378,5 +370,32 @@ def _load_result(folder: pathlib.Path, target: str) -> tuple[TransformerConfig, 
     return source.config, stack(source.arrays)
 
 
-def _dtypes(source: Source) -> list[str]:
-    return sorted({array.dtype.name for array in source.arrays.values()})
+def _record(
+    src: str,
+    written: Source,
+    outcome: Verification | str,
+    *,
+    target: str,
+    model_type: str | None,
+    not_finite: Iterable[NonFinite],
+    merge: Merge | str | None,
+) -> dict[str, Any]:
+    """What `conversion.json` says of a result."""
+    arrays = written.arrays.values()
+    record = {
+        "t5lite": t5lite.__version__,
+        "source": {"path": src, "format": written.format, "step": written.step},
+        "target": {"format": target, "dtypes": sorted({array.dtype.name for array in arrays})},
+        "num_parameters": sum(array.size for array in arrays),
+        "num_bytes": sum(array.num_bytes for array in arrays),
+        "model": {
+            "model_type": model_type,
+            "context_length": written.context_length,
+            "special_ids": dataclasses.asdict(written.special_ids),
+        },
+        "not_finite": [dataclasses.asdict(item) for item in not_finite],
+        "verification": outcome.to_dict() if isinstance(outcome, Verification) else outcome,
+    }
+    if merge is not None:
+        record["merged"] = merge if isinstance(merge, str) else dataclasses.asdict(merge)
+    return record

@@ -20,16 +20,14 @@ from t5lite.data.corpus import Corpus, Store
 from t5lite.data.data_changes import check_unchanged, data_fingerprint
 from t5lite.data.data_config import DataConfig
 from t5lite.data.drawn_examples import DrawnExamples
-from t5lite.data.features.feature_converters import (
-    FeatureConverter,
-    Features,
-)
+from t5lite.data.features.feature_converters import FeatureConverter, Features
 from t5lite.data.mixing import mixing
 from t5lite.data.mixing.mixing import MixtureReader
 from t5lite.data.packing import Plan, RowPlanner
 from t5lite.data.prefetch import Prefetcher
 from t5lite.data.stores import build
 from t5lite.data.stores.plan import StoreSettings, check_max_examples
+from t5lite.data.stores.store import TokenStore
 from t5lite.data.stores.verification import StoreVerification
 from t5lite.data.tasks import seqio_adapter, seqio_mixtures, task_data
 from t5lite.data.tasks.data_status import DataStatus, table
@@ -194,21 +192,7 @@ class TrainData:
             _made_of(store, later)
             for store, later in zip(stores, later_passes or [()] * len(stores), strict=True)
         ]
-        tokens = [parts.get("tokens", "") for parts in self._made_of]
-        fingerprint = data_fingerprint(
-            config,
-            self._corpus,
-            rates=self.rates.tolist(),
-            tokens=tokens,
-            transforms=self._transforms,
-        )
-        if state is not None:
-            check_unchanged(
-                state["fingerprint"],
-                fingerprint,
-                expected_before=expected_before,
-                expected_now=self.expected(),
-            )
+        fingerprint = self._fingerprint(state, expected_before)
         planner = RowPlanner(
             reader,
             examples,
@@ -233,6 +217,30 @@ class TrainData:
         if config.prefetch_batches:
             self._prefetcher = Prefetcher(self._batches, size=config.prefetch_batches)
             self._batches = self._prefetcher
+
+    def _fingerprint(
+        self, state: Mapping[str, Any] | None, expected_before: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        """Digests of all that decides which examples come in which rows.
+
+        Raises:
+          ValueError: they are others than those of the state that is resumed.
+        """
+        fingerprint = data_fingerprint(
+            self._config,
+            self._corpus,
+            rates=self.rates.tolist(),
+            tokens=[parts.get("tokens", "") for parts in self._made_of],
+            transforms=self._transforms,
+        )
+        if state is not None:
+            check_unchanged(
+                state["fingerprint"],
+                fingerprint,
+                expected_before=expected_before,
+                expected_now=self.expected(),
+            )
+        return fingerprint
 
     def __iter__(self) -> Iterator[TrainBatch]:
         return self
@@ -349,24 +357,7 @@ def open_train_data(
     )
     seqio_adapter.check_features(task_names, config.task_feature_lengths)
     check_max_examples(config.max_store_examples, task_names)
-    settings: StoreSettings = {
-        "split": config.split,
-        "task_modules": config.task_modules,
-        "data_dir": config.data_dir,
-        "vocabulary": config.vocabulary,
-        "cache_dir": config.cache_dir,
-        "task_feature_lengths": config.task_feature_lengths,
-        # Only there do earlier answers and what they answer stand in one sequence, read in one way.
-        "whole_conversations": config.converter == "decoder_only",
-        "max_store_examples": config.max_store_examples,
-    }
-    stores = build.open_stores(task_names, num_workers=config.num_build_workers, **settings)
-    later_passes = build.open_later_passes(
-        stores,
-        store_epochs=config.store_epochs,
-        num_workers=config.num_build_workers,
-        **settings,
-    )
+    stores, later_passes = _open_stores(config, task_names)
     transforms = choose_transforms(mixture, task_names, given=config.transforms or {})
     warning = build.truncation_report(
         # How much is cut of what a transform makes is for the transform to say.
@@ -404,6 +395,29 @@ def open_train_data(
     if host_index == 0:
         log.info("%s", data.describe())
     return data
+
+
+def _open_stores(
+    config: DataConfig, task_names: Sequence[str]
+) -> tuple[list[TokenStore], list[list[TokenStore]]]:
+    """The Tasks' token stores, and those of their further passes; builds what is missing."""
+    settings: StoreSettings = {
+        "split": config.split,
+        "task_modules": config.task_modules,
+        "data_dir": config.data_dir,
+        "vocabulary": config.vocabulary,
+        "cache_dir": config.cache_dir,
+        "task_feature_lengths": config.task_feature_lengths,
+        # Only there do earlier answers and what they answer stand in one sequence, read in one way.
+        "whole_conversations": config.converter == "decoder_only",
+        "max_store_examples": config.max_store_examples,
+    }
+    num_workers = config.num_build_workers
+    stores = build.open_stores(task_names, num_workers=num_workers, **settings)
+    later_passes = build.open_later_passes(
+        stores, store_epochs=config.store_epochs, num_workers=num_workers, **settings
+    )
+    return stores, later_passes
 
 
 class _BatchMaker:

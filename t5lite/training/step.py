@@ -89,32 +89,6 @@ def make_train_step(
         )
         return sums.loss, (sums.scalars(), sums.by_position)
 
-    def grad_fn(
-        trainable: Any,
-        frozen: Any,
-        frozen_models: FrozenModels,
-        batch: Batch,
-        dropout_key: jax.Array | None,
-    ) -> _Part:
-        # One group's parameters after another; ALL, where it is one, comes last.
-        grads: dict[str, jax.Array] = {}
-        sums: dict[str, LossSums] = {}
-        losses = None
-        for group in (*by_task.parameters, ALL):
-            if group in sums:
-                continue
-            names = by_task.parameters.get(group, ())
-            mine, others = split_names(trainable, names)
-            inputs = merge(others, frozen), frozen_models, by_task.part(batch, group)
-            if names:
-                gradients, aux = jax.grad(loss_fn, has_aux=True)(mine, *inputs, dropout_key)
-                grads |= flatten_dict(gradients, sep="/")
-            else:
-                # What is logged is of all Tasks.
-                _, aux = loss_fn(mine, *inputs, dropout_key)
-            sums[group], losses = aux
-        return grads, (sums, losses)
-
     def step_fn(
         state: TrainState, batch: Batch, frozen_models: FrozenModels
     ) -> tuple[TrainState, StepMetrics, Mean | None]:
@@ -124,17 +98,13 @@ def make_train_step(
             _, dropout_key = jax.random.split(jax.random.key(seed))
             key = jax.random.fold_in(dropout_key, state.step)
         trainable, frozen = partition.split(state.params)
+        grad_fn = functools.partial(_gradients, loss_fn, by_task, trainable, frozen, frozen_models)
         with sharding.logical_rules(mesh):
             batch = checked_batch(objective, batch)
             if num_microbatches == 1:
-                grads, (sums, losses) = grad_fn(trainable, frozen, frozen_models, batch, key)
+                grads, (sums, losses) = grad_fn(batch, key)
             else:
-                grads, (sums, losses) = _accumulate(
-                    functools.partial(grad_fn, trainable, frozen, frozen_models),
-                    batch,
-                    key=key,
-                    parts=num_microbatches,
-                )
+                grads, (sums, losses) = _accumulate(grad_fn, batch, key=key, parts=num_microbatches)
         for group, names in by_task.parameters.items():
             normalizer = sums[group].normalizer()
             grads |= {name: grads[name] / normalizer for name in names}
@@ -161,6 +131,35 @@ def make_train_step(
 _Sums = tuple[dict[str, jax.Array], dict[str, LossSums]]
 # Gradients by name, the sums of each group of Tasks, and losses by position.
 _Part = tuple[dict[str, jax.Array], tuple[dict[str, LossSums], Mean | None]]
+
+
+def _gradients(
+    loss_fn: Callable[..., Any],
+    by_task: TaskGroups,
+    trainable: Any,
+    frozen: Any,
+    frozen_models: FrozenModels,
+    batch: Batch,
+    dropout_key: jax.Array | None,
+) -> _Part:
+    """Gradients of one group's parameters after another; ALL, where it is one, comes last."""
+    grads: dict[str, jax.Array] = {}
+    sums: dict[str, LossSums] = {}
+    losses = None
+    for group in (*by_task.parameters, ALL):
+        if group in sums:
+            continue
+        names = by_task.parameters.get(group, ())
+        mine, others = split_names(trainable, names)
+        inputs = merge(others, frozen), frozen_models, by_task.part(batch, group)
+        if names:
+            gradients, aux = jax.grad(loss_fn, has_aux=True)(mine, *inputs, dropout_key)
+            grads |= flatten_dict(gradients, sep="/")
+        else:
+            # What is logged is of all Tasks.
+            _, aux = loss_fn(mine, *inputs, dropout_key)
+        sums[group], losses = aux
+    return grads, (sums, losses)
 
 
 def _accumulate(

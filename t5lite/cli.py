@@ -1,7 +1,7 @@
 """The `t5lite` command: each verb imports what it needs, and calls one function.
 
-Nothing heavy is imported before a verb runs, so `t5lite --help` answers at once; flags.py holds the
-flags.
+Nothing heavy is imported before a verb runs, so `t5lite --help` answers at once. flags.py holds the
+flags, verb_config.py what gin files and folders say beside them.
 """
 
 from __future__ import annotations
@@ -10,30 +10,18 @@ import argparse
 import contextlib
 import logging
 import os
-import pathlib
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-from t5lite.configuration import synthetic_flags
+from t5lite.configuration import synthetic_flags, verb_config
 from t5lite.configuration.flags import parse, split_gin_flags
-from t5lite.configuration.macro_flags import DECODING_FLAGS
 from t5lite.configuration.process_failures import ending_together, telling_others
+from t5lite.configuration.verb_config import GIN_VERBS, read_config
 from t5lite.files.hashes import VERIFY_VARIABLE
 from t5lite.files.whole_file import FULL_DISK
 from t5lite.messages import streams
 from t5lite.messages.error_origin import place_of, raised_by_us
-
-if TYPE_CHECKING:
-    from t5lite.configuration.config import ParsedConfig
-
-log = logging.getLogger(__name__)
-
-# The gin file that a verb begins with, and the function that gin binds the arguments of.
-_RUN_FILES = {verb: f"runs/{verb}.gin" for verb in ("eval", "infer", "generate")}
-_GIN_VERBS = {"train": "train", "eval": "evaluate", "infer": "infer", "generate": "generate"}
-_GIN_VERBS |= {verb: verb for verb in synthetic_flags.VERBS}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -178,173 +166,8 @@ def _join(arguments: argparse.Namespace) -> None:
 # ---- Verbs ---------------------------------------------------------------------------------------
 
 
-def _shorthands(arguments: argparse.Namespace) -> dict[str, tuple[str, Any]]:
-    """The macros that flags of their own set: `{"MODEL_DIR": ("--model_dir", "/tmp/x")}`."""
-    given = {flag: getattr(arguments, flag[2:]) for flag in arguments.shorthands}
-    return {
-        arguments.shorthands[flag]: (flag, value)
-        for flag, value in given.items()
-        if value is not None
-    }
-
-
-def _parse_gin(
-    arguments: argparse.Namespace,
-    verb: str,
-    *,
-    stand_ins: Mapping[str, Any] = MappingProxyType({}),
-) -> ParsedConfig:
-    """Reads the configuration of a gin verb.
-
-    All but train need no gin file: t5lite's own runs/eval.gin, runs/infer.gin or runs/generate.gin
-    comes first, then what the model folder says of its model and tasks, then the user's files and
-    flags. A run that is resumed takes its vocabulary and tasks, or all settings where no file is
-    given, from its folder. `stand_ins` are values of macros that nothing says anything of.
-    """
-    from t5lite.configuration import config, folder_config
-    from t5lite.configuration.gin_reader import Binding
-
-    shorthands = _shorthands(arguments)
-    defaults: list[Any] = []
-    if verb in synthetic_flags.VERBS:
-        return _parse(arguments, shorthands, defaults=config.read_defaults(f"runs/{verb}.gin"))
-    if verb in _RUN_FILES:
-        shorthands |= _strategy(arguments)
-        defaults = config.read_defaults(_RUN_FILES[verb])
-    parsed = _parse(arguments, shorthands, defaults=defaults)
-    missing = [
-        Binding("", "", name, value, f"t5lite {arguments.verb}")
-        for name, value in stand_ins.items()
-        if parsed.lacks(name)
-    ]
-    if missing and (arguments.gin_file or defaults):
-        parsed = _parse(arguments, shorthands, defaults=defaults, taken=missing)
-    model_dir = parsed.macro("MODEL_DIR")
-    overrides: list[Any] = []
-    remedies: dict[str, str] = {}
-    # One that is no text is refused when all values are compared with their types.
-    if isinstance(model_dir, str) and model_dir != _NO_FOLDER:
-        taken: list[Any] = []
-        if verb in _RUN_FILES:
-            vocabulary, cache_dir = parsed.macro("VOCABULARY"), parsed.macro("CACHE_DIR")
-            # What only says how to find the model has no other part in these verbs.
-            shorthands.pop("CACHE_DIR", None)
-            if verb != "eval":
-                shorthands.pop("VOCABULARY", None)
-            adapter = parsed.macro("ADAPTER")
-            folder = _model_folder(
-                model_dir,
-                arguments,
-                adapter=adapter if isinstance(adapter, str) else None,
-                vocabulary=vocabulary,
-                cache_dir=cache_dir,
-                before=lambda: _try_settings(arguments, verb, shorthands, defaults),
-            )
-            overrides = folder_config.found_model(model_dir, folder, adapter=adapter)
-            model_dir = str(folder)
-            if verb != "generate":
-                # A file's lines are answered without importing what a folder names.
-                is_of_tasks = verb == "eval" or parsed.macro("MIXTURE_OR_TASK_NAME") is not None
-                defaults += folder_config.model_folder_defaults(model_dir, with_modules=is_of_tasks)
-                if mixtures := folder_config.mixtures_of(model_dir):
-                    remedies["MIXTURE_OR_TASK_NAME"] = f"--mixture=VALUE (this run {mixtures})"
-        else:
-            if not arguments.gin_file:
-                modules = parsed.macro("TASK_MODULES") or ()
-                defaults = folder_config.last_start(model_dir, modules=modules)
-            taken = folder_config.resumed_settings(model_dir, parsed)
-        parsed = _parse(
-            arguments,
-            shorthands,
-            remedies=remedies,
-            defaults=defaults,
-            taken=[*missing, *taken],
-            overrides=overrides,
-        )
-        folder_config.check_modules(parsed, model_dir, shipped=config.packaged_gin_dir())
-        for binding in taken:
-            log.info("%s = %r, from %s", binding.name, binding.value, binding.place)
-    if verb not in _RUN_FILES and not (arguments.gin_file or defaults):
-        raise ValueError(_no_settings(model_dir))
-    return parsed
-
-
-def _no_settings(model_dir: Any) -> str:
-    """What to give to a run that nothing says anything of."""
-    from t5lite.configuration import config
-    from t5lite.configuration.run_record import CONFIG_FILE
-    from t5lite.files.local_paths import storage_path
-    from t5lite.initialization.initial_model import check_run_folder
-
-    found = ""
-    if isinstance(model_dir, str):
-        folder = storage_path(model_dir, name="--model_dir")
-        check_run_folder(folder)
-        found = f" ({folder} {f'has no {CONFIG_FILE}' if folder.is_dir() else 'is no folder'})"
-    packaged = config.packaged_gin_dir()
-    recipes = sorted((packaged / "recipes").rglob("*.gin"))
-    names = ", ".join(f"{path.relative_to(packaged)}" for path in recipes)
-    return (
-        f"give --gin_file=FILE, or --model_dir of a run to resume{found}; t5lite's own "
-        f"recipes: {names}"
-    )
-
-
-def _try_settings(
-    arguments: argparse.Namespace,
-    verb: str,
-    shorthands: dict[str, tuple[str, Any]],
-    defaults: Sequence[Any],
-) -> None:
-    """Finds mistakes in the settings before a model is converted, which may take long."""
-    from t5lite.configuration import folder_config
-
-    defaults = [*defaults, *folder_config.stand_ins()]
-    _parse(arguments, shorthands, defaults=defaults).tried(_GIN_VERBS[verb])
-
-
-def _model_folder(
-    model_dir: str,
-    arguments: argparse.Namespace,
-    *,
-    adapter: str | None,
-    vocabulary: str | None,
-    cache_dir: str | None,
-    before: Callable[[], None],
-) -> pathlib.Path:
-    """The t5lite folder of what --adapter names, or else --model_dir, whatever its format."""
-    from t5lite.convert.cached import adapter_folder, model_folder
-
-    several = [getattr(arguments, flag, None) for flag in ("multi_host", "coordinator")]
-    how: dict[str, Any] = {"vocabulary": vocabulary, "cache_dir": cache_dir}
-    how |= {"is_alone": not any(several), "before": before}
-    if adapter is not None:  # whose model is read as it is
-        return adapter_folder(adapter, base=model_dir, **how)
-    return model_folder(model_dir, **how)
-
-
-def _parse(
-    arguments: argparse.Namespace,
-    shorthands: dict[str, tuple[str, Any]],
-    *,
-    remedies: Mapping[str, str] = MappingProxyType({}),
-    **more: Sequence[Any],
-) -> ParsedConfig:
-    from t5lite.configuration import config
-
-    flags = {macro: f"{flag}=VALUE" for flag, macro in arguments.shorthands.items()}
-    return config.parse(
-        arguments.gin_file,
-        arguments.gin_bindings,
-        shorthands=shorthands,
-        search_paths=arguments.gin_search_paths,
-        remedies={**flags, **remedies},
-        **more,
-    )
-
-
 def _train(arguments: argparse.Namespace) -> None:
-    parsed = _parse_gin(arguments, "train")
+    parsed = read_config(arguments, "train")
     _join(arguments)  # before anything is built: schedules and optimizers touch devices
     from t5lite.training.freed_memory import keep_freed_memory
 
@@ -366,9 +189,8 @@ def _train(arguments: argparse.Namespace) -> None:
 
 # What a plan does not look at, in place of what a run is to be given. Of a model that is that of
 # its checkpoint, the checkpoint is missed when the model is.
-_NO_FOLDER = "a_folder_of_no_run"
 _UNPLANNED = {
-    "MODEL_DIR": _NO_FOLDER,
+    "MODEL_DIR": verb_config.NO_FOLDER,
     "MIXTURE_OR_TASK_NAME": "evaluation",
     "ANSWERED_TASK": "evaluation",
     "VOCABULARY": "bytes",
@@ -394,8 +216,8 @@ def _plan(arguments: argparse.Namespace) -> int:
     stand_ins = dict(_UNPLANNED)
     if of != "train" and arguments.model_dir is not None:
         del stand_ins["VOCABULARY"]  # which the folder has
-    parsed = _parse_gin(arguments, of, stand_ins=stand_ins)
-    verb = _GIN_VERBS[of]
+    parsed = read_config(arguments, of, stand_ins=stand_ins)
+    verb = GIN_VERBS[of]
     built = parsed.arguments(verb)
     from t5lite import plan
     from t5lite.files import strict_json
@@ -428,9 +250,9 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 def _planned_verb(arguments: argparse.Namespace) -> str:
     """What the gin files are for: answering, where they say how, and training otherwise."""
-    parsed = _parse(arguments, _shorthands(arguments))
+    parsed = verb_config.parse_files(arguments, verb_config.macros_of_flags(arguments))
     configured = {binding.configurable for binding in parsed.bindings.values()}
-    found = [of for of in ("eval", "infer") if _GIN_VERBS[of] in configured]
+    found = [of for of in ("eval", "infer") if GIN_VERBS[of] in configured]
     if len(found) > 1:
         raise ValueError("these gin files are for eval and for infer; say which with --of.")
     return found[0] if found else "train"
@@ -447,7 +269,7 @@ def _check_plan_flags(arguments: argparse.Namespace, *, of: str, is_on_cpu: bool
 
 
 def _eval(arguments: argparse.Namespace) -> None:
-    parsed = _parse_gin(arguments, "eval")
+    parsed = read_config(arguments, "eval")
     _join(arguments)
     built = parsed.arguments("evaluate")
     from t5lite.evaluate import evaluate
@@ -480,7 +302,7 @@ def _eval_table(arguments: argparse.Namespace) -> None:
 
 
 def _infer(arguments: argparse.Namespace) -> None:
-    parsed = _parse_gin(arguments, "infer")
+    parsed = read_config(arguments, "infer")
     _join(arguments)
     built = parsed.arguments("infer")
     from t5lite.infer import infer
@@ -490,7 +312,7 @@ def _infer(arguments: argparse.Namespace) -> None:
 
 
 def _generate(arguments: argparse.Namespace) -> None:
-    parsed = _parse_gin(arguments, "generate")
+    parsed = read_config(arguments, "generate")
     built = parsed.arguments("generate")
     from t5lite.generate import generate
 
@@ -506,7 +328,7 @@ def _make_data(arguments: argparse.Namespace) -> int | None:
     from t5lite.configuration import config
 
     verb = arguments.verb
-    parsed = _parse_gin(arguments, verb)
+    parsed = read_config(arguments, verb)
     built = parsed.arguments(verb)
     function = getattr(import_module(config.VERBS[verb]), verb)
     more = {"config_text": parsed.operative_config(), "words": getattr(arguments, "words", ())}
@@ -727,26 +549,11 @@ def _convert(arguments: argparse.Namespace) -> None:
     )
 
 
-def _strategy(arguments: argparse.Namespace) -> dict[str, tuple[str, str]]:
-    """The macro of the decoding strategy that the flags given belong to, as `_shorthands`."""
-    given: dict[str, list[str]] = {}
-    for flag in DECODING_FLAGS:
-        if flag.strategy is not None and getattr(arguments, flag.name) is not None:
-            given.setdefault(flag.strategy, []).append(flag.flag)
-    if len(given) > 1:
-        raise ValueError(
-            f"{given['sample'][0]} asks for sampling and {given['beam'][0]} for a beam search; "
-            "give one of them."
-        )
-    strategy = next(iter(given), None)
-    return {} if strategy is None else {"STRATEGY": (", ".join(given[strategy]), strategy)}
-
-
 def _config(arguments: argparse.Namespace) -> int | None:
     if arguments.from_t5x:
         return _from_t5x(arguments)
-    parsed = _parse_gin(arguments, arguments.of)
-    verb = _GIN_VERBS[arguments.of]
+    parsed = read_config(arguments, arguments.of)
+    verb = GIN_VERBS[arguments.of]
     print(parsed.table(verb))
     parsed.arguments(verb)
     return None
@@ -755,7 +562,9 @@ def _config(arguments: argparse.Namespace) -> int | None:
 def _from_t5x(arguments: argparse.Namespace) -> int:
     from t5lite.configuration.t5x.command import from_t5x
 
-    settings = {macro: value for macro, (_, value) in _shorthands(arguments).items()}
+    settings = {
+        macro: value for macro, (_, value) in verb_config.macros_of_flags(arguments).items()
+    }
     return from_t5x(
         [*arguments.from_t5x, *arguments.gin_file],
         arguments.gin_bindings,

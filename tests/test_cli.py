@@ -16,6 +16,7 @@ from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.configuration import config, flags
 from t5lite.configuration.flags import split_gin_flags
 from t5lite.configuration.gin_reader import Binding
+from t5lite.configuration.verb_config import GIN_VERBS, read_config
 from t5lite.models.config import TransformerConfig
 from tests.feature_converters import converter
 
@@ -55,7 +56,7 @@ def parse(line: str):
 
 def built(line: str):
     arguments = parse(line)
-    return cli._parse_gin(arguments, arguments.verb).arguments(cli._GIN_VERBS[arguments.verb])
+    return read_config(arguments, arguments.verb).arguments(GIN_VERBS[arguments.verb])
 
 
 def test_gin_flags_are_taken_out_in_order():
@@ -243,7 +244,7 @@ def test_a_run_goes_on_with_what_its_gin_files_imported(begun, tmp_path, monkeyp
         "import my_schedules\nadamw.learning_rate = @flat()\nflat.rate = 0.5\n"
     )
     line = f"train --gin_file=recipes/mini_demo.gin --gin_file={tmp_path}/mine.gin"
-    parsed = cli._parse_gin(parse(f"{line} --model_dir={begun}"), "train")
+    parsed = read_config(parse(f"{line} --model_dir={begun}"), "train")
     parsed.arguments("train")
     (begun / "config.gin").write_text(parsed.operative_config())
     with pytest.raises(ValueError, match=r"config\.gin:1: .* my_schedules\. .*--gin_file=.*config"):
@@ -439,8 +440,8 @@ def test_config_shows_what_is_there_before_it_says_what_is_missing(capsys):
 
 
 def test_every_verb_has_its_function():
-    assert set(cli._GIN_VERBS) <= set(cli._RUN)
-    assert set(cli._GIN_VERBS.values()) == set(config.VERBS)
+    assert set(GIN_VERBS) <= set(cli._RUN)
+    assert set(GIN_VERBS.values()) == set(config.VERBS)
     needs = {
         "eval compare": "eval compare a b",
         "eval levels": "eval levels a",

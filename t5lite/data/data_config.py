@@ -4,13 +4,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from t5lite.data.features.feature_converters import (
-    ConverterName,
+from t5lite.data.features.feature_converter import (
     FeatureConverter,
     ModelConfig,
     check_architecture,
-    make_feature_converter,
 )
+from t5lite.data.features.feature_converters import ConverterName, make_feature_converter
 from t5lite.data.mixing import mixing
 from t5lite.data.mixing.mixing import Stop
 from t5lite.data.stores.plan import MaxExamples

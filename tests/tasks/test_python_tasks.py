@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks import seqio_adapter, seqio_examples
 from t5lite.data.tasks.prompt_parts import Exemplar, PromptParts, options_of
 from tasks.python_tasks import Example, add_python_task
 from tests.conftest import shared_path
@@ -38,12 +38,12 @@ def task(request, monkeypatch):
 
 def tokens(task_name, monkeypatch, *, plain_text):
     if not plain_text:
-        monkeypatch.setattr(seqio_adapter, "_is_plain_text", lambda task: False)
+        monkeypatch.setattr(seqio_examples, "is_plain_text", lambda task: False)
     return list(seqio_adapter.iterate_examples(task_name, "train", task_feature_lengths=None))
 
 
 def test_tokens_are_those_of_seqio(task, monkeypatch):
-    assert seqio_adapter._is_plain_text(task)
+    assert seqio_examples.is_plain_text(task)
     found = tokens(task.name, monkeypatch, plain_text=True)
     expected = tokens(task.name, monkeypatch, plain_text=False)
     assert len(found) == len(expected) == len(TEXTS)
@@ -58,7 +58,7 @@ def test_another_preprocessor_goes_through_seqio(task):
     import seqio
 
     steps = [*task.preprocessors, seqio.preprocessors.append_eos_after_trim]
-    assert not seqio_adapter._is_plain_text(task.replace(preprocessors=steps))
+    assert not seqio_examples.is_plain_text(task.replace(preprocessors=steps))
 
 
 def test_a_split_that_is_not_there_is_named(task):
@@ -125,7 +125,7 @@ def test_evaluation_examples_are_those_of_seqio(add, name, monkeypatch):
         return found
 
     ours = load()
-    monkeypatch.setattr(seqio_adapter, "_is_plain_text", lambda task: False)
+    monkeypatch.setattr(seqio_examples, "is_plain_text", lambda task: False)
     theirs = load()
     assert len(ours.examples) == len(theirs.examples) == 5
     for our, their in zip(ours.examples, theirs.examples, strict=True):

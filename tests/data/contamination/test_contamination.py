@@ -12,7 +12,7 @@ import pytest
 from t5lite import cli
 from t5lite.data.contamination import contamination
 from t5lite.data.contamination.ngrams import words
-from t5lite.data.tasks import seqio_adapter
+from t5lite.data.tasks import seqio_adapter, seqio_examples
 from t5lite.data.tasks.data_status import DataStatus
 from t5lite.data.tasks.prompt_parts import Exemplar, PromptParts
 from tasks.python_tasks import Example, add_python_task
@@ -205,9 +205,9 @@ def test_of_few_shot_prompts_the_question_alone_is_looked_for(
 ):
     task = evaluated(ShownOrAsked(shown, asked))
     if through_seqio:
-        plain = seqio_adapter._is_plain_text
+        plain = seqio_examples.is_plain_text
         monkeypatch.setattr(
-            seqio_adapter, "_is_plain_text", lambda t: t.name != task.name and plain(t)
+            seqio_examples, "is_plain_text", lambda t: t.name != task.name and plain(t)
         )
     assert run("plain_planted", "--against_tasks=evaluated:test", "--fail_above=0") == code
 

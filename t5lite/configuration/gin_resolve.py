@@ -124,6 +124,7 @@ class ParsedConfig:
         Raises:
           ValueError: naming the macro or parameter, and the files and lines that use it.
         """
+        self._require_run_file(verb)
         used = list(self._used_by(verb))
         reached = {binding.key for binding in used}
         remedies = self._nested_configs(verb)
@@ -132,7 +133,7 @@ class ParsedConfig:
             is_nested = binding.configurable in remedies and not binding.is_ours
             if binding.key not in reached and (is_flag or is_nested):
                 self._refuse_unused(binding, verb, used, remedies)
-        self._refuse_misspelt_macros(verb, used)
+        self._refuse_misspelt_macros(used)
         self._refuse_circles(Reference(verb, True), frozenset(), {})
         self._check_macros(verb, used)
         self._check_parameters(verb, used)
@@ -168,6 +169,15 @@ class ParsedConfig:
             yield node, found
             for binding in found:
                 waiting += _used_in(binding, node)
+
+    def _require_run_file(self, verb: str) -> None:
+        """Refuses gin files of a model alone; all verbs but train begin with a file of runs/."""
+        wanted = [f"train.{name}" for name in ("train_data", "optimizer", "train_steps")]
+        if verb == "train" and not any(name in self.bindings for name in wanted):
+            raise ValueError(
+                f"no gin file sets {', '.join(wanted)}: one of runs/ is missing. Give "
+                "--gin_file=runs/train.gin too, behind the others."
+            )
 
     def _check_macros(self, verb: str, used: Sequence[Binding]) -> None:
         defined = [b.name for b in self.bindings.values() if b.is_macro]
@@ -249,7 +259,7 @@ class ParsedConfig:
                 heights[node] = max(heights[node], height + 1)
         return heights[node]
 
-    def _refuse_misspelt_macros(self, verb: str, used: Sequence[Binding]) -> None:
+    def _refuse_misspelt_macros(self, used: Sequence[Binding]) -> None:
         """Refuses macros of a user's file that nothing uses and that resemble one that is used.
 
         Those that t5lite ships, or that another part of the file uses, are for another verb.

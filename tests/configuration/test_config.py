@@ -293,6 +293,12 @@ def test_a_list_as_a_key_is_refused_with_its_place():
     assert message == "a.gin:2: unhashable type: 'list' as the key of a dictionary."
 
 
+@pytest.mark.parametrize("macros", [{}, {"MODEL_DIR": ("--model_dir", "/a")}])
+def test_files_of_a_model_alone_lack_one_of_a_run(macros):
+    message = message_of(["models/t5_1_1/small.gin"], shorthands=macros)
+    assert "one of runs/ is missing. Give --gin_file=runs/train.gin too" in message
+
+
 def test_a_missing_parameter_is_named_with_the_use_of_its_configurable():
     pathlib.Path("a.gin").write_text("train.optimizer = @adafactor()\n")
     message = message_of(["run.gin", "a.gin"], ["MODEL_DIR=/a"])

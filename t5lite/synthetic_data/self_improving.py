@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import logging
 import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_lines, read_object, write_lines, write_object
@@ -22,6 +21,9 @@ from t5lite.files.local_paths import writable_folder
 from t5lite.messages.ranges import Count, Range, Size
 from t5lite.messages.tables import format_table
 from t5lite.messages.value_types import check_fields, numbers_checked
+
+if TYPE_CHECKING:
+    from t5lite.configuration.config import ParsedConfig
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +155,7 @@ def self_improve(
     folder, begin = writable_folder(output, name="--output"), None
     if fine_tuned is not None:
         begin = str(model_folder(fine_tuned, cache_dir=cache_dir, named_by="--fine_tuned"))
-    _check_settings(folder, run, fine_tuned)
+    _check_settings(folder, run, parsed, fine_tuned)
     model_dir, records = begin, []
     for number in range(rounds + 1):
         place = folder / f"round_{number}"
@@ -345,14 +347,19 @@ def _data_root_restored() -> Iterator[None]:
             os.environ[DATA_DIR_VARIABLE] = before
 
 
-def _check_settings(folder: pathlib.Path, run: _Run, fine_tuned: str | None) -> None:
+def _check_settings(
+    folder: pathlib.Path, run: _Run, parsed: ParsedConfig, fine_tuned: str | None
+) -> None:
     """Keeps what a folder is made with, and refuses to go on with anything else.
+
+    Of the recipe these are its settings and those of the files that it includes, not their text.
 
     Raises:
       ValueError: Something differs.
     """
     settings = {**dataclasses.asdict(run), "fine_tuned": fine_tuned}
-    settings["recipe_sha256"] = hashlib.sha256(_text_of(run.recipe).encode()).hexdigest()
+    settings |= {f"recipe: import {module}": True for module in parsed.imports}
+    settings |= {f"recipe: {b.key}": repr(b.value) for b in parsed.bindings.values()}
     settings = strict_json.loads(strict_json.dumps(settings), where="the settings")
     path = folder / SETTINGS_FILE
     if path.exists():
@@ -366,14 +373,6 @@ def _check_settings(folder: pathlib.Path, run: _Run, fine_tuned: str | None) -> 
         return
     folder.mkdir(parents=True, exist_ok=True)
     write_object(path, settings)
-
-
-def _text_of(recipe: str) -> str:
-    """The recipe itself; what it includes is t5lite's, or checked by `train`."""
-    from t5lite.configuration import config
-
-    places = [folder / recipe for folder in config.search_path()]
-    return next((p.read_text(encoding="utf-8") for p in places if p.is_file()), "")
 
 
 def _table(records: Sequence[Mapping[str, Any]]) -> str:

@@ -95,7 +95,7 @@ def words_of(recipe, tmp_path_factory):
     return words_of
 
 
-def test_a_killed_run_goes_on_in_its_round(words_of, tmp_path, monkeypatch, capsys):
+def test_a_killed_run_goes_on_in_its_round(words_of, recipe, tmp_path, monkeypatch, capsys):
     """Stopped between search and training, and given a round more."""
     folder = tmp_path / "run"
     train = self_improving._train
@@ -135,6 +135,14 @@ def test_a_killed_run_goes_on_in_its_round(words_of, tmp_path, monkeypatch, caps
     assert main(words_of(folder)) == 0  # all is done: nothing is trained
     assert main(words_of(folder, "--split=validation")) == 2
     assert "was made with split = 'train', not 'validation'" in capsys.readouterr().err
+
+    text = recipe.read_text()
+    recipe.write_text(text + "# A remark.\n")
+    assert main(words_of(folder)) == 0
+    recipe.write_text(text + "TRAIN_STEPS = 5\n")
+    assert main(words_of(folder)) == 2
+    assert "was made with recipe: TRAIN_STEPS = '4', not '5'" in capsys.readouterr().err
+    recipe.write_text(text)
 
 
 def test_a_recipe_without_a_task_is_refused(tmp_path, capsys):

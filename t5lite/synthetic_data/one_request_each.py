@@ -50,7 +50,7 @@ def make_examples(
     Raises:
       ValueError: As `Asking.ask`.
     """
-    with teacher.open(path.parent / ANSWERS_FOLDER) as asking:
+    with teacher.open(path.parent / ANSWERS_FOLDER, dry_run=dry_run) as asking:
         if dry_run:
             longest = max(requests, key=Request.count_tokens)
             print(forecast(asking, [Expected(answers, len(requests), longest)]))

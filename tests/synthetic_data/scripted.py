@@ -55,9 +55,12 @@ class ScriptedTeacher:
         return Reply(made, request.count_tokens(), sum(about_tokens(c.text) for c in made))
 
 
-def asking(script: Script, folder: pathlib.Path, *, limits: Limits = AT_ONCE) -> Asking:
-    """A scripted teacher, asked with answers kept in a folder."""
-    return Asking(ScriptedTeacher(script), Answers(folder), limits)
+def asking(
+    script: Script, folder: pathlib.Path, *, limits: Limits = AT_ONCE, dry_run: bool = False
+) -> Asking:
+    """A scripted teacher, asked as `TeacherConfig.open` gives it: with answers kept in a folder."""
+    answers = Answers(folder, writes=not dry_run, must_exist=False)
+    return Asking(ScriptedTeacher(script), answers, limits)
 
 
 @dataclasses.dataclass(frozen=True)

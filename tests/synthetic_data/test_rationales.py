@@ -45,7 +45,9 @@ def run(questions, folder, monkeypatch, *, script=answer, limits=scripted.AT_ONC
     monkeypatch.setattr(
         TeacherConfig,
         "open",
-        lambda self, answers: scripted.asking(noted, answers, limits=limits),
+        lambda self, answers, dry_run: scripted.asking(
+            noted, answers, limits=limits, dry_run=dry_run
+        ),
     )
     defaults = {"input": str(questions), "demonstrations": "arithmetic"}
     rationales.rationales(
@@ -130,7 +132,7 @@ def test_base_models_are_asked_to_go_on(questions, tmp_path, monkeypatch):
 def test_a_dry_run_asks_nothing(questions, tmp_path, monkeypatch, capsys):
     assert run(questions, tmp_path / "made", monkeypatch, dry_run=True) == []
     assert "8" in capsys.readouterr().out
-    assert not (tmp_path / "made" / RATIONALES_FILE).exists()
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_task_is_asked(tmp_path, monkeypatch):

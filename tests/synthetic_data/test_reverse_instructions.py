@@ -114,7 +114,7 @@ def test_a_dry_run_asks_nothing(corpus, tmp_path, capsys):
     assert status == 0 and not endpoint.bodies
     out = capsys.readouterr().out
     assert "asked of tiny  calls  tokens of requests  of answers" in out
-    assert not (tmp_path / "made" / EXAMPLES_FILE).exists()
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_spent_budget_is_said_and_the_same_command_goes_on(corpus, tmp_path, caplog):

@@ -52,7 +52,7 @@ def evaluate_answers(
       ValueError: A line is malformed, an id is there twice, there are no examples, or an example
         has no line, or a line no example: names file and line, or the first ids.
     """
-    right = {id: given for id, (_, given) in read_examples(examples).items()}
+    right = {id: given for id, (_, given) in read_references(examples).items()}
     found: dict[Id, str | None] = {}
     for where, id, line in _lines(answers, {"prediction": str | None}):
         if "prediction" not in line:
@@ -73,8 +73,8 @@ def evaluate_answers(
     return score(right, found, bert=bert)
 
 
-def read_examples(path: pathlib.Path) -> dict[Id, tuple[str, Sequence[str]]]:
-    """By id, an example's input and its right answers.
+def read_references(path: pathlib.Path) -> dict[Id, tuple[str, Sequence[str]]]:
+    """By id, the input of an example to score and its right answers.
 
     Raises:
       ValueError: As `evaluate_answers`.
@@ -131,9 +131,9 @@ def score_teacher(
       `answers`.
 
     Raises:
-      ValueError: As `read_examples`, or the teacher answered nothing at all.
+      ValueError: As `read_references`, or the teacher answered nothing at all.
     """
-    given = read_examples(examples)
+    given = read_references(examples)
     requests = [teacher_request(spec, text, max_tokens=max_tokens) for text, _ in given.values()]
     lines = []
     for (id, (text, right)), found in zip(

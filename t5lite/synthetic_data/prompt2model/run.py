@@ -118,7 +118,7 @@ def prompt2model(
         PIPELINE.step(name, flag="--skip")
     if (bert := evaluation.bert) is not None:
         bert.check()
-    with contextlib.closing(Work(folder.path, settings)) as work:
+    with contextlib.closing(Work(folder.path, settings, dry_run=dry_run)) as work:
         if dry_run:
             expected = _expected(work, prompt, test_file=test_file, action=action, skip=skip)
             print(forecast(work.asking, expected))

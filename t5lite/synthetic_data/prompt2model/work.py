@@ -66,11 +66,13 @@ class Work:
     Attributes:
       path: The pipeline's folder.
       settings: Of all steps.
+      dry_run: Whether the teacher is counted with, and not asked.
       unread: Files of steps that are switched off.
     """
 
     path: pathlib.Path
     settings: Settings
+    dry_run: bool = False
     unread: frozenset[str] = frozenset()
     _asking: Asking | None = None
 
@@ -78,8 +80,8 @@ class Work:
     def asking(self) -> Asking:
         """The teacher, opened when it is wanted; its budget counts what lies on disk."""
         if self._asking is None:
-            opened = self.settings.teacher.open(self.path / ANSWERS_FOLDER)
-            self._asking = opened.__enter__()
+            answers, teacher = self.path / ANSWERS_FOLDER, self.settings.teacher
+            self._asking = teacher.open(answers, dry_run=self.dry_run).__enter__()
         return self._asking
 
     def close(self) -> None:

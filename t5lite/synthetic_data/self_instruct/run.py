@@ -78,7 +78,7 @@ def self_instruct(
     pool = read_seeds(seeds, split=split, task_modules=task_modules, data_dir=data_dir)
     _check_words(pool, config)
     folder = writable_folder(output, name="--output")
-    with teacher.open(folder / ANSWERS_FOLDER) as asking:
+    with teacher.open(folder / ANSWERS_FOLDER, dry_run=dry_run) as asking:
         if dry_run:
             print(forecast(asking, expected_requests(pool, config)))
             return

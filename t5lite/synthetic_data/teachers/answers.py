@@ -8,11 +8,12 @@ with its digest, when somebody asks for it.
 from __future__ import annotations
 
 import dataclasses
+import io
 import itertools
 import pathlib
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 from t5lite.files import strict_json
 from t5lite.files.appended_file import AppendedFile
@@ -64,18 +65,24 @@ class Answers:
     """
 
     def __init__(
-        self, folder: str | pathlib.Path, *, writes: bool = True, name: str = "the answers"
+        self,
+        folder: str | pathlib.Path,
+        *,
+        writes: bool = True,
+        must_exist: bool = True,
+        name: str = "the answers",
     ) -> None:
         """Opens the folder, or makes it.
 
         Args:
           folder: Where the answers are kept.
-          writes: Whether to add to them; a folder that is only read must be there.
+          writes: Whether to add to them.
+          must_exist: Whether a folder that is only read must be there; it holds none otherwise.
           name: What errors call the folder: the flag that gave it.
 
         Raises:
           ValueError: A line is none that is written here, another process adds to the folder, or it
-            is not there and only read.
+            must be there and is not.
         """
         self.folder = storage_path(folder, name=name)
         self.prompt_tokens = self.completion_tokens = 0
@@ -90,7 +97,7 @@ class Answers:
                 held=f"another process asks for the answers in {self.folder}",
                 remedy="wait for it, stop it, or give another folder.",
             )
-        elif not self._path.is_file():
+        elif must_exist and not self._path.is_file():
             raise ValueError(f"{name} {self.folder}: there is no {ANSWERS_FILE} in it")
         try:
             check_regular(self._path)
@@ -253,10 +260,10 @@ def _answer_of(record: Any, *, where: str) -> Answer:
 
 
 class _ReadFile:
-    """A file that is read in parts, as `AppendedFile` is."""
+    """A file that is read in parts, as `AppendedFile` is; one that is not there is empty."""
 
     def __init__(self, path: pathlib.Path) -> None:
-        self._file = path.open("rb")
+        self._file: IO[bytes] = path.open("rb") if path.exists() else io.BytesIO()
 
     def read(self, start: int = 0, num_bytes: int = -1) -> bytes:
         self._file.seek(start)

@@ -59,11 +59,12 @@ class TeacherConfig(Limits):
         if self.teacher and "://" in self.teacher and not buckets.is_address(self.teacher):
             checked_url(self.teacher)
 
-    def open(self, answers: str | pathlib.Path) -> Asking:
+    def open(self, answers: str | pathlib.Path, *, dry_run: bool = False) -> Asking:
         """The teacher, ready to be asked.
 
         Args:
           answers: Folder of the answers that are kept, unless `self.answers` names another.
+          dry_run: Whether nothing will be asked; then no folder is made, and none is locked.
 
         Raises:
           ValueError: There is no such teacher, or the folder cannot be used.
@@ -73,7 +74,7 @@ class TeacherConfig(Limits):
             kept = Answers(answers, writes=False, name="--teacher=recorded:")
             return Asking(self._recorded(kept), kept, self)
         teacher = self._teacher()
-        return Asking(teacher, Answers(answers), self)
+        return Asking(teacher, Answers(answers, writes=not dry_run, must_exist=False), self)
 
     def _teacher(self) -> Teacher:
         url = self.teacher

@@ -155,7 +155,7 @@ def test_a_dry_run_says_calls_tokens_and_price_and_asks_nothing(tmp_path, prompt
     skip = ("retrieve_datasets", "demo")
     run(tmp_path / "out", endpoint.url, prompt, skip=skip, dry_run=True, **more)
     said = capsys.readouterr().out
-    assert len(endpoint.bodies) == asked and not (tmp_path / "out/status.json").exists()
+    assert len(endpoint.bodies) == asked and not (tmp_path / "out").exists()
     rows = {line.split("  ")[0]: line.split()[-3] for line in said.split("\n") if "  " in line}
     assert rows["the prompt's parts"] == rows["the translation"] == "5"
     assert rows["a card of a model"] == "1"

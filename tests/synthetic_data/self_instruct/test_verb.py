@@ -49,7 +49,7 @@ def test_another_language_at_an_endpoint(
         words.append("--gin_file=recipes/self_instruct/other_language.gin")
         assert cli.main([*words, "--dry_run"]) == 0
         assert "instructions, if half are kept" in capsys.readouterr().out
-        assert endpoint.bodies == []
+        assert endpoint.bodies == [] and not folder.exists()
         assert cli.main(words) == 0
     examples = [record for _, record in read_lines(folder / files.EXAMPLES)]
     # The first is but one sign away from the seed.

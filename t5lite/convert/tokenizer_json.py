@@ -50,7 +50,7 @@ def from_pieces(
         "pre_tokenizer": None,
         "post_processor": template(ids, prefix=prefix, suffix=suffix),
         "decoder": _decoder(model),
-        "model": (_bpe if model.is_bpe else _unigram)(model, pieces, ids),
+        "model": _bpe(model, pieces, ids) if model.is_bpe else _unigram(model, pieces),
     }
 
 
@@ -208,7 +208,7 @@ def _decoder(model: PieceModel) -> dict[str, Any]:
     return {"type": "Sequence", "decoders": steps}
 
 
-def _unigram(model: PieceModel, pieces: Sequence[Piece], ids: Mapping[str, int]) -> dict[str, Any]:
+def _unigram(model: PieceModel, pieces: Sequence[Piece]) -> dict[str, Any]:
     # SentencePiece never finds other than normal pieces in a text. Here all are looked for, and
     # the others must lose.
     normal = [piece.score for piece in pieces if piece.type == PieceType.NORMAL]

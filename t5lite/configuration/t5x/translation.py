@@ -140,7 +140,7 @@ class _Translator:
         for flag in instead:
             if flag.startswith("--vocabulary="):
                 later["VOCABULARY"] = flag
-        includes = self._includes(found, later)
+        includes = self._includes(found)
         for entry in entries:
             if not isinstance(entry.outcome, NoCounterpart):
                 _merge(settings, entry.outcome.settings)
@@ -225,7 +225,7 @@ class _Translator:
         }
         return {name: v for name, v in values.items() if not isinstance(v, Macro)}
 
-    def _includes(self, found: list[Entry], later: dict[str, str]) -> tuple[str, ...]:
+    def _includes(self, found: list[Entry]) -> tuple[str, ...]:
         if self._followed.assumed:
             found.append(
                 Entry(

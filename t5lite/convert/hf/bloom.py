@@ -9,6 +9,7 @@ from t5lite.convert.hf.family import (
     Family,
     Fields,
     demand_positions,
+    fused_rows,
     gpt_demands,
     linear_rows,
     norm_rows,
@@ -35,16 +36,11 @@ _OURS = "decoder/layers"
 _THEIRS = "transformer.h.{layer}"
 
 
-def _fused(parameter: str) -> tuple[str, ...]:
-    return tuple(f"{_OURS}/self_attention/{name}/{parameter}" for name in ("query", "key", "value"))
-
-
 _TABLE = (
     Row("token_embedder/embedding", "transformer.word_embeddings.weight"),
     *norm_rows("decoder/embedding_norm", "transformer.word_embeddings_layernorm"),
     *norm_rows(f"{_OURS}/pre_self_attention_layer_norm", f"{_THEIRS}.input_layernorm"),
-    Row(_fused("kernel"), f"{_THEIRS}.self_attention.query_key_value.weight", NEOX_QKV),
-    Row(_fused("bias"), f"{_THEIRS}.self_attention.query_key_value.bias", NEOX_QKV),
+    *fused_rows(f"{_OURS}/self_attention", f"{_THEIRS}.self_attention.query_key_value", NEOX_QKV),
     *linear_rows(f"{_OURS}/self_attention/out", f"{_THEIRS}.self_attention.dense"),
     *norm_rows(f"{_OURS}/pre_mlp_layer_norm", f"{_THEIRS}.post_attention_layernorm"),
     *linear_rows(f"{_OURS}/mlp/wi", f"{_THEIRS}.mlp.dense_h_to_4h"),

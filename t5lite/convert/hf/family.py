@@ -279,6 +279,15 @@ def linear_rows(ours: str, theirs: str, layout: Layout = TRANSPOSED) -> list[Row
     ]
 
 
+def fused_rows(ours: str, theirs: str, layout: Layout) -> list[Row]:
+    """Query, key and value of an attention, which lie in one linear map of theirs."""
+    parts = ("query", "key", "value")
+    return [
+        Row(tuple(f"{ours}/{part}/{name}" for part in parts), f"{theirs}.{there}", layout)
+        for name, there in (("kernel", "weight"), ("bias", "bias"))
+    ]
+
+
 def normalise(family: Family, tensors: Tensors, fields: Fields) -> tuple[Tensors, bool]:
     """Brings a file's names to the table's, and finds whether the output is the embedding.
 

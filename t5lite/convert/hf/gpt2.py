@@ -10,6 +10,7 @@ from t5lite.convert.hf.family import (
     Family,
     Fields,
     demand_positions,
+    fused_rows,
     gpt_demands,
     linear_rows,
     norm_rows,
@@ -24,16 +25,11 @@ _OURS = "decoder/layers"
 _THEIRS = "transformer.h.{layer}"
 
 
-def _fused(parameter: str) -> tuple[str, ...]:
-    return tuple(f"{_OURS}/self_attention/{name}/{parameter}" for name in ("query", "key", "value"))
-
-
 _TABLE = (
     Row("token_embedder/embedding", "transformer.wte.weight"),
     Row("decoder/position_embedder/embedding", "transformer.wpe.weight"),
     *norm_rows(f"{_OURS}/pre_self_attention_layer_norm", f"{_THEIRS}.ln_1"),
-    Row(_fused("kernel"), f"{_THEIRS}.attn.c_attn.weight", GPT2_QKV),
-    Row(_fused("bias"), f"{_THEIRS}.attn.c_attn.bias", GPT2_QKV),
+    *fused_rows(f"{_OURS}/self_attention", f"{_THEIRS}.attn.c_attn", GPT2_QKV),
     *linear_rows(f"{_OURS}/self_attention/out", f"{_THEIRS}.attn.c_proj", SAME),
     *norm_rows(f"{_OURS}/pre_mlp_layer_norm", f"{_THEIRS}.ln_2"),
     *linear_rows(f"{_OURS}/mlp/wi", f"{_THEIRS}.mlp.c_fc", SAME),

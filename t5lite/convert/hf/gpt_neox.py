@@ -10,6 +10,7 @@ from t5lite.convert.hf.family import (
     Family,
     Fields,
     demand_positions,
+    fused_rows,
     gpt_demands,
     linear_rows,
     norm_rows,
@@ -26,15 +27,10 @@ _THEIRS = "gpt_neox.layers.{layer}"
 _OUTPUT = "embed_out.weight"
 
 
-def _fused(parameter: str) -> tuple[str, ...]:
-    return tuple(f"{_OURS}/self_attention/{name}/{parameter}" for name in ("query", "key", "value"))
-
-
 _TABLE = (
     Row("token_embedder/embedding", "gpt_neox.embed_in.weight"),
     *norm_rows(f"{_OURS}/pre_self_attention_layer_norm", f"{_THEIRS}.input_layernorm"),
-    Row(_fused("kernel"), f"{_THEIRS}.attention.query_key_value.weight", NEOX_QKV),
-    Row(_fused("bias"), f"{_THEIRS}.attention.query_key_value.bias", NEOX_QKV),
+    *fused_rows(f"{_OURS}/self_attention", f"{_THEIRS}.attention.query_key_value", NEOX_QKV),
     *linear_rows(f"{_OURS}/self_attention/out", f"{_THEIRS}.attention.dense"),
     *norm_rows(f"{_OURS}/pre_mlp_layer_norm", f"{_THEIRS}.post_attention_layernorm"),
     *linear_rows(f"{_OURS}/mlp/wi", f"{_THEIRS}.mlp.dense_h_to_4h"),

@@ -32,7 +32,6 @@ class TaskSource:
         the Task through, if any.
       splits: names of its splits.
       features: vocabulary of each output feature that models read.
-      required_features: output features that every example must have.
       preprocessors: names of its preprocessors.
       uses_lengths: whether a preprocessor takes `sequence_length`; its examples depend on it then.
       fingerprint: hash of source, preprocessors with what is bound to them, and features.
@@ -42,7 +41,6 @@ class TaskSource:
     provenance: str
     splits: tuple[str, ...]
     features: Mapping[str, Vocabulary]
-    required_features: tuple[str, ...]
     preprocessors: tuple[str, ...]
     uses_lengths: bool
     fingerprint: str
@@ -54,12 +52,10 @@ class _Features:
 
     Attributes:
       vocabularies: by feature that models read.
-      required: those that every example must have.
       settings: all that matters of them for a fingerprint.
     """
 
     vocabularies: Mapping[str, Vocabulary]
-    required: tuple[str, ...]
     settings: Sequence[Any]
 
 
@@ -103,7 +99,6 @@ class TaskDescriber:
             provenance=_where_written(task) if provenance == UNKNOWN_PROVENANCE else provenance,
             splits=task_splits(task),
             features=features.vocabularies,
-            required_features=features.required,
             preprocessors=preprocessors.names,
             uses_lengths=preprocessors.use_lengths,
             fingerprint=fingerprint(
@@ -137,7 +132,6 @@ class TaskDescriber:
             vocabularies = feature_vocabularies(task)
             self._features[key] = _Features(
                 vocabularies,
-                required=tuple(name for name, f in declared.items() if f.required),
                 settings=[
                     (name, f.vocabulary, f.add_eos, f.required, f.dtype.name)
                     for name, f in declared.items()

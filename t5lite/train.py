@@ -27,11 +27,7 @@ from t5lite.configuration.run_record import (
 from t5lite.data.chat.chat_format import ChatFormat
 from t5lite.data.data_config import DataConfig
 from t5lite.data.pipeline import TrainBatch, TrainData, open_train_data
-from t5lite.data.run_vocabulary import (
-    check_inputs_vocabulary,
-    check_vocabulary_fits,
-    tasks_vocabulary,
-)
+from t5lite.data.run_vocabulary import tasks_vocabulary
 from t5lite.data.tasks import task_data
 from t5lite.files.local_paths import check_storable, writable_folder
 from t5lite.files.locks import Lock, NoLock
@@ -208,9 +204,7 @@ def train(
         )
         folder_lock.release()
         return result
-    vocabulary = tasks_vocabulary(train_data)
-    check_vocabulary_fits(vocabulary, train_data, model.vocab_size)
-    check_inputs_vocabulary(vocabulary, train_data, model.vocab_size)
+    vocabulary = tasks_vocabulary(train_data, vocab_size=model.vocab_size)
     frozen = open_frozen_models(objective, model=model, vocabulary=vocabulary.spec())
     start = open_start(
         *(model, vocabulary, folder),

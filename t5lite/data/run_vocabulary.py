@@ -18,17 +18,25 @@ log = logging.getLogger(__name__)
 _PADDED_TO = 128  # what the number of embeddings is usually a multiple of
 
 
-def tasks_vocabulary(config: DataConfig) -> Vocabulary:
+def tasks_vocabulary(config: DataConfig, *, vocab_size: int) -> Vocabulary:
     """The vocabulary that a mixture's tasks share; registers them, and builds nothing.
 
+    Args:
+      config: what is trained on.
+      vocab_size: the model's embeddings.
+
     Raises:
-      ValueError: a name is not registered, or a module cannot be imported.
+      ValueError: a name is not registered, a module cannot be imported, or the model has not as
+        many embeddings as the vocabulary wants.
     """
     seqio_adapter.import_tasks(
         config.task_modules, data_dir=config.data_dir, vocabulary=config.vocabulary
     )
     task_names = seqio_adapter.resolve(config.mixture_or_task_name).task_names
-    return seqio_adapter.token_features(task_names[0])["targets"]
+    vocabulary = seqio_adapter.token_features(task_names[0])["targets"]
+    check_vocabulary_fits(vocabulary, config, vocab_size)
+    check_inputs_vocabulary(vocabulary, config, vocab_size)
+    return vocabulary
 
 
 def check_inputs_vocabulary(vocabulary: Vocabulary, config: DataConfig, vocab_size: int) -> None:

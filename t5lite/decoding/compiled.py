@@ -16,7 +16,7 @@ from t5lite.decoding.beam import BeamSearch
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.generate import Generator
 from t5lite.models.config import TransformerConfig
-from t5lite.models.layer_loop import step_params, unstack_cache
+from t5lite.models.layer_loop import step_params
 from t5lite.models.layers import traced_platform
 from t5lite.models.lora_bank import of_rows
 from t5lite.models.parameters import bind
@@ -27,7 +27,7 @@ Mesh = jax.sharding.Mesh
 
 
 class Prepared(NamedTuple):
-    """Parameters, and their form for a loop of steps (see `models.layer_loop.step_params`)."""
+    """Parameters, and their form for generating (see `models.layer_loop.step_params`)."""
 
     params: Params
     step_params: Params
@@ -37,7 +37,7 @@ class Functions(NamedTuple):
     """Generation in parts; see `generate.Generator`.
 
     Attributes:
-      start: `(params, batch) -> state`; the batch has an `example_index` too.
+      start: `(step_params, batch) -> state`; the batch has an `example_index` too.
       advance: `(step_params, state, until) -> state`; the state given is used up.
       cut: `(state, longest_BN) -> state`; likewise. Not for a beam search.
       report: `state -> generate.Output`, whole on every process.
@@ -93,11 +93,7 @@ def functions(
     def start(params: Params, batch: dict[str, jax.Array]) -> Any:
         features = dict(batch)
         index_B = features.pop("example_index")
-        state = generator.start(bind(model_config, params), features, index_B=index_B)
-        if _unstacks():
-            cache = unstack_cache(state.branches.cache)
-            state = state._replace(branches=state.branches._replace(cache=cache))
-        return state
+        return generator.start(bind(model_config, params), features, index_B=index_B)
 
     def advance(params: Params, state: Any, until: jax.Array) -> Any:
         return generator.advance(bind(model_config, params), state, until=until)
@@ -116,7 +112,7 @@ def functions(
 
 @functools.cache
 def prefix_fn(model_config: TransformerConfig, mesh: Mesh | None) -> Callable[..., Any]:
-    """`(params, batch) -> cache`: the `prefix` of the batches of prompts that begin with it."""
+    """`(step_params, batch) -> cache`: the `prefix` of batches of prompts that begin with it."""
 
     def run(params: Params, batch: dict[str, jax.Array]) -> Any:
         return bind(model_config, params).prefill(batch, max_decode_length=1)[1]

@@ -105,7 +105,7 @@ def generate(
 
     Args:
       generator: what would answer.
-      call: compiles "prefix", "prepare", "prefill" and "decoding", in this order; "decoding" is
+      call: compiles "prepare", "prefix", "prefill" and "decoding", in this order; "decoding" is
         the loop of all steps.
       params: the model's parameters, shapes with their shardings.
       config: how to decode.
@@ -113,12 +113,12 @@ def generate(
     """
     model, mesh, shapes = generator.model_config, generator.mesh, generator.batches.shapes
     features: dict[str, Any] = shapes(batch.prompts)
+    step_params = call("prepare", compiled.prepare_fn(model, mesh), params)
     if batch.prefix:
         run = compiled.prefix_fn(model, mesh)
-        features["prefix"] = call("prefix", run, params, shapes(batch.prefix))
-    step_params = call("prepare", compiled.prepare_fn(model, mesh), params)
+        features["prefix"] = call("prefix", run, step_params, shapes(batch.prefix))
     functions = generator.functions(config)
-    state = call("prefill", functions.start, params, features)
+    state = call("prefill", functions.start, step_params, features)
     length = jax.ShapeDtypeStruct((), np.int32, weak_type=True)  # As a Python int is traced.
     call("decoding", functions.advance, step_params, state, length)
 

@@ -206,7 +206,7 @@ class SequenceGenerator:
             checks.check_adapters(adapters, whole.params)
         functions = self.functions(config)
         results: list[list[Generation]] = [[]] * len(inputs)
-        for batch, features in self.batches.read(whole.params, plan, inputs):
+        for batch, features in self.batches.read(whole.step_params, plan, inputs):
             if adapters is not None:
                 index_B = np.array([adapters[row] for row in batch.rows], np.int32)
                 row_index = self.batches.put({"adapter": index_B})["adapter"]
@@ -217,7 +217,7 @@ class SequenceGenerator:
             if temperatures is not None:
                 temperature_B = np.array([temperatures[row] for row in batch.rows], np.float32)
                 features |= self.batches.put({"temperature": temperature_B})
-            state = functions.start(prepared.params, features)
+            state = functions.start(prepared.step_params, features)
             if config.stop_strings:
                 state = self._advance_with_looks(functions, prepared, state, config)
             else:
@@ -253,7 +253,7 @@ class SequenceGenerator:
         functions = self.functions(config)
         batch = self.batches.whole([inputs])
         batch["example_index"] = np.array([index], np.int32)
-        state = functions.start(prepared.params, batch)
+        state = functions.start(prepared.step_params, batch)
         so_far: list[int] = []
         while True:
             output = jax.device_get(functions.report(state))

@@ -3,7 +3,8 @@
 Parameters of a stack's layers, and its cache, are arrays with a leading `layers` axis. A loop that
 generates token by token would take the same slices of them on every turn, and a backend that
 cannot read a slice in place (XLA's CPU backend cannot) copies each first: more traffic than the
-matrix products themselves. `step_params` and `unstack_cache` take them apart beforehand.
+matrix products themselves. `step_params` takes parameters apart beforehand, and a model of such
+keeps its cache so from the beginning.
 
 Shapes: L layers, B batch, G heads of keys and values, Q new positions, S slots, K d_kv.
 """
@@ -20,12 +21,6 @@ from flax import nnx
 
 from t5lite.models.config import TransformerConfig
 from t5lite.models.layers import traced_platform
-
-_CACHE_OF_LAYERS = tuple(
-    f"{where}_{what}"
-    for where in ("self", "prefix", "cross", "prompt")
-    for what in ("key", "value")
-)
 
 
 @jax.tree_util.register_pytree_node_class
@@ -85,7 +80,8 @@ def run_layers(
         layers are alike, has zeros.
 
     Returns:
-      The last carry, and the `y`s stacked along a leading `layers` axis.
+      The last carry, and the `y`s stacked along a leading `layers` axis, or `PerLayer`s where the
+      parameters are.
     """
     graphdef, params = nnx.split(stacked)
 
@@ -98,11 +94,11 @@ def run_layers(
         scan = traced_platform() != "cpu"
     # A scan's body cannot be merged with its own recomputation, so the guard against it would
     # only stand in the compiler's way.
-    is_unstacked = any(map(is_per_layer, jax.tree.leaves(params, is_leaf=is_per_layer)))
-    if not is_unstacked:
+    unstacked = is_unstacked(stacked)
+    if not unstacked:
         run_one = _rematerialise(run_one, config.remat, prevent_cse=not scan)
     all_inputs = (params, np.arange(num_layers, dtype=np.int32), xs)
-    if scan and not is_unstacked:
+    if scan and not unstacked:
         stacked_inputs = jax.tree.map(_stack, all_inputs, is_leaf=is_per_layer)
         return jax.lax.scan(run_one, carry, stacked_inputs)
     ys = []
@@ -110,12 +106,34 @@ def run_layers(
         layer_inputs = jax.tree.map(lambda leaf, i=i: leaf[i], all_inputs, is_leaf=is_per_layer)
         carry, y = run_one(carry, layer_inputs)
         ys.append(y)
-    return carry, jax.tree.map(lambda *leaves: jnp.stack(leaves), *ys)
+    join = PerLayer if unstacked else jnp.stack
+    return carry, jax.tree.map(lambda *leaves: join(leaves), *ys)
 
 
 def layer_key(key: jax.Array | None, index: jax.Array) -> jax.Array | None:
     """The dropout key of one layer, from its index alone: scanned and looped agree."""
     return None if key is None else jax.random.fold_in(key, index)
+
+
+def from_layer(arrays: Layers, index: int) -> Layers:
+    """The arrays of the layers from one on."""
+    return PerLayer(arrays[index:]) if isinstance(arrays, PerLayer) else arrays[index:]
+
+
+def empty_slots(
+    stacked: nnx.Module, num_layers: int, shape: tuple[int, ...], *, dtype: str
+) -> Layers:
+    """An empty cache of keys, or of values, unstacked where the stack's parameters are.
+
+    Args:
+      stacked: The stack's module, as for `run_layers`.
+      num_layers: Its layers.
+      shape: [B, G, S, K], a layer's.
+      dtype: What it holds.
+    """
+    if is_unstacked(stacked):
+        return PerLayer(jnp.zeros(shape, dtype) for _ in range(num_layers))
+    return jnp.zeros((num_layers, *shape), dtype)
 
 
 def write_slots(
@@ -132,7 +150,7 @@ def write_slots(
 
 
 def step_params(config: TransformerConfig, params: dict[str, Any], *, unstacked: bool) -> Any:
-    """Parameters in the form in which a loop of steps reads them fastest; results are the same.
+    """Parameters in the form in which generating reads them fastest; results are the same.
 
     Args:
       config: The model.
@@ -155,9 +173,10 @@ def step_params(config: TransformerConfig, params: dict[str, Any], *, unstacked:
     return {**params, "decoder": {**decoder, "layers": layers}}
 
 
-def unstack_cache(cache: dict[str, Any]) -> dict[str, Any]:
-    """A model's cache with its layers unstacked, to go with such `step_params`."""
-    return {n: _unstack(leaf) if n in _CACHE_OF_LAYERS else leaf for n, leaf in cache.items()}
+def is_unstacked(stacked: nnx.Module) -> bool:
+    """Whether the values of a module made by `stack_parameters` are `PerLayer`s."""
+    leaves = jax.tree.leaves(nnx.state(stacked), is_leaf=is_per_layer)
+    return any(map(is_per_layer, leaves))
 
 
 def _unstack(stacked: jax.Array) -> PerLayer:

@@ -15,7 +15,15 @@ from t5lite.models.adapter_config import AdaptionPrompt
 from t5lite.models.adaption_prompt import AdaptionPrompts, Prompt, prompt_of_layer
 from t5lite.models.attention import Attend, Attention, KeysValues
 from t5lite.models.config import TransformerConfig
-from t5lite.models.layer_loop import Layers, layer_key, run_layers, stack_parameters, write_slots
+from t5lite.models.layer_loop import (
+    Layers,
+    from_layer,
+    is_per_layer,
+    layer_key,
+    run_layers,
+    stack_parameters,
+    write_slots,
+)
 from t5lite.models.layers import Linear, Mlp, Norm, constrain, dropout, initializers, split_key
 from t5lite.models.masks import Mask
 from t5lite.models.position_config import Alibi, Learned, RelativeBias, Rotary
@@ -335,7 +343,9 @@ class Stack(nnx.Module):
 
         prompts = self.adaption_prompt
         made = self._run_layers(body, None, xs=prompts.padded_embedding())[1]
-        return jax.tree.map(lambda each_L: each_L[prompts.num_without :], made)
+        return jax.tree.map(
+            lambda each_L: from_layer(each_L, prompts.num_without), made, is_leaf=is_per_layer
+        )
 
     def _run_layers(self, body: Callable[..., Any], carry: Any, *, xs: Any = None) -> Any:
         return run_layers(

@@ -28,6 +28,7 @@ from flax import nnx
 
 from t5lite.models.adapters import attach
 from t5lite.models.config import TransformerConfig
+from t5lite.models.layer_loop import empty_slots
 from t5lite.models.layers import Embedding, constrain, split_key
 from t5lite.models.masks import Mask
 from t5lite.models.positions import BiasByDistance
@@ -80,14 +81,18 @@ class _LanguageModel(nnx.Module):
 
     def _empty_cache(self, batch_size: int, num_slots: int) -> Cache:
         config = self.config
-        shape = (config.num_decoder_layers, batch_size, config.kv_heads, num_slots, config.d_kv)
+        shape = (batch_size, config.kv_heads, num_slots, config.d_kv)
+        keys, values = (
+            empty_slots(self.decoder.layers, config.num_decoder_layers, shape, dtype=config.dtype)
+            for _ in range(2)
+        )
         prompts = {}
         if self.decoder.prompts is not None:
             prompts = _named("prompt", self.decoder.prompt_keys_values())
         return {
             **prompts,
-            "self_key": jnp.zeros(shape, config.dtype),
-            "self_value": jnp.zeros(shape, config.dtype),
+            "self_key": keys,
+            "self_value": values,
             "key_position": jnp.full((1, batch_size, num_slots), -1, jnp.int32),
             "next_position": jnp.zeros((1, batch_size), jnp.int32),
             "next_slot": jnp.zeros((1, batch_size), jnp.int32),

@@ -201,12 +201,13 @@ class ProgressBar:
         )
 
     def update(
-        self, progress: Progress, *, loss: float, others: Mapping[str, float]
+        self, progress: Progress, *, at: float, loss: float, others: Mapping[str, float]
     ) -> dict[str, float]:
         """Moves the bar.
 
         Args:
           progress: how far the run is.
+          at: when it came so far, by `time.monotonic`.
           loss: of its last step.
           others: further metrics to show.
 
@@ -215,7 +216,7 @@ class ProgressBar:
           the utilisation of their peak by model FLOPs (PaLM, arXiv:2204.02311, appendix B), where
           that is known.
         """
-        seconds = max(time.monotonic() - self._clock, 1e-9)
+        seconds = max(at - self._clock, 1e-9)
         speed = {"tokens_per_second": (progress.tokens - self._since.tokens) / seconds}
         shown = [f"step {progress.steps}", f"loss {loss:.3f}"]
         shown.append(f"{speed['tokens_per_second']:,.0f} tokens/s")
@@ -224,7 +225,7 @@ class ProgressBar:
             speed["mfu"] = num_steps * self._least_step_seconds / seconds
             shown.append(f"MFU {speed['mfu']:.1%}")
         shown += [f"{name} {value:.4g}" for name, value in others.items()]
-        self.start_clock(progress)
+        self._clock, self._since = at, progress
         self._bar.n = min(self._total.of(progress), self._total.amount)
         self._bar.set_postfix_str(", ".join(shown), refresh=False)
         self._bar.refresh()
@@ -245,8 +246,12 @@ class ProgressBar:
 
 
 class _Step(NamedTuple):
-    """What a step left to be logged; see `RunLog.push`."""
+    """What a step left to be logged; see `RunLog.push`.
 
+    `done_at` is when it was over, if it was when it was pushed: a CPU may run it at once.
+    """
+
+    done_at: float | None
     metrics: Mapping[str, jax.Array]
     task_losses: jax.Array | None
     batch: TrainBatch
@@ -328,13 +333,16 @@ class RunLog:
           batch: what it was trained on.
           position: where the run is after it.
         """
+        arrays: Any = metrics.values()  # `is_ready` is not in JAX's types
+        is_done = all(array.is_ready() for array in arrays)
+        done_at = time.monotonic() if is_done else None
         self.flush()
         task_losses: jax.Array | None = None
         if self.loss_by_task is not None and losses is not None:
             self.loss_by_task.add(losses, batch.task_ids)
             if self.writes(position.progress.steps):
                 task_losses = self.loss_by_task.take()
-        self._pending = _Step(metrics, task_losses, batch, position)
+        self._pending = _Step(done_at, metrics, task_losses, batch, position)
 
     def flush(self) -> None:
         """Waits for the last step's figures and logs them; call it before saving or evaluating.
@@ -354,7 +362,7 @@ class RunLog:
                     self._explain(name, values[name], step.batch, progress.steps)
                 )
         if self.writes(progress.steps):
-            self._write_step(values, step)
+            self._write_step(values, step, at=step.done_at or time.monotonic())
         if int(progress.epochs) > self._num_epochs:
             self._write_epoch(step.position)
 
@@ -363,11 +371,12 @@ class RunLog:
         self.writer.close()
         self.bar.close()
 
-    def _write_step(self, values: Mapping[str, float], step: _Step) -> None:
+    def _write_step(self, values: Mapping[str, float], step: _Step, *, at: float) -> None:
         progress = step.position.progress
         # Where there is a cross entropy, it stands for the loss, as it does in evaluations.
         speed = self.bar.update(
             progress,
+            at=at,
             loss=values.get("cross_entropy", values["loss"]),
             others={
                 name: value

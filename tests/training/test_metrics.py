@@ -3,10 +3,16 @@
 import errno
 import json
 import math
+from types import SimpleNamespace
 
+import jax
+import jax.numpy as jnp
 import pytest
 
-from t5lite.training.metrics import METRICS_FILE, MetricsWriter, read_lines
+from t5lite.training import metrics
+from t5lite.training.duration import Duration, Progress
+from t5lite.training.metrics import METRICS_FILE, MetricsWriter, RunLog, read_lines
+from t5lite.training.run_position import RunPosition
 
 
 def test_figures_that_are_not_finite_are_null_in_the_file(tmp_path):
@@ -52,3 +58,31 @@ def test_figures_are_written_at_once_whatever_the_clock_does(clock, tmp_path, mo
     with pytest.raises(OSError, match="No space left on device") as error:
         writer.write(100, "train", {"loss": 1.0})
     assert error.value.filename == str(tmp_path / "tensorboard")
+
+
+def test_a_step_that_was_over_when_it_was_pushed_took_until_then(tmp_path, monkeypatch):
+    """As on a CPU that runs it at once; the last one is flushed right after."""
+    clock = [0.0]
+    monkeypatch.setattr(metrics, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    log = RunLog(
+        tmp_path,
+        SimpleNamespace(),
+        mesh=None,
+        total=Duration(3, "steps"),
+        position=RunPosition(),
+        period=1,
+        by_task=False,
+        least_step_seconds=None,
+        wandb_project=None,
+        settings={},
+    )
+    batch = SimpleNamespace(stats=SimpleNamespace(num_examples=2))
+    for step in range(1, 4):
+        clock[0] += 2
+        figures = jax.block_until_ready({name: jnp.ones(()) for name in ("loss", "grad_norm")})
+        position = RunPosition(progress=Progress(steps=step, tokens=100 * step))
+        log.push(figures, losses=None, batch=batch, position=position)
+    clock[0] += 0.001
+    log.flush()
+    log.close()
+    assert [line["tokens_per_second"] for line in read_lines(tmp_path / METRICS_FILE)] == [50] * 3

@@ -83,6 +83,12 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path not in slow)
 
 
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory) -> pathlib.Path:
+    """Where token stores lie that the tests of a process share; they are built once."""
+    return tmp_path_factory.mktemp("cache")
+
+
 # Garbage collection took a tenth of the tests' time.
 gc.set_threshold(50_000, 10, 10)
 _num_frozen_modules = 0
@@ -98,25 +104,6 @@ def _frozen_modules():
 
         gc.collect()  # what is garbage now would stay
         gc.freeze()
-
-
-@pytest.fixture(scope="module")
-def compiled_once(tmp_path_factory):
-    """Has what a module compiles again, as each start of a training does, read from a folder."""
-    import jax
-    from jax.experimental.compilation_cache import compilation_cache
-
-    settings = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-    }
-    before = {name: getattr(jax.config, name) for name in settings}
-    for values in (settings, before):
-        compilation_cache.reset_cache()
-        for name, value in values.items():
-            jax.config.update(name, value)
-        if values is settings:
-            yield
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -28,9 +28,6 @@ from tests.decoding import model_dirs, tiny
 from tests.models.tiny import logits, random_tokens
 from tests.toy_run import toy_train
 
-# Every start compiles the same step.
-pytestmark = pytest.mark.usefixtures("compiled_once")
-
 LORA = Lora(rank=2, dropout_rate=0.2, targets=("/(query|wo)$",))
 GREEDY = DecodingConfig(max_decode_length=4)
 

@@ -15,9 +15,9 @@ NUM_EVENTS = 20
 CHECKPOINT = CheckpointConfig(period=2)
 
 
-def test_damage_is_named_and_what_is_left_leads_to_the_same_numbers(tmp_path):
+def test_damage_is_named_and_what_is_left_leads_to_the_same_numbers(cache_dir, tmp_path):
     """The long form of this, with kills and full disks, is benchmarks/accidents.py."""
-    cache_dir, run, copy = tmp_path / "cache", tmp_path / "run", tmp_path / "copy"
+    run, copy = tmp_path / "run", tmp_path / "copy"
     toy_train(run, cache_dir, train_steps=4, checkpoint=CHECKPOINT)
     before = losses(run)
     chosen = random.Random(0)

@@ -16,16 +16,8 @@ from t5lite.reports.audit import read_audit
 from tests.conftest import REPOSITORY, on_devices
 from tests.toy_run import interrupted_at, toy_train
 
-# Each start compiles the same step.
-pytestmark = pytest.mark.usefixtures("compiled_once")
-
 STEPS = 30
 SHORT = ("--train_steps", "16", "--ctrl_c", "6")  # of a run that is also stopped and resumed
-
-
-@pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory) -> pathlib.Path:
-    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="module")

@@ -22,11 +22,6 @@ from t5lite.training.optimizers import optax_optimizer
 from tests.toy_run import MODEL, data_config, interrupted_at, toy_train
 
 
-@pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 def recorded(folder):
     """What wandb recorded offline: each start's id, project and settings, and all figures."""
     from wandb.proto.wandb_internal_pb2 import Record

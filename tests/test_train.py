@@ -35,11 +35,6 @@ EVAL = EvalConfig(
 
 
 @pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
 def trained(cache_dir, tmp_path_factory):
     """A finished run with evaluations, and its result."""
     model_dir = tmp_path_factory.mktemp("trained")

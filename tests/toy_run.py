@@ -6,6 +6,7 @@
 import argparse
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import signal
@@ -24,6 +25,7 @@ from t5lite.messages.streams import leave_out_abandoned_writes
 from t5lite.models.config import TransformerConfig
 from t5lite.train import TrainResult, train
 from t5lite.training.optimizers import adafactor
+from t5lite.training.program import TrainProgram, TrainStep, build_program
 from t5lite.training.signals import StopRequest
 
 MODEL = TransformerConfig(
@@ -37,6 +39,7 @@ MODEL = TransformerConfig(
     dropout_rate=0.1,
 )
 LENGTHS = {"inputs": 32, "targets": 16}
+OPTIMIZER = adafactor(learning_rate=0.01)
 
 
 def data_config(cache_dir: str, **changes: Any) -> DataConfig:
@@ -59,12 +62,37 @@ def toy_train(model_dir: str, cache_dir: str, **changes: Any) -> TrainResult:
         "model": MODEL,
         "model_dir": str(model_dir),
         "train_data": data_config(str(cache_dir)),
-        "optimizer": adafactor(learning_rate=0.01),
+        "optimizer": OPTIMIZER,
         "train_steps": 30,
         "checkpoint": CheckpointConfig(period=10),
         "log_period": 1,
     }
-    return train(**(arguments | changes))
+    with mock.patch("t5lite.train.build_program", _program):
+        return train(**(arguments | changes))
+
+
+class _Program(TrainProgram):
+    """One that is traced and compiled once, however often a process starts to train with it."""
+
+    @functools.cached_property
+    def _steps(self) -> dict[str, TrainStep]:
+        return {}
+
+    def step(self, *rows: Any, **settings: Any) -> TrainStep:
+        key = repr((rows, settings))
+        if key not in self._steps:
+            self._steps[key] = super().step(*rows, **settings)
+        return self._steps[key]
+
+
+def _program(model: Any, objective: Any, *, parameter_groups: Any, **settings: Any) -> _Program:
+    groups = tuple(map(tuple, parameter_groups))
+    return _kept_program(model, objective, parameter_groups=groups, **settings)
+
+
+@functools.lru_cache(maxsize=4)
+def _kept_program(*arguments: Any, **settings: Any) -> _Program:
+    return _Program(**vars(build_program(*arguments, **settings)))
 
 
 @contextlib.contextmanager

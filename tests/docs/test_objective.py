@@ -25,11 +25,6 @@ NEEDED = [
 
 
 @pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
 def teacher(cache_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("teacher")
     toy_train(folder, cache_dir, train_steps=12)

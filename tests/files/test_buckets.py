@@ -331,13 +331,13 @@ def test_checkpoints_are_whole_or_left_out(folder):
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_to_the_bit_and_its_model_is_read_and_converted(tmp_path):
+def test_a_killed_run_goes_on_to_the_bit_and_its_model_is_read_and_converted(cache_dir):
     """Straight in one kind of bucket, resumed in the other."""
     straight, killed = (path_of(f"{scheme}://{BUCKET}/run") for scheme in SCHEMES)
     changes = {"train_steps": 8, "checkpoint": CheckpointConfig(period=4)}
-    toy_train(straight, tmp_path, **changes)
+    toy_train(straight, cache_dir, **changes)
     _leave_as_if_killed(straight, killed)
-    toy_train(killed, tmp_path, **changes)
+    toy_train(killed, cache_dir, **changes)
     assert metrics(killed) == metrics(straight) and len(metrics(killed)) == 8
     assert list((killed / "tensorboard").iterdir()) and (killed / "report.html").exists()
     assert Checkpointer(killed, read_only=True).all_steps() == [4, 8]

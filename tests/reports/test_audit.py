@@ -23,11 +23,6 @@ TOKENS = {"inputs": [104], "targets": [5, 1]}
 RATES = {"toy_copy": 1 / 3.5, "toy_first": 2 / 3.5, "toy_longer": 0.5 / 3.5}
 
 
-@pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory) -> pathlib.Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 def draw(folder, config, *, steps=None):
     """What `train` keeps of a run's draws, without the training; goes on where the folder stopped.
 

@@ -31,29 +31,33 @@ def on_devices(num_devices):
     }
 
 
-def on_two_processes(module, *arguments):
-    """Runs `python -m MODULE ARGUMENTS INDEX PORT` twice at once; exit statuses and outputs."""
+def on_processes(module, *arguments, num_processes, num_devices, **environment):
+    """Runs `python -m MODULE ARGUMENTS INDEX NUM_PROCESSES PORT` in so many processes at once.
+
+    All must end well. Gives what each wrote; `num_devices` is of all together.
+    """
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", module, *map(str, arguments)]
     processes = [
         subprocess.Popen(
-            [*command, str(index), str(port)],
-            env=on_devices(1),
+            [*command, str(index), str(num_processes), str(port)],
+            env=on_devices(num_devices // num_processes) | environment,
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for index in range(2)
+        for index in range(num_processes)
     ]
     try:
         outputs = [process.communicate(timeout=1200)[0] for process in processes]
     finally:
         for process in processes:
             process.kill()
-    return [process.returncode for process in processes], outputs
+    assert {process.returncode for process in processes} == {0}, outputs
+    return outputs
 
 
 def wait_until(condition):

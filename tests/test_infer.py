@@ -3,9 +3,6 @@
 import dataclasses
 import io
 import json
-import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -18,7 +15,7 @@ from t5lite.decoding.journal import Journal
 from t5lite.generate import generate
 from t5lite.infer import infer
 from t5lite.models.position_config import Learned
-from tests.conftest import REPOSITORY, on_devices
+from tests.conftest import on_processes
 from tests.decoding import model_dirs, tiny
 from tests.decoding.ways import WAYS
 from tests.feature_converters import converter
@@ -144,34 +141,11 @@ def test_eight_devices_without_tensorflow_answer_as_one(
     source = tmp_path / "in.jsonl"
     records = [{"inputs": record["prompt"]} for record in questions[1][:15]]
     source.write_text("".join(json.dumps(record) + "\n" for record in records))
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tests.decoding.on_devices", model_dir, source]
-    children = [
-        subprocess.Popen(
-            [
-                *map(str, command),
-                str(tmp_path / "eight"),
-                str(i),
-                str(num_processes),
-                str(port),
-            ],
-            env=on_devices(8 // num_processes),
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for i in range(num_processes)
-    ]
-    try:
-        for child in children:
-            output, _ = child.communicate(timeout=600)
-            assert child.returncode == 0, output
-    finally:
-        for child in children:
-            child.kill()
+    on_processes(
+        *("tests.decoding.on_devices", model_dir, source, tmp_path / "eight"),
+        num_processes=num_processes,
+        num_devices=8,
+    )
     for name, decoding in WAYS[num_processes].items():
         path = tmp_path / "one" / f"{name}.jsonl"
         one = _lines(_infer(model_dir, (source,), path, decoding, inputs_field="inputs"))

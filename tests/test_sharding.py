@@ -1,6 +1,3 @@
-import socket
-import subprocess
-import sys
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +11,7 @@ from t5lite import sharding
 from t5lite.mesh import MESH_AXES, MeshConfig, make_mesh
 from t5lite.models.layers import constrain
 from t5lite.training.optimizers import adafactor, adamw, make_transformation
-from tests.conftest import REPOSITORY, on_devices
+from tests.conftest import REPOSITORY, on_processes
 from tests.families_on_devices import CONTROL, CUT_AS_OTHERS
 
 SHAPES = {
@@ -145,40 +142,16 @@ def test_batches_must_divide():
         sharding.check_batch_size(2, mesh)
 
 
-def run_on_devices(num_devices, module, *args, **environment):
-    return subprocess.Popen(
-        [sys.executable, "-m", f"tests.{module}", *map(str, args)],
-        env=on_devices(num_devices) | environment,
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 @pytest.mark.parametrize("num_processes", [1, 2])
 def test_arrays_land_where_they_should_on_eight_devices(num_processes):
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    children = [
-        run_on_devices(8 // num_processes, "sharding_on_devices", index, num_processes, port)
-        for index in range(num_processes)
-    ]
-    try:
-        for child in children:
-            output, _ = child.communicate(timeout=300)
-            assert child.returncode == 0, output
-    finally:
-        for child in children:
-            child.kill()
+    on_processes("tests.sharding_on_devices", num_processes=num_processes, num_devices=8)
 
 
 @pytest.mark.slow
 def test_every_family_is_on_eight_devices_as_on_one_and_gathers_no_more_than_a_parameter():
-    child = run_on_devices(8, "families_on_devices", TF_CPP_MIN_LOG_LEVEL="0")
-    output, _ = child.communicate(timeout=1200)
-    assert child.returncode == 0, output[-3000:]
+    (output,) = on_processes(
+        "tests.families_on_devices", num_processes=1, num_devices=8, TF_CPP_MIN_LOG_LEVEL="0"
+    )
     ours, _, provoked = output.partition(CONTROL)
     complaint = "Involuntary full rematerialization"
     assert complaint in provoked and complaint not in ours

@@ -1,4 +1,4 @@
-"""One of two processes that save together: `FOLDER INDEX PORT`.
+"""One of two processes that save together: `FOLDER INDEX 2 PORT`.
 
 The second save fails on process 0 when all is written, the third on process 1 while it writes.
 """
@@ -56,4 +56,4 @@ def main(folder: str, index: int, port: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[4])

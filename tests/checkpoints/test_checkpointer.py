@@ -22,7 +22,7 @@ from t5lite.checkpoints.checkpointer import (
 )
 from t5lite.checkpoints.load import load_model_dir
 from t5lite.files.hashes import HASHES_FILE, FileHashes
-from tests.conftest import on_two_processes
+from tests.conftest import on_processes
 
 
 def state(scale: float = 1.0, rows: int = 64):
@@ -199,8 +199,9 @@ def test_a_save_that_fails_leaves_nothing_is_reported_and_blocks_no_later_one(
 
 
 def test_a_save_that_fails_on_one_process_fails_on_all(tmp_path):
-    statuses, outputs = on_two_processes("tests.checkpoints.on_processes", tmp_path)
-    assert statuses == [0, 0], outputs
+    outputs = on_processes(
+        "tests.checkpoints.on_processes", tmp_path, num_processes=2, num_devices=2
+    )
     for index, output in enumerate(outputs):
         first, second = ("", "process 1: ") if index == 0 else ("process 0: ", "")
         assert (

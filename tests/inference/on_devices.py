@@ -1,6 +1,6 @@
 """Goes on with an evaluation on eight devices of two processes.
 
-python -m tests.inference.on_devices MODEL_DIR OUTPUT_DIR PROCESS PORT
+python -m tests.inference.on_devices MODEL_DIR OUTPUT_DIR PROCESS NUM_PROCESSES PORT
 """
 
 import sys
@@ -13,8 +13,8 @@ from tests.inference.test_evaluator import INTERRUPTED
 
 
 def main():
-    model_dir, output_dir, process, port = sys.argv[1:]
-    jax.distributed.initialize(f"localhost:{port}", 2, int(process))
+    model_dir, output_dir, process, count, port = sys.argv[1:]
+    jax.distributed.initialize(f"localhost:{port}", int(count), int(process))
     assert len(jax.devices()) == 8
     evaluator._BATCHES_PER_CHUNK = 1  # as the run that was interrupted
     (result,) = evaluate(model_dir=model_dir, evals=[INTERRUPTED], output_dir=output_dir).values()

@@ -5,9 +5,6 @@ import dataclasses
 import json
 import re
 import shutil
-import socket
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -24,7 +21,7 @@ from t5lite.inference.eval_config import EvalConfig
 from t5lite.inference.evaluator import Evaluator
 from t5lite.models.position_config import Learned
 from tests import parts_tasks
-from tests.conftest import REPOSITORY, on_devices
+from tests.conftest import on_processes
 from tests.decoding import model_dirs, tiny
 from tests.feature_converters import converter
 
@@ -302,27 +299,9 @@ def test_an_evaluation_goes_on_on_two_processes_with_eight_devices(models, monke
         killed.dies_at = 1
         with pytest.raises(KeyboardInterrupt):
             evaluate(**evals, output_dir=str(tmp_path / "killed"))
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tests.inference.on_devices", folder, tmp_path / "killed"]
-    children = [
-        subprocess.Popen(
-            [*map(str, command), str(process), str(port)],
-            env=on_devices(4),
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for process in range(2)
-    ]
-    try:
-        outputs = [child.communicate(timeout=600)[0] for child in children]
-    finally:
-        for child in children:
-            child.kill()
-    assert [child.returncode for child in children] == [0, 0], outputs
+    outputs = on_processes(
+        *("tests.inference.on_devices", folder, tmp_path / "killed"), num_processes=2, num_devices=8
+    )
     assert sum("e: parts_plus, validation" in output for output in outputs) == 1
     whole, resumed = files(tmp_path / "whole"), files(tmp_path / "killed")
     assert resumed["predictions.jsonl"] == whole["predictions.jsonl"]

@@ -10,25 +10,32 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.models.tiny import loss_and_gradients
 
+NAMES = ("t5", "llama")
+CODE = """
+import sys, numpy as np
+from tests.models.tiny import loss_and_gradients
+for name in sys.argv[2:]: np.savez(f"{sys.argv[1]}/{name}", **loss_and_gradients(name))
+"""
 
-@pytest.mark.parametrize("name", ["t5", "llama"])
-def test_optimised_compilation_gives_the_same_numbers(name, tmp_path):
-    file = tmp_path / "optimised.npz"
-    code = (
-        "import sys, numpy as np\n"
-        "from tests.models.tiny import loss_and_gradients\n"
-        "np.savez(sys.argv[1], **loss_and_gradients(sys.argv[2]))"
-    )
+
+@pytest.fixture(scope="module")
+def optimised(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("optimised")
     subprocess.run(
-        [sys.executable, "-c", code, str(file), name],
+        [sys.executable, "-c", CODE, str(folder), *NAMES],
         env=os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(REPOSITORY)},
         cwd=REPOSITORY,
         check=True,
     )
-    optimised = np.load(file)
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_optimised_compilation_gives_the_same_numbers(name, optimised):
+    expected = np.load(optimised / f"{name}.npz")
     found = loss_and_gradients(name)
-    assert set(optimised.files) == set(found)
+    assert set(expected.files) == set(found)
     for part, value in found.items():
         # Float32 sums of some hundred terms in another order.
-        atol = 1e-5 * np.abs(optimised[part]).max()
-        np.testing.assert_allclose(value, optimised[part], atol=atol, rtol=0, err_msg=part)
+        atol = 1e-5 * np.abs(expected[part]).max()
+        np.testing.assert_allclose(value, expected[part], atol=atol, rtol=0, err_msg=part)

@@ -2,13 +2,11 @@
 
 import shutil
 
-import jax
 import jax.numpy as jnp
 
 from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.checkpoints.model_dir import ModelDescription
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
-from t5lite.models.parameters import init_params
 from t5lite.training.state import TrainState
 from tests import feature_converters
 from tests.decoding import tiny
@@ -31,8 +29,7 @@ def save(folder, converter="encoder_decoder", *, vocabulary=None, config=None):
         converter = feature_converters.converter(converter, eos_id=vocabulary.eos_id)
     if config is None:
         config = tiny.config(converter.architecture, vocab_size=264)
-    is_tied = config.tied_embeddings
-    params = init_params(config, jax.random.key(0)) if is_tied else tiny.params(config)
+    params = tiny.params(config)
     folder.mkdir(exist_ok=True)
     ModelDescription(
         model=config,

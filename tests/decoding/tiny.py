@@ -1,14 +1,17 @@
 """Tiny random models and examples for the tests of decoding."""
 
 import functools
+from unittest import mock
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import scipy.special
 
 from t5lite.decoding.sequence_generator import SequenceGenerator
+from t5lite.models import parameters
 from t5lite.models.config import TransformerConfig
-from t5lite.models.parameters import bind, init_params
+from t5lite.models.parameters import bind
 from tests.feature_converters import bare
 
 EOS = 1
@@ -41,7 +44,17 @@ def params(model_config, seed=0):
 
 @functools.cache
 def _init(model_config, seed):
-    return jax.jit(init_params, static_argnums=0)(model_config, jax.random.key(seed))
+    with mock.patch.object(parameters, "_init_one", _init_one):
+        return parameters.init_params(model_config, jax.random.key(seed))
+
+
+def _init_one(param, key):
+    """The same numbers, op by op: XLA compiles it for each shape, not for each model."""
+    shape = param.get_value().shape
+    if param.logical_axes[0] != "layers":
+        return param.init_fn(key, shape)
+    keys = [jax.random.fold_in(key, index) for index in range(shape[0])]
+    return jnp.stack([param.init_fn(layer_key, shape[1:]) for layer_key in keys])
 
 
 def prompts(lengths, seed=0, vocab_size=40):

@@ -4,6 +4,7 @@ Layers of a stack are stacked: `encoder/layers/mlp/wo/kernel` is [layers, d_ff, 
 they run scanned or unrolled.
 """
 
+import functools
 import re
 import zlib
 from collections.abc import Iterable, Mapping
@@ -45,8 +46,7 @@ def init_params(config: TransformerConfig, key: jax.Array) -> Params:
 
 def param_shapes(config: TransformerConfig) -> Params:
     """Nested dict of `jax.ShapeDtypeStruct`; nothing is allocated."""
-    flat = {name: param.get_value() for name, param in _parameters(build(config)).items()}
-    return unflatten_names(flat)
+    return unflatten_names({name: shape for name, shape, _ in _described(config)})
 
 
 def param_axes(config: TransformerConfig) -> Params:
@@ -55,8 +55,7 @@ def param_axes(config: TransformerConfig) -> Params:
     The names: layers, embed, narrow_embed, vocab, joined_kv, shared_kv, mlp, relpos_heads,
     relpos_buckets, positions, lora_rank, prompt_tokens, gates.
     """
-    flat = {name: param.logical_axes for name, param in _parameters(build(config)).items()}
-    return unflatten_names(flat)
+    return unflatten_names({name: axes for name, _, axes in _described(config)})
 
 
 def added_names(config: TransformerConfig) -> tuple[str, ...]:
@@ -89,7 +88,7 @@ def adapter_names(config: TransformerConfig) -> tuple[str, ...]:
 
 def count_params(config: TransformerConfig) -> int:
     """Number of parameters, tied ones once."""
-    return sum(param.get_value().size for param in _parameters(build(config)).values())
+    return sum(shape.size for _, shape, _ in _described(config))
 
 
 def bind(config: TransformerConfig, params: Params) -> Model:
@@ -105,7 +104,7 @@ def bind(config: TransformerConfig, params: Params) -> Model:
       ValueError: names are missing or unknown, or shapes differ; all are listed.
     """
     model = build(config)
-    wanted = {name: param.get_value().shape for name, param in _parameters(model).items()}
+    wanted = {name: shape.shape for name, shape, _ in _described(config)}
     given = {n: of_one_lora(n, leaf.shape) for n, leaf in flatten_names(params).items()}
     check_names(wanted, given)
     nnx.update(model, params)
@@ -172,6 +171,15 @@ def _parameters(model: Model) -> dict[str, nnx.Param]:
         for path, param in nnx.to_flat_state(nnx.state(model, nnx.Param))
     }
     return dict(sorted(named.items()))
+
+
+@functools.lru_cache(maxsize=32)
+def _described(
+    config: TransformerConfig,
+) -> tuple[tuple[str, jax.ShapeDtypeStruct, tuple[str, ...]], ...]:
+    """Name, shape and logical axes of each parameter, kept: each start asks for them often."""
+    named = _parameters(build(config)).items()
+    return tuple((name, param.get_value(), param.logical_axes) for name, param in named)
 
 
 def check_names(

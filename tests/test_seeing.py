@@ -123,7 +123,7 @@ def test_the_loss_of_each_task_is_that_of_its_examples_since_the_last_line(cache
     for line, pair in zip(lines, (batches[:2], batches[2:]), strict=True):
         losses = collections.defaultdict(list)
         for features in pair:
-            log_probs = jax.nn.log_softmax(logits(features))
+            log_probs = np.asarray(jax.nn.log_softmax(logits(features)))
             for row, segments in enumerate(features["decoder_segment_ids"]):
                 for segment in set(segments) - {0}:
                     prompt = features["encoder_input_tokens"][row][

@@ -30,7 +30,7 @@ def test_decoders_agree_with_torch(parts, name):
     ids = expected["greedy"].astype(np.int32)
     num_ids = len(expected["ids"])
     np.testing.assert_array_equal(ids[:num_ids], expected["ids"])
-    found_TV = np.asarray(logits(config, params, {"decoder_input_tokens": ids[None]}))[0]
+    found_TV = logits(config, params, {"decoder_input_tokens": ids[None]})[0]
     np.testing.assert_allclose(found_TV[:num_ids], expected["logits"], atol=1e-4)
     np.testing.assert_array_equal(found_TV[num_ids - 1 : -1].argmax(axis=-1), ids[num_ids:])
 

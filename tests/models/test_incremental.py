@@ -97,7 +97,7 @@ def test_decoder_only_with_prompts_of_unequal_length(config, with_prefix):
         prefix = (np.arange(20) < prompt_lengths[:, None]).astype(np.int32)
         full_batch["decoder_causal_attention"] = prefix
         batch["decoder_causal_attention"] = prefix[:, :9]
-    expected = np.asarray(logits(config, params, full_batch))
+    expected = logits(config, params, full_batch)
     rows = np.arange(4)
     result, cache = prefill(config, params, batch, 10)
     assert_same(result, expected[rows, prompt_lengths - 1])
@@ -112,7 +112,7 @@ def test_prompts_go_on_from_a_prefix_that_was_read_once(config):
     params = sharp_params(config)
     tokens = random_tokens(rng, 4, 20)
     tokens[:, :6] = tokens[0, :6]
-    expected = np.asarray(logits(config, params, {"decoder_input_tokens": tokens}))
+    expected = logits(config, params, {"decoder_input_tokens": tokens})
     # Two rows that are alike, as where two devices share a batch, padded by two.
     before = {"decoder_input_tokens": np.repeat(tokens[:1, :8], 2, axis=0)}
     _, cache = prefill(config, params, before | {"prompt_lengths": np.array([6, 6], np.int32)}, 1)

@@ -35,14 +35,14 @@ def test_packed_texts_are_scaled_by_their_own_lengths(config):
     params = sharp_params(config)
     lengths = (6, 17, 12, 10)
     texts = [random_tokens(rng, 1, n) for n in lengths]
-    alone = [np.asarray(logits(config, params, {"decoder_input_tokens": t})) for t in texts]
+    alone = [logits(config, params, {"decoder_input_tokens": t}) for t in texts]
     padded = [*texts, np.zeros((1, 5), np.int32)]
     packed = {
         "decoder_input_tokens": np.concatenate(padded, axis=1),
         "decoder_segment_ids": np.repeat([1, 2, 3, 4, 0], [*lengths, 5])[None],
         "decoder_positions": np.concatenate([np.arange(t.shape[1]) for t in padded])[None],
     }
-    found = np.asarray(logits(config, params, packed))[:, :-5]
+    found = logits(config, params, packed)[:, :-5]
     np.testing.assert_allclose(found, np.concatenate(alone, axis=1), atol=1e-4)
     del packed["decoder_positions"]
     with pytest.raises(ValueError, match=r"needs decoder_positions too: .* scaled by the length"):
@@ -52,7 +52,7 @@ def test_packed_texts_are_scaled_by_their_own_lengths(config):
 def test_decoding_is_as_the_whole_up_to_the_original_length_and_nan_beyond(config):
     params = sharp_params(config)
     tokens = random_tokens(np.random.default_rng(1), 2, ORIGINAL + 1)
-    expected = np.asarray(logits(config, params, {"decoder_input_tokens": tokens[:, :ORIGINAL]}))
+    expected = logits(config, params, {"decoder_input_tokens": tokens[:, :ORIGINAL]})
     prompt = {"decoder_input_tokens": tokens[:, :7], "prompt_lengths": np.array([7, 7], np.int32)}
     model = bind(config, params)
     found, cache = model.prefill(prompt, max_decode_length=5)

@@ -20,6 +20,7 @@ from tests.models.tiny import (
     logits,
     random_tokens,
     sharp_params,
+    traced_logits,
 )
 
 CONFIGS = {
@@ -46,7 +47,7 @@ def make_batch(seed=0):
 
 def value_and_grad(config, params, key):
     def loss(params):
-        return jnp.mean(jnp.sin(logits(config, params, make_batch(), key)))
+        return jnp.mean(jnp.sin(traced_logits(config, params, make_batch(), key)))
 
     return jax.jit(jax.value_and_grad(loss))(params)
 
@@ -109,7 +110,7 @@ def test_remat_recomputes():
         other = dataclasses.replace(config, remat=remat)
 
         def backward(params, config=other):
-            return jax.vjp(lambda p: logits(config, p, make_batch()), params)[1]
+            return jax.vjp(lambda p: traced_logits(config, p, make_batch()), params)[1]
 
         sizes.append(sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(backward, params))))
     assert sizes == sorted(set(sizes))

@@ -139,8 +139,15 @@ def sharp_params(config: TransformerConfig, seed: int = 0) -> Params:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def logits(config: TransformerConfig, params: Params, batch: dict, dropout_key: Any = None) -> Any:
+def traced_logits(
+    config: TransformerConfig, params: Params, batch: dict, dropout_key: Any = None
+) -> jax.Array:
     return bind(config, params).logits(batch, dropout_key=dropout_key)
+
+
+def logits(*arguments: Any) -> np.ndarray:
+    """Those of `traced_logits`, as NumPy's: JAX would compile every slice that a test takes."""
+    return np.asarray(traced_logits(*arguments))
 
 
 def random_tokens(rng: np.random.Generator, *shape: int) -> np.ndarray:

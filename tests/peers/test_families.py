@@ -261,7 +261,7 @@ def our_logits(config, params, batch):
                 np.int32
             ),
         }
-    return masked(np.asarray(logits(config, params, features)), batch)
+    return masked(logits(config, params, features), batch)
 
 
 def their_logits(model, batch):

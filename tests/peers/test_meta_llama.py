@@ -125,7 +125,7 @@ def test_logits_are_those_of_metas_code(num_shards, changes, tmp_path):
     assert found_config == config
     assert_same(found, params)
     tokens = random_tokens(np.random.default_rng(0), 2, 17)
-    ours = np.asarray(logits(config, found, {"decoder_input_tokens": tokens}))
+    ours = logits(config, found, {"decoder_input_tokens": tokens})
     expected = their_logits(config, tensors, tokens)
     assert np.abs(expected).max() > 3
     np.testing.assert_allclose(ours, expected, atol=1e-4)

@@ -161,7 +161,7 @@ def logits_of(model, theirs):
 
 def our_logits(config, arrays, ours):
     config = dataclasses.replace(config, dropout_rate=0.0)
-    return np.asarray(logits(config, stack(arrays), ours))
+    return logits(config, stack(arrays), ours)
 
 
 def check_read(source, folder, theirs, batches):

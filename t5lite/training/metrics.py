@@ -248,7 +248,8 @@ class ProgressBar:
 class _Step(NamedTuple):
     """What a step left to be logged; see `RunLog.push`.
 
-    `done_at` is when it was over, if it was when it was pushed: a CPU may run it at once.
+    `done_at` is when it was over, if it was when it was pushed, as a CPU may run it at once, and so
+    was the step before: that one would be timed later otherwise, when this one is pushed.
     """
 
     done_at: float | None
@@ -334,7 +335,8 @@ class RunLog:
           position: where the run is after it.
         """
         arrays: Any = metrics.values()  # `is_ready` is not in JAX's types
-        is_done = all(array.is_ready() for array in arrays)
+        is_behind = self._pending is not None and self._pending.done_at is None
+        is_done = not is_behind and all(array.is_ready() for array in arrays)
         done_at = time.monotonic() if is_done else None
         self.flush()
         task_losses: jax.Array | None = None

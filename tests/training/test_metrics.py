@@ -60,15 +60,22 @@ def test_figures_are_written_at_once_whatever_the_clock_does(clock, tmp_path, mo
     assert error.value.filename == str(tmp_path / "tensorboard")
 
 
-def test_a_step_that_was_over_when_it_was_pushed_took_until_then(tmp_path, monkeypatch):
-    """As on a CPU that runs it at once; the last one is flushed right after."""
+class _NotReady(float):
+    """A figure that is still being computed."""
+
+    def is_ready(self) -> bool:
+        return False
+
+
+def speeds(folder, monkeypatch, figures):
+    """Tokens a second of steps of 100 tokens and 2 s, the last flushed a millisecond later."""
     clock = [0.0]
     monkeypatch.setattr(metrics, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     log = RunLog(
-        tmp_path,
+        folder,
         SimpleNamespace(),
         mesh=None,
-        total=Duration(3, "steps"),
+        total=Duration(len(figures), "steps"),
         position=RunPosition(),
         period=1,
         by_task=False,
@@ -77,12 +84,24 @@ def test_a_step_that_was_over_when_it_was_pushed_took_until_then(tmp_path, monke
         settings={},
     )
     batch = SimpleNamespace(stats=SimpleNamespace(num_examples=2))
-    for step in range(1, 4):
+    for step, figure in enumerate(figures, start=1):
         clock[0] += 2
-        figures = jax.block_until_ready({name: jnp.ones(()) for name in ("loss", "grad_norm")})
         position = RunPosition(progress=Progress(steps=step, tokens=100 * step))
-        log.push(figures, losses=None, batch=batch, position=position)
+        values = dict.fromkeys(("loss", "grad_norm"), figure)
+        log.push(values, losses=None, batch=batch, position=position)
     clock[0] += 0.001
     log.flush()
     log.close()
-    assert [line["tokens_per_second"] for line in read_lines(tmp_path / METRICS_FILE)] == [50] * 3
+    return [line["tokens_per_second"] for line in read_lines(folder / METRICS_FILE)]
+
+
+def test_a_step_that_was_over_when_it_was_pushed_took_until_then(tmp_path, monkeypatch):
+    """As on a CPU that runs it at once."""
+    ready = jax.block_until_ready(jnp.ones(()))
+    assert speeds(tmp_path, monkeypatch, [ready] * 3) == [50] * 3
+
+
+def test_no_step_is_timed_at_the_moment_of_the_one_before(tmp_path, monkeypatch):
+    """The first is over by the time that the second is pushed, which is over at once."""
+    ready = jax.block_until_ready(jnp.ones(()))
+    assert speeds(tmp_path, monkeypatch, [_NotReady(1), ready, ready])[:2] == [25, 50]

@@ -116,7 +116,7 @@ def macros_of_flags(arguments: argparse.Namespace) -> dict[str, tuple[str, Any]]
 
 
 def _strategy(arguments: argparse.Namespace) -> dict[str, tuple[str, str]]:
-    """The macro of the decoding strategy that the flags given belong to, as `_shorthands`."""
+    """The macro of the decoding strategy that the flags given belong to, as `macros_of_flags`."""
     given: dict[str, list[str]] = {}
     for flag in DECODING_FLAGS:
         if flag.strategy is not None and getattr(arguments, flag.name) is not None:

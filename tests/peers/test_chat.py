@@ -42,7 +42,7 @@ def vocabulary_named(name, folder):
 def test_ids_of_conversations(name, choice, tmp_path):
     vocabulary = vocabulary_named(name, tmp_path / "own")
     if choice == "chatml" and name != "tokenizer":
-        return  # They have no <|im_end|>, which tests/data/test_chat_format.py sees refused.
+        return  # They have no <|im_end|>, which tests/data/chat/test_chat_format.py sees refused.
     template = choose_template(choice, vocabulary)
     for file, content in written_files(vocabulary).items():
         (tmp_path / file).write_bytes(content)

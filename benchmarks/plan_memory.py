@@ -43,7 +43,7 @@ def run(batch_size: int, num_microbatches: int, remat: str) -> dict[str, int]:
     program, step, compiled = compiled_step(
         model, rows, batch_size=batch_size, num_microbatches=num_microbatches
     )
-    planned = memory_use.of_compiled(compiled, available=0, whose="this machine")
+    planned = memory_use.of_compiled(compiled, on_tpu=False, available=0, whose="this machine")
     return {"planned": planned.peak, "measured": measure_step(program, step, compiled)}
 
 

@@ -78,5 +78,7 @@ def compile_program(
     found = collectives.find(
         compiled.as_text(), mesh.shape, slices=topology.slices_of(mesh.devices)
     )
-    use = memory_use.of_compiled(compiled, available=num_bytes, whose=whose)
+    use = memory_use.of_compiled(
+        compiled, on_tpu=topology.chip is not None, available=num_bytes, whose=whose
+    )
     return Compiled(use, tuple(found), outputs, compiled)

@@ -54,7 +54,7 @@ def _step(step: StepPlan, rows: list[tuple[str, str]], *, num_devices: int) -> l
     sections = [format_table(("Step", ""), rows), _memory(program.memory)]
     if step.measured is not None:
         rows = [
-            ("compiled, at most", readable(num_devices * program.memory.peak)),
+            ("compiled", readable(num_devices * program.memory.peak)),
             ("measured here", readable(step.measured)),
         ]
         sections.append(format_table((f"Memory of all {num_devices} devices", ""), rows))
@@ -106,7 +106,7 @@ def _programs(plan: AnswersPlan) -> str:
         )
     titles = (
         *("Program", "times", "FLOPs", "arguments", "temporaries", "held besides"),
-        *("peak, at most", "sent by each", "at the least"),
+        *("peak", "sent by each", "at the least"),
     )
     table = format_table(titles, rows, right=range(1, 8), drops_empty=True)
     use = plan.programs[0].memory
@@ -123,7 +123,7 @@ def _memory(use: MemoryUse) -> str:
         if (num_bytes := getattr(use, name)) is not None:
             rows.append((name, readable(num_bytes)))
     verdict = "it fits" if use.fits else "it does NOT fit"
-    what = "peak, at most"
+    what = "peak"
     if use.refused:
         what, verdict = "needed", f"{verdict}, and the compiler refuses it"
     rows.append((what, f"{readable(use.peak)} of {readable(use.available)}: {verdict}"))

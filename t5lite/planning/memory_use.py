@@ -55,9 +55,9 @@ class MemoryUse:
 def of_compiled(compiled: Any, *, on_tpu: bool, available: int, whose: str) -> MemoryUse:
     """Asks the compiler of a program that it has compiled.
 
-    The TPU compiler's `temp_size_in_bytes` counts more than lies in a chip's HBM, by up to a half of
-    it (its vector memory among others). Its peak is that of HBM, within 6% of what its own report of
-    the laid-out buffers says; other compilers' peak is of arguments alone.
+    The TPU compiler's `temp_size_in_bytes` counts more than lies in a chip's HBM (its vector memory
+    among others), half as much again for long rows. Its peak is that of HBM, but for gaps between
+    buffers; other compilers' peak is of arguments alone.
     """
     found = compiled.memory_analysis()
     arguments = found.argument_size_in_bytes

@@ -55,9 +55,7 @@ TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}
 def families() -> dict[TransformerConfig, str]:
     """Tiny configs that are cut differently, each with the names of its families."""
     found: dict[TransformerConfig, str] = {}
-    paths = (REPOSITORY / "gin" / "models").glob("*/*.gin")
-    # BLOOM last, so that the others have the meshes that they had before it.
-    for path in sorted(paths, key=lambda path: (path.parent.name == "bloom", path)):
+    for path in sorted((REPOSITORY / "gin" / "models").glob("*/*.gin")):
         family = path.parent.name
         if path.stem == "family" or family in CUT_AS_OTHERS:
             continue

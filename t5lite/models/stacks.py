@@ -296,7 +296,11 @@ class Stack(nnx.Module):
             )
             return (x_BLD, past), None
 
-        x_BLD = self.project_in(x_BLE, dropout_key=dropout_key) if self.projects else x_BLE
+        x_BLD = x_BLE
+        if self.projects:
+            # Or its kernel's gradient would take the embedded tokens of all devices to each.
+            x_BLD = self.project_in(x_BLE, dropout_key=dropout_key)
+            x_BLD = constrain(x_BLD, ("batch", "length", "activation_embed"))
         if isinstance(config.positions, Learned):
             x_BLD += self.position_embedder(position_BL)
         if config.embedding_norm:

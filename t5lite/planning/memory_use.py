@@ -22,8 +22,8 @@ class MemoryUse:
     Attributes:
       arguments: what the program is given: a train state or parameters, a batch, frozen models.
       outputs: what it gives, but for what takes an argument's place, as a new state does.
-      temporaries: activations, gradients and whatever else is there in between; on a TPU those that
-        are there when most is, elsewhere all.
+      temporaries: activations, gradients and whatever else is there in between; on a TPU those held
+        when its memory is fullest, elsewhere all.
       program: the code.
       held: what lies there meanwhile and is no argument: an optimizer's state in an evaluation.
       available: what a device has.

@@ -40,7 +40,7 @@ _PAGE = """{% extends "frame" %}
 {% if part.times %}<h3>The least time</h3>{{ bars(part.times, part.times_key) }}{% endif %}
 {% if part.sent %}<h3>What each device sends</h3>{{ bars(part.sent, part.sent_key) }}{% endif %}
 {% endfor %}
-{% if ranked %}<h2>What fits, the fastest first</h2>
+{% if ranked %}<h2>What fits, {{ ranked_order }} first</h2>
 {{ bars(ranked_bars, ranked_key) }}
 <table><tr>{% for title in ranked_titles %}<th>{{ title }}</th>{% endfor %}</tr>
 {% for row in ranked %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}
@@ -112,14 +112,17 @@ def write_plan_page(path: pathlib.Path, found: Plan | Sweep) -> None:
 def _write_sweep(path: pathlib.Path, found: Sweep) -> None:
     seconds = [one.step.program.roofline for one in found.ranked]
     longest = max((bound.seconds for bound in seconds if bound), default=0.0)
+    # CPUs have no roofline, and the last three columns are its.
+    kept = None if longest else -3
     write_page(
         path,
         _PAGE,
         title=f"Sweep of {found.topology}",
         intro=f"{found.num_compiled} steps compiled, {len(found.ranked)} fit.",
         parts=[],
-        ranked=[(f"{i}", *row) for i, row in enumerate(found.rows(), start=1)],
-        ranked_titles=("#", *map(str.title, MESH_AXES), *TITLES),
+        ranked=[(f"{i}", *row[:kept]) for i, row in enumerate(found.rows(), start=1)],
+        ranked_titles=("#", *map(str.title, MESH_AXES), *TITLES[:kept]),
+        ranked_order="the fastest" if longest else "the smallest peak",
         ranked_bars=[
             _Bar(
                 f"{i}: {one.setting}",

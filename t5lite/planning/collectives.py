@@ -237,8 +237,10 @@ class _Mesh:
 
 def _collective(line: str, match: re.Match[str], mesh: _Mesh, *, inside: str) -> Collective:
     groups = _groups(line, mesh.members.size)
-    axes = mesh.axes_of(mesh.members[groups[0]])
-    size, kind = len(groups[0]), match["kind"]
+    # A collective-permute may leave the first device's part where it is.
+    group = next((one for one in groups if len(set(one)) > 1), groups[0])
+    axes = mesh.axes_of(mesh.members[group])
+    size, kind = len(group), match["kind"]
     num_bytes = _bytes(match["type"])
     if kind == "all-reduce" and inside.startswith(_REDUCES_AND_SCATTERS):
         return Collective(

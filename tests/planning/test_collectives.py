@@ -30,6 +30,7 @@ def gather(groups: str, *, channel: int = 1) -> str:
         ("replica_groups=[4,2]<=[2,4]T(1,0)", ("data",), 2),
         ("replica_groups=[2,4]<=[4,2]T(1,0)", ("data", "fsdp"), 4),
         ("replica_groups={}", ("data", "fsdp", "tensor"), 8),
+        ("source_target_pairs={{0,0},{1,3},{3,1},{2,2}}", ("fsdp",), 2),
         (
             "replica_groups=mesh['axis_0'=2,'axis_1'=4], device_ids=([2,2,2]T(1,0,2)) {'axis_0'}",
             ("fsdp",),

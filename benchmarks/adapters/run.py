@@ -3,10 +3,10 @@
     python -m benchmarks.adapters.run --model=WEIGHTS/stories260K.bin --data_dir=INSTRUCTIONS \
         --folder=runs/adapters
 
-INSTRUCTIONS holds a file `alpaca*.json`. Each method trains with two learning rates, on one core;
-what is finished is not run again. The rate is that of the least loss of the validation split at the
-end, and trains with further seeds. Then the methods' steps run in turns. What is printed is of the
-test split, and stands in results.json; docs/adapters.md shows it.
+INSTRUCTIONS holds a file `alpaca*.json`. Each method trains with several learning rates, on one
+core; what is finished is not run again. The rate is that of the least loss of the validation split
+at the end, and trains with further seeds. Then the methods' steps run in turns. What is printed is
+of the test split, and stands in results.json; docs/adapters.md shows it.
 """
 
 from __future__ import annotations
@@ -50,10 +50,12 @@ class Method:
 
 
 METHODS = {
-    "all parameters": Method("", (3e-4, 1e-3)),
-    "LoRA, rank 8 on all maps": Method("@Lora()", (3e-3, 1e-2), ("Lora.targets=('/layers/',)",)),
-    "LLaMA-Adapter": Method("@AdaptionPrompt()", (1e-2, 3e-2)),
-    "LLaMA-Adapter V2": Method("@ScaleBias()", (3e-3, 1e-2)),
+    "all parameters": Method("", (1e-4, 3e-4, 1e-3)),
+    "LoRA, rank 8 on all maps": Method(
+        "@Lora()", (3e-4, 1e-3, 3e-3, 1e-2), ("Lora.targets=('/layers/',)",)
+    ),
+    "LLaMA-Adapter": Method("@AdaptionPrompt()", (1e-2, 3e-2, 1e-1, 3e-1)),
+    "LLaMA-Adapter V2": Method("@ScaleBias()", (3e-3, 1e-2, 3e-2)),
 }
 
 

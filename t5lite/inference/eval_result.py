@@ -96,10 +96,11 @@ class EvalResult:
     def metrics(self) -> dict[str, float]:
         """Metrics by full name.
 
-        `<name>/<task>/<metric>` for each metric of a Task; for every Task `loss`, the
-        teacher-forced mean loss of a target token in nats, and `best_constant`, the share of
-        examples that its most frequent target answers exactly (the baseline to beat); and
-        `<name>/mean/<metric>`, the unweighted mean over the Tasks that have the metric.
+        `<name>/<task>/<metric>` for each metric of a Task; `loss`, the teacher-forced mean loss of
+        a target token in nats, of those whose targets are scored; `best_constant`, the share of
+        examples that the most frequent target answers exactly (the baseline to beat), of those
+        whose answers are judged; and `<name>/mean/<metric>`, the unweighted mean over the Tasks
+        that have the metric.
         """
         named = {self._full(t.name, m): value for t in self.tasks for m, value in t.metrics.items()}
         for metric, tasks in self._tasks_by_metric().items():

@@ -237,11 +237,13 @@ def _record(task: EvalTask, place: int, asked: Asked) -> Record:
 
 
 def _own_metrics(task: EvalTask, answered: Sequence[Answered]) -> dict[str, float]:
-    """Of every Task: the loss of its targets, if they were scored, and the best constant answer."""
+    """The loss of a Task's targets, if they were scored, and the best constant of its answers."""
     targets = [one.target for one in answered if one.target is not None]
-    loss = {}
+    own = {}
     if targets:
         num_tokens = sum(number for _, number in targets)
-        loss["loss"] = -sum(log_likelihood for log_likelihood, _ in targets) / max(1.0, num_tokens)
-    counts = collections.Counter(example.targets_text for example in task.examples)
-    return loss | {"best_constant": counts.most_common(1)[0][1] / len(task.examples)}
+        own["loss"] = -sum(log_likelihood for log_likelihood, _ in targets) / max(1.0, num_tokens)
+    if task.judges_answers:
+        counts = collections.Counter(example.targets_text for example in task.examples)
+        own["best_constant"] = counts.most_common(1)[0][1] / len(task.examples)
+    return own

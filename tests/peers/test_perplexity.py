@@ -94,4 +94,5 @@ def test_it_is_that_of_transformers_windows(llama, tmp_path, monkeypatch):
         expected = torch.tensor(nats / number).exp()
         # Float32 on both sides.
         assert result.metrics[f"e/{name}/perplexity"] == pytest.approx(float(expected), rel=1e-4)
+    assert f"e/{names[0]}/best_constant" not in result.metrics  # nothing was answered
     assert len({*(round(result.metrics[f"e/{n}/perplexity"], 3) for n in names)}) == 2

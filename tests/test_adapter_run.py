@@ -124,7 +124,8 @@ def test_every_verb_finds_the_base(folder, tmp_path, capsys):
         ("other", "have the hash {hash}.*those of {path} have [0-9a-f]{{16}}: it is another model"),
         ("resized", "{path} has 272 rows.*trained on one with 264: its vocabulary was resized"),
         ("gone", "which is not there.*Give --model_dir, where it lies now, and --adapter="),
-        ("wider", "is not the one that.*\n.*decoder/layers/mlp/wi_0/kernel"),
+        ("wider", "is not the one that.*Give that one:\n.*decoder/layers/mlp/wi_0/kernel"),
+        ("resized_wider", "is not the one that.*\n.*wi_0/kernel.*\n.*token_embedder"),
         ("run", "holds adapters of the model in .*t5lite convert"),
     ],
 )
@@ -136,13 +137,13 @@ def test_another_base_is_refused(folder, tmp_path, which, message):
         params = load_model_dir(path).params
         params["encoder"]["layers"]["mlp"]["wo"]["kernel"] *= 1.01
         model_dirs.save_params(path, params)
-    if which == "resized":
+    if which in ("resized", "wider", "resized_wider"):
         params = load_model_dir(path).params
-        params["token_embedder"]["embedding"] = np.zeros((272, 16), np.float32)
-        model_dirs.save_params(path, params)
-    if which == "wider":
-        params = load_model_dir(path).params
-        params["decoder"]["layers"]["mlp"]["wi_0"]["kernel"] = np.zeros((1, 16, 48), np.float32)
+        if which != "wider":
+            params["token_embedder"]["embedding"] = np.zeros((272, 16), np.float32)
+        if which != "resized":
+            kernel = np.zeros((1, 16, 48), np.float32)
+            params["decoder"]["layers"]["mlp"]["wi_0"]["kernel"] = kernel
         model_dirs.save_params(path, params)
     known = ModelDescription.load(folder / "run").base
     wanted = re.compile(message.format(hash=known.parameter_hash, path=path), re.DOTALL)

@@ -73,18 +73,23 @@ class BaseModel:
         Raises:
           ValueError: they differ; has words of its own for a vocabulary that was resized.
         """
+        if not (problems := name_differences(offered, wanted)):
+            return
         rows, wanted_rows = (shapes.get(_EMBEDDING, (0,))[0] for shapes in (offered, wanted))
-        if rows != wanted_rows:
+        resized = {
+            name: tuple(wanted_rows if size == rows else size for size in shape)
+            for name, shape in offered.items()
+        }
+        if not name_differences(resized, wanted):
             raise ValueError(
                 f"the embedding of the model in {path} has {rows} rows, and the adapter in "
                 f"{adapter} was trained on one with {wanted_rows}: its vocabulary was resized "
                 "since, or padded in another way. Give the model as it was."
             )
-        if problems := name_differences(offered, wanted):
-            raise ValueError(
-                f"the model in {path} is not the one that the adapter in {adapter} was trained "
-                f"on:\n{problems}"
-            )
+        raise ValueError(
+            f"the model in {path} is not the one that the adapter in {adapter} was trained on, "
+            f"which then lay in {self.path}. Give that one:\n{problems}"
+        )
 
     def check_hash(self, found: str, *, path: str, adapter: str) -> None:
         """Refuses another model than the one that an adapter was trained on.

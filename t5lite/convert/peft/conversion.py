@@ -145,6 +145,8 @@ def to_peft(
 
 def no_adapters(path: pathlib.Path) -> str:
     """What is wrong with a folder that `--adapter` names."""
+    if not path.exists():
+        return f"--adapter {path} is not there. Give the folder of a t5lite run, or one of peft"
     return (
         f"--adapter {path} holds no adapters: neither those of a t5lite run ({DESCRIPTION_FILE}), "
         f"nor one of peft ({CONFIG_FILE})"

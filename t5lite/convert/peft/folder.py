@@ -134,8 +134,8 @@ def _read_tensors(folder: pathlib.Path) -> Tensors:
         held = read_torch_file(folder / _TORCH_FILE)
     else:
         raise ValueError(
-            f"{folder} has a {CONFIG_FILE} but no weights beside it: neither {WEIGHTS_FILE} nor "
-            f"{_TORCH_FILE}"
+            f"{folder} has no weights beside its {CONFIG_FILE}: neither {WEIGHTS_FILE} nor "
+            f"{_TORCH_FILE}. Copy or download it again"
         )
     tensors = Tensors(held, source=str(folder))
     check_floats(tensors)

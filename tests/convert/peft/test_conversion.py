@@ -96,6 +96,7 @@ def test_where_a_model_is_asked_for_they_are_converted_once(hf, tmp_path):
         (["{llama}", "{new}", "--to=peft"], "is a whole model"),
         (["{llama}", "{new}", "--model_dir={lora}"], "is no adapter of peft; leave it out"),
         (["{llama}", "{new}", "--adapter={llama}"], "holds no adapters"),
+        (["{llama}", "{new}", "--adapter={gone}"], "gone is not there. Give the folder of a"),
         (["{llama}", "{new}", "--adapter={soft}"], "no weights of its model can take in"),
     ],
 )

@@ -264,5 +264,5 @@ def test_a_port_in_use_is_said_before_the_model_is_loaded(tmp_path):
 
 def test_without_gradio_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
-    with pytest.raises(ValueError, match=r"extra `synthetic` \(pip install t5lite\[synthetic\]"):
+    with pytest.raises(ValueError, match=r"needs gradio, .*: pip install 't5lite\[synthetic\]'"):
         page.serve_page(str(tmp_path), SPEC, template=template, port=0)

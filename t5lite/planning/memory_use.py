@@ -55,16 +55,17 @@ class MemoryUse:
 def of_compiled(compiled: Any, *, on_tpu: bool, available: int, whose: str) -> MemoryUse:
     """Asks the compiler of a program that it has compiled.
 
-    The TPU compiler's `temp_size_in_bytes` counts more than lies in a chip's HBM (its vector memory
-    among others), half as much again for long rows. Its peak is that of HBM, but for gaps between
-    buffers; other compilers' peak is of arguments alone.
+    The TPU compiler has two counts: `temp_size_in_bytes` is half as large again as what lies in HBM
+    where rows are long, and `peak_memory_in_bytes` knows no gaps between buffers, but counts the
+    vector memory of small programs. The lesser is nearer. Other compilers' peak is of arguments
+    alone.
     """
     found = compiled.memory_analysis()
     arguments = found.argument_size_in_bytes
     outputs = found.output_size_in_bytes - found.alias_size_in_bytes
     temporaries = found.temp_size_in_bytes
     if on_tpu:
-        temporaries = max(found.peak_memory_in_bytes - arguments - outputs, 0)
+        temporaries = min(temporaries, max(found.peak_memory_in_bytes - arguments - outputs, 0))
     return MemoryUse(
         arguments=arguments,
         outputs=outputs,

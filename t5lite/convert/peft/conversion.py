@@ -163,8 +163,8 @@ def base_of(src: pathlib.Path) -> pathlib.Path:
     if named is None or not pathlib.Path(named).exists():
         raise ValueError(
             f"{src} is an adapter of peft to the model {named!r}, which is no folder on this "
-            "machine (nothing is downloaded). Give --model_dir, the folder where it lies; eval, infer "
-            f"and generate want --adapter={src} beside it"
+            "machine (nothing is downloaded). Give --model_dir, the folder where it lies; eval, "
+            f"infer and generate want --adapter={src} beside it"
         )
     return pathlib.Path(named)
 

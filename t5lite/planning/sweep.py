@@ -149,7 +149,7 @@ def run(
     search = _Search(build, room=available(topology)[0], limit=limit)
     shapes = list(meshes(len(topology.devices)))
     untried = 0
-    with progress_bar(total=len(shapes), desc="sweep", unit="mesh", disable=not shown) as bar:
+    with progress_bar(total=len(shapes), desc="sweep", unit="meshes", disable=not shown) as bar:
         for mesh in shapes:
             if search.num_compiled < limit and search.try_mesh(mesh, batch_size, bar=bar):
                 bar.update()

@@ -163,25 +163,27 @@ def positions(
     prompts: Sequence[Sized],
     answer_lengths: Iterable[int],
     *,
+    most: int | None,
     converter: FeatureConverter,
     remedy: str,
 ) -> None:
     """Refuses prompts whose answers would go beyond the positions that a model answers at.
 
     Those are a learned table's, or the original length where rotary positions are scaled by that of
-    the text: in a longer one all keys would be rotated anew, and kept ones are not.
+    a text that grows: in a longer one all keys would be rotated anew, and kept ones are not.
 
     Args:
       model: the model's config.
       prompts: the tokens of each.
       answer_lengths: most tokens of each prompt's answers.
+      most: the positions; None where they have no end.
       converter: what the model's rows look like.
       remedy: what to do about it.
 
     Raises:
       ValueError: one has none.
     """
-    if (most := model.max_answered_positions) is None:
+    if most is None:
         return
     for prompt, answer_length in zip(prompts, answer_lengths, strict=True):
         if converter.num_positions(len(prompt), answer_length) > most:

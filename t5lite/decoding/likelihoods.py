@@ -28,7 +28,7 @@ class Likelihoods:
         *,
         converter: FeatureConverter,
         eos_ids: Sequence[int],
-        batches: PromptBatches,
+        batch_size: int,
         mesh: jax.sharding.Mesh | None,
     ) -> None:
         """Prepares.
@@ -37,13 +37,15 @@ class Likelihoods:
           model_config: The model's.
           converter: What its rows look like.
           eos_ids: The tokens that end an answer.
-          batches: What plans batches of its prompts.
+          batch_size: As for `PromptBatches`.
           mesh: Where parameters lie; None for wherever they are.
         """
         self._model_config = model_config
         self._converter = converter
         self._eos_ids = eos_ids
-        self._batches = batches
+        self.prompt_batches = PromptBatches(
+            model_config, converter=converter, batch_size=batch_size, mesh=mesh, is_growing=False
+        )
         self._mesh = mesh
 
     def plan(
@@ -59,10 +61,24 @@ class Likelihoods:
           ValueError: A prompt and one of its answers have no place in the model's table of
             positions, or more memory is needed than there is.
         """
+        prompts, options = self.rows(prompts, options)
         plan = self.batches(prompts, options)
-        for size in self._batches.sizes(plan, prompts):
+        for size in self.prompt_batches.sizes(plan, prompts):
             checks.room_to_score(self._model_config, size, mesh=self._mesh)
         return plan
+
+    def rows(
+        self, prompts: Sequence[Tokens], options: Sequence[Sequence[Tokens]]
+    ) -> tuple[Sequence[Tokens], Sequence[Sequence[Tokens]]]:
+        """Examples as they are read: with all of their answers, or one after the other.
+
+        Under a `LengthScaling` the keys of a prompt depend on the length of prompt and answer, so
+        that a prompt is read anew for each of its answers.
+        """
+        if self._model_config.length_scaling is None:
+            return prompts, options
+        each = zip(prompts, options, strict=True)
+        return [prompt for prompt, row in each for _ in row], [[x] for row in options for x in row]
 
     def batches(
         self,
@@ -76,10 +92,11 @@ class Likelihoods:
             self._model_config,
             prompts,
             [max(map(len, row)) for row in options],
+            most=self._model_config.max_positions,
             converter=self._converter,
             remedy="shorten the prompts or the answers",
         )
-        return self._batches.plan(
+        return self.prompt_batches.plan(
             prompts,
             more_sizes=[sum(map(len, row)) for row in options],
             fits=lambda examples, num_rows: self._chunk_length(
@@ -103,7 +120,15 @@ class Likelihoods:
             num_rows=batch.num_rows,
         )
         rows = [options[row] for row in batch.rows]
-        return ranking.option_features(rows, chunk_length=length), length
+        features = ranking.option_features(rows, chunk_length=length)
+        if self._model_config.length_scaling is not None:
+            lengths = [
+                self._converter.num_positions(len(prompts[row]), len(option))
+                for row in batch.rows
+                for option in options[row]
+            ]
+            features["text_lengths"] = np.array(lengths, np.int32)
+        return features, length
 
     def find(
         self,
@@ -127,13 +152,20 @@ class Likelihoods:
         Raises:
           ValueError: As `plan`, or the model's logits are not finite.
         """
+        if not options:
+            return []
+        numbers = [len(row) for row in options]
+        prompts, options = self.rows(prompts, options)
+        is_new = np.ones(len(options), bool)
+        if len(options) > len(numbers):  # Of an example that takes several rows the first counts.
+            is_new = np.concatenate([np.arange(number) == 0 for number in numbers])
         results = [np.zeros((len(row), 2)) for row in options]
         plan = self.plan(prompts, options)
         run = compiled.rank_fn(self._model_config, self._mesh)
-        for batch, features in self._batches.read(params, plan, prompts):
+        for batch, features in self.prompt_batches.read(params, plan, prompts):
             examples = batch.examples
             of_rows, length = self.option_rows(batch, prompts, options)
-            found_BCO2 = jax.device_get(run(params, features | self._batches.put(of_rows)))
+            found_BCO2 = jax.device_get(run(params, features | self.prompt_batches.put(of_rows)))
             checks.finite_log_likelihoods(found_BCO2[: len(examples)], params, self._model_config)
             for example, found_CO2 in zip(examples, found_BCO2, strict=False):
                 parts = ranking.chunks(options[example], chunk_length=length)
@@ -141,8 +173,8 @@ class Likelihoods:
                     [found[: len(part)] for found, part in zip(found_CO2, parts, strict=False)]
                 )
             if on_batch is not None:
-                on_batch(len(examples))
-        return results
+                on_batch(int(is_new[examples].sum()))
+        return np.split(np.concatenate(results), np.cumsum(numbers)[:-1])
 
     def compared(
         self,
@@ -226,7 +258,7 @@ class Likelihoods:
         """How much of some examples' answers is read at once; see `ranking.chunk_length`."""
         return ranking.chunk_length(
             self._model_config,
-            num_rows=num_rows // self._batches.num_parts,
-            num_slots=self._batches.bucket_length(prompts),
+            num_rows=num_rows // self.prompt_batches.num_parts,
+            num_slots=self.prompt_batches.bucket_length(prompts),
             longest=max(len(option) for row in options for option in row),
         )

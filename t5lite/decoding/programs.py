@@ -133,11 +133,15 @@ def largest_scoring(
       num_options: answers to choose from; 1 for a target that is scored.
       option_length: tokens of each.
     """
-    batches = generator.batches
-    prompts = [np.zeros(batches.longest_prompt(option_length), np.int32)] * batches.batch_size
-    options = [[np.zeros(option_length, np.int32)] * num_options] * len(prompts)
-    batch = generator.likelihoods.batches(prompts, options, shares_prefixes=False)[0]
-    of_options, _ = generator.likelihoods.option_rows(batch, prompts, options)
+    likelihoods = generator.likelihoods
+    batches = likelihoods.prompt_batches
+    prompt = np.zeros(batches.longest_prompt(option_length), np.int32)
+    option = np.zeros(option_length, np.int32)
+    prompts, options = likelihoods.rows(
+        [prompt] * batches.batch_size, [[option] * num_options] * batches.batch_size
+    )
+    batch = likelihoods.batches(prompts, options, shares_prefixes=False)[0]
+    of_options, _ = likelihoods.option_rows(batch, prompts, options)
     length = batches.bucket_length(prompts)
     num_chunks, chunk_length = of_options["option_tokens"].shape[1:]
     return Scoring(

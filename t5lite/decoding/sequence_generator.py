@@ -105,7 +105,7 @@ class SequenceGenerator:
             model_config,
             converter=converter,
             eos_ids=self._eos_ids,
-            batches=self.batches,
+            batch_size=batch_size,
             mesh=mesh,
         )
         self._decode = decode
@@ -399,6 +399,7 @@ class SequenceGenerator:
             self.model_config,
             inputs,
             [config.decode_length] * len(inputs),
+            most=self.model_config.max_answered_positions,
             converter=self._converter,
             remedy="shorten the prompts"
             + (", or lower max_decode_length (--max_decode_length)" if is_long else ""),

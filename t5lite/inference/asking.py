@@ -106,7 +106,7 @@ class Asker:
         self._config, self._converter, self._vocabulary = config, converter, vocabulary
         self._chat = chat if config.use_chat_template else None
         self._is_continued = converter.architecture == "decoder_only"
-        self._most_positions = model_config.max_answered_positions
+        self._model_config = model_config
         lengths = converter.task_feature_lengths
         self._longest_answer = lengths["targets"]
         self._longest_chat = lengths["inputs" if "inputs" in lengths else "targets"]
@@ -283,10 +283,13 @@ class Asker:
     ) -> _Longest:
         """How long a prompt may be that has one of these answers, or one that is generated."""
         trained = self._longest_chat if is_chat else self._converter.longest_prompt
-        if self._most_positions is None:
-            return _Longest(trained)
-        num_answer, most, remedy = max(map(len, answers), default=1), self._most_positions, ""
         is_generated = self._config.rank_by is None and task.judges_answers
+        most = self._model_config.max_positions
+        if is_generated:
+            most = self._model_config.max_answered_positions
+        if most is None:
+            return _Longest(trained)
+        num_answer, remedy = max(map(len, answers), default=1), ""
         if is_generated and self._least_decode_length() > num_answer:
             num_answer, remedy = self._least_decode_length(), " (see --max_decode_length)"
         longest = most + 1 - num_answer

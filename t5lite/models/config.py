@@ -184,16 +184,20 @@ class TransformerConfig:
         return self.positions.max_positions if isinstance(self.positions, Learned) else None
 
     @property
+    def length_scaling(self) -> LengthScaling | None:
+        """How rotary positions are scaled by the length of a text; None where they are not."""
+        scaling = self.positions.scaling if isinstance(self.positions, Rotary) else None
+        return scaling if isinstance(scaling, LengthScaling) else None
+
+    @property
     def max_answered_positions(self) -> int | None:
         """Most positions of a text that is answered token by token; None where they have no end.
 
         Keys that are kept cannot be turned again, as a `LengthScaling` wants of a text that grows
-        beyond the original length.
+        beyond the original length. An answer that is given may go beyond: see `length_scaling`.
         """
-        if isinstance(self.positions, Rotary):
-            scaling = self.positions.scaling
-            return scaling.original_length if isinstance(scaling, LengthScaling) else None
-        return self.max_positions
+        scaling = self.length_scaling
+        return self.max_positions if scaling is None else scaling.original_length
 
     def _check_layers(self) -> None:
         is_pair = self.architecture == "encoder_decoder"

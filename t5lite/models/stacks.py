@@ -208,6 +208,7 @@ class Stack(nnx.Module):
         x_BLE: jax.Array,
         *,
         position_BL: jax.Array,
+        length_BL: jax.Array | None = None,
         mask: jax.Array | Mask,
         bias_fn: BiasFn | None = None,
         encoded_BSD: jax.Array | None = None,
@@ -224,6 +225,8 @@ class Stack(nnx.Module):
         Args:
           x_BLE: Embedded tokens.
           position_BL: Where in its text each token stands.
+          length_BL: That of the texts, as `positions.rotation` takes it; None for what whole texts
+            show, and for texts in a cache that may yet grow.
           mask: Which positions, or slots of the cache, each position sees, [B, 1, L, S], or its
             description, which leaves the choice of how attention is computed.
           bias_fn: Bias of a table, or ALiBi's, broadcasts to [B, H, L, S]; None for that of a text
@@ -253,8 +256,7 @@ class Stack(nnx.Module):
         shared_bias = None if of_distance is None else bias_fn(of_distance)
         turn = None
         if isinstance(config.positions, Rotary):
-            length_BL = None
-            if past is None:
+            if length_BL is None and past is None:
                 segments = mask.segments if isinstance(mask, Mask) else None
                 length_BL = text_lengths(position_BL, segments and segments[0])
             turn = rotation(config.positions, position_BL, d_kv=config.d_kv, length_BL=length_BL)

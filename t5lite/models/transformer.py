@@ -169,6 +169,7 @@ class _LanguageModel(nnx.Module):
             prefix=_pair(cache, "prefix"),
             prompts=_pair(cache, "prompt"),
             position_BL=position_BN,
+            length_BL=_text_lengths(cache),
             slot=slot - _num_before(cache),
             mask=seen_BNS[:, None],
             bias_fn=lambda bias: bias.at_positions(position_BN, key_position_BS),
@@ -306,9 +307,11 @@ class DecoderOnly(_LanguageModel):
         Args:
           batch: `decoder_input_tokens` [B, P], left-aligned, and `prompt_lengths` [B], at least 1;
             what stands behind a prompt is not looked at. `decoder_causal_attention` [B, P] as in
-            `logits`. `prefix`, where all prompts go on from one text that was read before: the
-            cache that its own `prefill` with `max_decode_length` 1 gave, of rows that are all
-            alike, as many as divide B.
+            `logits`. `text_lengths` [B], where it is known how long a prompt and its answer are:
+            under a `LengthScaling` they may then be longer than the original length. `prefix`,
+            where all prompts go on from one text that was read before: the cache that its own
+            `prefill` with `max_decode_length` 1 gave, of rows that are all alike, as many as divide
+            B.
           max_decode_length: Longest output in tokens, prompt not counted.
 
         Returns:
@@ -323,6 +326,8 @@ class DecoderOnly(_LanguageModel):
         place_P = jnp.arange(prompt_length)
         last_B = batch["prompt_lengths"] - 1
         cache = self._empty_cache(batch_size, prompt_length + max_decode_length - 1)
+        if "text_lengths" in batch:
+            cache["text_length"] = batch["text_lengths"][None]
         num_before, position_BP, bias_fn = 0, place_P[None], None
         if (both_ways_BP := batch.get("decoder_causal_attention")) is not None:
             both_ways_BP = jnp.pad(both_ways_BP, ((0, 0), (0, max_decode_length - 1)))
@@ -363,6 +368,7 @@ class DecoderOnly(_LanguageModel):
             prefix=_pair(cache, "prefix"),
             prompts=_pair(cache, "prompt"),
             position_BL=position_BP,
+            length_BL=_text_lengths(cache),
             slot=jnp.int32(0),
             mask=mask,
             bias_fn=bias_fn,
@@ -409,6 +415,11 @@ def _going_on_from(prefix: Cache, empty: Cache) -> Cache:
 def _pair(cache: Cache, name: str) -> tuple[Any, Any] | None:
     """Keys and values of one kind that a cache holds; None where it holds none."""
     return (cache[f"{name}_key"], cache[f"{name}_value"]) if f"{name}_key" in cache else None
+
+
+def _text_lengths(cache: Cache) -> jax.Array | None:
+    """Length [B, 1] of the texts that a cache is of; None where they may yet grow."""
+    return cache["text_length"][0][:, None] if "text_length" in cache else None
 
 
 def _num_before(cache: Cache) -> int:

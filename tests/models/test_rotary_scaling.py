@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from t5lite.data.features.feature_converters import DecoderOnlyFeatureConverter
-from t5lite.decoding import checks
+from t5lite.decoding.config import DecodingConfig
+from t5lite.decoding.sequence_generator import SequenceGenerator
 from t5lite.models.parameters import bind
 from t5lite.models.position_config import Rotary
 from t5lite.models.rotary_scaling import DynamicNTKScaling, LongRopeScaling
@@ -67,10 +68,33 @@ def test_decoding_is_as_the_whole_up_to_the_original_length_and_nan_beyond(confi
 def test_answers_beyond_the_original_length_are_refused(config):
     lengths = {"inputs": 8, "targets": 8}
     converter = DecoderOnlyFeatureConverter(task_feature_lengths=lengths, eos_id=1)
-    check = functools.partial(checks.positions, config, converter=converter, remedy="shorten it")
-    check([np.zeros(7)], [4])
+    generator = SequenceGenerator(config, converter=converter, eos_ids=(1,), batch_size=2)
+    generator.check([np.ones(7)], config=DecodingConfig(max_decode_length=4))
     with pytest.raises(ValueError, match=r"the 10 of Rotary\.scaling's original_length"):
-        check([np.zeros(7)], [5])
+        generator.check([np.ones(7)], config=DecodingConfig(max_decode_length=5))
+
+
+def test_answers_that_are_given_are_scored_as_in_the_whole_text(config):
+    rng = np.random.default_rng(2)
+    params = sharp_params(config)
+    converter = DecoderOnlyFeatureConverter(
+        task_feature_lengths={"inputs": 24, "targets": 16}, eos_id=1
+    )
+    generator = SequenceGenerator(config, converter=converter, eos_ids=(1,), batch_size=2)
+    prompts = [random_tokens(rng, 1, n)[0] for n in (3, 8, 20)]
+    options = [
+        [random_tokens(rng, 1, n)[0] for n in lengths] for lengths in [(2, 15), (3,), (1, 4)]
+    ]
+    batches: list[int] = []
+    found = generator.rank(params, prompts, options, on_batch=batches.append)
+    assert sum(batches) == len(prompts)
+    for prompt, row, ranking in zip(prompts, options, found, strict=True):
+        for option, log_likelihood in zip(row, ranking.log_likelihoods, strict=True):
+            text = np.concatenate([prompt, option])[None]
+            scores = logits(config, params, {"decoder_input_tokens": text[:, :-1]})
+            log_probs = jax.nn.log_softmax(scores)[0, -len(option) :]
+            expected = np.take_along_axis(log_probs, option[:, None], axis=-1).sum()
+            np.testing.assert_allclose(log_likelihood, expected, atol=1e-4)
 
 
 def test_lengths_decide_in_decoders_alone():

@@ -20,8 +20,19 @@ WINDOWS, STRIDE, MOST = (8, 16), 4, 41
 TEXTS = ["what is the cat? " * 9, "count: 1 2 3\n" * 2, "a"]
 
 
-@pytest.fixture(scope="module")
-def llama(tmp_path_factory):
+LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 500.0,
+    "short_factor": [1.0, 1.2, 1.4],
+    "long_factor": [1.5, 4.0, 8.0],
+    "factor": 4.0,
+    "original_max_position_embeddings": 10,
+}
+
+
+# Windows of 16 tokens are longer than longrope's original length, those of 8 are not.
+@pytest.fixture(scope="module", params=[{"rope_theta": 500.0}, {"rope_parameters": LONGROPE}])
+def llama(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("llama")
     chat_folder(folder)
     torch.manual_seed(0)
@@ -32,7 +43,7 @@ def llama(tmp_path_factory):
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        rope_theta=500.0,
+        **request.param,
     )
     model = transformers.LlamaForCausalLM(config).eval()
     with torch.no_grad():

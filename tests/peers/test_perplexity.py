@@ -84,8 +84,9 @@ def test_it_is_that_of_transformers_windows(llama, tmp_path, monkeypatch):
     convert(str(folder), ours, verified=False)
     lines = (json.dumps({"text": text}) + "\n" for text in TEXTS)
     (tmp_path / "x.jsonl").write_text("".join(lines))
+    mixture = f"perplexity_{folder.name}"
     names = add_perplexity_tasks(
-        "peers_perplexity",
+        mixture,
         files={"test": "x.jsonl"},
         windows=WINDOWS,
         stride=STRIDE,
@@ -93,7 +94,7 @@ def test_it_is_that_of_transformers_windows(llama, tmp_path, monkeypatch):
     )
     config = EvalConfig(
         name="e",
-        mixture_or_task_name="peers_perplexity",
+        mixture_or_task_name=mixture,
         split="test",
         task_feature_lengths={"inputs": 16, "targets": 16},
         batch_size=4,

@@ -214,7 +214,10 @@ class Checkpointer:
         """
         steps = self.all_steps()
         if not steps:
-            raise ValueError(f"{self._path.parent} holds no finished checkpoint yet")
+            raise ValueError(
+                f"{self._path.parent} holds no finished checkpoint yet; its run writes the first "
+                "after CHECKPOINT_PERIOD steps, or when it is stopped"
+            )
         if step is not None and step not in steps:
             raise ValueError(
                 f"{self._path.parent} has no checkpoint of step {step}; it has {steps}"

@@ -293,4 +293,5 @@ def _advice(
     length = questions.decoding.decode_length if questions.decoding else 1
     if has_room and length > 1:
         tried.append(f"a lower --max_decode_length (it is {length})")
-    return [*tried, *memory_use.advice_on_devices(mesh, max(p.memory.arguments for p in made))]
+    fullest = max((program.memory for program in made), key=lambda use: use.peak)
+    return [*tried, *memory_use.advice_on_devices(fullest, mesh)]

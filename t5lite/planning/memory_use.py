@@ -125,21 +125,22 @@ def advice(
                 f"--num_microbatches={finer} (it is {num_microbatches}): so many parts, one after "
                 "the other, have less to hold at a time"
             )
-    return [*tried, *advice_on_devices(mesh, use.arguments), "--sweep, which ranks what fits"]
+    return [*tried, *advice_on_devices(use, mesh), "--sweep, which ranks what fits"]
 
 
-def advice_on_devices(mesh: Mapping[str, int], arguments: int) -> list[str]:
+def advice_on_devices(use: MemoryUse, mesh: Mapping[str, int]) -> list[str]:
     """How other devices, or these in another order, would hold less each.
 
     Args:
+      use: the memory of the program that does not fit.
       mesh: sizes of the axes.
-      arguments: bytes that a program is given, on each device.
     """
     tried = []
     if mesh["data"] > 1:
         tried.append(
             f"--mesh_fsdp={mesh['data'] * mesh['fsdp']} (it is {mesh['fsdp']}): each device holds "
-            f"less of the parameters, which are most of the arguments' {readable(arguments)}"
+            "less of the parameters; the arguments, most of them parameters, are "
+            f"{readable(use.arguments)} of the {readable(use.peak)} that are needed"
         )
     return [*tried, "a larger --topology, or --mesh_tensor to split each layer"]
 

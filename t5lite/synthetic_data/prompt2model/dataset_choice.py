@@ -6,15 +6,15 @@ import dataclasses
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TextIO, TypeVar
 
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.tables import format_table
-from t5lite.synthetic_data.prompt2model.columns import Column
-from t5lite.synthetic_data.prompt2model.descriptions import DatasetDescription
-
-if TYPE_CHECKING:
-    from t5lite.synthetic_data.prompt2model.dataset_retriever import DatasetRetrieval
+from t5lite.synthetic_data.prompt2model.dataset_retrieval import (
+    Chosen,
+    DatasetRetrieval,
+    FoundDataset,
+)
 
 NONE = "none"
 
@@ -22,65 +22,6 @@ _LEAST_WIDTH = 40
 _SHOWN_TEXT = 60
 
 _T = TypeVar("_T")
-
-
-@dataclasses.dataclass(frozen=True)
-class FoundDataset:
-    """A data set that a search found.
-
-    Attributes:
-      description: The data set.
-      score: Its score.
-      columns: Of its first records.
-      input_columns: Those that would make the input.
-      output_column: The one that would be the output; None where no name says it.
-      same_as: Others that hold the same data.
-    """
-
-    description: DatasetDescription
-    score: float
-    columns: tuple[Column, ...]
-    input_columns: tuple[str, ...]
-    output_column: str | None
-    same_as: tuple[DatasetDescription, ...] = ()
-
-    def is_called(self, name: str | None) -> bool:
-        """Whether this is its name, or that of one with the same data."""
-        return any(one.is_called(name) for one in (self.description, *self.same_as))
-
-    def to_json(self) -> dict[str, Any]:
-        """Its record in `found_datasets.json`."""
-        return {
-            "name": self.description.name,
-            "kind": self.description.kind,
-            "score": round(self.score, 4),
-            "split": self.description.split,
-            "license": self.description.license or None,
-            "columns": [column.name for column in self.columns],
-            "input_columns": list(self.input_columns),
-            "output_column": self.output_column,
-            "same_as": [other.name for other in self.same_as],
-            "description": self.description.text,
-        }
-
-
-@dataclasses.dataclass(frozen=True)
-class Chosen:
-    """A data set that is taken, and its columns."""
-
-    description: DatasetDescription
-    input_columns: tuple[str, ...]
-    output_column: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Its record in `found_datasets.json`."""
-        return {
-            "name": self.description.name,
-            "split": self.description.split,
-            "license": self.description.license or None,
-            "input_columns": list(self.input_columns),
-            "output_column": self.output_column,
-        }
 
 
 def table(found: Sequence[FoundDataset]) -> str:

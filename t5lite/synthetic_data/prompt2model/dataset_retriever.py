@@ -16,9 +16,7 @@ import numpy as np
 
 from t5lite.files.json_files import write_lines, write_object
 from t5lite.files.local_paths import local_path
-from t5lite.messages.ranges import NotNegative, NumExamples, Size
 from t5lite.messages.streams import say
-from t5lite.messages.value_types import check_numbers
 from t5lite.synthetic_data.extras import check_installed
 from t5lite.synthetic_data.prompt2model import dataset_choice
 from t5lite.synthetic_data.prompt2model.bm25 import Bm25, ranked
@@ -31,7 +29,11 @@ from t5lite.synthetic_data.prompt2model.columns import (
     input_text,
     is_encodable,
 )
-from t5lite.synthetic_data.prompt2model.dataset_choice import Chosen, FoundDataset
+from t5lite.synthetic_data.prompt2model.dataset_retrieval import (
+    Chosen,
+    DatasetRetrieval,
+    FoundDataset,
+)
 from t5lite.synthetic_data.prompt2model.descriptions import (
     DatasetDescription,
     registered_tasks,
@@ -44,59 +46,6 @@ from t5lite.synthetic_data.provenance import Origin, Trace
 
 FOUND_FILE = "found_datasets.json"
 RETRIEVED_FILE = "retrieved.jsonl"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DatasetRetrieval:
-    """What is searched for data, how, and what is taken of it.
-
-    Attributes:
-      task_modules: Modules whose registered Tasks are searched.
-      data_dir: Data root of the modules.
-      vocabulary: Vocabulary of the modules.
-      dataset_folders: Folders of data sets, as `local_data_sets` finds them.
-      dual_encoder: A folder of sentence-transformers, to search with instead of BM25.
-      num_shown: How many data sets are shown.
-      yes: Takes the first without asking, if its score is high enough.
-      min_score: The score that `yes` wants. BM25's is a share of what a description in the
-        prompt's own words would have.
-      dataset: The one to take, by its name; "none" for none.
-      input_columns: Its columns that make the input; those of texts by default.
-      output_column: Its column that holds the output.
-      max_examples: At most so many are taken, the first ones; the reference implementation takes
-        3,000.
-    """
-
-    task_modules: tuple[str, ...] = ()
-    data_dir: str | None = None
-    vocabulary: str | None = None
-    dataset_folders: tuple[str, ...] = ()
-    dual_encoder: str | None = None
-    num_shown: Size = 25
-    yes: bool = False
-    min_score: NotNegative = 0.45
-    dataset: str | None = None
-    input_columns: tuple[str, ...] = ()
-    output_column: str | None = None
-    max_examples: NumExamples | None = 3000
-
-    def __post_init__(self) -> None:
-        check_numbers(self, of=DatasetRetrieval)
-
-
-@dataclasses.dataclass(frozen=True)
-class Example:
-    """An example of a data set, as text.
-
-    Attributes:
-      id: Its place in the data set.
-      input: What is given.
-      output: What is to be answered.
-    """
-
-    id: int
-    input: str
-    output: str
 
 
 def described_data_sets(settings: DatasetRetrieval) -> list[DatasetDescription]:
@@ -215,8 +164,8 @@ def _example(
 
 def load_dataset(
     chosen: Chosen, *, max_examples: int | None = None, skipped: collections.Counter[str]
-) -> Iterator[Example]:
-    """The examples of a data set, as its columns make them.
+) -> Iterator[dict[str, str]]:
+    """The examples of a data set, as its columns make them: lines of `retrieved.jsonl`.
 
     Several input columns become lines `NAME: TEXT`, as in the reference implementation. Of several
     right answers the first is taken. Records without input or output, and those that no tokenizer
@@ -245,7 +194,12 @@ def load_dataset(
             skipped["records that are no text (half of a surrogate pair)"] += 1
             continue
         num_found += 1
-        yield Example(place, asked, answer)
+        yield {
+            "id": f"retrieved_{place:06d}",
+            "input": asked,
+            "output": answer,
+            "dataset": chosen.description.name,
+        }
     if not num_found:
         raise ValueError(
             f"data set {chosen.description.name}: no record has both an input, of the columns "
@@ -290,20 +244,12 @@ def retrieve_datasets_step(
             "--dataset_folder=DIR data sets on disk"
         )
     skipped: collections.Counter[str] = collections.Counter()
-    rows = []
+    rows: list[dict[str, str]] = []
     if chosen is not None:
-        for example in load_dataset(chosen, max_examples=settings.max_examples, skipped=skipped):
-            rows.append(
-                {
-                    "id": f"retrieved_{example.id:06d}",
-                    "input": example.input,
-                    "output": example.output,
-                    "dataset": chosen.description.name,
-                }
-            )
+        rows = [*load_dataset(chosen, max_examples=settings.max_examples, skipped=skipped)]
     write_lines(output / RETRIEVED_FILE, rows)
     with Trace(output) as trace:
-        trace.add([Origin(id=str(row["id"]), example=row) for row in rows])
+        trace.add([Origin(id=row["id"], example=row) for row in rows])
     record = {
         "query": spec.instruction,
         "search": settings.dual_encoder or "BM25",

@@ -7,9 +7,12 @@ import json
 import pytest
 
 from t5lite.synthetic_data.prompt2model import dataset_choice
-from t5lite.synthetic_data.prompt2model.dataset_choice import Chosen, FoundDataset
-from t5lite.synthetic_data.prompt2model.dataset_retriever import (
+from t5lite.synthetic_data.prompt2model.dataset_retrieval import (
+    Chosen,
     DatasetRetrieval,
+    FoundDataset,
+)
+from t5lite.synthetic_data.prompt2model.dataset_retriever import (
     load_dataset,
     retrieve_datasets,
     retrieve_datasets_step,
@@ -251,17 +254,16 @@ def test_records_without_input_or_output_are_passed_over_and_counted(tmp_path):
         {"text": "half \ud83d", "label": 1},
     ]
     examples, skipped = read(tmp_path, rows)
-    assert [(e.id, e.input, e.output) for e in examples] == [
-        (0, "a", "yes"),
-        (5, "d\ne", "no"),
-        (6, "\u2028f", "maybe"),
+    assert examples == [
+        {"id": f"retrieved_{place:06d}", "input": asked, "output": answer, "dataset": "rows"}
+        for place, asked, answer in [(0, "a", "yes"), (5, "d\ne", "no"), (6, "\u2028f", "maybe")]
     ]
     assert skipped == {
         "records without input": 2,
         "records without output": 2,
         "records that are no text (half of a surrogate pair)": 1,
     }
-    assert [e.id for e in read(tmp_path, rows, max_examples=2)[0]] == [0, 5]
+    assert read(tmp_path, rows, max_examples=2)[0] == examples[:2]
 
 
 def test_columns_that_no_record_has_are_told(tmp_path):

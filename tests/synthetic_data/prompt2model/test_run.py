@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from t5lite.cli import main
-from t5lite.synthetic_data.prompt2model.dataset_retriever import DatasetRetrieval
+from t5lite.synthetic_data.prompt2model.dataset_retrieval import DatasetRetrieval
 from t5lite.synthetic_data.prompt2model.generated_dataset import GenerationConfig
 from t5lite.synthetic_data.prompt2model.model_retriever import ModelRetrieval
 from t5lite.synthetic_data.prompt2model.pipeline import PIPELINE, writer_of_examples

@@ -119,6 +119,16 @@ def _leaves(value: Any, field: str) -> Iterator[tuple[str, Any]]:
         yield field, value
 
 
+def read_again(value: Any) -> Any:
+    """A value as it is once it was written and read: lists for tuples, null for infinities."""
+    return json.loads(dumps(value))
+
+
+def encodable(text: str) -> str:
+    """A text with `?` for each half of a surrogate pair, which no tokenizer can encode."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def kind_name(value: Any) -> str:
     """What JSON calls this value's kind, with its article."""
     if isinstance(value, float) and math.isnan(value):

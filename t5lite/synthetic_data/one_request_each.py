@@ -102,8 +102,7 @@ def _ask(
                 num_unanswered += 1
                 continue
             origin = origin_of(index, answer)
-            left_out = next((v.filter for v in origin.verdicts if not v.kept), None)
-            asking.note("kept" if left_out is None else f"left out: {left_out}")
+            asking.note("kept" if origin.kept else f"left out: {origin.left_out_by}")
             origins.append(origin)
             if origin.kept:
                 kept.append({"id": origin.id, **origin.example})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from t5lite.files import strict_json
@@ -59,9 +59,14 @@ class Origin:
     verdicts: tuple[Verdict, ...] = ()
 
     @property
+    def left_out_by(self) -> str | None:
+        """The filter that left it out; None where every one let it pass."""
+        return next((verdict.filter for verdict in self.verdicts if not verdict.kept), None)
+
+    @property
     def kept(self) -> bool:
         """Whether every filter let it pass."""
-        return all(verdict.kept for verdict in self.verdicts)
+        return self.left_out_by is None
 
 
 class Trace:
@@ -130,12 +135,8 @@ def read_trace(folder: str | pathlib.Path, *, name: str = "--folder") -> dict[st
             f"{name} {folder}: there is no {TRACE_FILE} in it; give the folder that a verb which "
             "makes data wrote"
         )
-    return {origin.id: origin for origin in _read(path)}
-
-
-def _read(path: pathlib.Path) -> Iterator[Origin]:
-    for where, record in read_lines(path, any_text=True):
-        yield _origin_of(record, where=where)
+    lines = read_lines(path, any_text=True)
+    return {origin.id: origin for origin in (_origin_of(line, where=w) for w, line in lines)}
 
 
 def _record(origin: Origin) -> dict[str, Any]:

@@ -203,16 +203,11 @@ def _inputs(
         path = local_path(input, name="--input")
         found = list(_of_file(path, inputs_field))[:max_examples]
     else:
+        from t5lite.data.tasks.seqio_adapter import import_tasks
+
         assert mixture is not None
-        found = list(
-            _of_tasks(
-                mixture,
-                split=split,
-                task_modules=task_modules,
-                data_dir=data_dir,
-                max_examples=max_examples,
-            )
-        )
+        import_tasks(task_modules, data_dir=data_dir)
+        found = list(_of_tasks(mixture, split, max_examples=max_examples))
     if not found:
         raise ValueError(f"{input or mixture} holds no input")
     return found
@@ -239,17 +234,9 @@ def _of_file(path: pathlib.Path, field: str) -> Iterator[Asked]:
         yield Asked(line.get("id") or f"input_{index:06}", text, line.get("label"))
 
 
-def _of_tasks(
-    mixture: str,
-    *,
-    split: str,
-    task_modules: Sequence[str],
-    data_dir: str | None,
-    max_examples: int | None,
-) -> Iterator[Asked]:
+def _of_tasks(mixture: str, split: str, *, max_examples: int | None) -> Iterator[Asked]:
     from t5lite.data.tasks import seqio_adapter
 
-    seqio_adapter.import_tasks(task_modules, data_dir=data_dir)
     for task in seqio_adapter.resolve(mixture).task_names:
         examples = seqio_adapter.iterate_texts(task, split)
         for index, texts in enumerate(itertools.islice(examples, max_examples)):

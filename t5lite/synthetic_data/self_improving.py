@@ -360,17 +360,25 @@ def _check_settings(
     settings = {**dataclasses.asdict(run), "fine_tuned": fine_tuned}
     settings |= {f"recipe: import {module}": True for module in parsed.imports}
     settings |= {f"recipe: {b.key}": repr(b.value) for b in parsed.bindings.values()}
-    settings = strict_json.loads(strict_json.dumps(settings), where="the settings")
+    settings = strict_json.read_again(settings)
     path = folder / SETTINGS_FILE
     if path.exists():
         kept = read_object(path)
         differ = [n for n in sorted({*kept, *settings}) if kept.get(n) != settings.get(n)]
-        if differ:
+        if not differ:
+            return
+        name = differ[0]
+        if name not in kept:
             raise ValueError(
-                f"--output {folder} was made with {differ[0]} = {kept.get(differ[0])!r}, not "
-                f"{settings.get(differ[0])!r}; give the same settings, or another folder"
+                f"--output {folder}: its {SETTINGS_FILE} does not name {name}, which is "
+                f"{settings[name]!r} now. If it is new in the recipe or the command, take it out "
+                "again; if an earlier version of t5lite made the folder, give another one"
             )
-        return
+        now = f", not {settings[name]!r}" if name in settings else ", which nothing sets now"
+        raise ValueError(
+            f"--output {folder} was made with {name} = {kept[name]!r}{now}; give the same "
+            "settings, or another folder"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     write_object(path, settings)
 

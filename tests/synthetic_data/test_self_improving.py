@@ -144,6 +144,18 @@ def test_a_killed_run_goes_on_in_its_round(words_of, recipe, tmp_path, monkeypat
     assert "was made with recipe: TRAIN_STEPS = '4', not '5'" in capsys.readouterr().err
     recipe.write_text(text)
 
+    # As a folder of an earlier version, which kept a hash of the recipe's text.
+    kept = json.loads((folder / "self_improving.json").read_text())
+    old = {name: value for name, value in kept.items() if not name.startswith("recipe: ")}
+    (folder / "self_improving.json").write_text(json.dumps(old | {"recipe_sha256": "0"}))
+    assert main(words_of(folder)) == 2
+    said = capsys.readouterr().err
+    assert "self_improving.json does not name recipe: " in said and "None" not in said
+    assert "an earlier version of t5lite made the folder, give another one" in said
+    (folder / "self_improving.json").write_text(json.dumps(kept | {"recipe: x.y": "1"}))
+    assert main(words_of(folder)) == 2
+    assert "made with recipe: x.y = '1', which nothing sets now" in capsys.readouterr().err
+
 
 def test_a_recipe_without_a_task_is_refused(tmp_path, capsys):
     words = ["self_improve", "--recipe=runs/train.gin", f"--output={tmp_path}/run"]

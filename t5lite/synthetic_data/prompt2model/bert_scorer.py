@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 from t5lite.files.json_files import read_object
 from t5lite.files.local_paths import local_path
+from t5lite.files.strict_json import encodable
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.ranges import Range
 from t5lite.messages.value_types import check_numbers
@@ -84,8 +85,8 @@ class BertScorer:
                 part = pairs[start : start + _PAIRS_AT_ONCE]
                 found = bert_cos_score_idf(
                     model,
-                    [_encodable(reference) for _, reference, _ in part],
-                    [_encodable(answer) for _, _, answer in part],
+                    [encodable(reference) for _, reference, _ in part],
+                    [encodable(answer) for _, _, answer in part],
                     tokenizer,
                     weights,
                     batch_size=_BATCH_SIZE,
@@ -99,16 +100,15 @@ class BertScorer:
             has_score.add(place)
         return best
 
-    def check(self) -> None:
+    def check(self) -> tuple[pathlib.Path, int]:
         """Finds out what is missing before anything long is begun; loads no weights.
+
+        Returns:
+          The folder, and how many layers there are to be.
 
         Raises:
           ValueError: As `f1`, but for weights that cannot be read.
         """
-        self._checked()
-
-    def _checked(self) -> tuple[pathlib.Path, int]:
-        """The folder, and how many layers there are to be."""
         folder = local_path(self.model, name=_FLAG)
         if not (folder / "config.json").is_file():
             raise ValueError(
@@ -139,7 +139,7 @@ class BertScorer:
         return folder, chosen
 
     def _load(self) -> tuple[Any, Any]:
-        folder, num_layers = self._checked()
+        folder, num_layers = self.check()
         import torch
         from safetensors import SafetensorError
         from transformers import AutoConfig, AutoModel, AutoTokenizer
@@ -178,8 +178,3 @@ def _quiet_transformers() -> Iterator[None]:
         yield
     finally:
         logging.set_verbosity(level)
-
-
-def _encodable(text: str) -> str:
-    """A text that a tokenizer takes, without halves of surrogate pairs, which answers may hold."""
-    return text.encode("utf-8", "replace").decode()

@@ -18,6 +18,7 @@ from t5lite.messages.tables import format_markdown
 from t5lite.synthetic_data.prompt2model.dataset_retriever import FOUND_FILE
 from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
 from t5lite.synthetic_data.prompt2model.trainer import TrainedStudent
+from t5lite.synthetic_data.provenance import TRACE_FILE, read_trace
 
 FOLDER = "huggingface"
 CARD_FILE = f"{FOLDER}/README.md"
@@ -187,17 +188,14 @@ def _scores(scores: Mapping[str, Any]) -> str:
 
 def generated_counts(folder: pathlib.Path) -> dict[str, int]:
     """Answers of the teacher by the filter that left them out, and those kept; none without any."""
-    from t5lite.synthetic_data.provenance import TRACE_FILE, read_trace
-
     if not (folder / TRACE_FILE).is_file():
         return {}
-    origins = [origin for origin in read_trace(folder).values() if origin.request]
-    return dict(
-        collections.Counter(
-            "kept" if origin.kept else f"left out: {origin.verdicts[-1].filter}"
-            for origin in origins
-        ).most_common()
+    ends = collections.Counter(
+        f"left out: {origin.left_out_by}" if origin.left_out_by else "kept"
+        for origin in read_trace(folder).values()
+        if origin.request
     )
+    return dict(ends.most_common())
 
 
 def chosen_dataset(folder: pathlib.Path) -> dict[str, Any] | None:

@@ -60,7 +60,7 @@ def columns_of(records: Iterable[Record]) -> list[Column]:
             continue
         texts = [text for value in column if (text := cell_text(value)) is not None]
         is_text = any(isinstance(one, str) for value in column for one in _elements(value))
-        found.append(Column(name, replaced(texts[0]) if texts else "", is_text))
+        found.append(Column(name, strict_json.encodable(texts[0]) if texts else "", is_text))
     return found
 
 
@@ -106,12 +106,7 @@ def default_output(columns: Sequence[Column]) -> str | None:
 
 def is_encodable(text: str) -> bool:
     """Whether a text is whole, and holds no half of a surrogate pair, as JSON may."""
-    return replaced(text) == text
-
-
-def replaced(text: str) -> str:
-    """A text with `?` for each half of a surrogate pair."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return strict_json.encodable(text) == text
 
 
 def is_about(name: str) -> bool:

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from t5lite.data.sources.split_files import SplitFiles
+from t5lite.files.strict_json import encodable
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.streams import say
-from t5lite.synthetic_data.prompt2model.columns import Record, cell_text, flat, is_about, replaced
+from t5lite.synthetic_data.prompt2model.columns import Record, cell_text, flat, is_about
 
 # The split that is taken: the first of these that a data set has.
 SPLITS = ("train", "validation", "test")
@@ -128,7 +129,7 @@ def example_text(records: Iterator[Record]) -> str:
     """The first record as text, cut, for want of a description; "" where there is none."""
     fields = flat(next(records, {}))
     texts = (cell_text(value) for name, value in fields.items() if is_about(name))
-    return replaced("\n".join(text for text in texts if text is not None))[:_SHOWN_EXAMPLE]
+    return encodable("\n".join(text for text in texts if text is not None))[:_SHOWN_EXAMPLE]
 
 
 def name_words(name: str) -> str:

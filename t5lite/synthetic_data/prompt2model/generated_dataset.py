@@ -99,9 +99,7 @@ class GeneratedDataset:
     @property
     def counts(self) -> dict[str, int]:
         """Answers by the filter that discarded them, and "kept"."""
-        ends = collections.Counter(
-            "kept" if origin.kept else origin.verdicts[-1].filter for origin in self.origins
-        )
+        ends = collections.Counter(origin.left_out_by or "kept" for origin in self.origins)
         return dict(ends.most_common())
 
     def summary(self) -> str:

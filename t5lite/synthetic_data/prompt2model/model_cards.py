@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from t5lite.files.json_files import read_lines, read_object
+from t5lite.files.strict_json import encodable
 from t5lite.messages.value_types import check_fields
 from t5lite.synthetic_data.prompt2model.cards import CARD_FILE, Card, entries, read_card
-from t5lite.synthetic_data.prompt2model.columns import replaced
 from t5lite.synthetic_data.prompt2model.descriptions import name_words
 
 ENCODER_DECODER = "encoder-decoder"
@@ -164,7 +165,7 @@ def _of_model(folder: pathlib.Path, root: pathlib.Path) -> tuple[DescribedModel,
     saved = open_saved_model(str(folder), named_by="--model_folder")
     file = folder / CARD_FILE
     card = read_card(file) if file.exists() else Card({}, "")
-    num_parameters = sum(_product(shape) for shape in saved.shapes.values())
+    num_parameters = sum(math.prod(shape) for shape in saved.shapes.values())
     name = str(folder.relative_to(root)) if folder != root else folder.name
     facts = _facts(folder.with_name(f"{folder.name}.json"))
     model = DescribedModel(
@@ -221,10 +222,10 @@ def _of_facts(facts: dict[str, Any], *, name: str) -> tuple[DescribedModel, None
     for field in ("pretrained_model_name", "description"):
         if not facts.get(field):
             raise ValueError(f"{name}: no record of a model: it has no {field}")
-    own = replaced(facts["pretrained_model_name"])
+    own = encodable(facts["pretrained_model_name"])
     model = DescribedModel(
         name=own,
-        text=replaced(f"{name_words(own)}\n{facts['description']}"),
+        text=encodable(f"{name_words(own)}\n{facts['description']}"),
         downloads=facts.get("downloads"),
         size_bytes=facts.get("size_bytes"),
         architecture=_architecture(facts, Card({}, "")),
@@ -265,10 +266,3 @@ def _architecture(facts: Mapping[str, Any], card: Card) -> str | None:
 
 def _text(name: str, card: Card) -> str:
     return f"{name_words(name)}\n{card.searched(*_SEARCHED_FACTS)}"
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    product = 1
-    for length in shape:
-        product *= length
-    return product

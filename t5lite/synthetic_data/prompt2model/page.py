@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import html
 import logging
+import os
 import pathlib
 import socket
 import urllib.parse
@@ -101,17 +102,12 @@ def serve_page(
 @contextlib.contextmanager
 def _listening(port: int) -> Any:
     """A socket on the port, taken before a model is loaded."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # A port whose last connections are just closing is free.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((ADDRESS, port))
-        listener.listen()
+        listener = socket.create_server((ADDRESS, port))
     except OSError as error:
-        listener.close()
         raise ValueError(
-            f"--port {port} cannot be listened on: {error.strerror}. Give another one, or 0 for "
-            "any that is free."
+            f"--port {port} cannot be listened on: {os.strerror(error.errno)}. Give another one, "
+            "or 0 for any that is free."
         ) from error
     with listener:
         yield listener

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from t5lite.decoding.config import DecodingConfig
+from t5lite.files.strict_json import encodable
 from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
 
 
@@ -94,7 +95,7 @@ class PageModel:
         model = self._model
         with self._lock:
             start = time.perf_counter()
-            prompt = text_prompt(self._template(_whole(text)), model)
+            prompt = text_prompt(self._template(encodable(text)), model)
             decoding = decoding_for(self._decoding, model.config, [prompt.tokens], is_chat=False)
             self._generator.check([prompt.tokens], config=decoding)
             ((generation, *_),) = self._generator.generate(
@@ -112,14 +113,9 @@ class PageModel:
         if answer_was_cut(tokens, model, decoding):
             warnings.append(f"The answer was cut after {len(tokens):,} tokens.")
         return PageAnswer(
-            text=_whole(answer_text(generation, model, decoding)),
+            text=encodable(answer_text(generation, model, decoding)),
             num_prompt_tokens=len(prompt.tokens),
             num_answer_tokens=len(tokens),
             seconds=seconds,
             warning=" ".join(warnings),
         )
-
-
-def _whole(text: str) -> str:
-    """A text without halves of surrogate pairs, which JSON lets through, and tokenizers do not."""
-    return text.encode("utf-8", "replace").decode()

@@ -56,11 +56,9 @@ def parse(work: Work) -> Counts:
             f"{work.path} holds {len(found)} prompts; give the file of one: "
             "t5lite prompt2model PROMPT.txt --output=DIR"
         )
-    settings = work.settings
-    is_text = found[0].suffix == ".txt"
-    asks = settings.parse_with_teacher and is_text
+    asks = work.settings.parse_with_teacher and found[0].suffix == ".txt"
     spec = read_prompt(found[0], asking=work.asking if asks else None)
-    if settings.translate:
+    if work.settings.translate:
         spec = translate_instruction(spec, work.asking)
     spec.write(work.path / SPEC_FILE)
     return {"demonstrations": len(spec.demonstrations)}

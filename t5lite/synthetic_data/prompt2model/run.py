@@ -142,14 +142,9 @@ def _run(folder: StepFolder, work: Work, *, action: str | None, skip: Sequence[s
     elif folder.is_switched_off(action):  # Whoever asks for a step wants what it writes.
         names = [step.name for step in PIPELINE.steps if step.name != action]
         folder.switch_off([name for name in names if folder.is_switched_off(name)])
-    work.unread = frozenset(
-        output
-        for step in PIPELINE.steps
-        if folder.is_switched_off(step.name)
-        for output in step.outputs
-    )
+    work.unread = PIPELINE.unread(folder)
     if action is None:
-        PIPELINE.run(folder, work, skipped=skip)
+        PIPELINE.run(folder, work)
     else:
         PIPELINE.run_one(folder, work, step=PIPELINE.step(action))
 

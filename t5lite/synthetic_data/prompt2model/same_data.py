@@ -62,7 +62,11 @@ def are_same(first: Sample, second: Sample) -> bool:
     )
     if num_alike < _SHARE_ALIKE * len(fewer.examples):
         return False
-    return len(fewer.examples) >= _ENOUGH or _are_alike(first.text, second.text)
+    if len(fewer.examples) >= _ENOUGH:
+        return True
+    from rapidfuzz import fuzz
+
+    return fuzz.ratio(first.text, second.text, score_cutoff=_ALIKE) > 0
 
 
 def _is_same_example(one: tuple[frozenset[str], str], other: tuple[frozenset[str], str]) -> bool:
@@ -70,9 +74,3 @@ def _is_same_example(one: tuple[frozenset[str], str], other: tuple[frozenset[str
     return (
         one[1] == other[1] and shorter > 0 and len(one[0] & other[0]) >= _SHARE_OF_WORDS * shorter
     )
-
-
-def _are_alike(one: str, other: str) -> bool:
-    from rapidfuzz import fuzz
-
-    return fuzz.ratio(one, other, score_cutoff=_ALIKE) > 0

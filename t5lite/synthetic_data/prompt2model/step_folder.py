@@ -205,7 +205,7 @@ class StepFolder:
         before = self.record(step)
         self._records[step] = StepRecord(
             inputs=dict(inputs),
-            settings=_as_json(settings),
+            settings=strict_json.read_again(settings),
             begun=before.begun if goes_on else _now(),
             starts=before.starts + 1 if goes_on else 1,
         )
@@ -261,18 +261,13 @@ def _changes(
             what = "is not read" if now is None else "is new" if before is None else "has changed"
             found.append(f"{name} {what}")
     if settings is not None:
-        before_by_name, now_by_name = _flat(record.settings), _flat(_as_json(settings))
+        before_by_name = _flat(record.settings)
+        now_by_name = _flat(strict_json.read_again(settings))
         for name in sorted(before_by_name.keys() | now_by_name.keys()):
             before, now = before_by_name.get(name), now_by_name.get(name)
             if before != now:
                 found.append(f"{name} was {before!r}, is {now!r}")
     return ", ".join(found)
-
-
-def _as_json(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A value as it is when it was written and read again: lists for tuples."""
-    read: dict[str, Any] = strict_json.loads(strict_json.dumps(value), where="settings")
-    return read
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

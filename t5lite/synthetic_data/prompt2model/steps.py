@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.tables import format_table
-from t5lite.synthetic_data.prompt2model.step_folder import StepFolder, StepState
+from t5lite.synthetic_data.prompt2model.step_folder import StepFolder, StepRecord, StepState
 
 log = logging.getLogger(__name__)
 
@@ -80,25 +80,27 @@ class Pipeline(Generic[Work]):
             f"{did_you_mean(name, names)}"
         )
 
-    def run(self, folder: StepFolder, work: Work, *, skipped: Collection[str] = ()) -> None:
+    def unread(self, folder: StepFolder) -> frozenset[str]:
+        """Files that nobody reads, for the steps that write them are switched off."""
+        off = [step for step in self.steps if folder.is_switched_off(step.name)]
+        return frozenset(output for step in off for output in step.outputs)
+
+    def run(self, folder: StepFolder, work: Work) -> None:
         """Runs all steps that are not done, but for those switched off.
 
         Args:
           folder: Where they read and write.
           work: What each is called with.
-          skipped: Names of the steps switched off.
 
         Raises:
-          ValueError: A name is no step's; a step's input is missing; or as the steps raise.
+          ValueError: A step's input is missing; or as the steps raise.
         """
-        for name in skipped:
-            self.step(name, flag="--skip")
-        folder.switch_off(skipped)
         for step in self.steps:
-            if step.name not in skipped and not self._state(folder, work, step).is_done:
+            is_off = folder.is_switched_off(step.name)
+            if not is_off and not self._state(folder, work, step).is_done:
                 step.check(work)
         for step in self.steps:
-            if step.name in skipped:
+            if folder.is_switched_off(step.name):
                 log.info("%s: switched off", step.name)
             else:
                 self.run_one(folder, work, step=step)
@@ -156,14 +158,9 @@ class Pipeline(Generic[Work]):
 
     def _inputs(self, folder: StepFolder, step: Step[Work]) -> dict[str, str | None]:
         """The hash of each file that a step reads; None of one that is not there."""
-        off = {
-            output
-            for other in self.steps
-            if folder.is_switched_off(other.name)
-            for output in other.outputs
-        }
         found = {name: folder.hash(name) for name in step.inputs}
-        optional = {name: folder.hash(name) for name in step.optional_inputs if name not in off}
+        unread = self.unread(folder)
+        optional = {name: folder.hash(name) for name in step.optional_inputs if name not in unread}
         return found | {name: digest for name, digest in optional.items() if digest is not None}
 
     def _check_inputs(self, folder: StepFolder, step: Step[Work]) -> None:
@@ -181,10 +178,9 @@ class Pipeline(Generic[Work]):
             )
 
 
-def _shown(record: Any) -> tuple[str, str, str]:
-    files = [
-        "\n".join(f"{name} {(digest or 'not there')[:8]}" for name, digest in each.items())
+def _shown(record: StepRecord) -> tuple[str, str, str]:
+    read, wrote = (
+        ", ".join(f"{name} {(digest or 'not there')[:8]}" for name, digest in each.items())
         for each in (record.inputs, record.outputs)
-    ]
-    counts = ", ".join(f"{name} {value}" for name, value in record.counts.items())
-    return (files[0].replace("\n", ", "), files[1].replace("\n", ", "), counts)
+    )
+    return read, wrote, ", ".join(f"{name} {value}" for name, value in record.counts.items())

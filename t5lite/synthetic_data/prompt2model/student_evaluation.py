@@ -97,6 +97,8 @@ def evaluate_student(
       ValueError: The student or the examples are missing or malformed, or the teacher answered
         nothing.
     """
+    from t5lite.infer import infer
+
     trained = TrainedStudent.read(folder)
     examples, answers = folder / "data" / "test.jsonl", folder / FOLDER
     answers.mkdir(exist_ok=True)
@@ -105,7 +107,17 @@ def evaluate_student(
         if name == "last" and step == trained.best_step:
             continue
         file = answers / f"{name}.jsonl"
-        _answer(folder, trained.model_dir, step=step, output=file, config=config)
+        infer(
+            model_dir=str(folder / trained.model_dir),
+            output=str(file),
+            mixture_or_task_name=TASK,
+            split="test",
+            task_modules=(TASK_MODULE,),
+            data_dir=str(folder),
+            batch_size=config.batch_size,
+            decoding=student_decoding(folder / trained.model_dir),
+            step=step,
+        )
         found[name] = evaluate_answers(file, examples, bert=config.bert)
     of_teacher = None
     if asking is not None:
@@ -129,30 +141,6 @@ def student_decoding(model_dir: pathlib.Path) -> DecodingConfig:
 
     lengths = ModelDescription.load(model_dir).converter.task_feature_lengths
     return DecodingConfig(max_decode_length=lengths["targets"])
-
-
-def _answer(
-    folder: pathlib.Path,
-    model_dir: str,
-    *,
-    step: int,
-    output: pathlib.Path,
-    config: StudentEvaluation,
-) -> None:
-    """Has one checkpoint of the student answer the test split; `t5lite infer` of it."""
-    from t5lite.infer import infer
-
-    infer(
-        model_dir=str(folder / model_dir),
-        output=str(output),
-        mixture_or_task_name=TASK,
-        split="test",
-        task_modules=(TASK_MODULE,),
-        data_dir=str(folder),
-        batch_size=config.batch_size,
-        decoding=student_decoding(folder / model_dir),
-        step=step,
-    )
 
 
 def _write_report(

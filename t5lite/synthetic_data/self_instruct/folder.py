@@ -90,7 +90,13 @@ def begin(
     Raises:
       ValueError: It was made with other settings, seeds or by another teacher.
     """
-    settings = _settings(config, seeds, teacher=teacher)
+    pool = strict_json.dumps([dataclasses.asdict(seed) for seed in seeds])
+    settings = {
+        "teacher": teacher,
+        "seeds_sha256": hashlib.sha256(pool.encode()).hexdigest(),
+        **dataclasses.asdict(config),
+    }
+    settings = strict_json.read_again(settings)
     path = folder / SETTINGS
     found = read_object(path, missing_ok=True)
     if not found:
@@ -98,7 +104,8 @@ def begin(
         write_object(path, settings)
         return
     differences = [
-        f"{name} was {_shown(found.get(name))}, and is {_shown(value)} now"
+        f"{name} was {_shown(found[name]) if name in found else 'not named'}, and is "
+        f"{_shown(value)} now"
         for name, value in settings.items()
         if found.get(name) != value and name not in _MAY_CHANGE
     ]
@@ -108,20 +115,6 @@ def begin(
             "those, or another --output."
         )
     write_object(path, settings)
-
-
-def _settings(
-    config: SelfInstructConfig, seeds: Sequence[SeedTask], *, teacher: str
-) -> dict[str, Any]:
-    pool = strict_json.dumps([dataclasses.asdict(seed) for seed in seeds])
-    settings = {
-        "teacher": teacher,
-        "seeds_sha256": hashlib.sha256(pool.encode()).hexdigest(),
-        **dataclasses.asdict(config),
-    }
-    # As they are read again: tuples are lists.
-    read_again: dict[str, Any] = strict_json.loads(strict_json.dumps(settings), where="settings")
-    return read_again
 
 
 def _shown(value: Any) -> str:

@@ -99,7 +99,11 @@ def write_instructions(
         while not (ended := _ended([record for _, record in rounds.records], pool, config)):
             number = len(rounds.records)
             _show(bar, pool, number)
-            asked = _requests(seeds, pool.kept, config, round=number)
+            first = number * config.requests_per_round
+            asked = [
+                _request(seeds, pool.kept, config, number=first + index)
+                for index in range(config.requests_per_round)
+            ]
             answers = asking.ask([one.request for one in asked], desc=None)
             if any(answer.budget_spent for answer in answers):
                 return Ended(
@@ -172,19 +176,6 @@ def _ended(
     return None
 
 
-def _requests(
-    seeds: Sequence[SeedTask],
-    kept: Sequence[KeptInstruction],
-    config: SelfInstructConfig,
-    *,
-    round: int,
-) -> list[_Asked]:
-    return [
-        _request(seeds, kept, config, number=round * config.requests_per_round + index)
-        for index in range(config.requests_per_round)
-    ]
-
-
 def _request(
     seeds: Sequence[SeedTask],
     kept: Sequence[KeptInstruction],
@@ -245,12 +236,10 @@ def _filter(
     for candidate, verdict in pool.add_new(passed):
         verdicts[candidate.id] += (verdict,)
         if verdict.kept:
-            pool.kept.append(_kept(candidate, config, round=round))
+            pool.kept.append(_kept(candidate, round))
     origins = [_origin(candidate, verdicts[candidate.id]) for candidate in candidates]
     new = pool.kept[len(pool.kept) - sum(origin.kept for origin in origins) :]
-    dropped = collections.Counter(
-        verdict.filter for origin in origins for verdict in origin.verdicts if not verdict.kept
-    )
+    dropped = collections.Counter(one.left_out_by for one in origins if not one.kept)
     record = {**counts, "candidates": len(candidates), "kept": len(new), "dropped": dict(dropped)}
     return new, origins, record
 
@@ -280,15 +269,15 @@ def _verdicts(candidate: _Candidate, config: SelfInstructConfig) -> tuple[Verdic
     return found + config.heuristics.verdicts(instruction, alphabet=config.alphabet)
 
 
-def _kept(candidate: _Candidate, config: SelfInstructConfig, *, round: int) -> KeptInstruction:
+def _kept(candidate: _Candidate, round: int) -> KeptInstruction:
     fields = candidate.fields
     return KeptInstruction(
         id=candidate.id,
         instruction=fields.instruction or "",
         round=round,
         request=candidate.request,
-        input=fields.input if config.whole_tasks else None,
-        output=fields.output if config.whole_tasks else None,
+        input=fields.input,
+        output=fields.output,
     )
 
 

@@ -66,7 +66,7 @@ def whole_task_request(
     first, last = len(shown) + 1, len(shown) + config.num_asked
     listed = "\n\n".join(
         f"Task {number}\nInstruction: {one_line(task.instruction)}\n"
-        f"Input: {task.instances[0].input or NO_INPUT}\nOutput: {task.instances[0].output}"
+        + _input_and_output(task.instances[0])
         for number, task in enumerate(shown, start=1)
     )
     if config.prompt_form == "continuation":

@@ -101,7 +101,7 @@ def make_data(
       ValueError: As `Asking.ask`, or a file of the folder is malformed.
     """
     with Trace(folder) as trace:
-        trace.add([_of_seed(seed) for seed in seeds])
+        trace.add([Origin(id=s.id, example={"instruction": s.instruction}) for s in seeds])
         ended = [
             write_instructions(asking, seeds, config, folder=folder, trace=trace, workers=workers)
         ]
@@ -172,10 +172,6 @@ def _check_words(seeds: Sequence[SeedTask], config: SelfInstructConfig) -> None:
                 f"ROUGE-L compares: {seed.instruction[:60]!r}. For languages of other scripts give "
                 "--gin_file=recipes/self_instruct/other_language.gin."
             )
-
-
-def _of_seed(seed: SeedTask) -> Origin:
-    return Origin(id=seed.id, example={"instruction": seed.instruction})
 
 
 def _whole_task(one: KeptInstruction) -> Answer:

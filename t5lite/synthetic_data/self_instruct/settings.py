@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from t5lite.messages.ranges import Count, PresencePenalty, Range, Seed, Size
-from t5lite.messages.suggest import did_you_mean
-from t5lite.messages.value_types import check_numbers
+from t5lite.messages.value_types import check_numbers, check_type
 from t5lite.synthetic_data.self_instruct.heuristics import InstructionHeuristics
 from t5lite.synthetic_data.self_instruct.rouge_filter import MAX_ROUGE_L, Alphabet
 from t5lite.synthetic_data.teachers.requests import PromptForm
@@ -76,12 +75,7 @@ class SelfInstructConfig:
         check_numbers(self, of=SelfInstructConfig)
         choices = {"prompt_form": PromptForm, "cut_answers": CutAnswers, "alphabet": Alphabet}
         for name, kinds in choices.items():
-            value, known = getattr(self, name), get_args(kinds)
-            if value not in known:
-                raise ValueError(
-                    f"SelfInstructConfig.{name} is {value!r}; choose one of {', '.join(known)}."
-                    f"{did_you_mean(str(value), known)}"
-                )
+            check_type(getattr(self, name), kinds, name=f"SelfInstructConfig.{name}")
         if not self.num_demonstrations:
             raise ValueError(
                 "SelfInstructConfig: num_seed_demonstrations and num_machine_demonstrations are "

@@ -54,14 +54,18 @@ def write_statistics(
       What the file holds: counts, shares in [0, 1], lengths in words, ROUGE-L in [0, 1].
     """
     rounds = files.read(folder, files.ROUNDS)
+    dropped: collections.Counter[str] = collections.Counter()
+    for record in rounds:
+        dropped.update(record["dropped"])
     made = [one for one in origins if one.kept]
-    to_seeds = _nearest_seeds(seeds, kept, config, workers=workers)
     found: dict[str, Any] = {
         "remarks": list(remarks),
         "seeds": len(seeds),
         "rounds": rounds,
         "instructions": _shares(
-            sum(record["candidates"] for record in rounds), len(kept), _sum_dropped(rounds)
+            sum(record["candidates"] for record in rounds),
+            len(kept),
+            dropped,
         ),
         "answers": {
             name: sum(record[name] for record in rounds)
@@ -72,7 +76,11 @@ def write_statistics(
             "no": sum(answer is False for answer in classifications.values()),
             "neither": sum(answer is None for answer in classifications.values()),
         },
-        "instances": _shares(len(origins), len(made), _dropped(origins)),
+        "instances": _shares(
+            len(origins),
+            len(made),
+            collections.Counter(one.left_out_by for one in origins if one.left_out_by),
+        ),
         "instructions_with_instances": len({one.demonstrations[0] for one in made}),
         "examples": num_examples,
         "examples_with_input": sum(bool(one.example["input"]) for one in made),
@@ -83,7 +91,7 @@ def write_statistics(
             ),
             "output": _lengths((one.example["output"] for one in made), config),
         },
-        "rouge_l_to_seeds": to_seeds,
+        "rouge_l_to_seeds": _nearest_seeds(seeds, kept, config, workers=workers),
         "rouge_l_among_seeds": _among_seeds(seeds, config, workers=workers),
         "verbs_and_nouns": _verbs_and_nouns(kept),
     }
@@ -112,21 +120,6 @@ def _shares(candidates: int, kept: int, dropped: Mapping[str, int]) -> dict[str,
         "kept_share": kept / candidates if candidates else 0.0,
         "dropped": dict(sorted(dropped.items(), key=lambda item: (-item[1], item[0]))),
     }
-
-
-def _sum_dropped(rounds: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    total: collections.Counter[str] = collections.Counter()
-    for record in rounds:
-        total.update(record["dropped"])
-    return dict(total)
-
-
-def _dropped(origins: Iterable[Origin]) -> dict[str, int]:
-    return dict(
-        collections.Counter(
-            verdict.filter for one in origins for verdict in one.verdicts if not verdict.kept
-        )
-    )
 
 
 def _lengths(texts: Iterable[str], config: SelfInstructConfig) -> dict[str, float]:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
+from t5lite.files.strict_json import encodable
 from t5lite.messages.progress import Bar, progress_bar
 from t5lite.messages.tables import format_table
 from t5lite.synthetic_data.teachers import read_json
@@ -51,6 +52,7 @@ class Asking:
 
     Attributes:
       teacher_name: Part of what digests are made of.
+      limits: How much is asked, and how fast.
       counts: What happened how often, as `summary` shows it.
     """
 
@@ -59,9 +61,9 @@ class Asking:
         self.teacher_name = teacher.name
         self.counts: collections.Counter[str] = collections.Counter()
         self._teacher, self._answers = teacher, answers
-        self._limits = limits or Limits()
+        self.limits = limits or Limits()
         self._budget = Budget(
-            self._limits,
+            self.limits,
             calls=len(answers),
             prompt_tokens=answers.prompt_tokens,
             completion_tokens=answers.completion_tokens,
@@ -81,11 +83,6 @@ class Asking:
         finally:
             self._runner.close()
             self._answers.close()
-
-    @property
-    def limits(self) -> Limits:
-        """How much is asked, and how fast."""
-        return self._limits
 
     @property
     def spent(self) -> tuple[int, int, int]:
@@ -164,9 +161,9 @@ class Asking:
         rows.append(("tokens of answers, now", f"{here[1]:,}"))
         if any(self._found_tokens):
             rows.append(("tokens in the folder, all", f"{prompt_tokens + completion_tokens:,}"))
-        if self._limits.prompt_price or self._limits.completion_price:
-            total = self._limits.price(prompt_tokens, completion_tokens)
-            rows.append(("price, now", f"{self._limits.price(*here):,.4f}"))
+        if self.limits.prompt_price or self.limits.completion_price:
+            total = self.limits.price(prompt_tokens, completion_tokens)
+            rows.append(("price, now", f"{self.limits.price(*here):,.4f}"))
             rows.append(("price of the folder", f"{total:,.4f}"))
         return format_table([self._of_teacher, ""], rows, right=[1])
 
@@ -189,7 +186,7 @@ class Asking:
             for group in groups:
                 problems.update(await self._ask_group(group, bar))
 
-        workers = [asyncio.create_task(work()) for _ in range(self._limits.max_concurrent)]
+        workers = [asyncio.create_task(work()) for _ in range(self.limits.max_concurrent)]
         try:
             await asyncio.gather(*workers)
         finally:
@@ -213,7 +210,7 @@ class Asking:
 
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(_SomeFailedError),
-            stop=tenacity.stop_after_attempt(self._limits.max_retries + 1),
+            stop=tenacity.stop_after_attempt(self.limits.max_retries + 1),
             wait=self._wait,
             sleep=asyncio.sleep,
             reraise=True,
@@ -265,15 +262,12 @@ class Asking:
             return errors
 
     def _keep(self, request: Request, reply: Reply) -> None:
-        texts = [choice.text.encode("utf-8", "replace").decode() for choice in reply.choices]
-        if any(new != old.text for new, old in zip(texts, reply.choices, strict=True)):
-            # No tokenizer can encode half of a surrogate pair, and no file holds one.
+        choices = tuple(
+            dataclasses.replace(choice, text=encodable(choice.text)) for choice in reply.choices
+        )
+        if choices != reply.choices:
             self.note("answers with half a character")
-            choices = [
-                dataclasses.replace(choice, text=text)
-                for choice, text in zip(reply.choices, texts, strict=True)
-            ]
-            reply = dataclasses.replace(reply, choices=tuple(choices))
+            reply = dataclasses.replace(reply, choices=choices)
         self._answers.add(self.teacher_name, request, reply)
         self._budget.spend(
             calls=1, prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens
@@ -283,10 +277,10 @@ class Asking:
 
     def _leave_alone(self, seconds: float, error: TeacherError) -> None:
         """Lets no call go out before the teacher wants one."""
-        if seconds > self._limits.max_retry_wait:
+        if seconds > self.limits.max_retry_wait:
             raise ValueError(
                 f"{self._of_teacher} wants to be left alone for {seconds:,.0f} seconds ({error}), "
-                f"which is more than --max_retry_wait={self._limits.max_retry_wait:g}. What was "
+                f"which is more than --max_retry_wait={self.limits.max_retry_wait:g}. What was "
                 "answered is kept: give the same command again later."
             )
         until = asyncio.get_running_loop().time() + seconds
@@ -295,7 +289,7 @@ class Asking:
     def _note_failure(self, error: TeacherError) -> None:
         self.note(_FAILED)
         self._failed_in_a_row += 1
-        if self._failed_in_a_row >= self._limits.max_failures:
+        if self._failed_in_a_row >= self.limits.max_failures:
             raise ValueError(
                 f"{self._of_teacher}: {self._failed_in_a_row} requests in a row failed, each with "
                 f"all its retries; the last: {error}. What was answered is kept: the same command "
@@ -306,17 +300,17 @@ class Asking:
         """Seconds before a retry: drawn from a span that doubles, as `tenacity` has it."""
         import tenacity
 
-        longest = self._limits.max_retry_wait
+        longest = self.limits.max_retry_wait
         return tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=longest)(state)
 
     def _rate_limiter(self) -> contextlib.AbstractAsyncContextManager[Any]:
-        if self._limits.requests_per_minute is None:
+        if self.limits.requests_per_minute is None:
             return contextlib.nullcontext()
         if self._rate is None:
             import aiolimiter
 
             # One at a time, not a minute's share at once.
-            self._rate = aiolimiter.AsyncLimiter(1, 60 / self._limits.requests_per_minute)
+            self._rate = aiolimiter.AsyncLimiter(1, 60 / self.limits.requests_per_minute)
         return self._rate
 
 

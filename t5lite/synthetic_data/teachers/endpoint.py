@@ -14,6 +14,7 @@ from typing import Any
 from t5lite.files import strict_json
 from t5lite.messages.ranges import Count
 from t5lite.messages.value_types import check_fields
+from t5lite.synthetic_data.extras import check_installed
 from t5lite.synthetic_data.teachers.requests import Choice, Reply, Request, about_tokens
 from t5lite.synthetic_data.teachers.teacher import TeacherError
 
@@ -102,12 +103,9 @@ class Endpoint:
 
     def _connected(self) -> Any:
         if self._client is None:
-            try:
-                import openai
-            except ImportError:
-                raise ValueError(
-                    "an endpoint is asked with the openai package: pip install 't5lite[synthetic]'"
-                ) from None
+            check_installed("openai", extra="synthetic", purpose="asking an endpoint")
+            import openai
+
             self._client = openai.AsyncOpenAI(
                 base_url=self._url,
                 api_key=self._key or "none",

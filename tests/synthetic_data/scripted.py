@@ -30,15 +30,18 @@ class ScriptedTeacher:
 
     Attributes:
       asked: The requests that came, in their order.
+      calls: When each call came, by the loop's clock, and how many requests were in it.
     """
 
     def __init__(self, script: Script, *, name: str = "scripted", batch_size: int = 1) -> None:
         self.name, self.batch_size = name, batch_size
         self.asked: list[Request] = []
+        self.calls: list[tuple[float, int]] = []
         self._script = script
 
     async def reply(self, requests: Sequence[Request]) -> list[Reply | TeacherError]:
         assert 0 < len(requests) <= self.batch_size
+        self.calls.append((asyncio.get_running_loop().time(), len(requests)))
         await asyncio.sleep(0)
         return [self._reply(request) for request in requests]
 

@@ -1,7 +1,5 @@
 """Reasons and answers of a teacher: what it is asked, what is read, and runs that go on."""
 
-import json
-
 import pytest
 
 from t5lite.synthetic_data import chain_of_thought, rationales
@@ -11,6 +9,7 @@ from t5lite.synthetic_data.teachers.config import TeacherConfig
 from t5lite.synthetic_data.teachers.limits import Limits
 from t5lite.synthetic_data.teachers.requests import Choice
 from tests.synthetic_data import scripted
+from tests.synthetic_data.lines import lines_of, write_lines
 
 
 def answer(request):
@@ -27,11 +26,9 @@ def answer(request):
 
 @pytest.fixture
 def questions(tmp_path):
-    path = tmp_path / "questions.jsonl"
     lines = [{"input": f"{n} plus one", "label": f"{n + 1}.0"} for n in range(8)]
     lines[4]["label"] = "6"
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
+    return write_lines(tmp_path / "questions.jsonl", lines)
 
 
 def run(questions, folder, monkeypatch, *, script=answer, limits=scripted.AT_ONCE, **settings):
@@ -57,7 +54,7 @@ def run(questions, folder, monkeypatch, *, script=answer, limits=scripted.AT_ONC
 
 
 def read(folder):
-    return [json.loads(line) for line in (folder / RATIONALES_FILE).read_text().splitlines()]
+    return lines_of(folder / RATIONALES_FILE)
 
 
 def test_what_can_be_read_is_kept_and_the_rest_is_counted(questions, tmp_path, monkeypatch, capsys):
@@ -173,15 +170,14 @@ def test_mistakes(questions, tmp_path, monkeypatch, settings, message):
 
 @pytest.mark.parametrize("id", ["arithmetic_0", "input_000001"])
 def test_an_id_names_one_thing(tmp_path, monkeypatch, id):
-    path = tmp_path / "questions.jsonl"
-    path.write_text(f'{{"input": "1 plus one", "id": "{id}"}}\n{{"input": "2 plus one"}}\n')
+    lines = [{"input": "1 plus one", "id": id}, {"input": "2 plus one"}]
+    path = write_lines(tmp_path / "questions.jsonl", lines)
     with pytest.raises(ValueError, match=f"the id '{id}' comes twice, or is that of a demonstr"):
         run(path, tmp_path / "made", monkeypatch)
 
 
 def test_consistency_needs_labels(tmp_path, monkeypatch):
-    path = tmp_path / "questions.jsonl"
-    path.write_text('{"input": "1 plus one"}\n')
+    path = write_lines(tmp_path / "questions.jsonl", [{"input": "1 plus one"}])
     with pytest.raises(ValueError, match=r"--consistent_only .* no input has one"):
         run(path, tmp_path / "made", monkeypatch, consistent_only=True)
 

@@ -1,13 +1,12 @@
 """Reverse instructions: from documents to a task, through the command and an endpoint."""
 
-import json
-
 import pytest
 
 from t5lite.cli import main
 from t5lite.data.tasks import seqio_adapter
 from t5lite.synthetic_data.provenance import read_trace
 from t5lite.synthetic_data.reverse_instructions import EXAMPLES_FILE, read_instruction
+from tests.synthetic_data.lines import lines_of, write_lines
 from tests.synthetic_data.scripted import Answer, local_endpoint
 
 WORDS = "one two three four five six seven eight nine ten eleven".split()  # noqa: SIM905
@@ -30,10 +29,8 @@ def answer(body):
 
 @pytest.fixture
 def corpus(tmp_path):
-    path = tmp_path / "corpus.jsonl"
     texts = [*TEXTS, "too short", TEXTS[3], "long " * 3000]
-    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    return path
+    return write_lines(tmp_path / "corpus.jsonl", [{"text": text} for text in texts])
 
 
 def run(corpus, folder, *flags, script=answer):
@@ -44,15 +41,11 @@ def run(corpus, folder, *flags, script=answer):
     return status, endpoint
 
 
-def read(folder):
-    return [json.loads(line) for line in (folder / EXAMPLES_FILE).read_text().split("\n")[:-1]]
-
-
 def test_each_document_gets_its_instruction_or_a_reason_why_not(corpus, tmp_path, capsys):
     folder = tmp_path / "made"
     status, endpoint = run(corpus, folder)
     assert status == 0 and len(endpoint.bodies) == 8
-    examples = read(folder)
+    examples = lines_of(folder / EXAMPLES_FILE)
     assert [(e["instruction"], e["output"]) for e in examples] == [
         ("Write about numbers, document 0.", TEXTS[0]),
         ("Say the same.", TEXTS[4]),
@@ -106,7 +99,7 @@ def test_files_of_a_document_each(tmp_path):
         (tmp_path / "texts" / f"{number}.txt").write_text(text)
     pattern = tmp_path / "texts" / "*.txt"
     run(pattern, tmp_path / "made", "--documents_format=document")
-    assert [e["output"] for e in read(tmp_path / "made")] == TEXTS[6:]
+    assert [e["output"] for e in lines_of(tmp_path / "made" / EXAMPLES_FILE)] == TEXTS[6:]
 
 
 def test_a_dry_run_asks_nothing(corpus, tmp_path, capsys):
@@ -115,13 +108,6 @@ def test_a_dry_run_asks_nothing(corpus, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "asked of tiny  calls  tokens of requests  of answers" in out
     assert not (tmp_path / "made").exists()
-
-
-def test_a_spent_budget_is_said_and_the_same_command_goes_on(corpus, tmp_path, caplog):
-    run(corpus, tmp_path / "made", "--max_calls=3")
-    assert "5 documents were not answered: the budget is spent" in caplog.text
-    _, endpoint = run(corpus, tmp_path / "made")
-    assert len(endpoint.bodies) == 5 and len(read(tmp_path / "made")) == 4
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import sacrebleu
 from t5lite.cli import main
 from t5lite.synthetic_data import self_improving
 from t5lite.synthetic_data.self_improving import nearest, pseudo_targets
+from tests.synthetic_data.lines import lines_of, write_lines
 
 RECIPE = """
 include "runs/train.gin"
@@ -53,10 +54,9 @@ def test_pseudo_targets_stand_beside_the_targets(tmp_path):
         ("first x", "return x [ 0 ]", ["x", "return x [ 1 ]", " "]),
         ("nothing", "pass", ["", "  "]),
     ]
-    path = tmp_path / "predictions.jsonl"
     keys = ("inputs", "targets", "predictions")
-    path.write_text("".join(json.dumps(dict(zip(keys, x, strict=True))) + "\n" for x in lines))
-    examples, found = pseudo_targets(path)
+    records = [dict(zip(keys, line, strict=True)) for line in lines]
+    examples, found = pseudo_targets(write_lines(tmp_path / "predictions.jsonl", records))
     assert [(e["inputs"], e["targets"], e["from"]) for e in examples] == [
         *((inputs, target, "target") for inputs, target, _ in lines),
         ("sum a b", "return a + b", "prediction"),
@@ -69,8 +69,8 @@ def test_pseudo_targets_stand_beside_the_targets(tmp_path):
 
 
 def test_predictions_of_another_shape_are_named(tmp_path):
-    path = tmp_path / "predictions.jsonl"
-    path.write_text('{"inputs": "a", "targets": "b", "prediction": "c"}\n')
+    line = {"inputs": "a", "targets": "b", "prediction": "c"}
+    path = write_lines(tmp_path / "predictions.jsonl", [line])
     with pytest.raises(ValueError, match=r"line 1: field 'predictions' is missing"):
         pseudo_targets(path)
 
@@ -119,9 +119,9 @@ def test_a_killed_run_goes_on_in_its_round(words_of, recipe, tmp_path, monkeypat
     assert re.search(r"^round_1 +60 ", out, re.MULTILINE)
 
     # What was trained on is the argmax of what was predicted.
-    lines = [json.loads(x) for x in predictions.read_text().split("\n")[:-1]]
+    lines = lines_of(predictions)
     assert len(lines) == 60 and all(len(x["predictions"]) == 3 for x in lines)
-    made = [json.loads(x) for x in (folder / "round_1/train.jsonl").read_text().split("\n")[:-1]]
+    made = lines_of(folder / "round_1/train.jsonl")
     assert [e["targets"] for e in made[:60]] == [x["targets"] for x in lines]
     with_text = [[p for p in x["predictions"] if p.strip()] for x in lines]
     assert [e["targets"] for e in made[60:]] == [

@@ -86,9 +86,9 @@ class Endpoint:
         return result
 
     async def _call(self, body: dict[str, Any], request: Request) -> Reply | TeacherError:
+        client = self._connected()
         import openai
 
-        client = self._connected()
         api = client.completions if "prompt" in body else client.chat.completions
         headers = {} if self._key else {"Authorization": openai.omit}
         try:

@@ -1,10 +1,10 @@
 """Folders as `t5lite prompt2model` fills them, small enough to train on in a test."""
 
-import json
 import pathlib
 import random
 
 from t5lite.synthetic_data.prompt2model.prompt_spec import SPEC_FILE, Demonstration, PromptSpec
+from tests.synthetic_data.lines import write_lines
 
 SPEC = PromptSpec(
     instruction="Say which of two letters comes first.",
@@ -42,11 +42,6 @@ def examples(count: int, *, seed: int = 0) -> list[dict[str, str]]:
         {"id": f"made_{i:03d}", "input": f"{a} {b}", "output": min(a, b)}
         for i, (a, b) in enumerate(rows)
     ]
-
-
-def write_lines(path: pathlib.Path, rows: list[dict]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def write_folder(path: pathlib.Path) -> pathlib.Path:

@@ -5,15 +5,13 @@ import random
 import pytest
 
 from t5lite.synthetic_data.prompt2model.dataset_generator import expected_requests, generate_dataset
-from t5lite.synthetic_data.prompt2model.generated_dataset import (
-    GENERATED_FILE,
-    GenerationConfig,
-)
+from t5lite.synthetic_data.prompt2model.generated_dataset import GENERATED_FILE, GenerationConfig
 from t5lite.synthetic_data.prompt2model.meta_templates import META_TEMPLATES
 from t5lite.synthetic_data.prompt2model.prompt_spec import Demonstration, PromptSpec
 from t5lite.synthetic_data.provenance import TRACE_FILE, read_trace
 from t5lite.synthetic_data.teachers.requests import Choice
 from t5lite.synthetic_data.teachers.teacher import TeacherError
+from tests.synthetic_data.lines import lines_of
 from tests.synthetic_data.scripted import AT_ONCE, asking
 
 _SPEC = PromptSpec(
@@ -64,10 +62,6 @@ def whole(tmp_path_factory):
     return teacher, folder, _generate(folder, _CONFIG, teacher)
 
 
-def _records(folder, name):
-    return [json.loads(line) for line in (folder / name).read_text().split("\n") if line]
-
-
 def test_every_answer_is_in_the_trace_with_what_was_made_of_it(whole):
     teacher, folder, dataset = whole
     origins = read_trace(folder)
@@ -82,9 +76,8 @@ def test_every_answer_is_in_the_trace_with_what_was_made_of_it(whole):
             for shown in origin.demonstrations:
                 assert json.dumps(dict(origins[shown].example)) in request.messages[-1].content
     kept = [{"id": one.id, **one.example} for one in dataset.origins if one.kept]
-    assert (
-        _records(folder, GENERATED_FILE) == kept == list(map(dataclasses.asdict, dataset.examples))
-    )
+    assert lines_of(folder / GENERATED_FILE) == kept
+    assert kept == list(map(dataclasses.asdict, dataset.examples))
     assert sum(dataset.counts.values()) == len(dataset.origins)
     assert dataset.stopped == "" and len(kept) == 40
 
@@ -100,8 +93,6 @@ def test_kept_examples_are_those_of_a_plain_vote_without_the_demonstrations(whol
         for number, found in outputs.items()
     }
     assert {one.input: one.output for one in dataset.examples} == dict(list(voted.items())[:40])
-    reasons = {origin.verdicts[-1].filter for origin in dataset.origins if not origin.kept}
-    assert {"answer", "held out", "vote", "duplicate"} <= reasons
     held_out = [one for one in dataset.origins if one.example.get("input") == "number 50"]
     assert {one.verdicts[-1].why for one in held_out} == {
         "the words of an input of the demonstrations"
@@ -146,7 +137,7 @@ def test_a_budget_ends_it_and_a_larger_one_goes_on(whole, tmp_path):
     stopped = _generate(tmp_path, _CONFIG, teacher, limits=limits)
     assert stopped.budget_spent and "budget" in stopped.stopped and "budget" in stopped.summary()
     assert 0 < len(stopped.examples) < 40 and stopped.calls == len(teacher.requests) == 7
-    assert len(_records(tmp_path, GENERATED_FILE)) == len(stopped.examples)
+    assert len(lines_of(tmp_path / GENERATED_FILE)) == len(stopped.examples)
     assert _generate(tmp_path, _CONFIG, teacher) == dataset
     assert (tmp_path / GENERATED_FILE).read_bytes() == (folder / GENERATED_FILE).read_bytes()
     assert tuple(read_trace(tmp_path).values()) == dataset.origins
@@ -213,9 +204,7 @@ def test_held_out_inputs_are_neither_kept_nor_shown(tmp_path):
     numbers = [int(one.input.removeprefix("number ")) for one in dataset.examples]
     assert len(numbers) == 20 and not any(20 <= number < 40 for number in numbers)
     assert not any(f"number {n}" in str(teacher.requests) for n in range(20, 40))
-    whys = {
-        one.verdicts[-1].why for one in dataset.origins if one.verdicts[-1].filter == "held out"
-    }
+    whys = {one.verdicts[-1].why for one in dataset.origins if one.left_out_by == "held out"}
     assert "the words of an input of the test file" in whys
 
 
@@ -226,8 +215,7 @@ def test_long_examples_are_shown_as_far_as_there_is_room(tmp_path):
 
     def shown(name, room):
         config = GenerationConfig(num_examples=40, max_prompt_tokens=room, drops_duplicates=False)
-        with asking(script, tmp_path / name) as one:
-            dataset = generate_dataset(_SPEC, one, folder=tmp_path / name, config=config)
+        dataset = _generate(tmp_path / name, config, script)
         return [len(origin.demonstrations) for origin in dataset.origins]
 
     assert 0 < max(shown("little", 600)) < max(shown("much", 3500)) <= 10
@@ -282,12 +270,9 @@ def test_a_dry_run_counts_requests_like_those_that_are_sent(tmp_path, max_calls,
     (found,) = expected_requests(_SPEC, config)
     assert found.requests == expected
     teacher = _Teacher()
-    with asking(teacher, tmp_path / "answers") as one:
-        generate_dataset(
-            _SPEC, one, folder=tmp_path, config=dataclasses.replace(config, max_calls=9)
-        )
-        sent = [request.count_tokens() for request in teacher.requests]
-        assert min(sent) <= found.example.count_tokens() <= max(sent)
+    _generate(tmp_path, dataclasses.replace(config, max_calls=9), teacher)
+    sent = [request.count_tokens() for request in teacher.requests]
+    assert min(sent) <= found.example.count_tokens() <= max(sent)
     assert {(r.n, r.max_tokens, r.json_object) for r in (found.example, *teacher.requests)} == {
         (5, 500, True)
     }

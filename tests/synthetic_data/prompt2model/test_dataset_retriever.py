@@ -20,6 +20,7 @@ from t5lite.synthetic_data.prompt2model.dataset_retriever import (
 from t5lite.synthetic_data.prompt2model.descriptions import DatasetDescription
 from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
 from t5lite.synthetic_data.provenance import read_trace
+from tests.synthetic_data.lines import lines_of, write_lines
 
 SENTIMENT = PromptSpec(instruction="Say whether a review of a film is good or bad.")
 SETS = {
@@ -47,8 +48,7 @@ def folder(tmp_path_factory):
             {"id": i, "year": 1990 + i, "text": text, "label": ["bad", "good"][i % 2]}
             for i, text in enumerate(texts)
         ]
-        lines = [json.dumps(row) + "\n" for row in rows]
-        (folder / f"{name}.jsonl").write_text("".join(lines))
+        write_lines(folder / f"{name}.jsonl", rows)
     return folder
 
 
@@ -67,8 +67,7 @@ def run(folder, tmp_path, *, typed=None, spec=SENTIMENT, **more):
         spec, settings=settings(folder, **more), output=tmp_path, stdin=stdin
     )
     record = json.loads((tmp_path / "found_datasets.json").read_text())
-    lines = (tmp_path / "retrieved.jsonl").read_text().split("\n")[:-1]
-    rows = [json.loads(line) for line in lines]
+    rows = lines_of(tmp_path / "retrieved.jsonl")
     assert counts["examples retrieved"] == len(rows)
     if rows:
         assert read_trace(tmp_path)[rows[-1]["id"]].example == rows[-1]
@@ -227,8 +226,7 @@ def test_columns_that_no_name_tells_must_be_given():
 
 
 def read(tmp_path, rows, **more):
-    file = tmp_path / "rows.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    file = write_lines(tmp_path / "rows.jsonl", rows)
     description = DatasetDescription(
         name="rows",
         kind="files",

@@ -7,6 +7,7 @@ import pytest
 
 from t5lite.synthetic_data.prompt2model import dual_encoder
 from t5lite.synthetic_data.prompt2model.dual_encoder import DualEncoder
+from tests.synthetic_data.lines import write_lines
 
 TEXTS = ["a cat sat on the mat", "the dog", "a mat"]
 QUERY = "a dog on a mat"
@@ -151,7 +152,7 @@ def test_a_search_with_a_dual_encoder_ranks_all(bert, tmp_path):
 
     for place, text in enumerate(TEXTS):
         rows = [{"input": f"{place} {i}", "output": "x"} for i in range(3)]
-        (tmp_path / f"{place}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        write_lines(tmp_path / f"{place}.jsonl", rows)
         (tmp_path / f"{place}.md").write_text(text)
     found = retrieve_datasets(
         PromptSpec(instruction=QUERY),

@@ -1,10 +1,8 @@
 """A student beside its teacher: files of the same examples, what is asked, and the table."""
 
-import json
-
 import pytest
 
-from t5lite.files.json_files import read_lines, read_object
+from t5lite.files.json_files import read_object
 from t5lite.synthetic_data.prompt2model.evaluator import (
     SCORES_FILE,
     TABLE_FILE,
@@ -15,6 +13,7 @@ from t5lite.synthetic_data.prompt2model.evaluator import (
 from t5lite.synthetic_data.prompt2model.prompt_spec import Demonstration, PromptSpec
 from t5lite.synthetic_data.teachers.limits import Limits
 from t5lite.synthetic_data.teachers.teacher import TeacherError
+from tests.synthetic_data.lines import lines_of, write_lines
 from tests.synthetic_data.scripted import asking
 
 pytest.importorskip("sacrebleu")
@@ -30,27 +29,18 @@ EXAMPLES = [
 ]
 
 
-def write(path, lines):
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
-
-
-def lines(path):
-    return [line for _, line in read_lines(path, any_text=True)]
-
-
 @pytest.fixture
 def examples(tmp_path):
-    return write(tmp_path / "test.jsonl", EXAMPLES)
+    return write_lines(tmp_path / "test.jsonl", EXAMPLES)
 
 
 def test_answers_are_matched_by_id(examples, tmp_path):
     answered = [{"id": e["id"], "prediction": e["output"], "other": 1} for e in EXAMPLES]
     answered[0]["prediction"], answered[3]["prediction"] = "Cusco", None
-    found = evaluate_answers(write(tmp_path / "a.jsonl", reversed(answered)), examples)
+    found = evaluate_answers(write_lines(tmp_path / "a.jsonl", reversed(answered)), examples)
     assert found.exact == [0, 1, 1, 0] and found.num_unanswered == 1
     several = [{**EXAMPLES[0], "references": ["Lima", "Cusco"]}, *EXAMPLES[1:]]
-    found = evaluate_answers(tmp_path / "a.jsonl", write(tmp_path / "several.jsonl", several))
+    found = evaluate_answers(tmp_path / "a.jsonl", write_lines(tmp_path / "several.jsonl", several))
     assert found.exact == [1, 1, 1, 0]
 
 
@@ -72,7 +62,7 @@ def test_answers_are_matched_by_id(examples, tmp_path):
 )
 def test_answers_to_other_examples_are_refused(examples, tmp_path, answers, complaint):
     with pytest.raises(ValueError, match=complaint):
-        evaluate_answers(write(tmp_path / "a.jsonl", answers), examples)
+        evaluate_answers(write_lines(tmp_path / "a.jsonl", answers), examples)
 
 
 @pytest.mark.parametrize(
@@ -87,9 +77,9 @@ def test_answers_to_other_examples_are_refused(examples, tmp_path, answers, comp
     ],
 )
 def test_examples_of_another_layout_are_refused(tmp_path, rows, complaint):
-    examples = write(tmp_path / "test.jsonl", rows)
+    examples = write_lines(tmp_path / "test.jsonl", rows)
     with pytest.raises(ValueError, match=complaint):
-        evaluate_answers(write(tmp_path / "a.jsonl", []), examples)
+        evaluate_answers(write_lines(tmp_path / "a.jsonl", []), examples)
 
 
 def test_a_file_that_is_not_there_is_named(examples, tmp_path):
@@ -117,7 +107,7 @@ def test_a_teacher_is_asked_with_the_prompt_of_the_student(examples, tmp_path):
     assert asked[0] == (
         "Name the capital.\n\nInput: France\nOutput: Paris\n\nOutput: None\n\nInput: Peru\nOutput:"
     )
-    written = lines(answers)
+    written = lines_of(answers)
     assert [line["prediction"] for line in written] == ["Lima", "東京!", "", None]
     assert "503" in written[3]["problem"] and "東京" in answers.read_text()
     assert [{n: line[n] for n in ("id", "input", "output")} for line in written] == EXAMPLES
@@ -128,7 +118,7 @@ def test_a_teacher_is_asked_with_the_prompt_of_the_student(examples, tmp_path):
     num_asked = len(asked)
     with asking(script, tmp_path / "kept") as teacher:
         score_teacher(SPEC, examples, teacher, answers=answers)
-    assert lines(answers) == written and {"Chad" in text for text in asked[num_asked:]} == {True}
+    assert lines_of(answers) == written and {"Chad" in text for text in asked[num_asked:]} == {True}
 
 
 def test_a_teacher_that_answers_nothing_is_no_model_to_compare_with(examples, tmp_path):
@@ -143,13 +133,13 @@ def test_a_teacher_that_answers_nothing_is_no_model_to_compare_with(examples, tm
 
 def test_the_table_and_what_is_written(tmp_path):
     rows = [{"id": i, "input": f"{i}", "output": f"answer {i}"} for i in range(40)]
-    examples = write(tmp_path / "test.jsonl", rows)
+    examples = write_lines(tmp_path / "test.jsonl", rows)
 
     def answered(name, share):
         given = [
             {"id": i, "prediction": f"answer {i}" if i < 40 * share else None} for i in range(40)
         ]
-        return evaluate_answers(write(tmp_path / f"{name}.jsonl", given), examples)
+        return evaluate_answers(write_lines(tmp_path / f"{name}.jsonl", given), examples)
 
     student, teacher, before = (answered(n, s) for n, s in (("s", 0.9), ("t", 0.5), ("b", 0)))
     found = Comparison(student=student, teacher=teacher, baselines={"before": before})

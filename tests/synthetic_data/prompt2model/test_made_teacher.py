@@ -14,6 +14,7 @@ from benchmarks.prompt2model.plot import draw
 from t5lite.synthetic_data.prompt2model.meta_templates import META_TEMPLATES
 from t5lite.synthetic_data.teachers.config import TeacherConfig
 from t5lite.synthetic_data.teachers.requests import Request
+from tests.synthetic_data.lines import lines_of
 
 
 def _body(prompt, *, temperature=1.0, n=1):
@@ -117,8 +118,7 @@ def test_an_arm_tells_what_its_answers_and_examples_are(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "NUM_CALLS", 8)
     record = run.make_examples(Arm("find", 0, "vote"), tmp_path / "one")
     assert record == run.make_examples(Arm("find", 0, "vote"), tmp_path / "two")
-    lines = (tmp_path / "one" / "generated.jsonl").read_text().split("\n")
-    examples = [json.loads(line) for line in lines if line]
+    examples = lines_of(tmp_path / "one" / "generated.jsonl")
     assert record["examples"] == len(examples) == record["inputs"] < record["answers"] <= 40
     right = [BY_NAME["find"].right(one["input"]) == one["output"] for one in examples]
     assert record["right_examples"] == sum(right) / len(right)

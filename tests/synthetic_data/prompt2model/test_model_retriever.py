@@ -16,6 +16,7 @@ from t5lite.synthetic_data.prompt2model.model_retriever import (
 from t5lite.synthetic_data.prompt2model.prompt_spec import Demonstration, PromptSpec
 from t5lite.synthetic_data.teachers.teacher import TeacherError
 from tests.convert.foreign_models import write_hf
+from tests.synthetic_data.lines import write_lines
 from tests.synthetic_data.scripted import asking
 
 SUMMARIES = PromptSpec(
@@ -35,7 +36,7 @@ def record(name, *, description=NEWS, **facts):
 
 
 def write_records(folder, *records):
-    write(folder / "models.jsonl", "".join(json.dumps(one) + "\n" for one in records))
+    write_lines(folder / "models.jsonl", records)
 
 
 def settings(folder, **more):

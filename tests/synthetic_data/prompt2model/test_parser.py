@@ -81,13 +81,6 @@ def test_an_answer_of_no_use_is_asked_again_and_counted(tmp_path, answer, proble
     assert teacher.counts["attempts to parse the prompt that failed"] == MAX_ATTEMPTS
 
 
-def test_answers_on_disk_are_not_asked_for_again(tmp_path):
-    with asking(lambda request: json.dumps(_PARTS), tmp_path) as teacher:
-        parse_prompt(_TEXT, teacher)
-    with asking(lambda request: "never asked", tmp_path) as teacher:
-        assert parse_prompt(_TEXT, teacher) == _SPEC
-
-
 def test_a_layout_needs_no_teacher():
     text = (
         "Tell whether a number\nis even.\n\nInput: 7\nOutput: odd\nInput:\n12\n\nOutput: even\n\n"

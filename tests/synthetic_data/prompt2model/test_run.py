@@ -1,7 +1,5 @@
 """`t5lite prompt2model`: runs that are killed, and what each word and flag does."""
 
-import dataclasses
-import json
 import os
 import pathlib
 import signal
@@ -23,16 +21,14 @@ from t5lite.synthetic_data.prompt2model.trainer import StudentTraining
 from t5lite.synthetic_data.prompt2model.work import SPLIT_FILES, Settings, Work
 from t5lite.synthetic_data.teachers.config import TeacherConfig
 from tests.conftest import REPOSITORY
-from tests.synthetic_data.prompt2model.folders import (
-    write_lines,
-)
-from tests.synthetic_data.prompt2model.letters import PROMPT, script
+from tests.synthetic_data.lines import lines_of, write_lines
 from tests.synthetic_data.prompt2model.runs import (
     NOT_TRAINED,
     NUM_EXAMPLES,
-    lines,
+    PROMPT,
     made,
     run,
+    script,
 )
 from tests.synthetic_data.scripted import local_endpoint
 
@@ -52,11 +48,6 @@ import sys
 from tests.synthetic_data.prompt2model.runs import run
 run(*sys.argv[1:])
 """
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
 
 
 @pytest.fixture(scope="module")
@@ -95,15 +86,9 @@ def test_a_run_killed_twice_ends_with_the_files_of_a_straight_one(tmp_path, prom
             )
             statuses.append(children[-1].wait(timeout=120))
         assert statuses == [-signal.SIGKILL] * 2
-        assert (
-            StepFolder(folder)
-            .state(
-                *("generate",),
-                inputs=StepFolder(folder).record("generate").inputs,
-                outputs=("generated.jsonl",),
-            )
-            .goes_on
-        )
+        begun = StepFolder(folder)
+        inputs = begun.record("generate").inputs
+        assert begun.state("generate", inputs=inputs, outputs=("generated.jsonl",)).goes_on
         run(folder, deadly.url, prompt)
     assert made(folder) == made(tmp_path / "straight")
     assert StepFolder(folder).record("generate").starts == 3
@@ -116,7 +101,7 @@ def test_more_examples_are_asked_for_and_the_rest_is_on_disk(tmp_path, prompt, e
     run(tmp_path / "out", endpoint.url, prompt, num_examples=25)
     assert "generate: out of date: num_examples was 20, is 25" in caplog.text
     assert "process: out of date: generated.jsonl has changed" in caplog.text
-    assert len(lines(tmp_path / "out/generated.jsonl")) == 25
+    assert len(lines_of(tmp_path / "out/generated.jsonl")) == 25
     assert len(endpoint.bodies) > before
 
 
@@ -125,7 +110,7 @@ def test_examples_put_there_by_hand_need_no_teacher(tmp_path, prompt):
     out.mkdir()
     write_lines(out / "generated.jsonl", [{"input": str(n), "output": "x"} for n in range(20)])
     prompt2model(output=str(out), words=[prompt], skip=NOT_TRAINED, parse_with_teacher=False)
-    found = [row for name in SPLIT_FILES for row in lines(out / name)]
+    found = [row for name in SPLIT_FILES for row in lines_of(out / name)]
     assert {row["id"] for row in found} == {f"generated_{n:05d}" for n in range(20)}
     assert "generate           put there by hand" in PIPELINE.status(StepFolder(out))
 
@@ -136,7 +121,7 @@ def test_a_budget_that_is_spent_is_no_end(tmp_path, prompt, endpoint):
         run(tmp_path / "out", endpoint.url, prompt, teacher=config)
     assert StepFolder(tmp_path / "out").record("generate").finished == ""
     run(tmp_path / "out", endpoint.url, prompt)
-    assert len(lines(tmp_path / "out/generated.jsonl")) == NUM_EXAMPLES
+    assert len(lines_of(tmp_path / "out/generated.jsonl")) == NUM_EXAMPLES
 
 
 def test_a_run_is_replayed_from_recorded_answers(tmp_path, prompt, endpoint):
@@ -170,31 +155,29 @@ def test_a_dry_run_says_calls_tokens_and_price_and_asks_nothing(tmp_path, prompt
 
 def test_a_test_file_is_the_test_split_and_nothing_of_it_is_trained_on(tmp_path, prompt, endpoint):
     given = [{"input": "a b", "output": "a"}, {"input": "p o", "output": "o"}]
-    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in given))
+    write_lines(tmp_path / "mine.jsonl", given)
     run(tmp_path / "out", endpoint.url, prompt, test_file=str(tmp_path / "mine.jsonl"))
     data = tmp_path / "out/data"
-    assert [(r["input"], r["dataset"]) for r in lines(data / "test.jsonl")] == [
-        ("a b", 0),
-        ("p o", 0),
-    ]
-    seen = [r["input"] for name in ("train", "validation") for r in lines(data / f"{name}.jsonl")]
+    test = [(row["input"], row["dataset"]) for row in lines_of(data / "test.jsonl")]
+    assert test == [("a b", 0), ("p o", 0)]
+    seen = [row["input"] for name in SPLIT_FILES[:2] for row in lines_of(tmp_path / "out" / name)]
     assert len(seen) == NUM_EXAMPLES and not {"a b", "p o"} & set(seen)
 
 
 def test_retrieved_examples_are_trained_on_under_a_number_of_their_own(tmp_path, prompt, endpoint):
     out = tmp_path / "out"
     run(out, endpoint.url, prompt)
-    test = lines(out / "data/test.jsonl")[0]["input"]
+    test = lines_of(out / "data/test.jsonl")[0]["input"]
     found = [{"input": "y z", "output": "y"}, {"input": test, "output": "?"}]
-    (out / "retrieved.jsonl").write_text("".join(json.dumps(row) + "\n" for row in found))
+    write_lines(out / "retrieved.jsonl", found)
     (out / "found_datasets.json").write_text('{"chosen": null, "found": []}')
     run(out, endpoint.url, skip=("retrieve_models", "train", "evaluate", "export", "demo"))
-    train = lines(out / "data/train.jsonl")
+    train = lines_of(out / "data/train.jsonl")
     assert [row["input"] for row in train if row["dataset"] == 1] == ["y z"]
-    assert {row["dataset"] for row in lines(out / "data/test.jsonl")} == {0}
+    assert {row["dataset"] for row in lines_of(out / "data/test.jsonl")} == {0}
     # Switched off again, they are not read though they are there.
     run(out, endpoint.url)
-    assert all(row["dataset"] == 0 for row in lines(out / "data/train.jsonl"))
+    assert all(row["dataset"] == 0 for row in lines_of(out / "data/train.jsonl"))
 
 
 def test_one_step_alone(tmp_path, prompt, endpoint, capsys):
@@ -265,11 +248,6 @@ def test_too_few_examples_are_said_before_training(tmp_path, prompt, endpoint):
         run(tmp_path / "out", endpoint.url, prompt, num_examples=2)
 
 
-def test_without_a_teacher_what_asks_one_names_the_flag(tmp_path, prompt):
-    with pytest.raises(ValueError, match="--teacher"):
-        prompt2model(output=str(tmp_path / "out"), words=[prompt], skip=NOT_TRAINED)
-
-
 def test_a_run_without_a_teacher_says_so_before_it_does_anything(tmp_path, prompt, endpoint):
     out, skipped = tmp_path / "out", ("retrieve_datasets", "retrieve_models", "generate", "demo")
     with pytest.raises(ValueError, match=r"step evaluate asks a teacher.*--noscore_teacher"):
@@ -318,12 +296,8 @@ def test_settings_are_kept_with_the_run(tmp_path, prompt, endpoint):
     run(tmp_path / "out", endpoint.url, "parse", prompt, skip=(), config_text="# all of it\n")
     assert (tmp_path / "out/config.gin").read_text() == "# all of it\n"
     record = StepFolder(tmp_path / "out").record("parse")
-    assert record.settings == {
-        "parse_with_teacher": True,
-        "translate": False,
-        "teacher": "letters",
-    }
-    assert dataclasses.asdict(record)["counts"] == {"demonstrations": 2}
+    asked = {"parse_with_teacher": True, "translate": False, "teacher": "letters"}
+    assert (record.settings, record.counts) == (asked, {"demonstrations": 2})
 
 
 def test_the_command_line_gives_its_flags_to_the_steps(tmp_path, prompt, endpoint, capsys):
@@ -333,7 +307,7 @@ def test_the_command_line_gives_its_flags_to_the_steps(tmp_path, prompt, endpoin
     config = (out / "config.gin").read_text()
     assert "prompt2model.output = %OUTPUT" in config and endpoint.url in config
     assert main(["prompt2model", "generate", *flags, "--num_examples=7"]) == 0
-    assert len(lines(out / "generated.jsonl")) == 7
+    assert len(lines_of(out / "generated.jsonl")) == 7
     assert main(["prompt2model", "status", f"--output={out}"]) == 0
     assert "examples 7" in capsys.readouterr().out
     assert main(["prompt2model", "status", f"--output={tmp_path / 'none'}"]) == 2

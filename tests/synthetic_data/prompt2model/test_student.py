@@ -18,19 +18,10 @@ from t5lite.synthetic_data.prompt2model.trainer import (
     recipe_settings,
     train_student,
 )
-from tests.synthetic_data.prompt2model.folders import (
-    FROM_NOTHING,
-    TINY,
-    TINY_MODEL,
-)
-from tests.synthetic_data.prompt2model.letters import PROMPT, script
-from tests.synthetic_data.prompt2model.runs import NUM_EXAMPLES, SKIPPED, lines, run
+from tests.synthetic_data.lines import lines_of
+from tests.synthetic_data.prompt2model.folders import FROM_NOTHING, TINY, TINY_MODEL
+from tests.synthetic_data.prompt2model.runs import NUM_EXAMPLES, PROMPT, SKIPPED, run, script
 from tests.synthetic_data.scripted import local_endpoint
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +36,8 @@ def whole(tmp_path_factory, endpoint):
     pytest.importorskip("seqio")
     path = tmp_path_factory.mktemp("whole")
     (path / "given.txt").write_text(PROMPT)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENAI_API_KEY", "none")
-        given = str(path / "given.txt")
-        run(path / "out", endpoint.url, given, skip=SKIPPED, cache_dir=str(path / "cache"))
+    given = str(path / "given.txt")
+    run(path / "out", endpoint.url, given, skip=SKIPPED, cache_dir=str(path / "cache"))
     return path / "out"
 
 
@@ -57,7 +46,7 @@ def test_a_whole_run_ends_with_a_scored_and_exported_student(whole):
     assert report["teacher"] == "letters"
     scores = report["test"]["models"]["teacher"]["scores"]
     assert scores["exact match"]["value"] == 1.0, "it is always right"
-    assert report["test"]["num_examples"] == len(lines(whole / "data/test.jsonl")) == 8
+    assert report["test"]["num_examples"] == len(lines_of(whole / "data/test.jsonl")) == 8
     assert report["student"]["last_step"] > 0
     text = (whole / "report.md").read_text()
     assert "The teacher is letters" in text and "| exact match | student |" in text
@@ -109,7 +98,7 @@ def test_the_card_says_where_the_data_came_from(whole):
     assert "Examples were written by letters" in card
     assert "> Say which of two letters comes first." in card
     for name in ("train", "validation", "test"):
-        count = len(lines(whole / f"data/{name}.jsonl"))
+        count = len(lines_of(whole / f"data/{name}.jsonl"))
         assert f"| split {name} | {count} |" in card
     assert f"| answers of the teacher: kept | {NUM_EXAMPLES} |" in card
 
@@ -123,8 +112,8 @@ def test_the_exported_student_answers_in_transformers_as_here(whole):
     model = transformers.AutoModelForSeq2SeqLM.from_pretrained(whole / "huggingface")
     tokenizer = transformers.AutoTokenizer.from_pretrained(whole / "huggingface")
     instruction = json.loads((whole / "prompt_spec.json").read_text())["instruction"]
-    examples = {row["id"]: row["input"] for row in lines(whole / "data/test.jsonl")}
-    for line in lines(whole / "evaluation/best.jsonl"):
+    examples = {row["id"]: row["input"] for row in lines_of(whole / "data/test.jsonl")}
+    for line in lines_of(whole / "evaluation/best.jsonl"):
         text = instructed_inputs(instruction, examples[line["id"]])
         ids = tokenizer(text, return_tensors="pt")
         answer = model.generate(**ids, max_new_tokens=4, do_sample=False)
@@ -133,7 +122,7 @@ def test_the_exported_student_answers_in_transformers_as_here(whole):
 
 def test_the_best_checkpoint_is_that_of_the_validation(whole):
     trained = TrainedStudent.read(whole)
-    evals = [x for x in lines(whole / "model/metrics.jsonl") if x["kind"] == "eval"]
+    evals = [x for x in lines_of(whole / "model/metrics.jsonl") if x["kind"] == "eval"]
     found = {x["step"]: x["validation/mean/chrf++"] for x in evals}
     assert len(found) == 3, "an epoch each"
     assert trained.last_step == max(found)
@@ -178,11 +167,6 @@ def examples_of(whole: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
     for name in ("prompt_spec.json", "data"):
         (path / name).symlink_to(whole / name)
     return path
-
-
-def test_a_recipe_that_starts_from_a_model_asks_for_one(whole, tmp_path):
-    with pytest.raises(ValueError, match=r"--model=MODEL_FOLDER"):
-        train_student(examples_of(whole, tmp_path / "x"), config=StudentTraining())
 
 
 def test_a_training_file_without_its_model_is_refused(whole, tmp_path):

@@ -1,7 +1,5 @@
 """Which instances of an instruction are kept."""
 
-from __future__ import annotations
-
 import pytest
 
 from t5lite.synthetic_data.self_instruct.examples import FILTERS, Answer, filter_instances
@@ -32,7 +30,7 @@ _INSTRUCTION = KeptInstruction(id="machine_1", instruction="Sort.", round=0, req
         ([], False, ["format"]),
     ],
 )
-def test_verdicts(instances: list[Instance | None], was_cut: bool, wanted: list[str]) -> None:
+def test_verdicts(instances, was_cut, wanted):
     found = filter_instances(_INSTRUCTION, Answer(instances, was_cut, "x"), max_instances=2)
     dropped = [[v.filter for v in one.verdicts if not v.kept] for one in found]
     assert dropped == [[name] if name else [] for name in wanted]

@@ -1,7 +1,5 @@
 """The rules that drop instructions by their words."""
 
-from __future__ import annotations
-
 import pytest
 
 from t5lite.synthetic_data.self_instruct.heuristics import InstructionHeuristics
@@ -25,13 +23,13 @@ from t5lite.synthetic_data.self_instruct.heuristics import InstructionHeuristics
         ("écris un poème bien court.", "non_ascii_beginning"),
     ],
 )
-def test_defaults_are_the_papers(instruction: str, dropped_by: str | None) -> None:
+def test_defaults_are_the_papers(instruction, dropped_by):
     verdicts = InstructionHeuristics().verdicts(instruction)
     assert [v.filter for v in verdicts if not v.kept] == ([dropped_by] if dropped_by else [])
     assert len(verdicts) == 6 or not verdicts[-1].kept
 
 
-def test_other_languages() -> None:
+def test_other_languages():
     rules = InstructionHeuristics(
         unwanted_words=("Bild",),
         unwanted_beginnings=(),
@@ -45,7 +43,7 @@ def test_other_languages() -> None:
     assert rules.verdicts("海についての詩を書いて")[-1].filter == "min_words"
 
 
-def test_rules_that_drop_everything_are_refused() -> None:
+def test_rules_that_drop_everything_are_refused():
     with pytest.raises(ValueError, match="min_words is 9, more than max_words, 8"):
         InstructionHeuristics(min_words=9, max_words=8)
     with pytest.raises(

@@ -1,7 +1,5 @@
 """What is read from answers, numbered and worded as teachers do."""
 
-from __future__ import annotations
-
 import pytest
 
 from t5lite.synthetic_data.self_instruct.parsing import (
@@ -35,11 +33,11 @@ from t5lite.synthetic_data.self_instruct.seeds import Instance
         ("\n\n", []),
     ],
 )
-def test_lists_of_a_conversation(answer: str, wanted: list[str]) -> None:
+def test_lists_of_a_conversation(answer, wanted):
     assert read_list(answer, goes_on=False) == wanted
 
 
-def test_a_list_that_goes_on_begins_with_an_item() -> None:
+def test_a_list_that_goes_on_begins_with_an_item():
     assert read_list(" Write a poem.\n10. Sort.", goes_on=True) == ["Write a poem.", "Sort."]
     assert read_list("", goes_on=True) == []
     assert read_list("\n9. Write.", goes_on=True) == ["Write."]
@@ -58,7 +56,7 @@ def test_a_list_that_goes_on_begins_with_an_item() -> None:
         ("", None),
     ],
 )
-def test_yes_or_no(answer: str, wanted: bool | None) -> None:
+def test_yes_or_no(answer, wanted):
     assert read_yes_or_no(answer) is wanted
 
 
@@ -82,11 +80,11 @@ def test_yes_or_no(answer: str, wanted: bool | None) -> None:
         ("Example 1\n\nExample 2\n", []),
     ],
 )
-def test_instances(answer: str, wanted: list[Instance | None]) -> None:
+def test_instances(answer, wanted):
     assert read_instances(answer) == wanted
 
 
-def test_whole_tasks() -> None:
+def test_whole_tasks():
     answer = (
         "Here they are.\n\n### Task 4\nInstruction: Make a\nlist.\nInput: (none)\nOutput: 1. Milk\n"
         "2. Eggs\n\nTask 5:\n5. Instruction: Sort.\n5. Input: b, a\n5. Output: a, b\n###\n"

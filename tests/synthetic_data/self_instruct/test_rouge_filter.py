@@ -1,7 +1,5 @@
 """The ROUGE-L filter against the library rouge-score, pair by pair."""
 
-from __future__ import annotations
-
 import json
 import random
 from fractions import Fraction
@@ -34,11 +32,11 @@ _PIECES = [
 ]
 
 
-def _scorer() -> RougeScorer:
+def _scorer():
     return RougeScorer(["rougeL"], use_stemmer=False)
 
 
-def _random_text(rng: random.Random) -> str:
+def _random_text(rng):
     separators = [" ", " ", " ", "", ", ", "\n"]
     return "".join(
         rng.choice(_PIECES) + rng.choice(separators)
@@ -46,13 +44,13 @@ def _random_text(rng: random.Random) -> str:
     )
 
 
-def _instructions() -> list[str]:
+def _instructions():
     seeds = shared_path("data", "self_instruct", "seed_tasks.jsonl").read_text("utf-8").split("\n")
     return [json.loads(line)["instruction"] for line in seeds if line]
 
 
 @pytest.mark.parametrize("source", ["random", "seeds"])
-def test_scores_are_those_of_rouge_score(source: str) -> None:
+def test_scores_are_those_of_rouge_score(source):
     rng = random.Random(source)
     texts = [_random_text(rng) for _ in range(90)] if source == "random" else _instructions()[:90]
     scorer = _scorer()
@@ -70,7 +68,7 @@ def test_scores_are_those_of_rouge_score(source: str) -> None:
     assert compared == 3600
 
 
-def test_every_pair_is_scored_as_rouge_score_does() -> None:
+def test_every_pair_is_scored_as_rouge_score_does():
     rng = random.Random(0)
     texts = [_random_text(rng) for _ in range(50)] + _instructions()[90:140]
     scorer = _scorer()
@@ -81,7 +79,7 @@ def test_every_pair_is_scored_as_rouge_score_does() -> None:
             assert found.rouge_l == pytest.approx(wanted, abs=_TOLERANCE)
 
 
-def test_what_is_kept_is_what_the_plain_loop_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_kept_is_what_the_plain_loop_keeps(monkeypatch):
     monkeypatch.setattr(rouge_filter, "_CHUNK", 7)
     rng = random.Random(3)
     words = sorted({word for text in _instructions()[:3] for word in text.split()})[:13]
@@ -107,36 +105,36 @@ def test_what_is_kept_is_what_the_plain_loop_keeps(monkeypatch: pytest.MonkeyPat
     assert resumed.add_new(texts[60:]) == found[60:]
 
 
-def test_exactly_the_limit_is_kept() -> None:
+def test_exactly_the_limit_is_kept():
     filter_ = RougeFilter(["a b c d e f g x y z"])
     assert filter_.add_new(["a b c d e f g 1 2 3"]) == [(True, Nearest(0, 0.7))]
     assert filter_.add_new(["a b c d e f g x 2 3"]) == [(False, Nearest(1, 0.9))]
 
 
-def test_texts_without_words_share_nothing() -> None:
+def test_texts_without_words_share_nothing():
     filter_ = RougeFilter(["", "?!"])
     assert filter_.add_new(["", "日本語"]) == [(True, Nearest(None, 0.0))] * 2
     assert RougeFilter().nearest(["a"]) == [Nearest(None, 0.0)]
 
 
-def test_words_of_other_languages() -> None:
+def test_words_of_other_languages():
     assert split_words("日本の詩 über-Größe 3x สวัส", alphabet="unicode") == [
         *("日", "本", "の", "詩", "über", "größe", "3x", "ส", "ว", "ั", "ส")
     ]
     filter_ = RougeFilter(["海についての詩を書いてください"], alphabet="unicode")
     assert [is_new for is_new, _ in filter_.add_new(["海についての歌を書いてください"])] == [False]
     with pytest.raises(ValueError, match="alphabet is 'unicod'; choose one of ascii, unicode"):
-        RougeFilter(alphabet="unicod")  # type: ignore[arg-type]
+        RougeFilter(alphabet="unicod")
 
 
-def test_more_words_than_characters_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_words_than_characters_is_refused(monkeypatch):
     monkeypatch.setattr(rouge_filter, "_MOST_WORDS", 3)
     RougeFilter(["a b c a"])
     with pytest.raises(ValueError, match="3 different words"):
         RougeFilter(["a b c d"])
 
 
-def test_words_beyond_the_surrogates_are_told_apart() -> None:
+def test_words_beyond_the_surrogates_are_told_apart():
     words = [f"w{number}" for number in range(0xD7F0, 0xE010)]
     first = [f"v{number}" for number in range(0xD7F0)]
     filter_ = RougeFilter([" ".join(first), *words])

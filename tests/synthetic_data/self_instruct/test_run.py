@@ -1,26 +1,21 @@
 """All of Self-Instruct with a scripted teacher: what it asks, what is kept, how it resumes."""
 
-from __future__ import annotations
-
 import collections
-import json
-import pathlib
 import random
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from t5lite.files.appended_lines import AppendedLines
-from t5lite.files.json_files import read_lines, read_object
+from t5lite.files.json_files import read_object
 from t5lite.synthetic_data.self_instruct import folder as files
 from t5lite.synthetic_data.self_instruct import page
 from t5lite.synthetic_data.self_instruct.run import make_data
 from t5lite.synthetic_data.self_instruct.seeds import Instance, SeedTask
 from t5lite.synthetic_data.self_instruct.settings import SelfInstructConfig
 from t5lite.synthetic_data.teachers.limits import Limits
-from t5lite.synthetic_data.teachers.requests import Choice, Request
+from t5lite.synthetic_data.teachers.requests import Choice
 from t5lite.synthetic_data.teachers.teacher import TeacherError
+from tests.synthetic_data.lines import lines_of, write_lines
 from tests.synthetic_data.scripted import AT_ONCE, ScriptedTeacher, asking
 
 SEEDS = [
@@ -37,11 +32,11 @@ CONFIG = SelfInstructConfig(num_instructions=6, requests_per_round=2, num_asked=
 _WORDS = ("sea", "dog", "law", "moon")
 
 
-def _text(request: Request) -> str:
+def _text(request):
     return request.prompt if request.prompt is not None else request.messages[-1].content
 
 
-def _script(request: Request) -> str:
+def _script(request):
     """Three instructions, of which one is like another, and two instances of each."""
     text, rng = _text(request), random.Random(request.attempt)
     if "further tasks" in text:
@@ -57,19 +52,12 @@ def _script(request: Request) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_picture(monkeypatch):
     """Drawing takes longer than everything else; one test draws."""
     monkeypatch.setattr(page, "_draw", lambda statistics: b"")
 
 
-def _run(
-    folder: pathlib.Path,
-    script: Callable[[Request], Any] = _script,
-    config: SelfInstructConfig = CONFIG,
-    *,
-    limits: Limits = AT_ONCE,
-    seeds: list[SeedTask] = SEEDS,
-) -> list[Request]:
+def _run(folder, script=_script, config=CONFIG, *, limits=AT_ONCE, seeds=SEEDS):
     """Runs all steps; the requests that the teacher saw."""
     with asking(script, folder / "answers", limits=limits) as ask:
         files.begin(folder, config, seeds, teacher=ask.teacher_name)
@@ -78,21 +66,17 @@ def _run(
         return ask._teacher.asked
 
 
-def _records(folder: pathlib.Path, name: str) -> list[dict[str, Any]]:
-    return [record for _, record in read_lines(folder / name)]
-
-
-def _files(folder: pathlib.Path) -> dict[str, bytes]:
+def _files(folder):
     """All that a run writes, but the answers, whose order may be another."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-def test_four_steps(tmp_path: pathlib.Path) -> None:
+def test_four_steps(tmp_path):
     asked = _run(tmp_path)
-    kept = _records(tmp_path, files.INSTRUCTIONS)
+    kept = lines_of(tmp_path / files.INSTRUCTIONS)
     assert len(kept) == 6
     assert [record["round"] for record in kept] == [0, 0, 1, 1, 2, 2]
-    rounds = _records(tmp_path, files.ROUNDS)
+    rounds = lines_of(tmp_path / files.ROUNDS)
     assert rounds[0] == {
         **{"round": 0, "requests": 2, "not_answered": 0, "cut": 0, "no_list": 0},
         **{"candidates": 6, "kept": 2, "dropped": {"rouge_l": 2, "min_words": 2}},
@@ -103,16 +87,16 @@ def test_four_steps(tmp_path: pathlib.Path) -> None:
     assert all(r.temperature == 0.7 and r.top_p == 0.5 and r.presence_penalty == 2 for r in lists)
     assert all(r.temperature == 0 for r in asked if r not in lists)
 
-    origins = {record["id"]: record for record in _records(tmp_path, "trace.jsonl")}
+    origins = {record["id"]: record for record in lines_of(tmp_path / "trace.jsonl")}
     assert len(origins) == 3 + 18 + sum(
-        len(record["instances"]) for record in _records(tmp_path, files.INSTANCES)
+        len(record["instances"]) for record in lines_of(tmp_path / files.INSTANCES)
     )
     first = origins["machine_00000_00_01"]
     assert first["verdicts"][-1]["filter"] == "rouge_l"
     assert first["verdicts"][-1]["why"].endswith("with machine_00000_00_00")
     assert set(first["demonstrations"]) == {"seed_0", "seed_1", "seed_2"}
 
-    examples = _records(tmp_path, files.EXAMPLES)
+    examples = lines_of(tmp_path / files.EXAMPLES)
     by_class = collections.defaultdict(set)
     for one in examples:
         assert one["is_classification"] == ("dog" in one["instruction"])
@@ -129,9 +113,7 @@ def test_four_steps(tmp_path: pathlib.Path) -> None:
     assert found["verbs_and_nouns"]["instructions_with"] == 6
 
 
-def test_a_run_killed_at_any_write_ends_with_the_same_files(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_killed_at_any_write_ends_with_the_same_files(tmp_path, monkeypatch):
     _run(tmp_path / "whole")
     whole = _files(tmp_path / "whole")
     append = AppendedLines.append
@@ -140,7 +122,7 @@ def test_a_run_killed_at_any_write_ends_with_the_same_files(
     class Killed(BaseException):
         pass
 
-    def dying(self: AppendedLines, records: list[Any]) -> None:
+    def dying(self, records):
         nonlocal written
         written += 1
         if written == deadline:
@@ -167,15 +149,15 @@ def test_a_run_killed_at_any_write_ends_with_the_same_files(
     assert deadline > 10
 
 
-def test_more_instructions_are_added_to_a_finished_run(tmp_path: pathlib.Path) -> None:
+def test_more_instructions_are_added_to_a_finished_run(tmp_path):
     _run(tmp_path)
-    before = _records(tmp_path, files.INSTRUCTIONS)
+    before = lines_of(tmp_path / files.INSTRUCTIONS)
     asked = _run(tmp_path)
     assert asked == []  # everything is on disk
     more = SelfInstructConfig(num_instructions=9, requests_per_round=2, num_asked=3)
     _run(tmp_path, config=more)
-    assert _records(tmp_path, files.INSTRUCTIONS)[:6] == before
-    assert len(_records(tmp_path, files.INSTRUCTIONS)) == 10
+    assert lines_of(tmp_path / files.INSTRUCTIONS)[:6] == before
+    assert len(lines_of(tmp_path / files.INSTRUCTIONS)) == 10
     other = SelfInstructConfig(num_instructions=9, requests_per_round=2, num_asked=4)
     with pytest.raises(ValueError, match="num_asked was 3, and is 4 now"):
         _run(tmp_path, config=other)
@@ -183,12 +165,12 @@ def test_more_instructions_are_added_to_a_finished_run(tmp_path: pathlib.Path) -
         _run(tmp_path, config=more, seeds=SEEDS[:2])
 
 
-def test_a_teacher_that_repeats_itself_ends_the_rounds(tmp_path: pathlib.Path) -> None:
+def test_a_teacher_that_repeats_itself_ends_the_rounds(tmp_path):
     answer = "9. Write about the green sea.\n9. Write about the green sea."
     config = SelfInstructConfig(requests_per_round=1, max_rounds_without_new=3)
     script = lambda request: answer if "further tasks" in _text(request) else _script(request)  # noqa: E731
     _run(tmp_path, script, config)
-    assert [record["kept"] for record in _records(tmp_path, files.ROUNDS)] == [1, 0, 0, 0]
+    assert [record["kept"] for record in lines_of(tmp_path / files.ROUNDS)] == [1, 0, 0, 0]
     remarks = read_object(tmp_path / files.STATISTICS)["remarks"]
     assert remarks == [
         "The last 3 rounds brought no new instruction, so that asking ended; 1 of the 1,000 "
@@ -197,27 +179,25 @@ def test_a_teacher_that_repeats_itself_ends_the_rounds(tmp_path: pathlib.Path) -
 
 
 @pytest.mark.parametrize("answer", ["", "I cannot do that.", Choice("1. Write about it now", True)])
-def test_answers_of_no_use_end_without_examples(
-    tmp_path: pathlib.Path, answer: str | Choice
-) -> None:
+def test_answers_of_no_use_end_without_examples(tmp_path, answer):
     config = SelfInstructConfig(requests_per_round=2, max_rounds_without_new=2)
     _run(tmp_path, lambda request: answer if isinstance(answer, str) else [answer], config)
-    rounds = _records(tmp_path, files.ROUNDS)
+    rounds = lines_of(tmp_path / files.ROUNDS)
     assert [(r["candidates"], r["kept"], r["no_list"]) for r in rounds] == [(0, 0, 2)] * 2
-    assert _records(tmp_path, files.EXAMPLES) == []
+    assert lines_of(tmp_path / files.EXAMPLES) == []
     assert (tmp_path / files.PAGE).exists()
 
 
-def test_of_a_cut_answer_all_but_the_last_item_may_be_kept(tmp_path: pathlib.Path) -> None:
+def test_of_a_cut_answer_all_but_the_last_item_may_be_kept(tmp_path):
     cut = [Choice("1. Write about the sea now.\n2. Write about", was_cut=True)]
     config = SelfInstructConfig(requests_per_round=1, max_rounds=1, cut_answers="drop_last")
     _run(tmp_path, lambda request: cut if "further" in _text(request) else _script(request), config)
-    kept = _records(tmp_path, files.INSTRUCTIONS)
+    kept = lines_of(tmp_path / files.INSTRUCTIONS)
     assert [record["instruction"] for record in kept] == ["Write about the sea now."]
-    assert _records(tmp_path, files.ROUNDS)[0]["cut"] == 1
+    assert lines_of(tmp_path / files.ROUNDS)[0]["cut"] == 1
 
 
-def test_a_budget_that_is_spent_stops_and_goes_on(tmp_path: pathlib.Path) -> None:
+def test_a_budget_that_is_spent_stops_and_goes_on(tmp_path):
     _run(tmp_path / "whole")
     folder = tmp_path / "poor"
     for calls in (1, 4, 9, 15, None):
@@ -234,8 +214,8 @@ def test_a_budget_that_is_spent_stops_and_goes_on(tmp_path: pathlib.Path) -> Non
     assert poor == whole
 
 
-def test_whole_tasks_as_alpaca_asks_for_them(tmp_path: pathlib.Path) -> None:
-    def script(request: Request) -> str:
+def test_whole_tasks_as_alpaca_asks_for_them(tmp_path):
+    def script(request):
         assert "further tasks" in _text(request)
         n = request.attempt
         return (
@@ -249,20 +229,20 @@ def test_whole_tasks_as_alpaca_asks_for_them(tmp_path: pathlib.Path) -> None:
         **{"num_seed_demonstrations": 2, "num_machine_demonstrations": 0, "max_rouge_l": 0.9},
     )
     _run(tmp_path, script, config)
-    examples = _records(tmp_path, files.EXAMPLES)
+    examples = lines_of(tmp_path / files.EXAMPLES)
     assert [(one["input"], one["output"]) for one in examples] == [
         *(("", "It is 0."), ("b a", "a b"), ("", "It is 1."), ("b a", "a b"))
     ]
-    assert _records(tmp_path, files.ROUNDS)[0]["dropped"] == {"format": 1}
+    assert lines_of(tmp_path / files.ROUNDS)[0]["dropped"] == {"format": 1}
     assert not (tmp_path / files.CLASSIFICATION).exists()
 
 
-def test_a_text_to_go_on_with(tmp_path: pathlib.Path) -> None:
+def test_a_text_to_go_on_with(tmp_path):
     config = SelfInstructConfig(
         num_instructions=2, requests_per_round=1, num_asked=2, prompt_form="continuation"
     )
 
-    def script(request: Request) -> str:
+    def script(request):
         assert request.messages == ()
         if request.prompt.endswith("\n4."):
             assert request.stop == ("\n\n", "\n6.")
@@ -270,22 +250,20 @@ def test_a_text_to_go_on_with(tmp_path: pathlib.Path) -> None:
         return _script(request)
 
     _run(tmp_path, script, config)
-    kept = [record["instruction"] for record in _records(tmp_path, files.INSTRUCTIONS)]
+    kept = [record["instruction"] for record in lines_of(tmp_path / files.INSTRUCTIONS)]
     assert kept == ["Write about the sea.", "Explain how bread is made."]
 
 
-def test_seeds_may_be_included(tmp_path: pathlib.Path) -> None:
+def test_seeds_may_be_included(tmp_path):
     config = SelfInstructConfig(
         num_instructions=6, requests_per_round=2, num_asked=3, include_seeds=True
     )
     _run(tmp_path, config=config)
-    ids = [record["id"] for record in _records(tmp_path, files.EXAMPLES)]
+    ids = [record["id"] for record in lines_of(tmp_path / files.EXAMPLES)]
     assert ids[:4] == ["seed_0.1", "seed_1.1", "seed_2.1", "machine_00000_00_00.1"]
 
 
-def test_the_page_shows_what_came_out(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_page_shows_what_came_out(tmp_path, monkeypatch):
     monkeypatch.undo()
     answer = "1. Write a $short$ poem for <b>me</b>.\n2. Sort the big list."
     config = SelfInstructConfig(num_instructions=2, requests_per_round=1)
@@ -294,7 +272,7 @@ def test_the_page_shows_what_came_out(
     text = (tmp_path / files.PAGE).read_text("utf-8")
     assert "Write a $short$ poem for &lt;b&gt;me&lt;/b&gt;" in text
     assert "http" not in text.replace("http-equiv", "")
-    pairs = json.loads((tmp_path / files.STATISTICS).read_text())["verbs_and_nouns"]["pairs"]
+    pairs = read_object(tmp_path / files.STATISTICS)["verbs_and_nouns"]["pairs"]
     assert pairs == [["sort", "list", 1], ["write", "poem", 1]]
 
 
@@ -308,24 +286,20 @@ def test_the_page_shows_what_came_out(
         (files.INSTANCES, "instances", [{"input": 3}]),
     ],
 )
-def test_lines_that_somebody_changed_are_named(
-    tmp_path: pathlib.Path, name: str, field: str, value: Any
-) -> None:
+def test_lines_that_somebody_changed_are_named(tmp_path, name, field, value):
     _run(tmp_path)
-    records = _records(tmp_path, name)
+    records = lines_of(tmp_path / name)
     records[1][field] = value
-    (tmp_path / name).write_text("".join(json.dumps(record) + "\n" for record in records))
+    write_lines(tmp_path / name, records)
     with pytest.raises(ValueError, match=rf"{name}.*{field}"):
         _run(tmp_path)
 
 
 @pytest.mark.parametrize("failing", ["further tasks", "Classification:", "Example 1"])
-def test_requests_that_fail_are_asked_again_at_the_next_start(
-    tmp_path: pathlib.Path, failing: str
-) -> None:
+def test_requests_that_fail_are_asked_again_at_the_next_start(tmp_path, failing):
     seen: dict[str, int] = {}
 
-    def script(request: Request) -> str | TeacherError:
+    def script(request):
         """Every other request of one step fails with all its retries."""
         text = _text(request)
         is_asked = text.endswith(failing) or (failing == "further tasks" and failing in text)

@@ -1,10 +1,6 @@
 """Seed pools of every layout that is known, and what is said of others."""
 
-from __future__ import annotations
-
 import json
-import pathlib
-from typing import Any
 
 import pytest
 
@@ -12,14 +8,10 @@ from t5lite.data.tasks.seqio_adapter import iterate_texts
 from t5lite.synthetic_data.self_instruct.seeds import Instance, SeedTask, read_seeds
 from tasks import alpaca, self_instruct
 from tests.conftest import shared_path
+from tests.synthetic_data.lines import write_lines
 
 
-def _write(path: pathlib.Path, *records: Any) -> str:
-    path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
-    return str(path)
-
-
-def test_the_175_seeds() -> None:
+def test_the_175_seeds():
     seeds = read_seeds(str(shared_path("data", "self_instruct", "seed_tasks.jsonl")))
     assert len(seeds) == 175
     # FACTS of the paper: 25 or 26 classifications; the file has 26.
@@ -28,7 +20,7 @@ def test_the_175_seeds() -> None:
     assert seeds[1].instances[0].input == "Night : Day :: Right : Left"
 
 
-def test_dolly_and_alpaca(tmp_path: pathlib.Path) -> None:
+def test_dolly_and_alpaca(tmp_path):
     path = shared_path("data", "instruct", "dolly", "databricks-dolly-15k.sample.jsonl")
     dolly = read_seeds(str(path))
     assert [seed.is_classification for seed in dolly].count(True) >= 1
@@ -53,13 +45,13 @@ def test_dolly_and_alpaca(tmp_path: pathlib.Path) -> None:
     ]
 
 
-def test_a_registered_task(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registered_task(tmp_path, monkeypatch):
     monkeypatch.setenv("T5LITE_DATA_DIR", "unset")  # what the call sets is undone with it
     records = [
         {"id": "a", "instruction": "Sort the\n\nwords.", "input": "b a", "output": "a b"},
         {"id": "b", "instruction": "Greet.", "input": "", "output": " Hello\n"},
     ]
-    _write(tmp_path / "examples.jsonl", *records)
+    write_lines(tmp_path / "examples.jsonl", records)
     modules = {"task_modules": ["tasks.self_instruct"], "data_dir": str(tmp_path)}
     seeds = read_seeds("self_instruct_alpaca", **modules)
     assert [(seed.instruction, seed.instances) for seed in seeds] == [
@@ -96,19 +88,17 @@ def test_a_registered_task(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPat
         ({"instruction": "Sort.", "output": "a", "id": 1.5}, "id must be"),
     ],
 )
-def test_other_layouts_are_refused(
-    tmp_path: pathlib.Path, record: dict[str, Any], problem: str
-) -> None:
-    path = _write(tmp_path / "seeds.jsonl", record)
+def test_other_layouts_are_refused(tmp_path, record, problem):
+    path = write_lines(tmp_path / "seeds.jsonl", [record])
     with pytest.raises(ValueError, match=problem):
-        read_seeds(path)
+        read_seeds(str(path))
 
 
-def test_nothing_to_read_is_refused(tmp_path: pathlib.Path) -> None:
+def test_nothing_to_read_is_refused(tmp_path):
     with pytest.raises(ValueError, match="--seeds=nowhere: there is no such file"):
         read_seeds("nowhere")
     with pytest.raises(ValueError, match="holds no task"):
-        read_seeds(_write(tmp_path / "empty.jsonl"))
+        read_seeds(str(write_lines(tmp_path / "empty.jsonl", [])))
     twice = [{"id": "a", "instruction": text, "output": "x"} for text in ("Sort.", "Greet.")]
     with pytest.raises(ValueError, match="two tasks have the id 'a'"):
-        read_seeds(_write(tmp_path / "twice.jsonl", *twice))
+        read_seeds(str(write_lines(tmp_path / "twice.jsonl", twice)))

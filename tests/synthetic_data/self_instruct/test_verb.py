@@ -1,29 +1,21 @@
 """`t5lite self_instruct` as users type it, with an endpoint on this machine."""
 
-from __future__ import annotations
-
-import json
-import pathlib
-from typing import Any
-
 import pytest
 
 from t5lite import cli
-from t5lite.files.json_files import read_lines
 from t5lite.synthetic_data.self_instruct import folder as files
 from t5lite.synthetic_data.self_instruct import page
+from tests.synthetic_data.lines import lines_of, write_lines
 from tests.synthetic_data.scripted import local_endpoint
 
 
 @pytest.fixture
-def seeds(tmp_path: pathlib.Path) -> str:
-    path = tmp_path / "seeds.jsonl"
+def seeds(tmp_path):
     record = {"instruction": "海についての詩を書いてください", "output": "青い海"}
-    path.write_text(json.dumps(record, ensure_ascii=False) + "\n", "utf-8")
-    return str(path)
+    return str(write_lines(tmp_path / "seeds.jsonl", [record]))
 
 
-def _answer(body: dict[str, Any]) -> str:
+def _answer(body):
     text = body["messages"][-1]["content"]
     if "further tasks" in text:
         return (
@@ -32,12 +24,7 @@ def _answer(body: dict[str, Any]) -> str:
     return "no" if "Classification:" in text else "Input: (none)\nOutput: はい"
 
 
-def test_another_language_at_an_endpoint(
-    tmp_path: pathlib.Path,
-    seeds: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_another_language_at_an_endpoint(tmp_path, seeds, monkeypatch, capsys):
     monkeypatch.setattr(page, "_draw", lambda statistics: b"")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-the-key")
     folder = tmp_path / "run"
@@ -51,7 +38,7 @@ def test_another_language_at_an_endpoint(
         assert "instructions, if half are kept" in capsys.readouterr().out
         assert endpoint.bodies == [] and not folder.exists()
         assert cli.main(words) == 0
-    examples = [record for _, record in read_lines(folder / files.EXAMPLES)]
+    examples = lines_of(folder / files.EXAMPLES)
     # The first is but one sign away from the seed.
     assert [(one["instruction"], one["output"]) for one in examples] == [
         ("好きな料理の作り方を説明する。", "はい"),
@@ -73,13 +60,7 @@ def test_another_language_at_an_endpoint(
         ("--output=/dev/null", "--output /dev/null"),
     ],
 )
-def test_mistakes_are_one_line(
-    tmp_path: pathlib.Path,
-    seeds: str,
-    flag: str,
-    problem: str,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_mistakes_are_one_line(tmp_path, seeds, flag, problem, capsys):
     words = [f"--seeds={seeds}", f"--output={tmp_path / 'run'}", "--teacher=http://127.0.0.1:9/v1"]
     words = [word for word in words if word.split("=")[0] != flag.split("=")[0]]
     more = [] if "alphabet" in flag else ["--alphabet=unicode"]

@@ -1,7 +1,5 @@
 """Root verbs and their objects, of sentences whose parse is beyond doubt."""
 
-from __future__ import annotations
-
 import pytest
 
 from t5lite.synthetic_data.self_instruct.verbs_and_nouns import (
@@ -27,12 +25,12 @@ from t5lite.synthetic_data.self_instruct.verbs_and_nouns import (
         ("", None),
     ],
 )
-def test_pairs(instruction: str, pair: tuple[str, str] | None) -> None:
+def test_pairs(instruction, pair):
     found = count_verbs_and_nouns([instruction])
     assert list(found) == ([] if pair is None else [VerbAndNoun(*pair)])
 
 
-def test_the_most_frequent_comes_first() -> None:
+def test_the_most_frequent_comes_first():
     counts = count_verbs_and_nouns(
         ["Sort the list.", "Write a poem.", "Write some poems.", "Hello", "Add the numbers."]
     )

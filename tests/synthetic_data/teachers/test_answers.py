@@ -71,10 +71,6 @@ def test_a_foreign_line_is_named(tmp_path, line):
     Answers(tmp_path).close()
 
 
-def changed(record, **fields):
-    return record | fields
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [

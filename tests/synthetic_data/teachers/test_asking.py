@@ -1,6 +1,5 @@
 """Asking: order, the disk, retries, budgets, what stops a run, and the summary."""
 
-import asyncio
 import os
 import re
 import signal
@@ -51,16 +50,10 @@ def test_answers_come_in_the_order_of_the_requests_and_each_is_asked_once(tmp_pa
 
 
 def test_batches_are_as_the_teacher_wants_them(tmp_path):
-    sizes = []
-
-    class Teacher(ScriptedTeacher):
-        async def reply(self, requests):
-            sizes.append(len(requests))
-            return await super().reply(requests)
-
-    with Asking(Teacher(echo, batch_size=4), Answers(tmp_path), AT_ONCE) as ask:
+    teacher = ScriptedTeacher(echo, batch_size=4)
+    with Asking(teacher, Answers(tmp_path), AT_ONCE) as ask:
         ask.ask(questions(10), desc="asking")
-    assert sizes == [4, 4, 2]
+    assert [size for _, size in teacher.calls] == [4, 4, 2]
 
 
 def test_what_fails_is_asked_again_alone(tmp_path):
@@ -130,19 +123,13 @@ def test_where_nothing_is_answered_that_is_an_error(tmp_path):
 
 
 def test_a_teacher_that_wants_to_be_left_alone_is(tmp_path):
-    answered_at = []
-
-    class Teacher(ScriptedTeacher):
-        async def reply(self, requests):
-            answered_at.append(asyncio.get_running_loop().time())
-            return await super().reply(requests)
-
     wants = iter([TeacherError("429", retry_after=0.2)])
-    teacher = Teacher(lambda request: next(wants, "fine"))
+    teacher = ScriptedTeacher(lambda request: next(wants, "fine"))
     limits = Limits(max_concurrent=1, max_retry_wait=0.3)
     with Asking(teacher, Answers(tmp_path), limits) as ask:
         ask.ask(questions(3), desc="asking")
-    assert answered_at[1] - answered_at[0] >= 0.2  # asyncio never wakes early
+    (first, _), (second, _), *_ = teacher.calls
+    assert second - first >= 0.2  # asyncio never wakes early
 
 
 def test_a_teacher_that_wants_too_much_patience_stops_the_run(tmp_path):
@@ -154,18 +141,13 @@ def test_a_teacher_that_wants_too_much_patience_stops_the_run(tmp_path):
 
 
 def test_the_rate_is_kept(tmp_path):
-    times = []
-
-    class Teacher(ScriptedTeacher):
-        async def reply(self, requests):
-            times.append(asyncio.get_running_loop().time())
-            return await super().reply(requests)
-
+    teacher = ScriptedTeacher(echo)
     limits = Limits(requests_per_minute=60 / 0.05)
-    with Asking(Teacher(echo), Answers(tmp_path), limits) as ask:
+    with Asking(teacher, Answers(tmp_path), limits) as ask:
         ask.ask(questions(4), desc="asking")
     # The fourth may go when three have leaked away; the limiter's clock is the loop's.
-    assert times[3] - times[0] >= 3 * 0.05 - 0.001
+    (first, _), _, _, (last, _) = teacher.calls
+    assert last - first >= 3 * 0.05 - 0.001
 
 
 @pytest.mark.parametrize(
@@ -270,10 +252,6 @@ RUN = """
 """
 
 
-def questions_of_run():
-    return [Request.of_text(f"question {i}") for i in range(30)]
-
-
 def test_a_run_that_is_killed_goes_on_and_pays_for_nothing_kept_twice(tmp_path):
     """The endpoint kills it itself, at its 11th call."""
 
@@ -294,7 +272,7 @@ def test_a_run_that_is_killed_goes_on_and_pays_for_nothing_kept_twice(tmp_path):
         assert 9 <= kept <= 10 and before <= 12  # two were under way
         config = TeacherConfig(teacher=endpoint.url, model="m")
         with config.open(tmp_path) as ask:
-            answered = ask.ask(questions_of_run(), desc="asking")
+            answered = ask.ask([Request.of_text(f"question {i}") for i in range(30)], desc="asking")
             assert texts(answered) == [f"QUESTION {i}" for i in range(30)]
             assert ask.counts["found on disk"] == kept
         assert len(endpoint.bodies) - before == 30 - kept

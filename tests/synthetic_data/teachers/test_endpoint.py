@@ -1,8 +1,7 @@
 """Endpoints that misbehave: each way is handled, counted, and shown in one line without the key."""
 
 import json
-import os
-import pathlib
+import sys
 
 import hypothesis
 import hypothesis.strategies as st
@@ -25,7 +24,7 @@ def key(monkeypatch):
 
 def teacher(endpoint, **changes):
     settings = {"max_retry_wait": 0.0, "max_retries": 1, "max_failures": 3, "max_concurrent": 2}
-    return TeacherConfig(teacher=endpoint.url, model="tiny", **settings | changes)
+    return TeacherConfig(teacher=endpoint.url, **{"model": "tiny"} | settings | changes)
 
 
 def ask(script, folder, requests=(QUESTION,), **changes):
@@ -76,9 +75,14 @@ def test_without_a_key_none_is_sent(tmp_path, monkeypatch):
     assert ask(lambda _: "yes", tmp_path)[2].keys == [""]
     monkeypatch.setenv("OTHER", "other")
     question = Request.of_text("Else?")
-    assert ask(lambda _: "yes", tmp_path, [question], api_key_variable="OTHER")[2].keys == [
-        "Bearer other"
-    ]
+    asked = ask(lambda _: "yes", tmp_path, [question], api_key_variable="OTHER")
+    assert asked[2].keys == ["Bearer other"]
+
+
+def test_without_the_client_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(ValueError, match=r"needs openai, .*: pip install 't5lite\[synthetic\]'"):
+        ask(lambda _: "yes", tmp_path)
 
 
 def test_a_cut_answer_is_known(tmp_path):
@@ -217,11 +221,7 @@ FIELDS = [
                 st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
                 lambda inner: (
                     st.lists(inner, max_size=2)
-                    | st.dictionaries(
-                        st.sampled_from(FIELDS),
-                        inner,
-                        max_size=3,
-                    )
+                    | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=3)
                 ),
                 max_leaves=8,
             ).map(lambda value: json.dumps(value).encode()),
@@ -326,10 +326,7 @@ def test_recorded_answers_are_given_again_and_what_is_missing_is_named(tmp_path)
 
 def test_of_several_teachers_one_must_be_named(tmp_path):
     ask(lambda _: "yes", tmp_path)
-    with local_endpoint(lambda _: "no") as endpoint:
-        other = TeacherConfig(teacher=endpoint.url, model="other")
-        with other.open(tmp_path) as asking:
-            asking.ask([QUESTION], desc=None)
+    ask(lambda _: "no", tmp_path, model="other")
     with pytest.raises(ValueError, match="holds answers of other, tiny; say of whom"):
         TeacherConfig(teacher="recorded").open(tmp_path)
     with pytest.raises(ValueError, match="not of 'third'"):
@@ -341,4 +338,4 @@ def test_of_several_teachers_one_must_be_named(tmp_path):
 def test_answers_may_lie_in_a_folder_of_their_own(tmp_path):
     ask(lambda _: "yes", tmp_path / "run", answers=str(tmp_path / "shared"))
     assert not (tmp_path / "run").exists()
-    assert len(Answers(pathlib.Path(os.fspath(tmp_path / "shared")), writes=False)) == 1
+    assert len(Answers(tmp_path / "shared", writes=False)) == 1

@@ -1,7 +1,6 @@
 """A model folder as a teacher: its answers are those of infer, and it is called by its weights."""
 
 import dataclasses
-import json
 import shutil
 import types
 
@@ -18,6 +17,7 @@ from t5lite.synthetic_data.teachers.local_model import LocalModel
 from t5lite.synthetic_data.teachers.requests import Message, Request
 from tests.conftest import shared_path
 from tests.decoding import model_dirs
+from tests.synthetic_data.lines import lines_of, write_lines
 
 TEXTS = ["a", "what is it?", "a question of more bytes", "b", "c"]
 LENGTH = 6
@@ -72,12 +72,11 @@ def replies(folder, tmp_path_factory):
 
 
 def test_greedy_answers_are_those_of_infer(folder, replies, tmp_path):
-    lines = "".join(json.dumps({"inputs": text}) + "\n" for text in TEXTS)
-    (tmp_path / "in.jsonl").write_text(lines)
+    write_lines(tmp_path / "in.jsonl", [{"inputs": text} for text in TEXTS])
     words = [f"--model_dir={folder}", f"--max_decode_length={LENGTH}", "--eval_batch_size=4"]
     files = [f"--input={tmp_path}/in.jsonl", f"--output={tmp_path}/out.jsonl"]
     assert main(["infer", *words, *files]) == 0
-    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().split("\n")[:-1]]
+    records = lines_of(tmp_path / "out.jsonl")
     found = [replies[greedy(text)] for text in TEXTS]
     assert [r.choices[0].text for r in found] == [r["prediction"] for r in records]
     assert [r.choices[0].was_cut for r in found] == [r.get("was_cut", False) for r in records]

@@ -113,10 +113,10 @@ def retrieve_models(
       ValueError: A folder cannot be searched, there is none, or the teacher wrote no card.
     """
     query = _query(spec, settings, asking)
-    return search(query, _described(settings.model_folders), settings=settings)
+    return _search(query, _described(settings.model_folders), settings=settings)
 
 
-def search(
+def _search(
     query: str, models: Sequence[DescribedModel], *, settings: ModelRetrieval
 ) -> list[FoundModel]:
     """The models whose cards are nearest to a text, of those that may be taken."""
@@ -196,7 +196,7 @@ def retrieve_models_step(
     if settings.model_folders:
         query = _query(spec, settings, asking)
         models = _described(settings.model_folders)
-        found = search(query, models, settings=settings)
+        found = _search(query, models, settings=settings)
         print(table(found) if found else "no model that may be taken has a word of it in its card")
         _say_left_out(models, settings)
     elif settings.model is None:

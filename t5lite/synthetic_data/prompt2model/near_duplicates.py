@@ -10,8 +10,8 @@ _BLOCK = 256  # texts compared with all before them at once
 _ROUNDING = 1e-6  # scores are float32
 
 
-def near_duplicates(texts: Sequence[str], *, similarity: float) -> list[int | None]:
-    """For each text, the first kept before it that it nearly repeats; None where it is kept.
+def distinct(texts: Sequence[str], *, similarity: float) -> list[int]:
+    """The places of the texts that repeat none before them nearly, of those that are kept.
 
     Two texts are as similar as the insertions and deletions of characters are few that make one the
     other (normalized Indel similarity, as `rapidfuzz` computes it), case and punctuation aside.
@@ -26,7 +26,6 @@ def near_duplicates(texts: Sequence[str], *, similarity: float) -> list[int | No
     least = similarity - _ROUNDING
     plain = [" ".join(words(text)) for text in texts]
     kept: list[int] = []
-    found: list[int | None] = []
     for start in range(0, len(plain), _BLOCK):
         block = plain[start : start + _BLOCK]
         before = len(kept)
@@ -39,10 +38,6 @@ def near_duplicates(texts: Sequence[str], *, similarity: float) -> list[int | No
         )
         for row, scores in enumerate(similar):
             columns = [*range(before), *(before + index - start for index in kept[before:])]
-            same = next((c for c in columns if scores[c] >= least), None)
-            if same is None:
+            if all(scores[column] < least for column in columns):
                 kept.append(start + row)
-                found.append(None)
-            else:
-                found.append(kept[same] if same < before else start + same - before)
-    return found
+    return kept

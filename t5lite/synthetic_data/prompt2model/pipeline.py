@@ -24,13 +24,12 @@ from t5lite.synthetic_data.prompt2model import (
 from t5lite.synthetic_data.prompt2model.dataset_generator import generate_dataset
 from t5lite.synthetic_data.prompt2model.dataset_retriever import RETRIEVED_FILE
 from t5lite.synthetic_data.prompt2model.generated_dataset import GENERATED_FILE
-from t5lite.synthetic_data.prompt2model.parser import read_prompt
+from t5lite.synthetic_data.prompt2model.parser import read_prompt, translate_instruction
 from t5lite.synthetic_data.prompt2model.prompt_spec import SPEC_FILE
 from t5lite.synthetic_data.prompt2model.splits import label_table, split_examples
 from t5lite.synthetic_data.prompt2model.step_folder import StepFolder
 from t5lite.synthetic_data.prompt2model.steps import Counts, Pipeline, Step
 from t5lite.synthetic_data.prompt2model.trainer import TRAINING_FILE
-from t5lite.synthetic_data.prompt2model.translation import translate_instruction
 from t5lite.synthetic_data.prompt2model.work import (
     GIVEN_TEST_FILE,
     PROMPT_FILES,

@@ -27,7 +27,6 @@ from t5lite.synthetic_data.prompt2model.splits import SplitConfig
 from t5lite.synthetic_data.prompt2model.step_folder import StepFolder
 from t5lite.synthetic_data.prompt2model.student_evaluation import StudentEvaluation
 from t5lite.synthetic_data.prompt2model.trainer import StudentTraining
-from t5lite.synthetic_data.prompt2model.translation import translation_request
 from t5lite.synthetic_data.prompt2model.work import (
     GIVEN_TEST_FILE,
     PROMPT_FILES,
@@ -223,7 +222,7 @@ def _expected(
     else:
         spec = parser.read_prompt(file, asking=None)
     if "parse" in names and settings.translate and not work.has(SPEC_FILE):
-        request = translation_request(spec.instruction)
+        request = parser.translation_request(spec.instruction)
         found.append(Expected("the translation", parser.MAX_ATTEMPTS, request))
     if "retrieve_models" in names and settings.model_retrieval.hypothetical_card:
         found.append(Expected("a card of a model", 1, card_request(spec)))

@@ -12,7 +12,7 @@ from t5lite.messages.ranges import Count, Range, Rate
 from t5lite.messages.tables import format_table
 from t5lite.messages.value_types import check_numbers
 from t5lite.synthetic_data.prompt2model.held_out import HeldOut
-from t5lite.synthetic_data.prompt2model.near_duplicates import near_duplicates
+from t5lite.synthetic_data.prompt2model.near_duplicates import distinct
 
 # Outputs are labels if they are so few, and each stands for so many examples on average.
 _MOST_LABELS = 20
@@ -102,8 +102,8 @@ def split_examples(
     kept = _first(rows, dropped)
     kept = _not_leaking(kept, held_out or {}, dropped)
     if config.near_duplicates is not None:
-        nearly = near_duplicates([r["input"] for r in kept], similarity=config.near_duplicates)
-        kept = _keep(kept, [one is None for one in nearly], "nearly the input of another", dropped)
+        places = distinct([row["input"] for row in kept], similarity=config.near_duplicates)
+        kept = _keep(kept, places, "nearly the input of another", dropped)
     if config.balanced:
         kept = _balanced(kept, config, dropped)
     inputs = list(dict.fromkeys(row["input"] for row in kept))
@@ -143,9 +143,9 @@ def label_table(rows: Sequence[Row]) -> str:
 
 
 def _keep(
-    rows: Sequence[Row], keeps: Iterable[bool], why: str, dropped: collections.Counter[str]
+    rows: Sequence[Row], places: Iterable[int], why: str, dropped: collections.Counter[str]
 ) -> list[Row]:
-    kept = [row for row, keep in zip(rows, keeps, strict=True) if keep]
+    kept = [rows[place] for place in places]
     if len(kept) < len(rows):
         dropped[why] += len(rows) - len(kept)
     return kept
@@ -153,10 +153,9 @@ def _keep(
 
 def _first(rows: Sequence[Row], dropped: collections.Counter[str]) -> list[Row]:
     seen: dict[tuple[str, str], int] = {}
-    for index, row in enumerate(rows):
-        seen.setdefault((row["input"], row["output"]), index)
-    first = set(seen.values())
-    return _keep(rows, (i in first for i in range(len(rows))), "duplicate", dropped)
+    for place, row in enumerate(rows):
+        seen.setdefault((row["input"], row["output"]), place)
+    return _keep(rows, seen.values(), "duplicate", dropped)
 
 
 def _not_leaking(
@@ -165,7 +164,8 @@ def _not_leaking(
     sets = {name: inputs for name, inputs in sets.items() if inputs}
     for name, inputs in sets.items():
         leaks = HeldOut({name: inputs}).leaks([row["input"] for row in rows])
-        rows = _keep(rows, (not leak for leak in leaks), f"overlaps with {name}", dropped)
+        places = [place for place, leak in enumerate(leaks) if not leak]
+        rows = _keep(rows, places, f"overlaps with {name}", dropped)
     return list(rows)
 
 
@@ -183,11 +183,10 @@ def _balanced(
     rng = random.Random(f"balance/{config.seed}")
     order = rng.sample(range(len(rows)), len(rows))
     taken: collections.Counter[str] = collections.Counter()
-    chosen = set()
-    for index in order:
-        label = rows[index]["output"]
+    chosen = []
+    for place in order:
+        label = rows[place]["output"]
         if taken[label] < size:
             taken[label] += 1
-            chosen.add(index)
-    why = "more of its label than of the rarest"
-    return _keep(rows, (i in chosen for i in range(len(rows))), why, dropped)
+            chosen.append(place)
+    return _keep(rows, sorted(chosen), "more of its label than of the rarest", dropped)

@@ -139,11 +139,11 @@ class Asking:
         Returns:
           These fields, or in words what was wrong.
         """
-        found = read_json.read_json(choice, fields)
-        if isinstance(found, read_json.NotAsAsked):
-            self.note(found.kind)
-            return str(found)
-        return found
+        try:
+            return read_json.read_json(choice, fields)
+        except read_json.NotAsAskedError as error:
+            self.note(error.args[0])
+            return str(error)
 
     def note(self, what: str, n: int = 1) -> None:
         """Counts something that `summary` is to show."""

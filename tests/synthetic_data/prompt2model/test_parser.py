@@ -8,9 +8,9 @@ from t5lite.synthetic_data.prompt2model.parser import (
     parse_prompt,
     prompt_of_layout,
     read_prompt,
+    translate_instruction,
 )
 from t5lite.synthetic_data.prompt2model.prompt_spec import Demonstration, PromptSpec
-from t5lite.synthetic_data.prompt2model.translation import translate_instruction
 from tests.synthetic_data.scripted import asking
 
 _TEXT = """Tell whether a number is even.

@@ -14,21 +14,8 @@ from tests.conftest import shared_path
 # Both compute in float64, by formulas that round differently.
 _TOLERANCE = 1e-9
 _PIECES = [
-    *(
-        "write",
-        "Write",
-        "a",
-        "the",
-        "poem",
-        "poems",
-        "don't",
-        "e-mail",
-        "3.5",
-        "naïve",
-        "日本",
-        "日",
-    ),
-    *("…", "?", "\n", "\t", "\u2028", "ß", "İ", "ﬁne", "x" * 70, "😀", "A1b2", "_", "ＡＢ"),
+    *("write", "Write", "a", "the", "poem", "poems", "don't", "e-mail", "3.5", "naïve", "日本"),
+    *("日", "…", "?", "\n", "\t", "\u2028", "ß", "İ", "ﬁne", "x" * 70, "😀", "A1b2", "_", "ＡＢ"),
 ]
 
 

@@ -31,35 +31,32 @@ def questions(tmp_path):
     return write_lines(tmp_path / "questions.jsonl", lines)
 
 
-def run(questions, folder, monkeypatch, *, script=answer, limits=scripted.AT_ONCE, **settings):
-    """`t5lite rationales` with a scripted teacher; its requests."""
-    asked = []
+@pytest.fixture
+def run(questions, tmp_path, monkeypatch):
+    """`t5lite rationales` of the questions with a scripted teacher; its requests."""
 
-    def noted(request):
-        asked.append(request)
-        return script(request)
+    def run(name="made", *, script=answer, limits=scripted.AT_ONCE, **settings):
+        def opened(self, answers, dry_run):
+            teachers.append(scripted.asking(script, answers, limits=limits, dry_run=dry_run))
+            return teachers[-1]
 
-    monkeypatch.setattr(
-        TeacherConfig,
-        "open",
-        lambda self, answers, dry_run: scripted.asking(
-            noted, answers, limits=limits, dry_run=dry_run
-        ),
-    )
-    defaults = {"input": str(questions), "demonstrations": "arithmetic"}
-    rationales.rationales(
-        teacher=TeacherConfig(teacher="recorded"), output=str(folder), **(defaults | settings)
-    )
-    return asked
+        teachers = []
+        monkeypatch.setattr(TeacherConfig, "open", opened)
+        settings = {"input": str(questions), "demonstrations": "arithmetic"} | settings
+        teacher = TeacherConfig(teacher="recorded")
+        rationales.rationales(teacher=teacher, output=str(tmp_path / name), **settings)
+        return teachers[0]._teacher.asked
+
+    return run
 
 
 def read(folder):
     return lines_of(folder / RATIONALES_FILE)
 
 
-def test_what_can_be_read_is_kept_and_the_rest_is_counted(questions, tmp_path, monkeypatch, capsys):
+def test_what_can_be_read_is_kept_and_the_rest_is_counted(run, tmp_path, capsys):
     folder = tmp_path / "made"
-    asked = run(questions, folder, monkeypatch)
+    asked = run()
     assert [(x["input"], x["teacher_label"]) for x in read(folder)] == [
         ("0 plus one", "none"),
         *((f"{n} plus one", f"{n + 1}") for n in range(4, 8)),
@@ -82,10 +79,9 @@ def test_what_can_be_read_is_kept_and_the_rest_is_counted(questions, tmp_path, m
     assert origins["arithmetic_0"].example["label"] == "(48 - 31)"
 
 
-def test_only_allowed_and_consistent_ones(questions, tmp_path, monkeypatch):
+def test_only_allowed_and_consistent_ones(run, tmp_path):
     folder = tmp_path / "made"
-    labels = [str(n) for n in range(1, 8)]
-    run(questions, folder, monkeypatch, labels=labels, consistent_only=True)
+    run(labels=[str(n) for n in range(1, 8)], consistent_only=True)
     assert [x["teacher_label"] for x in read(folder)] == ["6", "7"]
     origins = read_trace(folder)
     verdicts = {i: origins[f"input_00000{i}"].verdicts[-1] for i in (0, 4, 7)}
@@ -93,19 +89,18 @@ def test_only_allowed_and_consistent_ones(questions, tmp_path, monkeypatch):
     assert "'5', and the label is '6'" in verdicts[4].why
 
 
-def test_a_run_whose_budget_is_spent_goes_on(questions, tmp_path, monkeypatch, caplog):
+def test_a_run_whose_budget_is_spent_goes_on(run, tmp_path, caplog):
     folder, whole = tmp_path / "made", tmp_path / "whole"
-    limits = Limits(max_calls=6, max_retry_wait=0.0)
-    assert len(run(questions, folder, monkeypatch, limits=limits)) == 6
+    assert len(run(limits=Limits(max_calls=6, max_retry_wait=0.0))) == 6
     assert "2 inputs were not answered" in caplog.text
     assert len(read(folder)) == 3
-    assert len(run(questions, folder, monkeypatch)) == 2
-    run(questions, whole, monkeypatch)
+    assert len(run()) == 2
+    run("whole")
     for name in (RATIONALES_FILE, "trace.jsonl"):
         assert (folder / name).read_text() == (whole / name).read_text()
 
 
-def test_base_models_are_asked_to_go_on(questions, tmp_path, monkeypatch):
+def test_base_models_are_asked_to_go_on(run, tmp_path):
     def script(request):
         assert request.prompt.endswith("\nQuestion: 7 plus one\n") or "7 plus" not in request.prompt
         assert request.prompt.count("Answer: ") == 1
@@ -113,33 +108,23 @@ def test_base_models_are_asked_to_go_on(questions, tmp_path, monkeypatch):
 
     shown = tmp_path / "shown.jsonl"
     shown.write_text('{"input": "1 plus one", "rationale": "Add one to 1.", "label": "2"}\n')
-    asked = run(
-        questions,
-        tmp_path / "made",
-        monkeypatch,
-        script=script,
-        demonstrations=str(shown),
-        prompt_form="continuation",
-        max_examples=2,
-    )
+    form = {"demonstrations": str(shown), "prompt_form": "continuation"}
+    asked = run(script=script, max_examples=2, **form)
     assert len(asked) == 2 and not asked[0].messages
     assert {x["teacher_label"] for x in read(tmp_path / "made")} == {"3"}
 
 
-def test_a_dry_run_asks_nothing(questions, tmp_path, monkeypatch, capsys):
-    assert run(questions, tmp_path / "made", monkeypatch, dry_run=True) == []
+def test_a_dry_run_asks_nothing(run, tmp_path, capsys):
+    assert run(dry_run=True) == []
     assert "8" in capsys.readouterr().out
     assert not (tmp_path / "made").exists()
 
 
-def test_a_task_is_asked(tmp_path, monkeypatch):
+def test_a_task_is_asked(run, tmp_path):
     def script(request):
         return f"It is said.\nAnswer: {request.messages[-1].content[-1]}"
 
     run(
-        None,
-        tmp_path / "made",
-        monkeypatch,
         script=script,
         input=None,
         mixture_or_task_name="toy_first",
@@ -163,23 +148,22 @@ def test_a_task_is_asked(tmp_path, monkeypatch):
         ({"input": "absent.jsonl"}, "absent.jsonl"),
     ],
 )
-def test_mistakes(questions, tmp_path, monkeypatch, settings, message):
+def test_mistakes(run, settings, message):
     with pytest.raises(ValueError, match=message):
-        run(questions, tmp_path / "made", monkeypatch, **settings)
+        run(**settings)
 
 
 @pytest.mark.parametrize("id", ["arithmetic_0", "input_000001"])
-def test_an_id_names_one_thing(tmp_path, monkeypatch, id):
-    lines = [{"input": "1 plus one", "id": id}, {"input": "2 plus one"}]
-    path = write_lines(tmp_path / "questions.jsonl", lines)
+def test_an_id_names_one_thing(run, questions, id):
+    write_lines(questions, [{"input": "1 plus one", "id": id}, {"input": "2 plus one"}])
     with pytest.raises(ValueError, match=f"the id '{id}' comes twice, or is that of a demonstr"):
-        run(path, tmp_path / "made", monkeypatch)
+        run()
 
 
-def test_consistency_needs_labels(tmp_path, monkeypatch):
-    path = write_lines(tmp_path / "questions.jsonl", [{"input": "1 plus one"}])
+def test_consistency_needs_labels(run, questions):
+    write_lines(questions, [{"input": "1 plus one"}])
     with pytest.raises(ValueError, match=r"--consistent_only .* no input has one"):
-        run(path, tmp_path / "made", monkeypatch, consistent_only=True)
+        run(consistent_only=True)
 
 
 @pytest.mark.parametrize(

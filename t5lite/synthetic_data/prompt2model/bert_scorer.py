@@ -72,9 +72,8 @@ class BertScorer:
             for reference in given
             if reference.strip() and answer.strip()
         ]
-        best = [0.0] * len(answers)
         if not pairs:
-            return best
+            return [0.0] * len(answers)
         # The tokens that begin and end a text do not count, though others may be matched with them.
         weights: dict[int | None, float] = collections.defaultdict(lambda: 1.0)
         weights |= {tokenizer.sep_token_id: 0.0, tokenizer.cls_token_id: 0.0}
@@ -94,11 +93,10 @@ class BertScorer:
                 )
                 values += found[:, 2].tolist()
                 bar.update(len(part))
-        has_score = set()
+        best: dict[int, float] = {}
         for (place, _, _), value in zip(pairs, values, strict=True):
-            best[place] = max(best[place], value) if place in has_score else value
-            has_score.add(place)
-        return best
+            best[place] = max(value, best.get(place, value))
+        return [best.get(place, 0.0) for place in range(len(answers))]
 
     def check(self) -> tuple[pathlib.Path, int]:
         """Finds out what is missing before anything long is begun; loads no weights.

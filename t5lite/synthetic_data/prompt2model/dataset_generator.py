@@ -90,14 +90,20 @@ def expected_requests(spec: PromptSpec, config: GenerationConfig) -> list[Expect
     calls = math.ceil(config.num_examples / config.answers_per_request)
     num_shown = _MOST_SHOWN // 2 if config.shows_generated else 0
     shown = (spec.demonstrations * num_shown)[:num_shown]
-    request = Request.of_text(
-        META_TEMPLATES[1 if config.varies_template else 0].prompt(spec, generated=shown),
+    text = META_TEMPLATES[1 if config.varies_template else 0].prompt(spec, generated=shown)
+    request = _request(text, config, temperature=config.initial_temperature)
+    at_most = calls if config.max_calls is None else min(calls, config.max_calls)
+    return [Expected("examples, if each answer is kept", at_most, request)]
+
+
+def _request(text: str, config: GenerationConfig, *, temperature: float) -> Request:
+    return Request.of_text(
+        text,
+        temperature=temperature,
         max_tokens=config.max_tokens,
         n=config.answers_per_request,
         json_object=True,
     )
-    at_most = calls if config.max_calls is None else min(calls, config.max_calls)
-    return [Expected("examples, if each answer is kept", at_most, request)]
 
 
 class _Generator:
@@ -187,13 +193,8 @@ class _Generator:
         most = min(rng.randint(1, _MOST_SHOWN), len(self.kept)) if config.shows_generated else 0
         while True:
             shown = rng.sample(self.kept, most)
-            request = Request.of_text(
-                template.prompt(self._spec, generated=shown),
-                temperature=self._temperature(),
-                max_tokens=config.max_tokens,
-                n=config.answers_per_request,
-                json_object=True,
-            )
+            text = template.prompt(self._spec, generated=shown)
+            request = _request(text, config, temperature=self._temperature())
             tokens = request.count_tokens()
             if tokens <= config.max_prompt_tokens:
                 break

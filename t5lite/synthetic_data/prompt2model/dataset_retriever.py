@@ -70,7 +70,7 @@ def described_data_sets(settings: DatasetRetrieval) -> list[DatasetDescription]:
         )
     for text in settings.dataset_folders:
         folder = local_path(text, name="--dataset_folder")
-        found += local_data_sets(folder, name="--dataset_folder", problems=problems)
+        found += local_data_sets(folder, problems=problems)
     say_problems(problems)
     return found
 

@@ -30,14 +30,11 @@ _SEARCHED_FACTS = ("pretty_name", "description", "task_categories", "task_ids", 
 _SAVED = ("dataset_dict.json", "state.json")
 
 
-def local_data_sets(
-    folder: pathlib.Path, *, name: str, problems: list[str]
-) -> list[DatasetDescription]:
+def local_data_sets(folder: pathlib.Path, *, problems: list[str]) -> list[DatasetDescription]:
     """The data sets in a folder and in those below it.
 
     Args:
-      folder: The folder.
-      name: The flag that gave it, for messages.
+      folder: What `--dataset_folder` names.
       problems: Gets a sentence for each that is left out, or is searched without its card.
 
     Raises:
@@ -45,13 +42,13 @@ def local_data_sets(
     """
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "is not there"
-        raise ValueError(f"{name} {folder} {found}; give a folder of data sets")
+        raise ValueError(f"--dataset_folder {folder} {found}; give a folder of data sets")
     descriptions = list(_inside(folder, problems))
     if not descriptions:
         why = f": {problems[0]}" if problems else ""
         raise ValueError(
-            f"{name} {folder} holds no data set{why}. It may hold {', '.join(SUFFIXES)} files, or "
-            f"folders of them with a card, {CARD_FILE}"
+            f"--dataset_folder {folder} holds no data set{why}. It may hold {', '.join(SUFFIXES)} "
+            f"files, or folders of them with a card, {CARD_FILE}"
         )
     return descriptions
 
@@ -64,7 +61,8 @@ def _inside(folder: pathlib.Path, problems: list[str]) -> Iterator[DatasetDescri
     if card is not None and (card.facts or card.problem or has_data):
         yield from _described(_configurations(folder, card, problems), card, problems)
         return
-    if any(path.name in _SAVED for path in files) or any(map(_is_split, data)):
+    has_splits = any(_stem(path).lower() in split_files.SPLIT_NAMES for path in data)
+    if has_splits or any(path.name in _SAVED for path in files):
         yield from _described({str(folder): {"": (str(folder),)}}, None, problems)
         return
     for path in data:
@@ -205,10 +203,6 @@ def _card(path: pathlib.Path, problems: list[str]) -> Card | None:
     if card.problem:
         problems.append(f"card {path} is searched by its text alone: {card.problem}")
     return card
-
-
-def _is_split(path: pathlib.Path) -> bool:
-    return _stem(path).lower() in split_files.SPLIT_NAMES
 
 
 def _stem(path: pathlib.Path) -> str:

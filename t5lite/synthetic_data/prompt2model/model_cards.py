@@ -96,14 +96,11 @@ class DescribedModel:
     license: str = ""
 
 
-def described_models(
-    folder: pathlib.Path, *, name: str, problems: list[str]
-) -> list[DescribedModel]:
+def described_models(folder: pathlib.Path, *, problems: list[str]) -> list[DescribedModel]:
     """The models that a folder holds, and those below it.
 
     Args:
-      folder: The folder.
-      name: The flag that gave it, for messages.
+      folder: What `--model_folder` names.
       problems: Gets a sentence for each that is left out, or is searched without its card.
 
     Raises:
@@ -111,12 +108,14 @@ def described_models(
     """
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "is not there"
-        raise ValueError(f"{name} {folder} {found}; give a folder of models or of their cards")
+        raise ValueError(
+            f"--model_folder {folder} {found}; give a folder of models or of their cards"
+        )
     models = list(_inside(folder, folder, problems))
     if not models:
         why = f": {problems[0]}" if problems else ""
         raise ValueError(
-            f"{name} {folder} holds no model{why}. It may hold folders of models, cards "
+            f"--model_folder {folder} holds no model{why}. It may hold folders of models, cards "
             f"(ORG/NAME/{CARD_FILE}, ORG--NAME.md), or records of models (.json, .jsonl)"
         )
     return models

@@ -251,7 +251,7 @@ def _described(folders: Sequence[str]) -> list[DescribedModel]:
     by_name: dict[str, DescribedModel] = {}
     for text in folders:
         folder = local_path(text, name="--model_folder")
-        for model in described_models(folder, name="--model_folder", problems=problems):
+        for model in described_models(folder, problems=problems):
             by_name[model.name] = _joined(by_name.get(model.name), model)
     say_problems(problems)
     return [*by_name.values()]

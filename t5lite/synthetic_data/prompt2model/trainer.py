@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from t5lite.files.json_files import read_object, write_object
+from t5lite.files.json_files import read_lines, read_object, write_object
 from t5lite.messages.value_types import check_fields
 
 if TYPE_CHECKING:
@@ -223,8 +223,6 @@ def _vocabulary(config: StudentTraining) -> dict[str, tuple[str, Any]]:
 
 def _evaluations(model_dir: pathlib.Path, steps: Mapping[str, int]) -> dict[str, dict[str, float]]:
     """What the run's evaluations gave at each of some steps."""
-    from t5lite.files.json_files import read_lines
-
     by_step = {
         line["step"]: {
             name: value

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from t5lite.files import strict_json
 from t5lite.files.appended_file import AppendedFile
+from t5lite.files.json_files import line_of
 from t5lite.files.local_paths import storage_path, writable_folder
 from t5lite.files.locks import Lock, delete_lock, take_lock
 from t5lite.files.regular_files import check_regular
@@ -146,9 +147,7 @@ class Answers:
             "request": dataclasses.asdict(request),
             "choices": [dataclasses.asdict(choice) for choice in reply.choices],
         }
-        text = strict_json.dumps(record, ensure_ascii=False) + "\n"
-        # Half a surrogate pair stays the escape that JSON has for it.
-        content = text.encode("utf-8", "backslashreplace")
+        content = line_of(record)
         self._file.append(content, durably=True)
         self._lines[digest] = _Line(self._num_lines + 1, self._end, len(content))
         self._num_lines += 1

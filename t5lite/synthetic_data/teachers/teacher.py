@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
 from t5lite.synthetic_data.teachers.requests import Reply, Request
 
 
+@dataclasses.dataclass(eq=False)
 class TeacherError(Exception):
     """A request that failed and may succeed if it is put again: too many requests, a lost line.
 
@@ -20,19 +22,14 @@ class TeacherError(Exception):
       said: What the teacher said of it, for a message.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        *,
-        retry_after: float | None = None,
-        is_final: bool = False,
-        said: str = "",
-    ) -> None:
-        super().__init__(f"{kind}: {said}" if said else kind)
-        self.kind = kind
-        self.retry_after = retry_after
-        self.is_final = is_final
-        self.said = said
+    kind: str
+    _: dataclasses.KW_ONLY
+    retry_after: float | None = None
+    is_final: bool = False
+    said: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.said}" if self.said else self.kind
 
 
 class Teacher(Protocol):

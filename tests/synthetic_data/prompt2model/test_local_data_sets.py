@@ -17,7 +17,7 @@ def write(path, content):
 
 def found(folder):
     problems = []
-    sets = local_data_sets(folder, name="--dataset_folder", problems=problems)
+    sets = local_data_sets(folder, problems=problems)
     names = {str(one.name).removeprefix(f"{folder}/"): one.split for one in sets}
     return sets, names, problems
 
@@ -134,4 +134,4 @@ def test_a_data_set_without_records_is_there_and_empty(tmp_path):
 def test_a_folder_without_data_sets_is_refused(tmp_path, name, message):
     write(tmp_path / "file", "")
     with pytest.raises(ValueError, match=f"--dataset_folder .*{message}"):
-        local_data_sets(tmp_path / name, name="--dataset_folder", problems=[])
+        local_data_sets(tmp_path / name, problems=[])

@@ -49,7 +49,7 @@ def names(found):
 
 def described(folder):
     problems = []
-    models = described_models(folder, name="--model_folder", problems=problems)
+    models = described_models(folder, problems=problems)
     return {model.name: model for model in models}, problems
 
 
@@ -120,7 +120,7 @@ def test_what_cannot_be_read_is_told_and_left_out(tmp_path):
 def test_a_folder_without_models_is_refused(tmp_path, name, message):
     write(tmp_path / "file", "")
     with pytest.raises(ValueError, match=f"--model_folder .*{message}"):
-        described_models(tmp_path / name, name="--model_folder", problems=[])
+        described_models(tmp_path / name, problems=[])
 
 
 def test_models_on_disk_are_opened_and_counted(on_disk):
@@ -208,10 +208,7 @@ def test_the_search_may_be_with_a_card_that_the_teacher_imagines(tmp_path):
 
 @pytest.mark.parametrize(("answer", "why"), [(" ", "empty"), (TeacherError("dead"), "dead")])
 def test_a_teacher_who_writes_no_card_is_told(tmp_path, answer, why):
-    with (
-        asking(lambda _: answer, tmp_path) as teacher,
-        pytest.raises(ValueError, match=why),
-    ):
+    with asking(lambda _: answer, tmp_path) as teacher, pytest.raises(ValueError, match=why):
         hypothetical_card(SUMMARIES, teacher)
 
 

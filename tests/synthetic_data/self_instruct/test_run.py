@@ -1,6 +1,7 @@
 """All of Self-Instruct with a scripted teacher: what it asks, what is kept, how it resumes."""
 
 import collections
+import dataclasses
 import random
 
 import pytest
@@ -154,13 +155,12 @@ def test_more_instructions_are_added_to_a_finished_run(tmp_path):
     before = lines_of(tmp_path / files.INSTRUCTIONS)
     asked = _run(tmp_path)
     assert asked == []  # everything is on disk
-    more = SelfInstructConfig(num_instructions=9, requests_per_round=2, num_asked=3)
+    more = dataclasses.replace(CONFIG, num_instructions=9)
     _run(tmp_path, config=more)
     assert lines_of(tmp_path / files.INSTRUCTIONS)[:6] == before
     assert len(lines_of(tmp_path / files.INSTRUCTIONS)) == 10
-    other = SelfInstructConfig(num_instructions=9, requests_per_round=2, num_asked=4)
     with pytest.raises(ValueError, match="num_asked was 3, and is 4 now"):
-        _run(tmp_path, config=other)
+        _run(tmp_path, config=dataclasses.replace(more, num_asked=4))
     with pytest.raises(ValueError, match="seeds_sha256 was"):
         _run(tmp_path, config=more, seeds=SEEDS[:2])
 
@@ -255,10 +255,7 @@ def test_a_text_to_go_on_with(tmp_path):
 
 
 def test_seeds_may_be_included(tmp_path):
-    config = SelfInstructConfig(
-        num_instructions=6, requests_per_round=2, num_asked=3, include_seeds=True
-    )
-    _run(tmp_path, config=config)
+    _run(tmp_path, config=dataclasses.replace(CONFIG, include_seeds=True))
     ids = [record["id"] for record in lines_of(tmp_path / files.EXAMPLES)]
     assert ids[:4] == ["seed_0.1", "seed_1.1", "seed_2.1", "machine_00000_00_00.1"]
 

@@ -71,6 +71,63 @@ def check_fields(record: object, hints: Mapping[str, Any], *, name: str) -> None
             check_type(record[field], hint, name=f"{name}: {field}")
 
 
+def dataclass_of(
+    kind: type[_T], record: Mapping[str, Any], *, name: str, others_pass: bool = False
+) -> _T:
+    """A dataclass of a JSON object's fields, with tuples for lists.
+
+    Args:
+      kind: the dataclass; its hints are as `check_type` takes them. A field may be a tuple of
+        dataclasses too, which are made of a list of objects.
+      record: as `json.loads` gives it.
+      name: what an error calls it: its file, or file and field.
+      others_pass: whether fields that are not the dataclass's are left aside.
+
+    Raises:
+      ValueError: a field is missing, unknown, or of another type.
+    """
+    hints = _hints(kind)
+    fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, kind))}
+    unknown = [field for field in record if field not in fields]
+    if unknown and not others_pass:
+        raise ValueError(f"{name}: unknown field {unknown[0]!r}; known are {', '.join(fields)}")
+    values = {}
+    for field in fields.values():
+        if field.name in record:
+            values[field.name] = _of_hint(
+                record[field.name],
+                hints[field.name],
+                name=f"{name}, field {field.name!r}",
+                others_pass=others_pass,
+            )
+        elif field.default is field.default_factory is dataclasses.MISSING:
+            raise ValueError(f"{name}: field {field.name!r} is missing")
+    return kind(**values)
+
+
+@functools.cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _of_hint(value: Any, hint: Any, *, name: str, others_pass: bool) -> Any:
+    """A value of JSON, with tuples and their dataclasses where its hint has them."""
+    origin, members = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple and dataclasses.is_dataclass(members[0]):
+        check_type(value, list[dict[str, Any]], name=name)
+        return tuple(
+            dataclass_of(members[0], item, name=f"{name}, item {place}", others_pass=others_pass)
+            for place, item in enumerate(value)
+        )
+    check_type(value, hint, name=name)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {
+            key: _of_hint(item, members[1], name=name, others_pass=others_pass)
+            for key, item in value.items()
+        }
+    return tuple(value) if origin is tuple else value
+
+
 def check_numbers(config: Any, *, of: Callable[..., Any]) -> None:
     """Compares the numbers of a dataclass with the types and ranges of its fields.
 

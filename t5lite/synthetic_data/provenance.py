@@ -15,7 +15,7 @@ from t5lite.files import strict_json
 from t5lite.files.appended_lines import AppendedLines
 from t5lite.files.json_files import read_lines, write_lines
 from t5lite.files.local_paths import storage_path
-from t5lite.messages.value_types import check_fields
+from t5lite.messages.value_types import dataclass_of
 
 TRACE_FILE = "trace.jsonl"
 
@@ -87,7 +87,7 @@ class Trace:
         self._origins = {}
         try:
             for where, record in self._lines.records:
-                origin = _origin_of(record, where=where)
+                origin = dataclass_of(Origin, record, name=where, others_pass=True)
                 self._origins[origin.id] = origin
         except BaseException:
             self._lines.__exit__()
@@ -136,7 +136,8 @@ def read_trace(folder: str | pathlib.Path, *, name: str = "--folder") -> dict[st
             "makes data wrote"
         )
     lines = read_lines(path, any_text=True)
-    return {origin.id: origin for origin in (_origin_of(line, where=w) for w, line in lines)}
+    origins = (dataclass_of(Origin, line, name=where, others_pass=True) for where, line in lines)
+    return {origin.id: origin for origin in origins}
 
 
 def _record(origin: Origin) -> dict[str, Any]:
@@ -146,38 +147,3 @@ def _record(origin: Origin) -> dict[str, Any]:
 def _is_same(old: Origin | None, new: Origin) -> bool:
     """Whether both are written alike, tuples as lists."""
     return old is not None and strict_json.dumps(_record(old)) == strict_json.dumps(_record(new))
-
-
-def _origin_of(record: dict[str, Any], *, where: str) -> Origin:
-    """Checks a line's shape.
-
-    Raises:
-      ValueError: It has another; names the line and the field.
-    """
-    hints = {
-        "id": str,
-        "example": dict[str, Any],
-        "request": str,
-        "choice": int,
-        "template": str,
-        "demonstrations": list[str],
-        "verdicts": list[dict[str, Any]],
-    }
-    check_fields(record, hints, name=where)
-    if not isinstance(record.get("id"), str) or record.get("example") is None:
-        raise ValueError(f"{where}: no line of a trace: it has no id, or no example")
-    verdicts = []
-    for verdict in record.get("verdicts") or ():
-        check_fields(verdict, {"filter": str, "kept": bool, "why": str}, name=f"{where}: verdicts")
-        if verdict.get("filter") is None or verdict.get("kept") is None:
-            raise ValueError(f"{where}: verdicts: one has no filter, or does not say if it kept")
-        verdicts.append(Verdict(verdict["filter"], verdict["kept"], verdict.get("why") or ""))
-    return Origin(
-        id=record["id"],
-        example=record["example"],
-        request=record.get("request"),
-        choice=record.get("choice") or 0,
-        template=record.get("template"),
-        demonstrations=tuple(record.get("demonstrations") or ()),
-        verdicts=tuple(verdicts),
-    )

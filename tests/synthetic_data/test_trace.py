@@ -141,8 +141,8 @@ def test_a_folder_without_a_trace_is_named(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ({"id": 3, "example": {}}, "id must be a text"),
-        ({"example": {}}, "no line of a trace"),
+        ({"id": 3, "example": {}}, "'id' must be a text"),
+        ({"example": {}}, "field 'id' is missing"),
         ({"id": "a", "example": {}, "verdicts": [{"filter": "x"}]}, "verdicts"),
         ({"id": "a", "example": {}, "demonstrations": [1]}, "demonstrations"),
     ],

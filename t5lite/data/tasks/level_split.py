@@ -15,13 +15,13 @@ import pathlib
 import re
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from t5lite.data.tasks.instance_selection import InstanceSelection
 from t5lite.data.tasks.task_kinds import TaskKind
 from t5lite.files.json_files import read_object, write_object
 from t5lite.files.local_paths import local_path
-from t5lite.messages.value_types import check_type
+from t5lite.messages.value_types import check_type, dataclass_of
 
 Level = Literal["fully_held_out", "partially_supervised", "fully_supervised"]
 LEVELS: tuple[Level, ...] = typing.get_args(Level)
@@ -239,41 +239,13 @@ def _read(path: pathlib.Path, mtime_ns: int, size: int) -> LevelSplit:
     tasks = record.pop("tasks", None)
     check_type(tasks, Mapping[str, dict], name=f"{path}, field 'tasks'")
     roles = {
-        name: _object(TaskRole, role, where=f"{path}, task {name!r}")
+        name: dataclass_of(TaskRole, role, name=f"{path}, task {name!r}")
         for name, role in tasks.items()
     }
     try:
-        return _object(LevelSplit, {**record, "roles": roles}, where=str(path))
+        return dataclass_of(LevelSplit, {**record, "roles": roles}, name=str(path))
     except ValueError as error:
         raise ValueError(f"{path}: {error}" if str(path) not in str(error) else error) from None
-
-
-def _object(kind: type[Any], record: Mapping[str, Any], *, where: str) -> Any:
-    """A dataclass of a JSON object's fields, lists as tuples.
-
-    Raises:
-      ValueError: a field is missing, unknown, or of another type.
-    """
-    hints = typing.get_type_hints(kind)
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    for name in record:
-        if name not in fields:
-            raise ValueError(f"{where}: unknown field {name!r}; known are {', '.join(fields)}")
-    for name, field in fields.items():
-        required = field.default is field.default_factory is dataclasses.MISSING
-        if name in record:
-            check_type(record[name], hints[name], name=f"{where}, field {name!r}")
-        elif required:
-            raise ValueError(f"{where}: field {name!r} is missing")
-    return kind(**{name: _with_tuples(value) for name, value in record.items()})
-
-
-def _with_tuples(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(map(_with_tuples, value))
-    if isinstance(value, dict):
-        return {name: _with_tuples(item) for name, item in value.items()}
-    return value
 
 
 def is_trained(role: TaskRole) -> bool:

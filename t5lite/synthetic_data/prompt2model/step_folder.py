@@ -19,7 +19,7 @@ from t5lite.files import strict_json
 from t5lite.files.json_files import read_object, write_object
 from t5lite.files.local_paths import local_path, writable_folder
 from t5lite.files.locks import delete_lock, take_lock
-from t5lite.messages.value_types import check_fields
+from t5lite.messages.value_types import check_fields, dataclass_of
 
 STATUS_FILE = "status.json"
 _LOCK_FILE = ".lock"
@@ -77,12 +77,6 @@ class StepRecord:
     begun: str = ""
     finished: str = ""
     starts: int = 0
-
-
-_RECORD_TYPES = {
-    **dict.fromkeys(("inputs", "outputs", "settings", "counts"), Mapping[str, Any]),
-    **{"begun": str, "finished": str, "starts": int},
-}
 
 
 class StepFolder:
@@ -240,10 +234,10 @@ class StepFolder:
         check_fields(
             found, {"switched_off": list[str], "steps": Mapping[str, dict]}, name=str(path)
         )
-        steps = {}
-        for name, record in found.get("steps", {}).items():
-            check_fields(record, _RECORD_TYPES, name=f"{path}: {name}")
-            steps[name] = StepRecord(**{key: record[key] for key in _RECORD_TYPES if key in record})
+        steps = {
+            name: dataclass_of(StepRecord, record, name=f"{path}: {name}", others_pass=True)
+            for name, record in found.get("steps", {}).items()
+        }
         return tuple(found.get("switched_off", ())), steps
 
 

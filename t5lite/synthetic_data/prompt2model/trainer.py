@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from t5lite.files.json_files import read_lines, read_object, write_object
-from t5lite.messages.value_types import check_fields
+from t5lite.messages.value_types import dataclass_of
 
 if TYPE_CHECKING:
     from t5lite.configuration.gin_resolve import ParsedConfig
@@ -44,7 +44,8 @@ class TrainedStudent:
       best_step: The checkpoint of the best validation metric.
       last_step: The one at the end.
       best_metric: What is meant by best; None where the recipe names none, and the last counts.
-      validation: The validation's metrics at the best step, and at the last, by name.
+      validation: The validation's metrics at the best step, and at the last, by name; None of
+        one that is no finite number.
       parameters: A hash of the parameters of each of the two, which tells a student trained anew.
     """
 
@@ -54,7 +55,7 @@ class TrainedStudent:
     best_step: int
     last_step: int
     best_metric: str | None
-    validation: Mapping[str, Mapping[str, float]]
+    validation: Mapping[str, Mapping[str, float | None]]
     parameters: Mapping[str, str]
 
     @property
@@ -73,27 +74,13 @@ class TrainedStudent:
           ValueError: The file is malformed, or the model is not there.
         """
         path = folder / TRAINING_FILE
-        record = read_object(path)
-        check_fields(record, _TYPES, name=str(path))
-        optional = ("initial_checkpoint", "best_metric")
-        if missing := [n for n in _TYPES if record.get(n) is None and n not in optional]:
-            raise ValueError(f"{path}: field {missing[0]!r} is missing")
-        values: dict[str, Any] = {name: record.get(name) for name in _TYPES}
-        found = cls(**values)
+        found = dataclass_of(cls, read_object(path), name=str(path), others_pass=True)
         if not (folder / found.model_dir).is_dir():
             raise ValueError(
                 f"{path} names the model folder {found.model_dir}, which is not there. Put it "
                 f"back, or delete {TRAINING_FILE}, and the step train makes it anew."
             )
         return found
-
-
-_TYPES = {
-    **dict.fromkeys(("model_dir", "initial_checkpoint", "recipe", "best_metric"), str),
-    **dict.fromkeys(("best_step", "last_step"), int),
-    "validation": Mapping[str, Mapping[str, Any]],
-    "parameters": Mapping[str, str],
-}
 
 
 def recipe_settings(config: StudentTraining) -> dict[str, Any]:

@@ -21,9 +21,8 @@ from t5lite.files.json_files import line_of
 from t5lite.files.local_paths import storage_path, writable_folder
 from t5lite.files.locks import Lock, delete_lock, take_lock
 from t5lite.files.regular_files import check_regular
-from t5lite.messages.ranges import Count
-from t5lite.messages.value_types import check_fields
-from t5lite.synthetic_data.teachers.requests import Choice, Message, Reply, Request
+from t5lite.messages.value_types import check_fields, dataclass_of
+from t5lite.synthetic_data.teachers.requests import Choice, Reply, Request
 
 ANSWERS_FILE = "answers.jsonl"
 # Where a system keeps the answers of its run, in the run's folder.
@@ -230,27 +229,11 @@ def _answer_of(record: Any, *, where: str) -> Answer:
             if set(part) != fields:
                 odd = ", ".join(sorted(set(part) ^ fields))
                 raise ValueError(f"{where}: {field}: missing or not known: {odd}")
-    for choice in record["choices"]:
-        check_fields(choice, {"text": str, "was_cut": bool}, name=f"{where}: choices")
-    check_fields(
-        record["request"],
-        {
-            "messages": list[dict[str, str]],
-            "prompt": str | None,
-            "stop": list[str],
-            "json_object": bool,
-            "attempt": Count,
-        },
-        name=f"{where}: request",
-    )
-    settings = dict(record["request"])
     try:
-        settings["messages"] = tuple(Message(**turn) for turn in settings["messages"])
-        settings["stop"] = tuple(settings["stop"])
-        request = Request(**settings)
-    except (TypeError, ValueError, AssertionError) as error:
-        raise ValueError(f"{where}: request: {error}") from None
-    choices = tuple(Choice(**choice) for choice in record["choices"])
+        request = dataclass_of(Request, record["request"], name="request")
+        choices = tuple(dataclass_of(Choice, one, name="choices") for one in record["choices"])
+    except (ValueError, AssertionError) as error:
+        raise ValueError(f"{where}: {error}") from None
     return Answer(
         record["teacher"],
         request,

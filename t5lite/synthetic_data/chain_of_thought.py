@@ -41,13 +41,9 @@ class Solved:
     label: str
 
 
-def _solved(name: str, examples: Sequence[tuple[str, str, str]]) -> tuple[Solved, ...]:
-    return tuple(Solved(f"{name}_{i}", *example) for i, example in enumerate(examples))
-
-
-_NLI = _solved(
-    "nli",
-    [
+# Of each an input, the reasons and the answer.
+_EXAMPLES: Mapping[str, Sequence[tuple[str, str, str]]] = {
+    "nli": [
         (
             "premise: A man in a yellow coat rows a boat across a lake. hypothesis: Someone is on "
             "the water.",
@@ -71,10 +67,7 @@ _NLI = _solved(
             "entailment",
         ),
     ],
-)
-_COMMONSENSE = _solved(
-    "commonsense",
-    [
+    "commonsense": [
         (
             "Where would you put wet boots so that the carpet stays clean?\nAnswer Choices:\n"
             "(a) wardrobe\n(b) doormat\n(c) sofa\n(d) oven\n(e) river",
@@ -95,10 +88,7 @@ _COMMONSENSE = _solved(
             "candle",
         ),
     ],
-)
-_ARITHMETIC = _solved(
-    "arithmetic",
-    [
+    "arithmetic": [
         (
             "A baker made 48 rolls and sold 31 of them.\nHow many rolls are left?",
             "What is left is what was made less what was sold: 31 of 48 rolls are gone.",
@@ -120,11 +110,10 @@ _ARITHMETIC = _solved(
             "(63 / 7)",
         ),
     ],
-)
+}
 DEMONSTRATIONS: Mapping[str, tuple[Solved, ...]] = {
-    "nli": _NLI,
-    "commonsense": _COMMONSENSE,
-    "arithmetic": _ARITHMETIC,
+    name: tuple(Solved(f"{name}_{i}", *example) for i, example in enumerate(examples))
+    for name, examples in _EXAMPLES.items()
 }
 
 

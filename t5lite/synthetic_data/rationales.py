@@ -121,7 +121,10 @@ def rationales(
         path=writable_folder(output, name="--output") / RATIONALES_FILE,
         inputs="inputs",
         answers="rationales",
-        shown=[Origin(id=one.id, example=_demonstration(one)) for one in shown],
+        shown=[
+            Origin(id=s.id, example={"input": s.input, "rationale": s.rationale, "label": s.label})
+            for s in shown
+        ],
         dry_run=dry_run,
     )
 
@@ -173,10 +176,6 @@ def _origin(one: Asked, answer: Answered, *, check: _Check, shown: Sequence[Solv
         demonstrations=tuple(s.id for s in shown),
         verdicts=tuple(verdicts),
     )
-
-
-def _demonstration(solved: Solved) -> dict[str, str]:
-    return {"input": solved.input, "rationale": solved.rationale, "label": solved.label}
 
 
 def _inputs(

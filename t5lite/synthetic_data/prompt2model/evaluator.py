@@ -207,11 +207,14 @@ class Comparison:
     def _others(self) -> dict[str, Scores]:
         return {**self.baselines, **({TEACHER: self.teacher} if self.teacher else {})}
 
+    @property
+    def _models(self) -> dict[str, Scores]:
+        return {STUDENT: self.student, **self._others}
+
     # Bootstraps over many answers take seconds.
     @functools.cached_property
     def _estimates(self) -> dict[str, dict[str, Estimate]]:
-        models = {STUDENT: self.student, **self._others}
-        return {name: scores.estimates() for name, scores in models.items()}
+        return {name: scores.estimates() for name, scores in self._models.items()}
 
     @functools.cached_property
     def _differences(self) -> dict[str, dict[str, PairedDifference]]:
@@ -220,10 +223,9 @@ class Comparison:
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         titles = ["score", "model", "value", "student minus it", "p", "unanswered", "examples"]
         rows = []
-        models = {STUDENT: self.student, **self._others}
         estimates, differences = self._estimates, self._differences
         for metric in estimates[STUDENT]:
-            for name, scores in models.items():
+            for name, scores in self._models.items():
                 if metric not in estimates[name]:
                     continue
                 found = differences.get(name, {}).get(metric)
@@ -241,12 +243,11 @@ class Comparison:
         return titles, rows
 
     def _record(self) -> dict[str, Any]:
-        models = {STUDENT: self.student, **self._others}
         return {
             "num_examples": len(self.student.ids),
             "models": {
                 name: {
-                    "num_unanswered": models[name].num_unanswered,
+                    "num_unanswered": self._models[name].num_unanswered,
                     "scores": {metric: value._asdict() for metric, value in found.items()},
                 }
                 for name, found in self._estimates.items()

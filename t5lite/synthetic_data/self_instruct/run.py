@@ -108,6 +108,7 @@ def make_data(
         kept = files.read_instructions(folder)
         if config.whole_tasks:
             said: dict[str, bool | None] = {}
+            is_one: dict[str, bool] = {}
             answers = {one.id: _whole_task(one) for one in kept}
         else:
             ended.append(write_classification(asking, kept, config, folder=folder))
@@ -126,8 +127,26 @@ def make_data(
             for origin in filter_instances(one, answers[one.id], max_instances=config.max_instances)
         ]
         trace.add(origins)
+    made = [origin for origin in origins if origin.kept]
+    num_examples = write_examples(folder, made, is_one, seeds if config.include_seeds else ())
     remarks = [one.why for one in ended if one.why]
-    _write_results(folder, seeds, kept, said, origins, config, remarks=remarks, workers=workers)
+    found = statistics.write_statistics(
+        folder,
+        seeds=seeds,
+        kept=kept,
+        classifications=said,
+        origins=origins,
+        config=config,
+        num_examples=num_examples,
+        remarks=remarks,
+        workers=workers,
+    )
+    examples = [record for _, record in read_lines(folder / files.EXAMPLES)]
+    report = page.write_report(folder, found, examples)
+    print(statistics.table(found))
+    for remark in remarks:
+        log.warning("%s", remark)
+    log.info("%s", f"{folder / files.EXAMPLES}: {num_examples:,} examples; {report} shows them")
     if not all(one.is_done for one in ended):
         log.warning("Not all is asked; the same command goes on, with a larger budget if need be.")
 
@@ -177,37 +196,3 @@ def _check_words(seeds: Sequence[SeedTask], config: SelfInstructConfig) -> None:
 def _whole_task(one: KeptInstruction) -> Answer:
     """The one instance that came with an instruction."""
     return Answer([Instance(one.input or "", one.output or "")], was_cut=False, request=one.request)
-
-
-def _write_results(
-    folder: pathlib.Path,
-    seeds: Sequence[SeedTask],
-    kept: Sequence[KeptInstruction],
-    said: dict[str, bool | None],
-    origins: Sequence[Origin],
-    config: SelfInstructConfig,
-    *,
-    remarks: Sequence[str],
-    workers: int,
-) -> None:
-    made = [origin for origin in origins if origin.kept]
-    is_one = {id: answer is True for id, answer in said.items()}
-    included = seeds if config.include_seeds else ()
-    num_examples = write_examples(folder, made, is_one, included)
-    found = statistics.write_statistics(
-        folder,
-        seeds=seeds,
-        kept=kept,
-        classifications=said,
-        origins=origins,
-        config=config,
-        num_examples=num_examples,
-        remarks=remarks,
-        workers=workers,
-    )
-    examples = [record for _, record in read_lines(folder / files.EXAMPLES)]
-    report = page.write_report(folder, found, examples)
-    print(statistics.table(found))
-    for remark in remarks:
-        log.warning("%s", remark)
-    log.info("%s", f"{folder / files.EXAMPLES}: {num_examples:,} examples; {report} shows them")

@@ -58,15 +58,20 @@ def write_statistics(
     for record in rounds:
         dropped.update(record["dropped"])
     made = [one for one in origins if one.kept]
+    seed_texts = [seed.instruction for seed in seeds]
+    to_seeds = RougeFilter(seed_texts, alphabet=config.alphabet, workers=workers).nearest(
+        [one.instruction for one in kept]
+    )
+    # 1 lets every seed in, each compared with those before it: what the filter would say of it.
+    among_seeds = RougeFilter(max_rouge_l=1, alphabet=config.alphabet, workers=workers).add_new(
+        seed_texts
+    )
+    pairs = count_verbs_and_nouns(one.instruction for one in kept)
     found: dict[str, Any] = {
         "remarks": list(remarks),
         "seeds": len(seeds),
         "rounds": rounds,
-        "instructions": _shares(
-            sum(record["candidates"] for record in rounds),
-            len(kept),
-            dropped,
-        ),
+        "instructions": _shares(sum(r["candidates"] for r in rounds), len(kept), dropped),
         "answers": {
             name: sum(record[name] for record in rounds)
             for name in ("requests", "not_answered", "cut", "no_list")
@@ -91,9 +96,12 @@ def write_statistics(
             ),
             "output": _lengths((one.example["output"] for one in made), config),
         },
-        "rouge_l_to_seeds": _nearest_seeds(seeds, kept, config, workers=workers),
-        "rouge_l_among_seeds": _among_seeds(seeds, config, workers=workers),
-        "verbs_and_nouns": _verbs_and_nouns(kept),
+        "rouge_l_to_seeds": _histogram([nearest.rouge_l for nearest in to_seeds]),
+        "rouge_l_among_seeds": _histogram([nearest.rouge_l for _, nearest in among_seeds][1:]),
+        "verbs_and_nouns": {
+            "instructions_with": sum(pairs.values()),
+            "pairs": [[*dataclasses.astuple(pair), count] for pair, count in pairs.items()],
+        },
     }
     write_object(folder / files.STATISTICS, found)
     return found
@@ -132,37 +140,7 @@ def _lengths(texts: Iterable[str], config: SelfInstructConfig) -> dict[str, floa
     return {"texts": len(lengths), "mean": float(np.mean(lengths)), **named}
 
 
-def _nearest_seeds(
-    seeds: Sequence[SeedTask],
-    kept: Sequence[KeptInstruction],
-    config: SelfInstructConfig,
-    *,
-    workers: int,
-) -> dict[str, Any]:
-    """ROUGE-L of each kept instruction with the seed that is nearest to it."""
-    pool = RougeFilter(
-        [seed.instruction for seed in seeds], alphabet=config.alphabet, workers=workers
-    )
-    return _histogram([one.rouge_l for one in pool.nearest([k.instruction for k in kept])])
-
-
-def _among_seeds(
-    seeds: Sequence[SeedTask], config: SelfInstructConfig, *, workers: int
-) -> dict[str, Any]:
-    """The same of each seed with the nearest of those before it, to compare with."""
-    texts = [seed.instruction for seed in seeds]
-    # 1 lets every seed in, each compared with those before it: what the filter would say of it.
-    pool = RougeFilter(max_rouge_l=1, alphabet=config.alphabet, workers=workers)
-    return _histogram([nearest.rouge_l for _, nearest in pool.add_new(texts)][1:])
-
-
 def _histogram(scores: Sequence[float]) -> dict[str, Any]:
     counts, _ = np.histogram(scores, bins=NUM_BINS, range=(0, 1))
     mean = float(np.mean(scores)) if scores else None
     return {"mean": mean, "counts": counts.tolist()}
-
-
-def _verbs_and_nouns(kept: Sequence[KeptInstruction]) -> dict[str, Any]:
-    counts = count_verbs_and_nouns(one.instruction for one in kept)
-    pairs = [[*dataclasses.astuple(pair), count] for pair, count in counts.items()]
-    return {"instructions_with": sum(counts.values()), "pairs": pairs}

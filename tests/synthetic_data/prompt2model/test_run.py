@@ -9,16 +9,11 @@ import sys
 import pytest
 
 from t5lite.cli import main
-from t5lite.synthetic_data.prompt2model.dataset_retrieval import DatasetRetrieval
-from t5lite.synthetic_data.prompt2model.generated_dataset import GenerationConfig
 from t5lite.synthetic_data.prompt2model.model_retriever import ModelRetrieval
 from t5lite.synthetic_data.prompt2model.pipeline import PIPELINE, writer_of_examples
 from t5lite.synthetic_data.prompt2model.run import prompt2model
-from t5lite.synthetic_data.prompt2model.splits import SplitConfig
 from t5lite.synthetic_data.prompt2model.step_folder import StepFolder
-from t5lite.synthetic_data.prompt2model.student_evaluation import StudentEvaluation
-from t5lite.synthetic_data.prompt2model.trainer import StudentTraining
-from t5lite.synthetic_data.prompt2model.work import SPLIT_FILES, Settings, Work
+from t5lite.synthetic_data.prompt2model.work import SPLIT_FILES, Work
 from t5lite.synthetic_data.teachers.config import TeacherConfig
 from tests.conftest import REPOSITORY
 from tests.synthetic_data.lines import lines_of, write_lines
@@ -33,15 +28,6 @@ from tests.synthetic_data.prompt2model.runs import (
 from tests.synthetic_data.scripted import local_endpoint
 
 PLAIN = {"parse_with_teacher": False}
-SETTINGS = Settings(
-    teacher=TeacherConfig(),
-    dataset_retrieval=DatasetRetrieval(),
-    generation=GenerationConfig(),
-    splits=SplitConfig(),
-    model_retrieval=ModelRetrieval(),
-    training=StudentTraining(),
-    evaluation=StudentEvaluation(),
-)
 
 RUN = """
 import sys
@@ -286,7 +272,7 @@ def test_a_step_named_is_switched_on(tmp_path, prompt, endpoint):
 def test_the_card_names_who_wrote_the_examples_whoever_exports_them(tmp_path, prompt, endpoint):
     out = tmp_path / "out"
     run(out, endpoint.url, prompt)
-    work = Work(out, SETTINGS)
+    work = Work(out, settings=None)
     assert writer_of_examples(work) == "letters"
     write_lines(out / "generated.jsonl", [{"input": "b a", "output": "a"}])
     assert writer_of_examples(work) is None

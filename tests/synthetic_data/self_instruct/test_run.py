@@ -52,6 +52,11 @@ def _script(request):
     return "Input: a\nOutput: b\n\nExample 2\nInput: a\nOutput: b\n\nExample 3\nInput: c"
 
 
+def _listing(answer):
+    """A teacher who answers this to every request for instructions."""
+    return lambda request: answer if "further tasks" in _text(request) else _script(request)
+
+
 @pytest.fixture(autouse=True)
 def _no_picture(monkeypatch):
     """Drawing takes longer than everything else; one test draws."""
@@ -168,8 +173,7 @@ def test_more_instructions_are_added_to_a_finished_run(tmp_path):
 def test_a_teacher_that_repeats_itself_ends_the_rounds(tmp_path):
     answer = "9. Write about the green sea.\n9. Write about the green sea."
     config = SelfInstructConfig(requests_per_round=1, max_rounds_without_new=3)
-    script = lambda request: answer if "further tasks" in _text(request) else _script(request)  # noqa: E731
-    _run(tmp_path, script, config)
+    _run(tmp_path, _listing(answer), config)
     assert [record["kept"] for record in lines_of(tmp_path / files.ROUNDS)] == [1, 0, 0, 0]
     remarks = read_object(tmp_path / files.STATISTICS)["remarks"]
     assert remarks == [
@@ -191,7 +195,7 @@ def test_answers_of_no_use_end_without_examples(tmp_path, answer):
 def test_of_a_cut_answer_all_but_the_last_item_may_be_kept(tmp_path):
     cut = [Choice("1. Write about the sea now.\n2. Write about", was_cut=True)]
     config = SelfInstructConfig(requests_per_round=1, max_rounds=1, cut_answers="drop_last")
-    _run(tmp_path, lambda request: cut if "further" in _text(request) else _script(request), config)
+    _run(tmp_path, _listing(cut), config)
     kept = lines_of(tmp_path / files.INSTRUCTIONS)
     assert [record["instruction"] for record in kept] == ["Write about the sea now."]
     assert lines_of(tmp_path / files.ROUNDS)[0]["cut"] == 1
@@ -264,7 +268,7 @@ def test_the_page_shows_what_came_out(tmp_path, monkeypatch):
     monkeypatch.undo()
     answer = "1. Write a $short$ poem for <b>me</b>.\n2. Sort the big list."
     config = SelfInstructConfig(num_instructions=2, requests_per_round=1)
-    _run(tmp_path, lambda r: answer if "further" in _text(r) else _script(r), config)
+    _run(tmp_path, _listing(answer), config)
     assert (tmp_path / files.PICTURE).read_bytes().startswith(b"\x89PNG")
     text = (tmp_path / files.PAGE).read_text("utf-8")
     assert "Write a $short$ poem for &lt;b&gt;me&lt;/b&gt;" in text

@@ -10,7 +10,7 @@ from typing import Any
 from t5lite.files.json_files import write_lines
 from t5lite.synthetic_data.provenance import Origin, Trace, Verdict
 from t5lite.synthetic_data.teachers.answers import ANSWERS_FOLDER
-from t5lite.synthetic_data.teachers.asking import Answered, Asking
+from t5lite.synthetic_data.teachers.asking import Answered
 from t5lite.synthetic_data.teachers.config import TeacherConfig
 from t5lite.synthetic_data.teachers.forecast import Expected, forecast
 from t5lite.synthetic_data.teachers.requests import Request
@@ -56,9 +56,22 @@ def make_examples(
             print(forecast(asking, [Expected(answers, len(requests), longest)]))
             return
         path.parent.mkdir(parents=True, exist_ok=True)
+        kept: list[Mapping[str, Any]] = []
+        num_unanswered = 0
         with Trace(path.parent) as trace:
             trace.add(shown)
-            kept, num_unanswered = _ask(asking, requests, origin_of, trace=trace, desc=answers)
+            for start in range(0, len(requests), _ROUND):
+                answered = asking.ask(requests[start : start + _ROUND], desc=answers)
+                origins = [
+                    origin_of(index, answer)
+                    for index, answer in enumerate(answered, start=start)
+                    if answer.reply is not None
+                ]
+                for origin in origins:
+                    asking.note("kept" if origin.kept else f"left out: {origin.left_out_by}")
+                trace.add(origins)
+                kept += [{"id": one.id, **one.example} for one in origins if one.kept]
+                num_unanswered += len(answered) - len(origins)
         print(asking.summary())
     write_lines(path, kept)
     print(f"Examples: {path}, {len(kept):,} of {len(requests):,} {inputs}")
@@ -81,30 +94,3 @@ def passes(verdicts: list[Verdict], name: str, kept: bool, why: str = "") -> boo
     """
     verdicts.append(Verdict(name, kept, "" if kept else why))
     return kept
-
-
-def _ask(
-    asking: Asking,
-    requests: Sequence[Request],
-    origin_of: Callable[[int, Answered], Origin],
-    *,
-    trace: Trace,
-    desc: str,
-) -> tuple[list[Mapping[str, Any]], int]:
-    """Asks round after round; the examples that are kept, and how many had no answer."""
-    kept: list[Mapping[str, Any]] = []
-    num_unanswered = 0
-    for start in range(0, len(requests), _ROUND):
-        origins = []
-        answered = asking.ask(requests[start : start + _ROUND], desc=desc)
-        for index, answer in enumerate(answered, start=start):
-            if answer.reply is None:
-                num_unanswered += 1
-                continue
-            origin = origin_of(index, answer)
-            asking.note("kept" if origin.kept else f"left out: {origin.left_out_by}")
-            origins.append(origin)
-            if origin.kept:
-                kept.append({"id": origin.id, **origin.example})
-        trace.add(origins)
-    return kept, num_unanswered

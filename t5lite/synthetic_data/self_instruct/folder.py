@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from t5lite.files import strict_json
@@ -27,35 +26,33 @@ PAGE = "report.html"
 PICTURE = "report.png"
 
 # The fields of each file's lines; those that may be None may also be missing.
-_FIELDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        ROUNDS: {
-            "round": Count,
-            "requests": Count,
-            "not_answered": Count,
-            "cut": Count,
-            "no_list": Count,
-            "candidates": Count,
-            "kept": Count,
-            "dropped": Mapping[str, Count],
-        },
-        INSTRUCTIONS: {
-            "id": str,
-            "instruction": str,
-            "round": Count,
-            "request": str,
-            "input": str | None,
-            "output": str | None,
-        },
-        CLASSIFICATION: {"id": str, "classification": bool | None, "request": str},
-        INSTANCES: {
-            "id": str,
-            "request": str,
-            "was_cut": bool,
-            "instances": Sequence[Mapping[str, str] | None],
-        },
-    }
-)
+_FIELDS: Mapping[str, Mapping[str, Any]] = {
+    ROUNDS: {
+        "round": Count,
+        "requests": Count,
+        "not_answered": Count,
+        "cut": Count,
+        "no_list": Count,
+        "candidates": Count,
+        "kept": Count,
+        "dropped": Mapping[str, Count],
+    },
+    INSTRUCTIONS: {
+        "id": str,
+        "instruction": str,
+        "round": Count,
+        "request": str,
+        "input": str | None,
+        "output": str | None,
+    },
+    CLASSIFICATION: {"id": str, "classification": bool | None, "request": str},
+    INSTANCES: {
+        "id": str,
+        "request": str,
+        "was_cut": bool,
+        "instances": Sequence[Mapping[str, str] | None],
+    },
+}
 
 # What a later start may change: it only says when a step ends, and what is written at the end.
 _MAY_CHANGE = ("num_instructions", "max_rounds", "max_rounds_without_new", "include_seeds")

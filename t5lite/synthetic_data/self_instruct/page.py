@@ -128,34 +128,27 @@ def _draw_verbs(axis: Any, pairs: Sequence[tuple[str, str, int]]) -> None:
     if not verbs:
         axis.axis("off")
         return
-    outer: list[tuple[str, int, Any]] = []
     from matplotlib import colormaps
 
-    colors = [colormaps["tab20"](index % 20) for index in range(len(verbs))]
-    for verb, color in zip(verbs, colors, strict=True):
+    inner: list[tuple[str, int, Any]] = []
+    outer: list[tuple[str, int, Any]] = []
+    for place, verb in enumerate(verbs):
+        color = colormaps["tab20"](place % 20)
+        inner.append((verb, nouns[verb].total(), color))
         shown = nouns[verb].most_common(_NUM_NOUNS)
         outer += [(noun, count, (*color[:3], 0.6)) for noun, count in shown]
         rest = nouns[verb].total() - sum(count for _, count in shown)
         if rest:
             outer.append(("", rest, (*color[:3], 0.25)))
-    edge = {"edgecolor": "white", "linewidth": 0.5}
-    axis.pie(
-        [nouns[verb].total() for verb in verbs],
-        radius=0.7,
-        colors=colors,
-        labels=verbs,
-        labeldistance=0.6,
-        rotatelabels=True,
-        textprops={"fontsize": 7},
-        wedgeprops={"width": 0.45, **edge},
-    )
-    axis.pie(
-        [count for _, count, _ in outer],
-        radius=1.15,
-        colors=[color for _, _, color in outer],
-        labels=[noun for noun, _, _ in outer],
-        labeldistance=0.68,
-        rotatelabels=True,
-        textprops={"fontsize": 6},
-        wedgeprops={"width": 0.45, **edge},
-    )
+    for ring, radius, distance, fontsize in ((inner, 0.7, 0.6, 7), (outer, 1.15, 0.68, 6)):
+        labels, counts, colors = zip(*ring, strict=True)
+        axis.pie(
+            counts,
+            radius=radius,
+            colors=colors,
+            labels=labels,
+            labeldistance=distance,
+            rotatelabels=True,
+            textprops={"fontsize": fontsize},
+            wedgeprops={"width": 0.45, "edgecolor": "white", "linewidth": 0.5},
+        )

@@ -74,17 +74,8 @@ def _notes(asking: Asking, total: tuple[int, ...]) -> list[str]:
             f"The folder holds {calls:,} answers of {prompt_tokens + completion_tokens:,} tokens, "
             "which are not asked for again and count for the bounds."
         )
-    calls, prompt_tokens = calls + total[0], prompt_tokens + total[1]
-    completion_tokens += total[2]
-    found = {
-        "max_calls": calls,
-        "max_total_tokens": prompt_tokens + completion_tokens,
-        "max_price": limits.price(prompt_tokens, completion_tokens),
-    }
-    for name, most in found.items():
-        bound = getattr(limits, name)
-        if bound is not None and most > bound:
-            notes.append(f"--{name}={bound:g} may end it before.")
+    most = (a + b for a, b in zip(asking.spent, total, strict=True))
+    notes += [f"{bound} may end it before." for bound in limits.exceeded(*most)]
     if not (limits.prompt_price or limits.completion_price):
         notes.append("For a price give --prompt_price and --completion_price, of a million tokens.")
     return notes

@@ -57,6 +57,20 @@ class Limits:
             prompt_tokens * self.prompt_price + completion_tokens * self.completion_price
         ) / 1_000_000
 
+    def exceeded(self, calls: int, prompt_tokens: int, completion_tokens: int) -> list[str]:
+        """The bounds that so much is beyond, as their flags: "--max_calls=100"."""
+        wanted = {
+            "max_calls": calls,
+            "max_total_tokens": prompt_tokens + completion_tokens,
+            "max_price": self.price(prompt_tokens, completion_tokens),
+        }
+        bounds = {name: getattr(self, name) for name in wanted}
+        return [
+            f"--{name}={bound}"
+            for name, bound in bounds.items()
+            if bound is not None and wanted[name] > bound
+        ]
+
 
 class BudgetOver(Exception):
     """A call that the budget has no room for; the message says which bound it is."""
@@ -116,16 +130,7 @@ class Budget:
 
     def _over(self, calls: int, prompt_tokens: int, completion_tokens: int) -> str:
         """Which bound a call would break; "" for none."""
-        limits = self._limits
         calls += self.calls + sum(reserved[0] for reserved in self._reserved)
         prompt_tokens += self.prompt_tokens + sum(r[1] for r in self._reserved)
         completion_tokens += self.completion_tokens + sum(r[2] for r in self._reserved)
-        tokens = prompt_tokens + completion_tokens
-        price = limits.price(prompt_tokens, completion_tokens)
-        if limits.max_calls is not None and calls > limits.max_calls:
-            return f"--max_calls={limits.max_calls}"
-        if limits.max_total_tokens is not None and tokens > limits.max_total_tokens:
-            return f"--max_total_tokens={limits.max_total_tokens}"
-        if limits.max_price is not None and price > limits.max_price:
-            return f"--max_price={limits.max_price}"
-        return ""
+        return next(iter(self._limits.exceeded(calls, prompt_tokens, completion_tokens)), "")

@@ -113,10 +113,14 @@ def rationales(
         )
         for one in asked
     ]
-    check = _Check(tuple(labels), consistent_only)
     make_examples(
         requests,
-        lambda index, answer: _origin(asked[index], answer, check=check, shown=shown),
+        lambda index, answer: _origin(
+            *(asked[index], answer),
+            labels=labels,
+            consistent_only=consistent_only,
+            shown=shown,
+        ),
         teacher=teacher,
         path=writable_folder(output, name="--output") / RATIONALES_FILE,
         inputs="inputs",
@@ -129,27 +133,14 @@ def rationales(
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Check:
-    """What an answer must be.
-
-    Attributes:
-      labels: Those that there are; empty for any.
-      consistent_only: Whether it must be the label of the input.
-    """
-
-    labels: tuple[str, ...]
-    consistent_only: bool
-
-    def label(self, answer: str) -> str | None:
-        """An answer as the labels have it; None if it is none of them."""
-        if not self.labels:
-            return answer
-        same = (label for label in self.labels if chain_of_thought.same_answer(label, answer))
-        return next(same, None)
-
-
-def _origin(one: Asked, answer: Answered, *, check: _Check, shown: Sequence[Solved]) -> Origin:
+def _origin(
+    one: Asked,
+    answer: Answered,
+    *,
+    labels: Sequence[str],
+    consistent_only: bool,
+    shown: Sequence[Solved],
+) -> Origin:
     """What became of an input: its example, and what the filters said in their order."""
     assert answer.reply is not None
     example = {"input": one.input} | ({} if one.label is None else {"label": one.label})
@@ -160,12 +151,14 @@ def _origin(one: Asked, answer: Answered, *, check: _Check, shown: Sequence[Solv
     why = "cut short before the answer" if cut else "no reasons followed by 'Answer:'"
     if passes(verdicts, "not readable", read is not None, why) and read is not None:
         rationale, said = read
-        label = check.label(said)
+        # As the labels have it, where there are some.
+        same = (label for label in labels if chain_of_thought.same_answer(label, said))
+        label = next(same, None) if labels else said
         example |= {"teacher_label": said if label is None else label, "rationale": rationale}
-        wanted = ", ".join(check.labels)
+        wanted = ", ".join(labels)
         if passes(verdicts, "not allowed", label is not None, f"{said!r} is none of {wanted}"):
             assert label is not None
-            if check.consistent_only and one.label is not None:
+            if consistent_only and one.label is not None:
                 agrees = chain_of_thought.same_answer(label, one.label)
                 why = f"{label!r}, and the label is {one.label!r}"
                 passes(verdicts, "not consistent", agrees, why)

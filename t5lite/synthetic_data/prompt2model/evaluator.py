@@ -143,7 +143,9 @@ def score_teacher(
         if found.reply is None or not found.reply.choices:
             line["problem"] = found.problem or "the reply holds no answer"
         else:
-            line["prediction"] = _answer(found.reply.choices[0].text)
+            # Some models repeat the word before it.
+            said = found.reply.choices[0].text
+            line["prediction"] = said.strip().removeprefix(_OUTPUT).strip()
         lines.append(line)
     unanswered = [str(line["problem"]) for line in lines if "problem" in line]
     if len(unanswered) == len(lines):
@@ -169,11 +171,6 @@ def teacher_request(spec: PromptSpec, text: str, *, max_tokens: int) -> Request:
     return Request.of_text(
         "\n\n".join(blocks), temperature=0.0, max_tokens=max_tokens, stop=(f"\n{_INPUT}",)
     )
-
-
-def _answer(text: str) -> str:
-    """What was answered, without the word that some models repeat before it."""
-    return text.strip().removeprefix(_OUTPUT).strip()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -253,14 +250,13 @@ class Comparison:
                 for name, found in self._estimates.items()
             },
             "student_minus": {
-                name: {metric: _difference(value) for metric, value in found.items()}
+                name: {
+                    metric: dataclasses.asdict(value) | {"difference": value.difference._asdict()}
+                    for metric, value in found.items()
+                }
                 for name, found in self._differences.items()
             },
         }
-
-
-def _difference(found: PairedDifference) -> dict[str, Any]:
-    return dataclasses.asdict(found) | {"difference": found.difference._asdict()}
 
 
 def _percent(found: Sequence[float], *, sign: str = "") -> str:

@@ -6,6 +6,7 @@ of encoder-decoders of at most 3 GB.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import math
 import pathlib
@@ -278,12 +279,9 @@ def _why_not(model: DescribedModel, settings: ModelRetrieval) -> str:
 
 
 def _say_left_out(models: Sequence[DescribedModel], settings: ModelRetrieval) -> None:
-    reasons: dict[str, int] = {}
-    for model in models:
-        if why := _why_not(model, settings):
-            reasons[why] = reasons.get(why, 0) + 1
-    for why, count in reasons.items():
-        say(f"left out of {len(models)} models: {count} {why}")
+    for why, count in collections.Counter(_why_not(model, settings) for model in models).items():
+        if why:
+            say(f"left out of {len(models)} models: {count} {why}")
 
 
 def _choose(

@@ -211,7 +211,10 @@ class Asking:
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(_SomeFailedError),
             stop=tenacity.stop_after_attempt(self.limits.max_retries + 1),
-            wait=self._wait,
+            # Drawn from a span that doubles.
+            wait=tenacity.wait_random_exponential(
+                multiplier=_FIRST_WAIT, max=self.limits.max_retry_wait
+            ),
             sleep=asyncio.sleep,
             reraise=True,
         )
@@ -295,13 +298,6 @@ class Asking:
                 f"all its retries; the last: {error}. What was answered is kept: the same command "
                 "goes on."
             )
-
-    def _wait(self, state: Any) -> float:
-        """Seconds before a retry: drawn from a span that doubles, as `tenacity` has it."""
-        import tenacity
-
-        longest = self.limits.max_retry_wait
-        return tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=longest)(state)
 
     def _rate_limiter(self) -> contextlib.AbstractAsyncContextManager[Any]:
         if self.limits.requests_per_minute is None:

@@ -141,8 +141,11 @@ class _Loaded:
         first = requests[0]
         config = _decoding(first)
         prompts = [self._prompt(request) for request in requests]
-        replies: list[Reply | TeacherError] = [self._too_long(first, prompt) for prompt in prompts]
-        fits = [index for index, prompt in enumerate(prompts) if self._has_room(first, prompt)]
+        reasons = [self._why_too_long(first, prompt) for prompt in prompts]
+        replies: list[Reply | TeacherError] = [
+            TeacherError("prompt too long", is_final=True, said=why) for why in reasons
+        ]
+        fits = [index for index, why in enumerate(reasons) if not why]
         if not fits:
             return replies
         generator = make_generator(
@@ -213,21 +216,20 @@ class _Loaded:
         turns = [dataclasses.asdict(turn) for turn in request.messages]
         return chat_prompt(turns, self._model)
 
-    def _has_room(self, request: Request, prompt: Prompt) -> bool:
+    def _why_too_long(self, request: Request, prompt: Prompt) -> str:
+        """Why a prompt leaves no room for an answer; "" where it does."""
         from t5lite.inference.prompts import room_for
 
+        if prompt.was_cut:
+            most = self._model.converter.longest_prompt
+            return f"more than the {most} tokens that the model reads"
         room = room_for(self._model.config, [prompt.tokens])
-        return not prompt.was_cut and (room is None or room >= request.max_tokens)
-
-    def _too_long(self, request: Request, prompt: Prompt) -> TeacherError:
-        most = self._model.converter.longest_prompt
-        said = f"more than the {most} tokens that the model reads"
-        if not prompt.was_cut:
-            said = (
-                f"its {len(prompt.tokens)} tokens leave no room for {request.max_tokens} of an "
-                f"answer among {self._model.config.max_answered_positions} positions"
-            )
-        return TeacherError("prompt too long", is_final=True, said=said)
+        if room is None or room >= request.max_tokens:
+            return ""
+        return (
+            f"its {len(prompt.tokens)} tokens leave no room for {request.max_tokens} of an "
+            f"answer among {self._model.config.max_answered_positions} positions"
+        )
 
 
 def _decoding(request: Request) -> DecodingConfig:

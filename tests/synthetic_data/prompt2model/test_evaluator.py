@@ -114,12 +114,6 @@ def test_a_teacher_is_asked_with_the_prompt_of_the_student(examples, tmp_path):
     found = evaluate_answers(answers, examples)
     assert found.exact == [1, 0, 0, 0] and found.num_unanswered == 1
 
-    # Asked again, what was answered is on disk.
-    num_asked = len(asked)
-    with asking(script, tmp_path / "kept") as teacher:
-        score_teacher(SPEC, examples, teacher, answers=answers)
-    assert lines_of(answers) == written and {"Chad" in text for text in asked[num_asked:]} == {True}
-
 
 def test_a_teacher_that_answers_nothing_is_no_model_to_compare_with(examples, tmp_path):
     answers = tmp_path / "teacher.jsonl"

@@ -28,9 +28,5 @@ def test_those_left_out_are_near_one_that_is_kept_and_no_two_kept_are_near():
     assert 1 < len(kept) < 260
 
 
-def test_case_and_punctuation_do_not_make_another_text():
-    assert distinct(["Red, blue?", "red blue", "red green"], similarity=1) == [0, 2]
-
-
 def test_texts_without_a_word_are_alike():
     assert distinct(["?", "!"], similarity=1) == [0]

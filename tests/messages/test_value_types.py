@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from t5lite.messages.ranges import NumDevices, Rate, Size
-from t5lite.messages.value_types import check_numbers, check_type, numbers_checked
+from t5lite.messages.value_types import check_numbers, check_type, dataclass_of, numbers_checked
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,41 @@ class Derived(Base):
     kinds: ClassVar[int] = 3
     limit: float = float("inf")
     known_to_type_checkers: "OnlyForTypeCheckers | None" = None  # noqa: F821
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    name: str
+    sizes: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Whole:
+    parts: tuple[Part, ...]
+    by_name: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    more: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+
+def test_a_dataclass_is_made_of_json():
+    record = {"parts": [{"name": "a", "sizes": [1, 2]}], "by_name": {"b": [3]}, "more": {"c": [4]}}
+    whole = Whole((Part("a", (1, 2)),), {"b": (3,)}, {"c": [4]})
+    assert dataclass_of(Whole, record, name="x") == whole
+    assert dataclass_of(Whole, record | {"new": 1}, name="x", others_pass=True) == whole
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ({}, "x: field 'parts' is missing"),
+        ({"parts": [], "part": 1}, "x: unknown field 'part'; known are parts, by_name, more"),
+        ({"parts": {}}, "x, field 'parts' must be a list"),
+        ({"parts": [{"sizes": []}]}, "x, field 'parts', item 0: field 'name' is missing"),
+        ({"parts": [], "by_name": {"b": ["1"]}}, "x, field 'by_name' must be an object of a list"),
+    ],
+)
+def test_json_that_makes_no_dataclass_is_said(record, said):
+    with pytest.raises(ValueError, match=f"^{said}"):
+        dataclass_of(Whole, record, name="x")
 
 
 def test_fields_of_a_derived_class_are_its_own():

@@ -107,15 +107,10 @@ class RougeFilter:
         self.max_rouge_l = max_rouge_l
         self._split, self._workers = _splitter(alphabet), workers
         self._codes: dict[str, str] = {}
-        self._pool: list[str] = []
-        self.add(texts)
+        self._pool = [self._encode(text) for text in texts]
 
     def __len__(self) -> int:
         return len(self._pool)
-
-    def add(self, texts: Sequence[str]) -> None:
-        """Adds texts, however near they are to others."""
-        self._pool += map(self._encode, texts)
 
     def nearest(self, texts: Sequence[str]) -> list[Nearest]:
         """The nearest of the pool to each text; the first of several."""

@@ -12,7 +12,7 @@ from t5lite.files.local_paths import storage_path
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.tables import format_table
 from t5lite.synthetic_data.provenance import Origin, read_trace
-from t5lite.synthetic_data.teachers.answers import ANSWERS_FILE, ANSWERS_FOLDER, Answer, Answers
+from t5lite.synthetic_data.teachers.answers import ANSWERS_FOLDER, Answer, Answers
 from t5lite.synthetic_data.teachers.requests import Request
 
 
@@ -58,10 +58,9 @@ def _shown(
     place = storage_path(answers if answers is not None else folder, name="--answers")
     if answers is None:
         place /= ANSWERS_FOLDER
-    found = None
-    if answers is not None or (place / ANSWERS_FILE).is_file():
-        with Answers(place, writes=False, name="--answers") as kept:
-            found = kept.find(origin.request)
+    must_exist = answers is not None
+    with Answers(place, writes=False, must_exist=must_exist, name="--answers") as kept:
+        found = kept.find(origin.request)
     if found is None:
         yield (
             f"Request {origin.request}: its answer is not in {place}; give the folder of answers "

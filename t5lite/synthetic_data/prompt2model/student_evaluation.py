@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import pathlib
 from typing import TYPE_CHECKING, Any
 
@@ -159,7 +158,7 @@ def _write_report(
         "test": read_object(folder / FOLDER / SCORES_FILE),
     }
     validation = [
-        [metric, *(f"{trained.validation[name].get(metric, math.nan):.4g}" for name in _STEPS)]
+        [metric, *(_number(trained.validation[name].get(metric)) for name in _STEPS)]
         for metric in trained.validation["last"]
     ]
     titles = ["validation", *(f"{name}, step {trained.steps[name]:,}" for name in _STEPS)]
@@ -179,6 +178,10 @@ def _write_report(
     ]
     write_whole(folder / REPORT_TEXT, "\n\n".join(parts) + "\n")
     write_object(folder / REPORT_FILE, record, ensure_ascii=False)
+
+
+def _number(value: float | None) -> str:
+    return "nan" if value is None else f"{value:.4g}"
 
 
 def _shown_answers(folder: pathlib.Path, *, with_teacher: bool) -> str:

@@ -90,7 +90,8 @@ def serve_page(
     with _listening(port) as listener:
         check_installed("gradio", extra="synthetic", purpose="the page")
         model = PageModel(model_dir, template=template, step=step, decoding=decoding)
-        model.warm_up(spec)
+        # So that the first visitor need not wait for compiling.
+        model.answer(spec.demonstrations[0].input if spec.demonstrations else "")
         title = title or pathlib.Path(model_dir).resolve().name
         server = make_server(page_app(model, spec, title=title))
         print(f"http://{ADDRESS}:{listener.getsockname()[1]}/  (Ctrl-C ends it)", flush=True)

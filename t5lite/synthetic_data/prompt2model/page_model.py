@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from t5lite.decoding.config import DecodingConfig
 from t5lite.files.strict_json import encodable
-from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,14 +69,6 @@ class PageModel:
         self._params = self._generator.prepare(self._model.params)
         self._template, self._decoding = template, decoding
         self._lock = threading.Lock()
-
-    def warm_up(self, spec: PromptSpec) -> None:
-        """Answers the first demonstration, so that the first visitor need not wait for compiling.
-
-        Raises:
-          ValueError: The model cannot answer at all.
-        """
-        self.answer(spec.demonstrations[0].input if spec.demonstrations else "")
 
     def answer(self, text: str) -> PageAnswer:
         """Answers a text, as typed.

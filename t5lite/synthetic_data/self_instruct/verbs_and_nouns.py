@@ -21,6 +21,7 @@ import collections
 import dataclasses
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 _SENTENCE = re.compile(r"[^.!?:;\n]+")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*|\d[\d.,]*|[,()\"“”]")
@@ -47,24 +48,20 @@ def count_verbs_and_nouns(instructions: Iterable[str]) -> dict[VerbAndNoun, int]
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _find(instruction: str, tagger: object) -> VerbAndNoun | None:
+def _find(instruction: str, tagger: Any) -> VerbAndNoun | None:
     for sentence in _SENTENCE.findall(instruction):
         words = _WORD.findall(sentence)
         if not words:
             continue
         words[0] = words[0].lower()
-        tags = _tags(words, tagger)
+        tagged = tagger.tag(" ".join(words), tokenize=False)
+        assert len(tagged) == len(words), (words, tagged)
+        tags = [tag for _, tag in tagged]
         root = _root(words, tags)
         if root is not None:
             noun = _object(words, tags, root + 1)
             return None if noun is None else VerbAndNoun(words[root].lower(), noun)
     return None
-
-
-def _tags(words: Sequence[str], tagger: object) -> list[str]:
-    tagged = tagger.tag(" ".join(words), tokenize=False)  # type: ignore[attr-defined]
-    assert len(tagged) == len(words), (words, tagged)
-    return [tag for _, tag in tagged]
 
 
 def _root(words: Sequence[str], tags: Sequence[str]) -> int | None:

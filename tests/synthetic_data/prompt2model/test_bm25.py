@@ -65,10 +65,8 @@ def test_texts_without_words_are_not_found(texts):
 
 
 def test_equal_scores_keep_the_order_of_the_texts():
-    assert ranked(Bm25(["bird", "a dog", "cat", "one dog more", "a dog"]).scores("dog"))[:2] == [
-        1,
-        4,
-    ]
+    texts = ["bird", "a dog", "cat", "one dog more", "a dog"]
+    assert ranked(Bm25(texts).scores("dog"))[:2] == [1, 4]
 
 
 def test_scripts_without_blanks_are_searched_by_pairs_of_characters():

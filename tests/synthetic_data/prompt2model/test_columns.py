@@ -25,9 +25,8 @@ SQUAD = {
 
 def test_inner_fields_are_columns_and_the_first_of_several_answers_is_taken():
     columns = columns_of([SQUAD])
-    assert [column.name for column in columns] == [
-        *("id", "title", "context", "question", "answers.text", "answers.answer_start")
-    ]
+    names = ["id", "title", "context", "question", "answers.text", "answers.answer_start"]
+    assert [column.name for column in columns] == names
     output = default_output(columns)
     assert output == "answers.text"
     assert default_inputs(columns, output=output) == ("title", "context", "question")
@@ -82,15 +81,12 @@ def test_several_columns_are_named_in_the_input_and_empty_ones_left_out():
     fields = {"question": "Why?", "context": " ", "hint": None, "lang": 1}
     names = {"lang": ("en", "fr")}
     assert input_text(fields, ["question"], names=names) == "Why?"
-    assert input_text(fields, ["question", "context", "lang"], names=names) == (
-        "question: Why?\nlang: fr"
-    )
+    text = input_text(fields, ["question", "context", "lang"], names=names)
+    assert text == "question: Why?\nlang: fr"
     assert input_text(fields, ["context", "hint", "absent"], names=names) is None
 
 
 def test_columns_that_only_some_records_have_are_there():
     columns = columns_of([{"a": None}, {"b": "x", "a": 1}])
-    assert [(c.name, c.example, c.is_text) for c in columns] == [
-        ("a", "1", False),
-        ("b", "x", True),
-    ]
+    found = [(c.name, c.example, c.is_text) for c in columns]
+    assert found == [("a", "1", False), ("b", "x", True)]

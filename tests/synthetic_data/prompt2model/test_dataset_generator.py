@@ -93,10 +93,8 @@ def test_kept_examples_are_those_of_a_plain_vote_without_the_demonstrations(whol
         for number, found in outputs.items()
     }
     assert {one.input: one.output for one in dataset.examples} == dict(list(voted.items())[:40])
-    held_out = [one for one in dataset.origins if one.example.get("input") == "number 50"]
-    assert {one.verdicts[-1].why for one in held_out} == {
-        "the words of an input of the demonstrations"
-    }
+    whys = {o.verdicts[-1].why for o in dataset.origins if o.example.get("input") == "number 50"}
+    assert whys == {"the words of an input of the demonstrations"}
     for name in ("vote", "duplicate", "answer", "held out"):
         assert dataset.counts[name] > 0
     assert "discarded: duplicate" in dataset.summary()
@@ -273,6 +271,5 @@ def test_a_dry_run_counts_requests_like_those_that_are_sent(tmp_path, max_calls,
     _generate(tmp_path, dataclasses.replace(config, max_calls=9), teacher)
     sent = [request.count_tokens() for request in teacher.requests]
     assert min(sent) <= found.example.count_tokens() <= max(sent)
-    assert {(r.n, r.max_tokens, r.json_object) for r in (found.example, *teacher.requests)} == {
-        (5, 500, True)
-    }
+    requests = (found.example, *teacher.requests)
+    assert {(r.n, r.max_tokens, r.json_object) for r in requests} == {(5, 500, True)}

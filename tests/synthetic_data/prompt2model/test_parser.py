@@ -89,9 +89,8 @@ def test_a_layout_needs_no_teacher():
     assert spec.instruction == "Tell whether a number\nis even."
     assert spec.demonstrations == _SPEC.demonstrations and spec.original == text
     assert prompt_of_layout("Sing. The Output: loud.").demonstrations == ()
-    assert prompt_of_layout("Sing.\nInput:\nOutput: la").demonstrations == (
-        Demonstration("", "la"),
-    )
+    (shown,) = prompt_of_layout("Sing.\nInput:\nOutput: la").demonstrations
+    assert shown == Demonstration("", "la")
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,15 @@ from tests.conftest import shared_path
 
 # Both compute in float64, by formulas that round differently.
 _TOLERANCE = 1e-9
+_SCORER = RougeScorer(["rougeL"], use_stemmer=False)
 _PIECES = [
     *("write", "Write", "a", "the", "poem", "poems", "don't", "e-mail", "3.5", "naïve", "日本"),
     *("日", "…", "?", "\n", "\t", "\u2028", "ß", "İ", "ﬁne", "x" * 70, "😀", "A1b2", "_", "ＡＢ"),
 ]
 
 
-def _scorer():
-    return RougeScorer(["rougeL"], use_stemmer=False)
+def _rouge_l(one, other):
+    return _SCORER.score(one, other)["rougeL"].fmeasure
 
 
 def _random_text(rng):
@@ -40,12 +41,11 @@ def _instructions():
 def test_scores_are_those_of_rouge_score(source):
     rng = random.Random(source)
     texts = [_random_text(rng) for _ in range(90)] if source == "random" else _instructions()[:90]
-    scorer = _scorer()
     pool = texts[:40]
     filter_ = RougeFilter(pool)
     compared = 0
     for text, found in zip(texts, filter_.nearest(texts), strict=True):
-        scores = [scorer.score(other, text)["rougeL"].fmeasure for other in pool]
+        scores = [_rouge_l(other, text) for other in pool]
         assert found.rouge_l == pytest.approx(max(scores), abs=_TOLERANCE)
         if found.index is None:
             assert max(scores) == 0
@@ -58,12 +58,10 @@ def test_scores_are_those_of_rouge_score(source):
 def test_every_pair_is_scored_as_rouge_score_does():
     rng = random.Random(0)
     texts = [_random_text(rng) for _ in range(50)] + _instructions()[90:140]
-    scorer = _scorer()
     for text in texts[::4]:
         alone = RougeFilter([text])
         for other, found in zip(texts, alone.nearest(texts), strict=True):
-            wanted = scorer.score(text, other)["rougeL"].fmeasure
-            assert found.rouge_l == pytest.approx(wanted, abs=_TOLERANCE)
+            assert found.rouge_l == pytest.approx(_rouge_l(text, other), abs=_TOLERANCE)
 
 
 def test_what_is_kept_is_what_the_plain_loop_keeps(monkeypatch):
@@ -71,11 +69,10 @@ def test_what_is_kept_is_what_the_plain_loop_keeps(monkeypatch):
     rng = random.Random(3)
     words = sorted({word for text in _instructions()[:3] for word in text.split()})[:13]
     texts = [" ".join(rng.choices(words, k=rng.randint(2, 6))) for _ in range(150)]
-    scorer = _scorer()
     kept: list[str] = []
     wanted: list[bool] = []
     for text in texts:
-        scores = [scorer.score(other, text)["rougeL"].fmeasure for other in kept]
+        scores = [_rouge_l(other, text) for other in kept]
         # rouge-score may say 0.7000000000000001 where the fraction is 7/10.
         wanted.append(all(Fraction(s).limit_denominator(1000) <= Fraction(7, 10) for s in scores))
         if wanted[-1]:
@@ -86,9 +83,8 @@ def test_what_is_kept_is_what_the_plain_loop_keeps(monkeypatch):
     assert [is_new for is_new, _ in found] == wanted
     assert len(filter_) == len(kept)
     # One that goes on from what was kept decides the same.
-    resumed = RougeFilter(
-        [text for text, is_new in zip(texts[:60], wanted, strict=False) if is_new]
-    )
+    first = [text for text, is_new in zip(texts[:60], wanted, strict=False) if is_new]
+    resumed = RougeFilter(first)
     assert resumed.add_new(texts[60:]) == found[60:]
 
 

@@ -89,7 +89,7 @@ CONFIGURABLES = {
     "TeacherConfig": "t5lite.synthetic_data.teachers.config",
     "SelfInstructConfig": "t5lite.synthetic_data.self_instruct.settings",
     "InstructionHeuristics": "t5lite.synthetic_data.self_instruct.heuristics",
-    "DatasetRetrieval": "t5lite.synthetic_data.prompt2model.dataset_retrieval",
+    "DatasetRetrieval": "t5lite.synthetic_data.prompt2model.found_datasets",
     "GenerationConfig": "t5lite.synthetic_data.prompt2model.generated_dataset",
     "SplitConfig": "t5lite.synthetic_data.prompt2model.splits",
     "ModelRetrieval": "t5lite.synthetic_data.prompt2model.model_retriever",

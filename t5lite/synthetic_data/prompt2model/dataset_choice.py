@@ -10,11 +10,7 @@ from typing import TextIO, TypeVar
 
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.tables import format_table
-from t5lite.synthetic_data.prompt2model.dataset_retrieval import (
-    Chosen,
-    DatasetRetrieval,
-    FoundDataset,
-)
+from t5lite.synthetic_data.prompt2model.found_datasets import Chosen, DatasetRetrieval, FoundDataset
 
 NONE = "none"
 

@@ -29,16 +29,12 @@ from t5lite.synthetic_data.prompt2model.columns import (
     input_text,
     is_encodable,
 )
-from t5lite.synthetic_data.prompt2model.dataset_retrieval import (
-    Chosen,
-    DatasetRetrieval,
-    FoundDataset,
-)
 from t5lite.synthetic_data.prompt2model.descriptions import (
     DatasetDescription,
     registered_tasks,
     say_problems,
 )
+from t5lite.synthetic_data.prompt2model.found_datasets import Chosen, DatasetRetrieval, FoundDataset
 from t5lite.synthetic_data.prompt2model.local_data_sets import local_data_sets
 from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
 from t5lite.synthetic_data.prompt2model.same_data import LOOKED_AT, Sample, are_same

@@ -17,8 +17,8 @@ from t5lite.messages.ranges import Port
 from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import numbers_checked
 from t5lite.synthetic_data.prompt2model import card, dataset_generator, parser
-from t5lite.synthetic_data.prompt2model.dataset_retrieval import DatasetRetrieval
 from t5lite.synthetic_data.prompt2model.evaluator import teacher_request
+from t5lite.synthetic_data.prompt2model.found_datasets import DatasetRetrieval
 from t5lite.synthetic_data.prompt2model.generated_dataset import GenerationConfig
 from t5lite.synthetic_data.prompt2model.model_retriever import ModelRetrieval, card_request
 from t5lite.synthetic_data.prompt2model.pipeline import PIPELINE

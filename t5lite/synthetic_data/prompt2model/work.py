@@ -11,7 +11,7 @@ from t5lite.files.json_files import read_lines
 from t5lite.messages.ranges import Port
 from t5lite.messages.streams import say
 from t5lite.messages.value_types import check_fields
-from t5lite.synthetic_data.prompt2model.dataset_retrieval import DatasetRetrieval
+from t5lite.synthetic_data.prompt2model.found_datasets import DatasetRetrieval
 from t5lite.synthetic_data.prompt2model.generated_dataset import GenerationConfig
 from t5lite.synthetic_data.prompt2model.model_retriever import ModelRetrieval
 from t5lite.synthetic_data.prompt2model.prompt_spec import SPEC_FILE, PromptSpec

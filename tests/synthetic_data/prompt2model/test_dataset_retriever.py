@@ -7,17 +7,13 @@ import json
 import pytest
 
 from t5lite.synthetic_data.prompt2model import dataset_choice
-from t5lite.synthetic_data.prompt2model.dataset_retrieval import (
-    Chosen,
-    DatasetRetrieval,
-    FoundDataset,
-)
 from t5lite.synthetic_data.prompt2model.dataset_retriever import (
     load_dataset,
     retrieve_datasets,
     retrieve_datasets_step,
 )
 from t5lite.synthetic_data.prompt2model.descriptions import DatasetDescription
+from t5lite.synthetic_data.prompt2model.found_datasets import Chosen, DatasetRetrieval, FoundDataset
 from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
 from t5lite.synthetic_data.provenance import read_trace
 from tests.synthetic_data.lines import lines_of, write_lines

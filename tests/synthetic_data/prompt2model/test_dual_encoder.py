@@ -146,8 +146,8 @@ def test_vectors_of_texts_are_kept_by_what_is_in_model_and_text(bert, tmp_path, 
 
 @pytest.mark.peers
 def test_a_search_with_a_dual_encoder_ranks_all(bert, tmp_path):
-    from t5lite.synthetic_data.prompt2model.dataset_retrieval import DatasetRetrieval
     from t5lite.synthetic_data.prompt2model.dataset_retriever import retrieve_datasets
+    from t5lite.synthetic_data.prompt2model.found_datasets import DatasetRetrieval
     from t5lite.synthetic_data.prompt2model.prompt_spec import PromptSpec
 
     for place, text in enumerate(TEXTS):

@@ -86,8 +86,9 @@ def dataclass_of(
     Raises:
       ValueError: a field is missing, unknown, or of another type.
     """
-    hints = _hints(kind)
-    fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, kind))}
+    any_kind: Any = kind
+    hints = _hints(any_kind)
+    fields = {field.name: field for field in dataclasses.fields(any_kind)}
     unknown = [field for field in record if field not in fields]
     if unknown and not others_pass:
         raise ValueError(f"{name}: unknown field {unknown[0]!r}; known are {', '.join(fields)}")
@@ -113,7 +114,8 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
 def _of_hint(value: Any, hint: Any, *, name: str, others_pass: bool) -> Any:
     """A value of JSON, with tuples and their dataclasses where its hint has them."""
     origin, members = typing.get_origin(hint), typing.get_args(hint)
-    if origin is tuple and dataclasses.is_dataclass(members[0]):
+    holds_dataclasses = origin is tuple and dataclasses.is_dataclass(members[0])
+    if holds_dataclasses:
         check_type(value, list[dict[str, Any]], name=name)
         return tuple(
             dataclass_of(members[0], item, name=f"{name}, item {place}", others_pass=others_pass)

@@ -543,6 +543,7 @@ def _convert(arguments: argparse.Namespace) -> None:
         adapter=arguments.adapter,
         model_dir=arguments.model_dir,
         step=arguments.step,
+        context_length=arguments.context_length,
         optimizer_state=arguments.optimizer_state,
         keep_nonfinite=arguments.keep_nonfinite,
         verified=arguments.verified,

@@ -320,6 +320,12 @@ def _add_convert_verb(verbs: Any) -> None:
         help="where the model lies that an adapter of peft in SRC is of (default: where it says)",
     )
     parser.add_argument(
+        "--context_length",
+        type=macro.positive,
+        metavar="N",
+        help="longest text that the model is for, in tokens (default: what its files say)",
+    )
+    parser.add_argument(
         "--optimizer_state", action="store_true", help="take it along, between T5X and t5lite"
     )
     parser.add_argument(

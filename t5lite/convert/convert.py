@@ -72,6 +72,7 @@ def convert(
     adapter: str | None = None,
     model_dir: str | None = None,
     step: int | None = None,
+    context_length: int | None = None,
     optimizer_state: bool = False,
     keep_nonfinite: bool = False,
     verified: bool | None = None,
@@ -97,6 +98,8 @@ def convert(
         says.
       step: Which checkpoint of a t5lite model folder, of the adapters where there are any; the
         latest when None.
+      context_length: Longest text that the model is for, in tokens, where another is meant than
+        the files say; not of a t5lite model folder.
       optimizer_state: Whether the optimizer's state goes along; between T5X and t5lite.
       keep_nonfinite: Whether to continue where parameters are NaN or infinite; such a result is not
         verified.
@@ -112,8 +115,8 @@ def convert(
     check_new(dst)
     path = _here(src)
     if to == "peft" or (is_peft_folder(path) and to in (None, "t5lite")):
-        flags = {"--dtype": dtype, "--optimizer_state": optimizer_state}
-        flags |= {"--keep_nonfinite": keep_nonfinite}
+        flags: dict[str, object] = {"--dtype": dtype, "--optimizer_state": optimizer_state}
+        flags |= {"--keep_nonfinite": keep_nonfinite, "--context_length": context_length}
         _check_not_given(flags, "adapters go over as they are")
         if not is_peft_folder(path):
             source = _open(path, adapter, step, base=model_dir)
@@ -126,6 +129,8 @@ def convert(
         from_peft(path, dst, base=model_dir, vocabulary=vocabulary, verified=verified, say=say)
         return
     source = _open(path, adapter, step, base=model_dir)
+    if context_length is not None:
+        source = _with_context_length(source, context_length)
     unmerged = None
     if source.config.adapters:
         unmerged, source = source, merged(source)
@@ -230,6 +235,20 @@ def _open(path: pathlib.Path, adapter: str | None, step: int | None, *, base: st
     if model is not None:
         raise ValueError(f"--adapter {path} is a whole model: give it as SRC, without --adapter")
     return source
+
+
+def _with_context_length(source: Source, context_length: int) -> Source:
+    """A model of another format, for texts of other lengths than its files say."""
+    if source.converter is not None:
+        given = {"--context_length": context_length}
+        _check_not_given(given, f"{source.path} is a t5lite model folder, made for other lengths")
+    most = source.config.max_positions
+    if most is not None and context_length > most:
+        raise ValueError(
+            f"--context_length is {context_length}, and the model has learned {most} positions; "
+            "give no more"
+        )
+    return dataclasses.replace(source, context_length=context_length)
 
 
 def _compare_merged(unmerged: Source, source: Source) -> Merge | str:

@@ -159,7 +159,9 @@ def decoding_for(
 def warn_cut(num_cut: int, total: int, model: LoadedModel) -> None:
     """Says that prompts were too long."""
     log.warning(
-        "%d of %d prompts are longer than the %d tokens the model was trained on, and were cut",
+        "%d of %d prompts are longer than the %d tokens the model was trained on, and were cut; "
+        "a model of another format may be converted for longer ones (t5lite convert "
+        "--context_length)",
         num_cut,
         total,
         model.converter.longest_prompt,

@@ -93,6 +93,22 @@ def test_a_decoder_becomes_a_model_folder_and_comes_back(llama, tmp_path, capsys
     assert record == {"bos_token_id": 1, "eos_token_id": 2}
 
 
+def test_a_model_is_for_as_long_texts_as_is_said(llama, tmp_path, capsys):
+    folder, _ = llama
+    convert(folder, tmp_path / "ours", "--vocabulary=bytes:5", "--context_length=96")
+    lengths = load_model_dir(tmp_path / "ours").converter.task_feature_lengths
+    assert lengths == {"inputs": 72, "targets": 24}
+    convert(tmp_path / "ours", tmp_path / "back")
+    assert (
+        json.loads((tmp_path / "back" / "config.json").read_text())["max_position_embeddings"] == 96
+    )
+    opt = family("opt", vocab_size=ROWS, d_model=24, num_heads=6, d_kv=4, norm_epsilon=1e-5)
+    export_hf(opt, sharp_params(opt), tmp_path / "opt", special_ids=SpecialIds(bos=1, eos=2))
+    flags = ("--vocabulary=bytes:5", "--context_length=4096", "--noverify")
+    assert run(tmp_path / "opt", tmp_path / "longer", *flags) == 2
+    assert "--context_length is 4096, and the model has learned " in capsys.readouterr().err
+
+
 def test_an_encoder_decoder_takes_its_tokenizer_along(t5, tmp_path):
     folder, params = t5
     convert(folder, tmp_path / "ours")
@@ -233,6 +249,10 @@ def test_optimizer_state_goes_along_between_t5x_and_ours(tmp_path):
             "holds no optimizer state",
         ),
         (["{ours}", "{tmp}/new", "--step=3"], "has no checkpoint of step 3; it has [0]"),
+        (
+            ["{ours}", "{tmp}/new", "--context_length=9"],
+            "is a t5lite model folder, made for other lengths",
+        ),
         (["{ours}", "{tmp}/new", "--to=t5x", "--optimizer_state"], "holds no optimizer state"),
     ],
 )

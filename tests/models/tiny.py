@@ -160,7 +160,11 @@ def shift_right(targets: np.ndarray) -> np.ndarray:
 
 def loss_and_gradients(name: str) -> dict[str, Any]:
     """A mean over logits of the model "t5" or of a family, and its gradients by name."""
-    config = encoder_decoder() if name == "t5" else family(name)
+    decoder = {"num_decoder_layers": 2}
+    is_pair = name == "t5"
+    config = (
+        encoder_decoder(num_encoder_layers=1, **decoder) if is_pair else family(name, **decoder)
+    )
     rng = np.random.default_rng(4)
     batch = {
         "encoder_input_tokens": random_tokens(rng, 3, 7),

@@ -55,6 +55,7 @@ from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.draws import read_expected, write_expected
 from t5lite.training.duration import Duration, Progress, parse_duration
 from t5lite.training.feed import feed
+from t5lite.training.freed_memory import release_freed_memory
 from t5lite.training.metrics import RunLog
 from t5lite.training.objective import Objective
 from t5lite.training.optimizers import Optimizer
@@ -258,6 +259,7 @@ def train(
     description = start.with_base(description, state.params, dtype=frozen_dtype)
     frozen_models = load_frozen_models(frozen, shapes, converter=data.converter)
     evaluators = _evaluators(evals, model, data, mesh=device_mesh)
+    release_freed_memory()
 
     # ---- What this start was asked, in its folder; the loop, and where its figures go -----------
     arrays = placed(model, program.state, step.shapes[1])
@@ -402,11 +404,13 @@ class _Evaluations:
         self.lock.check()
         metrics: dict[str, float] = {}
         for evaluator in self.evaluators:
+            release_freed_memory()
             result, name = evaluator.run(params), evaluator.config.name
             metrics |= result.metrics
             if jax.process_index() == 0:
                 result.save(self.folder / "eval" / name, step=step)
                 self.log.bar.say(f"step {step}  {name}: {_means(result.metrics, name)}")
+        release_freed_memory()
         self.checkpoint.check_best_metric(metrics)
         if self.evaluators:
             self.log.writer.write(step, "eval", metrics)

@@ -18,7 +18,21 @@ def keep_freed_memory() -> None:
     before the first use of a device. Other devices and other C libraries stay as they are.
     """
     jax.config.update("jax_cpu_enable_async_dispatch", False)
-    if jax.default_backend() == "cpu" and platform.libc_ver()[0] == "glibc":
+    if _is_glibc_of_cpu():
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_MAX, 0)
         libc.mallopt(_M_TRIM_THRESHOLD, -1)  # never
+
+
+def release_freed_memory() -> None:
+    """Gives the kernel what is free: where buffers of other sizes come, which would not find it.
+
+    Between a checkpoint's restoring, training and an evaluation a process would otherwise grow to
+    about the sum of what each of them needs.
+    """
+    if _is_glibc_of_cpu():
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _is_glibc_of_cpu() -> bool:
+    return jax.default_backend() == "cpu" and platform.libc_ver()[0] == "glibc"

@@ -150,9 +150,11 @@ def main() -> int:
     parser.add_argument("--plans", type=pathlib.Path, help="a folder that keeps each plan")
     options = parser.parse_args()
     plans: list[tuple[PodPlan, dict[str, Any]]] = []
-    for pod in pod_plans():
-        if options.only not in pod.name:
-            continue
+    chosen = [pod for pod in pod_plans() if options.only in pod.name]
+    if not chosen:
+        names = ", ".join(pod.name for pod in pod_plans())
+        parser.error(f"--only={options.only}: no plan has this in its name; there are {names}")
+    for pod in chosen:
         kept = options.plans and options.plans / f"{pod.name}.json"
         if kept and kept.exists():
             plan = json.loads(kept.read_text())

@@ -24,9 +24,10 @@ from t5lite.configuration.run_record import (
     record_start,
     recorded_settings,
 )
+from t5lite.data.batches import TrainBatch
 from t5lite.data.chat.chat_format import ChatFormat
 from t5lite.data.data_config import DataConfig
-from t5lite.data.pipeline import TrainBatch, TrainData, open_train_data
+from t5lite.data.pipeline import TrainData, open_train_data
 from t5lite.data.run_vocabulary import tasks_vocabulary
 from t5lite.data.tasks import task_data
 from t5lite.files.local_paths import check_storable, writable_folder

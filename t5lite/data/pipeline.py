@@ -8,7 +8,6 @@
 A global batch is the same whatever the number of hosts; each host materialises its own rows.
 """
 
-import dataclasses
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,14 +15,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from t5lite.data.batches import BatchMaker, TrainBatch
 from t5lite.data.corpus import Corpus, Store
 from t5lite.data.data_changes import check_unchanged, data_fingerprint
 from t5lite.data.data_config import DataConfig
 from t5lite.data.drawn_examples import DrawnExamples
-from t5lite.data.features.feature_converters import FeatureConverter, Features
+from t5lite.data.features.feature_converters import FeatureConverter
 from t5lite.data.mixing import mixing
 from t5lite.data.mixing.mixing import MixtureReader
-from t5lite.data.packing import Plan, RowPlanner
+from t5lite.data.packing import RowPlanner
 from t5lite.data.prefetch import Prefetcher
 from t5lite.data.stores import build
 from t5lite.data.stores.plan import StoreSettings, check_max_examples
@@ -41,48 +41,6 @@ from t5lite.messages.suggest import did_you_mean
 log = logging.getLogger(__name__)
 
 _DESCRIBED_TASKS = 10
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class BatchStats:
-    """What a global batch holds, counted over all hosts.
-
-    Attributes:
-      num_examples: examples.
-      num_input_tokens: positions that their inputs take.
-      num_target_tokens: positions that their targets take.
-      num_padding_tokens: positions left empty.
-      draws_by_task: int64 `[T]`, examples by task.
-      draws_by_length: int64 `[F, H]`, for each feature the examples in each bin of its lengths.
-      draws_by_label: int64 `[C]` each, examples by template and by number of shots, where some
-        store labels its examples; see `LabelCounter`.
-    """
-
-    num_examples: int
-    num_input_tokens: int
-    num_target_tokens: int
-    num_padding_tokens: int
-    draws_by_task: npt.NDArray[np.int64]
-    draws_by_length: npt.NDArray[np.int64]
-    draws_by_label: Mapping[str, npt.NDArray[np.int64]]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainBatch:
-    """A batch.
-
-    Attributes:
-      features: this host's rows, arrays `[batch_size / host_count, L]`.
-      task_ids: int32 `[batch_size / host_count, T]`, of which task each target position is, in the
-        order of `TrainData.task_names`; of any where there is padding.
-      stats: of the global batch.
-      state: the state after this batch, in JSON's types; the same on every host.
-    """
-
-    features: Features
-    task_ids: npt.NDArray[np.int32]
-    stats: BatchStats
-    state: dict[str, Any]
 
 
 class TrainData:
@@ -142,11 +100,7 @@ class TrainData:
         Raises:
           ValueError: the config contradicts itself, the stores or the state.
         """
-        if config.batch_size % host_count:
-            raise ValueError(
-                f"BATCH_SIZE={config.batch_size} does not divide by the number of hosts, "
-                f"{host_count}"
-            )
+        rows = _rows_of_host(config.batch_size, host_index, host_count)
         self._config = config
         self.vocabulary = vocabulary
         self.missing = tuple(missing)
@@ -199,14 +153,13 @@ class TrainData:
             converter=self.converter,
             position=None if state is None else state["position"],
         )
-        rows_here = config.batch_size // host_count
-        maker = _BatchMaker(
-            planner,
-            examples,
-            self.converter,
-            self._label_counter,
+        maker = BatchMaker(
+            planner=planner,
+            examples=examples,
+            converter=self.converter,
+            label_counter=self._label_counter,
             batch_size=config.batch_size,
-            rows=range(host_index * rows_here, (host_index + 1) * rows_here),
+            rows=rows,
             fingerprint=fingerprint,
         )
         every_store = [*stores, *(store for passes in later_passes for store in passes)]
@@ -420,82 +373,14 @@ def _open_stores(
     return stores, later_passes
 
 
-class _BatchMaker:
-    """Makes batches; apart from `TrainData`, so that the thread does not keep that alive."""
-
-    def __init__(
-        self,
-        planner: RowPlanner,
-        examples: DrawnExamples,
-        converter: FeatureConverter,
-        label_counter: LabelCounter,
-        *,
-        batch_size: int,
-        rows: range,
-        fingerprint: Mapping[str, Any],
-    ):
-        self._planner = planner
-        self._examples = examples
-        self._corpus = examples.corpus
-        self._converter = converter
-        self._label_counter = label_counter
-        self._batch_size = batch_size
-        self._rows = rows
-        self._fingerprint = fingerprint
-
-    def batches(self) -> Iterator[TrainBatch]:
-        while (plan := self._planner.plan(self._batch_size)) is not None:
-            lengths_NF = self._examples.lengths(plan.index_N, plan.draw_N)
-            is_chat_N = self._corpus.is_chat(plan.index_N)
-            num_N2 = self._converter.num_tokens(lengths_NF, is_chat_N=is_chat_N)
-            features = self._materialise(plan, lengths_NF, is_chat_N)
-            yield TrainBatch(
-                features=features,
-                task_ids=self._task_ids(plan, features),
-                stats=self._count(plan, num_N2),
-                state={"position": self._planner.position(), "fingerprint": self._fingerprint},
-            )
-
-    def _materialise(
-        self, plan: Plan, lengths_NF: npt.NDArray[np.int64], is_chat_N: npt.NDArray[np.bool_]
-    ) -> Features:
-        """This host's rows."""
-        first, last = np.searchsorted(plan.row_N, [self._rows.start, self._rows.stop])
-        return self._converter.convert(
-            self._examples.tokens(
-                plan.index_N[first:last],
-                plan.draw_N[first:last],
-                lengths_NF=lengths_NF[first:last],
-            ),
-            lengths_NF=lengths_NF[first:last],
-            row_N=plan.row_N[first:last] - self._rows.start,
-            num_rows=len(self._rows),
-            is_chat_N=is_chat_N[first:last],
+def _rows_of_host(batch_size: int, host_index: int, host_count: int) -> range:
+    """Which rows of a global batch are a host's; raises ValueError if hosts cannot share them."""
+    if batch_size % host_count:
+        raise ValueError(
+            f"BATCH_SIZE={batch_size} does not divide by the number of hosts, {host_count}"
         )
-
-    def _task_ids(self, plan: Plan, features: Features) -> npt.NDArray[np.int32]:
-        """The task of each target position of this host's rows."""
-        targets_RL = features["decoder_target_tokens"]
-        segment_RL = features.get("decoder_segment_ids", np.ones_like(targets_RL))
-        first_R = np.searchsorted(plan.row_N, self._rows)
-        task_N, _ = self._corpus.locate(plan.index_N)
-        place_RL = first_R[:, None] + np.maximum(segment_RL, 1) - 1
-        # Rows that the mixture's end left empty come behind all examples.
-        return np.append(task_N, 0)[np.minimum(place_RL, len(task_N))].astype(np.int32)
-
-    def _count(self, plan: Plan, num_N2: npt.NDArray[np.int64]) -> BatchStats:
-        num_used = int(self._converter.needs(num_N2).sum())
-        num_targets = int(num_N2[:, 1].sum())
-        task_N, example_N = self._corpus.locate(plan.index_N)
-        return BatchStats(
-            num_examples=len(plan.index_N),
-            num_input_tokens=num_used - num_targets,
-            num_target_tokens=num_targets,
-            num_padding_tokens=self._batch_size * sum(self._converter.capacities) - num_used,
-            draws_by_task=np.bincount(task_N, minlength=len(self._corpus.task_names)),
-            draws_by_length=self._corpus.count_lengths(plan.index_N),
-            draws_by_label=self._label_counter.count(task_N, example_N),
-        )
+    num_rows = batch_size // host_count
+    return range(host_index * num_rows, (host_index + 1) * num_rows)
 
 
 def _made_of(store: Store, later: Sequence[Store]) -> dict[str, str]:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from t5lite.data.pipeline import BatchStats, TrainData
+from t5lite.data.batches import BatchStats
+from t5lite.data.pipeline import TrainData
 from t5lite.files import strict_json
 from t5lite.files.json_files import read_object
 from t5lite.files.whole_file import write_whole

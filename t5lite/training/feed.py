@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from t5lite import sharding
-from t5lite.data.pipeline import TrainBatch, TrainData
+from t5lite.data.batches import TrainBatch
+from t5lite.data.pipeline import TrainData
 
 
 def feed(

@@ -17,7 +17,8 @@ import numpy as np
 import tqdm
 
 from t5lite import memory
-from t5lite.data.pipeline import TrainBatch, TrainData
+from t5lite.data.batches import TrainBatch
+from t5lite.data.pipeline import TrainData
 from t5lite.files import strict_json
 from t5lite.files.appended_file import AppendedFile
 from t5lite.files.json_files import parse_lines

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from t5lite.data.pipeline import TrainBatch
+from t5lite.data.batches import TrainBatch
 from t5lite.training.draws import SampleCounts
 from t5lite.training.duration import Duration, Progress
 

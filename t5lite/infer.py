@@ -22,8 +22,10 @@ from t5lite.data.tasks.seqio_adapter import (
 )
 from t5lite.data.tasks.task_modules import were_imported
 from t5lite.data.vocabularies.load import format_vocabulary
+from t5lite.decoding.compiled import Prepared
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
+from t5lite.decoding.prompt_batches import OnBatch
 from t5lite.decoding.ranking import RankBy, num_bytes
 from t5lite.decoding.sequence_generator import Generation, Ranking, SequenceGenerator
 from t5lite.files import strict_json
@@ -40,8 +42,8 @@ from t5lite.initialization.adapted_model import load_adapters, load_model, own_f
 from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.messages.progress import progress_bar
 from t5lite.messages.ranges import Count, Size
-from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import numbers_checked
+from t5lite.models.checks import check_choice
 
 log = logging.getLogger(__name__)
 
@@ -130,23 +132,16 @@ def infer(
             f"mixture_or_task_name={mixture_or_task_name!r}."
         )
     _check_ranking(options_field, rank_by, input=input, decoding=decoding)
-    rank_by = rank_by or "sum"
-    devices = make_mesh(mesh or MeshConfig())
     if adapters:
         _check_adapters(adapter, step, input=input, options_field=options_field)
-        adapters = {name: own_folder(model_dir, f)[0] for name, f in adapters.items()}
-        model = load_adapters(
-            *(model_dir, adapters), mesh=devices, attention_implementation=attention_implementation
-        )
-        folder = next(iter(adapters.values()))
-    else:
-        folder, base = own_folder(model_dir, adapter)
-        model = load_model(
-            *(folder, step),
-            base=base,
-            mesh=devices,
-            attention_implementation=attention_implementation,
-        )
+    devices = make_mesh(mesh or MeshConfig())
+    model, folder, adapters = _load(
+        *(model_dir, step),
+        adapter=adapter,
+        adapters=adapters or {},
+        mesh=devices,
+        attention_implementation=attention_implementation,
+    )
     reader = QuestionReader(
         model=model, use_chat_template=use_chat_template, system_prompt=system_prompt
     )
@@ -163,46 +158,58 @@ def infer(
         assert input is not None
         reader = _with_texts(reader, task_modules, data_dir=data_dir)
         questions = reader.of_file(
-            input, field=inputs_field, options_field=options_field, adapters=list(adapters or ())
+            input, field=inputs_field, options_field=options_field, adapters=list(adapters)
         )
         source = str(storage_path(input, name="--input").absolute())
-    model = reader.model
-    generator = make_generator(
-        model,
+    answering = _Answering.of(
+        *(reader.model, questions),
+        decoding=decoding,
+        rank_by=rank_by or "sum",
         batch_size=batch_size,
-        end_ids=[token for question in questions for token in question.end_ids],
+        has_adapters=bool(adapters),
         mesh=devices,
-    )
-    asked = [question.tokens for question in questions if not question.options]
-    is_chat = any(question.end_ids for question in questions)
-    decoding = decoding_for(decoding, model.config, asked, is_chat=is_chat)
-    generator.check(asked, config=decoding)
-    ranked = [question for question in questions if question.options]
-    generator.check_scoring(
-        [question.tokens for question in ranked],
-        [question.option_tokens for question in ranked],
-        by=rank_by,
     )
     settings = {
         **provenance(folder, model.step),
-        "decoding": dataclasses.asdict(decoding),
-        "options": [options_field, rank_by],
+        "decoding": dataclasses.asdict(answering.decoding),
+        "options": [options_field, answering.rank_by],
         "batch_size": batch_size,
         "source": source,
         "questions_sha256": _digest(questions),
     }
     if adapters:
         settings["adapters"] = {n: latest_provenance(f) for n, f in adapters.items()}
-    return _answer_all(
-        questions,
-        model,
-        generator,
-        decoding=decoding,
-        rank_by=rank_by,
-        output=output,
-        settings=settings,
-        progress=progress,
+    return _answer_all(questions, answering, output=output, settings=settings, progress=progress)
+
+
+def _load(
+    model_dir: str,
+    step: int | None,
+    *,
+    adapter: str | None,
+    adapters: Mapping[str, str],
+    mesh: jax.sharding.Mesh,
+    attention_implementation: str,
+) -> tuple[LoadedModel, str, dict[str, str]]:
+    """Loads the model, with one adapter or several beside each other.
+
+    Returns:
+      The model, the folder that says how it was trained, and those of several adapters by name.
+    """
+    if not adapters:
+        folder, base = own_folder(model_dir, adapter)
+        model = load_model(
+            *(folder, step),
+            base=base,
+            mesh=mesh,
+            attention_implementation=attention_implementation,
+        )
+        return model, folder, {}
+    folders = {name: own_folder(model_dir, f)[0] for name, f in adapters.items()}
+    model = load_adapters(
+        *(model_dir, folders), mesh=mesh, attention_implementation=attention_implementation
     )
+    return model, next(iter(folders.values())), folders
 
 
 def _with_texts(
@@ -280,11 +287,8 @@ def _check_ranking(
     input: str | None,
     decoding: DecodingConfig | None,
 ) -> None:
-    if rank_by is not None and rank_by not in get_args(RankBy):
-        raise ValueError(
-            f"flag --rank_by (macro RANK_BY) is {rank_by!r}; choose one of "
-            f"{', '.join(get_args(RankBy))}.{did_you_mean(rank_by, get_args(RankBy))}"
-        )
+    if rank_by is not None:
+        check_choice("flag --rank_by (macro RANK_BY)", rank_by, get_args(RankBy))
     if options_field is not None and input is None:
         raise ValueError(
             f"--options_field={options_field} names a field of --input's lines, and the examples "
@@ -313,13 +317,89 @@ def _digest(questions: Iterable[Question]) -> str:
     return digest.hexdigest()
 
 
+@dataclasses.dataclass(frozen=True)
+class _Answering:
+    """How questions are answered.
+
+    Attributes:
+      model: what answers them.
+      generator: its programs.
+      decoding: how answers are generated.
+      rank_by: what options are compared by.
+      has_adapters: whether each question says which of several adapters answers it.
+    """
+
+    model: LoadedModel
+    generator: SequenceGenerator
+    decoding: DecodingConfig
+    rank_by: RankBy
+    has_adapters: bool
+
+    @classmethod
+    def of(
+        cls,
+        model: LoadedModel,
+        questions: Sequence[Question],
+        *,
+        decoding: DecodingConfig | None,
+        rank_by: RankBy,
+        batch_size: int,
+        has_adapters: bool,
+        mesh: jax.sharding.Mesh,
+    ) -> _Answering:
+        """Chooses it for all questions.
+
+        Raises:
+          ValueError: the model cannot answer one of them so.
+        """
+        generator = make_generator(
+            model,
+            batch_size=batch_size,
+            end_ids=[token for question in questions for token in question.end_ids],
+            mesh=mesh,
+        )
+        asked = [question.tokens for question in questions if not question.options]
+        is_chat = any(question.end_ids for question in questions)
+        decoding = decoding_for(decoding, model.config, asked, is_chat=is_chat)
+        generator.check(asked, config=decoding)
+        ranked = [question for question in questions if question.options]
+        generator.check_scoring(
+            [question.tokens for question in ranked],
+            [question.option_tokens for question in ranked],
+            by=rank_by,
+        )
+        return cls(model, generator, decoding, rank_by, has_adapters)
+
+    def records(
+        self, params: Prepared, chunk: Sequence[Question], *, start: int, on_batch: OnBatch
+    ) -> list[dict[str, Any]]:
+        """The output's lines for questions of one kind, the first of which has index `start`."""
+        tokens = [question.tokens for question in chunk]
+        if chunk[0].options:
+            rankings = self.generator.rank(
+                *(params, tokens, [question.option_tokens for question in chunk]),
+                by=self.rank_by,
+                num_bytes=[num_bytes(question.options) for question in chunk],
+                on_batch=on_batch,
+            )
+            return list(map(_chosen, chunk, rankings))
+        generations = self.generator.generate(
+            *(params, tokens),
+            config=self.decoding,
+            indices=range(start, start + len(chunk)),
+            adapters=[question.adapter for question in chunk] if self.has_adapters else None,
+            on_batch=on_batch,
+        )
+        return [
+            _answered(question, answers, self.model, self.decoding)
+            for question, answers in zip(chunk, generations, strict=True)
+        ]
+
+
 def _answer_all(
     questions: Sequence[Question],
-    model: LoadedModel,
-    generator: SequenceGenerator,
+    answering: _Answering,
     *,
-    decoding: DecodingConfig,
-    rank_by: RankBy,
     output: str,
     settings: Mapping[str, Any],
     progress: bool,
@@ -343,33 +423,11 @@ def _answer_all(
             disable=not (progress and is_main),
         )
         stack.enter_context(bar)
-        params = generator.prepare(model.params)
+        params = answering.generator.prepare(answering.model.params)
         num_cut = 0
         for start in range(num_done, len(questions), chunk_size):
             chunk = questions[start : start + chunk_size]
-            tokens = [question.tokens for question in chunk]
-            if chunk[0].options:
-                options = [question.option_tokens for question in chunk]
-                rankings = generator.rank(
-                    *(params, tokens, options),
-                    by=rank_by,
-                    num_bytes=[num_bytes(question.options) for question in chunk],
-                    on_batch=bar.update,
-                )
-                records = list(map(_chosen, chunk, rankings))
-            else:
-                indices = range(start, start + len(chunk))
-                generations = generator.generate(
-                    *(params, tokens),
-                    config=decoding,
-                    indices=indices,
-                    adapters=[q.adapter for q in chunk] if "adapters" in settings else None,
-                    on_batch=bar.update,
-                )
-                records = [
-                    _answered(question, answers, model, decoding)
-                    for question, answers in zip(chunk, generations, strict=True)
-                ]
+            records = answering.records(params, chunk, start=start, on_batch=bar.update)
             num_cut += sum("was_cut" in record for record in records)
             if journal:
                 journal.append(records)
@@ -377,8 +435,7 @@ def _answer_all(
             log.warning(
                 "%d answers were cut after %d tokens, and have was_cut beside them; see "
                 "--max_decode_length",
-                num_cut,
-                decoding.decode_length,
+                *(num_cut, answering.decoding.decode_length),
             )
         if journal:
             journal.finish()

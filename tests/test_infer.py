@@ -280,7 +280,7 @@ def test_options_are_chosen_among(model_dir, tmp_path):
         ({"options_field": "nothing"}, "field 'nothing' is missing.*--options_field"),
         ({"options_field": "prompt"}, "field 'prompt': expected a list"),
         ({"options_field": "empty"}, "field 'empty' holds .*list of one or more texts"),
-        ({"options_field": "choices", "rank_by": "max"}, "--rank_by .* is 'max'"),
+        ({"options_field": "choices", "rank_by": "max"}, "--rank_by .* got 'max'"),
         ({"rank_by": "mean"}, "--rank_by=mean compares options, and there are none"),
         (
             {"options_field": "choices", "decoding": SAMPLE},

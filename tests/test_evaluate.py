@@ -249,8 +249,8 @@ def test_what_generates_so_many_tokens_may_be_ranked_instead():
         ({"name": "a/b"}, "EvalConfig.name"),
         ({"name": ""}, "EvalConfig.name"),
         ({"num_shots": -1}, "EvalConfig.num_shots must be"),
-        ({"rank_by": "sums"}, r"rank_by is 'sums'; choose one of sum, mean.* mean 'sum'"),
-        ({"prompt_too_long": "drop"}, "prompt_too_long is 'drop'; choose one of drop_exemplars"),
+        ({"rank_by": "sums"}, r"rank_by must be one of sum, mean.*got 'sums'\. Did you mean 'sum'"),
+        ({"prompt_too_long": "drop"}, "prompt_too_long must be one of drop_ex.*; got 'drop'"),
         ({"system_prompt": "Be short."}, "begins a conversation; set use_chat_template"),
         ({"rank_by": "sum", "decoding": DecodingConfig(strategy="sample")}, "Leave one out"),
         (

@@ -5,8 +5,8 @@ import math
 from typing import Annotated, Any, Literal, get_args
 
 from t5lite.messages.ranges import Count, Range, Seed, Size
-from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import check_numbers
+from t5lite.models.checks import check_choice
 
 Strategy = Literal["greedy", "sample", "beam"]
 LengthPenaltyStyle = Literal["t5x", "hugging_face"]
@@ -76,8 +76,9 @@ class DecodingConfig:
         # Gin and JSON give lists.
         object.__setattr__(self, "stop_ids", tuple(self.stop_ids))
         object.__setattr__(self, "stop_strings", tuple(self.stop_strings))
-        self._require_choice("strategy", get_args(Strategy))
-        self._require_choice("length_penalty_style", get_args(LengthPenaltyStyle))
+        check_choice("DecodingConfig.strategy", self.strategy, get_args(Strategy))
+        styles = get_args(LengthPenaltyStyle)
+        check_choice("DecodingConfig.length_penalty_style", self.length_penalty_style, styles)
         self._require(
             "min_decode_length",
             self.max_decode_length is None or self.min_decode_length < self.max_decode_length,
@@ -154,14 +155,6 @@ class DecodingConfig:
                 self.num_return_sequences == 1,
                 "1 in greedy decoding, which has one answer; sample (temperature, top_k, top_p) or "
                 "search (num_beams)",
-            )
-
-    def _require_choice(self, field: str, choices: tuple[str, ...]) -> None:
-        value = getattr(self, field)
-        if value not in choices:
-            raise ValueError(
-                f"DecodingConfig.{field} is {value!r}; choose one of {', '.join(choices)}."
-                f"{did_you_mean(str(value), choices)}"
             )
 
     def _require(self, field: str, holds: bool, wanted: str) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from t5lite import memory
 from t5lite.data.features.feature_converters import Tokens
 from t5lite.decoding.batching import bucket_length
-from t5lite.messages.suggest import did_you_mean
+from t5lite.models.checks import check_choice
 from t5lite.models.config import TransformerConfig
 from t5lite.models.transformer import Cache, Model
 
@@ -50,11 +50,7 @@ def check_by(
     Raises:
       ValueError: There is no such way, or it divides by bytes, and not every answer has some.
     """
-    if by not in get_args(RankBy):
-        raise ValueError(
-            f"by is {by!r}; choose one of {', '.join(get_args(RankBy))}."
-            f"{did_you_mean(str(by), get_args(RankBy))}"
-        )
+    check_choice("by", by, get_args(RankBy))
     if by != "mean_byte":
         return
     if num_bytes is None or [len(row) for row in num_bytes] != [len(row) for row in options]:

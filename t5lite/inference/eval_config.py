@@ -11,8 +11,8 @@ from typing import Any, Literal, get_args
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.ranking import RankBy
 from t5lite.messages.ranges import Count, NumExamples, Seed, Size
-from t5lite.messages.suggest import did_you_mean
 from t5lite.messages.value_types import check_numbers
+from t5lite.models.checks import check_choice
 
 PromptTooLong = Literal["drop_exemplars", "skip", "cut"]
 
@@ -84,9 +84,9 @@ class EvalConfig:
                 "folder, so it must not be empty or hold a '/'."
             )
         check_numbers(self, of=EvalConfig)
-        self._require_choice("prompt_too_long", get_args(PromptTooLong))
+        check_choice("EvalConfig.prompt_too_long", self.prompt_too_long, get_args(PromptTooLong))
         if self.rank_by is not None:
-            self._require_choice("rank_by", get_args(RankBy))
+            check_choice("EvalConfig.rank_by", self.rank_by, get_args(RankBy))
         if self.system_prompt is not None and not self.use_chat_template:
             raise ValueError(
                 "EvalConfig.system_prompt begins a conversation; set use_chat_template "
@@ -113,14 +113,6 @@ class EvalConfig:
                 f"DecodingConfig.num_return_sequences is {decoding.num_return_sequences}, and its "
                 f"strategy {decoding.strategy!r}; several answers to an example vote, so they must "
                 "be drawn: set strategy='sample', or num_return_sequences=1."
-            )
-
-    def _require_choice(self, field: str, choices: tuple[str, ...]) -> None:
-        value = getattr(self, field)
-        if value not in choices:
-            raise ValueError(
-                f"EvalConfig.{field} is {value!r}; choose one of {', '.join(choices)}."
-                f"{did_you_mean(str(value), choices)}"
             )
 
     def unused(self) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def test_what_is_no_list_of_options(decoder, options):
 
 def test_options_by_name(decoder):
     with pytest.raises(
-        ValueError, match=r"by is 'maen'; choose one of sum, .*unconditional\. Did you mean"
+        ValueError, match=r"by must be one of sum, .*unconditional; got 'maen'\. Did you mean"
     ):
         decoder.rank(PARAMS, [[3]], [[[3]]], by="maen")
     with pytest.raises(ValueError, match=r"batch_size must be .*, got 2\.5"):

@@ -8,7 +8,7 @@ BEAM = {"strategy": "beam", "num_beams": 4}
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"strategy": "beams"}, r"strategy is 'beams'.*Did you mean 'beam'"),
+        ({"strategy": "beams"}, r"strategy must be one of .*; got 'beams'. Did you mean 'beam'"),
         ({"strategy": "sample", "temperature": 0.0}, "temperature"),
         ({"strategy": "sample", "top_p": 0.0}, "top_p"),
         ({"strategy": "sample", "top_p": 1.5}, "top_p"),
@@ -20,7 +20,10 @@ BEAM = {"strategy": "beam", "num_beams": 4}
         ({"num_beams": 4}, "num_beams is 4; it must be 1 unless strategy='beam'"),
         ({"strategy": "beam"}, "num_beams is 1; it must be 2 or more"),
         ({"length_penalty": 0.6}, "length_penalty is 0.6; it must be None unless"),
-        (BEAM | {"length_penalty_style": "hf"}, "length_penalty_style is 'hf'; choose one of"),
+        (
+            BEAM | {"length_penalty_style": "hf"},
+            "length_penalty_style must be one of t5x, hugging_face; got 'hf'",
+        ),
         (BEAM | {"num_return_sequences": 5}, "at most num_beams=4"),
         ({"num_return_sequences": 2}, "greedy decoding, which has one answer"),
         (BEAM | {"stop_strings": ("x",)}, "ends a beam at tokens only; use stop_ids"),

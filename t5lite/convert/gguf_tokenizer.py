@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from t5lite.convert.sentencepiece_model import Piece, PieceModel, PieceType
 from t5lite.convert.tokenizer_json import byte_level_bpe, from_pieces
 from t5lite.data.vocabularies.hf_vocabulary import CONFIG_FILE, GENERATION_FILE, TOKENIZER_FILE
-from t5lite.files import strict_json
+from t5lite.files.json_files import object_bytes
 
 _PREFIX = "tokenizer.ggml."
 _ID_KEYS = {
@@ -114,10 +114,7 @@ def gguf_tokenizer_files(metadata: Mapping[str, Any]) -> dict[str, bytes]:
         CONFIG_FILE: config,
         GENERATION_FILE: generation,
     }
-    return {
-        name: (strict_json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode()
-        for name, record in records.items()
-    }
+    return {n: object_bytes(record, ensure_ascii=False) for n, record in records.items()}
 
 
 def tokenizer_json_from_gguf(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,12 @@ def parse_lines(
 
 def write_object(path: pathlib.Path, record: Mapping[str, Any], **options: Any) -> None:
     """Writes a JSON object, indented, as a whole or not at all; `options` are `json.dumps`'s."""
-    write_whole(path, strict_json.dumps(record, indent=2, **options) + "\n")
+    write_whole(path, object_bytes(record, **options))
+
+
+def object_bytes(record: Mapping[str, Any], **options: Any) -> bytes:
+    """The file that `write_object` writes."""
+    return (strict_json.dumps(record, indent=2, **options) + "\n").encode()
 
 
 def line_of(record: Mapping[str, Any]) -> bytes:

@@ -11,7 +11,7 @@ from t5lite.convert.tokenizer_json import template
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.hf_vocabulary import TOKENIZER_FILE
 from t5lite.data.vocabularies.tokenizer_settings import CONFIG_FILE
-from t5lite.files import strict_json
+from t5lite.files.json_files import object_bytes
 
 # The class that takes tokenizer.json as it is; others put what they like around a text.
 _CLASS = "PreTrainedTokenizerFast"
@@ -38,7 +38,7 @@ def with_frame(
         return dict(files)
     record = _framed(read, prefix, suffix)
     config = json.loads(files[CONFIG_FILE]) | {"tokenizer_class": _CLASS}
-    return dict(files) | {TOKENIZER_FILE: _encoded(record), CONFIG_FILE: _encoded(config)}
+    return dict(files) | _written(record, config)
 
 
 def _bytes_with_frame(
@@ -54,7 +54,7 @@ def _bytes_with_frame(
     config |= {"tokenizer_class": _CLASS, "split_special_tokens": True}
     del config["extra_ids"]
     record = _framed(tokenizer, prefix, suffix)
-    return dict(files) | {TOKENIZER_FILE: _encoded(record), CONFIG_FILE: _encoded(config)}
+    return dict(files) | _written(record, config)
 
 
 def _framed(
@@ -80,5 +80,6 @@ def _text_of(tokenizer: tokenizers.Tokenizer, token: int) -> str:
     return text
 
 
-def _encoded(record: Mapping[str, Any]) -> bytes:
-    return (strict_json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode()
+def _written(record: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, bytes]:
+    records = {TOKENIZER_FILE: record, CONFIG_FILE: config}
+    return {name: object_bytes(value, ensure_ascii=False) for name, value in records.items()}

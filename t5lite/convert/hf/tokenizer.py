@@ -37,8 +37,7 @@ from t5lite.data.vocabularies.tokenizer_settings import (
     TokenizerSettings,
 )
 from t5lite.data.vocabularies.vocabulary import Vocabulary
-from t5lite.files import strict_json
-from t5lite.files.json_files import read_object
+from t5lite.files.json_files import object_bytes, read_object
 from t5lite.files.regular_files import has_file, read_bytes
 from t5lite.messages.value_types import check_fields
 
@@ -262,4 +261,4 @@ def _class_name(folder: pathlib.Path, settings: TokenizerSettings) -> str:
 
 
 def _json(record: Mapping[str, Any]) -> bytes:
-    return (strict_json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode()
+    return object_bytes(record, ensure_ascii=False)

@@ -13,7 +13,7 @@ import safetensors
 from t5lite.convert.names import LazyArray, Tensors
 from t5lite.convert.torch_file import read_torch_file
 from t5lite.files import strict_json
-from t5lite.files.json_files import read_object
+from t5lite.files.json_files import read_object, write_object
 from t5lite.files.regular_files import has_file
 from t5lite.messages.value_types import check_type
 
@@ -103,7 +103,7 @@ def write_tensors(
         weight_map |= dict.fromkeys(shard, file_name)
     total = sum(tensor.num_bytes for tensor in tensors.values())
     index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
-    (folder / INDEX_FILE).write_text(strict_json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    write_object(folder / INDEX_FILE, index)
 
 
 def _weight_files(folder: pathlib.Path) -> list[pathlib.Path]:

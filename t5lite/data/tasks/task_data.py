@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from t5lite.data.tasks import data_status, seqio_adapter, task_modules
 from t5lite.data.tasks.data_status import DataStatus
-from t5lite.files import strict_json
+from t5lite.files.json_files import write_object
 
 _NAMED = 5
 
@@ -100,4 +100,4 @@ def write_missing(path: pathlib.Path, absent: Sequence[DataStatus]) -> None:
         "tally": data_status.tally(absent),
         "tasks": {s.task: {"state": s.state, "where": s.where, "why": s.why} for s in absent},
     }
-    path.write_text(strict_json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_object(path, record)

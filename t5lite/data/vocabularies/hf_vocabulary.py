@@ -33,7 +33,7 @@ from t5lite.data.vocabularies.tokenizer_settings import (
     template_file,
 )
 from t5lite.data.vocabularies.vocabulary import HELP, LAST_TEXTS, PAD_ID, Vocabulary, read_file
-from t5lite.files import strict_json
+from t5lite.files.json_files import object_bytes
 from t5lite.files.regular_files import has_file, read_bytes
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -271,7 +271,7 @@ def tokenizer_files(path: str | pathlib.Path) -> dict[str, bytes]:
     generation_ids = TokenizerSettings.read(folder).generation_ids
     if GENERATION_FILE not in files and generation_ids:
         record = {f"{role}_id": list(ids) for role, ids in generation_ids.items()}
-        files[GENERATION_FILE] = (strict_json.dumps(record, indent=2) + "\n").encode()
+        files[GENERATION_FILE] = object_bytes(record)
     return files
 
 

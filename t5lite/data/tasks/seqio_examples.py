@@ -23,7 +23,7 @@ from t5lite.data.tasks.seqio_descriptions import (
 )
 from t5lite.data.tasks.seqio_endless import ending
 from t5lite.data.tasks.seqio_files import dataset_files
-from t5lite.data.tasks.seqio_library import load_seqio
+from t5lite.data.tasks.seqio_library import is_text, load_seqio
 from t5lite.data.tasks.seqio_registry import get_task as _get_task
 
 log = logging.getLogger(__name__)
@@ -214,7 +214,7 @@ def iterate_texts(
     kept = {name: f"{name}_pretokenized" for name in vocabularies}
     if question_only and "question" in spec:
         kept["inputs"] = "question"
-    kept = {name: copy for name, copy in kept.items() if _is_text(spec.get(copy))}
+    kept = {name: copy for name, copy in kept.items() if is_text(spec.get(copy))}
     decoded = {n: v for n, v in vocabularies.items() if n not in kept and n in spec}
     wanted = [*kept.values(), *decoded]
     rows = dataset.map(lambda example: {name: example[name] for name in wanted})
@@ -223,10 +223,6 @@ def iterate_texts(
             **{name: row[copy].decode("utf-8", "replace") for name, copy in kept.items()},
             **{name: vocabulary.shown(row[name]) for name, vocabulary in decoded.items()},
         }
-
-
-def _is_text(spec: Any) -> bool:
-    return spec is not None and spec.dtype.name == "string" and spec.shape.rank == 0
 
 
 def _rows(batch: Any) -> Sequence[np.ndarray]:

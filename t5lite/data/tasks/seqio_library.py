@@ -7,6 +7,7 @@ import os
 import sys
 import types
 from collections.abc import Iterator
+from typing import Any
 
 # Keras, which comes with TensorFlow, imports these where they are installed, for training of its
 # own. They take a third of the time.
@@ -37,6 +38,11 @@ def load_seqio() -> types.ModuleType:
             "pip install 't5lite[data]'."
         ) from error
     return seqio
+
+
+def is_text(spec: Any) -> bool:
+    """Whether a tensor, or what is said of one, is one text; None is no tensor."""
+    return spec is not None and spec.dtype.name == "string" and spec.shape.rank == 0
 
 
 @contextlib.contextmanager

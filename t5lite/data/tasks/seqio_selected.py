@@ -13,7 +13,7 @@ from typing import Any
 from t5lite.data.tasks.data_status import DataStatus
 from t5lite.data.tasks.instance_selection import InstanceSelection, NotingSelection, same_text
 from t5lite.data.tasks.seqio_endless import ending
-from t5lite.data.tasks.seqio_library import load_seqio
+from t5lite.data.tasks.seqio_library import is_text, load_seqio
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,8 +198,8 @@ def _key_and_content(example: Mapping[str, Any]) -> tuple[Any, ...]:
     """An example's id, empty where it has none, and the tensors that make up its text."""
     import tensorflow as tf
 
-    name = example["id"] if _is_text(example.get("id")) else tf.constant("")
-    if _is_text(example.get("inputs")):
+    name = example["id"] if is_text(example.get("id")) else tf.constant("")
+    if is_text(example.get("inputs")):
         return name, example["inputs"]
     fields = {field: value for field, value in sorted(example.items()) if field != "id"}
     return name, *tf.nest.flatten(fields, expand_composites=True)
@@ -214,7 +214,3 @@ def _read(row: tuple[Any, ...]) -> tuple[str, str]:
     for part in parts:
         digest.update(repr(part.tolist() if hasattr(part, "tolist") else part).encode())
     return name.decode("utf-8", "replace"), digest.hexdigest()
-
-
-def _is_text(spec: Any) -> bool:
-    return spec is not None and spec.dtype.name == "string" and spec.shape.rank == 0

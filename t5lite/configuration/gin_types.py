@@ -30,9 +30,9 @@ Makers = Mapping[Any, tuple[str, ...]]
 class _Mismatch(Exception):
     """A value that does not fit: where inside it, what was wanted, what was found, the remedy."""
 
-    def __init__(self, wanted: str, value: Any, remedy: str = "", *, where: str = "") -> None:
+    def __init__(self, wanted: str, value: Any, remedy: str = "") -> None:
         super().__init__(wanted)
-        self.wanted, self.value, self.remedy, self.where = wanted, value, remedy, where
+        self.wanted, self.value, self.remedy, self.where = wanted, value, remedy, ""
 
 
 def checked(

@@ -32,9 +32,7 @@ def scale_of(values: Iterable[float]) -> float | None:
     return next((right for right in (1.0, 100.0) if 0 < most <= right), None)
 
 
-def of_mean(
-    values: Sequence[float], *, right: float | None = None, confidence: float = CONFIDENCE
-) -> Interval | None:
+def of_mean(values: Sequence[float], *, right: float | None = None) -> Interval | None:
     """The confidence interval of the mean of some examples' scores.
 
     Of scores that are all right or wrong it is Wilson's of a share, which holds for few examples,
@@ -44,7 +42,6 @@ def of_mean(
     Args:
       values: A score for each example: 0 or 1, or 0 or 100, or any numbers.
       right: What a right answer scores; where it is None, these values say it (`scale_of`).
-      confidence: How often such an interval holds the true mean.
 
     Returns:
       The lower and the upper end; None where one score alone says nothing of how they vary, and
@@ -58,7 +55,7 @@ def of_mean(
     right = scale_of(found) if right is None else right
     if right is not None and np.isin(found, (0.0, right)).all():
         share = stats.binomtest(int((found == right).sum()), len(found)).proportion_ci(
-            confidence, method="wilson"
+            CONFIDENCE, method="wilson"
         )
         return float(share.low * right), float(share.high * right)
     if len(found) < 2 or not found.any():
@@ -66,7 +63,7 @@ def of_mean(
     error = float(stats.sem(found))
     if error == 0.0:  # Equal scores, which Student's t has no interval for.
         return float(found.mean()), float(found.mean())
-    low, high = stats.t.interval(confidence, len(found) - 1, loc=found.mean(), scale=error)
+    low, high = stats.t.interval(CONFIDENCE, len(found) - 1, loc=found.mean(), scale=error)
     if right is not None:
         low, high = max(low, 0.0), min(high, right)
     return float(low), float(high)
@@ -94,9 +91,7 @@ def of_mean_of_means(means: Sequence[float], intervals: Sequence[Interval]) -> I
     return mean - below, mean + above
 
 
-def of_mean_of_shares(
-    shares: Sequence[float], sizes: Sequence[int], *, confidence: float = CONFIDENCE
-) -> Interval:
+def of_mean_of_shares(shares: Sequence[float], sizes: Sequence[int]) -> Interval:
     """The confidence interval of the unweighted mean of several independent shares.
 
     Wilson's of one share of as many examples as give the mean's variance. Where Tasks differ in
@@ -106,7 +101,6 @@ def of_mean_of_shares(
     Args:
       shares: Of right answers, one a Task, each in [0, 1].
       sizes: Examples of each.
-      confidence: How often such an interval holds the true mean.
 
     Returns:
       The lower and the upper end.
@@ -115,7 +109,7 @@ def of_mean_of_shares(
 
     share = math.fsum(shares) / len(shares)
     size = len(sizes) ** 2 / math.fsum(1 / size for size in sizes)
-    z = float(stats.norm.ppf((1 + confidence) / 2))
+    z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
     centre = (share + z**2 / (2 * size)) / (1 + z**2 / size)
     half = math.hypot(math.sqrt(share * (1 - share) / size), z / (2 * size)) * z / (1 + z**2 / size)
     return max(centre - half, 0.0), min(centre + half, 1.0)

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # Metrics with columns of their own.
 _BESIDE = ("loss", *BASELINES)
+# Of each evaluation, printed when training ends.
+_PRINTED_SAMPLES = 3
 SAMPLES_PER_EVAL = 6
 
 _PAGE = """{% extends "frame" %}{% block body %}
@@ -102,11 +104,11 @@ def conclude(model_dir: pathlib.Path) -> None:
     print(f"report: {page}")
 
 
-def format_samples(model_dir: str | pathlib.Path, *, per_eval: int = 3) -> str:
+def format_samples(model_dir: str | pathlib.Path) -> str:
     """A few prompts of the last evaluations with the model's answers, as text."""
     parts = []
     for folder in sorted((storage_path(model_dir, name="MODEL_DIR") / "eval").glob("*")):
-        for sample in _samples(folder)[:per_eval]:
+        for sample in _samples(folder)[:_PRINTED_SAMPLES]:
             parts.append(
                 f"[{folder.name}] {sample['task']}\n  prompt: {sample['inputs']!r}\n"
                 f"  answer: {sample['prediction']!r}   reference: {sample['targets']!r}"

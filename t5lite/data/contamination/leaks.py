@@ -50,8 +50,6 @@ def find_leaks(
     trained: Sequence[str],
     evaluated: Sequence[str],
     *,
-    trained_split: str = "train",
-    evaluated_split: str = "validation",
     n: int = 13,
     task_modules: Sequence[str] = (),
     num_workers: int | None = None,
@@ -59,10 +57,8 @@ def find_leaks(
     """All pairs that share an n-gram of words besides instructions, the largest shares first.
 
     Args:
-      trained: the Tasks that are trained on.
-      evaluated: the Tasks that are evaluated.
-      trained_split: what of the ones is trained on.
-      evaluated_split: what of the others is evaluated.
+      trained: the Tasks that are trained on, on their split "train".
+      evaluated: the Tasks that are evaluated, on their split "validation".
       n: words of an n-gram.
       task_modules: task modules for workers to import.
       num_workers: processes; None for one per core, and no more than one for every 16 Tasks.
@@ -72,8 +68,7 @@ def find_leaks(
     """
     against = {
         name: (
-            "\n".join(texts.values())
-            for texts in seqio_adapter.iterate_texts(name, evaluated_split)
+            "\n".join(texts.values()) for texts in seqio_adapter.iterate_texts(name, "validation")
         )
         for name in evaluated
     }
@@ -81,7 +76,7 @@ def find_leaks(
     found = contamination.search(
         trained,
         against,
-        split=trained_split,
+        split="train",
         n=n,
         common_share=_INSTRUCTION_SHARE,
         task_modules=task_modules,

@@ -57,9 +57,7 @@ def read_jsonl(
     yield from parse_lines(read_text(path, wanted_by=wanted_by), path=path)
 
 
-def read_tsv(
-    path: pathlib.Path, fields: Sequence[str], *, wanted_by: str = ""
-) -> Iterator[tuple[str, Mapping[str, str]]]:
+def read_tsv(path: pathlib.Path, fields: Sequence[str]) -> Iterator[tuple[str, Mapping[str, str]]]:
     r"""Yields `(where, {field: text})` for each row of a headerless tab-separated file.
 
     Fields are not quoted. The two characters `\n` inside a field stand for a newline. Fields are
@@ -68,13 +66,12 @@ def read_tsv(
     Args:
       path: the file.
       fields: what the columns are called, in order; every row must have as many, none empty.
-      wanted_by: as in `read_text`.
 
     Raises:
       ValueError: as `read_text`, or with file, line and field where a row has too many or too
         few columns or an empty one.
     """
-    for number, line in enumerate(read_text(path, wanted_by=wanted_by).split("\n"), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         where = f"{path}, line {number}"

@@ -60,11 +60,9 @@ class TemplateProcess:
         self,
         *,
         cpu_seconds: float = CPU_SECONDS,
-        wall_seconds: float = WALL_SECONDS,
         memory: int = MEMORY,
     ):
         self._cpu_seconds = cpu_seconds
-        self._wall_seconds = wall_seconds
         self._memory = memory
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
@@ -155,7 +153,7 @@ class TemplateProcess:
           TimeoutError: it does not answer.
         """
         assert child.stdout is not None
-        until = time.monotonic() + self._wall_seconds
+        until = time.monotonic() + WALL_SECONDS
         size = int.from_bytes(_read(child.stdout.fileno(), HEAD, until), "big")
         return json.loads(_read(child.stdout.fileno(), size, until))
 

@@ -28,11 +28,10 @@ from t5lite.models.position_config import Learned
 from t5lite.planning import collectives
 from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.optimizers import optax_optimizer
-from t5lite.training.program import build_program
-from t5lite.training.state import TrainState
 from tests.conftest import REPOSITORY
 from tests.decoding import tiny
 from tests.feature_converters import converter
+from tests.training.programs import one_device, program_of, state_of
 
 CONTROL = "from here on XLA is made to complain"
 # Families take them in turns, the first family two.
@@ -107,16 +106,7 @@ def parameters(model):
 
 def step(model, params, mesh):
     """A step of SGD, compiled for a mesh: losses, the new parameters, the largest all-gather."""
-    program = build_program(
-        model,
-        CrossEntropy(),
-        optimizer=optax_optimizer("sgd", 1.0),
-        parameter_groups=(),
-        frozen_dtype="float32",
-        max_grad_norm=None,
-        seed=0,
-        mesh=mesh,
-    )
+    program = program_of(model, CrossEntropy(), optax_optimizer("sgd", 1.0), mesh=mesh)
     rows = converter(
         model.architecture, task_feature_lengths={"inputs": 8, "targets": 8}, pack=True
     )
@@ -129,9 +119,7 @@ def step(model, params, mesh):
         name: rng.integers(1, 3 if "segment" in name else 8, x.shape).astype(x.dtype)
         for name, x in made.shapes[1].items()
     }
-    opt_state = jax.jit(program.transformation.init)(params)
-    state = TrainState(step=jnp.int32(0), params=params, opt_state=opt_state)
-    placed = jax.tree.map(jax.device_put, state, program.shardings)
+    placed = jax.tree.map(jax.device_put, state_of(program, params), program.shardings)
     state, _, losses = compiled(placed, sharding.put_rows(batch, mesh), {})
     found = collectives.find(compiled.as_text(), mesh.shape)
     gathered = max((x.num_bytes for x in found if x.kind == "all-gather"), default=0)
@@ -160,7 +148,7 @@ def answers(model, params, mesh):
 def compare(model, name, meshes):
     """Trains and answers on one device and on each mesh."""
     params = parameters(model)
-    one = make_mesh(MeshConfig(), devices=jax.devices()[:1])
+    one = one_device()
     losses, after, _ = step(dataclasses.replace(model, scan_layers=False), params, one)
     answering = set(ANSWERING) & set(name.split())
     tokens, likelihoods = answers(model, params, one) if answering else ([], [])

@@ -1,23 +1,17 @@
 """Soft prompts: what they start from, and that they learn while the model stays as it is."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5lite import sharding
 from t5lite.data.features.feature_converters import make_feature_converter
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.initialization.soft_prompt import soft_prompt_rows, start_soft_prompt
-from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.adapter_config import PromptTuning
-from t5lite.models.parameters import adapter_names, flatten_names, param_axes, param_shapes
+from t5lite.models.parameters import flatten_names
 from t5lite.training.cross_entropy import CrossEntropy
-from t5lite.training.optimizers import adamw, make_transformation
-from t5lite.training.parameter_groups import partition_parameters
-from t5lite.training.state import TrainState
-from t5lite.training.step import make_train_step
+from t5lite.training.optimizers import adamw
 from tests.models.tiny import decoder_only, sharp_params
+from tests.training.programs import program_of, state_of, step_of
 
 VOCABULARY = ByteVocabulary()
 
@@ -45,14 +39,15 @@ def test_what_it_starts_from():
 def test_it_learns_what_the_frozen_model_does_not_know():
     adapter = PromptTuning(num_tokens=4, init="text", text="ab")
     config = decoder_only(num_decoder_layers=1, vocab_size=300, adapters=(adapter,))
-    partition = partition_parameters(param_shapes(config), adapter=adapter_names(config))
-    assert set(partition.multipliers) == {"token_embedder/soft_prompt"}
-    transformation = make_transformation(adamw(0.3), partition.split(param_axes(config))[0])
-    params = jax.tree.map(jnp.asarray, sharp_params(config))
-    state = TrainState(jnp.int32(0), params, transformation.init(partition.split(params)[0]))
-    mesh = make_mesh(MeshConfig(), devices=jax.devices()[:1])
-    shardings = jax.tree.map(lambda _: sharding.replicated(mesh), state)
-    state = start_soft_prompt(state, config, vocabulary=VOCABULARY, seed=0, shardings=shardings)
+    program = program_of(config, CrossEntropy(z_loss=0.0), adamw(0.3))
+    assert set(program.partition.multipliers) == {"token_embedder/soft_prompt"}
+    state = start_soft_prompt(
+        state_of(program, sharp_params(config)),
+        config,
+        vocabulary=VOCABULARY,
+        seed=0,
+        shardings=program.shardings,
+    )
     before = {name: np.asarray(leaf) for name, leaf in flatten_names(state.params).items()}
     a, b = VOCABULARY.encode("ab")
     np.testing.assert_array_equal(
@@ -73,16 +68,7 @@ def test_it_learns_what_the_frozen_model_does_not_know():
     )
     assert (batch["decoder_input_tokens"] >= 300).sum() == 8
     assert batch["decoder_loss_weights"].sum() == 4
-    step = make_train_step(
-        config,
-        transformation,
-        CrossEntropy(z_loss=0.0),
-        partition=partition,
-        num_microbatches=1,
-        seed=0,
-        shardings=shardings,
-        mesh=mesh,
-    )
+    step = step_of(program)
     losses = []
     for _ in range(150):
         state, metrics, _ = step(state, batch, {})

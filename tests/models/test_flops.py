@@ -3,18 +3,16 @@
 import dataclasses
 import functools
 
-import jax
 import pytest
 
 from t5lite.data.data_config import DataConfig
-from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.config import TransformerConfig
 from t5lite.models.flops import extend_flops, prefill_flops, train_step_flops
 from t5lite.models.parameters import flatten_names
 from t5lite.models.position_config import Rotary
 from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.optimizers import adafactor
-from t5lite.training.program import build_program
+from tests.training.programs import program_of
 
 # XLA counts norms, softmax, activations and the update too: under 4% of these models.
 MOST_BESIDES = 0.04
@@ -42,16 +40,8 @@ PALM = dataclasses.replace(LLAMA, block="parallel_shared_norm", num_kv_heads=1)
 
 
 def program_and_rows(config, groups=()):
-    program = build_program(
-        config,
-        CrossEntropy(),
-        optimizer=adafactor(learning_rate=0.01),
-        parameter_groups=groups,
-        frozen_dtype="float32",
-        max_grad_norm=None,
-        seed=0,
-        mesh=make_mesh(MeshConfig(), devices=jax.devices()[:1]),
-    )
+    optimizer = adafactor(learning_rate=0.01)
+    program = program_of(config, CrossEntropy(), optimizer, groups=groups)
     is_pair = config.architecture == "encoder_decoder"
     data = DataConfig(
         mixture_or_task_name="none",

@@ -1,18 +1,15 @@
 """LoRA trained beside PEFT: the same losses over 20 updates of AdamW, the base frozen."""
 
-import jax
 import numpy as np
 import pytest
 
 from t5lite.convert import open_external
 from t5lite.convert.names import stack
 from t5lite.convert.peft.folder import read_folder
-from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.parameters import flatten_names
 from t5lite.training.cross_entropy import CrossEntropy
 from t5lite.training.optimizers import adamw
-from t5lite.training.program import build_program
-from t5lite.training.step import make_train_step
+from tests.training.programs import program_of, state_of, step_of
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -83,33 +80,9 @@ def their_losses(model, kind):
 
 
 def our_losses(config, params, kind):
-    objective = CrossEntropy(z_loss=0.0)
-    mesh = make_mesh(MeshConfig(), devices=jax.devices()[:1])
-    program = build_program(
-        config,
-        objective,
-        optimizer=adamw(LEARNING_RATE, weight_decay=WEIGHT_DECAY),
-        parameter_groups=(),
-        frozen_dtype="float32",
-        max_grad_norm=None,
-        seed=0,
-        mesh=mesh,
-    )
-    step = make_train_step(
-        config,
-        program.transformation,
-        objective,
-        partition=program.partition,
-        num_microbatches=1,
-        seed=0,
-        shardings=program.shardings,
-        mesh=mesh,
-    )
-    trained, _ = program.partition.split(params)
-    state = program.init_fn()._replace(
-        params=jax.tree.map(jax.numpy.asarray, params),
-        opt_state=program.transformation.init(trained),
-    )
+    optimizer = adamw(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    program = program_of(config, CrossEntropy(z_loss=0.0), optimizer)
+    step, state = step_of(program), state_of(program, params)
     losses = []
     for _, ours in batches(kind):
         state, metrics, *_ = step(state, ours, {})

@@ -8,20 +8,17 @@ packed batch.
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from t5lite import sharding
 from t5lite.convert import load_external
-from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.parameters import flatten_names
 from t5lite.training.objective import TASKS_FEATURE
 from t5lite.training.optimizers import optax_optimizer
-from t5lite.training.program import build_program
 from t5lite.training.rationale_loss import InterpolatedRationaleLoss
-from t5lite.training.state import TrainState
 from tests.feature_converters import converter
+from tests.training.programs import program_of, state_of
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -100,28 +97,15 @@ def our_batch(rows):
 
 def our_step(config, params, num_microbatches):
     """The metrics, and the parameters' change by one step of gradient descent, by name."""
-    mesh = make_mesh(MeshConfig(), devices=jax.devices()[:1])
-    program = build_program(
-        config,
-        InterpolatedRationaleLoss(alpha=ALPHA),
-        optimizer=optax_optimizer("sgd", 1.0),
-        parameter_groups=(),
-        frozen_dtype="float32",
-        max_grad_norm=None,
-        seed=0,
-        mesh=mesh,
-    )
+    objective = InterpolatedRationaleLoss(alpha=ALPHA)
+    program = program_of(config, objective, optax_optimizer("sgd", 1.0))
     rows = converter(task_feature_lengths=LENGTHS, pack=True, prompt_suffix=(), targets_suffix=())
     step = program.step(
         rows, batch_size=NUM_ROWS, num_microbatches=num_microbatches, frozen_models={}
     )
-    state = TrainState(
-        step=jnp.int32(0),
-        params=jax.tree.map(jnp.asarray, params),
-        opt_state=jax.jit(program.transformation.init)(params),
-    )
     before = flatten_names(jax.tree.map(np.asarray, params))
-    state, metrics, _ = step.function(state, sharding.put_rows(our_batch(rows), mesh), {})
+    batch = sharding.put_rows(our_batch(rows), program.mesh)
+    state, metrics, _ = step.function(state_of(program, params), batch, {})
     return metrics, {n: before[n] - leaf for n, leaf in flatten_names(state.params).items()}
 
 

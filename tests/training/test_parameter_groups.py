@@ -3,15 +3,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5lite import sharding
-from t5lite.mesh import MeshConfig, make_mesh
 from t5lite.models.config import TransformerConfig
-from t5lite.models.parameters import flatten_names, param_axes, param_shapes
+from t5lite.models.parameters import flatten_names, param_shapes
 from t5lite.training.cross_entropy import CrossEntropy
-from t5lite.training.optimizers import adafactor, adamw, make_transformation, optax_optimizer
+from t5lite.training.optimizers import adafactor, adamw, optax_optimizer
 from t5lite.training.parameter_groups import merge, partition_parameters
-from t5lite.training.state import init_state_fn
-from t5lite.training.step import make_train_step
+from tests.training.programs import program_of, step_of
 
 MODEL = TransformerConfig(
     vocab_size=16,
@@ -36,29 +33,12 @@ BATCH = {
 }
 
 
-def stepped(optimizer, *, groups=(), max_grad_norm=None, num_microbatches=1, **settings):
-    """States before and after one step, its metrics, and the step's jaxpr."""
-    partition = partition_parameters(SHAPES, groups, **settings)
-    transformation = make_transformation(
-        optimizer,
-        partition.split(param_axes(MODEL))[0],
-        multipliers=partition.multipliers,
-        max_grad_norm=max_grad_norm,
-    )
-    init = init_state_fn(MODEL, transformation, partition=partition, seed=0)
-    mesh = make_mesh(MeshConfig(), devices=jax.devices()[:1])
-    step = make_train_step(
-        MODEL,
-        transformation,
-        CrossEntropy(),
-        partition=partition,
-        num_microbatches=num_microbatches,
-        seed=0,
-        shardings=jax.tree.map(lambda _: sharding.replicated(mesh), jax.eval_shape(init)),
-        mesh=mesh,
-    )
-    after, metrics, _ = step(jax.jit(init)(), BATCH, {})
-    return jax.jit(init)(), after, metrics
+def stepped(optimizer, *, num_microbatches=1, **settings):
+    """States before and after one step, and its metrics."""
+    program = program_of(MODEL, CrossEntropy(), optimizer, **settings)
+    init = jax.jit(program.init_fn)
+    after, metrics, _ = step_of(program, num_microbatches=num_microbatches)(init(), BATCH, {})
+    return init(), after, metrics
 
 
 @pytest.mark.parametrize("optimizer", [adamw(0.1, weight_decay=0.1), adafactor(0.1, beta1=0.9)])

@@ -1,23 +1,18 @@
 """Labels and rationales: two means in one loss, whatever the rows, the parts and the names."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from t5lite import sharding
-from t5lite.data.pipeline import TrainBatch
-from t5lite.mesh import MeshConfig, make_mesh
+from t5lite.data.batches import TrainBatch
 from t5lite.models.parameters import flatten_names
 from t5lite.training.feed import feed
 from t5lite.training.objective import TASKS_FEATURE
 from t5lite.training.optimizers import optax_optimizer
-from t5lite.training.program import build_program
 from t5lite.training.rationale_loss import AddedRationaleLoss, InterpolatedRationaleLoss
-from t5lite.training.state import TrainState
-from t5lite.training.step import make_train_step
 from t5lite.training.task_groups import FEATURE, task_features, task_groups
 from tests.models.tiny import decoder_only, random_tokens, sharp_params, shift_right
+from tests.training.programs import one_device, program_of, state_of, step_of
 
 MODEL = decoder_only(num_decoder_layers=1, d_model=8, d_ff=10, d_kv=4)
 LABEL, RATIONALE = 1, 2
@@ -42,33 +37,12 @@ def make_batch():
 
 def run_step(objective, batch, *, num_microbatches=1, by_position=False):
     """The parameters' change by one step of gradient descent, metrics, losses of positions."""
-    mesh = make_mesh(MeshConfig(), devices=jax.devices()[:1])
-    program = build_program(
-        MODEL,
-        objective,
-        optimizer=optax_optimizer("sgd", 1.0),
-        parameter_groups=(),
-        frozen_dtype="float32",
-        max_grad_norm=None,
-        seed=0,
-        mesh=mesh,
-    )
-    step = make_train_step(
-        MODEL,
-        program.transformation,
-        objective,
-        partition=program.partition,
-        num_microbatches=num_microbatches,
-        seed=0,
-        shardings=program.shardings,
-        mesh=mesh,
-        by_position=by_position,
-    )
+    program = program_of(MODEL, objective, optax_optimizer("sgd", 1.0))
+    step = step_of(program, num_microbatches=num_microbatches, by_position=by_position)
     params = sharp_params(MODEL)
     before = flatten_names(params)
-    opt_state = program.transformation.init(params)
-    state = TrainState(jnp.int32(0), jax.tree.map(jnp.asarray, params), opt_state)
-    state, metrics, losses = step(state, sharding.put_rows(batch, mesh), {})
+    rows = sharding.put_rows(batch, program.mesh)
+    state, metrics, losses = step(state_of(program, params), rows, {})
     after = flatten_names(state.params)
     return {n: before[n] - after[n] for n in before}, metrics, losses
 
@@ -162,7 +136,7 @@ def test_normalizations_without_a_mean():
 
 def test_batches_say_of_each_token_whose_it_is():
     """Of the Tasks that an objective tells apart, and of those that parameters learn from."""
-    mesh = make_mesh(MeshConfig(), devices=jax.devices()[:1])
+    mesh = one_device()
     groups = task_groups((("kernel", "^other"),), ("kernel", "bias"))
     features = task_features(groups, InterpolatedRationaleLoss(), NAMES)
     batches = [

@@ -5,16 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5lite import sharding
-from t5lite.mesh import MeshConfig, make_mesh
-from t5lite.models.parameters import bind, flatten_names, param_axes, param_shapes
+from t5lite.models.parameters import bind, flatten_names
 from t5lite.training.cross_entropy import CrossEntropy
-from t5lite.training.optimizers import make_transformation, optax_optimizer
-from t5lite.training.parameter_groups import partition_parameters
-from t5lite.training.state import TrainState
-from t5lite.training.step import make_train_step
+from t5lite.training.optimizers import optax_optimizer
 from t5lite.training.task_groups import FEATURE, task_groups
 from tests.models.tiny import decoder_only, random_tokens, sharp_params, shift_right
+from tests.training.programs import program_of, state_of, step_of
 
 MODEL = decoder_only(num_decoder_layers=1, d_model=8, d_ff=10, d_kv=4)
 TASKS = ["captions", "instructions", "others"]
@@ -46,28 +42,13 @@ def gradients(params, batch):
 @pytest.mark.parametrize("num_microbatches", [1, 2])
 def test_a_group_learns_from_its_own_tasks(num_microbatches):
     # The table of positions is frozen, and all else that no group names learns from all.
-    partition = partition_parameters(param_shapes(MODEL), [("relpos_bias", 0.0)])
-    by_task = task_groups(GROUPS, tuple(partition.multipliers))
+    sgd = optax_optimizer("sgd", 1.0)
+    program = program_of(MODEL, CrossEntropy(), sgd, groups=[("relpos_bias", 0.0)])
+    by_task = task_groups(GROUPS, tuple(program.partition.multipliers))
     bits_T = by_task.bits(TASKS)
     assert bits_T.tolist() == [1, 2, 2]
-    transformation = make_transformation(
-        optax_optimizer("sgd", 1.0), partition.split(param_axes(MODEL))[0]
-    )
+    step = step_of(program, num_microbatches=num_microbatches, by_task=by_task)
     params = jax.tree.map(jnp.asarray, sharp_params(MODEL))
-    trainable, _ = partition.split(params)
-    state = TrainState(jnp.int32(0), params, transformation.init(trainable))
-    mesh = make_mesh(MeshConfig(), devices=jax.devices()[:1])
-    step = make_train_step(
-        MODEL,
-        transformation,
-        CrossEntropy(),
-        partition=partition,
-        num_microbatches=num_microbatches,
-        seed=0,
-        shardings=jax.tree.map(lambda _: sharding.replicated(mesh), state),
-        mesh=mesh,
-        by_task=by_task,
-    )
     batch = make_batch()
     before = {name: np.asarray(leaf) for name, leaf in flatten_names(params).items()}
     expected = {}
@@ -77,7 +58,7 @@ def test_a_group_learns_from_its_own_tasks(num_microbatches):
         weights = batch["decoder_loss_weights"] * np.isin(TASK_IDS, tasks)
         grads = gradients(params, {**batch, "decoder_loss_weights": weights})[1]
         expected[group] = flatten_names(grads)
-    after, metrics, _ = step(state, {**batch, FEATURE: bits_T[TASK_IDS]}, {})
+    after, metrics, _ = step(state_of(program, params), {**batch, FEATURE: bits_T[TASK_IDS]}, {})
     np.testing.assert_allclose(metrics["loss"], loss, rtol=1e-6)
     assert set(by_task.parameters) == {"0", "1", "all"}
     for name, leaf in flatten_names(after.params).items():

@@ -6,7 +6,6 @@ import os
 import pathlib
 import shutil
 
-import numpy as np
 import pytest
 
 from t5lite import cli
@@ -16,11 +15,10 @@ from t5lite.convert import cached, export_hf
 from t5lite.convert.cached import model_folder
 from t5lite.convert.source import SpecialIds
 from t5lite.files.hashes import VERIFY_VARIABLE
-from t5lite.models.parameters import flatten_names
 from tests.conftest import shared_path
 from tests.convert import t5x_trees
 from tests.decoding import model_dirs
-from tests.models.tiny import sharp_params
+from tests.models.tiny import assert_same_params, sharp_params
 
 T5 = t5x_trees.t5(
     vocab_size=264, d_model=16, d_ff=24, d_kv=4, num_encoder_layers=1, num_decoder_layers=1
@@ -64,12 +62,7 @@ def assert_as_converted(path, folder, tmp_path, *flags):
     assert cli.main(["convert", str(path), str(tmp_path / "by_hand"), "--noverify", *flags]) == 0
     texts = [(f / "t5lite.json").read_text() for f in (folder, tmp_path / "by_hand")]
     assert texts[0] == texts[1]
-    found, wanted = (
-        flatten_names(load_model_dir(f).params) for f in (folder, tmp_path / "by_hand")
-    )
-    assert found.keys() == wanted.keys()
-    for name in wanted:
-        np.testing.assert_array_equal(found[name], wanted[name], err_msg=name)
+    assert_same_params(*(load_model_dir(f).params for f in (folder, tmp_path / "by_hand")))
 
 
 def conversions(cache):

@@ -10,17 +10,10 @@ from t5lite.convert import checkpoint_stream
 from t5lite.convert.checkpoint_stream import read_arrays, read_leaf, write_arrays
 from t5lite.convert.names import LazyArray, stack, unstack
 from t5lite.models.parameters import flatten_names, param_shapes
-from tests.models.tiny import encoder_decoder, sharp_params
+from tests.models.tiny import assert_same_params, encoder_decoder, sharp_params
 
 CONFIG = encoder_decoder()
 NAMES = list(flatten_names(param_shapes(CONFIG)))
-
-
-def assert_same(params, expected):
-    params, expected = flatten_names(params), flatten_names(expected)
-    assert params.keys() == expected.keys()
-    for name in expected:
-        np.testing.assert_array_equal(np.asarray(params[name]), expected[name], err_msg=name)
 
 
 def as_orbax_restores(folder, step=0):
@@ -38,8 +31,8 @@ def test_there_and_back(tmp_path):
     params = sharp_params(CONFIG)
     write_arrays(tmp_path, unstack(params))
     arrays = read_arrays(tmp_path, 0, NAMES)
-    assert_same(stack(arrays), params)
-    assert_same(as_orbax_restores(tmp_path), params)
+    assert_same_params(stack(arrays), params)
+    assert_same_params(as_orbax_restores(tmp_path), params)
     # A layer lies in chunks of its own.
     layer = arrays["decoder/layers/mlp/wo/kernel", 2]
     np.testing.assert_array_equal(
@@ -55,7 +48,7 @@ def test_narrow_types_are_kept_and_restored_to_float32(tmp_path):
     assert {array.dtype for array in arrays.values()} == {np.dtype(ml_dtypes.bfloat16)}
     wide = jax.tree.map(lambda leaf: leaf.astype(np.float32), narrow)
     restored = as_orbax_restores(tmp_path, 7)
-    assert_same(restored, wide)
+    assert_same_params(restored, wide)
     assert {leaf.dtype for leaf in jax.tree.leaves(restored)} == {np.dtype(np.float32)}
     assert read_leaf(tmp_path, 7, "step") == 7
 
@@ -64,7 +57,7 @@ def test_large_layers_are_cut_in_chunks(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint_stream, "_LARGEST_CHUNK_BYTES", 1000)
     params = sharp_params(CONFIG)
     write_arrays(tmp_path, unstack(params))
-    assert_same(stack(read_arrays(tmp_path, 0, NAMES)), params)
+    assert_same_params(stack(read_arrays(tmp_path, 0, NAMES)), params)
     folder = tmp_path / "checkpoints" / "0" / "state" / "params.decoder.layers.mlp.wo.kernel"
     assert len(list(folder.glob("2.*"))) > 1
 
@@ -82,7 +75,7 @@ def test_what_training_writes_is_read_whole_parameters_at_a_time(tmp_path, monke
     )
     arrays = read_arrays(tmp_path, 7, NAMES)
     assert not reads
-    assert_same(stack(arrays), params)
+    assert_same_params(stack(arrays), params)
     # Once each, whatever the number of layers.
     assert len(reads) == len(NAMES)
     reads.clear()

@@ -23,7 +23,7 @@ from t5lite.initialization.restore import RestoreConfig, open_initial
 from t5lite.models.parameters import flatten_names
 from t5lite.models.position_config import RelativeBias
 from tests.conftest import shared_path
-from tests.models.tiny import encoder_decoder, family, sharp_params
+from tests.models.tiny import assert_same_params, encoder_decoder, family, sharp_params
 
 # As many rows as bytes have ids, and some for padding.
 ROWS = 264
@@ -42,13 +42,6 @@ def run(*words):
 
 def convert(*words):
     assert run(*words, "--noverify") == 0
-
-
-def assert_same(params, expected):
-    params, expected = flatten_names(params), flatten_names(expected)
-    assert params.keys() == expected.keys()
-    for name in expected:
-        np.testing.assert_array_equal(np.asarray(params[name]), expected[name], err_msg=name)
 
 
 @pytest.fixture
@@ -81,13 +74,13 @@ def test_a_decoder_becomes_a_model_folder_and_comes_back(llama, tmp_path, capsys
     assert (model.converter.prompt_suffix, model.converter.targets_suffix) == ((), (1,))
     assert model.converter.task_feature_lengths == {"inputs": 1536, "targets": 512}
     assert model.vocabulary.extra_ids == 5
-    assert_same(model.params, params)
+    assert_same_params(model.params, params)
 
     convert(tmp_path / "ours", tmp_path / "back")
     assert "To hf: " in capsys.readouterr().out
     config, again, _ = load_external(tmp_path / "back")
     assert config == LLAMA
-    assert_same(again, params)
+    assert_same_params(again, params)
     # Not those of the bytes, which the vocabulary has: the model's own are remembered.
     record = json.loads((tmp_path / "back" / "generation_config.json").read_text())
     assert record == {"bos_token_id": 1, "eos_token_id": 2}
@@ -117,7 +110,7 @@ def test_an_encoder_decoder_takes_its_tokenizer_along(t5, tmp_path):
     assert (model.converter.architecture, model.converter.prompt_prefix) == ("encoder_decoder", ())
     assert (model.converter.prompt_suffix, model.converter.targets_suffix) == ((1,), (1,))
     assert model.converter.task_feature_lengths == {"inputs": 512, "targets": 128}
-    assert_same(model.params, params)
+    assert_same_params(model.params, params)
     convert(folder, tmp_path / "again", "--to=hf")
     for name in ("tokenizer_config.json", "model.safetensors"):
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
@@ -129,9 +122,9 @@ def test_t5x_out_and_in(t5, tmp_path):
     convert(tmp_path / "ours", tmp_path / "t5x", "--to=t5x")
     assert (tmp_path / "t5x" / "checkpoint_0" / "checkpoint").is_file()
     convert(tmp_path / "t5x", tmp_path / "again", "--to=hf", "--vocabulary=bytes:5")
-    assert_same(load_external(tmp_path / "again")[1], params)
+    assert_same_params(load_external(tmp_path / "again")[1], params)
     convert(tmp_path / "t5x", tmp_path / "last", "--vocabulary=bytes:5")
-    assert_same(load_model_dir(tmp_path / "last").params, params)
+    assert_same_params(load_model_dir(tmp_path / "last").params, params)
 
 
 def test_an_mt5_goes_back_as_one(t5, tmp_path):
@@ -166,9 +159,9 @@ def test_types(llama, tmp_path, target, dtype):
         source = open_model_folder(tmp_path / "new")
         assert {array.dtype for array in source.arrays.values()} == {narrow}
         again = load_model_dir(tmp_path / "new").params
-        assert_same(stack(source.arrays), again)
+        assert_same_params(stack(source.arrays), again)
     rounded = {k: v.astype(narrow).astype(np.float32) for k, v in flatten_names(params).items()}
-    assert_same(again, rounded)
+    assert_same_params(again, rounded)
     # The type is kept from here on.
     convert(tmp_path / "new", tmp_path / "newer", "--to=hf")
     tensors = load_file(tmp_path / "newer" / "model.safetensors")
@@ -191,7 +184,7 @@ def test_shards(llama, tmp_path):
     files = sorted(file.name for file in (tmp_path / "new").glob("*.safetensors"))
     assert files[0] == f"model-00001-of-{len(files):05}.safetensors"
     assert all((tmp_path / "new" / name).stat().st_size < 30_000 for name in files)
-    assert_same(load_external(tmp_path / "new")[1], params)
+    assert_same_params(load_external(tmp_path / "new")[1], params)
 
 
 def test_a_run_starts_from_a_converted_folder(t5, tmp_path):
@@ -208,7 +201,7 @@ def test_a_run_starts_from_a_converted_folder(t5, tmp_path):
     initial = open_initial(RestoreConfig(path=str(tmp_path / "ours")))
     initial.check_model(description.model)
     restored = initial.restore_into(state, jax.tree.map(lambda _: device, state))
-    assert_same(restored.params, params)
+    assert_same_params(restored.params, params)
 
 
 def test_optimizer_state_goes_along_between_t5x_and_ours(tmp_path):

@@ -16,8 +16,8 @@ from t5lite.convert.names import to_theirs, unstack
 from t5lite.data.vocabularies.load import vocabulary_from_spec
 from t5lite.models.position_config import Rotary
 from t5lite.models.rotary_scaling import LinearScaling
-from tests.convert.test_llama2_c import assert_same, make_config
-from tests.models.tiny import sharp_params
+from tests.convert.test_llama2_c import make_config
+from tests.models.tiny import assert_same_params, sharp_params
 
 gguf = pytest.importorskip("gguf")
 
@@ -94,7 +94,7 @@ def test_float32_comes_back_to_the_bit(tmp_path):
         found_config, found, source = load_external(tmp_path / f"{tied}.gguf")
         assert source == "gguf"
         assert found_config == config
-        assert_same(found, params)
+        assert_same_params(found, params)
 
 
 @pytest.mark.parametrize(("kind", "dtype"), [("F16", np.float16), ("BF16", ml_dtypes.bfloat16)])
@@ -153,7 +153,7 @@ def test_biases_are_permuted_as_their_kernels(tmp_path):
     tensors = write_gguf(tmp_path / "m.gguf", config, params)
     found_config, found, _ = load_external(tmp_path / "m.gguf")
     assert found_config == config
-    assert_same(found, params)
+    assert_same_params(found, params)
     # Rows of the two halves of a head alternate in the file.
     ours = params["decoder"]["layers"]["self_attention"]["query"]["bias"][0, :8]
     np.testing.assert_array_equal(tensors["blk.0.attn_q.bias"][:8], ours.reshape(2, 4).T.ravel())
@@ -186,7 +186,7 @@ def test_heads_wider_than_their_share_of_the_model(tmp_path):
     write_gguf(tmp_path / "m.gguf", config, params, changes=changes)
     found_config, found, _ = load_external(tmp_path / "m.gguf")
     assert found_config == config
-    assert_same(found, params)
+    assert_same_params(found, params)
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_only_quantised_files_need_the_package(tmp_path, monkeypatch):
     write_gguf(tmp_path / "plain.gguf", config, params)
     write_gguf(tmp_path / "blocks.gguf", config, params, kind=KINDS.Q8_0)
     monkeypatch.setitem(sys.modules, "gguf", None)
-    assert_same(load_external(tmp_path / "plain.gguf")[1], params)
+    assert_same_params(load_external(tmp_path / "plain.gguf")[1], params)
     with pytest.raises(ValueError, match=r"blocks\.gguf holds quantised numbers.*\[gguf\]"):
         load_external(tmp_path / "blocks.gguf")
 

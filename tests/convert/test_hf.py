@@ -9,16 +9,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from t5lite.convert import export_hf, load_external
-from t5lite.models.parameters import flatten_names
 from tests.conftest import shared_path
-from tests.models.tiny import decoder_only, encoder_decoder, sharp_params
-
-
-def assert_same_params(params, expected):
-    params, expected = flatten_names(params), flatten_names(expected)
-    assert params.keys() == expected.keys()
-    for name in expected:
-        np.testing.assert_array_equal(params[name], expected[name], err_msg=name)
+from tests.models.tiny import assert_same_params, decoder_only, encoder_decoder, sharp_params
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from t5lite.convert import llama2_c, load_external
 from t5lite.convert.llama import TABLE
 from t5lite.convert.load import open_external
 from t5lite.convert.names import to_theirs, unstack
-from t5lite.models.parameters import flatten_names
 from t5lite.models.position_config import Rotary
-from tests.models.tiny import decoder_only, sharp_params
+from tests.models.tiny import assert_same_params, decoder_only, sharp_params
 
 MAX_LENGTH = 20
 GROUP_SIZE = 8
@@ -109,13 +108,6 @@ def model(request):
     return config, params, meta_tensors(config, params)
 
 
-def assert_same(params, expected):
-    params, expected = flatten_names(params), flatten_names(expected)
-    assert params.keys() == expected.keys()
-    for name in expected:
-        np.testing.assert_array_equal(params[name], expected[name], err_msg=name)
-
-
 @pytest.mark.parametrize("version", [0, 1])
 def test_float32_comes_back_to_the_bit(model, version, tmp_path):
     config, params, tensors = model
@@ -127,7 +119,7 @@ def test_float32_comes_back_to_the_bit(model, version, tmp_path):
     found_config, found, source = load_external(path)
     assert source == "llama2.c"
     assert found_config == config
-    assert_same(found, params)
+    assert_same_params(found, params)
 
 
 def test_int8_is_scaled_back(model, tmp_path):

@@ -17,8 +17,7 @@ from t5lite.convert.load import open_external
 from t5lite.data.vocabularies.load import parse_vocabulary
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from tests.conftest import shared_path
-from tests.convert.test_llama2_c import assert_same
-from tests.models.tiny import logits
+from tests.models.tiny import assert_same_params, logits
 
 STORIES = ("weights", "stories260k")
 OPENING = "Once upon a time"
@@ -43,7 +42,7 @@ def test_stories_are_those_of_hugging_face_to_the_bit(stories):
     hf_config, hf_params, _ = load_external(shared_path(*STORIES, "hf"))
     assert source == "llama2.c"
     assert config == hf_config
-    assert_same(params, hf_params)
+    assert_same_params(params, hf_params)
 
 
 def test_logits_of_stories_are_those_of_torch(stories):

@@ -12,7 +12,7 @@ from t5lite.convert.t5x import FORMAT, open_checkpoint
 from t5lite.models.parameters import flatten_names
 from tests.conftest import REPOSITORY, shared_path
 from tests.convert import t5x_trees as trees
-from tests.models.tiny import logits, sharp_params
+from tests.models.tiny import assert_same_params, logits, sharp_params
 
 GOLDENS = REPOSITORY / "tests" / "convert" / "goldens"
 TINY = ("weights", "t5x_testdata", "test_t5_tiny.checkpoint_0")
@@ -27,13 +27,6 @@ def golden_tree(name):
             group, _, rest = key.partition("/")
             groups.setdefault(group, {})[rest] = file[key]
     return groups
-
-
-def assert_same_params(params, expected):
-    expected = flatten_names(expected)
-    assert flatten_names(params).keys() == expected.keys()
-    for name, leaf in flatten_names(params).items():
-        np.testing.assert_array_equal(leaf, expected[name], err_msg=name)
 
 
 def test_tiny_checkpoint_agrees_with_t5x():

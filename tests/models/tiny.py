@@ -138,6 +138,13 @@ def sharp_params(config: TransformerConfig, seed: int = 0) -> Params:
     return unflatten_names(flat)
 
 
+def assert_same_params(params: Params, expected: Params) -> None:
+    params, expected = flatten_names(params), flatten_names(expected)
+    assert params.keys() == expected.keys()
+    for name in expected:
+        np.testing.assert_array_equal(np.asarray(params[name]), expected[name], err_msg=name)
+
+
 @functools.partial(jax.jit, static_argnums=0)
 def traced_logits(
     config: TransformerConfig, params: Params, batch: dict, dropout_key: Any = None

@@ -16,8 +16,7 @@ from safetensors.numpy import load_file
 
 from t5lite.convert import export_hf, load_external
 from t5lite.convert.hf.folder import FAMILIES
-from t5lite.models.parameters import flatten_names
-from tests.models.tiny import logits
+from tests.models.tiny import assert_same_params, logits
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -383,10 +382,7 @@ def assert_same_model(folder, expected):
     np.testing.assert_array_equal(theirs.get_input_embeddings().weight.detach().numpy(), embedding)
     config, params, _ = load_external(folder)
     assert config == expected[0]
-    flat, flat_expected = flatten_names(params), flatten_names(expected[1])
-    assert flat.keys() == flat_expected.keys()
-    for name, leaf in flat_expected.items():
-        np.testing.assert_array_equal(flat[name], leaf, err_msg=name)
+    assert_same_params(params, expected[1])
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from t5lite.convert.names import to_theirs, unstack
 from t5lite.data.vocabularies.sentencepiece_vocabulary import SentencePieceVocabulary
 from t5lite.models.position_config import Rotary
 from tests.conftest import shared_path
-from tests.convert.test_llama2_c import assert_same, make_config
-from tests.models.tiny import logits, random_tokens, sharp_params
+from tests.convert.test_llama2_c import make_config
+from tests.models.tiny import assert_same_params, logits, random_tokens, sharp_params
 
 torch = pytest.importorskip("torch")
 
@@ -123,7 +123,7 @@ def test_logits_are_those_of_metas_code(num_shards, changes, tmp_path):
     found_config, found, source = load_external(tmp_path / "7B")
     assert source == "meta_llama"
     assert found_config == config
-    assert_same(found, params)
+    assert_same_params(found, params)
     tokens = random_tokens(np.random.default_rng(0), 2, 17)
     ours = logits(config, found, {"decoder_input_tokens": tokens})
     expected = their_logits(config, tensors, tokens)
@@ -135,7 +135,7 @@ def test_shards_of_llama_3_cut_the_embedding_by_rows(model, tmp_path):
     config, params = model
     tensors = meta_tensors(config, params)
     write_folder(tmp_path / "8B", config, tensors, num_shards=2, embedding_axis=0, vocab_size=44)
-    assert_same(load_external(tmp_path / "8B")[1], params)
+    assert_same_params(load_external(tmp_path / "8B")[1], params)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

@@ -1,6 +1,8 @@
 """Shared fixtures: where real data lies, and a path to this repository."""
 
+import contextlib
 import gc
+import itertools
 import os
 import pathlib
 import socket
@@ -129,6 +131,36 @@ def _restoring_environment():
         if name not in before:
             del os.environ[name]
     os.environ.update(before)
+
+
+@pytest.fixture
+def own_tasks():
+    """Has seqio forget the Tasks and Mixtures that the test itself registers."""
+    with forgetting_own_tasks():
+        yield
+
+
+@pytest.fixture
+def new_name(own_tasks, request):
+    """Gives names for such Tasks, which no other test has: some things are kept by name."""
+    numbers = itertools.count()
+    return lambda: f"task_{abs(hash(request.node.nodeid))}_{next(numbers)}"
+
+
+@contextlib.contextmanager
+def forgetting_own_tasks():
+    """Unregisters what is registered meanwhile, but for what task modules that it imports do."""
+    seqio = pytest.importorskip("seqio")
+    from t5lite.data.tasks import seqio_registry
+
+    registries = (seqio.TaskRegistry, seqio.MixtureRegistry)
+    before = [set(registry.names()) for registry in registries]
+    try:
+        yield
+    finally:
+        for registry, known in zip(registries, before, strict=True):
+            for name in set(registry.names()) - known - seqio_registry._provenance.keys():
+                registry.remove(name)
 
 
 def forget_task_modules():

@@ -83,10 +83,7 @@ def model_dir(tmp_path_factory):
             train_steps=60,
             checkpoint=CheckpointConfig(period=60),
         )
-    yield root / "model"
-    import seqio
-
-    seqio.TaskRegistry.remove("run_chat")
+    return root / "model"
 
 
 def test_it_answers_as_it_learned_and_stops(model_dir):

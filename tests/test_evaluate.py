@@ -177,7 +177,9 @@ def test_a_vocabulary_is_named_by_the_shortest_text():
 
 
 @pytest.mark.parametrize("kind", ["bytes", "100extra"])
-def test_a_task_may_bring_its_vocabulary_where_others_were_imported(kind, tmp_path, evaluated):
+def test_a_task_may_bring_its_vocabulary_where_others_were_imported(
+    kind, tmp_path, evaluated, own_tasks
+):
     """A notebook that trains and evaluates: the modules are imported, as bytes, once."""
     seqio = pytest.importorskip("seqio")
     vocabulary = seqio.ByteVocabulary(4)
@@ -190,18 +192,15 @@ def test_a_task_may_bring_its_vocabulary_where_others_were_imported(kind, tmp_pa
     features = {n: seqio.Feature(vocabulary) for n in ("inputs", "targets")}
     task = toy.replace(name=f"toy_of_its_own_{kind}", output_features=features)
     seqio.TaskRegistry.add_provider(task.name, task)
-    try:
-        model_dirs.save(tmp_path, vocabulary=from_seqio(vocabulary))
-        config = dataclasses.replace(CONFIG, mixture_or_task_name=task.name)
-        (result,) = evaluate(model_dir=str(tmp_path), evals=[config]).values()
-        assert result.num_examples == {task.name: 7}
-        with pytest.raises(ValueError, match=r"vocabulary of 'toy_first' is not the one"):
-            evaluate(
-                model_dir=str(tmp_path),
-                evals=[dataclasses.replace(CONFIG, mixture_or_task_name="toy_first")],
-            )
-    finally:
-        seqio.TaskRegistry.remove(task.name)
+    model_dirs.save(tmp_path, vocabulary=from_seqio(vocabulary))
+    config = dataclasses.replace(CONFIG, mixture_or_task_name=task.name)
+    (result,) = evaluate(model_dir=str(tmp_path), evals=[config]).values()
+    assert result.num_examples == {task.name: 7}
+    with pytest.raises(ValueError, match=r"vocabulary of 'toy_first' is not the one"):
+        evaluate(
+            model_dir=str(tmp_path),
+            evals=[dataclasses.replace(CONFIG, mixture_or_task_name="toy_first")],
+        )
 
 
 @pytest.mark.parametrize(
@@ -267,7 +266,7 @@ def test_bad_settings_are_named(changes, message):
 
 
 @pytest.fixture
-def absent_task():
+def absent_task(own_tasks):
     """A Task whose source says that it has no data, and a Mixture with one that has some."""
     seqio = pytest.importorskip("seqio")
     toy = seqio.TaskRegistry.get("toy_copy")
@@ -277,9 +276,6 @@ def absent_task():
     absent = toy.replace(name="toy_absent", source=source)
     seqio.TaskRegistry.add_provider("toy_absent", absent)
     seqio.MixtureRegistry.add("toy_partial", ["toy_copy", "toy_absent"], default_rate=1.0)
-    yield
-    seqio.TaskRegistry.remove("toy_absent")
-    seqio.MixtureRegistry.remove("toy_partial")
 
 
 def test_what_has_no_data_is_left_out_where_that_is_allowed(

@@ -43,7 +43,7 @@ def test_an_id_needs_an_embedding():
         check(258, vocabulary="bytes")
 
 
-def test_inputs_of_another_vocabulary(caplog):
+def test_inputs_of_another_vocabulary(caplog, own_tasks):
     seqio = pytest.importorskip("seqio")
     import tensorflow as tf
 
@@ -59,20 +59,17 @@ def test_inputs_of_another_vocabulary(caplog):
         source=seqio.FunctionDataSource(dataset_fn, splits=["train"]),
         output_features=features,
     )
-    try:
-        for lengths, vocab_size in (({"inputs": 4, "targets": 4}, 400), ({"targets": 4}, 259)):
-            config = DataConfig(
-                mixture_or_task_name="test_two_vocabularies",
-                task_feature_lengths=lengths,
-                batch_size=1,
-                converter="encoder_decoder" if len(lengths) > 1 else "decoder_only",
-            )
-            check_inputs_vocabulary(ByteVocabulary(), config, vocab_size)
-            warned = "inputs have another vocabulary than their targets" in caplog.text
-            assert warned == (len(lengths) > 1)
-            caplog.clear()
-            if warned:
-                with pytest.raises(ValueError, match=r"inputs has 400 ids.*vocab_size is 399"):
-                    check_inputs_vocabulary(ByteVocabulary(), config, 399)
-    finally:
-        seqio.TaskRegistry.remove("test_two_vocabularies")
+    for lengths, vocab_size in (({"inputs": 4, "targets": 4}, 400), ({"targets": 4}, 259)):
+        config = DataConfig(
+            mixture_or_task_name="test_two_vocabularies",
+            task_feature_lengths=lengths,
+            batch_size=1,
+            converter="encoder_decoder" if len(lengths) > 1 else "decoder_only",
+        )
+        check_inputs_vocabulary(ByteVocabulary(), config, vocab_size)
+        warned = "inputs have another vocabulary than their targets" in caplog.text
+        assert warned == (len(lengths) > 1)
+        caplog.clear()
+        if warned:
+            with pytest.raises(ValueError, match=r"inputs has 400 ids.*vocab_size is 399"):
+                check_inputs_vocabulary(ByteVocabulary(), config, 399)

@@ -3,8 +3,6 @@
 import dataclasses
 import re
 
-import pytest
-
 from t5lite.configuration.flags import _GIN_VERBS
 from t5lite.evaluate import evaluate
 from t5lite.inference.eval_config import EvalConfig
@@ -38,22 +36,18 @@ def test_the_fields_of_a_record_are_listed():
     assert sorted(listed) == sorted(field.name for field in dataclasses.fields(Record))
 
 
-def test_the_task_that_is_shown_is_ranked(tmp_path, capsys):
-    seqio = pytest.importorskip("seqio")
+def test_the_task_that_is_shown_is_ranked(own_tasks, tmp_path, capsys):
     (program,) = blocks(PAGE, "python")
     exec(compile(program, str(PAGE), "exec"), {})
-    try:
-        model_dirs.save(tmp_path)
-        config = EvalConfig(
-            name="e",
-            mixture_or_task_name="cold",
-            task_feature_lengths={"inputs": 128, "targets": 8},
-            rank_by="mean_byte",
-            batch_size=1,
-        )
-        (result,) = evaluate(model_dir=str(tmp_path), evals=[config]).values()
-    finally:
-        seqio.TaskRegistry.remove("cold")
+    model_dirs.save(tmp_path)
+    config = EvalConfig(
+        name="e",
+        mixture_or_task_name="cold",
+        task_feature_lengths={"inputs": 128, "targets": 8},
+        rank_by="mean_byte",
+        batch_size=1,
+    )
+    (result,) = evaluate(model_dir=str(tmp_path), evals=[config]).values()
     (record,) = result.predictions
     assert record.inputs.startswith(
         "Answer with one word.\n\nQ: Is ice cold?\nA: yes\n\nQ: Is fire"

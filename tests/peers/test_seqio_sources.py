@@ -145,7 +145,7 @@ def sources(folder):
 
 
 @pytest.mark.parametrize("kind", sources(""))
-def test_examples_are_those_of_seqio(folder, kind):
+def test_examples_are_those_of_seqio(folder, kind, own_tasks):
     source, preprocessors = sources(folder)[kind]
     steps = [
         *preprocessors,
@@ -159,22 +159,21 @@ def test_examples_are_those_of_seqio(folder, kind):
         preprocessors=steps,
         output_features=seqio_adapter.output_features(),
     )
-    try:
-        assert task.splits
-        for split in task.splits:
-            dataset = task.get_dataset(None, split, shuffle=False)
-            names = ("inputs", "targets")
-            wanted = [{n: e[n].tolist() for n in names} for e in dataset.as_numpy_iterator()]
-            found = seqio_adapter.iterate_examples("peers_source", split, task_feature_lengths=None)
-            assert [{n: e[n].tolist() for n in names} for e in found] == wanted
-            assert wanted
-            repeated = seqio_adapter.varying_parts("peers_source", split, task_feature_lengths=None)
-            assert repeated == ()
-    finally:
-        seqio.TaskRegistry.remove("peers_source")
+    assert task.splits
+    for split in task.splits:
+        dataset = task.get_dataset(None, split, shuffle=False)
+        names = ("inputs", "targets")
+        wanted = [{n: e[n].tolist() for n in names} for e in dataset.as_numpy_iterator()]
+        found = seqio_adapter.iterate_examples("peers_source", split, task_feature_lengths=None)
+        assert [{n: e[n].tolist() for n in names} for e in found] == wanted
+        assert wanted
+        repeated = seqio_adapter.varying_parts("peers_source", split, task_feature_lengths=None)
+        assert repeated == ()
 
 
-def test_tfds_looks_in_the_data_folder_and_what_is_missing_is_explained(folder, monkeypatch):
+def test_tfds_looks_in_the_data_folder_and_what_is_missing_is_explained(
+    folder, monkeypatch, own_tasks
+):
     seqio.TaskRegistry.add(
         "peers_source",
         source=seqio.TfdsDataSource(tfds_name="toy:1.0.0"),
@@ -188,5 +187,4 @@ def test_tfds_looks_in_the_data_folder_and_what_is_missing_is_explained(folder, 
         seqio_registry.import_tasks([])
         assert set(seqio_adapter.splits("peers_source")) == {"train", "test"}
     finally:
-        seqio.TaskRegistry.remove("peers_source")
         tfds.core.utils.file_utils.clear_registered_data_dirs()

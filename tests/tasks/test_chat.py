@@ -37,14 +37,9 @@ def data_root(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def add(request):
-    """Registers a Task under a name of this test's; unregisters it at its end."""
-    import seqio
-
-    name = f"chat_{abs(hash(request.node.nodeid))}"
-    yield lambda **arguments: add_chat_task(name, **arguments).name
-    if name in seqio.TaskRegistry.names():
-        seqio.TaskRegistry.remove(name)
+def add(new_name):
+    """Registers a Task under a name of this test's."""
+    return lambda **arguments: add_chat_task(new_name(), **arguments).name
 
 
 def texts(ids):
@@ -112,9 +107,6 @@ def test_every_format_and_a_field_of_ones_own(data_root, add):
     assert texts(row["inputs"]) == "### Instruction:\nhé 4\n\n### Response:\n"
     assert texts(row["targets"]) == "yes 4"
     assert seqio_registry.get(name).num_input_examples("train") == 4
-    import seqio
-
-    seqio.TaskRegistry.remove(name)
     (data_root / "x.csv").write_text("Frage,Antwort\nwas?,das\n")
 
     def as_messages(row):
@@ -140,9 +132,6 @@ def test_the_vocabulary_s_own_template_and_one_of_a_file(data_root, add, monkeyp
     )
     assert seqio_adapter.chat_template([name]) == vocabulary.chat_template
     first = seqio_adapter.task_source(name).fingerprint
-    import seqio
-
-    seqio.TaskRegistry.remove(name)
     template = "{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}"
     (data_root / "own.jinja").write_text(template)
     name = add(files={"train": "talk.jsonl"}, chat_template="own.jinja")
@@ -152,15 +141,10 @@ def test_the_vocabulary_s_own_template_and_one_of_a_file(data_root, add, monkeyp
 
 def test_two_templates_in_one_run_are_refused(data_root, add):
     name = add(files={"train": "talk.jsonl"}, chat_template="plain")
-    import seqio
-
-    other = add_chat_task("chat_other", files={"train": "x"}, chat_template="instruction").name
-    try:
-        assert seqio_adapter.chat_template([name]).sources
-        with pytest.raises(ValueError, match=r"with different chat templates.*give both the same"):
-            seqio_adapter.chat_template([name, other])
-    finally:
-        seqio.TaskRegistry.remove(other)
+    other = add(files={"train": "x"}, chat_template="instruction")
+    assert seqio_adapter.chat_template([name]).sources
+    with pytest.raises(ValueError, match=r"with different chat templates.*give both the same"):
+        seqio_adapter.chat_template([name, other])
 
 
 @pytest.mark.parametrize(

@@ -12,20 +12,15 @@ TEXTS = ["abcdefghij", "", "klm"]
 
 
 @pytest.fixture
-def add(request, tmp_path, monkeypatch):
-    """Registers a Task over files under a data root; unregisters it at its end."""
-    import seqio
-
+def add(new_name, tmp_path, monkeypatch):
+    """Registers a Task over files under a data root."""
     monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path))
     lines = (json.dumps({"text": text}) + "\n" for text in TEXTS)
     (tmp_path / "all.jsonl").write_text("".join(lines))
     (tmp_path / "books").mkdir()
     for index, text in enumerate(TEXTS):
         (tmp_path / "books" / f"{index}.txt").write_text(text)
-    name = f"documents_{abs(hash(request.node.nodeid))}"
-    yield lambda **arguments: add_document_task(name, **arguments).name
-    if name in seqio.TaskRegistry.names():
-        seqio.TaskRegistry.remove(name)
+    return lambda **arguments: add_document_task(new_name(), **arguments).name
 
 
 def windows(name, length):

@@ -23,14 +23,9 @@ def data_root(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def add(request):
-    """Registers a Task under a name of this test's; unregisters it at its end."""
-    import seqio
-
-    name = f"files_{abs(hash(request.node.nodeid))}"
-    yield lambda **arguments: add_file_task(name, **arguments).name
-    if name in seqio.TaskRegistry.names():
-        seqio.TaskRegistry.remove(name)
+def add(new_name):
+    """Registers a Task under a name of this test's."""
+    return lambda **arguments: add_file_task(new_name(), **arguments).name
 
 
 def texts(name, split="train"):
@@ -82,9 +77,6 @@ def test_a_null_is_named_and_a_function_may_stand_for_it(data_root, add):
     name = add(files=files, inputs="{x}", targets="q")
     with pytest.raises(ValueError, match=r"\.arrow, row \d: field 'x': .* found null; .*function"):
         texts(name)
-    import seqio
-
-    seqio.TaskRegistry.remove(name)
     half = lambda row: "none" if row["x"] is None else str(row["x"])  # noqa: E731
     name = add(files=files, inputs=half, targets=lambda row: row["a"]["text"])
     assert {text for text, _ in texts(name)} == {"none", "0.5"}

@@ -27,13 +27,10 @@ def read(split):
 
 
 @pytest.fixture(params=["bytes", "sentencepiece"])
-def task(request, monkeypatch):
-    import seqio
-
+def task(own_tasks, request, monkeypatch):
     name = "bytes" if request.param == "bytes" else str(shared_path("data/vocab/t5_spiece.model"))
     monkeypatch.setenv("T5LITE_VOCABULARY", name)
-    yield add_python_task("texts_of_python", read, splits=("train",), metrics=())
-    seqio.TaskRegistry.remove("texts_of_python")
+    return add_python_task("texts_of_python", read, splits=("train",), metrics=())
 
 
 def tokens(task_name, monkeypatch, *, plain_text):
@@ -70,14 +67,11 @@ PARTS = PromptParts(description="D\n\n", exemplars=(Exemplar("q1", "a1"),), ques
 
 
 @pytest.fixture
-def add(monkeypatch):
-    import seqio
-
+def add(own_tasks, monkeypatch):
     monkeypatch.setenv("T5LITE_VOCABULARY", "bytes")
-    yield lambda examples: add_python_task(
+    return lambda examples: add_python_task(
         "parts_of_python", lambda split: examples, splits=("test",), metrics=()
     )
-    seqio.TaskRegistry.remove("parts_of_python")
 
 
 def test_parts_and_options_are_fields_of_seqio_examples_and_of_texts(add):

@@ -188,14 +188,8 @@ class ShownOrAsked:
 
 
 @pytest.fixture
-def evaluated(registered):
-    import seqio
-
-    def add(reader):
-        return add_python_task("evaluated", reader, splits=["test"], metrics=[])
-
-    yield add
-    seqio.TaskRegistry.remove("evaluated")
+def evaluated(registered, own_tasks):
+    return lambda reader: add_python_task("evaluated", reader, splits=["test"], metrics=[])
 
 
 @pytest.mark.parametrize("through_seqio", [False, True])

@@ -7,6 +7,7 @@ import pytest
 from t5lite.data.contamination.leaks import find_leaks
 from t5lite.data.contamination.ngrams import words
 from tasks.python_tasks import Example, add_python_task
+from tests.conftest import forgetting_own_tasks
 
 INSTRUCTION = "Read the passage with great care and then answer the question that comes after it"
 SIZES = {"leaks_a": 40, "leaks_b": 25, "leaks_c": 10}
@@ -29,15 +30,12 @@ def read(split, *, task):
 
 @pytest.fixture(scope="module")
 def tasks():
-    import seqio
-
-    for name in SIZES:
-        add_python_task(
-            name, functools.partial(read, task=name), splits=("train", "validation"), metrics=()
-        )
-    yield list(SIZES)
-    for name in SIZES:
-        seqio.TaskRegistry.remove(name)
+    with forgetting_own_tasks():
+        for name in SIZES:
+            add_python_task(
+                name, functools.partial(read, task=name), splits=("train", "validation"), metrics=()
+            )
+        yield list(SIZES)
 
 
 def test_what_is_planted_is_found_from_both_sides_and_instructions_are_not(tasks):

@@ -137,21 +137,18 @@ def test_a_damaged_store_says_what_to_do(tmp_path):
         open_stores(SUMS[:1], tmp_path)
 
 
-def test_tasks_with_other_vocabularies_do_not_mix(tmp_path):
+def test_tasks_with_other_vocabularies_do_not_mix(own_tasks, tmp_path):
     import seqio
 
     other = seqio.Feature(seqio.ByteVocabulary(5))
     task = seqio.TaskRegistry.get(SUMS[0])
     changed = task.replace(name="test_other", output_features={"inputs": other, "targets": other})
     seqio.TaskRegistry.add_provider("test_other", changed)
-    try:
-        with pytest.raises(ValueError, match=r"'sample_sum_1' and 'test_other' cannot be mixed"):
-            open_stores([SUMS[1], "test_other"], tmp_path)
-    finally:
-        seqio.TaskRegistry.remove("test_other")
+    with pytest.raises(ValueError, match=r"'sample_sum_1' and 'test_other' cannot be mixed"):
+        open_stores([SUMS[1], "test_other"], tmp_path)
 
 
-def test_lengths_matter_only_to_preprocessors_that_ask(tmp_path):
+def test_lengths_matter_only_to_preprocessors_that_ask(own_tasks, tmp_path):
     import seqio
 
     task = seqio.TaskRegistry.get(SUMS[0])
@@ -160,21 +157,16 @@ def test_lengths_matter_only_to_preprocessors_that_ask(tmp_path):
         "test_trim", task.replace(name="test_trim", preprocessors=preprocessors)
     )
     names = [SUMS[0], "test_trim"]
-    try:
-        plain, trimmed = open_stores(
-            names, tmp_path, task_feature_lengths={"inputs": 10, "targets": 9}
-        )
-        assert not plain.length_counts("inputs")[:11].any()
-        assert trimmed.meta["max_lengths"]["inputs"] == 10
-        assert trimmed.example(0)["inputs"][-1] == 1
-        open_stores(names, tmp_path, task_feature_lengths={"inputs": 11, "targets": 9})
-        assert len(list((tmp_path / SUMS[0]).glob("train-*"))) == 1
-        assert len(list((tmp_path / "test_trim").glob("train-*"))) == 2
-        report = build.truncation_report([plain, trimmed], {"inputs": 10, "targets": 9})
-        assert "sample_sum_0: 100% of examples, inputs up to" in report
-        assert "test_trim: 100% of examples, inputs up to 10 tokens, cut to 10" in report
-    finally:
-        seqio.TaskRegistry.remove("test_trim")
+    plain, trimmed = open_stores(names, tmp_path, task_feature_lengths={"inputs": 10, "targets": 9})
+    assert not plain.length_counts("inputs")[:11].any()
+    assert trimmed.meta["max_lengths"]["inputs"] == 10
+    assert trimmed.example(0)["inputs"][-1] == 1
+    open_stores(names, tmp_path, task_feature_lengths={"inputs": 11, "targets": 9})
+    assert len(list((tmp_path / SUMS[0]).glob("train-*"))) == 1
+    assert len(list((tmp_path / "test_trim").glob("train-*"))) == 2
+    report = build.truncation_report([plain, trimmed], {"inputs": 10, "targets": 9})
+    assert "sample_sum_0: 100% of examples, inputs up to" in report
+    assert "test_trim: 100% of examples, inputs up to 10 tokens, cut to 10" in report
 
 
 def test_truncation_is_reported_from_a_share_on(tmp_path):
@@ -208,7 +200,7 @@ def test_stores_say_what_they_were_made_of(tmp_path):
 
 
 @pytest.fixture
-def drawing_task():
+def drawing_task(own_tasks):
     """A Task of ten examples whose preprocessor draws random numbers, and one that does not."""
     seqio = pytest.importorskip("seqio")
     import tensorflow as tf
@@ -230,10 +222,7 @@ def drawing_task():
             output_features=seqio_adapter.output_features(),
         )
     seqio.MixtureRegistry.add("test_both", ["test_draws", "test_repeats"], default_rate=1)
-    yield "test_both"
-    for name in ("test_draws", "test_repeats"):
-        seqio.TaskRegistry.remove(name)
-    seqio.MixtureRegistry.remove("test_both")
+    return "test_both"
 
 
 def test_passes_of_what_draws_random_numbers_are_stored_beside_the_first(drawing_task, tmp_path):

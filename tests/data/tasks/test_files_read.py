@@ -56,7 +56,7 @@ def by_tensorflow(split, shuffle_files, *, hidden):
 
 
 @pytest.fixture(params=[by_python, by_listing, by_tensorflow])
-def task(request, folder):
+def task(request, folder, own_tasks):
     """A Task of a FunctionDataSource that reads the folder, and what it is to notice."""
     name = f"reads_{request.param.__name__}"
     seqio.TaskRegistry.add(
@@ -67,8 +67,7 @@ def task(request, folder):
         preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
         output_features=output_features(),
     )
-    yield name
-    seqio.TaskRegistry.remove(name)
+    return name
 
 
 def store(task, folder):

@@ -31,30 +31,18 @@ def sample_tasks():
 
 
 @pytest.fixture
-def add_mixture():
-    """Registers mixtures, and removes them afterwards."""
-    names = []
-
-    def add(name, *args, **kwargs):
-        names.append(name)
-        return seqio.MixtureRegistry.add(name, *args, **kwargs)
-
-    yield add
-    for name in names:
-        seqio.MixtureRegistry.remove(name)
+def add_mixture(own_tasks):
+    return seqio.MixtureRegistry.add
 
 
 @pytest.fixture
-def add_task():
-    names = []
-
+def add_task(own_tasks):
     def add(name, rows, **kwargs):
         import tensorflow as tf
 
         def dataset_fn(split, shuffle_files):
             return tf.data.Dataset.from_tensor_slices(rows)
 
-        names.append(name)
         defaults = {
             "source": seqio.FunctionDataSource(dataset_fn, splits=["train", "test"]),
             "preprocessors": [seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
@@ -62,9 +50,7 @@ def add_task():
         }
         return seqio.TaskRegistry.add(name, **{**defaults, **kwargs})
 
-    yield add
-    for name in names:
-        seqio.TaskRegistry.remove(name)
+    return add
 
 
 # ------------------------------------------------------------------------------------ importing

@@ -37,7 +37,7 @@ def of_tensorflow(split, shuffle_files):
 
 
 @pytest.fixture
-def add_task(monkeypatch):
+def add_task(monkeypatch, own_tasks):
     monkeypatch.setattr(seqio_endless, "_MOST_UNDECLARED", 20)
     monkeypatch.setattr(seqio_endless, "_MOST_DECLARED", 5)
     monkeypatch.setattr(seqio_endless, "_MOST_OF_ONE", 10)
@@ -51,8 +51,7 @@ def add_task(monkeypatch):
             output_features=features,
         )
 
-    yield add
-    seqio.TaskRegistry.remove("endless")
+    return add
 
 
 def count(**options):

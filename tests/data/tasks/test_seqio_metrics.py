@@ -83,17 +83,14 @@ def upper(text, example, is_target):
 
 
 @pytest.fixture
-def add_task():
+def add_task(own_tasks):
     import tensorflow as tf
-
-    names = []
 
     def dataset_fn(split, shuffle_files):
         rows = {"inputs": ["x"] * 3, "targets": TARGETS, "weight": [len(t) for t in TARGETS]}
         return tf.data.Dataset.from_tensor_slices(rows)
 
     def add(name, splits=("train", "validation"), **kwargs):
-        names.append(name)
         seqio.TaskRegistry.add(
             name,
             source=seqio.FunctionDataSource(dataset_fn, splits=splits),
@@ -102,9 +99,7 @@ def add_task():
             **kwargs,
         )
 
-    yield add
-    for name in names:
-        seqio.TaskRegistry.remove(name)
+    return add
 
 
 def load(name, **kwargs):
@@ -195,7 +190,7 @@ def test_what_does_not_run_is_named_and_the_others_run(add_task):
     assert task.measure(Answers(texts=ANSWERS)).values == {"exact": 1}
 
 
-def test_answers_that_are_no_texts(add_task):
+def test_answers_that_are_no_texts(own_tasks):
     """PassThroughVocabulary: metrics are given ids, up to the end of sequence."""
     import tensorflow as tf
 
@@ -216,13 +211,10 @@ def test_answers_that_are_no_texts(add_task):
         output_features=features,
         metric_fns=[note],
     )
-    try:
-        (task,) = load("test_ids")
-        assert task.measure(Answers(tokens=[[5, 7, 1, 8]])).not_run == {}
-        assert seen == [([[5, 6, 1]], [[5, 7, 1]])]
-        assert (task.examples[0].inputs_text, task.examples[0].targets_text) == ("3 4", "5 6 1")
-    finally:
-        seqio.TaskRegistry.remove("test_ids")
+    (task,) = load("test_ids")
+    assert task.measure(Answers(tokens=[[5, 7, 1, 8]])).not_run == {}
+    assert seen == [([[5, 6, 1]], [[5, 7, 1]])]
+    assert (task.examples[0].inputs_text, task.examples[0].targets_text) == ("3 4", "5 6 1")
 
 
 def test_a_split_of_another_name_is_found(add_task, caplog):

@@ -89,7 +89,7 @@ FORMS = {
 
 
 @pytest.fixture(params=FORMS)
-def form(request):
+def form(request, own_tasks):
     dataset_fn, preprocessors, varying = FORMS[request.param]
     name = "passes_task"
     seqio.TaskRegistry.add(
@@ -98,8 +98,7 @@ def form(request):
         preprocessors=[*preprocessors, seqio.preprocessors.tokenize],
         output_features=seqio_adapter.output_features(),
     )
-    yield name, varying
-    seqio.TaskRegistry.remove(name)
+    return name, varying
 
 
 def targets(name, pass_index):
@@ -124,7 +123,7 @@ def test_varying_parts_are_found_and_further_passes_are_repeatable(form):
         assert second == third == targets(name, 0)
 
 
-def test_sources_within_sources():
+def test_sources_within_sources(own_tasks):
     seqio.TaskRegistry.add(
         "passes_task",
         source=seqio.experimental.FewshotDataSource(
@@ -133,8 +132,5 @@ def test_sources_within_sources():
         preprocessors=[seqio.experimental.fewshot_preprocessor, seqio.preprocessors.tokenize],
         output_features=seqio_adapter.output_features(),
     )
-    try:
-        assert seqio_adapter.varying_parts("passes_task", "validation", task_feature_lengths=None)
-        assert targets("passes_task", 0) and targets("passes_task", 1)
-    finally:
-        seqio.TaskRegistry.remove("passes_task")
+    assert seqio_adapter.varying_parts("passes_task", "validation", task_feature_lengths=None)
+    assert targets("passes_task", 0) and targets("passes_task", 1)

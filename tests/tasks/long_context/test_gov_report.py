@@ -18,32 +18,24 @@ RECORDS = [
 ]
 
 
-def test_a_report_is_cut_and_never_the_question(tmp_path, monkeypatch):
-    import seqio
-
+def test_a_report_is_cut_and_never_the_question(own_tasks, tmp_path, monkeypatch):
     monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("T5LITE_VOCABULARY", "bytes")
     lines = (json.dumps(record) + "\n" for record in RECORDS)
     (tmp_path / "x.jsonl").write_text("".join(lines))
-    try:
-        add_summary_task("reports_cut", files={"test": "x.jsonl"}, max_tokens=100)
-        long, short = seqio_adapter.iterate_texts("reports_cut", "test")
-        assert len(long["inputs"]) == 100
-        assert long["inputs"].startswith("Read this report.\n\nRoads were built. Roads")
-        assert long["inputs"].endswith("\n\nSummarize the report.\n\nSummary:")
-        assert "\n\nShort.\n\n" in short["inputs"] and short["targets"] == "Brief."
-        add_summary_task("reports_small", files={"test": "x.jsonl"}, max_tokens=20)
-        with pytest.raises(ValueError, match="'reports_small': 20 tokens have no room"):
-            [*seqio_adapter.iterate_texts("reports_small", "test")]
-    finally:
-        for name in {"reports_cut", "reports_small"} & {*seqio.TaskRegistry.names()}:
-            seqio.TaskRegistry.remove(name)
+    add_summary_task("reports_cut", files={"test": "x.jsonl"}, max_tokens=100)
+    long, short = seqio_adapter.iterate_texts("reports_cut", "test")
+    assert len(long["inputs"]) == 100
+    assert long["inputs"].startswith("Read this report.\n\nRoads were built. Roads")
+    assert long["inputs"].endswith("\n\nSummarize the report.\n\nSummary:")
+    assert "\n\nShort.\n\n" in short["inputs"] and short["targets"] == "Brief."
+    add_summary_task("reports_small", files={"test": "x.jsonl"}, max_tokens=20)
+    with pytest.raises(ValueError, match="'reports_small': 20 tokens have no room"):
+        [*seqio_adapter.iterate_texts("reports_small", "test")]
 
 
-def test_pieces_that_cutting_makes_others_of_are_counted(tmp_path, monkeypatch):
+def test_pieces_that_cutting_makes_others_of_are_counted(own_tasks, tmp_path, monkeypatch):
     """Cut within a word its pieces become others, and more than they were."""
-    import seqio
-
     vocabulary = f"{shared_path('weights', 'stories260k', 'tok512.model')}:0"
     monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("T5LITE_VOCABULARY", vocabulary)
@@ -51,14 +43,11 @@ def test_pieces_that_cutting_makes_others_of_are_counted(tmp_path, monkeypatch):
     reports = [text[start:][:1500] for start in range(0, len(text), 400)]
     lines = (json.dumps({"report": report, "summary": "x"}) + "\n" for report in reports)
     (tmp_path / "x.jsonl").write_text("".join(lines))
-    try:
-        add_summary_task("reports_of_pieces", files={"test": "x.jsonl"}, max_tokens=200)
-        encode = parse_vocabulary(vocabulary).encode
-        prompts = [x["inputs"] for x in seqio_adapter.iterate_texts("reports_of_pieces", "test")]
-        lengths = [len(encode(prompt)) for prompt in prompts]
-        assert min(lengths) > 195 and max(lengths) == 200
-    finally:
-        seqio.TaskRegistry.remove("reports_of_pieces")
+    add_summary_task("reports_of_pieces", files={"test": "x.jsonl"}, max_tokens=200)
+    encode = parse_vocabulary(vocabulary).encode
+    prompts = [x["inputs"] for x in seqio_adapter.iterate_texts("reports_of_pieces", "test")]
+    lengths = [len(encode(prompt)) for prompt in prompts]
+    assert min(lengths) > 195 and max(lengths) == 200
 
 
 def test_the_recipe_trains_and_is_evaluated(tmp_path, capsys):

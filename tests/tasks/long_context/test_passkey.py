@@ -15,25 +15,18 @@ WHOLE = 640
 
 
 @pytest.fixture
-def examples(request, monkeypatch):
-    """The examples of a Task of these fields, in bytes; unregistered at the end."""
-    import seqio
-
+def examples(new_name, monkeypatch):
+    """The examples of a Task of these fields, in bytes."""
     monkeypatch.setenv("T5LITE_VOCABULARY", "bytes")
-    names = []
 
     def load(**fields):
-        names.append(f"passkey_{abs(hash(request.node.nodeid))}_{len(names)}")
-        add_passkey_task(names[-1], length=WHOLE, **fields)
+        name = new_name()
+        add_passkey_task(name, length=WHOLE, **fields)
         lengths = {"inputs": WHOLE, "targets": 8}
-        (task,) = seqio_adapter.load_eval_tasks(
-            names[-1], split="test", task_feature_lengths=lengths
-        )
+        (task,) = seqio_adapter.load_eval_tasks(name, split="test", task_feature_lengths=lengths)
         return task
 
-    yield load
-    for name in names:
-        seqio.TaskRegistry.remove(name)
+    return load
 
 
 def test_keys_lie_at_every_distance_that_has_room_for_them(examples):

@@ -1,5 +1,6 @@
 """Sliding windows over documents: what is scored, in front of what, and what it amounts to."""
 
+import functools
 import json
 import math
 
@@ -15,25 +16,12 @@ TEXTS = ["abcdefghijklm", "é", "", "x", "nopq"]
 
 
 @pytest.fixture
-def add(request, tmp_path, monkeypatch):
-    """Registers Tasks over documents; unregisters them at its end."""
-    import seqio
-
+def add(new_name, tmp_path, monkeypatch):
+    """Registers Tasks over documents."""
     monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path))
     lines = (json.dumps({"text": text}) + "\n" for text in TEXTS)
     (tmp_path / "x.jsonl").write_text("".join(lines))
-    name = f"perplexity_{abs(hash(request.node.nodeid))}"
-    added = []
-
-    def add(**arguments):
-        added.extend(add_perplexity_tasks(name, files={"test": "x.jsonl"}, **arguments))
-        return added
-
-    yield add
-    for task in added:
-        seqio.TaskRegistry.remove(task)
-    if added:
-        seqio.MixtureRegistry.remove(name)
+    return functools.partial(add_perplexity_tasks, new_name(), files={"test": "x.jsonl"})
 
 
 def load(name, length=8):

@@ -33,6 +33,13 @@ def on_devices(num_devices):
     }
 
 
+def printed(command, **settings):
+    """What a command prints, which must end well; settings are those of `subprocess.run`."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **settings)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def on_processes(module, *arguments, num_processes, num_devices, **environment):
     """Runs `python -m MODULE ARGUMENTS INDEX NUM_PROCESSES PORT` in so many processes at once.
 

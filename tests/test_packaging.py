@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, printed
 
 pytestmark = pytest.mark.slow
 
@@ -44,28 +44,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((REPOSITORY / name).read_bytes())
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
-    done = subprocess.run(
-        [*command, "--quiet", "--wheel-dir", str(folder), str(source)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    printed([*command, "--quiet", "--wheel-dir", str(folder), str(source)])
     (built,) = folder.glob("*.whl")
     return built
 
 
 def probe(cwd: pathlib.Path, path: pathlib.Path) -> list[str]:
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", PROBE],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    environment = os.environ | {"PYTHONPATH": str(path)}
+    command = [sys.executable, "-P", "-c", PROBE]
+    return printed(command, cwd=cwd, env=environment).splitlines()
+
+
+def without_path() -> dict[str, str]:
+    """The environment, but for what says where to look for packages."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 def test_a_wheel_holds_the_packages_and_every_gin_file(wheel):
@@ -136,15 +128,7 @@ def test_a_package_named_tasks_of_ones_own_works_beside_an_installed_t5lite(inst
     )
     (tmp_path / "a.jsonl").write_text('{"q": "Which?", "a": "This."}\n')
     words = "cache both --tasks=tasks.mini,tasks.mine --data_dir=. --cache_dir=c --num_workers=2"
-    done = subprocess.run(
-        [str(installed), *words.split()],
-        cwd=tmp_path,
-        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    printed([str(installed), *words.split()], cwd=tmp_path, env=without_path())
     assert {path.name for path in (tmp_path / "c").iterdir()} >= {"mine", "mini_last_food"}
 
 
@@ -156,16 +140,9 @@ def test_an_installed_t5lite_takes_no_checkout_around_it_for_the_users(wheel, in
     plain = "--gin_file=models/mini/small.gin --gin_file=runs/train.gin --mixture=mini "
     plain += "--train_steps=9 --task_feature_lengths=inputs=24,targets=12"
     for flags in (plain, "--gin_file=recipes/mini_demo.gin"):
-        done = subprocess.run(
-            [str(installed), "config", *flags.split(), f"--model_dir={run}"],
-            cwd=wheel.parent / "source",
-            env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert "'tasks.mini'" in done.stdout
+        command = [str(installed), "config", *flags.split(), f"--model_dir={run}"]
+        found = printed(command, cwd=wheel.parent / "source", env=without_path())
+        assert "'tasks.mini'" in found
 
 
 @pytest.mark.parametrize("from_root", [True, False])
@@ -183,14 +160,7 @@ def test_an_editable_install_finds_its_gin_files(wheel, tmp_path):
         "import sys; from setuptools import build_meta;"
         "print(build_meta.build_editable(sys.argv[1]))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        cwd=source,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    printed([sys.executable, "-c", code, str(tmp_path)], cwd=source)
     site = tmp_path / "site"
     (built,) = tmp_path.glob("*.whl")
     zipfile.ZipFile(built).extractall(site)
@@ -204,16 +174,8 @@ def test_an_editable_install_finds_its_gin_files(wheel, tmp_path):
         "for name in ours: del sys.modules[name]\n"
         f"sys.path.insert(0, {str(site)!r}); site.addsitedir({str(site)!r})\n{PROBE}"
     )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code],
-        cwd=tmp_path,
-        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    t5lite_file, gin_file, place, _ = done.stdout.splitlines()
+    found = printed([sys.executable, "-P", "-c", code], cwd=tmp_path, env=without_path())
+    t5lite_file, gin_file, place, _ = found.splitlines()
     assert t5lite_file == str(source / "t5lite" / "__init__.py")
     assert "source" not in gin_file
     assert "recipes/mini_demo.gin:" in place

@@ -11,7 +11,7 @@ import pytest
 from t5lite import cli, memory
 from t5lite.models.parameters import count_params
 from t5lite.planning.sweep import meshes
-from tests.conftest import REPOSITORY, on_devices
+from tests.conftest import REPOSITORY, on_devices, printed
 from tests.planning.on_devices import (
     BATCH_SIZE,
     DECODER,
@@ -27,16 +27,8 @@ LENGTHS_FLAG = "--task_feature_lengths=inputs=32,targets=16"
 
 @pytest.fixture(scope="module")
 def plans():
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.planning.on_devices"],
-        cwd=REPOSITORY,
-        env=on_devices(1),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    command = [sys.executable, "-m", "tests.planning.on_devices"]
+    return json.loads(printed(command, cwd=REPOSITORY, env=on_devices(1)))
 
 
 def sent(plan, *, kind=None, axes=None):
@@ -214,11 +206,6 @@ def test_slices_of_tpus():
 
 @pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="needs libtpu")
 def test_the_kernel_for_tpus_is_compiled_forward_and_backward():
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.planning.kernels_on_tpus"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
+    assert (
+        printed([sys.executable, "-m", "tests.planning.kernels_on_tpus"], cwd=REPOSITORY) == "3\n"
     )
-    assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr

@@ -5,13 +5,12 @@ import importlib
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, printed
 
 
 @pytest.fixture(scope="module", params=["repository", "installed"])
@@ -29,17 +28,10 @@ def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def lines(code: str, *, cwd: pathlib.Path, root: pathlib.Path) -> list[str]:
     """What code prints where t5lite is in `root`, and the current folder is searched last."""
     libraries = str(pathlib.Path(np.__file__).parents[1])
-    done = subprocess.run(
-        # -S: the tests' own environment may hold an editable t5lite.
-        [sys.executable, "-S", "-P", "-c", code],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root), libraries])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), libraries])}
+    # -S: the tests' own environment may hold an editable t5lite.
+    command = [sys.executable, "-S", "-P", "-c", code]
+    return printed(command, cwd=cwd, env=environment).splitlines()
 
 
 @pytest.mark.parametrize("first", ["tasks.metrics", "t5lite.tasks.metrics", "tasks"])

@@ -1,12 +1,12 @@
 import functools
 import os
-import subprocess
 import sys
 import types
 
 import pytest
 
 from t5lite.data.tasks.fingerprint import NOT_MINE, fingerprint
+from tests.conftest import printed
 
 MODULE = '''
 import functools, re
@@ -139,13 +139,7 @@ def test_processes_agree(request):
         "m = module(); print(fingerprint(m.use, m.closing(2), m.Reader('x').read, m.loop))"
     )
     found = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
+        printed([sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed})
         for seed in ("1", "2", "3")
     }
     assert len(found) == 1

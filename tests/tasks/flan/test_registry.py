@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 import textwrap
 
@@ -16,7 +15,7 @@ from t5lite.data.tasks.prompt_parts import options_of
 from t5lite.data.tasks.seqio_records import task_records
 from t5lite.data.tasks.task_kinds import TaskKind
 from t5lite.data.tasks.task_metrics import Answers
-from tests.conftest import REPOSITORY, shared_path
+from tests.conftest import REPOSITORY, printed, shared_path
 
 pytest.importorskip("seqio")
 seqio_adapter.import_tasks(["tasks.flan"])
@@ -89,17 +88,9 @@ def test_importing_opens_no_file_and_no_socket():
         """
     )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("T5LITE_")}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=REPOSITORY,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    found = printed([sys.executable, "-c", program], cwd=REPOSITORY, env=environment)
     # The one event is the test's own, which shows that the hook sees what it should.
-    assert done.stdout.split(maxsplit=3) == ["4241", "26", "1", "[]\n"], done.stdout
+    assert found.split(maxsplit=3) == ["4241", "26", "1", "[]\n"], found
 
 
 def test_every_task_is_registered_in_every_form():

@@ -11,6 +11,7 @@ from t5lite.convert.convert import convert
 from t5lite.data.data_config import DataConfig
 from t5lite.data.vocabularies.load import parse_vocabulary
 from t5lite.decoding.config import DecodingConfig
+from t5lite.files.json_files import write_lines
 from t5lite.generate import generate
 from t5lite.infer import infer
 from t5lite.inference.prompts import chat_prompt
@@ -44,8 +45,7 @@ def model_dir(tmp_path_factory):
     (root / "tokenizer").mkdir()
     chat_folder(root / "tokenizer", eos_token="<|endoftext|>", chat_template=None)
     write_json(root / "tokenizer" / "generation_config.json", {"eos_token_id": 0})
-    lines = [json.dumps({"messages": messages(talk)}) + "\n" for talk in (TALK, OTHER)]
-    (root / "talk.jsonl").write_text("".join(lines))
+    write_lines(root / "talk.jsonl", ({"messages": messages(talk)} for talk in (TALK, OTHER)))
     (root / "run_chat_tasks.py").write_text(MODULE)
     vocabulary = parse_vocabulary(str(root / "tokenizer"))
     with pytest.MonkeyPatch.context() as patch:
@@ -96,7 +96,7 @@ def test_infer_asks_the_same(model_dir, tmp_path):
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     asked = [messages(TALK)[:3], messages(OTHER)[:1]]
     lines = [{"messages": asked[0]}, {"conversations": asked[1]}]
-    source.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_lines(source, lines)
     decoding = DecodingConfig(max_decode_length=30)
     infer(model_dir=str(model_dir), input=str(source), output=str(output), decoding=decoding)
     found = [json.loads(line)["prediction"] for line in output.read_text().splitlines()]

@@ -13,6 +13,7 @@ from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.hf_vocabulary import HFVocabulary
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.sequence_generator import Generation
+from t5lite.files.json_files import write_lines
 from t5lite.generate import generate
 from tests.data.tokenizer_folders import chat_folder
 from tests.decoding import model_dirs
@@ -159,7 +160,7 @@ def test_by_the_command_and_from_a_file(tmp_path, vocabulary, capsys):
     messages = [{"role": "system", "content": "S"}, {"role": "user", "content": "one"}]
     lines = [{"messages": messages}, {"messages": messages, "inputs": "[s]S[u]one>"}]
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    source.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_lines(source, lines)
     words = ["infer", *flags, "--input", str(source), "--output", str(output)]
     assert main([*words, "--inputs_field", "messages"]) == 0
     found = [json.loads(line) for line in output.read_text().splitlines()]

@@ -12,6 +12,7 @@ from t5lite.checkpoints.checkpointer import Checkpointer
 from t5lite.data.tasks.seqio_adapter import from_seqio
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
+from t5lite.files.json_files import write_lines
 from t5lite.generate import generate
 from t5lite.infer import infer
 from t5lite.models.position_config import Learned
@@ -140,7 +141,7 @@ def test_eight_devices_without_tensorflow_answer_as_one(
 ):
     source = tmp_path / "in.jsonl"
     records = [{"inputs": record["prompt"]} for record in questions[1][:15]]
-    source.write_text("".join(json.dumps(record) + "\n" for record in records))
+    write_lines(source, records)
     on_processes(
         *("tests.decoding.on_devices", model_dir, source, tmp_path / "eight"),
         num_processes=num_processes,
@@ -173,7 +174,7 @@ def test_a_task_is_answered_like_its_lines(model_dir, tmp_path):
         (task, n) for task in ("toy_copy", "toy_first", "toy_longer") for n in range(12)
     ]
     source = tmp_path / "in.jsonl"
-    source.write_text("".join(json.dumps({"inputs": x["inputs"]}) + "\n" for x in lines))
+    write_lines(source, ({"inputs": x["inputs"]} for x in lines))
     arguments = {"inputs_field": "inputs", "batch_size": 12}
     again = _infer(model_dir, (source,), tmp_path / "again.jsonl", GREEDY, **arguments)
     assert [x["prediction"] for x in _lines(again)] == [x["prediction"] for x in lines]
@@ -208,7 +209,7 @@ def test_a_long_prompt_is_cut_with_a_warning(model_dir, tmp_path, caplog):
     path = tmp_path / "in.jsonl"
     # The end token takes one; of what is longer, it is cut off too.
     prompts = ["x" * (limit - 1), "x" * limit + "y", "x" * limit + "ab"]
-    path.write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts))
+    write_lines(path, ({"prompt": prompt} for prompt in prompts))
     _, second, third = _lines(_infer(model_dir, (path,), tmp_path / "out.jsonl", GREEDY))
     assert second["prediction"] == third["prediction"]
     assert "2 of 3 prompts are longer than the 48 tokens" in caplog.text
@@ -253,7 +254,7 @@ def test_options_are_chosen_among(model_dir, tmp_path):
     path = tmp_path / "in.jsonl"
     options = [["a", "b", "ccc"], ["yes", "no"]]
     records = [{"prompt": f"{n}?", "choices": choices} for n, choices in enumerate(options)]
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    write_lines(path, records)
     arguments = {"options_field": "choices", "batch_size": 2}
     lines = _lines(_infer(model_dir, (path,), tmp_path / "sum.jsonl", None, **arguments))
     for line, record in zip(lines, records, strict=True):
@@ -300,7 +301,7 @@ def test_options_without_a_place_in_the_table_are_refused_before_any_work(tmp_pa
     model_dirs.save(tmp_path / "model", "decoder_only", config=config)
     path, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     records = [{"prompt": "a", "choices": ["b"]}, {"prompt": "a", "choices": ["b", "c" * 20]}]
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    write_lines(path, records)
     with pytest.raises(ValueError, match="12 that this model has learned; shorten the prompts or"):
         _infer(tmp_path / "model", (path,), output, None, options_field="choices", batch_size=1)
     assert sorted(found.name for found in tmp_path.iterdir()) == ["in.jsonl", "model"]

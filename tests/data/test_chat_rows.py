@@ -1,6 +1,5 @@
 """From files of conversations to training rows: what a model reads there is what it is asked."""
 
-import json
 import types
 
 import numpy as np
@@ -12,6 +11,7 @@ from t5lite.data.data_config import DataConfig
 from t5lite.data.pipeline import open_train_data
 from t5lite.data.tasks import seqio_adapter
 from t5lite.data.vocabularies.load import parse_vocabulary
+from t5lite.files.json_files import write_lines
 from t5lite.inference.prompts import chat_prompt
 from tests.data.tokenizer_folders import chat_folder
 
@@ -47,8 +47,7 @@ def run(request, tmp_path, monkeypatch):
         ]
         for talk in TALKS
     ]
-    lines = [json.dumps({"messages": messages}) + "\n" for messages in conversations]
-    (tmp_path / "talk.jsonl").write_text("".join(lines))
+    write_lines(tmp_path / "talk.jsonl", ({"messages": messages} for messages in conversations))
     (tmp_path / "text.csv").write_text("q,a\nquestion,answer\n")
     module = f"rows_{abs(hash(request.node.nodeid))}"
     (tmp_path / f"{module}.py").write_text(MODULE.replace("TEMPLATE", str(template)))

@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 from t5lite.cli import main
+from t5lite.files.json_files import write_lines
 from tests import feature_converters
 from tests.decoding import model_dirs
 from tests.docs.pages import DOCS, commands
@@ -41,14 +42,14 @@ def test_the_page_goes_from_prompts_to_a_result(here, capsys):
     assert len(chosen) == 190
     assert all(len(line["predictions"]) == 5 for line in lines("large.samples.jsonl"))
     # Of a second model, the first few; the judge need not read them all here.
-    pathlib.Path("large.jsonl").write_text("".join(json.dumps(x) + "\n" for x in chosen[:6]))
+    write_lines(pathlib.Path("large.jsonl"), chosen[:6])
     other = [line | {"prediction": line["prediction"] + " More."} for line in chosen[:6]]
-    pathlib.Path("small.jsonl").write_text("".join(json.dumps(x) + "\n" for x in other))
+    write_lines(pathlib.Path("small.jsonl"), other)
     assert main(COMMANDS["judge"]) == 0
     assert len(lines("judged.jsonl")) == 6
     # What `serve` would have written; tests/evaluation/preference tries that in a browser.
     people = [line | {"judge": "person"} for line in lines("judged.jsonl")]
-    pathlib.Path("judgments.jsonl").write_text("".join(json.dumps(x) + "\n" for x in people))
+    write_lines(pathlib.Path("judgments.jsonl"), people)
     capsys.readouterr()
     assert main(COMMANDS["report"]) == 0
     assert "agree on 100.0% of the 6 pairs" in capsys.readouterr().out

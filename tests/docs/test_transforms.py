@@ -1,7 +1,5 @@
 """docs/transforms.md: its modules register, show and feed what it says; its gin is understood."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -13,6 +11,7 @@ from t5lite.data.transforms.listed_examples import ListedExamples
 from t5lite.data.transforms.span_corruption import SpanCorruption
 from t5lite.data.transforms.transform import describe
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
+from t5lite.files.json_files import write_lines
 from tests.docs.pages import DOCS, blocks
 
 PAGE = DOCS / "transforms.md"
@@ -23,8 +22,7 @@ def test_its_denoisers_can_be_seen_and_trained_on(tmp_path, monkeypatch, capsys)
     (tmp_path / "my_denoisers.py").write_text(DENOISERS)
     (tmp_path / "text").mkdir()
     texts = [" ".join(f"number {n + i}" for n in range(9)) for i in range(12)]
-    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
-    (tmp_path / "text" / "train.jsonl").write_text(lines)
+    write_lines(tmp_path / "text" / "train.jsonl", ({"text": text} for text in texts))
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path))

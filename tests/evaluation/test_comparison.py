@@ -9,6 +9,7 @@ import pytest
 
 from t5lite import cli
 from t5lite.evaluation.comparison import compare
+from t5lite.files.json_files import write_lines
 from tests.evaluation.folders import write_evaluation
 
 A = {"t_one": [0, 0, 0, 1, 1], "t_two": [1, 1, 0]}
@@ -85,7 +86,7 @@ def test_what_is_another_question_is_left_out_and_counted(tmp_path, field, reaso
     path = new / "predictions.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     lines[1][field] = changed
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_lines(path, lines)
     found = compare(old, new)
     assert reasons(found) == {("t_one", reason): 1}
     assert found.evaluations[0].tasks[0].found.num_pairs == 4

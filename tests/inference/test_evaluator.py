@@ -15,6 +15,7 @@ from t5lite.decoding import checks
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.journal import Journal
 from t5lite.evaluate import evaluate
+from t5lite.files.json_files import write_lines
 from t5lite.infer import infer
 from t5lite.inference import evaluator as evaluator_module
 from t5lite.inference.eval_config import EvalConfig
@@ -93,7 +94,7 @@ def test_infer_ranks_as_an_evaluation_does(models, rank_by, tmp_path):
     (result,) = evaluate(model_dir=str(folder), evals=[config]).values()
     # The delimiter is a blank that ends the prompt: options are the same texts.
     lines = [{"inputs": f"{r.inputs} ", "options": r.options} for r in result.predictions]
-    (tmp_path / "in.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_lines(tmp_path / "in.jsonl", lines)
     output = infer(
         model_dir=str(folder),
         input=str(tmp_path / "in.jsonl"),
@@ -281,7 +282,7 @@ def test_answers_of_a_version_that_kept_less_are_refused_if_it_matters(rank_by, 
     records = [json.loads(line) for line in path.read_text().splitlines()]
     for record in records:
         del record["option_likelihoods"]
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    write_lines(path, records)
     expected = contextlib.nullcontext()
     if rank_by:
         expected = pytest.raises(ValueError, match=r"jsonl\*: .* lack 'option_likelihoods'.*Delete")

@@ -1,7 +1,6 @@
 """What `t5lite infer` asks: lines and examples as they are, or as conversations."""
 
 import functools
-import json
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from t5lite.data.tasks.prompt_parts import PromptParts
 from t5lite.data.tasks.seqio_adapter import import_tasks, load_eval_tasks
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.chat_template import ChatTemplate
+from t5lite.files.json_files import write_lines
 from t5lite.inference.few_shot import messages
 from t5lite.inference.prompts import chat_prompt
 from t5lite.inference.questions import QuestionReader
@@ -49,7 +49,7 @@ def lines(tmp_path):
     path = tmp_path / "in.jsonl"
     talk = [{"role": "user", "content": "Hello"}]
     records = [{"q": "One", "o": ["a", "bc"]}, {"q": talk, "o": ["a"]}]
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    write_lines(path, records)
     return str(path)
 
 

@@ -17,6 +17,7 @@ from t5lite.checkpoints.load import load_model_dir
 from t5lite.convert import export_hf
 from t5lite.decoding.config import DecodingConfig
 from t5lite.decoding.ranking import num_bytes
+from t5lite.files.json_files import write_lines
 from t5lite.inference.options import text_choices
 from t5lite.inference.prompts import answer_text, make_generator
 from t5lite.models.position_config import Learned
@@ -127,7 +128,7 @@ def shows_shots(model):
 def harness(lm, records, folder, **config):
     """What the harness found, question by question."""
     path = folder / "questions.jsonl"
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    write_lines(path, records)
     task = ConfigurableTask(
         config={
             "task": "local",

@@ -1,11 +1,10 @@
 """Perplexity in sliding windows beside transformers' way, of a small random LLaMA."""
 
-import json
-
 import pytest
 
 from t5lite.convert.convert import convert
 from t5lite.evaluate import evaluate
+from t5lite.files.json_files import write_lines
 from t5lite.inference.eval_config import EvalConfig
 from tasks.long_context.perplexity import add_perplexity_tasks
 from tests.data.tokenizer_folders import chat_folder
@@ -82,8 +81,7 @@ def test_it_is_that_of_transformers_windows(llama, tmp_path, monkeypatch):
     monkeypatch.setenv("T5LITE_VOCABULARY", str(folder / "tokenizer.json"))
     ours = str(tmp_path / "ours")
     convert(str(folder), ours, verified=False)
-    lines = (json.dumps({"text": text}) + "\n" for text in TEXTS)
-    (tmp_path / "x.jsonl").write_text("".join(lines))
+    write_lines(tmp_path / "x.jsonl", ({"text": text} for text in TEXTS))
     mixture = f"perplexity_{folder.name}"
     names = add_perplexity_tasks(
         mixture,

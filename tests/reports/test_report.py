@@ -5,6 +5,7 @@ import json
 import pytest
 
 from t5lite.checkpoints.model_dir import ModelDescription
+from t5lite.files.json_files import write_lines
 from t5lite.reports.report import conclude, format_means, format_samples, write_report
 from tests.feature_converters import converter
 from tests.toy_run import MODEL
@@ -12,7 +13,7 @@ from tests.toy_run import MODEL
 
 def write_evals(folder, *evals):
     lines = [{"step": step, "kind": "eval", **scores} for step, scores in evals]
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_lines(folder / "metrics.jsonl", lines)
 
 
 def scores(name, accuracy):

@@ -1,7 +1,5 @@
 """Tasks of conversations: what any seqio user gets of them, and what t5lite's stores hold."""
 
-import json
-
 import pytest
 
 from t5lite.data.stores import build
@@ -11,6 +9,7 @@ from t5lite.data.tasks.seqio_selected import Part, select_source
 from t5lite.data.tasks.task_metrics import Answers
 from t5lite.data.vocabularies.byte_vocabulary import ByteVocabulary
 from t5lite.data.vocabularies.load import parse_vocabulary
+from t5lite.files.json_files import write_lines
 from tasks.chat import add_chat_task
 from tasks.metrics import exact_match
 from tests.conftest import REPOSITORY
@@ -32,7 +31,7 @@ def data_root(tmp_path, monkeypatch):
     monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("T5LITE_VOCABULARY", "bytes")
     lines = [{"messages": TALK}, {"conversations": SHAREGPT}]
-    (tmp_path / "talk.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_lines(tmp_path / "talk.jsonl", lines)
     return tmp_path
 
 
@@ -197,8 +196,7 @@ def test_conversations_are_held_out_whole(data_root, add):
         ]
         for i in range(40)
     ]
-    lines = "".join(json.dumps({"messages": talk}) + "\n" for talk in talks)
-    (data_root / "many.jsonl").write_text(lines)
+    write_lines(data_root / "many.jsonl", ({"messages": talk} for talk in talks))
     name = add(files={"train": "many.jsonl"}, chat_template="plain")
     source = seqio_registry.get(name).source
     answers = []

@@ -1,11 +1,10 @@
 """Long documents as windows: what each holds, at which stride, and what ends them."""
 
-import json
-
 import numpy as np
 import pytest
 
 from t5lite.data.tasks import seqio_adapter, seqio_registry
+from t5lite.files.json_files import write_lines
 from tasks.documents import add_document_task
 
 TEXTS = ["abcdefghij", "", "klm"]
@@ -15,8 +14,7 @@ TEXTS = ["abcdefghij", "", "klm"]
 def add(new_name, tmp_path, monkeypatch):
     """Registers a Task over files under a data root."""
     monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path))
-    lines = (json.dumps({"text": text}) + "\n" for text in TEXTS)
-    (tmp_path / "all.jsonl").write_text("".join(lines))
+    write_lines(tmp_path / "all.jsonl", ({"text": text} for text in TEXTS))
     (tmp_path / "books").mkdir()
     for index, text in enumerate(TEXTS):
         (tmp_path / "books" / f"{index}.txt").write_text(text)

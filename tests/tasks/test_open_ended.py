@@ -1,11 +1,11 @@
 """The open-ended prompts: how many of which, how they are put, and Self-Instruct's from a file."""
 
 import collections
-import json
 
 import pytest
 
 from t5lite.data.tasks import seqio_adapter
+from t5lite.files.json_files import write_lines
 from tasks import open_ended
 from tests.conftest import shared_path
 
@@ -62,7 +62,7 @@ def test_few_shot_prompts_show_answers_and_end_with_a_question_of_their_own():
 def write(root, *records):
     path = root / open_ended.USER_ORIENTED
     path.parent.mkdir(exist_ok=True)
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    write_lines(path, records)
     return path
 
 

@@ -1,8 +1,7 @@
 """Files of two models' answers, as `t5lite infer` writes them."""
 
-import json
-
 from t5lite.evaluation.preference.pairs import read_pairs
+from t5lite.files.json_files import write_lines
 
 
 def write(path, answers, **fields):
@@ -11,7 +10,7 @@ def write(path, answers, **fields):
         {"id": name, "category": name[0], "inputs": f"Prompt {name}", "prediction": answer} | fields
         for name, answer in answers.items()
     ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_lines(path, lines)
     return str(path)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from t5lite.cli import main
 from t5lite.evaluation.preference.choosing import choose, choose_answers
+from t5lite.files.json_files import write_lines
 
 
 def test_the_papers_example():
@@ -63,7 +64,7 @@ def several(**changes):
 def test_a_file_of_one_answer_a_line_is_written(tmp_path, capsys):
     source, target = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     lines = [several(), several(id=2, scores=[-5.0, -6.0, -7.0])]
-    source.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_lines(source, lines)
     assert main(["preference", "choose", str(source), f"--output={target}"]) == 0
     first, second = map(json.loads, target.read_text().splitlines())
     assert first == {

@@ -1,15 +1,14 @@
 """Two files of answers as pairs: names, prompts of all kinds, and files that do not fit."""
 
-import json
-
 import pytest
 
 from t5lite.evaluation.preference.pairs import read_pairs, shuffled
+from t5lite.files.json_files import write_lines
 from tests.evaluation.preference.answer_files import pairs, write, write_both
 
 
 def lines(path, *records):
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    write_lines(path, records)
     return str(path)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from t5lite.cli import main
 from t5lite.evaluation.preference.judgments import IDENTICAL, Judgment, read_judgments
+from t5lite.files.json_files import write_lines
 from tests.evaluation.preference.answer_files import pairs
 
 
@@ -16,7 +17,7 @@ def write(path, compared, verdicts, *, judge="person"):
         for pair, verdict in zip(compared.pairs, verdicts, strict=False)
         if verdict is not None
     ]
-    path.write_text("".join(json.dumps(record) + "\n" for record in judgments))
+    write_lines(path, judgments)
     return str(path)
 
 

@@ -8,6 +8,7 @@ import math
 import pytest
 
 from t5lite.data.tasks import seqio_adapter
+from t5lite.files.json_files import write_lines
 from tasks import rationale_forms
 from tasks.rationale_forms import Record
 from tests.conftest import shared_path
@@ -17,7 +18,7 @@ _prefixes = (f"distilling{i}" for i in itertools.count())
 
 def write(path, lines):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_lines(path, lines)
 
 
 def write_list(path, texts):

@@ -15,6 +15,7 @@ from t5lite.data.tasks.prompt_parts import options_of
 from t5lite.data.tasks.seqio_records import task_records
 from t5lite.data.tasks.task_kinds import TaskKind
 from t5lite.data.tasks.task_metrics import Answers
+from t5lite.files.json_files import write_lines
 from tests.conftest import REPOSITORY, printed, shared_path
 
 pytest.importorskip("seqio")
@@ -52,8 +53,7 @@ def root(tmp_path, monkeypatch):
         {"premise": f"It rains in town {i}.", "hypothesis": f"Town {i} is wet.", "label": i % 2}
         for i in range(60)
     ]
-    lines = "".join(json.dumps(row) + "\n" for row in rows)
-    (tmp_path / "flan" / "rte" / "train.jsonl").write_text(lines)
+    write_lines(tmp_path / "flan" / "rte" / "train.jsonl", rows)
     return tmp_path
 
 

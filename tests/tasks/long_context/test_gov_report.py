@@ -8,6 +8,7 @@ from t5lite import cli
 from t5lite.configuration import config
 from t5lite.data.tasks import seqio_adapter
 from t5lite.data.vocabularies.load import parse_vocabulary
+from t5lite.files.json_files import write_lines
 from tasks.long_context.gov_report import add_summary_task, rouge
 from tests.conftest import shared_path
 from tests.decoding import model_dirs
@@ -21,8 +22,7 @@ RECORDS = [
 def test_a_report_is_cut_and_never_the_question(own_tasks, tmp_path, monkeypatch):
     monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("T5LITE_VOCABULARY", "bytes")
-    lines = (json.dumps(record) + "\n" for record in RECORDS)
-    (tmp_path / "x.jsonl").write_text("".join(lines))
+    write_lines(tmp_path / "x.jsonl", RECORDS)
     add_summary_task("reports_cut", files={"test": "x.jsonl"}, max_tokens=100)
     long, short = seqio_adapter.iterate_texts("reports_cut", "test")
     assert len(long["inputs"]) == 100
@@ -41,8 +41,7 @@ def test_pieces_that_cutting_makes_others_of_are_counted(own_tasks, tmp_path, mo
     monkeypatch.setenv("T5LITE_VOCABULARY", vocabulary)
     text = shared_path("data", "text", "shakespeare_input.txt").read_text()[:60_000]
     reports = [text[start:][:1500] for start in range(0, len(text), 400)]
-    lines = (json.dumps({"report": report, "summary": "x"}) + "\n" for report in reports)
-    (tmp_path / "x.jsonl").write_text("".join(lines))
+    write_lines(tmp_path / "x.jsonl", ({"report": report, "summary": "x"} for report in reports))
     add_summary_task("reports_of_pieces", files={"test": "x.jsonl"}, max_tokens=200)
     encode = parse_vocabulary(vocabulary).encode
     prompts = [x["inputs"] for x in seqio_adapter.iterate_texts("reports_of_pieces", "test")]
@@ -54,8 +53,7 @@ def test_the_recipe_trains_and_is_evaluated(tmp_path, capsys):
     recipe = "recipes/gov_report/7b_16k.gin"
     (tmp_path / "gov_report").mkdir()
     for split in ("train", "test"):
-        lines = (json.dumps(record) + "\n" for record in RECORDS[1:] * 2)
-        (tmp_path / "gov_report" / f"{split}.jsonl").write_text("".join(lines))
+        write_lines(tmp_path / "gov_report" / f"{split}.jsonl", RECORDS[1:] * 2)
     shape = {"d_model": 16, "d_ff": 24, "d_kv": 8, "num_heads": 2, "num_decoder_layers": 1}
     bindings = ["VOCAB_SIZE=264", *(f"TransformerConfig.{n}={size}" for n, size in shape.items())]
     places = {"DATA_DIR": tmp_path, "INITIAL_CHECKPOINT_PATH": tmp_path / "extended"}

@@ -1,7 +1,6 @@
 """Sliding windows over documents: what is scored, in front of what, and what it amounts to."""
 
 import functools
-import json
 import math
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 
 from t5lite.data.tasks import seqio_adapter
 from t5lite.data.tasks.task_metrics import Answers
+from t5lite.files.json_files import write_lines
 from tasks.long_context.perplexity import add_perplexity_tasks
 from tests.feature_converters import converter
 
@@ -19,8 +19,7 @@ TEXTS = ["abcdefghijklm", "é", "", "x", "nopq"]
 def add(new_name, tmp_path, monkeypatch):
     """Registers Tasks over documents."""
     monkeypatch.setenv("T5LITE_DATA_DIR", str(tmp_path))
-    lines = (json.dumps({"text": text}) + "\n" for text in TEXTS)
-    (tmp_path / "x.jsonl").write_text("".join(lines))
+    write_lines(tmp_path / "x.jsonl", ({"text": text} for text in TEXTS))
     return functools.partial(add_perplexity_tasks, new_name(), files={"test": "x.jsonl"})
 
 

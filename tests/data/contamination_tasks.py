@@ -1,15 +1,13 @@
 """A task module for the tests of the contamination check.
 
 Its Tasks read `CONTAMINATION_TEXTS`, a JSON file `{task: [[inputs, targets], ...]}`: those called
-`plain_*` give texts themselves, the others go through tf.data. `CONTAMINATION_KILL` names a Task
-whose reader kills its process.
+`plain_*` give texts themselves, the others go through tf.data.
 """
 
 import functools
 import json
 import os
 import pathlib
-import signal
 
 import seqio
 import tensorflow as tf
@@ -20,8 +18,6 @@ from tasks.python_tasks import Example, add_python_task
 
 def read(split, *, name):
     del split
-    if os.environ.get("CONTAMINATION_KILL") == name:
-        os.kill(os.getpid(), signal.SIGKILL)
     rows = json.loads(pathlib.Path(os.environ["CONTAMINATION_TEXTS"]).read_text())[name]
     return [
         Example(str(i), inputs, targets, (targets,)) for i, (inputs, targets) in enumerate(rows)

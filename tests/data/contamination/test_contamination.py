@@ -1,5 +1,6 @@
 """The contamination check: finds what is planted and nothing else, in one process or in many."""
 
+import dataclasses
 import json
 import os
 import random
@@ -17,6 +18,7 @@ from t5lite.data.tasks.data_status import DataStatus
 from t5lite.data.tasks.prompt_parts import Exemplar, PromptParts
 from tasks.python_tasks import Example, add_python_task
 from tests.conftest import REPOSITORY
+from tests.data.fakes import KillsItsReader
 
 MODULE = "tests.data.contamination_tasks"
 QUESTION = (
@@ -116,11 +118,17 @@ def test_processes_change_nothing(registered, against, tmp_path):
     assert reports[0] == reports[1]
 
 
-@pytest.mark.slow
 def test_a_killed_worker_leaves_no_report_and_no_index(
     registered, against, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setenv("CONTAMINATION_KILL", "plain_planted")
+    run_jobs = contamination.run_jobs
+
+    def deadly(search_task, jobs, **settings):
+        modules = (KillsItsReader(MODULE),)
+        jobs = [dataclasses.replace(job, task_modules=modules) for job in jobs]
+        return run_jobs(search_task, jobs, **settings)
+
+    monkeypatch.setattr(contamination, "run_jobs", deadly)
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr(tempfile, "tempdir", None)
     (tmp_path / "temporary").mkdir()

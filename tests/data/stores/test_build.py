@@ -9,6 +9,7 @@ from t5lite.data.stores import build
 from t5lite.data.stores.store import TokenStore
 from t5lite.data.tasks import environment, seqio_adapter
 from tests.conftest import REPOSITORY
+from tests.data.fakes import KillsItsReader
 
 pytest.importorskip("seqio")
 
@@ -118,10 +119,10 @@ def test_errors_name_the_task_and_keep_what_is_finished(tmp_path):
     assert len(list(tmp_path.rglob("meta.json"))) == 1
 
 
-def test_a_worker_that_dies_is_explained(tmp_path, monkeypatch):
-    monkeypatch.setenv("SAMPLE_TASKS_KILL", "1")
+def test_a_worker_that_dies_is_explained(tmp_path):
+    modules = tuple(map(KillsItsReader, MODULES))
     with pytest.raises(ValueError, match=r"worker process died.*--num_workers"):
-        open_stores([SUMS[0], "sample_long"], tmp_path, num_workers=2)
+        open_stores([SUMS[0], "sample_long"], tmp_path, num_workers=2, task_modules=modules)
 
 
 def test_a_missing_split_lists_those_there_are(tmp_path):

@@ -20,9 +20,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from t5lite import cli
 from t5lite.files.json_files import write_object
-from t5lite.training.metrics import read_lines
 
 _HERE = pathlib.Path(__file__).parent
 _SET, _CHOOSING_SEED = "distilling_esnli_human", 9
@@ -57,6 +55,9 @@ def run(
     Raises:
       RuntimeError: it fails.
     """
+    from t5lite import cli
+    from t5lite.training.metrics import read_lines
+
     method = METHODS[name]
     model_dir = folder / f"{name.replace(' ', '_')}_{count}_{rate:g}_{seed}"
     done = model_dir / "report.html"  # written when a training ends
@@ -125,7 +126,7 @@ def main() -> None:
     rates, arms = {}, []
     for name in METHODS:
         tried = [
-            run(name, args.counts[0], rate, _CHOOSING_SEED, folder=folder, flags=flags)
+            run(name, min(args.counts), rate, _CHOOSING_SEED, folder=folder, flags=flags)
             for rate in args.rates
             if len(args.rates) > 1
         ]

@@ -135,6 +135,9 @@ def convert(
     if source.config.adapters:
         unmerged, source = source, merged(source)
     target = to or ("hf" if source.format == "t5lite" else "t5lite")
+    if target != "t5lite":
+        reason = "only a model folder of t5lite is made for a length"
+        _check_not_given({"--context_length": context_length}, reason)
     num_parameters = sum(array.size for array in source.arrays.values())
     family = source.model_type or source.config.architecture
     say(f"{src}: {source.format}, {family}, {num_parameters:,} parameters. To {target}: {dst}")

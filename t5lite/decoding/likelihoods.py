@@ -44,7 +44,11 @@ class Likelihoods:
         self._converter = converter
         self._eos_ids = eos_ids
         self.prompt_batches = PromptBatches(
-            model_config, converter=converter, batch_size=batch_size, mesh=mesh, is_growing=False
+            model_config,
+            converter=converter,
+            batch_size=batch_size,
+            mesh=mesh,
+            answers_are_given=True,
         )
         self._mesh = mesh
 
@@ -70,7 +74,7 @@ class Likelihoods:
     def rows(
         self, prompts: Sequence[Tokens], options: Sequence[Sequence[Tokens]]
     ) -> tuple[Sequence[Tokens], Sequence[Sequence[Tokens]]]:
-        """Examples as they are read: with all of their answers, or one after the other.
+        """Examples as they are read: with all of their answers, or a row for each answer.
 
         Under a `LengthScaling` the keys of a prompt depend on the length of prompt and answer, so
         that a prompt is read anew for each of its answers.

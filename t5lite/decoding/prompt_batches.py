@@ -71,7 +71,7 @@ class PromptBatches:
         converter: FeatureConverter,
         batch_size: int,
         mesh: jax.sharding.Mesh | None,
-        is_growing: bool = True,
+        answers_are_given: bool = False,
     ) -> None:
         """Prepares.
 
@@ -81,18 +81,18 @@ class PromptBatches:
           batch_size: Most examples of a batch; rounded up to a multiple of the devices that share
             the rows.
           mesh: Where parameters lie; None for wherever they are.
-          is_growing: Whether answers are yet to come; where they are given, the length of the whole
-            text is known, which is what a `LengthScaling` needs.
+          answers_are_given: Whether answers are there and are scored, not generated: then the
+            length of the whole text is known, which is what a `LengthScaling` needs.
         """
         self._model_config = model_config
         self._converter = converter
         self._mesh = mesh
         self.num_parts = 1 if mesh is None else num_devices(mesh, DECODING_BATCH_AXES)
         self.batch_size = math.ceil(batch_size / self.num_parts) * self.num_parts
-        self._is_growing = is_growing
+        self._answers_are_given = answers_are_given
         # A learned table has no row for a place beyond it, padding's places included.
         self._most_positions = (
-            model_config.max_answered_positions if is_growing else model_config.max_positions
+            model_config.max_positions if answers_are_given else model_config.max_answered_positions
         )
         if self._most_positions is not None:
             self._most_positions -= len(converter.soft_prompt)
@@ -235,7 +235,7 @@ class PromptBatches:
     def _can_share(self) -> bool:
         """Whether what a token is to the model depends on the tokens before it alone."""
         converter = self._converter
-        if self._model_config.length_scaling is not None and not self._is_growing:
+        if self._model_config.length_scaling is not None and self._answers_are_given:
             return False
         return isinstance(converter, DecoderOnlyFeatureConverter) and not converter.prefix_lm
 

@@ -110,14 +110,17 @@ def chat_format(model: LoadedModel) -> ChatFormat:
     return ChatFormat(model.vocabulary, model.chat_template)
 
 
-def room_for(config: TransformerConfig, prompts: Sequence[np.ndarray]) -> int | None:
+def room_for(
+    config: TransformerConfig, prompts: Sequence[np.ndarray], *, is_given: bool = False
+) -> int | None:
     """How many tokens of an answer the model has positions for, behind the longest prompt.
 
     Args:
       config: the model's.
       prompts: int32 [length] each.
+      is_given: whether the answer is there and is scored, not generated.
     """
-    most = config.max_answered_positions
+    most = config.max_positions if is_given else config.max_answered_positions
     if most is None or config.architecture == "encoder_decoder":
         return most
     return most + 1 - max(map(len, prompts), default=1)

@@ -183,7 +183,8 @@ def _score(
         "option_length": questions.option_length,
     }
     # What is generated at once may be more than there is memory to score at once.
-    times = -(-counted["num_rows"] // scoring.num_rows)
+    rows_each = 1 if model.length_scaling is None else questions.num_options
+    times = -(-counted["num_rows"] * rows_each // scoring.num_rows)
     flops = prefill_flops(
         model,
         batch_size=scoring.num_rows,

@@ -139,7 +139,7 @@ def advice_on_devices(use: MemoryUse, mesh: Mapping[str, int]) -> list[str]:
     if mesh["data"] > 1:
         tried.append(
             f"--mesh_fsdp={mesh['data'] * mesh['fsdp']} (it is {mesh['fsdp']}): each device holds "
-            "less of the parameters; the arguments, most of them parameters, are "
+            "less of the parameters and of what an optimizer keeps of them; all arguments are "
             f"{readable(use.arguments)} of the {readable(use.peak)} that are needed"
         )
     return [*tried, "a larger --topology, or --mesh_tensor to split each layer"]

@@ -25,10 +25,11 @@ def keep_freed_memory() -> None:
 
 
 def release_freed_memory() -> None:
-    """Gives the kernel what is free: where buffers of other sizes come, which would not find it.
+    """Gives free memory back to the kernel.
 
-    Between a checkpoint's restoring, training and an evaluation a process would otherwise grow to
-    about the sum of what each of them needs.
+    To be called before work whose buffers have other sizes, which do not fit where freed ones were:
+    restoring a checkpoint, training and evaluating would otherwise grow a process to about the sum
+    of what each of them needs.
     """
     if _is_glibc_of_cpu():
         ctypes.CDLL(None).malloc_trim(0)

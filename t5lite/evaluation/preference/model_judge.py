@@ -242,7 +242,7 @@ def _messages(request: Request) -> list[Message]:
 
 
 def _has_room(prompt: Prompt, letters: Sequence[np.ndarray], model: LoadedModel) -> bool:
-    room = room_for(model.config, [prompt.tokens])
+    room = room_for(model.config, [prompt.tokens], is_given=True)
     return room is None or room >= max(map(len, letters))
 
 

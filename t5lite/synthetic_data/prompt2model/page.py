@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import html
 import logging
+import os
 import pathlib
 import socket
 import urllib.parse
@@ -106,8 +107,8 @@ def _listening(port: int) -> Any:
         listener = socket.create_server((ADDRESS, port))
     except OSError as error:
         raise ValueError(
-            f"--port {port} cannot be listened on: {error.strerror}. Give another one, or 0 for "
-            "any that is free."
+            f"--port {port} cannot be listened on: {os.strerror(error.errno or 0)}. Give another "
+            "one, or 0 for any that is free."
         ) from error
     with listener:
         yield listener

@@ -55,7 +55,7 @@ class TrainedStudent:
     best_step: int
     last_step: int
     best_metric: str | None
-    validation: Mapping[str, Mapping[str, float | None]]
+    validation: Mapping[str, Mapping[str, Any]]
     parameters: Mapping[str, str]
 
     @property
@@ -208,13 +208,15 @@ def _vocabulary(config: StudentTraining) -> dict[str, tuple[str, Any]]:
     return {} if config.vocabulary is None else {"VOCABULARY": ("--vocabulary", config.vocabulary)}
 
 
-def _evaluations(model_dir: pathlib.Path, steps: Mapping[str, int]) -> dict[str, dict[str, float]]:
-    """What the run's evaluations gave at each of some steps."""
+def _evaluations(
+    model_dir: pathlib.Path, steps: Mapping[str, int]
+) -> dict[str, dict[str, float | None]]:
+    """What the run's evaluations gave at each of some steps; None is no finite number."""
     by_step = {
         line["step"]: {
             name: value
             for name, value in line.items()
-            if "/mean/" in name and isinstance(value, int | float)
+            if "/mean/" in name and isinstance(value, int | float | None)
         }
         for _, line in read_lines(model_dir / "metrics.jsonl")
         if line.get("kind") == "eval"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from t5lite.messages.ranges import Count, PresencePenalty, Range, Seed, Size
-from t5lite.messages.value_types import check_numbers, check_type
+from t5lite.messages.value_types import check_numbers
+from t5lite.models.checks import check_choice
 from t5lite.synthetic_data.self_instruct.heuristics import InstructionHeuristics
 from t5lite.synthetic_data.self_instruct.rouge_filter import MAX_ROUGE_L, Alphabet
 from t5lite.synthetic_data.teachers.requests import PromptForm
@@ -75,7 +76,7 @@ class SelfInstructConfig:
         check_numbers(self, of=SelfInstructConfig)
         choices = {"prompt_form": PromptForm, "cut_answers": CutAnswers, "alphabet": Alphabet}
         for name, kinds in choices.items():
-            check_type(getattr(self, name), kinds, name=f"SelfInstructConfig.{name}")
+            check_choice(f"SelfInstructConfig.{name}", getattr(self, name), get_args(kinds))
         if not self.num_demonstrations:
             raise ValueError(
                 "SelfInstructConfig: num_seed_demonstrations and num_machine_demonstrations are "

@@ -180,6 +180,7 @@ REFUSED = {
     "--num_workers": ("0", "-1", DIGITS),
     "--shard": ("-1/4", f"0/{DIGITS}", "0/0", "1"),
     "--size": ("0", "-1", "2000000000", DIGITS),
+    "--context_length": ("0", DIGITS),
     "--max_shard_size": ("0GB", "-1GB", "1e9GB", "5XB"),
     "--port": ("-1", "65536"),
     "--held_out_share": ("-0.1", "1.5"),
